@@ -1,0 +1,2 @@
+//! Mirrors container images, writes Helm values for the mirror, and proves that all of it agrees.
+pub mod oci;
