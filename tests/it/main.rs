@@ -1,1 +1,11 @@
-fn main() {}
+//! The integration tests, as one binary: lists the modules, nothing else.
+
+#![expect(clippy::unwrap_used, reason = "a helper that cannot do its work fails the test")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests start real programs, write throw-away files and wait for both"
+)]
+
+mod real_parts;
+mod support;
+mod tidy;

@@ -1,1 +1,2 @@
+//! The command line: nothing of the tool is here.
 fn main() {}

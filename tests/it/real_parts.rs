@@ -1,0 +1,92 @@
+//! Programs that share no code with the tool: what they say about an image is taken for the truth.
+
+use oci_distribution::client::{Client, ClientConfig, ClientProtocol, Config, ImageLayer};
+use oci_distribution::manifest::{OCI_IMAGE_MEDIA_TYPE, OciImageManifest};
+use oci_distribution::secrets::RegistryAuth;
+use oci_distribution::{Reference, RegistryOperation};
+use xtask::oci::Digest;
+
+use crate::support::docker_registry::{Access, DockerRegistry, PASSWORD, USER};
+use crate::support::skopeo::Skopeo;
+use crate::support::xtask::Xtask;
+
+#[tokio::test]
+async fn a_pushed_image_is_read_back_with_the_same_bytes_and_digest() {
+    let registry = DockerRegistry::start(Access::Anyone);
+    let reference = format!("{}/stackstate/wait:1.0.6", registry.address());
+
+    let manifest = push(&reference, &RegistryAuth::Anonymous).await.unwrap();
+
+    let skopeo = Skopeo::ANONYMOUS;
+    assert_eq!(skopeo.inspect_raw(&reference).unwrap(), manifest);
+    assert_eq!(skopeo.digest_of(&reference).unwrap(), Digest::of(&manifest));
+    let pushes = |path: &str| {
+        let created = registry.requests().into_iter().filter(|request| request.status == 201);
+        created.filter(|request| request.method == "PUT" && request.path.contains(path)).count()
+    };
+    assert_eq!((pushes("/blobs/uploads/"), pushes("/manifests/1.0.6")), (2, 1));
+}
+
+#[tokio::test]
+async fn a_copy_between_registries_keeps_the_digest() {
+    let source = DockerRegistry::start(Access::Anyone);
+    let destination = DockerRegistry::start(Access::Anyone);
+    assert_ne!(source.address(), destination.address());
+    let from = format!("{}/stackstate/wait:1.0.6", source.address());
+    let to = format!("{}/mirror/wait:1.0.6", destination.address());
+    let manifest = push(&from, &RegistryAuth::Anonymous).await.unwrap();
+    assert!(Skopeo::ANONYMOUS.inspect_raw(&to).is_err());
+
+    Skopeo::ANONYMOUS.copy_all(&from, &to).unwrap();
+
+    assert_eq!(Skopeo::ANONYMOUS.digest_of(&to).unwrap(), Digest::of(&manifest));
+}
+
+#[tokio::test]
+async fn a_registry_with_a_password_refuses_everybody_but_its_user() {
+    let registry = DockerRegistry::start(Access::Password);
+    let reference = format!("{}/stackstate/wait:1.0.6", registry.address());
+
+    assert!(push(&reference, &RegistryAuth::Anonymous).await.is_err());
+    let wrong = RegistryAuth::Basic(USER.to_owned(), "wrong".to_owned());
+    assert!(push(&reference, &wrong).await.is_err());
+    let requests = registry.requests();
+    assert!(!requests.is_empty() && requests.iter().all(|request| request.status == 401));
+
+    let right = RegistryAuth::Basic(USER.to_owned(), PASSWORD.to_owned());
+    let manifest = push(&reference, &right).await.unwrap();
+    let refusal = Skopeo::ANONYMOUS.inspect_raw(&reference).unwrap_err();
+    assert!(refusal.contains("authentication required"), "{refusal}");
+    let user = Skopeo { credentials: Some((USER, PASSWORD)) };
+    assert_eq!(user.digest_of(&reference).unwrap(), Digest::of(&manifest));
+}
+
+#[test]
+fn the_tool_runs_in_a_home_of_its_own() {
+    let xtask = Xtask::new();
+    let finished = xtask.run(&["--help"], &[("NO_COLOR", "1")]);
+    assert_eq!((finished.exit_code, finished.stderr.as_str()), (0, ""), "{}", finished.stdout);
+    assert_eq!(std::fs::read_dir(xtask.directory()).unwrap().count(), 0);
+}
+
+/// Pushes a small image with the client library, and returns the bytes of its manifest.
+async fn push(reference: &str, auth: &RegistryAuth) -> anyhow::Result<Vec<u8>> {
+    // Whichever test comes first sets it for all.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    let client =
+        Client::new(ClientConfig { protocol: ClientProtocol::Http, ..ClientConfig::default() });
+    let reference: Reference = reference.parse()?;
+    let layer = ImageLayer::oci_v1(b"taken as it is: nobody unpacks it here".to_vec(), None);
+    let platform =
+        br#"{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}}"#;
+    let config = Config::oci_v1(platform.to_vec(), None);
+    let manifest = OciImageManifest::build(std::slice::from_ref(&layer), &config, None);
+    let manifest = serde_json::to_vec_pretty(&manifest)?;
+
+    client.auth(&reference, auth, RegistryOperation::Push).await?;
+    client.push_blob(&reference, layer.data.clone(), &layer.sha256_digest()).await?;
+    client.push_blob(&reference, config.data.clone(), &config.sha256_digest()).await?;
+    let media_type = OCI_IMAGE_MEDIA_TYPE.parse()?;
+    client.push_manifest_raw(&reference, manifest.clone(), media_type).await?;
+    Ok(manifest)
+}

@@ -1,0 +1,170 @@
+//! A real `docker-registry` in a process of its own, on a free loopback port, with its request log.
+
+use std::net::TcpStream;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{clean_environment, installed};
+
+/// The only account of a registry that asks for a password.
+pub(crate) const USER: &str = "mirror";
+pub(crate) const PASSWORD: &str = "open-sesame";
+/// Both as `htpasswd -Bbn -C 5` writes them; the registry understands bcrypt only.
+const HTPASSWD: &str = "mirror:$2y$05$.iprGTaHxtAXtvcFQb4PCuuPdZ8xLLjgxvVrPWyKzQKDK0U/Xuqfm\n";
+
+/// Runs until it is dropped.
+pub(crate) struct DockerRegistry {
+    process: duct::Handle,
+    address: String,
+    directory: TempDir,
+}
+
+/// Who may use a registry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Access {
+    Anyone,
+    /// [`USER`] with [`PASSWORD`], asked for by a `Basic` challenge.
+    Password,
+}
+
+/// A line of the access log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Request {
+    pub(crate) method: String,
+    /// With the query.
+    pub(crate) path: String,
+    pub(crate) status: u16,
+}
+
+impl DockerRegistry {
+    /// Starts an empty registry and waits until it answers.
+    pub(crate) fn start(access: Access) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let configuration = directory.path().join("config.yml");
+        std::fs::write(directory.path().join("htpasswd"), HTPASSWD).unwrap();
+        std::fs::write(&configuration, configuration_text(directory.path(), access)).unwrap();
+        let serve = duct::cmd!("docker-registry", "serve", &configuration)
+            // A variable `REGISTRY_...` would override the configuration.
+            .full_env(clean_environment(std::env::vars_os(), directory.path()))
+            .stdin_null()
+            .stdout_path(access_log(directory.path()))
+            .stderr_path(error_log(directory.path()))
+            .unchecked();
+        let process = installed("docker-registry", serve.start());
+        let mut registry = Self { process, address: String::new(), directory };
+        registry.address = registry.wait_until_it_answers();
+        registry
+    }
+
+    /// `127.0.0.1:port`, to stand before a repository.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
+    /// Every request answered so far, in the order in which the answers ended.
+    pub(crate) fn requests(&self) -> Vec<Request> {
+        let read = || std::fs::read_to_string(access_log(self.directory.path())).unwrap();
+        // The line of a large answer is written after the client has its last byte, so the log is
+        // read until it has been still for a moment.
+        let mut text = read();
+        loop {
+            std::thread::sleep(Duration::from_millis(50));
+            let later = read();
+            if later == text {
+                break;
+            }
+            text = later;
+        }
+        text.lines().map(|line| parse_access(line).unwrap_or_else(|| panic!("{line}"))).collect()
+    }
+
+    /// The system chooses the port, which no other test can take in between; the log says which.
+    fn wait_until_it_answers(&self) -> String {
+        let deadline = Instant::now() + Duration::from_secs(20);
+        loop {
+            let log = std::fs::read_to_string(error_log(self.directory.path())).unwrap_or_default();
+            if let Some(address) = log.lines().find_map(listening_address)
+                && TcpStream::connect(&address).is_ok()
+            {
+                return address;
+            }
+            let ended = self.process.try_wait().unwrap().is_some();
+            assert!(!ended, "docker-registry ended before it answered:\n{log}");
+            assert!(Instant::now() < deadline, "docker-registry does not answer:\n{log}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+}
+
+impl Drop for DockerRegistry {
+    fn drop(&mut self) {
+        // Waited for, so that it writes no more into the directory that is removed next.
+        if self.process.kill().is_ok() {
+            let _ = self.process.wait();
+        }
+    }
+}
+
+fn configuration_text(directory: &Path, access: Access) -> String {
+    let mut configuration = json!({
+        "version": "0.1",
+        "log": { "level": "info", "formatter": "json" },
+        "storage": {
+            "filesystem": { "rootdirectory": directory.join("data") },
+            "delete": { "enabled": true },
+        },
+        "http": { "addr": "127.0.0.1:0", "secret": "the same for every start" },
+    });
+    if access == Access::Password {
+        let htpasswd = json!({ "realm": "mirror", "path": directory.join("htpasswd") });
+        configuration["auth"] = json!({ "htpasswd": htpasswd });
+    }
+    serde_yaml::to_string(&configuration).unwrap()
+}
+
+fn access_log(directory: &Path) -> PathBuf {
+    directory.join("access.log")
+}
+
+fn error_log(directory: &Path) -> PathBuf {
+    directory.join("error.log")
+}
+
+fn listening_address(line: &str) -> Option<String> {
+    let entry: serde_json::Value = serde_json::from_str(line).ok()?;
+    Some(entry.get("msg")?.as_str()?.strip_prefix("listening on ")?.to_owned())
+}
+
+/// Reads a line of the combined log format: `host - user [time] "GET /v2/ HTTP/1.1" 200 2 ...`.
+fn parse_access(line: &str) -> Option<Request> {
+    let mut quoted = line.split('"');
+    let (_, request, answer) = (quoted.next()?, quoted.next()?, quoted.next()?);
+    let mut request = request.split(' ');
+    let (method, path) = (request.next()?.to_owned(), request.next()?.to_owned());
+    let status = answer.split_whitespace().next()?.parse().ok()?;
+    Some(Request { method, path, status })
+}
+
+#[test]
+fn access_log_lines_are_read_with_their_query() {
+    let time = "[22/Nov/2026:16:42:09 +0000]";
+    let table = [
+        (format!(r#"127.0.0.1 - - {time} "GET /v2/ HTTP/1.1" 200 2 "" "curl/7""#), "GET /v2/ 200"),
+        (
+            format!(
+                r#"::1 - mirror {time} "POST /v2/a/blobs/uploads/?from=b HTTP/1.1" 202 0 "" """#
+            ),
+            "POST /v2/a/blobs/uploads/?from=b 202",
+        ),
+    ];
+    for (line, expected) in table {
+        let Request { method, path, status } = parse_access(&line).unwrap();
+        assert_eq!(format!("{method} {path} {status}"), expected);
+    }
+    for line in ["", "no quotes", r#"x "GET" 200"#, r#"x "GET / HTTP/1.1" - -"#] {
+        assert_eq!(parse_access(line), None, "{line}");
+    }
+}
