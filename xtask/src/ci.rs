@@ -79,7 +79,7 @@ fn obtain_test_tools(shell: &Shell, tell: &mut dyn FnMut(&str)) -> anyhow::Resul
     if !is_on_path("apt-get") {
         anyhow::bail!(
             "the tests need {}, and there is no `apt-get` here to install from\n\
-             hint: install the packages `{}` with the package manager of this system, then run \
+             hint: install `{}` with the package manager of this system, then run \
              `cargo xtask ci` again",
             quoted(&missing),
             missing.join(" "),
