@@ -1,3 +1,17 @@
 //! Mirrors container images, writes Helm values for the mirror, and proves that all of it agrees.
+//!
+//! One way through: `list` (images.toml) -> `plan` -> `copy` over `registry` -> `report` -> text.
+//! `oci` is the vocabulary and knows nothing above it; `mirror` is a command, and so are `demo` and
+//! `ci`; `flags`, `runtime` and `terminal` are what `main` needs. ARCHITECTURE.md draws it.
+
 pub mod ci;
+pub mod copy;
+pub mod flags;
+pub mod list;
+pub mod mirror;
 pub mod oci;
+pub mod plan;
+pub mod registry;
+pub mod report;
+pub mod runtime;
+pub mod terminal;

@@ -1,7 +1,9 @@
 //! The vocabulary of OCI: digests, references, manifests. Pure, and it knows nothing above it.
 
 pub mod digest;
+pub mod manifest;
 pub mod reference;
 
 pub use digest::{Digest, Hasher};
+pub use manifest::{Descriptor, InvalidManifest, Manifest};
 pub use reference::{Repository, RepositoryPath, Tag};

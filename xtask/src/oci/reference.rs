@@ -51,6 +51,12 @@ impl RepositoryPath {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// This path below another: `stackstate/wait` below `mirror` is `mirror/stackstate/wait`.
+    #[must_use]
+    pub fn below(&self, prefix: &Self) -> Self {
+        Self(format!("{prefix}/{self}"))
+    }
 }
 
 impl Tag {

@@ -1,0 +1,163 @@
+//! What is attached to an image: cosign's tags and OCI referrers.
+//!
+//! cosign names its signatures, attestations and SBOMs by tags made of the digest they belong to.
+//! OCI 1.1 attaches a manifest by its `subject`; registries list those by the referrers API, and where
+//! one does not, an index under the digest's tag does (distribution-spec, "Referrers Tag Schema").
+
+use std::collections::HashSet;
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
+
+use super::Way;
+use super::graph::{self, Known};
+use crate::oci::{Descriptor, Digest, Manifest, Tag};
+use crate::registry::{Cause, Error, ManifestName};
+
+const COSIGN_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
+/// Signatures of signatures of SBOMs end somewhere; a circle does not.
+const MOST_SUBJECTS: usize = 1000;
+
+/// Copies what is attached to a manifest, to its children, and to what is attached.
+pub(super) async fn copy(way: &Way, top: &Digest) -> Result<(), Error> {
+    let mut seen: HashSet<Digest> = HashSet::new();
+    let mut pending = vec![top.clone()];
+    pending.extend(children(way, top).await?);
+    while !pending.is_empty() {
+        pending.retain(|subject| seen.insert(subject.clone()));
+        if seen.len() > MOST_SUBJECTS {
+            let why = format!("more than {MOST_SUBJECTS} manifests are attached to it, and to each other");
+            return Err(error(way, "list attachments", Cause::Unsupported(why)));
+        }
+        let found = join_all(pending.iter().map(|subject| copy_those_of(way, subject))).await;
+        pending = found.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+    }
+    Ok(())
+}
+
+/// The platforms of an index may be signed, too.
+async fn children(way: &Way, top: &Digest) -> Result<Vec<Digest>, Error> {
+    let manifest = way.source.manifest(&ManifestName::Digest(top.clone())).await?;
+    Ok(manifest.manifests.into_iter().map(|child| child.digest).collect())
+}
+
+/// Copies what is attached to one manifest; what was found may have attachments itself.
+async fn copy_those_of(way: &Way, subject: &Digest) -> Result<Vec<Digest>, Error> {
+    let tags = join_all(COSIGN_SUFFIXES.iter().map(|suffix| copy_tag(way, subject, suffix))).await;
+    let mut found: Vec<Digest> = tags.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+    let referrers = referrers(way, subject).await?;
+    let mut untracked = Vec::new();
+    for referrer in referrers {
+        found.push(referrer.digest.clone());
+        if !copy_referrer(way, &referrer).await? {
+            untracked.push(referrer);
+        }
+    }
+    if !untracked.is_empty() {
+        list_under_fallback_tag(way, subject, &untracked).await?;
+    }
+    Ok(found)
+}
+
+async fn copy_tag(way: &Way, subject: &Digest, suffix: &str) -> Result<Option<Digest>, Error> {
+    let text = format!("{}.{suffix}", subject.as_tag());
+    let Ok(tag) = text.parse::<Tag>() else { return Ok(None) };
+    let name = ManifestName::Tag(tag);
+    let Some(here) = way.source.resolve(&name).await? else { return Ok(None) };
+    if way.destination.resolve(&name).await?.as_ref() != Some(&here) {
+        let manifest = way.source.manifest(&ManifestName::Digest(here.clone())).await?;
+        graph::copy(way, &manifest, &name, &Known::default()).await?;
+        way.tally.attachments.fetch_add(1, Ordering::Relaxed);
+    }
+    Ok(Some(here))
+}
+
+/// Copies a referrer unless it is there. `true` if the destination lists it by itself.
+async fn copy_referrer(way: &Way, referrer: &Descriptor) -> Result<bool, Error> {
+    let name = ManifestName::Digest(referrer.digest.clone());
+    if way.destination.resolve(&name).await?.is_some() {
+        let subject_lists_it = async {
+            let manifest = way.destination.manifest(&name).await?;
+            let Some(subject) = manifest.subject else { return Ok(true) };
+            let listed = listed_at_destination(way, &subject.digest).await?;
+            Ok::<_, Error>(listed.iter().any(|have| have.digest == referrer.digest))
+        };
+        return subject_lists_it.await;
+    }
+    let manifest = way.source.manifest(&name).await?;
+    let tracked = graph::copy(way, &manifest, &name, &Known::default()).await?;
+    way.tally.attachments.fetch_add(1, Ordering::Relaxed);
+    Ok(tracked)
+}
+
+/// The referrers at the source, by the API or by the fallback tag; only a 404 there means none.
+async fn referrers(way: &Way, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
+    let by_api = way.source.referrers(subject).await?;
+    let mut found = by_api.unwrap_or_default();
+    if let Some(index) = way.source.manifest_if_present(&fallback(way, subject)?).await? {
+        // Registries that got the API later still have older referrers under the tag.
+        let known: HashSet<Digest> = found.iter().map(|referrer| referrer.digest.clone()).collect();
+        found.extend(index.manifests.into_iter().filter(|referrer| !known.contains(&referrer.digest)));
+    }
+    Ok(found)
+}
+
+async fn listed_at_destination(way: &Way, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
+    let mut listed = way.destination.referrers(subject).await?.unwrap_or_default();
+    if let Some(index) = way.destination.manifest_if_present(&fallback(way, subject)?).await? {
+        listed.extend(index.manifests);
+    }
+    Ok(listed)
+}
+
+/// Adds referrers to the index under the subject's tag, keeping what others have put there.
+async fn list_under_fallback_tag(way: &Way, subject: &Digest, referrers: &[Descriptor]) -> Result<(), Error> {
+    let name = fallback(way, subject)?;
+    let old = way.destination.manifest_if_present(&name).await?;
+    let source = way.source.manifest_if_present(&name).await?;
+    let mut listed = old.as_ref().map(entries).unwrap_or_default();
+    // The source's own entries carry artifact types and annotations that a bare descriptor does not.
+    let described = source.as_ref().map(entries).unwrap_or_default();
+    for referrer in referrers {
+        let digest = referrer.digest.as_str();
+        let is_same = |entry: &&Value| entry.get("digest").and_then(Value::as_str) == Some(digest);
+        if listed.iter().any(|entry| is_same(&entry)) {
+            continue;
+        }
+        let entry = described.iter().find(is_same).cloned();
+        listed.push(entry.unwrap_or_else(|| bare(referrer)));
+    }
+    let media_type = oci_distribution::manifest::OCI_IMAGE_INDEX_MEDIA_TYPE;
+    let index = json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": listed });
+    let bytes = Bytes::from(index.to_string());
+    let digest = Digest::of(&bytes);
+    let index = Manifest::parse(bytes, digest, Some(media_type))
+        .map_err(|why| error(way, "make the list of referrers", Cause::Protocol(why.to_string())))?;
+    way.destination.push_manifest(&name, &index).await.map(|_| ())
+}
+
+fn entries(index: &Manifest) -> Vec<Value> {
+    let document: Value = serde_json::from_slice(&index.bytes).unwrap_or_default();
+    document.get("manifests").and_then(Value::as_array).cloned().unwrap_or_default()
+}
+
+fn bare(referrer: &Descriptor) -> Value {
+    json!({
+        "mediaType": referrer.media_type, "digest": referrer.digest.as_str(), "size": referrer.size,
+    })
+}
+
+fn fallback(way: &Way, subject: &Digest) -> Result<ManifestName, Error> {
+    // `sha512-` and its hex are longer than a tag may be; the schema cuts it there.
+    let text: String = subject.as_tag().chars().take(128).collect();
+    let tag = text.parse().map_err(|_| {
+        error(way, "make the tag of the referrers", Cause::Protocol(format!("`{text}` is no tag")))
+    })?;
+    Ok(ManifestName::Tag(tag))
+}
+
+fn error(way: &Way, operation: &str, cause: Cause) -> Error {
+    Error { side: way.source.host.side, operation: operation.to_owned(), request: String::new(), cause }
+}

@@ -1,0 +1,122 @@
+//! Copies a manifest with everything it points to: children first, the name last.
+//!
+//! So a name at the destination never points to something incomplete, wherever a run is cut off.
+
+use std::collections::HashSet;
+
+use futures_util::future::{BoxFuture, join_all};
+use tokio::task::JoinSet;
+
+use super::Way;
+use super::blob::{self, Trust};
+use crate::oci::{Descriptor, Digest, Manifest};
+use crate::registry::{Cause, Error, ManifestName};
+
+/// An index in an index in an index is somebody's mistake, or attack.
+const DEEPEST: usize = 8;
+
+/// Manifests of this repository that the destination is known to hold whole.
+#[derive(Default)]
+pub(super) struct Known(pub(super) HashSet<Digest>);
+
+/// Copies a manifest under a name. `true` if the destination keeps track of its subject.
+pub(super) async fn copy(
+    way: &Way,
+    manifest: &Manifest,
+    name: &ManifestName,
+    known: &Known,
+) -> Result<bool, Error> {
+    copy_below(way, manifest, name, known, Trust::Believe, 0).await
+}
+
+fn copy_below<'a>(
+    way: &'a Way,
+    manifest: &'a Manifest,
+    name: &'a ManifestName,
+    known: &'a Known,
+    trust: Trust,
+    depth: usize,
+) -> BoxFuture<'a, Result<bool, Error>> {
+    Box::pin(async move {
+        bring_content(way, manifest, known, trust, depth).await?;
+        let pushed = match way.destination.push_manifest(name, manifest).await {
+            Err(error) if trust == Trust::Believe && misses_content(&error) => {
+                // An interrupted run, a proxy cache or a garbage collection: what was believed to be
+                // there is not. Once more, this time asking for everything.
+                tracing::debug!("{error}; asking for all of its content");
+                bring_content(way, manifest, &Known::default(), Trust::Ask, depth).await?;
+                way.destination.push_manifest(name, manifest).await?
+            }
+            result => result?,
+        };
+        let blobs = manifest.blobs.iter().map(|blob| &blob.digest);
+        way.run.board.committed(blobs, way.target(), way.number);
+        Ok(pushed.subject_is_tracked)
+    })
+}
+
+async fn bring_content(
+    way: &Way,
+    manifest: &Manifest,
+    known: &Known,
+    trust: Trust,
+    depth: usize,
+) -> Result<(), Error> {
+    let children = manifest
+        .manifests
+        .iter()
+        .filter(|child| !known.0.contains(&child.digest))
+        .map(|child| copy_child(way, child, known, trust, depth + 1));
+    // Everything is brought before the first failure is told: what one run has done the next need not.
+    let (children, blobs) = tokio::join!(join_all(children), bring_blobs(way, manifest, trust));
+    children.into_iter().collect::<Result<Vec<()>, Error>>()?;
+    blobs
+}
+
+async fn copy_child(
+    way: &Way,
+    child: &Descriptor,
+    known: &Known,
+    trust: Trust,
+    depth: usize,
+) -> Result<(), Error> {
+    let name = ManifestName::Digest(child.digest.clone());
+    if depth > DEEPEST {
+        return Err(Error {
+            side: way.source.host.side,
+            operation: format!("get manifest {name}"),
+            request: String::new(),
+            cause: Cause::Unsupported(format!("indexes are nested more than {DEEPEST} deep")),
+        });
+    }
+    let manifest = way.source.manifest(&name).await?;
+    copy_below(way, &manifest, &name, known, trust, depth).await?;
+    Ok(())
+}
+
+/// Brings the blobs, each in a task of its own: they are hashed on all cores.
+async fn bring_blobs(way: &Way, manifest: &Manifest, trust: Trust) -> Result<(), Error> {
+    way.tally.foreign_layers.fetch_add(manifest.foreign_layers as u64, std::sync::atomic::Ordering::Relaxed);
+    let mut tasks = JoinSet::new();
+    let mut seen = HashSet::new();
+    for blob in &manifest.blobs {
+        // Old images repeat the empty layer several times.
+        if seen.insert(&blob.digest) {
+            let (way, blob) = (way.clone(), blob.clone());
+            tasks.spawn(async move { blob::ensure(&way, &blob, trust).await });
+        }
+    }
+    let mut result = Ok(());
+    while let Some(joined) = tasks.join_next().await {
+        match joined {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => result = result.and(Err(error)),
+            Err(panic) => std::panic::resume_unwind(panic.into_panic()),
+        }
+    }
+    result
+}
+
+fn misses_content(error: &Error) -> bool {
+    ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"].iter().any(|code| error.has_code(code))
+}

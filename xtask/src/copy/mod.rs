@@ -1,0 +1,164 @@
+//! The copy engine: one image after the other would be slow, so all of them at once.
+//!
+//! `image` decides and copies one image; `graph` walks a manifest, children first and the tag last;
+//! `blob` brings one blob by the cheapest way; `board` knows which repository has or brings which
+//! blob; `attachments` finds signatures and referrers. Requests are ordered and limited by the
+//! queues of the hosts, not here.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use tokio::task::JoinSet;
+
+use crate::oci::{Digest, RepositoryPath};
+use crate::plan::Transfer;
+use crate::registry::{Error, Registries, RemoteRepository, Side};
+use board::Board;
+
+mod attachments;
+mod blob;
+mod board;
+mod graph;
+mod image;
+
+/// Told what happens while it happens. Called from many tasks.
+pub trait Observer: Send + Sync {
+    /// So many more bytes will be sent.
+    fn expects(&self, bytes: u64);
+    /// So many bytes were sent.
+    fn sent(&self, bytes: u64);
+    /// An image has ended.
+    fn ended(&self, transfer: &Transfer, result: &Result<Copied, Error>);
+}
+
+/// What became of one image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Copied {
+    /// What the tag at the destination names now.
+    pub digest: Digest,
+    /// `false`: the destination had it all.
+    pub changed: bool,
+    pub moved: Amount,
+    pub mounted: Amount,
+    pub present: Amount,
+    /// Signatures, attestations, referrers that were copied beside the image.
+    pub attachments: u64,
+    /// Layers that no registry holds, left where they are.
+    pub foreign_layers: u64,
+}
+
+/// Blobs and their bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Amount {
+    pub blobs: u64,
+    pub bytes: u64,
+}
+
+/// What all tasks of a run share.
+pub(crate) struct Run {
+    board: Board,
+    observer: Arc<dyn Observer>,
+    attachments: bool,
+}
+
+/// One image's way: its two ends, its place in the list, and what was counted on it.
+#[derive(Clone)]
+pub(crate) struct Way {
+    run: Arc<Run>,
+    source: RemoteRepository,
+    destination: RemoteRepository,
+    number: usize,
+    tally: Arc<Tally>,
+}
+
+#[derive(Default)]
+struct Tally {
+    moved: Counter,
+    mounted: Counter,
+    present: Counter,
+    attachments: AtomicU64,
+    foreign_layers: AtomicU64,
+}
+
+#[derive(Default)]
+struct Counter {
+    blobs: AtomicU64,
+    bytes: AtomicU64,
+}
+
+/// Copies images, all at once; one result for each, in their order. All go to one registry.
+///
+/// # Errors
+/// When a registry's name makes no address; whatever else goes wrong belongs to one image.
+pub async fn copy_all(
+    registries: &Registries,
+    transfers: &[Transfer],
+    attachments: bool,
+    observer: Arc<dyn Observer>,
+) -> anyhow::Result<Vec<Result<Copied, Error>>> {
+    let mut ends = Vec::new();
+    for transfer in transfers {
+        let source = registries.repository(&transfer.source, Side::Source)?;
+        let destination = registries.repository(&transfer.target, Side::Destination)?;
+        ends.push((source, destination));
+    }
+    let mount_needs_manifest =
+        ends.first().is_some_and(|(_, destination)| destination.host.capabilities.mount_needs_manifest);
+    let run = Arc::new(Run { board: Board::new(mount_needs_manifest), observer, attachments });
+
+    let mut tasks = JoinSet::new();
+    for (number, ((source, destination), transfer)) in ends.into_iter().zip(transfers).enumerate() {
+        let way = Way { run: Arc::clone(&run), source, destination, number, tally: Arc::default() };
+        let transfer = transfer.clone();
+        tasks.spawn(async move {
+            let result = image::copy(&way, &transfer).await;
+            if result.is_err() {
+                way.run.board.abandoned(number);
+            }
+            way.run.observer.ended(&transfer, &result);
+            (number, result)
+        });
+    }
+    let mut results = Vec::new();
+    while let Some(joined) = tasks.join_next().await {
+        results.push(joined?);
+    }
+    results.sort_by_key(|(number, _)| *number);
+    Ok(results.into_iter().map(|(_, result)| result).collect())
+}
+
+impl Way {
+    fn target(&self) -> &RepositoryPath {
+        &self.destination.path
+    }
+
+    fn copied(&self, digest: Digest, changed: bool) -> Copied {
+        Copied {
+            digest,
+            changed,
+            moved: self.tally.moved.read(),
+            mounted: self.tally.mounted.read(),
+            present: self.tally.present.read(),
+            attachments: self.tally.attachments.load(Ordering::Relaxed),
+            foreign_layers: self.tally.foreign_layers.load(Ordering::Relaxed),
+        }
+    }
+}
+
+impl Counter {
+    fn add(&self, bytes: u64) {
+        self.blobs.fetch_add(1, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> Amount {
+        Amount { blobs: self.blobs.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
+    }
+}
+
+impl std::ops::AddAssign for Amount {
+    fn add_assign(&mut self, other: Self) {
+        self.blobs += other.blobs;
+        self.bytes += other.bytes;
+    }
+}

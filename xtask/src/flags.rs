@@ -1,0 +1,69 @@
+//! Every command and flag. Parsing does nothing but parse; the doc comments are the help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+/// Mirror the container images of a Helm chart into a registry of your own
+///
+/// images.toml lists every image: where it comes from, which digest it must have, where it goes.
+///
+/// Exit codes: 0 done, 1 some images failed, 2 could not run (usage, images.toml), 130 interrupted.
+#[derive(Debug, Parser)]
+#[command(name = "xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
+pub struct Flags {
+    /// The image list [default: images.toml at the root of the workspace]
+    #[arg(long, global = true, value_name = "FILE")]
+    pub images: Option<PathBuf>,
+
+    /// Show every request on stderr
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Copy every image of the list, registry to registry, every digest kept
+    Mirror(Mirror),
+    /// Show it all in seconds: two registries in memory, generated images, mirror, mirror again
+    Demo,
+    /// Run what CI runs: fetch missing test tools, fmt, clippy, tests, cargo-deny
+    Ci,
+}
+
+#[derive(Debug, Args)]
+pub struct Mirror {
+    /// Where to: a destination of images.toml, or a registry `host[:port][/path]` [default: the only
+    /// destination of images.toml]
+    #[arg(short, long, value_name = "DESTINATION")]
+    pub destination: Option<String>,
+
+    /// Print what would be copied, without any request
+    #[arg(short = 't', long)]
+    pub dry_run: bool,
+
+    /// Copy only images whose reference, repository, path or name matches; may be repeated
+    #[arg(long, value_name = "GLOB")]
+    pub only: Vec<String>,
+
+    /// Requests at a time to one registry [default: 64, fewer where the registry complains]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub jobs: Option<u16>,
+
+    /// Copy what is attached to the images too: cosign signatures, attestations, SBOMs, OCI referrers
+    #[arg(long)]
+    pub attachments: bool,
+
+    /// The form of the report on stdout
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    Human,
+    Json,
+}

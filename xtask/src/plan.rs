@@ -1,0 +1,234 @@
+//! What is to be copied, as a value; and what to do about one image, decided from what was seen.
+//! Pure: nothing here touches a registry, a file or a process.
+
+use std::fmt;
+
+use globset::{GlobBuilder, GlobMatcher};
+
+use crate::list::{Destination, Image, ImageList};
+use crate::oci::{Digest, Repository, Tag};
+
+/// One image and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Transfer {
+    pub source: Repository,
+    pub tag: Tag,
+    /// What the tag must name; without it, whatever it names now.
+    pub digest: Option<Digest>,
+    pub target: Repository,
+}
+
+/// Which images of the list are meant.
+#[derive(Debug, Clone, Default)]
+pub struct Selection(Vec<(String, GlobMatcher)>);
+
+/// What to do about one image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Decision {
+    /// The destination has it.
+    UpToDate,
+    /// Only the source can tell: look there, and decide again.
+    AskSource,
+    Copy,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PlanError {
+    BadGlob { glob: String, why: String },
+    NothingSelected { glob: String },
+    OntoItself { reference: String },
+}
+
+impl Transfer {
+    pub fn source_reference(&self) -> String {
+        self.source.tagged(&self.tag)
+    }
+
+    pub fn target_reference(&self) -> String {
+        self.target.tagged(&self.tag)
+    }
+}
+
+impl Selection {
+    /// Images whose reference (`quay.io/stackstate/kafka:2.8.0`), repository, path or last name
+    /// matches one of the globs. No glob selects all.
+    ///
+    /// # Errors
+    /// When a glob cannot be understood.
+    pub fn new(globs: &[String]) -> Result<Self, PlanError> {
+        let compile = |glob: &String| {
+            GlobBuilder::new(glob)
+                .build()
+                .map(|built| (glob.clone(), built.compile_matcher()))
+                .map_err(|error| PlanError::BadGlob { glob: glob.clone(), why: error.kind().to_string() })
+        };
+        globs.iter().map(compile).collect::<Result<_, _>>().map(Self)
+    }
+
+    fn matches(&self, image: &Image) -> bool {
+        self.0.is_empty() || self.0.iter().any(|(_, glob)| Self::names(image).iter().any(|name| glob.is_match(name)))
+    }
+
+    fn names(image: &Image) -> [String; 5] {
+        let path = image.source.path().as_str();
+        let last = path.rsplit('/').next().unwrap_or(path);
+        [
+            image.source.tagged(&image.tag),
+            image.source.to_string(),
+            path.to_owned(),
+            last.to_owned(),
+            format!("{last}:{}", image.tag),
+        ]
+    }
+}
+
+/// The transfers that bring the selected images to a destination, in the order of the list.
+///
+/// # Errors
+/// When a glob selects nothing, or an image would be copied onto itself.
+pub fn transfers(
+    list: &ImageList,
+    destination: &Destination,
+    selection: &Selection,
+) -> Result<Vec<Transfer>, PlanError> {
+    for (glob, matcher) in &selection.0 {
+        let names = list.images.iter().flat_map(Selection::names);
+        if !names.into_iter().any(|name| matcher.is_match(name)) {
+            return Err(PlanError::NothingSelected { glob: glob.clone() });
+        }
+    }
+    let selected = list.images.iter().filter(|image| selection.matches(image));
+    selected
+        .map(|image| {
+            let transfer = Transfer {
+                source: image.source.clone(),
+                tag: image.tag.clone(),
+                digest: image.digest.clone(),
+                target: target_in(destination, image),
+            };
+            if transfer.source == transfer.target {
+                return Err(PlanError::OntoItself { reference: transfer.source_reference() });
+            }
+            Ok(transfer)
+        })
+        .collect()
+}
+
+fn target_in(destination: &Destination, image: &Image) -> Repository {
+    let path = match &destination.prefix {
+        Some(prefix) => image.target.below(prefix),
+        None => image.target.clone(),
+    };
+    Repository::new(&destination.registry, path)
+}
+
+/// What to do, from the pin and from the digests seen. `source` is `None` while nobody has looked.
+pub fn decide(pin: Option<&Digest>, destination: Option<&Digest>, source: Option<&Digest>) -> Decision {
+    match (pin, destination, source) {
+        // Not there: whatever the source has will be fetched, so a look would be one request too many.
+        (_, None, _) => Decision::Copy,
+        (Some(pin), Some(there), _) if pin == there => Decision::UpToDate,
+        (Some(_), Some(_), _) => Decision::Copy,
+        (None, Some(_), None) => Decision::AskSource,
+        (None, Some(there), Some(here)) if there == here => Decision::UpToDate,
+        (None, Some(_), Some(_)) => Decision::Copy,
+    }
+}
+
+impl fmt::Display for PlanError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::BadGlob { glob, why } => write!(f, "`--only {glob}`: {why}"),
+            Self::NothingSelected { glob } => write!(
+                f,
+                "`--only {glob}` selects no image of the list\n\
+                 hint: `*` stands for any text: `*kafka*`, `stackstate/wait`, `*:4.2.19`; `mirror -t` shows all images"
+            ),
+            Self::OntoItself { reference } => write!(
+                f,
+                "`{reference}` would be copied onto itself\n\
+                 hint: give the image another `target`, or choose another destination"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for PlanError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &str = r#"
+        [[image]]
+        source = "quay.io/stackstate/kafka"
+        tag = "2.3.1"
+        [[image]]
+        source = "quay.io/stackstate/kafka"
+        tag = "2.8.0"
+        [[image]]
+        source = "minio/mc"
+        tag = "1"
+        target = "tools/mc"
+    "#;
+
+    fn plan(destination: &str, only: &[&str]) -> Result<Vec<String>, PlanError> {
+        let list = ImageList::parse("images.toml", LIST).unwrap();
+        let globs: Vec<String> = only.iter().map(|&glob| glob.to_owned()).collect();
+        let planned = transfers(&list, &destination.parse().unwrap(), &Selection::new(&globs)?)?;
+        Ok(planned.iter().map(|t| format!("{} > {}", t.source_reference(), t.target_reference())).collect())
+    }
+
+    #[test]
+    fn every_image_goes_to_its_target_below_the_prefix_of_the_destination() {
+        let all = [
+            "quay.io/stackstate/kafka:2.3.1 > harbor.local/p/stackstate/kafka:2.3.1",
+            "quay.io/stackstate/kafka:2.8.0 > harbor.local/p/stackstate/kafka:2.8.0",
+            "docker.io/minio/mc:1 > harbor.local/p/tools/mc:1",
+        ];
+        assert_eq!(plan("harbor.local/p", &[]).unwrap(), all);
+    }
+
+    #[test]
+    fn a_selection_matches_reference_repository_path_or_name() {
+        let table: [(&[&str], usize); 8] = [
+            (&["*kafka*"], 2),
+            (&["kafka"], 2),
+            (&["kafka:2.8.0"], 1),
+            (&["stackstate/kafka"], 2),
+            (&["quay.io/**"], 2),
+            (&["quay.io/stackstate/kafka:2.3.1"], 1),
+            (&["mc", "kafka:2.3.1"], 2),
+            (&["*:1", "mc"], 1),
+        ];
+        for (only, expected) in table {
+            assert_eq!(plan("harbor.local", only).unwrap().len(), expected, "{only:?}");
+        }
+        assert!(matches!(plan("harbor.local", &["mc", "kafak"]), Err(PlanError::NothingSelected { glob }) if glob == "kafak"));
+        assert!(matches!(plan("harbor.local", &["["]), Err(PlanError::BadGlob { .. })));
+    }
+
+    #[test]
+    fn an_image_is_not_copied_onto_itself() {
+        assert!(matches!(plan("quay.io", &[]), Err(PlanError::OntoItself { .. })));
+    }
+
+    #[test]
+    fn a_look_at_the_source_is_taken_only_where_it_decides() {
+        use Decision::{AskSource, Copy, UpToDate};
+        let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
+        let (a, b) = (Some(&a), Some(&b));
+        let table = [
+            ((a, a, None), UpToDate),
+            ((a, b, None), Copy),
+            ((a, None, None), Copy),
+            ((None, None, None), Copy),
+            ((None, a, None), AskSource),
+            ((None, a, a), UpToDate),
+            ((None, a, b), Copy),
+        ];
+        for ((pin, destination, source), expected) in table {
+            assert_eq!(decide(pin, destination, source), expected, "{pin:?} {destination:?} {source:?}");
+        }
+    }
+}

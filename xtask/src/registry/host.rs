@@ -1,0 +1,362 @@
+//! The one door to the network: every request to a registry goes through [`Host::call`] or
+//! [`Host::call_once`], and so through the host's queue, its authentication and its tally.
+
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Body, Method, Response, Url};
+use tokio::time::Instant;
+
+use super::auth::{Authenticator, Realm, Scheme, Scope, Token};
+use super::capability::Capabilities;
+use super::credentials::Secret;
+use super::error::{Cause, Error, Phase, Refusal, Side, address, printable};
+use super::queue::{Permit, Priority, Queue};
+use super::retry::{self, RetryPolicy};
+
+/// An error answer is read this far and no farther, in bytes.
+const LONGEST_REFUSAL: usize = 64 << 10;
+/// After so many failures to connect in a row a host is taken for down.
+const CONNECT_ATTEMPTS: u32 = 3;
+
+/// A registry as one side of a copy.
+pub struct Host {
+    /// `host[:port]` as people write it.
+    pub name: String,
+    pub side: Side,
+    pub(crate) base: Url,
+    pub(crate) client: reqwest::Client,
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) authenticator: Authenticator,
+    pub(crate) capabilities: Capabilities,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) requests: AtomicU64,
+    failures_to_connect: AtomicU32,
+    down: OnceLock<Cause>,
+    introduced: tokio::sync::OnceCell<()>,
+}
+
+/// One request, as often as it takes.
+pub(crate) struct Call {
+    /// For errors: `get manifest `1.0.6``.
+    pub(crate) operation: String,
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Option<Bytes>,
+    pub(crate) scope: Scope,
+    /// Statuses that are answers and not errors, beside 2xx.
+    pub(crate) expected: &'static [u16],
+}
+
+/// An answer, and the place in the queue that it keeps until it is read.
+pub(crate) struct Answer {
+    pub(crate) response: Response,
+    pub(crate) _permit: Permit,
+}
+
+impl Host {
+    pub(crate) fn new(
+        name: &str,
+        side: Side,
+        base: Url,
+        client: reqwest::Client,
+        queue: Arc<Queue>,
+        authenticator: Authenticator,
+        retry: RetryPolicy,
+    ) -> Self {
+        Self {
+            name: name.to_owned(),
+            side,
+            capabilities: Capabilities::of(name),
+            base,
+            client,
+            queue,
+            authenticator,
+            retry,
+            requests: AtomicU64::new(0),
+            failures_to_connect: AtomicU32::new(0),
+            down: OnceLock::new(),
+            introduced: tokio::sync::OnceCell::new(),
+        }
+    }
+
+    /// Sends a request until it is answered: retries what may pass by itself, waits as long as the
+    /// host asks, logs in once more when a token is refused.
+    pub(crate) async fn call(&self, call: &Call) -> Result<Answer, Error> {
+        let mut pauses = self.retry.pauses();
+        let mut logged_in_again = false;
+        loop {
+            let permit = self.queue.acquire(Priority::Small).await;
+            let error = match self.call_once(call, call.body.clone().map(Body::from)).await {
+                Ok(response) => return Ok(Answer { response, _permit: permit }),
+                Err(error) => error,
+            };
+            drop(permit);
+            if error.may_log_in_again() && !logged_in_again {
+                logged_in_again = true;
+                continue;
+            }
+            self.pause_before_retry(error, &mut pauses).await?;
+        }
+    }
+
+    /// [`Host::call`] for who already holds a permit of this queue, and would wait for himself.
+    pub(crate) async fn call_under_permit(&self, call: &Call) -> Result<Response, Error> {
+        let mut pauses = self.retry.pauses();
+        let mut logged_in_again = false;
+        loop {
+            let error = match self.call_once(call, call.body.clone().map(Body::from)).await {
+                Ok(response) => return Ok(response),
+                Err(error) => error,
+            };
+            if error.may_log_in_again() && !logged_in_again {
+                logged_in_again = true;
+                continue;
+            }
+            self.pause_before_retry(error, &mut pauses).await?;
+        }
+    }
+
+    /// Waits for the next attempt, or gives the error back when there is to be none.
+    pub(crate) async fn pause_before_retry(
+        &self,
+        error: Error,
+        pauses: &mut impl Iterator<Item = Duration>,
+    ) -> Result<(), Error> {
+        if !error.is_transient() || self.down.get().is_some() {
+            return Err(error);
+        }
+        let Some(pause) = pauses.next() else { return Err(error) };
+        tracing::debug!("{error}; again in {pause:?}");
+        tokio::time::sleep(pause.max(error.retry_after())).await;
+        Ok(())
+    }
+
+    /// Sends a request once. The caller holds a permit of the queue. A 401 has been learned from
+    /// when it comes back as an error: the next attempt logs in.
+    pub(crate) async fn call_once(&self, call: &Call, body: Option<Body>) -> Result<Response, Error> {
+        if let Some(cause) = self.down.get() {
+            return Err(self.error(call, cause.clone()));
+        }
+        let authorization = self.authorization(call).await?;
+        let mut request = self.client.request(call.method.clone(), call.url.clone()).headers(call.headers.clone());
+        if let Some(secret) = &authorization
+            && let Ok(mut value) = HeaderValue::from_str(secret.expose())
+        {
+            value.set_sensitive(true);
+            request = request.header(AUTHORIZATION, value);
+        }
+        let streams = body.is_some() && call.body.is_none();
+        if let Some(body) = body {
+            request = request.body(body);
+        }
+        let began = Instant::now();
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let sent = request.send();
+        let result = if streams {
+            // Whoever streams watches for silence: only there is it known whether bytes still flow.
+            sent.await
+        } else {
+            match tokio::time::timeout(self.retry.silence, sent).await {
+                Ok(result) => result,
+                Err(_) => return Err(self.error(call, self.silence())),
+            }
+        };
+        let response = result.map_err(|error| self.network_error(call, &error))?;
+        self.failures_to_connect.store(0, Ordering::Relaxed);
+        let status = response.status().as_u16();
+        tracing::debug!("{} {} {status} {} ms", call.method, address(&call.url), began.elapsed().as_millis());
+        if response.status().is_success() || call.expected.contains(&status) {
+            self.queue.grow();
+            return Ok(response);
+        }
+        Err(self.refused(call, response, authorization).await)
+    }
+
+    pub(crate) fn silence(&self) -> Cause {
+        let detail = format!("nothing for {} s", self.retry.silence.as_secs());
+        Cause::Network { phase: Phase::Silence, detail }
+    }
+
+    pub(crate) fn error(&self, call: &Call, cause: Cause) -> Error {
+        let request = format!("{} {}", call.method, address(&call.url));
+        Error { side: self.side, operation: call.operation.clone(), request, cause }
+    }
+
+    /// What an error answer means, after the host's state has learned from it.
+    async fn refused(&self, call: &Call, response: Response, authorization: Option<Secret>) -> Error {
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let retry_after = headers.get(RETRY_AFTER).and_then(|value| retry::parse_retry_after(value.to_str().ok()?));
+        let body = read_limited(response, LONGEST_REFUSAL, self.retry.silence).await.unwrap_or_default();
+        let refusal = Refusal::new(status, &body, retry_after);
+        if refusal.is_throttling() {
+            let wait = retry_after.unwrap_or_default();
+            if wait > self.retry.longest_wait {
+                let words = refusal.words;
+                return self.error(call, Cause::RateLimited { wait, words });
+            }
+            self.queue.shrink(wait);
+        }
+        if status == 401 && call.url.origin() == self.base.origin() {
+            if let Some(refused) = &authorization {
+                self.authenticator.forget(&call.scope, refused).await;
+            }
+            if let Err(why) = self.authenticator.learn(&headers, &self.base) {
+                let words = if refusal.words.is_empty() { why } else { format!("{} ({why})", refusal.words) };
+                return self.error(call, Cause::NoLogin(Refusal { words, ..refusal }));
+            }
+        }
+        self.error(call, Cause::Status(refusal))
+    }
+
+    fn network_error(&self, call: &Call, error: &reqwest::Error) -> Error {
+        let detail = printable(&innermost(error));
+        let phase = if error.is_connect() { Phase::Connect } else { Phase::Answer };
+        let cause = Cause::Network { phase, detail };
+        if phase == Phase::Connect
+            && self.failures_to_connect.fetch_add(1, Ordering::Relaxed) + 1 >= CONNECT_ATTEMPTS
+        {
+            // Everybody else who waits for this host learns the same at once.
+            drop(self.down.set(cause.clone()));
+        }
+        tracing::debug!("{} {} failed: {error:?}", call.method, address(&call.url));
+        self.error(call, cause)
+    }
+
+    /// The value of the `Authorization` header, from a cache or from the token server.
+    async fn authorization(&self, call: &Call) -> Result<Option<Secret>, Error> {
+        // Neither a redirect's target nor an upload address elsewhere may see it.
+        if call.url.origin() != self.base.origin() {
+            return Ok(None);
+        }
+        self.introduce().await;
+        match self.authenticator.scheme() {
+            Scheme::Unknown => Ok(None),
+            Scheme::Basic => Ok(self.authenticator.credentials.as_ref().map(|credentials| credentials.basic())),
+            Scheme::Bearer(realm) => {
+                let slot = self.authenticator.slot(&call.scope);
+                let mut token = slot.lock().await;
+                if let Some(token) = token.as_ref().filter(|token| token.is_fresh()) {
+                    return Ok(Some(token.header.clone()));
+                }
+                let fetched = self.fetch_token(&realm, call).await?;
+                let header = fetched.header.clone();
+                *token = Some(fetched);
+                Ok(Some(header))
+            }
+        }
+    }
+
+    /// With credentials at hand the host will ask for them: one request learns how, instead of all
+    /// the first ones being refused.
+    async fn introduce(&self) {
+        if self.authenticator.credentials.is_none() {
+            return;
+        }
+        let once = async {
+            let Ok(url) = self.base.join("/v2/") else { return };
+            self.requests.fetch_add(1, Ordering::Relaxed);
+            let sent = self.client.get(url).send();
+            if let Ok(Ok(response)) = tokio::time::timeout(self.retry.silence, sent).await
+                && response.status().as_u16() == 401
+            {
+                // What is wrong here shows again, and is reported, with the request that needs it.
+                drop(self.authenticator.learn(response.headers(), &self.base));
+            }
+        };
+        self.introduced.get_or_init(|| once).await;
+    }
+
+    async fn fetch_token(&self, realm: &Realm, call: &Call) -> Result<Token, Error> {
+        let url = realm.token_url(&call.scope);
+        let token_call = Call {
+            operation: "get a token".to_owned(),
+            method: Method::GET,
+            url: url.clone(),
+            headers: HeaderMap::new(),
+            body: None,
+            scope: call.scope.clone(),
+            expected: &[],
+        };
+        let mut pauses = self.retry.pauses();
+        loop {
+            let asked_at = Instant::now();
+            let error = match self.ask_for_token(realm, &token_call).await {
+                Ok(body) => {
+                    return Token::parse(&body, asked_at).map_err(|why| self.error(&token_call, Cause::Token(why)));
+                }
+                Err(error) => error,
+            };
+            if !error.is_transient() {
+                let cause = match error.cause {
+                    Cause::Status(Refusal { status, words, .. }) => Cause::Token(format!("{status} {words}")),
+                    cause => cause,
+                };
+                return Err(self.error(&token_call, cause));
+            }
+            self.pause_before_retry(error, &mut pauses).await?;
+        }
+    }
+
+    /// One request to the token server. The permit of the request that waits for it stands for both.
+    async fn ask_for_token(&self, realm: &Realm, call: &Call) -> Result<Bytes, Error> {
+        let mut request = self.client.get(call.url.clone());
+        if let Some(credentials) = &self.authenticator.credentials {
+            if !realm.may_see_credentials_of(&self.base) {
+                let why = "the token server belongs to somebody else than the registry: it is not shown the password";
+                return Err(self.error(call, Cause::Token(why.to_owned())));
+            }
+            request = request.header(AUTHORIZATION, credentials.basic().expose());
+        }
+        self.requests.fetch_add(1, Ordering::Relaxed);
+        let sent = tokio::time::timeout(self.retry.silence, request.send());
+        let response = match sent.await {
+            Ok(result) => result.map_err(|error| self.network_error(call, &error))?,
+            Err(_) => return Err(self.error(call, self.silence())),
+        };
+        tracing::debug!("GET {} {}", address(&call.url), response.status());
+        let status = response.status();
+        let retry_after =
+            response.headers().get(RETRY_AFTER).and_then(|value| retry::parse_retry_after(value.to_str().ok()?));
+        let body = read_limited(response, LONGEST_REFUSAL * 4, self.retry.silence)
+            .await
+            .map_err(|why| self.error(call, Cause::Network { phase: Phase::Answer, detail: why }))?;
+        if status.is_success() {
+            return Ok(body);
+        }
+        Err(self.error(call, Cause::Status(Refusal::new(status.as_u16(), &body, retry_after))))
+    }
+}
+
+/// Reads a body into memory, refusing one that is longer than it may be.
+///
+/// # Errors
+/// Says what went wrong: too long, broken off, or silent.
+pub(crate) async fn read_limited(mut response: Response, limit: usize, silence: Duration) -> Result<Bytes, String> {
+    let mut body = Vec::new();
+    loop {
+        match tokio::time::timeout(silence, response.chunk()).await {
+            Ok(Ok(Some(piece))) if body.len() + piece.len() > limit => {
+                return Err(format!("the answer is longer than {limit} bytes"));
+            }
+            Ok(Ok(Some(piece))) => body.extend_from_slice(&piece),
+            Ok(Ok(None)) => return Ok(Bytes::from(body)),
+            Ok(Err(error)) => return Err(printable(&innermost(&error))),
+            Err(_) => return Err(format!("nothing for {} s", silence.as_secs())),
+        }
+    }
+}
+
+/// The end of the chain of causes: "connection refused" says more than "error sending request".
+pub(crate) fn innermost(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
+}

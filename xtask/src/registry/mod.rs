@@ -1,0 +1,25 @@
+//! Registries: the distribution API over one small door to the network.
+//!
+//! `host` sends every request (`queue` says when, `auth` as whom, `retry` how often); `repository` is
+//! the API in terms of manifests and blobs; `download` and `upload` are the two halves of a blob's
+//! way; `capability` is what a host can do; `credentials` is who we are there; `error` is what went
+//! wrong, for a reader.
+
+mod auth;
+pub(crate) mod capability;
+pub mod connect;
+pub mod credentials;
+pub(crate) mod download;
+mod error;
+pub(crate) mod host;
+mod queue;
+pub(crate) mod repository;
+mod retry;
+pub(crate) mod transfer;
+mod upload;
+
+pub use connect::{Registries, Settings};
+pub use error::{Cause, Error, Phase, Refusal, Side};
+pub use host::Host;
+pub use repository::{ManifestName, RemoteRepository};
+pub use retry::RetryPolicy;

@@ -1,0 +1,338 @@
+//! The distribution API of one repository: manifests, existence of blobs, upload sessions.
+//!
+//! Clauses: distribution-spec 1.1, "Pull", "Push" and "Content Discovery".
+
+use std::fmt;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
+use reqwest::{Method, Response, StatusCode, Url};
+
+use super::auth::Scope;
+use super::error::{Cause, Error, Phase, Side};
+use super::host::{Answer, Call, Host, read_limited};
+use crate::oci::{Descriptor, Digest, InvalidManifest, Manifest, RepositoryPath, Tag, manifest};
+
+/// The specification wants registries to take manifests of 4 MiB; nobody has reason to send four times that.
+const LARGEST_MANIFEST: usize = 16 << 20;
+const CONTENT_DIGEST: &str = "docker-content-digest";
+/// Names the manifest that the one just pushed is attached to, if the registry keeps track of that.
+const OCI_SUBJECT: &str = "oci-subject";
+
+/// A repository of a registry, on one side of the copy.
+#[derive(Clone)]
+pub struct RemoteRepository {
+    pub host: Arc<Host>,
+    pub path: RepositoryPath,
+}
+
+/// How a manifest is named inside its repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ManifestName {
+    Tag(Tag),
+    Digest(Digest),
+}
+
+/// What became of the wish to start an upload.
+pub(crate) enum Started {
+    /// The registry has the blob in this repository now, without a byte sent.
+    Mounted,
+    /// Where to send the bytes.
+    Session(Url),
+}
+
+/// What became of a pushed manifest.
+pub(crate) struct Pushed {
+    /// The registry lists it among the referrers of its subject.
+    pub(crate) subject_is_tracked: bool,
+}
+
+impl RemoteRepository {
+    /// The digest that a name stands for; `None` if there is no such manifest.
+    ///
+    /// One HEAD; a GET follows only if the registry leaves the digest out of its answer.
+    ///
+    /// # Errors
+    /// When the registry cannot be asked.
+    pub async fn resolve(&self, name: &ManifestName) -> Result<Option<Digest>, Error> {
+        let call = self.manifest_call(Method::HEAD, name, format!("look for manifest {name}"), self.absent());
+        let answer = self.host.call(&call).await?;
+        if !answer.response.status().is_success() {
+            return Ok(None);
+        }
+        match header_digest(&answer.response) {
+            Some(digest) => Ok(Some(digest)),
+            None => {
+                drop(answer);
+                Ok(self.manifest_if_present(name).await?.map(|manifest| manifest.digest))
+            }
+        }
+    }
+
+    /// Fetches a manifest.
+    ///
+    /// # Errors
+    /// When there is none, it cannot be fetched, or is not what its digest says.
+    pub async fn manifest(&self, name: &ManifestName) -> Result<Manifest, Error> {
+        let call = self.manifest_call(Method::GET, name, format!("get manifest {name}"), &[]);
+        let answer = self.host.call(&call).await?;
+        self.read_manifest(&call, answer, name).await
+    }
+
+    /// [`RemoteRepository::manifest`], with `None` for one that is not there.
+    ///
+    /// # Errors
+    /// When it cannot be fetched, or is not what its digest says.
+    pub async fn manifest_if_present(&self, name: &ManifestName) -> Result<Option<Manifest>, Error> {
+        let call = self.manifest_call(Method::GET, name, format!("get manifest {name}"), self.absent());
+        let answer = self.host.call(&call).await?;
+        if !answer.response.status().is_success() {
+            return Ok(None);
+        }
+        self.read_manifest(&call, answer, name).await.map(Some)
+    }
+
+    /// Pushes a manifest under a name.
+    pub(crate) async fn push_manifest(&self, name: &ManifestName, manifest: &Manifest) -> Result<Pushed, Error> {
+        let mut call = self.manifest_call(Method::PUT, name, format!("push manifest {name}"), &[]);
+        call.scope = Scope::push(self.path.as_str());
+        call.body = Some(manifest.bytes.clone());
+        let media_type = HeaderValue::from_str(&manifest.media_type);
+        let media_type = media_type
+            .map_err(|_| self.host.error(&call, Cause::Protocol("its media type is no header value".to_owned())))?;
+        call.headers.insert(CONTENT_TYPE, media_type);
+        let answer = self.host.call(&call).await?;
+        let subject_is_tracked = answer.response.headers().contains_key(OCI_SUBJECT);
+        let (stored, created) = (header_digest(&answer.response), answer.response.status() == StatusCode::CREATED);
+        drop(answer);
+        // A server that says yes to everything is found out here: the answer names what was stored,
+        // or we look.
+        let stored = match stored {
+            Some(stored) if created => Some(stored),
+            _ => self.resolve(name).await?,
+        };
+        match stored {
+            Some(stored) if stored == manifest.digest => Ok(Pushed { subject_is_tracked }),
+            Some(stored) => Err(self.host.error(
+                &call,
+                Cause::Integrity(format!("the registry stored {stored} instead of {}", manifest.digest)),
+            )),
+            None => Err(self.host.error(
+                &call,
+                Cause::Protocol("the registry accepted the manifest and does not have it".to_owned()),
+            )),
+        }
+    }
+
+    /// Whether a blob is in this repository.
+    pub(crate) async fn has_blob(&self, digest: &Digest) -> Result<bool, Error> {
+        let call = Call {
+            operation: format!("look for blob {}", digest.short()),
+            method: Method::HEAD,
+            url: self.url(&format!("blobs/{digest}"))?,
+            headers: HeaderMap::new(),
+            body: None,
+            scope: Scope::pull(self.path.as_str()),
+            expected: self.absent(),
+        };
+        Ok(self.host.call(&call).await?.response.status().is_success())
+    }
+
+    /// Starts an upload; with `mount`, asks the registry to take the blob from a repository of its
+    /// own first. Asking for the very repository that is pushed to tells whether the blob is there
+    /// already, in the same request.
+    pub(crate) async fn start_upload(&self, mount: Option<(&Digest, &RepositoryPath)>) -> Result<Started, Error> {
+        if let Some((digest, from)) = mount {
+            let mut url = self.url("blobs/uploads/")?;
+            url.query_pairs_mut().append_pair("mount", digest.as_str()).append_pair("from", from.as_str());
+            let scope = Scope::mount(self.path.as_str(), from.as_str());
+            let operation = format!("mount blob {}", digest.short());
+            // Whatever a registry answers to a mount that it does not want, a plain upload remains.
+            let call = self.upload_call(operation, Method::POST, url, scope, &[400, 403, 404, 405, 500, 501]);
+            let answer = self.host.call(&call).await?;
+            match answer.response.status() {
+                StatusCode::CREATED => return Ok(Started::Mounted),
+                StatusCode::ACCEPTED => return self.session(&call, &answer.response).map(Started::Session),
+                _ => {}
+            }
+        }
+        let url = self.url("blobs/uploads/")?;
+        let scope = Scope::push(self.path.as_str());
+        let call = self.upload_call("start an upload".to_owned(), Method::POST, url, scope, &[]);
+        let answer = self.host.call(&call).await?;
+        if answer.response.status() != StatusCode::ACCEPTED {
+            let why = format!("the answer is {} and no upload session", answer.response.status().as_u16());
+            return Err(self.host.error(&call, Cause::Protocol(why)));
+        }
+        self.session(&call, &answer.response).map(Started::Session)
+    }
+
+    /// Tells the registry that an upload will not be finished. Courtesy: failures do not matter.
+    pub(crate) async fn cancel_upload(&self, session: Url) {
+        let scope = Scope::push(self.path.as_str());
+        let call = self.upload_call("cancel an upload".to_owned(), Method::DELETE, session, scope, &[]);
+        drop(self.host.call_once(&call, None).await);
+    }
+
+    /// The manifests attached to one, by the referrers API; `None` where a registry does not have it.
+    pub(crate) async fn referrers(&self, subject: &Digest) -> Result<Option<Vec<Descriptor>>, Error> {
+        let mut found = Vec::new();
+        let mut next = Some(self.url(&format!("referrers/{subject}"))?);
+        while let Some(url) = next.take() {
+            let call = Call {
+                operation: format!("list referrers of {}", subject.short()),
+                method: Method::GET,
+                url,
+                headers: HeaderMap::new(),
+                body: None,
+                scope: Scope::pull(self.path.as_str()),
+                expected: &[400, 404, 405],
+            };
+            let answer = self.host.call(&call).await?;
+            if !answer.response.status().is_success() {
+                return Ok(None);
+            }
+            next = next_page(&answer.response).filter(|next| next.origin() == call.url.origin());
+            let body = self.read_body(&call, answer).await?;
+            match Manifest::parse(body.clone(), Digest::of(&body), None) {
+                Ok(index) => found.extend(index.manifests),
+                // Web servers in front of old registries answer 200 to any path.
+                Err(_) if found.is_empty() => return Ok(None),
+                Err(why) => return Err(self.host.error(&call, Cause::Protocol(why.to_string()))),
+            }
+        }
+        Ok(Some(found))
+    }
+
+    /// A request to this repository's part of the API.
+    pub(crate) fn url(&self, rest: &str) -> Result<Url, Error> {
+        let path = format!("/v2/{}/{rest}", self.path);
+        self.host.base.join(&path).map_err(|error| Error {
+            side: self.host.side,
+            operation: format!("make the address of {path}"),
+            request: String::new(),
+            cause: Cause::Protocol(error.to_string()),
+        })
+    }
+
+    pub(crate) fn upload_call(
+        &self,
+        operation: String,
+        method: Method,
+        url: Url,
+        scope: Scope,
+        expected: &'static [u16],
+    ) -> Call {
+        let mut headers = HeaderMap::new();
+        // Strict front ends answer 411 to a POST or PUT that does not say it has no body.
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        Call { operation, method, url, headers, body: None, scope, expected }
+    }
+
+    /// The address of an upload, from any form of `Location` that registries send.
+    pub(crate) fn session(&self, call: &Call, response: &Response) -> Result<Url, Error> {
+        let broken = |why: &str| self.host.error(call, Cause::Protocol(why.to_owned()));
+        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+        let location = location.ok_or_else(|| broken("the answer has no `Location` for the upload"))?;
+        let session = response.url().join(location).map_err(|_| broken("the `Location` of the upload is no address"))?;
+        if session.scheme() != "https" && session.scheme() != self.host.base.scheme() {
+            return Err(broken("the `Location` of the upload leaves TLS"));
+        }
+        Ok(session)
+    }
+
+    /// Statuses that mean "not there". A destination that answers 403 to a look may still take the
+    /// push, and if not, says so then; Artifactory does.
+    fn absent(&self) -> &'static [u16] {
+        match self.host.side {
+            Side::Source => &[404],
+            Side::Destination => &[404, 403],
+        }
+    }
+
+    fn manifest_call(
+        &self,
+        method: Method,
+        name: &ManifestName,
+        operation: String,
+        expected: &'static [u16],
+    ) -> Call {
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static(manifest::ACCEPT));
+        // A path of a repository and a tag or digest are checked when they are made; they always join.
+        let url = self.url(&format!("manifests/{}", name.text())).unwrap_or_else(|_| self.host.base.clone());
+        Call { operation, method, url, headers, body: None, scope: Scope::pull(self.path.as_str()), expected }
+    }
+
+    async fn read_manifest(&self, call: &Call, answer: Answer, name: &ManifestName) -> Result<Manifest, Error> {
+        let stated = header_digest(&answer.response);
+        let content_type = answer.response.headers().get(CONTENT_TYPE);
+        let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let body = self.read_body(call, answer).await?;
+        // What was asked for by digest must have it; for a tag our own hash is the truth, and a header
+        // that says otherwise means that something in between alters content.
+        let expected = match name {
+            ManifestName::Digest(digest) => Some(digest.clone()),
+            ManifestName::Tag(_) => stated,
+        };
+        let digest = match expected {
+            Some(expected) => {
+                let digest = expected.of_same_kind(&body);
+                if digest != expected {
+                    let why = format!("the content has the digest {digest}, not {expected}");
+                    return Err(self.host.error(call, Cause::Integrity(why)));
+                }
+                digest
+            }
+            None => Digest::of(&body),
+        };
+        Manifest::parse(body, digest, content_type.as_deref()).map_err(|why| {
+            let cause = match why {
+                InvalidManifest::Schema1 => Cause::Unsupported(format!(
+                    "{why}: pull and push it with a current client at the source, or list another tag"
+                )),
+                why => Cause::Protocol(why.to_string()),
+            };
+            self.host.error(call, cause)
+        })
+    }
+
+    async fn read_body(&self, call: &Call, answer: Answer) -> Result<Bytes, Error> {
+        let body = read_limited(answer.response, LARGEST_MANIFEST, self.host.retry.silence).await;
+        body.map_err(|detail| self.host.error(call, Cause::Network { phase: Phase::Answer, detail }))
+    }
+}
+
+impl ManifestName {
+    fn text(&self) -> &str {
+        match self {
+            Self::Tag(tag) => tag.as_str(),
+            Self::Digest(digest) => digest.as_str(),
+        }
+    }
+}
+
+impl fmt::Display for ManifestName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tag(tag) => write!(f, "`{tag}`"),
+            Self::Digest(digest) => write!(f, "{}", digest.short()),
+        }
+    }
+}
+
+/// The digest that an answer states, if it states one that we understand.
+pub(crate) fn header_digest(response: &Response) -> Option<Digest> {
+    response.headers().get(CONTENT_DIGEST)?.to_str().ok()?.parse().ok()
+}
+
+/// The address of the next page of a list (RFC 8288, `rel="next"`).
+fn next_page(response: &Response) -> Option<Url> {
+    let link = response.headers().get("link")?.to_str().ok()?;
+    let (address, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+    if !parameters.contains("next") {
+        return None;
+    }
+    response.url().join(address).ok()
+}

@@ -1,0 +1,89 @@
+//! One blob from a source to a destination, as often as it takes.
+
+use reqwest::Url;
+
+use super::capability::UploadMode;
+use super::download::Download;
+use super::error::{Cause, Error, Side};
+use super::queue::{Permit, Priority};
+use super::repository::{RemoteRepository, Started};
+use super::upload::{OnBytes, upload};
+use crate::oci::Descriptor;
+use std::sync::Arc;
+
+/// Copies a blob into an upload session that is open already, or into new ones.
+///
+/// # Errors
+/// With the side that failed for good.
+pub(crate) async fn transfer(
+    source: &RemoteRepository,
+    destination: &RemoteRepository,
+    blob: &Descriptor,
+    session: Option<Url>,
+    on_bytes: &OnBytes,
+) -> Result<(), Error> {
+    let mut session = session;
+    let mut pauses = destination.host.retry.pauses();
+    let mut logged_in_again = false;
+    let mut read_again = false;
+    loop {
+        let open = match session.take() {
+            Some(open) => open,
+            None => match destination.start_upload(None).await? {
+                Started::Session(open) => open,
+                Started::Mounted => return Ok(()),
+            },
+        };
+        let mode = destination.host.capabilities.upload_mode(blob.size);
+        let Err(error) = attempt(source, destination, blob, &open, mode, on_bytes).await else { return Ok(()) };
+        tracing::debug!("{error}");
+        if !matches!(error.cause, Cause::Network { .. }) || error.side == Side::Source {
+            destination.cancel_upload(open).await;
+        }
+        let learned = error.side == Side::Destination
+            && error.status() == Some(413)
+            && destination.host.capabilities.too_large_for(mode);
+        // A wrong digest may be an accident of this one transmission: once more, from the start.
+        let read_again_now = matches!(error.cause, Cause::Integrity(_)) && error.side == Side::Source && !read_again;
+        let log_in_now = error.may_log_in_again() && !logged_in_again;
+        if learned || read_again_now || log_in_now {
+            read_again |= read_again_now;
+            logged_in_again |= log_in_now;
+            continue;
+        }
+        // An upload that the registry has forgotten begins anew, like one that broke.
+        let forgotten = error.side == Side::Destination && error.status() == Some(404);
+        if forgotten && let Some(pause) = pauses.next() {
+            tokio::time::sleep(pause).await;
+            continue;
+        }
+        destination.host.pause_before_retry(error, &mut pauses).await?;
+    }
+}
+
+async fn attempt(
+    source: &RemoteRepository,
+    destination: &RemoteRepository,
+    blob: &Descriptor,
+    session: &Url,
+    mode: UploadMode,
+    on_bytes: &OnBytes,
+) -> Result<(), Error> {
+    let _permits = permits(source, destination, blob.size).await;
+    let download = Download::open(source, blob).await?;
+    upload(destination, blob, session, download, mode, on_bytes).await
+}
+
+/// A place in both queues, taken in one order by everybody, so that nobody holds what another waits
+/// for. Within one registry a single place stands for both ends.
+async fn permits(source: &RemoteRepository, destination: &RemoteRepository, size: u64) -> (Permit, Option<Permit>) {
+    let (source, destination) = (&source.host, &destination.host);
+    let priority = Priority::Blob(size);
+    if Arc::ptr_eq(&source.queue, &destination.queue) {
+        return (source.queue.acquire(priority).await, None);
+    }
+    let (first, second) =
+        if source.name < destination.name { (source, destination) } else { (destination, source) };
+    let permit = first.queue.acquire(priority).await;
+    (permit, Some(second.queue.acquire(priority).await))
+}

@@ -1,0 +1,146 @@
+//! Reports for people. Plain text: whatever decorates it is the terminal's.
+
+use std::fmt::Write as _;
+
+use super::{ImageReport, MirrorReport, Outcome};
+use crate::plan::Transfer;
+use crate::registry::Error;
+
+/// The lines of a dry run, in the very words of the documentation.
+pub fn dry_run(transfers: &[Transfer]) -> String {
+    let mut text = String::new();
+    for transfer in transfers {
+        let (source, target) = (transfer.source_reference(), transfer.target_reference());
+        let _ = writeln!(text, "Copying {source} to {target} (dry-run)");
+    }
+    text
+}
+
+/// One line about one image that has ended.
+pub fn image(image: &ImageReport) -> String {
+    match &image.outcome {
+        Outcome::UpToDate(_) => format!("up to date  {}", image.target),
+        Outcome::Failed(error) => format!("failed      {}: {error}", image.source),
+        Outcome::Copied(copied) => {
+            let mut parts = vec![format!("{} moved", bytes(copied.moved.bytes))];
+            if copied.mounted.blobs > 0 {
+                parts.push(format!("{} mounted", bytes(copied.mounted.bytes)));
+            }
+            if copied.present.blobs > 0 {
+                parts.push(format!("{} there already", bytes(copied.present.bytes)));
+            }
+            if copied.attachments > 0 {
+                parts.push(count(copied.attachments, "attachment"));
+            }
+            if copied.foreign_layers > 0 {
+                parts.push(format!("{} left where they are", count(copied.foreign_layers, "foreign layer")));
+            }
+            format!("copied      {} ({})", image.target, parts.join(", "))
+        }
+    }
+}
+
+/// The end of a mirror run: every failure, then the sum.
+pub fn mirror(report: &MirrorReport) -> String {
+    let mut text = String::new();
+    for (image, error) in report.failures() {
+        let _ = writeln!(text, "{}", failure(image, error));
+    }
+    let totals = report.totals();
+    let _ = writeln!(
+        text,
+        "{} to {}: {} copied, {} up to date, {} failed in {}",
+        count(totals.images as u64, "image"),
+        report.destination,
+        totals.copied,
+        totals.up_to_date,
+        totals.failed,
+        seconds(report.took.as_secs_f64()),
+    );
+    let _ = writeln!(
+        text,
+        "{} moved ({}), {} mounted ({}), {} there already ({}); requests: {} to sources, {} to the destination",
+        bytes(totals.moved.bytes),
+        count(totals.moved.blobs, "blob"),
+        bytes(totals.mounted.bytes),
+        count(totals.mounted.blobs, "blob"),
+        bytes(totals.skipped.bytes),
+        count(totals.skipped.blobs, "blob"),
+        report.requests.source,
+        report.requests.destination,
+    );
+    if totals.unpinned > 0 {
+        let _ = writeln!(
+            text,
+            "{} unpinned: what their tags name today was copied (give them a `digest` in images.toml)",
+            count(totals.unpinned as u64, "image"),
+        );
+    }
+    if totals.failed > 0 {
+        let _ = writeln!(text, "run the same command again when the causes are mended: only what is missing is copied");
+    }
+    text
+}
+
+fn failure(image: &ImageReport, error: &Error) -> String {
+    let mut text = format!("error: {} to {}\n  {error}", image.source, image.target);
+    if let Some(hint) = error.hint() {
+        let _ = write!(text, "\n  hint: {hint}");
+    }
+    text
+}
+
+/// `20.3 MB`: decimal units, as registries and disks are sold.
+pub fn bytes(amount: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if amount < 1000 {
+        return format!("{amount} B");
+    }
+    let mut value = amount as f64;
+    let mut unit = "B";
+    for next in UNITS {
+        // What would be rounded to 1000 is one of the next unit.
+        if value < 999.95 {
+            break;
+        }
+        value /= 1000.0;
+        unit = next;
+    }
+    format!("{value:.1} {unit}")
+}
+
+fn count(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+fn seconds(seconds: f64) -> String {
+    if seconds < 60.0 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = seconds.round() as u64;
+    format!("{} min {:02} s", whole / 60, whole % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_told_in_units_that_fit() {
+        let table = [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (20_345_678, "20.3 MB"),
+            (999_950, "1.0 MB"),
+            (5_000_000_000, "5.0 GB"),
+            (u64::MAX, "18446744.1 TB"),
+        ];
+        for (amount, expected) in table {
+            assert_eq!(bytes(amount), expected);
+        }
+        assert_eq!(seconds(3.25), "3.2 s");
+        assert_eq!(seconds(61.0), "1 min 01 s");
+        assert_eq!(count(1, "image"), "1 image");
+    }
+}

@@ -1,0 +1,90 @@
+//! The one door to stdout and stderr: results to the one, progress and messages to the other.
+//!
+//! A bar is drawn on a terminal only; elsewhere each image that ends is a line. Nothing here decides
+//! anything.
+
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the door to the terminal")]
+
+use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::copy::{Copied, Observer};
+use crate::plan::Transfer;
+use crate::registry::Error;
+use crate::report::{ImageReport, human};
+
+/// Writes a result. Whoever reads it may stop early (`| head`): that is no error.
+///
+/// # Errors
+/// When stdout cannot be written to for another reason, such as a full disk.
+pub fn result(text: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// Writes a line for people.
+pub fn message(text: &str) {
+    eprintln!("{text}");
+}
+
+/// Whether messages may be coloured.
+pub fn has_colour() -> bool {
+    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// Shows how far a mirror run is.
+pub struct Progress {
+    bar: ProgressBar,
+    /// Without a terminal, or with every request shown, a bar would only tear the text apart.
+    lines: bool,
+}
+
+impl Progress {
+    pub fn new(images: usize, verbose: bool) -> Self {
+        let lines = verbose || !std::io::stderr().is_terminal();
+        if lines {
+            return Self { bar: ProgressBar::hidden(), lines };
+        }
+        let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
+        let form = "{spinner} {prefix} images {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec}";
+        let style = ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar());
+        bar.set_style(style);
+        bar.set_prefix(format!("0/{images}"));
+        bar.enable_steady_tick(Duration::from_millis(100));
+        Self { bar, lines }
+    }
+
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Observer for Progress {
+    fn expects(&self, bytes: u64) {
+        self.bar.inc_length(bytes);
+    }
+
+    fn sent(&self, bytes: u64) {
+        self.bar.inc(bytes);
+    }
+
+    fn ended(&self, transfer: &Transfer, result: &Result<Copied, Error>) {
+        let line = human::image(&ImageReport::new(transfer, result.clone()));
+        if self.lines {
+            eprintln!("{line}");
+            return;
+        }
+        self.bar.println(line);
+        let prefix = self.bar.prefix();
+        if let Some((ended, all)) = prefix.split_once('/')
+            && let Ok(ended) = ended.parse::<usize>()
+        {
+            self.bar.set_prefix(format!("{}/{all}", ended + 1));
+        }
+    }
+}
