@@ -1,0 +1,135 @@
+//! The image list, `images.toml`: which images to mirror, for which chart, and where to.
+//!
+//! ```text
+//! text ── document ──▶ TOML ── fields, raw ──▶ RawList ── read ──▶ ImageList
+//!             └──────────────── Problems ◀────────────────┘
+//! ```
+//!
+//! An `ImageList` is valid as a whole: whoever has one need not check it again. Pure.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::oci::{Digest, Repository, RepositoryPath, Tag};
+
+mod destination;
+mod document;
+mod fields;
+mod problems;
+mod raw;
+mod read;
+#[cfg(test)]
+mod schema;
+mod template;
+
+pub use destination::{Destination, InvalidDestination};
+pub use problems::{Problem, Problems};
+pub use template::{InvalidTemplate, Placeholder, Placeholders, Template};
+
+/// What `images.toml` says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageList {
+    /// In the order of the file; at least one. No two have the same source and tag, or the same
+    /// target and tag.
+    pub images: Vec<Image>,
+    /// Helm values that relocate many images at once; only `{registry}` occurs in them. A dotted path
+    /// and a text each, in the order of the file.
+    pub values: Vec<(String, Template)>,
+    /// By `host[:port]`.
+    pub registries: BTreeMap<String, RegistrySettings>,
+    pub destinations: BTreeMap<String, Destination>,
+    pub chart: Option<Chart>,
+}
+
+/// An image to mirror.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    pub source: Repository,
+    pub tag: Tag,
+    /// What the tag must name, if the image is pinned.
+    pub digest: Option<Digest>,
+    /// The repository at the destination; the source's path unless the list says otherwise.
+    pub target: RepositoryPath,
+    /// Helm values for this image alone, as `ImageList::values`.
+    pub values: Vec<(String, Template)>,
+    pub place: Place,
+}
+
+/// Where an entry begins in the text, counted from 1; columns count characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    pub line: usize,
+    pub column: usize,
+}
+
+/// How to talk to a registry. What is `None` is the caller's to choose.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RegistrySettings {
+    pub plain_http: Option<bool>,
+    /// Names of environment variables: both or none.
+    pub username_env: Option<String>,
+    pub password_env: Option<String>,
+    /// At least 1.
+    pub concurrency: Option<usize>,
+}
+
+/// The chart that the images are for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Chart {
+    pub name: String,
+    pub repository: Option<String>,
+    pub version: Option<String>,
+    /// At least one: without any in the list, one named `default` that sets nothing.
+    pub renderings: Vec<Rendering>,
+}
+
+/// What to render the chart with.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rendering {
+    /// Unique in its chart.
+    pub name: String,
+    pub set: Vec<(String, SetValue)>,
+    pub set_string: Vec<(String, String)>,
+    /// Files.
+    pub values: Vec<String>,
+    pub kube_version: Option<String>,
+    pub api_versions: Vec<String>,
+}
+
+/// A Helm value of the kind that was written: `true` is not `"true"`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SetValue {
+    String(String),
+    Boolean(bool),
+    Integer(i64),
+}
+
+impl ImageList {
+    /// Reads the text of an image list. The file name is for messages.
+    ///
+    /// # Errors
+    /// All problems of the text at once.
+    pub fn parse(file_name: &str, text: &str) -> Result<Self, Problems> {
+        // Some editors begin a file with a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let (readable, mut problems) = document::readable(text);
+        let is_whole = problems.is_empty();
+        let document = document::parse(&readable, &mut problems);
+        let (list, found) = read::read(text, document, is_whole);
+        problems.extend(found);
+        match list {
+            Some(list) if problems.is_empty() => Ok(list),
+            _ => Err(Problems::new(file_name, text, problems)),
+        }
+    }
+}
+
+impl fmt::Display for SetValue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::String(text) => f.write_str(text),
+            Self::Boolean(boolean) => boolean.fmt(f),
+            Self::Integer(integer) => integer.fmt(f),
+        }
+    }
+}

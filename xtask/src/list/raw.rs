@@ -1,0 +1,177 @@
+//! The image list as it is written: which keys there are, and of which kind.
+//!
+//! The doc comments and attributes here are the JSON schema, `images.schema.json`. What the text must
+//! say beyond that is `read`'s.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, Visitor};
+
+use super::SetValue;
+use super::fields::{Entries, Field, Kind, OfKind, Table};
+#[cfg(test)]
+use super::schema::pattern;
+
+/// The container images to mirror, the chart that uses them, and the registries in between.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(title = "images.toml"))]
+pub(super) struct RawList {
+    /// The chart whose images these are.
+    pub(super) chart: Option<Field<Table<RawChart>>>,
+    /// Helm values that relocate many images at once: dotted path, quoted as one key, to text.
+    /// `{registry}` stands for the destination.
+    #[cfg_attr(test, schemars(extend(
+        "propertyNames" = { "pattern": pattern::VALUE_PATH },
+        "additionalProperties" = { "type": "string", "pattern": pattern::TEMPLATE_OF_ALL }
+    )))]
+    pub(super) values: Option<Field<Entries<String>>>,
+    /// Places to mirror to, by the name that `-d` takes.
+    #[cfg_attr(test, schemars(extend("propertyNames" = {
+        "pattern": pattern::DESTINATION_NAME, "not": { "const": "localhost" }
+    })))]
+    pub(super) destinations: Option<Field<Entries<Table<RawDestination>>>>,
+    /// How to talk to a registry, by its `host[:port]`.
+    #[cfg_attr(test, schemars(extend("propertyNames" = { "pattern": pattern::REGISTRY })))]
+    pub(super) registries: Option<Field<Entries<Table<RawRegistry>>>>,
+    /// The images.
+    #[cfg_attr(test, schemars(required, length(min = 1)))]
+    pub(super) image: Option<Field<Vec<Field<Table<RawImage>>>>>,
+}
+
+/// An image.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct RawImage {
+    /// The repository it comes from, with its registry: `quay.io/stackstate/wait`.
+    #[cfg_attr(test, schemars(required, regex(pattern = pattern::REPOSITORY)))]
+    pub(super) source: Option<Field<String>>,
+    /// The tag, the same at both sides. `latest` is refused: what it names changes without notice.
+    #[cfg_attr(test, schemars(
+        required,
+        regex(pattern = pattern::TAG),
+        extend("not" = { "const": "latest" })
+    ))]
+    pub(super) tag: Option<Field<String>>,
+    /// What the tag must name: `sha256:` and 64 hex digits.
+    #[cfg_attr(test, schemars(regex(pattern = pattern::DIGEST)))]
+    pub(super) digest: Option<Field<String>>,
+    /// The repository at the destination, without its registry. Default: the path of `source`.
+    #[cfg_attr(test, schemars(regex(pattern = pattern::REPOSITORY_PATH)))]
+    pub(super) target: Option<Field<String>>,
+    /// Helm values for what the top-level `[values]` do not reach: dotted path, quoted as one key, to
+    /// text. Placeholders are `{registry}`, `{repository}`, `{tag}` and `{digest}`.
+    #[cfg_attr(test, schemars(extend(
+        "propertyNames" = { "pattern": pattern::VALUE_PATH },
+        "additionalProperties" = { "type": "string", "pattern": pattern::TEMPLATE_OF_IMAGE }
+    )))]
+    pub(super) values: Option<Field<Entries<String>>>,
+}
+
+/// A place to mirror to.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct RawDestination {
+    /// `host[:port][/path]`, without a scheme.
+    #[cfg_attr(test, schemars(required, regex(pattern = pattern::DESTINATION)))]
+    pub(super) registry: Option<Field<String>>,
+}
+
+/// How to talk to a registry.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(extend("dependentRequired" = {
+    "username-env": ["password-env"], "password-env": ["username-env"]
+})))]
+pub(super) struct RawRegistry {
+    /// Speak HTTP instead of HTTPS.
+    pub(super) plain_http: Option<Field<bool>>,
+    /// The environment variable that holds the user name.
+    #[cfg_attr(test, schemars(regex(pattern = pattern::ENVIRONMENT_VARIABLE)))]
+    pub(super) username_env: Option<Field<String>>,
+    /// The environment variable that holds the password or token.
+    #[cfg_attr(test, schemars(regex(pattern = pattern::ENVIRONMENT_VARIABLE)))]
+    pub(super) password_env: Option<Field<String>>,
+    /// The largest number of requests at a time.
+    #[cfg_attr(test, schemars(range(min = 1)))]
+    pub(super) concurrency: Option<Field<i64>>,
+}
+
+/// A Helm chart.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct RawChart {
+    /// Its name in the repository, or the path of a directory or an archive.
+    #[cfg_attr(test, schemars(required, regex(pattern = pattern::ARGUMENT)))]
+    pub(super) name: Option<Field<String>>,
+    /// The address of its repository.
+    #[cfg_attr(test, schemars(regex(pattern = pattern::CHART_REPOSITORY)))]
+    pub(super) repository: Option<Field<String>>,
+    /// Its version. Default: the newest one.
+    #[cfg_attr(test, schemars(regex(pattern = pattern::ARGUMENT)))]
+    pub(super) version: Option<Field<String>>,
+    /// What to render it with, once per combination of features: all of them together show every
+    /// image that the chart can use. Default: once, with the chart's own values.
+    pub(super) rendering: Option<Field<Vec<Field<Table<RawRendering>>>>>,
+}
+
+/// One combination of features of the chart.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct RawRendering {
+    /// What messages call it.
+    #[cfg_attr(test, schemars(required, length(min = 1)))]
+    pub(super) name: Option<Field<String>>,
+    /// Helm values: dotted path, quoted as one key, to a string, a boolean or an integer.
+    #[cfg_attr(test, schemars(extend("propertyNames" = { "minLength": 1 })))]
+    pub(super) set: Option<Field<Entries<SetValue>>>,
+    /// Helm values that stay strings whatever they look like.
+    #[cfg_attr(test, schemars(extend("propertyNames" = { "minLength": 1 })))]
+    pub(super) set_string: Option<Field<Entries<String>>>,
+    /// Files with Helm values.
+    #[cfg_attr(test, schemars(inner(regex(pattern = pattern::ARGUMENT))))]
+    pub(super) values: Option<Field<Vec<Field<String>>>>,
+    /// The Kubernetes version that the chart is told.
+    #[cfg_attr(test, schemars(regex(pattern = pattern::ARGUMENT)))]
+    pub(super) kube_version: Option<Field<String>>,
+    /// Kubernetes API versions that the chart is told are there.
+    #[cfg_attr(test, schemars(inner(regex(pattern = pattern::ARGUMENT))))]
+    pub(super) api_versions: Option<Field<Vec<Field<String>>>>,
+}
+
+impl OfKind for SetValue {
+    const KIND: Kind = Kind::Scalar;
+}
+
+impl<'de> Deserialize<'de> for SetValue {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Scalar;
+
+        impl Visitor<'_> for Scalar {
+            type Value = SetValue;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                fmt::Display::fmt(&Kind::Scalar, f)
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<SetValue, E> {
+                Ok(SetValue::String(text.to_owned()))
+            }
+
+            fn visit_bool<E: Error>(self, boolean: bool) -> Result<SetValue, E> {
+                Ok(SetValue::Boolean(boolean))
+            }
+
+            fn visit_i64<E: Error>(self, integer: i64) -> Result<SetValue, E> {
+                Ok(SetValue::Integer(integer))
+            }
+        }
+
+        deserializer.deserialize_any(Scalar)
+    }
+}

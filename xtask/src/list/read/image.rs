@@ -1,0 +1,212 @@
+//! The `[[image]]` entries.
+
+use std::collections::HashMap;
+use std::ops::Range;
+
+use toml::Spanned;
+
+use super::Reader;
+use crate::list::fields::{Field, Table};
+use crate::list::problems::{Position, Problem};
+use crate::list::raw::RawImage;
+use crate::list::{Image, Place};
+use crate::oci::{Digest, Repository, RepositoryPath, Tag};
+
+/// The places of what no two entries may share.
+#[derive(Default)]
+struct Seen {
+    sources: HashMap<String, Range<usize>>,
+    targets: HashMap<String, Range<usize>>,
+}
+
+impl Reader<'_> {
+    pub(super) fn images(
+        &mut self,
+        raw: Option<Field<Vec<Field<Table<RawImage>>>>>,
+    ) -> Option<Vec<Image>> {
+        let entries = match raw {
+            Some(field) => self.value(field)?,
+            None => Spanned::new(0..0, Vec::new()),
+        };
+        if entries.get_ref().is_empty() {
+            if self.is_whole {
+                let hint = "an entry begins with `[[image]]` and needs `source` and `tag`";
+                self.report(entries.span(), "no image is listed", hint.to_owned());
+            }
+            return None;
+        }
+        let mut seen = Seen::default();
+        self.all(entries.into_inner(), |reader, entry| reader.image(entry, &mut seen))
+    }
+
+    fn image(&mut self, entry: Field<Table<RawImage>>, seen: &mut Seen) -> Option<Image> {
+        let entry = self.value(entry)?;
+        let table = Spanned::new(entry.span(), "`[[image]]`");
+        let raw = self.keys(entry.into_inner(), table.get_ref());
+        let source_span = raw.source.as_ref().map_or(0..0, |field| field.span.clone());
+        let target_span = raw.target.as_ref().map(|field| field.span.clone());
+        let is_pinned = raw.digest.is_some();
+
+        let hint = "write where it comes from: `source = \"quay.io/stackstate/wait\"`";
+        let source = self.required(raw.source, &table, "source", hint, Self::source);
+        let hint =
+            "without a tag it would be `latest`, which changes without notice: write the version";
+        let tag = self.required(raw.tag, &table, "tag", hint, Self::tag);
+        let digest = self.optional(raw.digest, Self::digest);
+        let target = self.optional(raw.target, Self::target);
+        let values =
+            self.optional(raw.values, |reader, values| reader.values_of_image(values, is_pinned));
+
+        let (source, tag) = (source?, tag?);
+        let target = target.map(|target| target.unwrap_or_else(|| source.path().clone()));
+        let is_new = self.is_new_source(seen, &source.tagged(&tag), source_span.clone());
+        // The same source and tag has the same target: one mistake, not two.
+        if let (true, Some(target)) = (is_new, &target) {
+            self.check_target(seen, format!("{target}:{tag}"), target_span.unwrap_or(source_span));
+        }
+        let Position { line, column } = Position::of(self.text, table.span().start);
+        Some(Image {
+            source,
+            tag,
+            digest: digest?,
+            target: target?,
+            values: values?.unwrap_or_default(),
+            place: Place { line, column },
+        })
+    }
+
+    fn source(&mut self, text: Spanned<String>) -> Option<Repository> {
+        let reason = match text.get_ref().parse::<Repository>() {
+            // `A/b` has no registry in front, and the parser takes its `A` for one long enough to miss
+            // that it is not lowercase.
+            Ok(repository) if repository.path().as_str().contains(char::is_uppercase) => {
+                "a repository is lowercase".to_owned()
+            }
+            Ok(repository) => return Some(repository),
+            Err(reason) => reason.to_string(),
+        };
+        let hint = hint_for_source(text.get_ref());
+        self.report(text.span(), format!("`source` is not a repository: {reason}"), hint);
+        None
+    }
+
+    fn tag(&mut self, text: Spanned<String>) -> Option<Tag> {
+        if text.get_ref() == "latest" {
+            let message = "the tag `latest` is floating: what it names changes without notice";
+            let hint = "write the tag of a version; `digest` can pin it further".to_owned();
+            self.report(text.span(), message, hint);
+            return None;
+        }
+        match text.get_ref().parse() {
+            Ok(tag) => Some(tag),
+            Err(reason) => {
+                let hint = match text.get_ref().split_once('@') {
+                    Some((tag, digest)) => written(&[("tag", tag), ("digest", digest)]),
+                    None => "a tag is what follows the colon: `tag = \"1.0.6\"`".to_owned(),
+                };
+                self.report(text.span(), format!("`tag` is not a tag: {reason}"), hint);
+                None
+            }
+        }
+    }
+
+    fn digest(&mut self, text: Spanned<String>) -> Option<Digest> {
+        match text.get_ref().parse() {
+            Ok(digest) => Some(digest),
+            Err(reason) => {
+                let hint = "leave it out rather than invent one: an image without it is not pinned";
+                let message = format!("`digest` is not a digest: {reason}");
+                self.report(text.span(), message, hint.to_owned());
+                None
+            }
+        }
+    }
+
+    fn target(&mut self, text: Spanned<String>) -> Option<RepositoryPath> {
+        match text.get_ref().parse() {
+            Ok(path) => Some(path),
+            Err(reason) => {
+                let message = format!("`target` is not the path of a repository: {reason}");
+                let hint =
+                    "write it as in `target = \"stackstate/wait\"`, without registry and tag";
+                self.report(text.span(), message, hint.to_owned());
+                None
+            }
+        }
+    }
+
+    fn is_new_source(&mut self, seen: &mut Seen, reference: &str, span: Range<usize>) -> bool {
+        let Some(first) = seen.sources.insert(reference.to_owned(), span.clone()) else {
+            return true;
+        };
+        let problem = Problem::new(self.text, span, format!("`{reference}` is listed twice"))
+            .first(first)
+            .hint("remove one of the two entries");
+        self.problems.push(problem);
+        false
+    }
+
+    fn check_target(&mut self, seen: &mut Seen, reference: String, span: Range<usize>) {
+        let message = format!("two images would be `{reference}` at the destination");
+        if let Some(first) = seen.targets.insert(reference, span.clone()) {
+            let problem = Problem::new(self.text, span, message)
+                .first(first)
+                .hint("give one of them another `target`");
+            self.problems.push(problem);
+        }
+    }
+}
+
+/// How to write what stands in `source` and does not belong there.
+fn hint_for_source(text: &str) -> String {
+    let whole = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let (named, digest) = match whole.split_once('@') {
+        Some((named, digest)) => (named, Some(digest)),
+        None => (whole, None),
+    };
+    let path_start = named.rfind('/').unwrap_or(0);
+    let (source, tag) = match named[path_start..].find(':') {
+        Some(colon) => (&named[..path_start + colon], Some(&named[path_start + colon + 1..])),
+        None => (named, None),
+    };
+    if source == text || source.parse::<Repository>().is_err() {
+        return "write it as in `source = \"quay.io/stackstate/wait\"`".to_owned();
+    }
+    let keys = [("source", Some(source)), ("tag", tag), ("digest", digest)];
+    let keys: Vec<_> = keys.iter().filter_map(|(key, value)| Some((*key, (*value)?))).collect();
+    written(&keys)
+}
+
+/// "write `tag = "1.0.6"` and `digest = "…"`"
+fn written(keys: &[(&str, &str)]) -> String {
+    let keys: Vec<_> =
+        keys.iter().map(|(key, value)| format!("`{key} = \"{}\"`", value.escape_debug())).collect();
+    format!("write {}", keys.join(" and "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_hint_takes_a_whole_reference_apart() {
+        let table = [
+            (
+                "quay.io/stackstate/wait:1.0.6",
+                "write `source = \"quay.io/stackstate/wait\"` and `tag = \"1.0.6\"`",
+            ),
+            ("busybox:1", "write `source = \"busybox\"` and `tag = \"1\"`"),
+            ("A/b", "write it as in `source = \"quay.io/stackstate/wait\"`"),
+            ("https://quay.io/a/b", "write `source = \"quay.io/a/b\"`"),
+            (
+                "quay.io/a:1@sha256:00",
+                "write `source = \"quay.io/a\"` and `tag = \"1\"` and `digest = \"sha256:00\"`",
+            ),
+            ("quay.io/A", "write it as in `source = \"quay.io/stackstate/wait\"`"),
+            ("", "write it as in `source = \"quay.io/stackstate/wait\"`"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(hint_for_source(text), expected, "{text}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The JSON schema of the image list, made from the raw types: what an editor knows of the rules.
+
+use std::borrow::Cow;
+use std::io::Write as _;
+use std::path::Path;
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::{Transform, transform_subschemas};
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+use super::SetValue;
+use super::raw::RawList;
+
+/// The parts of the grammar that patterns can say. The parser is the judge: the tests hold every file
+/// in `tests/data/list` against both.
+pub(super) mod pattern {
+    macro_rules! label {
+        () => {
+            "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
+        };
+    }
+    // With a dot or a port in it, or `localhost`: else it would be a part of the path.
+    macro_rules! host {
+        () => {
+            concat!(
+                "(",
+                label!(),
+                "(\\.",
+                label!(),
+                ")+(:[0-9]+)?|",
+                label!(),
+                ":[0-9]+|localhost)"
+            )
+        };
+    }
+    macro_rules! path {
+        () => {
+            "[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*"
+        };
+    }
+
+    pub(crate) const REGISTRY: &str = concat!("^", host!(), "$");
+    pub(crate) const REPOSITORY_PATH: &str = concat!("^", path!(), "$");
+    pub(crate) const REPOSITORY: &str = concat!("^(", host!(), "/)?", path!(), "$");
+    pub(crate) const DESTINATION: &str = concat!("^", host!(), "(/", path!(), ")?/*$");
+    pub(crate) const TAG: &str = "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$";
+    pub(crate) const DIGEST: &str = "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$";
+    pub(crate) const DESTINATION_NAME: &str = "^[A-Za-z0-9][A-Za-z0-9_-]*$";
+    pub(crate) const ENVIRONMENT_VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
+    pub(crate) const CHART_REPOSITORY: &str = "^(https?|oci)://[^/@]+(/|$)";
+    pub(crate) const ARGUMENT: &str = "^[^-]";
+    pub(crate) const VALUE_PATH: &str = "^[^.\\[\\]]+(\\.[^.\\[\\]]+)*$";
+    pub(crate) const TEMPLATE_OF_ALL: &str = "^([^{}]|\\{registry\\})*$";
+    pub(crate) const TEMPLATE_OF_IMAGE: &str = "^([^{}]|\\{(registry|repository|tag|digest)\\})*$";
+}
+
+impl JsonSchema for SetValue {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        "SetValue".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": ["string", "boolean", "integer"] })
+    }
+}
+
+/// TOML has no null: a key that is optional is left out.
+#[derive(Clone)]
+struct WithoutNull;
+
+impl Transform for WithoutNull {
+    fn transform(&mut self, schema: &mut Schema) {
+        if let Some(Value::Array(types)) = schema.get_mut("type") {
+            types.retain(|name| name != "null");
+            if let [only] = types.as_slice() {
+                let only = only.clone();
+                schema.insert("type".to_owned(), only);
+            }
+        }
+        transform_subschemas(self, schema);
+    }
+}
+
+/// Doc comments are wrapped for the source code; an editor wraps a description itself.
+#[derive(Clone)]
+struct OneLine;
+
+impl Transform for OneLine {
+    fn transform(&mut self, schema: &mut Schema) {
+        if let Some(Value::String(description)) = schema.get_mut("description") {
+            *description = description.replace('\n', " ");
+        }
+        transform_subschemas(self, schema);
+    }
+}
+
+fn generate() -> String {
+    let settings =
+        SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let generator = settings.with_transform(WithoutNull).with_transform(OneLine).into_generator();
+    let mut schema = generator.into_root_schema_for::<RawList>();
+    schema.insert(
+        "$comment".to_owned(),
+        json!("made from xtask/src/list/raw.rs by its tests: do not edit"),
+    );
+    let mut text = serde_json::to_string_pretty(&schema).unwrap_or_default();
+    text.push('\n');
+    text
+}
+
+#[test]
+fn the_schema_file_is_what_the_types_say() {
+    let generated = generate();
+    if std::env::var_os("UPDATE_EXPECT").is_some_and(|value| value == "1") {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        replace(&folder, "images.schema.json", &generated);
+        return;
+    }
+    assert!(
+        generated == include_str!("../../../images.schema.json"),
+        "images.schema.json is not what the types in raw.rs say\n\
+         hint: `UPDATE_EXPECT=1 cargo test the_schema_file` writes it anew"
+    );
+}
+
+fn replace(folder: &Path, name: &str, text: &str) {
+    let path = folder.join(name);
+    let mut file = tempfile::NamedTempFile::new_in(folder).unwrap();
+    file.write_all(text.as_bytes()).unwrap();
+    file.as_file().set_permissions(path.metadata().unwrap().permissions()).unwrap();
+    file.persist(&path).unwrap();
+}

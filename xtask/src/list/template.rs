@@ -1,0 +1,190 @@
+//! Templates: the texts of values, with placeholders for what is only known per destination.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A text with placeholders, as in `{registry}/{repository}`. Every placeholder in it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Template(Vec<Part>);
+
+/// What the placeholders of a template stand for.
+///
+/// Under `[values]`, which belongs to no single image, only `{registry}` occurs: start from
+/// `Placeholders::default()` there.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Placeholders<'a> {
+    /// Where pods pull from: the registry with its prefix, without a trailing slash.
+    pub registry: &'a str,
+    /// The path of the image at the destination.
+    pub repository: &'a str,
+    pub tag: &'a str,
+    /// Reading the list makes sure that `{digest}` occurs only where there is one.
+    pub digest: Option<&'a str>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placeholder {
+    Registry,
+    Repository,
+    Tag,
+    Digest,
+}
+
+/// Why a text is not a template.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InvalidTemplate {
+    /// A placeholder that does not exist, without its braces.
+    Unknown(String),
+    /// A `{` that nothing closes.
+    Unclosed,
+    /// A `}` that nothing opened.
+    Unopened,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part {
+    Text(String),
+    Placeholder(Placeholder),
+}
+
+impl Template {
+    pub fn render(&self, placeholders: &Placeholders<'_>) -> String {
+        let part = |part: &Part| match part {
+            Part::Text(text) => text.clone(),
+            Part::Placeholder(placeholder) => placeholders.get(*placeholder).to_owned(),
+        };
+        self.0.iter().map(part).collect()
+    }
+
+    /// The placeholders of this template, in their order.
+    pub fn placeholders(&self) -> impl Iterator<Item = Placeholder> {
+        self.0.iter().filter_map(|part| match part {
+            Part::Text(_) => None,
+            Part::Placeholder(placeholder) => Some(*placeholder),
+        })
+    }
+}
+
+impl Placeholders<'_> {
+    fn get(&self, placeholder: Placeholder) -> &str {
+        match placeholder {
+            Placeholder::Registry => self.registry,
+            Placeholder::Repository => self.repository,
+            Placeholder::Tag => self.tag,
+            Placeholder::Digest => self.digest.unwrap_or_default(),
+        }
+    }
+}
+
+impl Placeholder {
+    pub const ALL: [Self; 4] = [Self::Registry, Self::Repository, Self::Tag, Self::Digest];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Registry => "registry",
+            Self::Repository => "repository",
+            Self::Tag => "tag",
+            Self::Digest => "digest",
+        }
+    }
+}
+
+impl FromStr for Template {
+    type Err = InvalidTemplate;
+
+    fn from_str(text: &str) -> Result<Self, InvalidTemplate> {
+        let mut parts = Vec::new();
+        let mut rest = text;
+        while let Some(brace) = rest.find(['{', '}']) {
+            let (before, from_brace) = rest.split_at(brace);
+            if !before.is_empty() {
+                parts.push(Part::Text(before.to_owned()));
+            }
+            let Some(inside) = from_brace.strip_prefix('{') else {
+                return Err(InvalidTemplate::Unopened);
+            };
+            let (name, after) = inside.split_once('}').ok_or(InvalidTemplate::Unclosed)?;
+            if name.contains('{') {
+                return Err(InvalidTemplate::Unclosed);
+            }
+            let placeholder = Placeholder::ALL.into_iter().find(|known| known.name() == name);
+            let placeholder =
+                placeholder.ok_or_else(|| InvalidTemplate::Unknown(name.to_owned()))?;
+            parts.push(Part::Placeholder(placeholder));
+            rest = after;
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Text(rest.to_owned()));
+        }
+        Ok(Self(parts))
+    }
+}
+
+/// The text that was parsed.
+impl fmt::Display for Template {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.iter().try_for_each(|part| match part {
+            Part::Text(text) => f.write_str(text),
+            Part::Placeholder(placeholder) => write!(f, "{{{}}}", placeholder.name()),
+        })
+    }
+}
+
+impl fmt::Display for InvalidTemplate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unknown(name) => {
+                write!(f, "unknown placeholder `{{{}}}`", name.escape_debug())
+            }
+            Self::Unclosed => f.write_str("a `{` without its `}`"),
+            Self::Unopened => f.write_str("a `}` without its `{`"),
+        }
+    }
+}
+
+impl std::error::Error for InvalidTemplate {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn placeholders_are_replaced_wherever_they_stand() {
+        let placeholders = Placeholders {
+            registry: "mirror.example.com/a",
+            repository: "stackstate/wait",
+            tag: "1.0.6",
+            digest: Some("sha256:00"),
+        };
+        let table = [
+            ("{registry}", "mirror.example.com/a"),
+            ("{registry}/{repository}", "mirror.example.com/a/stackstate/wait"),
+            ("x{tag}{tag}y", "x1.0.61.0.6y"),
+            ("{repository}@{digest}", "stackstate/wait@sha256:00"),
+            ("no placeholder", "no placeholder"),
+            ("", ""),
+        ];
+        for (text, expected) in table {
+            let template: Template = text.parse().unwrap();
+            assert_eq!(template.render(&placeholders), expected, "{text}");
+            assert_eq!(template.to_string(), text);
+        }
+    }
+
+    #[test]
+    fn unknown_and_unbalanced_placeholders_are_refused() {
+        let table = [
+            ("{registri}", InvalidTemplate::Unknown("registri".to_owned())),
+            ("{ tag }", InvalidTemplate::Unknown(" tag ".to_owned())),
+            ("{}", InvalidTemplate::Unknown(String::new())),
+            ("{registry", InvalidTemplate::Unclosed),
+            ("{registry{tag}", InvalidTemplate::Unclosed),
+            ("{{tag}}", InvalidTemplate::Unclosed),
+            ("registry}", InvalidTemplate::Unopened),
+            ("{tag}}", InvalidTemplate::Unopened),
+        ];
+        for (text, expected) in table {
+            assert_eq!(text.parse::<Template>(), Err(expected), "{text}");
+        }
+    }
+}
