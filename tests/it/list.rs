@@ -4,6 +4,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
 use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
@@ -270,11 +271,12 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn schema() -> Validator {
-    jsonschema::validator_for(
-        &serde_json::from_str(&read(&root().join("images.schema.json"))).unwrap(),
-    )
-    .unwrap()
+fn schema() -> &'static Validator {
+    static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
+        let schema = serde_json::from_str(&read(&root().join("images.schema.json"))).unwrap();
+        jsonschema::validator_for(&schema).unwrap()
+    });
+    &SCHEMA
 }
 
 fn json(text: &str) -> Value {
