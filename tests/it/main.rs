@@ -1,3 +1,4 @@
+<<<<<<< HEAD
 //! The integration tests, as one binary: lists the modules, nothing else.
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot do its work fails the test")]
@@ -9,3 +10,9 @@
 mod real_parts;
 mod support;
 mod tidy;
+=======
+//! The integration tests, one module per subject.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+mod list;
+>>>>>>> list

@@ -76,14 +76,18 @@ impl Reader<'_> {
     }
 
     fn source(&mut self, text: Spanned<String>) -> Option<Repository> {
-        match text.get_ref().parse() {
-            Ok(repository) => Some(repository),
-            Err(reason) => {
-                let message = format!("`source` is not a repository: {reason}");
-                self.report(text.span(), message, hint_for_source(text.get_ref()));
-                None
+        let reason = match text.get_ref().parse::<Repository>() {
+            // `A/b` has no registry in front, and the parser takes its `A` for one long enough to miss
+            // that it is not lowercase.
+            Ok(repository) if repository.path().as_str().contains(char::is_uppercase) => {
+                "a repository is lowercase".to_owned()
             }
-        }
+            Ok(repository) => return Some(repository),
+            Err(reason) => reason.to_string(),
+        };
+        let hint = hint_for_source(text.get_ref());
+        self.report(text.span(), format!("`source` is not a repository: {reason}"), hint);
+        None
     }
 
     fn tag(&mut self, text: Spanned<String>) -> Option<Tag> {
@@ -155,17 +159,17 @@ impl Reader<'_> {
 
 /// How to write what stands in `source` and does not belong there.
 fn hint_for_source(text: &str) -> String {
-    let text = text.split_once("://").map_or(text, |(_, rest)| rest);
-    let (text, digest) = match text.split_once('@') {
-        Some((text, digest)) => (text, Some(digest)),
-        None => (text, None),
+    let whole = text.split_once("://").map_or(text, |(_, rest)| rest);
+    let (named, digest) = match whole.split_once('@') {
+        Some((named, digest)) => (named, Some(digest)),
+        None => (whole, None),
     };
-    let path_start = text.rfind('/').unwrap_or(0);
-    let (source, tag) = match text[path_start..].find(':') {
-        Some(colon) => (&text[..path_start + colon], Some(&text[path_start + colon + 1..])),
-        None => (text, None),
+    let path_start = named.rfind('/').unwrap_or(0);
+    let (source, tag) = match named[path_start..].find(':') {
+        Some(colon) => (&named[..path_start + colon], Some(&named[path_start + colon + 1..])),
+        None => (named, None),
     };
-    if source.parse::<Repository>().is_err() {
+    if source == text || source.parse::<Repository>().is_err() {
         return "write it as in `source = \"quay.io/stackstate/wait\"`".to_owned();
     }
     let keys = [("source", Some(source)), ("tag", tag), ("digest", digest)];
@@ -192,7 +196,7 @@ mod tests {
                 "write `source = \"quay.io/stackstate/wait\"` and `tag = \"1.0.6\"`",
             ),
             ("busybox:1", "write `source = \"busybox\"` and `tag = \"1\"`"),
-            ("localhost:5000/a", "write `source = \"localhost:5000/a\"`"),
+            ("A/b", "write it as in `source = \"quay.io/stackstate/wait\"`"),
             ("https://quay.io/a/b", "write `source = \"quay.io/a/b\"`"),
             (
                 "quay.io/a:1@sha256:00",
