@@ -23,7 +23,7 @@ pub struct Matcher {
     pub method: Option<String>,
     pub kind: Option<Kind>,
     pub repository: Option<String>,
-    /// A part of the path.
+    /// A part of the path, or of the query after it: `mount=`, `/manifests/sha256:`.
     pub path: Option<String>,
     /// Only requests that carry an `Authorization`: the challenge that comes first does not count.
     pub authorized: bool,
@@ -46,6 +46,8 @@ pub enum Effect {
     Stall(u64),
     /// The request is served after a while.
     Delay(Duration),
+    /// The answer's body comes in so many pieces, with a pause before each: slow, but never silent.
+    Trickle { pieces: usize, pause: Duration },
     /// The answer sends the client elsewhere.
     Redirect { location: String, status: u16 },
     /// So many bytes of the request's body are taken, then the connection is reset. What was taken

@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -14,6 +15,7 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep};
 
 use super::answer::Stop;
 use super::log::{Entry, InProgress};
@@ -180,9 +182,16 @@ pub(super) struct AnswerBody {
     pieces: VecDeque<Bytes>,
     announced: Option<u64>,
     ending: Ending,
+    pace: Option<Pace>,
     scissors: Arc<Scissors>,
     entry: Arc<Entry>,
     _in_progress: InProgress,
+}
+
+/// A pause before each piece.
+struct Pace {
+    pause: Duration,
+    until: Pin<Box<Sleep>>,
 }
 
 impl AnswerBody {
@@ -193,7 +202,6 @@ impl AnswerBody {
         entry: Arc<Entry>,
         in_progress: InProgress,
     ) -> Self {
-        const PIECE: usize = 64 * 1024;
         let announced = Some(content.len() as u64);
         if let Ending::CloseAfter(bytes) | Ending::StallAfter(bytes) = ending {
             content.truncate(usize::try_from(bytes).unwrap_or(usize::MAX));
@@ -202,11 +210,16 @@ impl AnswerBody {
             // hyper does not ask for a body that is announced as empty.
             scissors.close_after_flush();
         }
-        let mut pieces = VecDeque::new();
-        while !content.is_empty() {
-            pieces.push_back(content.split_to(PIECE.min(content.len())));
-        }
-        Self { pieces, announced, ending, scissors, entry, _in_progress: in_progress }
+        let pieces = in_pieces(content, 64 * 1024);
+        Self { pieces, announced, ending, pace: None, scissors, entry, _in_progress: in_progress }
+    }
+
+    /// Sends the content in about so many pieces, with a pause before each.
+    pub(super) fn paced(self, pieces: usize, pause: Duration) -> Self {
+        let content = Bytes::from(Vec::from(self.pieces).concat());
+        let size = content.len().div_ceil(pieces.max(1)).max(1);
+        let until = Box::pin(tokio::time::sleep(pause));
+        Self { pieces: in_pieces(content, size), pace: Some(Pace { pause, until }), ..self }
     }
 
     /// Leaves the length to be found out by reading to the end.
@@ -221,9 +234,13 @@ impl Body for AnswerBody {
 
     fn poll_frame(
         self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let body = self.get_mut();
+        if let Some(pace) = body.pace.as_mut().filter(|_| !body.pieces.is_empty()) {
+            std::task::ready!(pace.until.as_mut().poll(context));
+            pace.until.as_mut().reset(Instant::now() + pace.pause);
+        }
         let piece = body.pieces.pop_front();
         if body.pieces.is_empty() && matches!(body.ending, Ending::CloseAfter(_)) {
             body.scissors.close_after_flush();
@@ -246,4 +263,12 @@ impl Body for AnswerBody {
     fn size_hint(&self) -> SizeHint {
         self.announced.map_or_else(SizeHint::default, SizeHint::with_exact)
     }
+}
+
+fn in_pieces(mut content: Bytes, size: usize) -> VecDeque<Bytes> {
+    let mut pieces = VecDeque::new();
+    while !content.is_empty() {
+        pieces.push_back(content.split_to(size.min(content.len())));
+    }
+    pieces
 }

@@ -6,10 +6,12 @@
 
 mod answer;
 mod blobs;
+pub mod content;
 mod faults;
 mod line;
 mod log;
 mod manifests;
+pub mod publish;
 mod route;
 mod server;
 mod store;

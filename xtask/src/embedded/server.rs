@@ -132,6 +132,7 @@ async fn serve_request(
         connection,
     });
     let authorized = head.headers.contains_key(AUTHORIZATION);
+    let path = head.uri.path_and_query().map_or(path, |whole| whole.as_str());
     let seen = Seen { method: head.method.as_str(), path, route: &route, authorized };
     let effect = shared.faults.next(&seen);
 
@@ -275,7 +276,12 @@ fn respond(
     }
     way.entry.answered(answer.status.as_u16());
     let body = AnswerBody::new(answer.body, ending, way.scissors, way.entry, way.in_progress);
-    let mut response = Response::new(if sized { body } else { body.without_length() });
+    let body = match effect {
+        Some(Effect::Trickle { pieces, pause }) => body.paced(pieces, pause),
+        _ if !sized => body.without_length(),
+        _ => body,
+    };
+    let mut response = Response::new(body);
     *response.status_mut() = answer.status;
     *response.headers_mut() = answer.headers;
     response
