@@ -44,10 +44,21 @@ async fn a_status_in_answer_to_a_large_body_arrives_and_the_connection_lives_on(
     let wire = Wire::start(Options::default()).await;
     let location = wire.begin_upload("a").await;
     wire.registry.inject(Fault::status(503).method("PUT"));
-    let finish = with_digest(&location, &Digest::of(b"x"));
+    let path = location.strip_prefix(&wire.url("")).unwrap();
     let body = vec![0_u8; 8 << 20];
-    assert_eq!(wire.send("PUT", &finish, &[], body).await.unwrap().status, 503);
-    assert_eq!(wire.get(&location).await.status, 204);
+    let mut line = TcpStream::connect(wire.registry.address()).await.unwrap();
+    let head = format!("PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
+    line.write_all(head.as_bytes()).await.unwrap();
+    line.write_all(&body).await.unwrap();
+    let next = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+    line.write_all(next.as_bytes()).await.unwrap();
+    let mut answers = String::new();
+    line.read_to_string(&mut answers).await.unwrap();
+    assert!(answers.starts_with("HTTP/1.1 503 "), "{answers}");
+    assert!(answers.contains("\r\n\r\nHTTP/1.1 204 "), "{answers}");
+    let requests = wire.registry.requests();
+    assert_eq!(requests[1].bytes_in, 8 << 20);
+    assert_eq!(requests[1].connection, requests[2].connection);
 }
 
 #[tokio::test]
