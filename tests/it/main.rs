@@ -1,4 +1,3 @@
-<<<<<<< HEAD
 //! The integration tests, as one binary: lists the modules, nothing else.
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot do its work fails the test")]
@@ -7,12 +6,8 @@
     reason = "tests start real programs, write throw-away files and wait for both"
 )]
 
+mod embedded;
+mod list;
 mod real_parts;
 mod support;
 mod tidy;
-=======
-//! The integration tests, one module per subject.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
-
-mod list;
->>>>>>> list

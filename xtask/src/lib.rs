@@ -6,6 +6,7 @@
 
 pub mod ci;
 pub mod copy;
+pub mod embedded;
 pub mod flags;
 pub mod list;
 pub mod mirror;

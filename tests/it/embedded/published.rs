@@ -1,0 +1,90 @@
+//! Generated content on its way into registries, and out of them again.
+
+use std::time::{Duration, Instant};
+
+use oci_distribution::client::{ClientConfig, ClientProtocol};
+use oci_distribution::secrets::RegistryAuth;
+use oci_distribution::{Client, Reference};
+use xtask::embedded::content::{self, Content, Layer};
+use xtask::embedded::publish::{Publisher, publish};
+use xtask::embedded::{Authentication, EmbeddedRegistry, Options};
+
+fn layers() -> [Layer; 2] {
+    [Layer::new("base", 70_000), Layer::new("own", 300)]
+}
+
+#[tokio::test]
+async fn what_is_published_is_pulled_with_the_same_digests() {
+    let registry = EmbeddedRegistry::start(Options::default()).await.unwrap();
+    let image = content::oci_image(&layers());
+    let kinds: Vec<(&str, Content)> = vec![
+        ("docker", content::docker_image(&layers())),
+        ("list", content::docker_list(&layers())),
+        ("index", content::oci_index(&layers())),
+        ("odd", content::oddly_written_image(&layers())),
+        ("artifact", content::artifact("application/x-test", "payload")),
+        ("signed", content::signature(&image.top)),
+        ("strange", content::index_with_unknown_platforms(&layers())),
+        ("oci", image),
+    ];
+    let config = ClientConfig { protocol: ClientProtocol::Http, ..ClientConfig::default() };
+    for (tag, content) in &kinds {
+        publish(registry.address(), "a/b", tag, content).await.unwrap();
+    }
+    let client = Client::try_from(config).unwrap();
+    for (tag, content) in &kinds {
+        let address = registry.address().to_owned();
+        let reference = Reference::with_tag(address, "a/b".to_owned(), (*tag).to_owned());
+        let top = content.top_manifest().unwrap();
+        let (bytes, digest) = client
+            .pull_manifest_raw(&reference, &RegistryAuth::Anonymous, &[&top.media_type])
+            .await
+            .unwrap();
+        assert_eq!((&bytes[..], digest.as_str()), (&top.bytes[..], content.top.as_str()), "{tag}");
+        for (digest, bytes) in &content.blobs {
+            let mut pulled = Vec::new();
+            client.pull_blob(&reference, digest.as_str(), &mut pulled).await.unwrap();
+            assert_eq!(pulled, bytes[..], "{tag} {digest}");
+        }
+    }
+    assert_eq!(registry.store().incomplete_tags(), [""; 0]);
+    assert_eq!(registry.store().tags("a/b").len(), kinds.len());
+}
+
+#[tokio::test]
+async fn content_is_published_with_credentials_and_without_a_tag() {
+    let image = content::oci_image(&layers());
+    let sbom = content::referrer(image.top_manifest().unwrap(), "application/spdx+json");
+    for authentication in [Authentication::basic("u", "p"), Authentication::bearer("u", "p")] {
+        let options = Options { authentication, ..Options::default() };
+        let registry = EmbeddedRegistry::start(options).await.unwrap();
+        let stranger = Publisher::new(registry.address()).unwrap();
+        assert!(stranger.publish("a", "1", &image).await.is_err());
+        assert_eq!(registry.store().repositories(), [""; 0]);
+
+        let publisher = Publisher::new(registry.address()).unwrap().with_credentials("u", "p");
+        publisher.publish("a", "1", &image).await.unwrap();
+        publisher.publish("a", sbom.top.as_str(), &sbom).await.unwrap();
+        assert_eq!(registry.store().tags("a"), ["1"]);
+        assert_eq!(registry.store().manifests("a").len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn a_list_of_images_is_published_in_a_moment() {
+    let registry = EmbeddedRegistry::start(Options::default()).await.unwrap();
+    let started = Instant::now();
+    let publisher = Publisher::new(registry.address()).unwrap();
+    let publishing = (0..22).map(|n| {
+        let publisher = &publisher;
+        async move {
+            let (repository, tag) = (format!("stackstate/image-{n}"), format!("1.{n}"));
+            publisher.publish(&repository, &tag, &content::for_list(&repository, &tag)).await
+        }
+    });
+    futures_util::future::try_join_all(publishing).await.unwrap();
+    // An order of magnitude above what it takes, for busy machines.
+    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert_eq!(registry.store().repositories().len(), 22);
+    assert_eq!(registry.store().incomplete_tags(), [""; 0]);
+}

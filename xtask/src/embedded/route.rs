@@ -1,0 +1,191 @@
+//! What a path of the distribution API asks for.
+
+/// The kinds of requests, for matching faults and for reading the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// `/v2/`
+    Base,
+    Manifest,
+    Blob,
+    /// Beginning, continuing, asking for, finishing or cancelling an upload.
+    Upload,
+    Tags,
+    Referrers,
+    /// The token endpoint of bearer authentication.
+    Token,
+    /// Anything else.
+    Other,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Route {
+    Base,
+    Token,
+    Manifest { repository: String, reference: String },
+    Blob { repository: String, digest: String },
+    Uploads { repository: String },
+    Upload { repository: String, id: String },
+    Tags { repository: String },
+    Referrers { repository: String, digest: String },
+    Unknown,
+}
+
+impl Route {
+    pub(super) fn parse(path: &str) -> Self {
+        let path = decode(path, Plus::Itself);
+        if path == "/token" {
+            return Self::Token;
+        }
+        match path.strip_prefix("/v2") {
+            Some("" | "/") => Self::Base,
+            Some(rest) => rest.strip_prefix('/').and_then(below_v2).unwrap_or(Self::Unknown),
+            None => Self::Unknown,
+        }
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::Base => Kind::Base,
+            Self::Token => Kind::Token,
+            Self::Manifest { .. } => Kind::Manifest,
+            Self::Blob { .. } => Kind::Blob,
+            Self::Uploads { .. } | Self::Upload { .. } => Kind::Upload,
+            Self::Tags { .. } => Kind::Tags,
+            Self::Referrers { .. } => Kind::Referrers,
+            Self::Unknown => Kind::Other,
+        }
+    }
+
+    pub(super) fn repository(&self) -> Option<&str> {
+        match self {
+            Self::Manifest { repository, .. }
+            | Self::Blob { repository, .. }
+            | Self::Uploads { repository }
+            | Self::Upload { repository, .. }
+            | Self::Tags { repository }
+            | Self::Referrers { repository, .. } => Some(repository),
+            Self::Base | Self::Token | Self::Unknown => None,
+        }
+    }
+}
+
+/// Read from the right: a repository may have components named like the API's own.
+fn below_v2(rest: &str) -> Option<Route> {
+    let uploads = rest.strip_suffix("/blobs/uploads/").or(rest.strip_suffix("/blobs/uploads"));
+    if let Some(repository) = uploads {
+        return Some(Route::Uploads { repository: repository.to_owned() });
+    }
+    if let Some(repository) = rest.strip_suffix("/tags/list") {
+        return Some(Route::Tags { repository: repository.to_owned() });
+    }
+    let (head, last) = rest.rsplit_once('/')?;
+    let last = last.to_owned();
+    if let Some(repository) = head.strip_suffix("/blobs/uploads") {
+        return Some(Route::Upload { repository: repository.to_owned(), id: last });
+    }
+    let (repository, collection) = head.rsplit_once('/')?;
+    let repository = repository.to_owned();
+    match collection {
+        "manifests" => Some(Route::Manifest { repository, reference: last }),
+        "blobs" => Some(Route::Blob { repository, digest: last }),
+        "referrers" => Some(Route::Referrers { repository, digest: last }),
+        _ => None,
+    }
+}
+
+/// The values of a query or of a form.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Parameters(Vec<(String, String)>);
+
+impl Parameters {
+    pub(super) fn parse(query: &str) -> Self {
+        let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            (decode(name, Plus::Space), decode(value, Plus::Space))
+        });
+        Self(pairs.collect())
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Plus {
+    Itself,
+    Space,
+}
+
+fn decode(text: &str, plus: Plus) -> String {
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        rest = after;
+        let escaped = || std::str::from_utf8(after.get(..2)?).ok();
+        let byte = (*first == b'%')
+            .then(|| escaped().and_then(|hex| u8::from_str_radix(hex, 16).ok()))
+            .flatten();
+        match byte {
+            Some(byte) => {
+                decoded.push(byte);
+                rest = &after[2..];
+            }
+            None if *first == b'+' && plus == Plus::Space => decoded.push(b' '),
+            None => decoded.push(*first),
+        }
+    }
+    String::from_utf8_lossy(&decoded).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_read_from_the_right() {
+        let owned = |text: &str| text.to_owned();
+        let table = [
+            ("/v2/", Route::Base),
+            ("/v2", Route::Base),
+            ("/token", Route::Token),
+            ("/v1/x", Route::Unknown),
+            ("/v2/wait", Route::Unknown),
+            (
+                "/v2/a/manifests/1.0",
+                Route::Manifest { repository: owned("a"), reference: owned("1.0") },
+            ),
+            (
+                "/v2/a/manifests/manifests/1",
+                Route::Manifest { repository: owned("a/manifests"), reference: owned("1") },
+            ),
+            (
+                "/v2/a/b/blobs/sha256%3A00",
+                Route::Blob { repository: owned("a/b"), digest: owned("sha256:00") },
+            ),
+            ("/v2/a/blobs/uploads/", Route::Uploads { repository: owned("a") }),
+            ("/v2/a/blobs/uploads/7", Route::Upload { repository: owned("a"), id: owned("7") }),
+            ("/v2/a/tags/list", Route::Tags { repository: owned("a") }),
+            (
+                "/v2/a/referrers/sha256:00",
+                Route::Referrers { repository: owned("a"), digest: owned("sha256:00") },
+            ),
+        ];
+        for (path, expected) in table {
+            assert_eq!(Route::parse(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn parameters_are_decoded_and_may_repeat() {
+        let parameters = Parameters::parse("scope=a%3Ab+c&n=2&scope=%zz&flag");
+        assert_eq!(parameters.all("scope").collect::<Vec<_>>(), ["a:b c", "%zz"]);
+        assert_eq!(parameters.get("n"), Some("2"));
+        assert_eq!(parameters.get("flag"), Some(""));
+        assert_eq!(parameters.get("last"), None);
+    }
+}
