@@ -56,7 +56,8 @@ fn run_mirror(flags: &Flags, asked: &Mirror) -> anyhow::Result<u8> {
     }
     let progress = Arc::new(Progress::new(plan.transfers.len(), flags.verbose));
     let observer = Arc::clone(&progress) as Arc<_>;
-    let report = runtime::block_on(mirror::run(&list, &plan, &options, &ProcessEnvironment, observer));
+    let report =
+        runtime::block_on(mirror::run(&list, &plan, &options, &ProcessEnvironment, observer));
     progress.finish();
     let report = report?;
     terminal::result(&match asked.format {
@@ -67,6 +68,7 @@ fn run_mirror(flags: &Flags, asked: &Mirror) -> anyhow::Result<u8> {
 }
 
 fn read_list(flags: &Flags) -> anyhow::Result<ImageList> {
-    let file = flags.images.clone().unwrap_or_else(|| runtime::workspace_root().join("images.toml"));
+    let file =
+        flags.images.clone().unwrap_or_else(|| runtime::workspace_root().join("images.toml"));
     mirror::read_list(&file, terminal::has_colour())
 }

@@ -38,9 +38,15 @@ pub fn read_list(file: &Path, colour: bool) -> anyhow::Result<ImageList> {
     let bytes = std::fs::read(file).with_context(|| {
         format!("cannot read the image list `{shown}`\nhint: name another with `--images FILE`")
     })?;
-    let Ok(text) = String::from_utf8(bytes) else { bail!("the image list `{shown}` is not UTF-8 text") };
+    let Ok(text) = String::from_utf8(bytes) else {
+        bail!("the image list `{shown}` is not UTF-8 text")
+    };
     ImageList::parse(&shown, &text).map_err(|problems| {
-        anyhow::Error::msg(if colour { problems.render_with_colours() } else { problems.to_string() })
+        anyhow::Error::msg(if colour {
+            problems.render_with_colours()
+        } else {
+            problems.to_string()
+        })
     })
 }
 
@@ -73,7 +79,11 @@ pub async fn run(
     };
     let registries = Registries::new(settings, &hosts(&plan.transfers), environment)?;
     let results = copy_all(&registries, &plan.transfers, options.attachments, observer).await?;
-    let images = plan.transfers.iter().zip(results).map(|(transfer, result)| ImageReport::new(transfer, result));
+    let images = plan
+        .transfers
+        .iter()
+        .zip(results)
+        .map(|(transfer, result)| ImageReport::new(transfer, result));
     Ok(MirrorReport {
         destination: plan.destination.to_string(),
         images: images.collect(),
@@ -90,7 +100,10 @@ fn destination(list: &ImageList, wanted: Option<&str>) -> anyhow::Result<Destina
             None if list.destinations.is_empty() => {
                 bail!("no destination\nhint: name a registry: `-d registry.example.com`")
             }
-            None => bail!("the list has several destinations\nhint: name one: `-d {}`", names(list).join("`, `-d ")),
+            None => bail!(
+                "the list has several destinations\nhint: name one: `-d {}`",
+                names(list).join("`, `-d ")
+            ),
         };
     };
     if let Some(destination) = list.destinations.get(wanted) {
@@ -98,7 +111,11 @@ fn destination(list: &ImageList, wanted: Option<&str>) -> anyhow::Result<Destina
     }
     wanted.parse().map_err(|why| {
         let known = names(list);
-        let known = if known.is_empty() { String::new() } else { format!("; images.toml names {}", known.join(", ")) };
+        let known = if known.is_empty() {
+            String::new()
+        } else {
+            format!("; images.toml names {}", known.join(", "))
+        };
         anyhow::anyhow!("`-d {wanted}`: {why}{known}")
     })
 }
@@ -114,8 +131,10 @@ fn names(list: &ImageList) -> Vec<&str> {
 
 /// The registries that take part, each with its side.
 fn hosts(transfers: &[Transfer]) -> Vec<(String, Side)> {
-    let sources = transfers.iter().map(|transfer| (transfer.source.registry().to_owned(), Side::Source));
-    let targets = transfers.iter().map(|transfer| (transfer.target.registry().to_owned(), Side::Destination));
+    let sources =
+        transfers.iter().map(|transfer| (transfer.source.registry().to_owned(), Side::Source));
+    let targets =
+        transfers.iter().map(|transfer| (transfer.target.registry().to_owned(), Side::Destination));
     let mut hosts: Vec<_> = sources.chain(targets).collect();
     hosts.sort();
     hosts.dedup();

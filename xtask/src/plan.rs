@@ -60,13 +60,20 @@ impl Selection {
             GlobBuilder::new(glob)
                 .build()
                 .map(|built| (glob.clone(), built.compile_matcher()))
-                .map_err(|error| PlanError::BadGlob { glob: glob.clone(), why: error.kind().to_string() })
+                .map_err(|error| PlanError::BadGlob {
+                    glob: glob.clone(),
+                    why: error.kind().to_string(),
+                })
         };
         globs.iter().map(compile).collect::<Result<_, _>>().map(Self)
     }
 
     fn matches(&self, image: &Image) -> bool {
-        self.0.is_empty() || self.0.iter().any(|(_, glob)| Self::names(image).iter().any(|name| glob.is_match(name)))
+        self.0.is_empty()
+            || self
+                .0
+                .iter()
+                .any(|(_, glob)| Self::names(image).iter().any(|name| glob.is_match(name)))
     }
 
     fn names(image: &Image) -> [String; 5] {
@@ -123,7 +130,11 @@ fn target_in(destination: &Destination, image: &Image) -> Repository {
 }
 
 /// What to do, from the pin and from the digests seen. `source` is `None` while nobody has looked.
-pub fn decide(pin: Option<&Digest>, destination: Option<&Digest>, source: Option<&Digest>) -> Decision {
+pub fn decide(
+    pin: Option<&Digest>,
+    destination: Option<&Digest>,
+    source: Option<&Digest>,
+) -> Decision {
     match (pin, destination, source) {
         // Not there: whatever the source has will be fetched, so a look would be one request too many.
         (_, None, _) => Decision::Copy,
@@ -176,7 +187,10 @@ mod tests {
         let list = ImageList::parse("images.toml", LIST).unwrap();
         let globs: Vec<String> = only.iter().map(|&glob| glob.to_owned()).collect();
         let planned = transfers(&list, &destination.parse().unwrap(), &Selection::new(&globs)?)?;
-        Ok(planned.iter().map(|t| format!("{} > {}", t.source_reference(), t.target_reference())).collect())
+        Ok(planned
+            .iter()
+            .map(|t| format!("{} > {}", t.source_reference(), t.target_reference()))
+            .collect())
     }
 
     #[test]
@@ -204,7 +218,9 @@ mod tests {
         for (only, expected) in table {
             assert_eq!(plan("harbor.local", only).unwrap().len(), expected, "{only:?}");
         }
-        assert!(matches!(plan("harbor.local", &["mc", "kafak"]), Err(PlanError::NothingSelected { glob }) if glob == "kafak"));
+        assert!(
+            matches!(plan("harbor.local", &["mc", "kafak"]), Err(PlanError::NothingSelected { glob }) if glob == "kafak")
+        );
         assert!(matches!(plan("harbor.local", &["["]), Err(PlanError::BadGlob { .. })));
     }
 
@@ -228,7 +244,11 @@ mod tests {
             ((None, a, b), Copy),
         ];
         for ((pin, destination, source), expected) in table {
-            assert_eq!(decide(pin, destination, source), expected, "{pin:?} {destination:?} {source:?}");
+            assert_eq!(
+                decide(pin, destination, source),
+                expected,
+                "{pin:?} {destination:?} {source:?}"
+            );
         }
     }
 }

@@ -52,7 +52,9 @@ pub fn workspace_root() -> PathBuf {
 #[cfg(unix)]
 async fn interruption() {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return std::future::pending().await };
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
@@ -68,7 +70,9 @@ async fn interruption() {
 
 impl std::fmt::Display for Interrupted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("interrupted; nothing incomplete has a tag\nhint: run the same command again to go on")
+        f.write_str(
+            "interrupted; nothing incomplete has a tag\nhint: run the same command again to go on",
+        )
     }
 }
 

@@ -3,7 +3,7 @@
 //! A bar is drawn on a terminal only; elsewhere each image that ends is a line. Nothing here decides
 //! anything.
 
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this is the door to the terminal")]
+#![expect(clippy::print_stderr, reason = "this is the door to the terminal")]
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::time::Duration;
@@ -34,7 +34,8 @@ pub fn message(text: &str) {
 
 /// Whether messages may be coloured.
 pub fn has_colour() -> bool {
-    std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    std::io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Shows how far a mirror run is.
@@ -52,7 +53,8 @@ impl Progress {
         }
         let bar = ProgressBar::with_draw_target(Some(0), ProgressDrawTarget::stderr_with_hz(10));
         let form = "{spinner} {prefix} images {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec}";
-        let style = ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar());
+        let style =
+            ProgressStyle::with_template(form).unwrap_or_else(|_| ProgressStyle::default_bar());
         bar.set_style(style);
         bar.set_prefix(format!("0/{images}"));
         bar.enable_steady_tick(Duration::from_millis(100));

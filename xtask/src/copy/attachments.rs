@@ -28,7 +28,9 @@ pub(super) async fn copy(way: &Way, top: &Digest) -> Result<(), Error> {
     while !pending.is_empty() {
         pending.retain(|subject| seen.insert(subject.clone()));
         if seen.len() > MOST_SUBJECTS {
-            let why = format!("more than {MOST_SUBJECTS} manifests are attached to it, and to each other");
+            let why = format!(
+                "more than {MOST_SUBJECTS} manifests are attached to it, and to each other"
+            );
             return Err(error(way, "list attachments", Cause::Unsupported(why)));
         }
         let found = join_all(pending.iter().map(|subject| copy_those_of(way, subject))).await;
@@ -46,7 +48,8 @@ async fn children(way: &Way, top: &Digest) -> Result<Vec<Digest>, Error> {
 /// Copies what is attached to one manifest; what was found may have attachments itself.
 async fn copy_those_of(way: &Way, subject: &Digest) -> Result<Vec<Digest>, Error> {
     let tags = join_all(COSIGN_SUFFIXES.iter().map(|suffix| copy_tag(way, subject, suffix))).await;
-    let mut found: Vec<Digest> = tags.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+    let mut found: Vec<Digest> =
+        tags.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
     let referrers = referrers(way, subject).await?;
     let mut untracked = Vec::new();
     for referrer in referrers {
@@ -99,7 +102,9 @@ async fn referrers(way: &Way, subject: &Digest) -> Result<Vec<Descriptor>, Error
     if let Some(index) = way.source.manifest_if_present(&fallback(way, subject)?).await? {
         // Registries that got the API later still have older referrers under the tag.
         let known: HashSet<Digest> = found.iter().map(|referrer| referrer.digest.clone()).collect();
-        found.extend(index.manifests.into_iter().filter(|referrer| !known.contains(&referrer.digest)));
+        found.extend(
+            index.manifests.into_iter().filter(|referrer| !known.contains(&referrer.digest)),
+        );
     }
     Ok(found)
 }
@@ -113,7 +118,11 @@ async fn listed_at_destination(way: &Way, subject: &Digest) -> Result<Vec<Descri
 }
 
 /// Adds referrers to the index under the subject's tag, keeping what others have put there.
-async fn list_under_fallback_tag(way: &Way, subject: &Digest, referrers: &[Descriptor]) -> Result<(), Error> {
+async fn list_under_fallback_tag(
+    way: &Way,
+    subject: &Digest,
+    referrers: &[Descriptor],
+) -> Result<(), Error> {
     let name = fallback(way, subject)?;
     let old = way.destination.manifest_if_present(&name).await?;
     let source = way.source.manifest_if_present(&name).await?;
@@ -133,8 +142,9 @@ async fn list_under_fallback_tag(way: &Way, subject: &Digest, referrers: &[Descr
     let index = json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": listed });
     let bytes = Bytes::from(index.to_string());
     let digest = Digest::of(&bytes);
-    let index = Manifest::parse(bytes, digest, Some(media_type))
-        .map_err(|why| error(way, "make the list of referrers", Cause::Protocol(why.to_string())))?;
+    let index = Manifest::parse(bytes, digest, Some(media_type)).map_err(|why| {
+        error(way, "make the list of referrers", Cause::Protocol(why.to_string()))
+    })?;
     way.destination.push_manifest(&name, &index).await.map(|_| ())
 }
 
@@ -159,5 +169,10 @@ fn fallback(way: &Way, subject: &Digest) -> Result<ManifestName, Error> {
 }
 
 fn error(way: &Way, operation: &str, cause: Cause) -> Error {
-    Error { side: way.source.host.side, operation: operation.to_owned(), request: String::new(), cause }
+    Error {
+        side: way.source.host.side,
+        operation: operation.to_owned(),
+        request: String::new(),
+        cause,
+    }
 }

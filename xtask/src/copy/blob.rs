@@ -81,7 +81,14 @@ async fn bring(way: &Way, blob: &Descriptor, from: &RepositoryPath) -> Result<()
 async fn send(way: &Way, blob: &Descriptor, session: Option<Url>) -> Result<(), Error> {
     way.run.observer.expects(blob.size);
     let observer = Arc::clone(&way.run.observer);
-    transfer(&way.source, &way.destination, blob, session, &(Arc::new(move |bytes| observer.sent(bytes)) as _)).await?;
+    transfer(
+        &way.source,
+        &way.destination,
+        blob,
+        session,
+        &(Arc::new(move |bytes| observer.sent(bytes)) as _),
+    )
+    .await?;
     way.tally.moved.add(blob.size);
     Ok(())
 }

@@ -63,21 +63,39 @@ impl Board {
     }
 
     /// Asks what to do about a blob that `image` wants in `repository`.
-    pub(crate) fn claim(&self, digest: &Digest, repository: &RepositoryPath, image: usize) -> Claim<'_> {
+    pub(crate) fn claim(
+        &self,
+        digest: &Digest,
+        repository: &RepositoryPath,
+        image: usize,
+    ) -> Claim<'_> {
         let mut rows = self.lock();
         let row = rows.entry(digest.clone()).or_insert_with(Row::new);
         match row.holders.get(repository).map(|holder| holder.state) {
             Some(State::There | State::Committed) => return Claim::Nothing,
-            Some(State::Uploading | State::Mounting) => return Claim::Wait(row.changed.subscribe()),
+            Some(State::Uploading | State::Mounting) => {
+                return Claim::Wait(row.changed.subscribe());
+            }
             None => {}
         }
-        let from = row.holders.iter().find(|(_, holder)| self.can_mount_from(holder)).map(|(from, _)| from.clone());
+        let from = row
+            .holders
+            .iter()
+            .find(|(_, holder)| self.can_mount_from(holder))
+            .map(|(from, _)| from.clone());
         let state = if from.is_some() { State::Mounting } else { State::Uploading };
-        if from.is_none() && row.holders.values().any(|holder| self.is_worth_waiting_for(holder, image)) {
+        if from.is_none()
+            && row.holders.values().any(|holder| self.is_worth_waiting_for(holder, image))
+        {
             return Claim::Wait(row.changed.subscribe());
         }
         row.holders.insert(repository.clone(), Holder { image, state });
-        let duty = Duty { board: self, digest: digest.clone(), repository: repository.clone(), fulfilled: false };
+        let duty = Duty {
+            board: self,
+            digest: digest.clone(),
+            repository: repository.clone(),
+            fulfilled: false,
+        };
         match from {
             Some(from) => Claim::Mount { from, duty },
             None => Claim::Upload(duty),
@@ -116,7 +134,8 @@ impl Board {
         for row in rows.values_mut() {
             let before = row.holders.len();
             if self.mount_needs_manifest {
-                row.holders.retain(|_, holder| holder.image != image || holder.state != State::There);
+                row.holders
+                    .retain(|_, holder| holder.image != image || holder.state != State::There);
             }
             if row.holders.len() != before {
                 row.changed.send_replace(());
@@ -125,7 +144,8 @@ impl Board {
     }
 
     fn can_mount_from(&self, holder: &Holder) -> bool {
-        holder.state == State::Committed || (holder.state == State::There && !self.mount_needs_manifest)
+        holder.state == State::Committed
+            || (holder.state == State::There && !self.mount_needs_manifest)
     }
 
     /// Where mounting needs the leader's manifest, two images could wait for each other's for ever.

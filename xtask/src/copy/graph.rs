@@ -96,7 +96,9 @@ async fn copy_child(
 
 /// Brings the blobs, each in a task of its own: they are hashed on all cores.
 async fn bring_blobs(way: &Way, manifest: &Manifest, trust: Trust) -> Result<(), Error> {
-    way.tally.foreign_layers.fetch_add(manifest.foreign_layers as u64, std::sync::atomic::Ordering::Relaxed);
+    way.tally
+        .foreign_layers
+        .fetch_add(manifest.foreign_layers as u64, std::sync::atomic::Ordering::Relaxed);
     let mut tasks = JoinSet::new();
     let mut seen = HashSet::new();
     for blob in &manifest.blobs {
@@ -118,5 +120,7 @@ async fn bring_blobs(way: &Way, manifest: &Manifest, trust: Trust) -> Result<(),
 }
 
 fn misses_content(error: &Error) -> bool {
-    ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"].iter().any(|code| error.has_code(code))
+    ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"]
+        .iter()
+        .any(|code| error.has_code(code))
 }

@@ -70,8 +70,14 @@ async fn fetch(way: &Way, transfer: &Transfer, seen: Option<Digest>) -> Result<M
 /// asking for each blob would take as many as there are. Only a help: if it fails, nothing is known.
 async fn known_through(way: &Way, stale: &Digest) -> Known {
     let mut known = Known::default();
-    let Ok(manifest) = way.destination.manifest(&ManifestName::Digest(stale.clone())).await else { return known };
-    way.run.board.committed(manifest.blobs.iter().map(|blob| &blob.digest), way.target(), way.number);
+    let Ok(manifest) = way.destination.manifest(&ManifestName::Digest(stale.clone())).await else {
+        return known;
+    };
+    way.run.board.committed(
+        manifest.blobs.iter().map(|blob| &blob.digest),
+        way.target(),
+        way.number,
+    );
     known.0.extend(manifest.manifests.into_iter().map(|child| child.digest));
     known
 }

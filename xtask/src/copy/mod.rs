@@ -102,8 +102,9 @@ pub async fn copy_all(
         let destination = registries.repository(&transfer.target, Side::Destination)?;
         ends.push((source, destination));
     }
-    let mount_needs_manifest =
-        ends.first().is_some_and(|(_, destination)| destination.host.capabilities.mount_needs_manifest);
+    let mount_needs_manifest = ends
+        .first()
+        .is_some_and(|(_, destination)| destination.host.capabilities.mount_needs_manifest);
     let run = Arc::new(Run { board: Board::new(mount_needs_manifest), observer, attachments });
 
     let mut tasks = JoinSet::new();
@@ -152,7 +153,10 @@ impl Counter {
     }
 
     fn read(&self) -> Amount {
-        Amount { blobs: self.blobs.load(Ordering::Relaxed), bytes: self.bytes.load(Ordering::Relaxed) }
+        Amount {
+            blobs: self.blobs.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+        }
     }
 }
 

@@ -59,7 +59,10 @@ pub enum InvalidManifest {
     Schema1,
     /// Neither an image, an index nor an artifact.
     UnknownKind(String),
-    BadDescriptor { digest: String, why: String },
+    BadDescriptor {
+        digest: String,
+        why: String,
+    },
 }
 
 /// The union of image manifest, index and artifact: only what is needed to walk it.
@@ -84,15 +87,21 @@ impl Manifest {
     ///
     /// # Errors
     /// When the bytes are no manifest that could be copied under its own digest.
-    pub fn parse(bytes: Bytes, digest: Digest, content_type: Option<&str>) -> Result<Self, InvalidManifest> {
+    pub fn parse(
+        bytes: Bytes,
+        digest: Digest,
+        content_type: Option<&str>,
+    ) -> Result<Self, InvalidManifest> {
         let header = content_type.map(essence);
         if header.is_some_and(|header| SCHEMA_1.contains(&header)) {
             return Err(InvalidManifest::Schema1);
         }
-        let document: Document =
-            serde_json::from_slice(&bytes).map_err(|error| InvalidManifest::NotJson(error.to_string()))?;
+        let document: Document = serde_json::from_slice(&bytes)
+            .map_err(|error| InvalidManifest::NotJson(error.to_string()))?;
         let stated = document.media_type.as_deref().filter(|stated| !stated.is_empty());
-        if document.schema_version == Some(1) || stated.is_some_and(|stated| SCHEMA_1.contains(&stated)) {
+        if document.schema_version == Some(1)
+            || stated.is_some_and(|stated| SCHEMA_1.contains(&stated))
+        {
             return Err(InvalidManifest::Schema1);
         }
         let inferred = if document.manifests.is_some() {
@@ -105,7 +114,8 @@ impl Manifest {
             let kind = stated.or(header).unwrap_or("no media type");
             return Err(InvalidManifest::UnknownKind(kind.to_owned()));
         };
-        let from_header = header.filter(|header| header.contains("manifest") || header.contains("index"));
+        let from_header =
+            header.filter(|header| header.contains("manifest") || header.contains("index"));
         let media_type = stated.or(from_header).unwrap_or(inferred).to_owned();
 
         let config = document.config.into_iter();
@@ -155,21 +165,26 @@ fn essence(content_type: &str) -> &str {
 }
 
 fn is_foreign(descriptor: &OciDescriptor) -> bool {
-    descriptor.media_type.contains("nondistributable") || descriptor.media_type.contains(".foreign.")
+    descriptor.media_type.contains("nondistributable")
+        || descriptor.media_type.contains(".foreign.")
 }
 
 impl std::fmt::Display for InvalidManifest {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::NotJson(why) => write!(f, "the manifest is not valid JSON: {why}"),
-            Self::Schema1 => {
-                f.write_str("the manifest is of Docker's schema 1, which cannot be copied under its digest")
-            }
+            Self::Schema1 => f.write_str(
+                "the manifest is of Docker's schema 1, which cannot be copied under its digest",
+            ),
             Self::UnknownKind(kind) => {
                 write!(f, "the manifest is neither an image, an index nor an artifact ({kind})")
             }
             Self::BadDescriptor { digest, why } => {
-                write!(f, "the manifest points to `{}`, which is no valid descriptor: {why}", digest.escape_debug())
+                write!(
+                    f,
+                    "the manifest points to `{}`, which is no valid descriptor: {why}",
+                    digest.escape_debug()
+                )
             }
         }
     }
@@ -194,16 +209,26 @@ mod tests {
 
     #[test]
     fn the_media_type_is_what_the_document_states_then_the_header_then_the_shape() {
-        let image = |stated: &str| format!(r#"{{"schemaVersion":2{stated},"config":{},"layers":[]}}"#, layer("c"));
+        let image = |stated: &str| {
+            format!(r#"{{"schemaVersion":2{stated},"config":{},"layers":[]}}"#, layer("c"))
+        };
         let docker = media::IMAGE_MANIFEST_MEDIA_TYPE;
         let stated = format!(r#","mediaType":"{docker}""#);
         let table = [
             (image(&stated), Some("application/json"), docker),
             (image(&stated), None, docker),
-            (image(""), Some("application/vnd.docker.distribution.manifest.v2+json; charset=utf-8"), docker),
+            (
+                image(""),
+                Some("application/vnd.docker.distribution.manifest.v2+json; charset=utf-8"),
+                docker,
+            ),
             (image(""), Some("application/json"), media::OCI_IMAGE_MEDIA_TYPE),
             (image(""), Some("text/plain"), media::OCI_IMAGE_MEDIA_TYPE),
-            (r#"{"schemaVersion":2,"manifests":[]}"#.to_owned(), None, media::OCI_IMAGE_INDEX_MEDIA_TYPE),
+            (
+                r#"{"schemaVersion":2,"manifests":[]}"#.to_owned(),
+                None,
+                media::OCI_IMAGE_INDEX_MEDIA_TYPE,
+            ),
         ];
         for (text, header, expected) in table {
             assert_eq!(parse(&text, header).unwrap().media_type, expected, "{text} {header:?}");
@@ -240,7 +265,11 @@ mod tests {
             (r#"{"schemaVersion":1,"fsLayers":[]}"#, None, "schema 1"),
             (r#"{"schemaVersion":2,"layers":[]}"#, Some(SCHEMA_1[1]), "schema 1"),
             ("<html>", None, "not valid JSON"),
-            (r#"{"errors":[]}"#, Some("text/x"), "neither an image, an index nor an artifact (text/x)"),
+            (
+                r#"{"errors":[]}"#,
+                Some("text/x"),
+                "neither an image, an index nor an artifact (text/x)",
+            ),
             (bad_digest, None, "no valid descriptor"),
             (bad_size, None, "its size is -1"),
         ];

@@ -96,7 +96,11 @@ impl Scope {
 
 impl Authenticator {
     pub(crate) fn new(credentials: Option<Credentials>) -> Self {
-        Self { credentials, scheme: Mutex::new(Scheme::Unknown), tokens: Mutex::new(HashMap::new()) }
+        Self {
+            credentials,
+            scheme: Mutex::new(Scheme::Unknown),
+            tokens: Mutex::new(HashMap::new()),
+        }
     }
 
     pub(crate) fn scheme(&self) -> Scheme {
@@ -129,8 +133,8 @@ impl Token {
     /// Reads the answer of a token server.
     pub(crate) fn parse(body: &[u8], asked_at: Instant) -> Result<Self, String> {
         // The body may hold a token whatever else is wrong with it: it is never shown.
-        let answer: TokenAnswer =
-            serde_json::from_slice(body).map_err(|_| "the answer is not the JSON of a token server".to_owned())?;
+        let answer: TokenAnswer = serde_json::from_slice(body)
+            .map_err(|_| "the answer is not the JSON of a token server".to_owned())?;
         let token = answer
             .token
             .or(answer.access_token)
@@ -175,9 +179,12 @@ impl Realm {
 
 /// Picks the scheme to use among all challenges of an answer: a token where one is offered.
 fn choose(headers: &HeaderMap, host: &Url, have_credentials: bool) -> Result<Scheme, String> {
-    let values: Vec<&str> = headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|v| v.to_str().ok()).collect();
+    let values: Vec<&str> =
+        headers.get_all(WWW_AUTHENTICATE).iter().filter_map(|v| v.to_str().ok()).collect();
     let mut basic = false;
-    for challenge in values.iter().filter_map(|value| http_auth::parse_challenges(value).ok()).flatten() {
+    for challenge in
+        values.iter().filter_map(|value| http_auth::parse_challenges(value).ok()).flatten()
+    {
         if challenge.scheme.eq_ignore_ascii_case("bearer") {
             return bearer(&challenge, host).map(Scheme::Bearer);
         }
@@ -185,9 +192,15 @@ fn choose(headers: &HeaderMap, host: &Url, have_credentials: bool) -> Result<Sch
     }
     match (basic, have_credentials) {
         (true, true) => Ok(Scheme::Basic),
-        (true, false) => Err("the registry wants a user and a password, and there are none for it".to_owned()),
-        (false, _) if values.is_empty() => Err("the registry does not say how to log in".to_owned()),
-        (false, _) => Err("the registry asks for a login that is neither Basic nor Bearer".to_owned()),
+        (true, false) => {
+            Err("the registry wants a user and a password, and there are none for it".to_owned())
+        }
+        (false, _) if values.is_empty() => {
+            Err("the registry does not say how to log in".to_owned())
+        }
+        (false, _) => {
+            Err("the registry asks for a login that is neither Basic nor Bearer".to_owned())
+        }
     }
 }
 
@@ -197,10 +210,14 @@ fn bearer(challenge: &http_auth::ChallengeRef<'_>, host: &Url) -> Result<Realm, 
         found.map(|(_, value)| value.to_unescaped())
     };
     let realm = parameter("realm").ok_or("the challenge names no realm")?;
-    let url = host.join(&realm).map_err(|_| "the realm of the challenge is no address".to_owned())?;
+    let url =
+        host.join(&realm).map_err(|_| "the realm of the challenge is no address".to_owned())?;
     // A plain realm for a registry with TLS would show the password to everyone on the way.
     if url.scheme() != "https" && url.scheme() != host.scheme() {
-        return Err(format!("the realm of the challenge is not https: `{}`", super::error::address(&url)));
+        return Err(format!(
+            "the realm of the challenge is not https: `{}`",
+            super::error::address(&url)
+        ));
     }
     Ok(Realm { url, service: parameter("service") })
 }
@@ -245,8 +262,16 @@ mod tests {
         let hub = r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull""#;
         let table: [(&[&str], bool, &str); 8] = [
             (&[hub], false, "https://auth.docker.io/token service=registry.docker.io"),
-            (&[r#"Basic realm="x", Bearer realm="https://auth.docker.io/token""#], true, "https://auth.docker.io/token"),
-            (&[r#"Basic realm="x""#, r#"bearer realm="/token""#], true, "https://registry-1.docker.io/token"),
+            (
+                &[r#"Basic realm="x", Bearer realm="https://auth.docker.io/token""#],
+                true,
+                "https://auth.docker.io/token",
+            ),
+            (
+                &[r#"Basic realm="x""#, r#"bearer realm="/token""#],
+                true,
+                "https://registry-1.docker.io/token",
+            ),
             (&[r#"Basic realm="ECR""#], true, "basic"),
             (&[r#"Basic realm="ECR""#], false, "wants a user and a password"),
             (&[r#"Bearer realm="http://evil.example/token""#], true, "not https"),
@@ -269,11 +294,18 @@ mod tests {
 
     #[test]
     fn a_token_is_asked_for_with_every_scope_that_the_request_needs() {
-        let realm = Realm { url: url("https://auth.local/token?x=1"), service: Some("r".to_owned()) };
+        let realm =
+            Realm { url: url("https://auth.local/token?x=1"), service: Some("r".to_owned()) };
         let scope = Scope::mount("a/new", "a/old");
-        let query: Vec<String> =
-            realm.token_url(&scope).query_pairs().map(|(key, value)| format!("{key}={value}")).collect();
-        assert_eq!(query, ["x=1", "service=r", "scope=repository:a/new:pull,push", "scope=repository:a/old:pull"]);
+        let query: Vec<String> = realm
+            .token_url(&scope)
+            .query_pairs()
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        assert_eq!(
+            query,
+            ["x=1", "service=r", "scope=repository:a/new:pull,push", "scope=repository:a/old:pull"]
+        );
         assert_eq!(Scope::mount("a", "a"), Scope::push("a"));
     }
 

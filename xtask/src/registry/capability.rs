@@ -42,7 +42,8 @@ impl Capabilities {
     pub(crate) fn of(host: &str) -> Self {
         let host = host.split(':').next().unwrap_or(host);
         let row = KNOWN.iter().find(|(ending, ..)| host.ends_with(ending));
-        let (_, mount_needs_manifest, largest_whole) = row.copied().unwrap_or(("", false, u64::MAX));
+        let (_, mount_needs_manifest, largest_whole) =
+            row.copied().unwrap_or(("", false, u64::MAX));
         Self {
             mount_needs_manifest,
             largest_whole,
@@ -62,7 +63,8 @@ impl Capabilities {
 
     /// A host that has mounted once can mount: a later refusal is about that blob.
     pub(crate) fn mount_refused(&self) {
-        let _ = self.mounts.compare_exchange(UNKNOWN, REFUSED, Ordering::Relaxed, Ordering::Relaxed);
+        let _ =
+            self.mounts.compare_exchange(UNKNOWN, REFUSED, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// How to send a blob of this many bytes.

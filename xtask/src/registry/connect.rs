@@ -47,20 +47,35 @@ impl Registries {
     /// # Errors
     /// When the environment is contradictory (half a login, credentials that fit several hosts) or
     /// unreadable. The text says what to change.
-    pub fn new(settings: Settings, hosts: &[(String, Side)], environment: &dyn Environment) -> anyhow::Result<Self> {
+    pub fn new(
+        settings: Settings,
+        hosts: &[(String, Side)],
+        environment: &dyn Environment,
+    ) -> anyhow::Result<Self> {
         let logins = logins(&settings, hosts, environment).map_err(anyhow::Error::msg)?;
         let needs_tls = hosts.iter().any(|(host, _)| !settings.is_plain(host));
         let plain = client(true)?;
         // Reading the system's certificates takes longer than a run with nothing to do.
         let secure = if needs_tls { client(false)? } else { plain.clone() };
-        Ok(Self { settings, logins, secure, plain, hosts: Mutex::default(), queues: Mutex::default() })
+        Ok(Self {
+            settings,
+            logins,
+            secure,
+            plain,
+            hosts: Mutex::default(),
+            queues: Mutex::default(),
+        })
     }
 
     /// A repository as one side of a copy.
     ///
     /// # Errors
     /// When the registry's name does not make an address.
-    pub fn repository(&self, repository: &Repository, side: Side) -> anyhow::Result<RemoteRepository> {
+    pub fn repository(
+        &self,
+        repository: &Repository,
+        side: Side,
+    ) -> anyhow::Result<RemoteRepository> {
         let host = self.host(repository.registry(), side)?;
         Ok(RemoteRepository { host, path: repository.path().clone() })
     }
@@ -84,7 +99,15 @@ impl Registries {
         let client = if plain { self.plain.clone() } else { self.secure.clone() };
         let authenticator = Authenticator::new(self.logins.get(&key).cloned());
         let queue = self.queue(name);
-        let host = Arc::new(Host::new(name, side, base, client, queue, authenticator, self.settings.retry));
+        let host = Arc::new(Host::new(
+            name,
+            side,
+            base,
+            client,
+            queue,
+            authenticator,
+            self.settings.retry,
+        ));
         hosts.insert(key, Arc::clone(&host));
         Ok(host)
     }
@@ -112,18 +135,23 @@ fn logins(
     environment: &dyn Environment,
 ) -> Result<BTreeMap<(String, Side), Credentials>, String> {
     let docker = match environment.docker_config()? {
-        Some(text) => DockerConfig::parse(&text).map_err(|why| format!("docker's config.json: {why}"))?,
+        Some(text) => {
+            DockerConfig::parse(&text).map_err(|why| format!("docker's config.json: {why}"))?
+        }
         None => DockerConfig::default(),
     };
     let mut logins = BTreeMap::new();
     for (host, side) in hosts {
         let bound = settings.registries.get(host);
-        let names = bound.and_then(|bound| bound.username_env.as_ref().zip(bound.password_env.as_ref()));
+        let names =
+            bound.and_then(|bound| bound.username_env.as_ref().zip(bound.password_env.as_ref()));
         let found = match names {
             Some((username, password)) => {
                 let found = from_variables(environment, username, password)?;
                 if found.is_none() {
-                    tracing::warn!("{host}: neither `{username}` nor `{password}` is set: going on without a login");
+                    tracing::warn!(
+                        "{host}: neither `{username}` nor `{password}` is set: going on without a login"
+                    );
                 }
                 found
             }
@@ -156,7 +184,8 @@ fn from_side_variables(
         return Ok(None);
     }
     let found = from_variables(environment, username, password)?;
-    let mut of_side: Vec<&str> = hosts.iter().filter(|(_, of)| *of == side).map(|(host, _)| host.as_str()).collect();
+    let mut of_side: Vec<&str> =
+        hosts.iter().filter(|(_, of)| *of == side).map(|(host, _)| host.as_str()).collect();
     of_side.sort_unstable();
     of_side.dedup();
     if found.is_some() && of_side.len() > 1 {

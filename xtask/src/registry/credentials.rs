@@ -123,7 +123,8 @@ impl DockerConfig {
         for key in std::iter::once(&host).chain(aliases) {
             let entry = self.auths.iter().find(|(have, _)| have == key || bare_host(have) == *key);
             if let Some((_, auth)) = entry
-                && let Some(found) = auth.credentials().map_err(|why| format!("the entry for `{host}` {why}"))?
+                && let Some(found) =
+                    auth.credentials().map_err(|why| format!("the entry for `{host}` {why}"))?
             {
                 return Ok(Some(found));
             }
@@ -137,7 +138,9 @@ impl Auth {
         if let (Some(username), Some(password)) = (&self.username, &self.password) {
             return Ok(Some(Credentials::new(username, password)));
         }
-        let Some(encoded) = self.auth.as_deref().filter(|encoded| !encoded.is_empty()) else { return Ok(None) };
+        let Some(encoded) = self.auth.as_deref().filter(|encoded| !encoded.is_empty()) else {
+            return Ok(None);
+        };
         let decoded = base64::engine::general_purpose::STANDARD
             .decode(encoded.trim())
             .map_err(|_| "is not valid base64")?;
@@ -206,9 +209,13 @@ mod tests {
     #[test]
     fn half_a_login_in_the_environment_is_an_error() {
         let (username, password) = variables_of(Side::Source);
-        let both = Variables(&[("STS_REGISTRY_USERNAME", "robot"), ("STS_REGISTRY_PASSWORD", "word")]);
+        let both =
+            Variables(&[("STS_REGISTRY_USERNAME", "robot"), ("STS_REGISTRY_PASSWORD", "word")]);
         let half = Variables(&[("STS_REGISTRY_USERNAME", "robot")]);
-        assert_eq!(from_variables(&both, username, password), Ok(Some(Credentials::new("robot", "word"))));
+        assert_eq!(
+            from_variables(&both, username, password),
+            Ok(Some(Credentials::new("robot", "word")))
+        );
         assert_eq!(from_variables(&Variables(&[]), username, password), Ok(None));
         let error = from_variables(&half, username, password).unwrap_err();
         assert_eq!(error, "`STS_REGISTRY_USERNAME` is set and `STS_REGISTRY_PASSWORD` is not");

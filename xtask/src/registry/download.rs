@@ -86,7 +86,10 @@ impl Download {
     fn admit(&mut self, piece: Bytes) -> Result<Bytes, Error> {
         let end = self.position + piece.len() as u64;
         if end > self.blob.size {
-            return Err(self.integrity(format!("the blob is longer than the {} bytes of its descriptor", self.blob.size)));
+            return Err(self.integrity(format!(
+                "the blob is longer than the {} bytes of its descriptor",
+                self.blob.size
+            )));
         }
         if end > self.hashed {
             let known = self.hashed.saturating_sub(self.position) as usize;
@@ -96,7 +99,10 @@ impl Download {
         if end == self.blob.size {
             let digest = self.hasher.clone().finish();
             if digest != self.blob.digest {
-                return Err(self.integrity(format!("the content has the digest {digest}, not {}", self.blob.digest)));
+                return Err(self.integrity(format!(
+                    "the content has the digest {digest}, not {}",
+                    self.blob.digest
+                )));
             }
         }
         self.position = end;
@@ -129,7 +135,10 @@ impl Download {
             tracing::debug!("{}: {detail} at byte {}", self.operation(), self.position);
             if self.breaks > BREAKS {
                 let call = self.call()?;
-                return Err(self.source.host.error(&call, Cause::Network { phase: Phase::Answer, detail }));
+                return Err(self
+                    .source
+                    .host
+                    .error(&call, Cause::Network { phase: Phase::Answer, detail }));
             }
         }
         self.connect().await
@@ -145,12 +154,18 @@ impl Download {
                 Some(start) if start == self.position => 0,
                 start => {
                     let got = start.map_or("none".to_owned(), |start| start.to_string());
-                    return Err(broken(format!("asked for bytes from {} on, got them from {got}", self.position)));
+                    return Err(broken(format!(
+                        "asked for bytes from {} on, got them from {got}",
+                        self.position
+                    )));
                 }
             }
         } else {
             // The server knows no ranges: read from the start and leave out what we have.
-            let length = response.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+            let length = response
+                .headers()
+                .get(CONTENT_LENGTH)
+                .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
             if let Some(length) = length.filter(|&length| length != self.blob.size) {
                 return Err(broken(format!(
                     "the blob has {length} bytes, its descriptor says {}",
@@ -192,7 +207,12 @@ impl Download {
             Ok(call) => return self.source.host.error(&call, Cause::Integrity(why)),
             Err(error) => error.request,
         };
-        Error { side: self.source.host.side, operation: self.operation(), request, cause: Cause::Integrity(why) }
+        Error {
+            side: self.source.host.side,
+            operation: self.operation(),
+            request,
+            cause: Cause::Integrity(why),
+        }
     }
 }
 

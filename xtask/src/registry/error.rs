@@ -30,13 +30,13 @@ pub struct Error {
 #[derive(Debug, Clone)]
 pub enum Cause {
     /// The server answered with a status that is not the expected one.
-    Status(Refusal),
+    Status(Box<Refusal>),
     /// The server could not be reached, or the connection broke.
     Network { phase: Phase, detail: String },
     /// The host asks for a longer pause than we are ready to make.
     RateLimited { wait: Duration, words: String },
     /// 401, and there is nothing that we could log in with.
-    NoLogin(Refusal),
+    NoLogin(Box<Refusal>),
     /// No token could be had.
     Token(String),
     /// Content is not what its descriptor says.
@@ -203,7 +203,9 @@ pub(crate) fn printable(text: &str) -> String {
         .collect::<Vec<_>>()
         .join(" ")
         .chars()
-        .filter(|c| !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+        .filter(|c| {
+            !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+        })
         .take(LONGEST + 1)
         .collect();
     if line.chars().count() > LONGEST {
@@ -248,14 +250,20 @@ impl fmt::Display for Error {
                 Phase::Silence => write!(f, "no answer: {detail}"),
             },
             Cause::RateLimited { wait, words } => {
-                write!(f, "the registry limits requests and asks for a pause of {} s", wait.as_secs())?;
+                write!(
+                    f,
+                    "the registry limits requests and asks for a pause of {} s",
+                    wait.as_secs()
+                )?;
                 if !words.is_empty() {
                     write!(f, ": {words}")?;
                 }
                 Ok(())
             }
             Cause::Token(why) => write!(f, "no token: {why}"),
-            Cause::Integrity(why) | Cause::Protocol(why) | Cause::Unsupported(why) => f.write_str(why),
+            Cause::Integrity(why) | Cause::Protocol(why) | Cause::Unsupported(why) => {
+                f.write_str(why)
+            }
         }
     }
 }
@@ -286,7 +294,10 @@ mod tests {
         ];
         for (body, codes, words) in table {
             let refusal = Refusal::new(403, body, None);
-            assert_eq!((refusal.codes.as_slice(), refusal.words.as_str()), (&codes.map_to_owned()[..], words));
+            assert_eq!(
+                (refusal.codes.as_slice(), refusal.words.as_str()),
+                (&codes.map_to_owned()[..], words)
+            );
         }
     }
 
@@ -302,7 +313,9 @@ mod tests {
 
     #[test]
     fn an_address_shows_no_credentials_and_no_signed_query() {
-        let url = Url::parse("https://user:secret@cdn.example.com:8443/blob?X-Amz-Signature=secret#x").unwrap();
+        let url =
+            Url::parse("https://user:secret@cdn.example.com:8443/blob?X-Amz-Signature=secret#x")
+                .unwrap();
         assert_eq!(address(&url), "https://cdn.example.com:8443/blob");
     }
 
@@ -312,7 +325,11 @@ mod tests {
             side: Side::Destination,
             operation: "put manifest `1.0.6`".to_owned(),
             request: "PUT https://harbor.local/v2/a/manifests/1.0.6".to_owned(),
-            cause: Cause::Status(Refusal::new(403, br#"{"errors":[{"code":"DENIED","message":"no"}]}"#, None)),
+            cause: Cause::Status(Box::new(Refusal::new(
+                403,
+                br#"{"errors":[{"code":"DENIED","message":"no"}]}"#,
+                None,
+            ))),
         };
         assert_eq!(
             error.to_string(),

@@ -138,12 +138,19 @@ impl Host {
 
     /// Sends a request once. The caller holds a permit of the queue. A 401 has been learned from
     /// when it comes back as an error: the next attempt logs in.
-    pub(crate) async fn call_once(&self, call: &Call, body: Option<Body>) -> Result<Response, Error> {
+    pub(crate) async fn call_once(
+        &self,
+        call: &Call,
+        body: Option<Body>,
+    ) -> Result<Response, Error> {
         if let Some(cause) = self.down.get() {
             return Err(self.error(call, cause.clone()));
         }
         let authorization = self.authorization(call).await?;
-        let mut request = self.client.request(call.method.clone(), call.url.clone()).headers(call.headers.clone());
+        let mut request = self
+            .client
+            .request(call.method.clone(), call.url.clone())
+            .headers(call.headers.clone());
         if let Some(secret) = &authorization
             && let Ok(mut value) = HeaderValue::from_str(secret.expose())
         {
@@ -169,7 +176,12 @@ impl Host {
         let response = result.map_err(|error| self.network_error(call, &error))?;
         self.failures_to_connect.store(0, Ordering::Relaxed);
         let status = response.status().as_u16();
-        tracing::debug!("{} {} {status} {} ms", call.method, address(&call.url), began.elapsed().as_millis());
+        tracing::debug!(
+            "{} {} {status} {} ms",
+            call.method,
+            address(&call.url),
+            began.elapsed().as_millis()
+        );
         if response.status().is_success() || call.expected.contains(&status) {
             self.queue.grow();
             return Ok(response);
@@ -188,11 +200,19 @@ impl Host {
     }
 
     /// What an error answer means, after the host's state has learned from it.
-    async fn refused(&self, call: &Call, response: Response, authorization: Option<Secret>) -> Error {
+    async fn refused(
+        &self,
+        call: &Call,
+        response: Response,
+        authorization: Option<Secret>,
+    ) -> Error {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let retry_after = headers.get(RETRY_AFTER).and_then(|value| retry::parse_retry_after(value.to_str().ok()?));
-        let body = read_limited(response, LONGEST_REFUSAL, self.retry.silence).await.unwrap_or_default();
+        let retry_after = headers
+            .get(RETRY_AFTER)
+            .and_then(|value| retry::parse_retry_after(value.to_str().ok()?));
+        let body =
+            read_limited(response, LONGEST_REFUSAL, self.retry.silence).await.unwrap_or_default();
         let refusal = Refusal::new(status, &body, retry_after);
         if refusal.is_throttling() {
             let wait = retry_after.unwrap_or_default();
@@ -207,11 +227,15 @@ impl Host {
                 self.authenticator.forget(&call.scope, refused).await;
             }
             if let Err(why) = self.authenticator.learn(&headers, &self.base) {
-                let words = if refusal.words.is_empty() { why } else { format!("{} ({why})", refusal.words) };
-                return self.error(call, Cause::NoLogin(Refusal { words, ..refusal }));
+                let words = if refusal.words.is_empty() {
+                    why
+                } else {
+                    format!("{} ({why})", refusal.words)
+                };
+                return self.error(call, Cause::NoLogin(Box::new(Refusal { words, ..refusal })));
             }
         }
-        self.error(call, Cause::Status(refusal))
+        self.error(call, Cause::Status(Box::new(refusal)))
     }
 
     fn network_error(&self, call: &Call, error: &reqwest::Error) -> Error {
@@ -237,7 +261,9 @@ impl Host {
         self.introduce().await;
         match self.authenticator.scheme() {
             Scheme::Unknown => Ok(None),
-            Scheme::Basic => Ok(self.authenticator.credentials.as_ref().map(|credentials| credentials.basic())),
+            Scheme::Basic => {
+                Ok(self.authenticator.credentials.as_ref().map(|credentials| credentials.basic()))
+            }
             Scheme::Bearer(realm) => {
                 let slot = self.authenticator.slot(&call.scope);
                 let mut token = slot.lock().await;
@@ -288,13 +314,16 @@ impl Host {
             let asked_at = Instant::now();
             let error = match self.ask_for_token(realm, &token_call).await {
                 Ok(body) => {
-                    return Token::parse(&body, asked_at).map_err(|why| self.error(&token_call, Cause::Token(why)));
+                    return Token::parse(&body, asked_at)
+                        .map_err(|why| self.error(&token_call, Cause::Token(why)));
                 }
                 Err(error) => error,
             };
             if !error.is_transient() {
                 let cause = match error.cause {
-                    Cause::Status(Refusal { status, words, .. }) => Cause::Token(format!("{status} {words}")),
+                    Cause::Status(refusal) => {
+                        Cause::Token(format!("{} {}", refusal.status, refusal.words))
+                    }
                     cause => cause,
                 };
                 return Err(self.error(&token_call, cause));
@@ -321,15 +350,20 @@ impl Host {
         };
         tracing::debug!("GET {} {}", address(&call.url), response.status());
         let status = response.status();
-        let retry_after =
-            response.headers().get(RETRY_AFTER).and_then(|value| retry::parse_retry_after(value.to_str().ok()?));
-        let body = read_limited(response, LONGEST_REFUSAL * 4, self.retry.silence)
-            .await
-            .map_err(|why| self.error(call, Cause::Network { phase: Phase::Answer, detail: why }))?;
+        let retry_after = response
+            .headers()
+            .get(RETRY_AFTER)
+            .and_then(|value| retry::parse_retry_after(value.to_str().ok()?));
+        let body = read_limited(response, LONGEST_REFUSAL * 4, self.retry.silence).await.map_err(
+            |why| self.error(call, Cause::Network { phase: Phase::Answer, detail: why }),
+        )?;
         if status.is_success() {
             return Ok(body);
         }
-        Err(self.error(call, Cause::Status(Refusal::new(status.as_u16(), &body, retry_after))))
+        Err(self.error(
+            call,
+            Cause::Status(Box::new(Refusal::new(status.as_u16(), &body, retry_after))),
+        ))
     }
 }
 
@@ -337,7 +371,11 @@ impl Host {
 ///
 /// # Errors
 /// Says what went wrong: too long, broken off, or silent.
-pub(crate) async fn read_limited(mut response: Response, limit: usize, silence: Duration) -> Result<Bytes, String> {
+pub(crate) async fn read_limited(
+    mut response: Response,
+    limit: usize,
+    silence: Duration,
+) -> Result<Bytes, String> {
     let mut body = Vec::new();
     loop {
         match tokio::time::timeout(silence, response.chunk()).await {

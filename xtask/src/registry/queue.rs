@@ -245,7 +245,8 @@ mod tests {
         for size in 0..14 {
             blobs.push(queue.acquire(Priority::Blob(size)).await);
         }
-        let late = tokio::time::timeout(Duration::from_millis(20), queue.acquire(Priority::Blob(99)));
+        let late =
+            tokio::time::timeout(Duration::from_millis(20), queue.acquire(Priority::Blob(99)));
         assert!(late.await.is_err(), "the last two places are kept free");
         let small = tokio::time::timeout(Duration::from_millis(20), queue.acquire(Priority::Small));
         assert!(small.await.is_ok());

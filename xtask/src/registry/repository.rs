@@ -56,7 +56,12 @@ impl RemoteRepository {
     /// # Errors
     /// When the registry cannot be asked.
     pub async fn resolve(&self, name: &ManifestName) -> Result<Option<Digest>, Error> {
-        let call = self.manifest_call(Method::HEAD, name, format!("look for manifest {name}"), self.absent());
+        let call = self.manifest_call(
+            Method::HEAD,
+            name,
+            format!("look for manifest {name}"),
+            self.absent(),
+        );
         let answer = self.host.call(&call).await?;
         if !answer.response.status().is_success() {
             return Ok(None);
@@ -84,8 +89,12 @@ impl RemoteRepository {
     ///
     /// # Errors
     /// When it cannot be fetched, or is not what its digest says.
-    pub async fn manifest_if_present(&self, name: &ManifestName) -> Result<Option<Manifest>, Error> {
-        let call = self.manifest_call(Method::GET, name, format!("get manifest {name}"), self.absent());
+    pub async fn manifest_if_present(
+        &self,
+        name: &ManifestName,
+    ) -> Result<Option<Manifest>, Error> {
+        let call =
+            self.manifest_call(Method::GET, name, format!("get manifest {name}"), self.absent());
         let answer = self.host.call(&call).await?;
         if !answer.response.status().is_success() {
             return Ok(None);
@@ -94,17 +103,23 @@ impl RemoteRepository {
     }
 
     /// Pushes a manifest under a name.
-    pub(crate) async fn push_manifest(&self, name: &ManifestName, manifest: &Manifest) -> Result<Pushed, Error> {
+    pub(crate) async fn push_manifest(
+        &self,
+        name: &ManifestName,
+        manifest: &Manifest,
+    ) -> Result<Pushed, Error> {
         let mut call = self.manifest_call(Method::PUT, name, format!("push manifest {name}"), &[]);
         call.scope = Scope::push(self.path.as_str());
         call.body = Some(manifest.bytes.clone());
         let media_type = HeaderValue::from_str(&manifest.media_type);
-        let media_type = media_type
-            .map_err(|_| self.host.error(&call, Cause::Protocol("its media type is no header value".to_owned())))?;
+        let media_type = media_type.map_err(|_| {
+            self.host.error(&call, Cause::Protocol("its media type is no header value".to_owned()))
+        })?;
         call.headers.insert(CONTENT_TYPE, media_type);
         let answer = self.host.call(&call).await?;
         let subject_is_tracked = answer.response.headers().contains_key(OCI_SUBJECT);
-        let (stored, created) = (header_digest(&answer.response), answer.response.status() == StatusCode::CREATED);
+        let (stored, created) =
+            (header_digest(&answer.response), answer.response.status() == StatusCode::CREATED);
         drop(answer);
         // A server that says yes to everything is found out here: the answer names what was stored,
         // or we look.
@@ -116,11 +131,16 @@ impl RemoteRepository {
             Some(stored) if stored == manifest.digest => Ok(Pushed { subject_is_tracked }),
             Some(stored) => Err(self.host.error(
                 &call,
-                Cause::Integrity(format!("the registry stored {stored} instead of {}", manifest.digest)),
+                Cause::Integrity(format!(
+                    "the registry stored {stored} instead of {}",
+                    manifest.digest
+                )),
             )),
             None => Err(self.host.error(
                 &call,
-                Cause::Protocol("the registry accepted the manifest and does not have it".to_owned()),
+                Cause::Protocol(
+                    "the registry accepted the manifest and does not have it".to_owned(),
+                ),
             )),
         }
     }
@@ -142,18 +162,31 @@ impl RemoteRepository {
     /// Starts an upload; with `mount`, asks the registry to take the blob from a repository of its
     /// own first. Asking for the very repository that is pushed to tells whether the blob is there
     /// already, in the same request.
-    pub(crate) async fn start_upload(&self, mount: Option<(&Digest, &RepositoryPath)>) -> Result<Started, Error> {
+    pub(crate) async fn start_upload(
+        &self,
+        mount: Option<(&Digest, &RepositoryPath)>,
+    ) -> Result<Started, Error> {
         if let Some((digest, from)) = mount {
             let mut url = self.url("blobs/uploads/")?;
-            url.query_pairs_mut().append_pair("mount", digest.as_str()).append_pair("from", from.as_str());
+            url.query_pairs_mut()
+                .append_pair("mount", digest.as_str())
+                .append_pair("from", from.as_str());
             let scope = Scope::mount(self.path.as_str(), from.as_str());
             let operation = format!("mount blob {}", digest.short());
             // Whatever a registry answers to a mount that it does not want, a plain upload remains.
-            let call = self.upload_call(operation, Method::POST, url, scope, &[400, 403, 404, 405, 500, 501]);
+            let call = self.upload_call(
+                operation,
+                Method::POST,
+                url,
+                scope,
+                &[400, 403, 404, 405, 500, 501],
+            );
             let answer = self.host.call(&call).await?;
             match answer.response.status() {
                 StatusCode::CREATED => return Ok(Started::Mounted),
-                StatusCode::ACCEPTED => return self.session(&call, &answer.response).map(Started::Session),
+                StatusCode::ACCEPTED => {
+                    return self.session(&call, &answer.response).map(Started::Session);
+                }
                 _ => {}
             }
         }
@@ -162,7 +195,10 @@ impl RemoteRepository {
         let call = self.upload_call("start an upload".to_owned(), Method::POST, url, scope, &[]);
         let answer = self.host.call(&call).await?;
         if answer.response.status() != StatusCode::ACCEPTED {
-            let why = format!("the answer is {} and no upload session", answer.response.status().as_u16());
+            let why = format!(
+                "the answer is {} and no upload session",
+                answer.response.status().as_u16()
+            );
             return Err(self.host.error(&call, Cause::Protocol(why)));
         }
         self.session(&call, &answer.response).map(Started::Session)
@@ -171,12 +207,16 @@ impl RemoteRepository {
     /// Tells the registry that an upload will not be finished. Courtesy: failures do not matter.
     pub(crate) async fn cancel_upload(&self, session: Url) {
         let scope = Scope::push(self.path.as_str());
-        let call = self.upload_call("cancel an upload".to_owned(), Method::DELETE, session, scope, &[]);
+        let call =
+            self.upload_call("cancel an upload".to_owned(), Method::DELETE, session, scope, &[]);
         drop(self.host.call_once(&call, None).await);
     }
 
     /// The manifests attached to one, by the referrers API; `None` where a registry does not have it.
-    pub(crate) async fn referrers(&self, subject: &Digest) -> Result<Option<Vec<Descriptor>>, Error> {
+    pub(crate) async fn referrers(
+        &self,
+        subject: &Digest,
+    ) -> Result<Option<Vec<Descriptor>>, Error> {
         let mut found = Vec::new();
         let mut next = Some(self.url(&format!("referrers/{subject}"))?);
         while let Some(url) = next.take() {
@@ -234,8 +274,12 @@ impl RemoteRepository {
     pub(crate) fn session(&self, call: &Call, response: &Response) -> Result<Url, Error> {
         let broken = |why: &str| self.host.error(call, Cause::Protocol(why.to_owned()));
         let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-        let location = location.ok_or_else(|| broken("the answer has no `Location` for the upload"))?;
-        let session = response.url().join(location).map_err(|_| broken("the `Location` of the upload is no address"))?;
+        let location =
+            location.ok_or_else(|| broken("the answer has no `Location` for the upload"))?;
+        let session = response
+            .url()
+            .join(location)
+            .map_err(|_| broken("the `Location` of the upload is no address"))?;
         if session.scheme() != "https" && session.scheme() != self.host.base.scheme() {
             return Err(broken("the `Location` of the upload leaves TLS"));
         }
@@ -261,11 +305,26 @@ impl RemoteRepository {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(manifest::ACCEPT));
         // A path of a repository and a tag or digest are checked when they are made; they always join.
-        let url = self.url(&format!("manifests/{}", name.text())).unwrap_or_else(|_| self.host.base.clone());
-        Call { operation, method, url, headers, body: None, scope: Scope::pull(self.path.as_str()), expected }
+        let url = self
+            .url(&format!("manifests/{}", name.text()))
+            .unwrap_or_else(|_| self.host.base.clone());
+        Call {
+            operation,
+            method,
+            url,
+            headers,
+            body: None,
+            scope: Scope::pull(self.path.as_str()),
+            expected,
+        }
     }
 
-    async fn read_manifest(&self, call: &Call, answer: Answer, name: &ManifestName) -> Result<Manifest, Error> {
+    async fn read_manifest(
+        &self,
+        call: &Call,
+        answer: Answer,
+        name: &ManifestName,
+    ) -> Result<Manifest, Error> {
         let stated = header_digest(&answer.response);
         let content_type = answer.response.headers().get(CONTENT_TYPE);
         let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
@@ -300,7 +359,9 @@ impl RemoteRepository {
 
     async fn read_body(&self, call: &Call, answer: Answer) -> Result<Bytes, Error> {
         let body = read_limited(answer.response, LARGEST_MANIFEST, self.host.retry.silence).await;
-        body.map_err(|detail| self.host.error(call, Cause::Network { phase: Phase::Answer, detail }))
+        body.map_err(|detail| {
+            self.host.error(call, Cause::Network { phase: Phase::Answer, detail })
+        })
     }
 }
 

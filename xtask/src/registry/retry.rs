@@ -57,7 +57,8 @@ mod tests {
     #[test]
     fn retry_after_is_read_as_seconds_and_as_a_date() {
         let date = |offset: i64| {
-            let seconds = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+            let seconds =
+                SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
             let at = Duration::from_secs(seconds.checked_add_signed(offset).unwrap());
             httpdate::fmt_http_date(SystemTime::UNIX_EPOCH + at)
         };

@@ -35,7 +35,9 @@ pub(crate) async fn transfer(
             },
         };
         let mode = destination.host.capabilities.upload_mode(blob.size);
-        let Err(error) = attempt(source, destination, blob, &open, mode, on_bytes).await else { return Ok(()) };
+        let Err(error) = attempt(source, destination, blob, &open, mode, on_bytes).await else {
+            return Ok(());
+        };
         tracing::debug!("{error}");
         if !matches!(error.cause, Cause::Network { .. }) || error.side == Side::Source {
             destination.cancel_upload(open).await;
@@ -44,7 +46,8 @@ pub(crate) async fn transfer(
             && error.status() == Some(413)
             && destination.host.capabilities.too_large_for(mode);
         // A wrong digest may be an accident of this one transmission: once more, from the start.
-        let read_again_now = matches!(error.cause, Cause::Integrity(_)) && error.side == Side::Source && !read_again;
+        let read_again_now =
+            matches!(error.cause, Cause::Integrity(_)) && error.side == Side::Source && !read_again;
         let log_in_now = error.may_log_in_again() && !logged_in_again;
         if learned || read_again_now || log_in_now {
             read_again |= read_again_now;
@@ -76,7 +79,11 @@ async fn attempt(
 
 /// A place in both queues, taken in one order by everybody, so that nobody holds what another waits
 /// for. Within one registry a single place stands for both ends.
-async fn permits(source: &RemoteRepository, destination: &RemoteRepository, size: u64) -> (Permit, Option<Permit>) {
+async fn permits(
+    source: &RemoteRepository,
+    destination: &RemoteRepository,
+    size: u64,
+) -> (Permit, Option<Permit>) {
     let (source, destination) = (&source.host, &destination.host);
     let priority = Priority::Blob(size);
     if Arc::ptr_eq(&source.queue, &destination.queue) {

@@ -73,8 +73,10 @@ impl Upload<'_> {
 
     async fn stream(&self, session: &Url, download: Download) -> Result<(), Error> {
         let call = self.call(Method::PATCH, session.clone(), self.blob.size);
-        let (response, _) = self.send(&call, download, self.blob.size).await.map_err(|failure| failure.error)?;
-        let session = self.destination.session(&call, &response).unwrap_or_else(|_| session.clone());
+        let (response, _) =
+            self.send(&call, download, self.blob.size).await.map_err(|failure| failure.error)?;
+        let session =
+            self.destination.session(&call, &response).unwrap_or_else(|_| session.clone());
         self.commit(&session).await
     }
 
@@ -98,12 +100,15 @@ impl Upload<'_> {
                 Err(failure) => failure,
             };
             breaks += 1;
-            let too_large = matches!(failure.error.status(), Some(413 | 416)) && length > SMALLEST_PIECE;
+            let too_large =
+                matches!(failure.error.status(), Some(413 | 416)) && length > SMALLEST_PIECE;
             if too_large {
                 piece = (piece / 2).max(SMALLEST_PIECE);
             }
             let hopeless = !too_large && (breaks > BREAKS || !failure.error.is_transient());
-            let (false, Some(mut rest)) = (hopeless, failure.download) else { return Err(failure.error) };
+            let (false, Some(mut rest)) = (hopeless, failure.download) else {
+                return Err(failure.error);
+            };
             let (position, next) = self.stored(&session).await?;
             if position > rest.position() {
                 return Err(failure.error);
@@ -122,7 +127,9 @@ impl Upload<'_> {
         let response = self.destination.host.call_under_permit(&call).await?;
         let range = response.headers().get(RANGE).and_then(|value| value.to_str().ok());
         // `0-0` is both one byte and none: nothing that was sent is smaller than a piece, so none.
-        let last = range.and_then(|range| range.trim_start_matches("bytes=").split_once('-')?.1.parse::<u64>().ok());
+        let last = range.and_then(|range| {
+            range.trim_start_matches("bytes=").split_once('-')?.1.parse::<u64>().ok()
+        });
         let position = last.map_or(0, |last| if last == 0 { 0 } else { last + 1 });
         let next = self.destination.session(&call, &response).unwrap_or_else(|_| session.clone());
         Ok((position, next))
@@ -134,7 +141,9 @@ impl Upload<'_> {
         let patience = self.destination.host.retry.silence * COMMIT_PATIENCE;
         let response = match tokio::time::timeout(patience, sent).await {
             Ok(response) => response?,
-            Err(_) => return Err(self.destination.host.error(&call, self.destination.host.silence())),
+            Err(_) => {
+                return Err(self.destination.host.error(&call, self.destination.host.silence()));
+            }
         };
         self.committed(&call, response)
     }
@@ -155,7 +164,12 @@ impl Upload<'_> {
     }
 
     /// Sends the next `length` bytes of the download as the body of a request.
-    async fn send(&self, call: &Call, download: Download, length: u64) -> Result<(Response, Download), Failure> {
+    async fn send(
+        &self,
+        call: &Call,
+        download: Download,
+        length: u64,
+    ) -> Result<(Response, Download), Failure> {
         let host = &self.destination.host;
         let feed = Arc::new(Feed::new(download, length, Arc::clone(self.on_bytes)));
         let body = Body::wrap_stream(stream::unfold(Arc::clone(&feed), |feed| async move {

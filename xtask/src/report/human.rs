@@ -33,7 +33,10 @@ pub fn image(image: &ImageReport) -> String {
                 parts.push(count(copied.attachments, "attachment"));
             }
             if copied.foreign_layers > 0 {
-                parts.push(format!("{} left where they are", count(copied.foreign_layers, "foreign layer")));
+                parts.push(format!(
+                    "{} left where they are",
+                    count(copied.foreign_layers, "foreign layer")
+                ));
             }
             format!("copied      {} ({})", image.target, parts.join(", "))
         }
@@ -77,7 +80,10 @@ pub fn mirror(report: &MirrorReport) -> String {
         );
     }
     if totals.failed > 0 {
-        let _ = writeln!(text, "run the same command again when the causes are mended: only what is missing is copied");
+        let _ = writeln!(
+            text,
+            "run the same command again when the causes are mended: only what is missing is copied"
+        );
     }
     text
 }

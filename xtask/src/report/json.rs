@@ -20,7 +20,9 @@ pub fn dry_run(destination: &str, transfers: &[Transfer]) -> String {
             })
         })
         .collect();
-    pretty(&json!({ "version": VERSION, "command": "mirror", "dry-run": true, "destination": destination, "images": images }))
+    pretty(
+        &json!({ "version": VERSION, "command": "mirror", "dry-run": true, "destination": destination, "images": images }),
+    )
 }
 
 /// What a mirror run did.
