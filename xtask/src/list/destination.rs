@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use crate::oci::RepositoryPath;
-use crate::oci::reference::{InvalidReference, parse_registry};
+use crate::oci::reference::parse_registry;
 
 /// `host[:port][/path]`: `mirror.example.com/team`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl FromStr for Destination {
             Some((registry, path)) => (registry, Some(path)),
             None => (text, None),
         };
-        let registry = registry_name(registry).map_err(|error| invalid(&error.to_string()))?;
+        let registry = parse_registry(registry).map_err(|error| invalid(&error.to_string()))?;
         let Some(path) = path else { return Ok(Self { registry, prefix: None }) };
         if path.contains([':', '@']) {
             return Err(invalid(
@@ -45,15 +45,6 @@ impl FromStr for Destination {
             invalid("the path of a destination is made of lowercase words with `/` between them")
         })?;
         Ok(Self { registry, prefix: Some(prefix) })
-    }
-}
-
-/// Checks `host[:port]`, under the name that a reference gives it.
-pub(super) fn registry_name(text: &str) -> Result<String, InvalidReference> {
-    match text {
-        // `parse_registry` tries `docker.io/x`, finds `library/x`, and takes it for a longer path.
-        "docker.io" | "index.docker.io" => Ok("docker.io".to_owned()),
-        _ => parse_registry(text),
     }
 }
 

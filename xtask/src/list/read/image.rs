@@ -77,11 +77,6 @@ impl Reader<'_> {
 
     fn source(&mut self, text: Spanned<String>) -> Option<Repository> {
         let reason = match text.get_ref().parse::<Repository>() {
-            // `A/b` has no registry in front, and the parser takes its `A` for one long enough to miss
-            // that it is not lowercase.
-            Ok(repository) if repository.path().as_str().contains(char::is_uppercase) => {
-                "a repository is lowercase".to_owned()
-            }
             Ok(repository) => return Some(repository),
             Err(reason) => reason.to_string(),
         };

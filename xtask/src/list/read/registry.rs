@@ -6,11 +6,11 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::Reader;
-use crate::list::destination::registry_name;
 use crate::list::fields::{Entries, Field, Table};
 use crate::list::problems::Problem;
 use crate::list::raw::{RawDestination, RawRegistry};
 use crate::list::{Destination, RegistrySettings};
+use crate::oci::reference::parse_registry;
 
 impl Reader<'_> {
     pub(super) fn registries(
@@ -31,7 +31,7 @@ impl Reader<'_> {
         key: &Spanned<String>,
         seen: &mut HashMap<String, Range<usize>>,
     ) -> Option<String> {
-        let host = match registry_name(key.get_ref()) {
+        let host = match parse_registry(key.get_ref()) {
             Ok(host) => host,
             Err(reason) => {
                 let hint = "write it as in `[registries.\"quay.io\"]`, with quotes".to_owned();
