@@ -49,7 +49,7 @@ pub struct Mirror {
     #[arg(long, value_name = "GLOB")]
     pub only: Vec<String>,
 
-    /// Requests at a time to one registry [default: 64, fewer where the registry complains]
+    /// Requests at a time to one registry [default: 48, fewer where the registry complains]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub jobs: Option<u16>,
 

@@ -6,6 +6,7 @@
 
 pub mod ci;
 pub mod copy;
+pub mod demo;
 pub mod embedded;
 pub mod flags;
 pub mod list;

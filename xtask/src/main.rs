@@ -10,7 +10,7 @@ use xtask::registry::RetryPolicy;
 use xtask::registry::credentials::ProcessEnvironment;
 use xtask::report::{human, json};
 use xtask::terminal::{self, Progress};
-use xtask::{ci, mirror, runtime};
+use xtask::{ci, demo, mirror, runtime};
 
 const DONE: u8 = 0;
 const FAILED: u8 = 1;
@@ -23,7 +23,7 @@ fn main() -> ExitCode {
     let result = match &flags.command {
         Command::Mirror(options) => run_mirror(&flags, options),
         Command::Ci => ci::run(&runtime::workspace_root(), &mut terminal::message).map(|()| DONE),
-        Command::Demo => Ok(DONE),
+        Command::Demo => run_demo(&flags),
     };
     ExitCode::from(result.unwrap_or_else(|error| {
         terminal::message(&format!("error: {error:#}"));
@@ -65,6 +65,14 @@ fn run_mirror(flags: &Flags, asked: &Mirror) -> anyhow::Result<u8> {
         Format::Json => json::mirror(&report),
     })?;
     Ok(if report.failures().next().is_some() { FAILED } else { DONE })
+}
+
+fn run_demo(flags: &Flags) -> anyhow::Result<u8> {
+    let list = read_list(flags)?;
+    let story = runtime::block_on(demo::run(&list))
+        .map_err(|error| error.context("the demonstration failed"))?;
+    terminal::result(&story)?;
+    Ok(DONE)
 }
 
 fn read_list(flags: &Flags) -> anyhow::Result<ImageList> {

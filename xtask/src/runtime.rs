@@ -17,7 +17,7 @@ pub struct Interrupted;
 /// # Errors
 /// [`Interrupted`], as an error; or that no runtime can be had.
 pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         tokio::select! {
             result = future => result,

@@ -18,7 +18,7 @@ use crate::list::RegistrySettings;
 use crate::oci::Repository;
 
 /// Requests at a time to one registry, unless the user says otherwise.
-const DEFAULT_CONCURRENCY: usize = 64;
+const DEFAULT_CONCURRENCY: usize = 48;
 /// More redirects than any registry needs to reach its storage.
 const LONGEST_REDIRECT_CHAIN: usize = 5;
 
