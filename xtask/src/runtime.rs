@@ -36,7 +36,7 @@ pub fn show_requests(verbose: bool) {
         .with_writer(std::io::stderr)
         .with_target(false)
         .without_time()
-        .with_ansi(crate::terminal::has_colour());
+        .with_ansi(false);
     // Only a second call could fail, and would be as well served by the first one's settings.
     drop(tracing_subscriber::registry().with(format).with(filter).try_init());
 }
