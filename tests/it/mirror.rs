@@ -3,6 +3,7 @@
 //!
 //! Faults of single requests (throttling, broken transfers, tokens) are tested elsewhere.
 
+mod attachments;
 mod blobs;
 mod fresh;
 mod kinds;

@@ -56,7 +56,7 @@ impl Bench {
             retry: RetryPolicy {
                 first_pause: Duration::from_millis(1),
                 retries: 4,
-                silence: Duration::from_millis(300),
+                silence: Duration::from_secs(10),
                 longest_wait: Duration::from_secs(5),
             },
             listed: Vec::new(),
