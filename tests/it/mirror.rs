@@ -5,7 +5,11 @@
 
 mod attachments;
 mod blobs;
+mod failures;
 mod fresh;
+mod killed;
 mod kinds;
 mod pins;
+mod repair;
 mod support;
+mod together;
