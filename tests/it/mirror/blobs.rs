@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 
 use xtask::embedded::content;
-use xtask::embedded::{Kind, Options};
+use xtask::embedded::{Fault, Kind, Options};
 
-use super::support::{Bench, committed, done, fetched_blobs, is_mount, layers, tell};
+use super::support::{Bench, committed, done, failures, fetched_blobs, is_mount, layers, tell};
 
 /// Images that share a base, another base in pairs, and own something each.
 async fn sharing(destination: Options, images: usize) -> Bench {
@@ -72,4 +72,58 @@ async fn where_nothing_can_be_mounted_all_is_copied_and_soon_no_mount_is_tried()
     assert_eq!(tried.count(), 0, "{}", done(&bench.destination));
     let asked = requests.iter().filter(|r| r.kind() == Kind::Blob && r.method == "HEAD");
     assert_eq!(asked.count(), 11 + 6 - mounts, "existence is asked for instead");
+}
+
+fn like_ecr() -> Options {
+    Options { mount_needs_manifest: true, ..Options::default() }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_a_mount_needs_the_manifest_it_comes_after_it_and_blobs_still_leave_the_source_once()
+{
+    for round in 0..5 {
+        let mut bench = sharing(like_ecr(), 12).await;
+        let index = content::oci_index(&layers(&["base", "of the index"]));
+        bench.list("team/index", "1.0", &index);
+        bench.list("team/index-again", "1.0", &index);
+        bench.declared = "mount-needs-manifest = true";
+        bench.mirror_all().await;
+
+        let fetched = fetched_blobs(&bench.source);
+        let once: BTreeSet<_> = fetched.iter().collect();
+        assert_eq!(once.len(), fetched.len(), "round {round}: {}", done(&bench.destination));
+        let requests = bench.destination.requests();
+        let mounts: Vec<_> = requests.iter().filter(|request| is_mount(request)).collect();
+        assert!(mounts.iter().all(|mount| mount.status == Some(201)), "round {round}");
+        assert!(mounts.len() >= 11 + 6, "{}", mounts.len());
+        for mount in mounts {
+            let (_, from) = mount.query.split_once("from=").unwrap();
+            let from = Some(from.replace("%2F", "/"));
+            let manifest = requests.iter().find(|request| {
+                request.method == "PUT"
+                    && request.kind() == Kind::Manifest
+                    && request.repository == from
+            });
+            assert!(manifest.unwrap().arrived < mount.arrived, "round {round}: {from:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_a_mount_needs_the_manifest_and_nobody_said_so_all_is_copied_all_the_same() {
+    let bench = sharing(like_ecr(), 12).await;
+    bench.mirror_all().await;
+    assert_eq!(bench.destination.store().open_uploads(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_a_mount_needs_a_manifest_that_fails_its_followers_bring_the_blobs_themselves() {
+    let mut bench = sharing(like_ecr(), 6).await;
+    bench.declared = "mount-needs-manifest = true";
+    let denied = Fault::status(403).method("PUT").kind(Kind::Manifest);
+    bench.destination.inject(denied.repository("team/image-0").always());
+    let report = bench.mirror().await;
+    assert_eq!(failures(&report).len(), 1);
+    assert_eq!(report.totals().copied, 5);
+    assert_eq!(bench.destination.store().incomplete_tags(), [""; 0]);
 }

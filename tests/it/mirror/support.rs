@@ -25,6 +25,8 @@ pub(super) struct Bench {
     pub(super) attachments: bool,
     pub(super) jobs: Option<usize>,
     pub(super) retry: RetryPolicy,
+    /// What the list says of the destination, under `[registries]`.
+    pub(super) declared: &'static str,
     listed: Vec<Listed>,
 }
 
@@ -59,6 +61,7 @@ impl Bench {
                 silence: Duration::from_secs(10),
                 longest_wait: Duration::from_secs(5),
             },
+            declared: "",
             listed: Vec::new(),
         }
     }
@@ -106,8 +109,13 @@ impl Bench {
         self.mirror_to(self.destination.address()).await
     }
 
-    pub(super) async fn mirror_to(&self, destination: &str) -> MirrorReport {
-        let mut text = String::new();
+    pub(super) async fn mirror_to(&self, registry: &str) -> MirrorReport {
+        self.mirror_below(registry, "").await
+    }
+
+    /// To a registry, with a path of which the slash is part in front of all repositories.
+    pub(super) async fn mirror_below(&self, registry: &str, path: &str) -> MirrorReport {
+        let mut text = format!("[registries.\"{registry}\"]\n{}\n", self.declared);
         for Listed { source, repository, tag, pin, .. } in &self.listed {
             let entry = format!("source = \"{source}/{repository}\"\ntag = \"{tag}\"");
             let pin = pin.as_ref().map_or(String::new(), |pin| format!("digest = \"{pin}\""));
@@ -115,7 +123,7 @@ impl Bench {
         }
         let list = ImageList::parse("images.toml", &text).unwrap();
         let options = mirror::Options {
-            destination: Some(destination.to_owned()),
+            destination: Some(format!("{registry}{path}")),
             only: Vec::new(),
             concurrency: self.jobs,
             attachments: self.attachments,
@@ -137,14 +145,9 @@ impl Bench {
 
     /// Every listed image is at the destination: the same bytes, types and tags, and all of it.
     pub(super) fn assert_mirrored(&self) {
-        self.assert_mirrored_below("");
-    }
-
-    pub(super) fn assert_mirrored_below(&self, prefix: &str) {
         for Listed { repository, tag, content, .. } in &self.listed {
             let Some(content) = content else { continue };
-            let repository = format!("{prefix}{repository}");
-            assert_holds(&self.destination, &repository, tag, content);
+            assert_holds(&self.destination, repository, tag, content);
         }
         assert_eq!(self.destination.store().incomplete_tags(), [""; 0]);
     }

@@ -34,7 +34,7 @@ async fn one_registry_is_source_and_destination_with_a_single_job() {
     for (repository, image) in &images {
         bench.list(repository, "1.0", image);
     }
-    let report = bench.mirror_to(&format!("{}/copy", bench.source.address())).await;
+    let report = bench.mirror_below(bench.source.address(), "/copy").await;
     assert_eq!(failures(&report), [""; 0]);
     for (repository, image) in &images {
         assert_holds(&bench.source, &format!("copy/{repository}"), "1.0", image);
