@@ -8,6 +8,7 @@
 
 mod embedded;
 mod list;
+mod mirror;
 mod real_parts;
 mod support;
 mod tidy;
