@@ -26,10 +26,11 @@ pub(crate) async fn transfer(
     let mut pauses = destination.host.retry.pauses();
     let mut logged_in_again = false;
     let mut read_again = false;
+    let mut unanswered = false;
     loop {
         let open = match session.take() {
             Some(open) => open,
-            None => match destination.start_upload(None).await? {
+            None => match begin(destination, blob, unanswered).await? {
                 Started::Session(open) => open,
                 Started::Mounted => return Ok(()),
             },
@@ -39,7 +40,9 @@ pub(crate) async fn transfer(
             return Ok(());
         };
         tracing::debug!("{error}");
-        if !matches!(error.cause, Cause::Network { .. }) || error.side == Side::Source {
+        unanswered =
+            matches!(error.cause, Cause::Network { .. }) && error.side == Side::Destination;
+        if !unanswered {
             destination.cancel_upload(open).await;
         }
         let learned = error.side == Side::Destination
@@ -61,6 +64,20 @@ pub(crate) async fn transfer(
             continue;
         }
         destination.host.pause_before_retry(error, &mut pauses).await?;
+    }
+}
+
+/// Begins an upload. After one that was not answered the blob may be there: that is asked first.
+async fn begin(
+    destination: &RemoteRepository,
+    blob: &Descriptor,
+    unanswered: bool,
+) -> Result<Started, Error> {
+    match (unanswered, destination.host.capabilities.can_mount()) {
+        (false, _) => destination.start_upload(None).await,
+        (true, true) => destination.start_upload(Some((&blob.digest, &destination.path))).await,
+        (true, false) if destination.has_blob(&blob.digest).await? => Ok(Started::Mounted),
+        (true, false) => destination.start_upload(None).await,
     }
 }
 

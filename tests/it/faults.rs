@@ -1,0 +1,5 @@
+//! The engine against registries that fail in the ways real ones do: what it sends, and what is left.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop right there")]
+
+mod retry;
+mod stage;
