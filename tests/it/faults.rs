@@ -3,3 +3,4 @@
 
 mod retry;
 mod stage;
+mod throttling;

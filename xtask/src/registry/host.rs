@@ -214,13 +214,8 @@ impl Host {
         let body =
             read_limited(response, LONGEST_REFUSAL, self.retry.silence).await.unwrap_or_default();
         let refusal = Refusal::new(status, &body, retry_after);
-        if refusal.is_throttling() {
-            let wait = retry_after.unwrap_or_default();
-            if wait > self.retry.longest_wait {
-                let words = refusal.words;
-                return self.error(call, Cause::RateLimited { wait, words });
-            }
-            self.queue.shrink(wait);
+        if let Err(too_long) = self.heed(&refusal) {
+            return self.error(call, too_long);
         }
         if status == 401 && call.url.origin() == self.base.origin() {
             if let Some(refused) = &authorization {
@@ -236,6 +231,21 @@ impl Host {
             }
         }
         self.error(call, Cause::Status(Box::new(refusal)))
+    }
+
+    /// Makes the pause that a refusal asks for everybody's.
+    ///
+    /// # Errors
+    /// When it is longer than anybody will wait, whatever the refusal is for.
+    fn heed(&self, refusal: &Refusal) -> Result<(), Cause> {
+        let wait = refusal.retry_after.unwrap_or_default();
+        if refusal.is_transient() && wait > self.retry.longest_wait {
+            return Err(Cause::RateLimited { wait, words: refusal.words.clone() });
+        }
+        if refusal.is_throttling() {
+            self.queue.shrink(wait);
+        }
+        Ok(())
     }
 
     fn network_error(&self, call: &Call, error: &reqwest::Error) -> Error {
@@ -360,10 +370,10 @@ impl Host {
         if status.is_success() {
             return Ok(body);
         }
-        Err(self.error(
-            call,
-            Cause::Status(Box::new(Refusal::new(status.as_u16(), &body, retry_after))),
-        ))
+        // The registry and who gives its tokens are one service: its limit is kept by both.
+        let refusal = Refusal::new(status.as_u16(), &body, retry_after);
+        self.heed(&refusal).map_err(|too_long| self.error(call, too_long))?;
+        Err(self.error(call, Cause::Status(Box::new(refusal))))
     }
 }
 

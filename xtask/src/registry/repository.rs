@@ -12,6 +12,7 @@ use reqwest::{Method, Response, StatusCode, Url};
 use super::auth::Scope;
 use super::error::{Cause, Error, Phase, Side};
 use super::host::{Answer, Call, Host, read_limited};
+use super::queue::Priority;
 use crate::oci::{Descriptor, Digest, InvalidManifest, Manifest, RepositoryPath, Tag, manifest};
 
 /// The specification wants registries to take manifests of 4 MiB; nobody has reason to send four times that.
@@ -209,6 +210,8 @@ impl RemoteRepository {
         let scope = Scope::push(self.path.as_str());
         let call =
             self.upload_call("cancel an upload".to_owned(), Method::DELETE, session, scope, &[]);
+        // In its turn, like all others: the host may have asked for a pause.
+        let _permit = self.host.queue.acquire(Priority::Small).await;
         drop(self.host.call_once(&call, None).await);
     }
 
