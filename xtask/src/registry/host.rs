@@ -11,6 +11,7 @@ use reqwest::{Body, Method, Response, Url};
 use tokio::time::Instant;
 
 use super::auth::{Authenticator, Realm, Scheme, Scope, Token};
+use super::body::read_limited;
 use super::capability::Capabilities;
 use super::credentials::Secret;
 use super::error::{Cause, Error, Phase, Refusal, Side, address, printable};
@@ -364,9 +365,9 @@ impl Host {
             .headers()
             .get(RETRY_AFTER)
             .and_then(|value| retry::parse_retry_after(value.to_str().ok()?));
-        let body = read_limited(response, LONGEST_REFUSAL * 4, self.retry.silence).await.map_err(
-            |why| self.error(call, Cause::Network { phase: Phase::Answer, detail: why }),
-        )?;
+        let body = read_limited(response, LONGEST_REFUSAL * 4, self.retry.silence)
+            .await
+            .map_err(|cause| self.error(call, cause))?;
         if status.is_success() {
             return Ok(body);
         }
@@ -374,29 +375,6 @@ impl Host {
         let refusal = Refusal::new(status.as_u16(), &body, retry_after);
         self.heed(&refusal).map_err(|too_long| self.error(call, too_long))?;
         Err(self.error(call, Cause::Status(Box::new(refusal))))
-    }
-}
-
-/// Reads a body into memory, refusing one that is longer than it may be.
-///
-/// # Errors
-/// Says what went wrong: too long, broken off, or silent.
-pub(crate) async fn read_limited(
-    mut response: Response,
-    limit: usize,
-    silence: Duration,
-) -> Result<Bytes, String> {
-    let mut body = Vec::new();
-    loop {
-        match tokio::time::timeout(silence, response.chunk()).await {
-            Ok(Ok(Some(piece))) if body.len() + piece.len() > limit => {
-                return Err(format!("the answer is longer than {limit} bytes"));
-            }
-            Ok(Ok(Some(piece))) => body.extend_from_slice(&piece),
-            Ok(Ok(None)) => return Ok(Bytes::from(body)),
-            Ok(Err(error)) => return Err(printable(&innermost(&error))),
-            Err(_) => return Err(format!("nothing for {} s", silence.as_secs())),
-        }
     }
 }
 

@@ -150,7 +150,7 @@ impl Upload<'_> {
 
     fn committed(&self, call: &Call, response: Response) -> Result<(), Error> {
         let host = &self.destination.host;
-        match header_digest(&response) {
+        match header_digest(response.headers()) {
             Some(stored) if stored != self.blob.digest => {
                 let why = format!("the registry stored {stored} instead of {}", self.blob.digest);
                 Err(host.error(call, Cause::Integrity(why)))
@@ -227,7 +227,8 @@ struct Feed {
     download: tokio::sync::Mutex<Option<Download>>,
     left: AtomicU64,
     failure: OnceLock<Error>,
-    last: Mutex<Instant>,
+    /// Not while the source is waited for: that is no silence of the destination.
+    last: Mutex<Option<Instant>>,
     on_bytes: OnBytes,
 }
 
@@ -237,7 +238,7 @@ impl Feed {
             download: tokio::sync::Mutex::new(Some(download)),
             left: AtomicU64::new(length),
             failure: OnceLock::new(),
-            last: Mutex::new(Instant::now()),
+            last: Mutex::new(Some(Instant::now())),
             on_bytes,
         }
     }
@@ -246,8 +247,10 @@ impl Feed {
         let left = self.left.load(Ordering::Relaxed);
         let mut slot = self.download.lock().await;
         let download = slot.as_mut().filter(|_| left > 0)?;
-        self.touch();
-        let piece = match download.next().await? {
+        self.moved(None);
+        let next = download.next().await;
+        self.moved(Some(Instant::now()));
+        let piece = match next? {
             Ok(piece) => piece,
             Err(error) => {
                 drop(self.failure.set(error));
@@ -261,7 +264,6 @@ impl Feed {
             let position = download.position() - (piece.len() as u64 - taken);
             download.rewind(position);
         }
-        self.touch();
         self.left.fetch_sub(taken, Ordering::Relaxed);
         (self.on_bytes)(taken);
         Some(Ok(piece.slice(..taken as usize)))
@@ -273,13 +275,12 @@ impl Feed {
         loop {
             let all_sent = self.left.load(Ordering::Relaxed) == 0;
             let patience = if all_sent { silence * COMMIT_PATIENCE } else { silence };
-            let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            let last = self.last();
             tokio::select! {
                 answer = &mut answer => return Some(answer),
-                () = tokio::time::sleep_until(last + patience) => {
-                    let now = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+                () = tokio::time::sleep_until(last.unwrap_or_else(Instant::now) + patience) => {
                     let still_all_sent = self.left.load(Ordering::Relaxed) == 0;
-                    if now == last && still_all_sent == all_sent {
+                    if last.is_some() && last == self.last() && still_all_sent == all_sent {
                         return None;
                     }
                 }
@@ -287,8 +288,12 @@ impl Feed {
         }
     }
 
-    fn touch(&self) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    fn last(&self) -> Option<Instant> {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn moved(&self, at: Option<Instant>) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = at;
     }
 
     /// Takes the download back; `None` while a request that was given up still reads from it.
