@@ -3,6 +3,8 @@
 
 mod downloads;
 mod manifests;
+mod pieces;
 mod retry;
 mod stage;
 mod throttling;
+mod uploads;

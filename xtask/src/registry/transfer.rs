@@ -35,19 +35,21 @@ pub(crate) async fn transfer(
                 Started::Mounted => return Ok(()),
             },
         };
+        let permits = permits(source, destination, blob.size).await;
+        // Only now: who was before may have learned something.
         let mode = destination.host.capabilities.upload_mode(blob.size);
-        let Err(error) = attempt(source, destination, blob, &open, mode, on_bytes).await else {
-            return Ok(());
-        };
+        let result = attempt(source, destination, blob, &open, mode, on_bytes).await;
+        let Err(error) = result else { return Ok(()) };
+        let learned = error.side == Side::Destination
+            && error.status() == Some(413)
+            && destination.host.capabilities.too_large_for(mode);
+        drop(permits);
         tracing::debug!("{error}");
         unanswered =
             matches!(error.cause, Cause::Network { .. }) && error.side == Side::Destination;
         if !unanswered {
             destination.cancel_upload(open).await;
         }
-        let learned = error.side == Side::Destination
-            && error.status() == Some(413)
-            && destination.host.capabilities.too_large_for(mode);
         // A wrong digest may be an accident of this one transmission: once more, from the start.
         let read_again_now =
             matches!(error.cause, Cause::Integrity(_)) && error.side == Side::Source && !read_again;
@@ -89,7 +91,6 @@ async fn attempt(
     mode: UploadMode,
     on_bytes: &OnBytes,
 ) -> Result<(), Error> {
-    let _permits = permits(source, destination, blob.size).await;
     let download = Download::open(source, blob).await?;
     upload(destination, blob, session, download, mode, on_bytes).await
 }
