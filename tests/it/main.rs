@@ -7,6 +7,7 @@
 )]
 
 mod embedded;
+mod faults;
 mod list;
 mod mirror;
 mod real_parts;

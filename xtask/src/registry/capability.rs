@@ -2,7 +2,12 @@
 //!
 //! Differences between registries are rows here, not conditions spread about.
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+
+/// The size of a piece until the registry refuses one for it, in bytes.
+const PIECE: u64 = 16 << 20;
+/// Pieces are not made smaller than this, in bytes.
+const SMALLEST_PIECE: u64 = 1 << 20;
 
 /// How the bytes of a blob are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -23,6 +28,7 @@ pub(crate) struct Capabilities {
     pub(crate) largest_whole: u64,
     mounts: AtomicU8,
     upload: AtomicU8,
+    piece: AtomicU64,
 }
 
 /// Hosts by their ending: (ending, mount needs the manifest, largest blob sent whole).
@@ -49,6 +55,7 @@ impl Capabilities {
             largest_whole,
             mounts: AtomicU8::new(UNKNOWN),
             upload: AtomicU8::new(UploadMode::Whole as u8),
+            piece: AtomicU64::new(PIECE),
         }
     }
 
@@ -88,6 +95,18 @@ impl Capabilities {
         self.upload.fetch_max(next as u8, Ordering::Relaxed);
         true
     }
+
+    /// How large a piece may be.
+    pub(crate) fn piece(&self) -> u64 {
+        self.piece.load(Ordering::Relaxed)
+    }
+
+    /// The host refused a piece of this length: smaller ones from now on. `false` if it was one of
+    /// the smallest.
+    pub(crate) fn piece_too_large(&self, length: u64) -> bool {
+        self.piece.fetch_min((length / 2).max(SMALLEST_PIECE), Ordering::Relaxed);
+        length > SMALLEST_PIECE
+    }
 }
 
 #[cfg(test)]
@@ -116,6 +135,19 @@ mod tests {
         assert!(host.too_large_for(UploadMode::Stream));
         assert_eq!(host.upload_mode(1), UploadMode::Pieces);
         assert!(!host.too_large_for(UploadMode::Pieces));
+    }
+
+    #[test]
+    fn pieces_become_smaller_until_they_are_the_smallest() {
+        let host = Capabilities::of("harbor.local");
+        let mut refused = Vec::new();
+        while host.piece_too_large(host.piece()) {
+            refused.push(host.piece() >> 20);
+        }
+        assert_eq!(refused, [8, 4, 2, 1]);
+        // A blob's last piece was smaller than any: nothing is learned from it.
+        assert!(!host.piece_too_large(1000));
+        assert_eq!(host.piece(), SMALLEST_PIECE);
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub(crate) struct Download {
     source: RemoteRepository,
     blob: Descriptor,
     response: Option<Response>,
+    /// What was read and given back: it comes before the rest of the answer.
+    given_back: Bytes,
     /// The position in the blob that comes next.
     position: u64,
     /// Bytes of the answer to leave out, because the server started before the position.
@@ -41,6 +43,7 @@ impl Download {
             hasher: blob.digest.hasher(),
             blob: blob.clone(),
             response: None,
+            given_back: Bytes::new(),
             position: 0,
             skip: 0,
             hashed: 0,
@@ -61,13 +64,24 @@ impl Download {
             self.position = position;
             self.skip = 0;
             self.response = None;
+            self.given_back.clear();
         }
+    }
+
+    /// Takes back the end of the last piece, which comes again as the next one.
+    pub(crate) fn give_back(&mut self, rest: Bytes) {
+        self.position -= rest.len() as u64;
+        self.given_back = rest;
     }
 
     /// The next piece; `None` at the end of the blob, whose digest has then been found right.
     pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Error>> {
         if self.position >= self.blob.size {
             return None;
+        }
+        if !self.given_back.is_empty() {
+            let piece = std::mem::take(&mut self.given_back);
+            return Some(self.admit(piece));
         }
         loop {
             match self.read().await {

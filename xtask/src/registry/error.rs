@@ -252,7 +252,7 @@ impl fmt::Display for Error {
             Cause::RateLimited { wait, words } => {
                 write!(
                     f,
-                    "the registry limits requests and asks for a pause of {} s",
+                    "the registry asks for a pause of {} s, which is too long to wait for",
                     wait.as_secs()
                 )?;
                 if !words.is_empty() {

@@ -11,6 +11,7 @@ use reqwest::{Body, Method, Response, Url};
 use tokio::time::Instant;
 
 use super::auth::{Authenticator, Realm, Scheme, Scope, Token};
+use super::body::read_limited;
 use super::capability::Capabilities;
 use super::credentials::Secret;
 use super::error::{Cause, Error, Phase, Refusal, Side, address, printable};
@@ -214,13 +215,8 @@ impl Host {
         let body =
             read_limited(response, LONGEST_REFUSAL, self.retry.silence).await.unwrap_or_default();
         let refusal = Refusal::new(status, &body, retry_after);
-        if refusal.is_throttling() {
-            let wait = retry_after.unwrap_or_default();
-            if wait > self.retry.longest_wait {
-                let words = refusal.words;
-                return self.error(call, Cause::RateLimited { wait, words });
-            }
-            self.queue.shrink(wait);
+        if let Err(too_long) = self.heed(&refusal) {
+            return self.error(call, too_long);
         }
         if status == 401 && call.url.origin() == self.base.origin() {
             if let Some(refused) = &authorization {
@@ -236,6 +232,21 @@ impl Host {
             }
         }
         self.error(call, Cause::Status(Box::new(refusal)))
+    }
+
+    /// Makes the pause that a refusal asks for everybody's.
+    ///
+    /// # Errors
+    /// When it is longer than anybody will wait, whatever the refusal is for.
+    fn heed(&self, refusal: &Refusal) -> Result<(), Cause> {
+        let wait = refusal.retry_after.unwrap_or_default();
+        if refusal.is_transient() && wait > self.retry.longest_wait {
+            return Err(Cause::RateLimited { wait, words: refusal.words.clone() });
+        }
+        if refusal.is_throttling() {
+            self.queue.shrink(wait);
+        }
+        Ok(())
     }
 
     fn network_error(&self, call: &Call, error: &reqwest::Error) -> Error {
@@ -354,39 +365,16 @@ impl Host {
             .headers()
             .get(RETRY_AFTER)
             .and_then(|value| retry::parse_retry_after(value.to_str().ok()?));
-        let body = read_limited(response, LONGEST_REFUSAL * 4, self.retry.silence).await.map_err(
-            |why| self.error(call, Cause::Network { phase: Phase::Answer, detail: why }),
-        )?;
+        let body = read_limited(response, LONGEST_REFUSAL * 4, self.retry.silence)
+            .await
+            .map_err(|cause| self.error(call, cause))?;
         if status.is_success() {
             return Ok(body);
         }
-        Err(self.error(
-            call,
-            Cause::Status(Box::new(Refusal::new(status.as_u16(), &body, retry_after))),
-        ))
-    }
-}
-
-/// Reads a body into memory, refusing one that is longer than it may be.
-///
-/// # Errors
-/// Says what went wrong: too long, broken off, or silent.
-pub(crate) async fn read_limited(
-    mut response: Response,
-    limit: usize,
-    silence: Duration,
-) -> Result<Bytes, String> {
-    let mut body = Vec::new();
-    loop {
-        match tokio::time::timeout(silence, response.chunk()).await {
-            Ok(Ok(Some(piece))) if body.len() + piece.len() > limit => {
-                return Err(format!("the answer is longer than {limit} bytes"));
-            }
-            Ok(Ok(Some(piece))) => body.extend_from_slice(&piece),
-            Ok(Ok(None)) => return Ok(Bytes::from(body)),
-            Ok(Err(error)) => return Err(printable(&innermost(&error))),
-            Err(_) => return Err(format!("nothing for {} s", silence.as_secs())),
-        }
+        // The registry and who gives its tokens are one service: its limit is kept by both.
+        let refusal = Refusal::new(status.as_u16(), &body, retry_after);
+        self.heed(&refusal).map_err(|too_long| self.error(call, too_long))?;
+        Err(self.error(call, Cause::Status(Box::new(refusal))))
     }
 }
 

@@ -1,11 +1,13 @@
 //! Registries: the distribution API over one small door to the network.
 //!
-//! `host` sends every request (`queue` says when, `auth` as whom, `retry` how often); `repository` is
+//! `host` sends every request (`queue` says when, `auth` as whom, `retry` how often) and `body` reads
+//! the answers that are small; `repository` is
 //! the API in terms of manifests and blobs; `download` and `upload` are the two halves of a blob's
 //! way; `capability` is what a host can do; `credentials` is who we are there; `error` is what went
 //! wrong, for a reader.
 
 mod auth;
+mod body;
 pub(crate) mod capability;
 pub mod connect;
 pub mod credentials;

@@ -5,13 +5,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, Response, StatusCode, Url};
 
 use super::auth::Scope;
-use super::error::{Cause, Error, Phase, Side};
-use super::host::{Answer, Call, Host, read_limited};
+use super::body::Whole;
+use super::error::{Cause, Error, Side};
+use super::host::{Call, Host};
+use super::queue::Priority;
 use crate::oci::{Descriptor, Digest, InvalidManifest, Manifest, RepositoryPath, Tag, manifest};
 
 /// The specification wants registries to take manifests of 4 MiB; nobody has reason to send four times that.
@@ -66,7 +67,7 @@ impl RemoteRepository {
         if !answer.response.status().is_success() {
             return Ok(None);
         }
-        match header_digest(&answer.response) {
+        match header_digest(answer.response.headers()) {
             Some(digest) => Ok(Some(digest)),
             None => {
                 drop(answer);
@@ -81,8 +82,8 @@ impl RemoteRepository {
     /// When there is none, it cannot be fetched, or is not what its digest says.
     pub async fn manifest(&self, name: &ManifestName) -> Result<Manifest, Error> {
         let call = self.manifest_call(Method::GET, name, format!("get manifest {name}"), &[]);
-        let answer = self.host.call(&call).await?;
-        self.read_manifest(&call, answer, name).await
+        let answer = self.host.call_and_read(&call, LARGEST_MANIFEST).await?;
+        self.read_manifest(&call, answer, name)
     }
 
     /// [`RemoteRepository::manifest`], with `None` for one that is not there.
@@ -95,11 +96,11 @@ impl RemoteRepository {
     ) -> Result<Option<Manifest>, Error> {
         let call =
             self.manifest_call(Method::GET, name, format!("get manifest {name}"), self.absent());
-        let answer = self.host.call(&call).await?;
-        if !answer.response.status().is_success() {
+        let answer = self.host.call_and_read(&call, LARGEST_MANIFEST).await?;
+        if !answer.status.is_success() {
             return Ok(None);
         }
-        self.read_manifest(&call, answer, name).await.map(Some)
+        self.read_manifest(&call, answer, name).map(Some)
     }
 
     /// Pushes a manifest under a name.
@@ -118,8 +119,10 @@ impl RemoteRepository {
         call.headers.insert(CONTENT_TYPE, media_type);
         let answer = self.host.call(&call).await?;
         let subject_is_tracked = answer.response.headers().contains_key(OCI_SUBJECT);
-        let (stored, created) =
-            (header_digest(&answer.response), answer.response.status() == StatusCode::CREATED);
+        let (stored, created) = (
+            header_digest(answer.response.headers()),
+            answer.response.status() == StatusCode::CREATED,
+        );
         drop(answer);
         // A server that says yes to everything is found out here: the answer names what was stored,
         // or we look.
@@ -209,6 +212,8 @@ impl RemoteRepository {
         let scope = Scope::push(self.path.as_str());
         let call =
             self.upload_call("cancel an upload".to_owned(), Method::DELETE, session, scope, &[]);
+        // In its turn, like all others: the host may have asked for a pause.
+        let _permit = self.host.queue.acquire(Priority::Small).await;
         drop(self.host.call_once(&call, None).await);
     }
 
@@ -229,13 +234,13 @@ impl RemoteRepository {
                 scope: Scope::pull(self.path.as_str()),
                 expected: &[400, 404, 405],
             };
-            let answer = self.host.call(&call).await?;
-            if !answer.response.status().is_success() {
+            let answer = self.host.call_and_read(&call, LARGEST_MANIFEST).await?;
+            if !answer.status.is_success() {
                 return Ok(None);
             }
-            next = next_page(&answer.response).filter(|next| next.origin() == call.url.origin());
-            let body = self.read_body(&call, answer).await?;
-            match Manifest::parse(body.clone(), Digest::of(&body), None) {
+            next = next_page(&answer).filter(|next| next.origin() == call.url.origin());
+            let digest = Digest::of(&answer.body);
+            match Manifest::parse(answer.body, digest, None) {
                 Ok(index) => found.extend(index.manifests),
                 // Web servers in front of old registries answer 200 to any path.
                 Err(_) if found.is_empty() => return Ok(None),
@@ -319,16 +324,15 @@ impl RemoteRepository {
         }
     }
 
-    async fn read_manifest(
+    fn read_manifest(
         &self,
         call: &Call,
-        answer: Answer,
+        answer: Whole,
         name: &ManifestName,
     ) -> Result<Manifest, Error> {
-        let stated = header_digest(&answer.response);
-        let content_type = answer.response.headers().get(CONTENT_TYPE);
-        let content_type = content_type.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        let body = self.read_body(call, answer).await?;
+        let Whole { headers, body, .. } = answer;
+        let stated = header_digest(&headers);
+        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
         // What was asked for by digest must have it; for a tag our own hash is the truth, and a header
         // that says otherwise means that something in between alters content.
         let expected = match name {
@@ -346,7 +350,7 @@ impl RemoteRepository {
             }
             None => Digest::of(&body),
         };
-        Manifest::parse(body, digest, content_type.as_deref()).map_err(|why| {
+        Manifest::parse(body, digest, content_type).map_err(|why| {
             let cause = match why {
                 InvalidManifest::Schema1 => Cause::Unsupported(format!(
                     "{why}: pull and push it with a current client at the source, or list another tag"
@@ -354,13 +358,6 @@ impl RemoteRepository {
                 why => Cause::Protocol(why.to_string()),
             };
             self.host.error(call, cause)
-        })
-    }
-
-    async fn read_body(&self, call: &Call, answer: Answer) -> Result<Bytes, Error> {
-        let body = read_limited(answer.response, LARGEST_MANIFEST, self.host.retry.silence).await;
-        body.map_err(|detail| {
-            self.host.error(call, Cause::Network { phase: Phase::Answer, detail })
         })
     }
 }
@@ -384,16 +381,16 @@ impl fmt::Display for ManifestName {
 }
 
 /// The digest that an answer states, if it states one that we understand.
-pub(crate) fn header_digest(response: &Response) -> Option<Digest> {
-    response.headers().get(CONTENT_DIGEST)?.to_str().ok()?.parse().ok()
+pub(crate) fn header_digest(headers: &HeaderMap) -> Option<Digest> {
+    headers.get(CONTENT_DIGEST)?.to_str().ok()?.parse().ok()
 }
 
 /// The address of the next page of a list (RFC 8288, `rel="next"`).
-fn next_page(response: &Response) -> Option<Url> {
-    let link = response.headers().get("link")?.to_str().ok()?;
+fn next_page(answer: &Whole) -> Option<Url> {
+    let link = answer.headers.get("link")?.to_str().ok()?;
     let (address, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
     if !parameters.contains("next") {
         return None;
     }
-    response.url().join(address).ok()
+    answer.url.join(address).ok()
 }

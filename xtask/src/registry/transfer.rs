@@ -26,25 +26,30 @@ pub(crate) async fn transfer(
     let mut pauses = destination.host.retry.pauses();
     let mut logged_in_again = false;
     let mut read_again = false;
+    let mut unanswered = false;
     loop {
         let open = match session.take() {
             Some(open) => open,
-            None => match destination.start_upload(None).await? {
+            None => match begin(destination, blob, unanswered).await? {
                 Started::Session(open) => open,
                 Started::Mounted => return Ok(()),
             },
         };
+        let permits = permits(source, destination, blob.size).await;
+        // Only now: who was before may have learned something.
         let mode = destination.host.capabilities.upload_mode(blob.size);
-        let Err(error) = attempt(source, destination, blob, &open, mode, on_bytes).await else {
-            return Ok(());
-        };
-        tracing::debug!("{error}");
-        if !matches!(error.cause, Cause::Network { .. }) || error.side == Side::Source {
-            destination.cancel_upload(open).await;
-        }
+        let result = attempt(source, destination, blob, &open, mode, on_bytes).await;
+        let Err(error) = result else { return Ok(()) };
         let learned = error.side == Side::Destination
             && error.status() == Some(413)
             && destination.host.capabilities.too_large_for(mode);
+        drop(permits);
+        tracing::debug!("{error}");
+        unanswered =
+            matches!(error.cause, Cause::Network { .. }) && error.side == Side::Destination;
+        if !unanswered {
+            destination.cancel_upload(open).await;
+        }
         // A wrong digest may be an accident of this one transmission: once more, from the start.
         let read_again_now =
             matches!(error.cause, Cause::Integrity(_)) && error.side == Side::Source && !read_again;
@@ -64,6 +69,20 @@ pub(crate) async fn transfer(
     }
 }
 
+/// Begins an upload. After one that was not answered the blob may be there: that is asked first.
+async fn begin(
+    destination: &RemoteRepository,
+    blob: &Descriptor,
+    unanswered: bool,
+) -> Result<Started, Error> {
+    match (unanswered, destination.host.capabilities.can_mount()) {
+        (false, _) => destination.start_upload(None).await,
+        (true, true) => destination.start_upload(Some((&blob.digest, &destination.path))).await,
+        (true, false) if destination.has_blob(&blob.digest).await? => Ok(Started::Mounted),
+        (true, false) => destination.start_upload(None).await,
+    }
+}
+
 async fn attempt(
     source: &RemoteRepository,
     destination: &RemoteRepository,
@@ -72,7 +91,6 @@ async fn attempt(
     mode: UploadMode,
     on_bytes: &OnBytes,
 ) -> Result<(), Error> {
-    let _permits = permits(source, destination, blob.size).await;
     let download = Download::open(source, blob).await?;
     upload(destination, blob, session, download, mode, on_bytes).await
 }

@@ -22,10 +22,6 @@ use super::host::Call;
 use super::repository::{RemoteRepository, header_digest};
 use crate::oci::Descriptor;
 
-/// The size of a piece where the registry does not name another, in bytes.
-const PIECE: u64 = 16 << 20;
-/// Pieces are not made smaller than this, in bytes.
-const SMALLEST_PIECE: u64 = 1 << 20;
 /// A registry may need this many times the usual silence to store what it has received.
 const COMMIT_PATIENCE: u32 = 5;
 /// How often in a row the pieces of one blob may fail without progress.
@@ -81,11 +77,11 @@ impl Upload<'_> {
     }
 
     async fn pieces(&self, mut session: Url, mut download: Download) -> Result<(), Error> {
-        let mut piece = PIECE;
+        let capabilities = &self.destination.host.capabilities;
         let mut breaks = 0;
         while download.position() < self.blob.size {
             let start = download.position();
-            let length = piece.min(self.blob.size - start);
+            let length = capabilities.piece().min(self.blob.size - start);
             let mut call = self.call(Method::PATCH, session.clone(), length);
             if let Ok(range) = HeaderValue::from_str(&format!("{start}-{}", start + length - 1)) {
                 call.headers.insert(CONTENT_RANGE, range);
@@ -100,11 +96,8 @@ impl Upload<'_> {
                 Err(failure) => failure,
             };
             breaks += 1;
-            let too_large =
-                matches!(failure.error.status(), Some(413 | 416)) && length > SMALLEST_PIECE;
-            if too_large {
-                piece = (piece / 2).max(SMALLEST_PIECE);
-            }
+            let too_large = matches!(failure.error.status(), Some(413 | 416))
+                && capabilities.piece_too_large(length);
             let hopeless = !too_large && (breaks > BREAKS || !failure.error.is_transient());
             let (false, Some(mut rest)) = (hopeless, failure.download) else {
                 return Err(failure.error);
@@ -150,7 +143,7 @@ impl Upload<'_> {
 
     fn committed(&self, call: &Call, response: Response) -> Result<(), Error> {
         let host = &self.destination.host;
-        match header_digest(&response) {
+        match header_digest(response.headers()) {
             Some(stored) if stored != self.blob.digest => {
                 let why = format!("the registry stored {stored} instead of {}", self.blob.digest);
                 Err(host.error(call, Cause::Integrity(why)))
@@ -186,7 +179,7 @@ impl Upload<'_> {
             Some(failure) => Err(failure.clone()),
             None => result,
         };
-        let download = feed.take();
+        let download = feed.take(host.retry.silence).await;
         match (result, download) {
             (Ok(response), Some(download)) => Ok((response, download)),
             (Ok(response), None) => {
@@ -227,7 +220,8 @@ struct Feed {
     download: tokio::sync::Mutex<Option<Download>>,
     left: AtomicU64,
     failure: OnceLock<Error>,
-    last: Mutex<Instant>,
+    /// Not while the source is waited for: that is no silence of the destination.
+    last: Mutex<Option<Instant>>,
     on_bytes: OnBytes,
 }
 
@@ -237,7 +231,7 @@ impl Feed {
             download: tokio::sync::Mutex::new(Some(download)),
             left: AtomicU64::new(length),
             failure: OnceLock::new(),
-            last: Mutex::new(Instant::now()),
+            last: Mutex::new(Some(Instant::now())),
             on_bytes,
         }
     }
@@ -246,22 +240,21 @@ impl Feed {
         let left = self.left.load(Ordering::Relaxed);
         let mut slot = self.download.lock().await;
         let download = slot.as_mut().filter(|_| left > 0)?;
-        self.touch();
-        let piece = match download.next().await? {
+        self.moved(None);
+        let next = download.next().await;
+        self.moved(Some(Instant::now()));
+        let piece = match next? {
             Ok(piece) => piece,
             Err(error) => {
                 drop(self.failure.set(error));
                 return Some(Err(std::io::Error::other("the source failed")));
             }
         };
-        // The rest of a read that crosses the end of a piece belongs to the next request: fetched
-        // again, which happens once per piece, in a mode that is the last resort.
+        // The rest of a read that crosses the end of a piece belongs to the next request.
         let taken = (piece.len() as u64).min(left);
         if taken < piece.len() as u64 {
-            let position = download.position() - (piece.len() as u64 - taken);
-            download.rewind(position);
+            download.give_back(piece.slice(taken as usize..));
         }
-        self.touch();
         self.left.fetch_sub(taken, Ordering::Relaxed);
         (self.on_bytes)(taken);
         Some(Ok(piece.slice(..taken as usize)))
@@ -273,13 +266,12 @@ impl Feed {
         loop {
             let all_sent = self.left.load(Ordering::Relaxed) == 0;
             let patience = if all_sent { silence * COMMIT_PATIENCE } else { silence };
-            let last = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+            let last = self.last();
             tokio::select! {
                 answer = &mut answer => return Some(answer),
-                () = tokio::time::sleep_until(last + patience) => {
-                    let now = *self.last.lock().unwrap_or_else(PoisonError::into_inner);
+                () = tokio::time::sleep_until(last.unwrap_or_else(Instant::now) + patience) => {
                     let still_all_sent = self.left.load(Ordering::Relaxed) == 0;
-                    if now == last && still_all_sent == all_sent {
+                    if last.is_some() && last == self.last() && still_all_sent == all_sent {
                         return None;
                     }
                 }
@@ -287,12 +279,17 @@ impl Feed {
         }
     }
 
-    fn touch(&self) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+    fn last(&self) -> Option<Instant> {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes the download back; `None` while a request that was given up still reads from it.
-    fn take(&self) -> Option<Download> {
-        self.download.try_lock().ok()?.take()
+    fn moved(&self, at: Option<Instant>) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+
+    /// Takes the download back, which a request that was given up may still read from: not for
+    /// long, as its connection ends with it. `None`: there is no waiting for that.
+    async fn take(&self, patience: Duration) -> Option<Download> {
+        tokio::time::timeout(patience, self.download.lock()).await.ok()?.take()
     }
 }

@@ -1,0 +1,10 @@
+//! The engine against registries that fail in the ways real ones do: what it sends, and what is left.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop right there")]
+
+mod downloads;
+mod manifests;
+mod pieces;
+mod retry;
+mod stage;
+mod throttling;
+mod uploads;

@@ -1,0 +1,170 @@
+//! Blobs that break off, stall, lie or are spoilt on their way from the source.
+
+use std::time::Duration;
+
+use xtask::embedded::{Effect, Fault, Kind, Options};
+use xtask::oci::Digest;
+use xtask::registry::{Cause, Side};
+
+use super::stage::{Stage, commits, fetches, words};
+
+const SIZE: usize = 300_000;
+
+/// A stage whose source treats the first fetch of the layer, which is larger than all else, so.
+async fn with_fault(effect: Effect) -> (Stage, Digest) {
+    let (stage, layer) = Stage::with_layer(SIZE).await;
+    stage.source.inject(of_layer(effect, &layer));
+    (stage, layer)
+}
+
+fn of_layer(effect: Effect, layer: &Digest) -> Fault {
+    Fault::new(effect).method("GET").path(layer.as_str())
+}
+
+#[tokio::test]
+async fn a_download_that_breaks_off_goes_on_where_it_stopped_into_the_same_upload() {
+    for cut in [1, SIZE / 2, SIZE - 1] {
+        let (stage, layer) = with_fault(Effect::CloseAfter(cut as u64)).await;
+        stage.mirror_all().await;
+        let rest = format!("bytes={cut}-");
+        assert_eq!(fetches(&stage.source, &layer), [None, Some(rest)]);
+        let puts = commits(&stage.destination, &layer);
+        let sent: Vec<_> = puts.iter().map(|put| (put.status, put.bytes_in)).collect();
+        assert_eq!(sent, [(Some(201), SIZE as u64)], "cut at {cut}");
+    }
+}
+
+#[tokio::test]
+async fn a_download_that_falls_silent_goes_on_where_it_stopped_into_the_same_upload() {
+    for stopped in [0, 1, SIZE / 2, SIZE - 1] {
+        let (mut stage, layer) = with_fault(Effect::Stall(stopped as u64)).await;
+        stage.retry.silence = Duration::from_millis(400);
+        stage.mirror_all().await;
+        let rest = (stopped > 0).then(|| format!("bytes={stopped}-"));
+        assert_eq!(fetches(&stage.source, &layer), [None, rest]);
+        assert_eq!(commits(&stage.destination, &layer).len(), 1, "silent at {stopped}");
+    }
+}
+
+#[tokio::test]
+async fn a_slow_download_is_not_a_silent_one() {
+    let trickle = Effect::Trickle { pieces: 12, pause: Duration::from_millis(100) };
+    let (mut stage, layer) = with_fault(trickle).await;
+    stage.retry.silence = Duration::from_millis(600);
+    stage.mirror_all().await;
+    assert_eq!(fetches(&stage.source, &layer), [None]);
+    assert_eq!(commits(&stage.destination, &layer).len(), 1);
+}
+
+#[tokio::test]
+async fn a_download_that_breaks_off_again_and_again_without_progress_is_given_up() {
+    let (mut stage, layer) = Stage::with_layer(SIZE).await;
+    stage.retry.retries = 2;
+    stage.source.inject(of_layer(Effect::CloseAfter(0), &layer).always());
+    let error = stage.mirror_fails().await;
+    assert_eq!(error.side, Side::Source);
+    assert!(matches!(error.cause, Cause::Network { .. }), "{error:?}");
+    // Six in a row within an attempt, and three attempts.
+    assert!(fetches(&stage.source, &layer).len() <= 18);
+    assert!(!stage.destination.store().blobs(super::stage::REPOSITORY).contains(&layer));
+}
+
+#[tokio::test]
+async fn a_server_without_ranges_sends_all_again_and_what_we_have_is_left_out() {
+    let (stage, layer) = with_fault(Effect::CloseAfter(SIZE as u64 / 2)).await;
+    stage.source.inject(of_layer(Effect::IgnoreRange, &layer));
+    stage.mirror_all().await;
+    assert_eq!(fetches(&stage.source, &layer).len(), 2);
+    let puts = commits(&stage.destination, &layer);
+    assert_eq!(puts.iter().map(|put| put.bytes_in).collect::<Vec<_>>(), [SIZE as u64]);
+}
+
+#[tokio::test]
+async fn bytes_from_another_place_than_asked_for_are_never_sent_on() {
+    let (stage, layer) = with_fault(Effect::CloseAfter(SIZE as u64 / 2)).await;
+    stage.source.inject(of_layer(Effect::WrongContentRange, &layer));
+    stage.mirror_all().await;
+    assert_eq!(fetches(&stage.source, &layer)[2], None, "from the start");
+    let puts = commits(&stage.destination, &layer);
+    assert_eq!((puts.len(), puts[1].status), (2, Some(201)));
+    assert!(puts[0].bytes_in <= SIZE as u64 / 2 && puts[0].status != Some(201));
+
+    let (stage, layer) = with_fault(Effect::CloseAfter(SIZE as u64 / 2)).await;
+    let of_rest = |effect: Effect| of_layer(effect, &layer);
+    stage.source.inject(of_rest(Effect::WrongContentRange));
+    stage.source.inject(of_rest(Effect::CloseAfter(9)));
+    stage.source.inject(of_rest(Effect::WrongContentRange));
+    let error = stage.mirror_fails().await;
+    assert!(matches!(error.cause, Cause::Integrity(_)), "{error:?}");
+    assert!(error.to_string().contains("asked for bytes from 9 on, got them from 1"), "{error}");
+}
+
+#[tokio::test]
+async fn one_spoilt_byte_is_found_before_the_commit_and_the_blob_read_again() {
+    for at in [0, SIZE / 2, SIZE - 1] {
+        let (stage, layer) = with_fault(Effect::Corrupt { at }).await;
+        stage.mirror_all().await;
+        assert_eq!(fetches(&stage.source, &layer), [None, None]);
+        let puts = commits(&stage.destination, &layer);
+        assert_eq!((puts.len(), puts[1].status), (2, Some(201)));
+        assert_ne!(puts[0].status, Some(201));
+        assert!(puts[0].bytes_in < SIZE as u64, "the last piece was kept back");
+        assert_eq!(stage.destination.store().open_uploads(), 0, "the first one is cancelled");
+    }
+}
+
+#[tokio::test]
+async fn a_blob_that_is_spoilt_twice_is_not_copied() {
+    let (stage, layer) = Stage::with_layer(SIZE).await;
+    stage.source.inject(of_layer(Effect::Corrupt { at: 7 }, &layer).always());
+    let error = stage.mirror_fails().await;
+    assert_eq!(error.side, Side::Source);
+    assert!(matches!(error.cause, Cause::Integrity(_)), "{error:?}");
+    let told = words(&error);
+    assert!(told.contains(layer.as_str()) && told.contains("nothing was committed"), "{told}");
+    assert_eq!(fetches(&stage.source, &layer).len(), 2);
+    let store = stage.destination.store();
+    assert!(!store.blobs(super::stage::REPOSITORY).contains(&layer));
+    assert_eq!((store.tags(super::stage::REPOSITORY).len(), store.open_uploads()), (0, 0));
+}
+
+#[tokio::test]
+async fn a_blob_of_another_size_than_its_descriptor_says_is_not_copied() {
+    let (stage, layer) = Stage::with_layer(SIZE).await;
+    stage.source.inject(of_layer(Effect::ExtraBytes(5), &layer).always());
+    let error = stage.mirror_fails().await;
+    let told = error.to_string();
+    assert!(told.contains("the blob has 300005 bytes, its descriptor says 300000"), "{told}");
+    assert_eq!(fetches(&stage.source, &layer).len(), 2);
+}
+
+#[tokio::test]
+async fn a_download_without_a_length_is_read_as_far_as_its_descriptor_says() {
+    let (stage, layer) = with_fault(Effect::OmitHeader("Content-Length".to_owned())).await;
+    stage.mirror_all().await;
+    assert_eq!(fetches(&stage.source, &layer), [None]);
+}
+
+#[tokio::test]
+async fn a_token_that_ends_during_a_download_is_renewed_for_the_rest_of_it() {
+    let token = Options {
+        authentication: xtask::embedded::Authentication::bearer("u", "p"),
+        ..Options::default()
+    };
+    let (mut stage, layer) = Stage::with_layer_and(token, Options::default(), SIZE).await;
+    stage.set("STS_REGISTRY_USERNAME", "u");
+    stage.set("STS_REGISTRY_PASSWORD", "p");
+    stage.source.inject(of_layer(Effect::CloseAfter(1000), &layer).authorized());
+    stage.source.inject(of_layer(status_401(stage.source.address()), &layer).authorized());
+    stage.mirror_all().await;
+    let rest = Some("bytes=1000-".to_owned());
+    assert_eq!(fetches(&stage.source, &layer), [None, rest.clone(), rest]);
+    assert_eq!(commits(&stage.destination, &layer).len(), 1);
+    assert_eq!(super::stage::asked(&stage.source, "GET", Kind::Token).len(), 2);
+}
+
+fn status_401(address: &str) -> Effect {
+    let challenge = format!("Bearer realm=\"http://{address}/token\",service=\"{address}\"");
+    let headers = vec![("WWW-Authenticate".to_owned(), challenge)];
+    Effect::Status { code: 401, headers, body: String::new() }
+}

@@ -1,0 +1,128 @@
+//! Manifests that lie, break off, or were never stored.
+
+use std::time::Duration;
+
+use xtask::embedded::content::{Layer, docker_list};
+use xtask::embedded::{Effect, Fault, Kind, Options};
+use xtask::oci::Digest;
+use xtask::registry::{Cause, Side};
+
+use super::stage::{REPOSITORY, Stage, TAG, asked, statuses, words};
+
+#[tokio::test]
+async fn without_a_digest_in_the_answer_the_content_is_fetched_and_hashed() {
+    let silent = Options { digest_header: false, ..Options::default() };
+    let (mut stage, _) = Stage::with_layer_and(silent.clone(), silent, 1000).await;
+    stage.pinned = false;
+    stage.mirror_all().await;
+    stage.source.forget_requests();
+    stage.destination.forget_requests();
+    let again = stage.mirror_all().await;
+    assert_eq!(again.totals().up_to_date, 1);
+    for registry in [&stage.source, &stage.destination] {
+        let methods: Vec<_> = registry.requests().iter().map(|r| r.method.clone()).collect();
+        assert_eq!(methods, ["HEAD", "GET"]);
+    }
+}
+
+#[tokio::test]
+async fn a_tag_whose_stated_digest_is_not_that_of_its_content_is_not_copied() {
+    let (mut stage, _) = Stage::with_layer(1000).await;
+    stage.pinned = false;
+    stage.source.inject(Fault::new(Effect::LieAboutDigest).kind(Kind::Manifest).always());
+    let error = stage.mirror_fails().await;
+    assert!(matches!(error.cause, Cause::Integrity(_)), "{error:?}");
+    assert_eq!(asked(&stage.destination, "PUT", Kind::Upload).len(), 0);
+}
+
+#[tokio::test]
+async fn the_stated_digest_of_what_was_asked_for_by_digest_does_not_matter() {
+    let (stage, _) = Stage::with_layer(1000).await;
+    stage.source.inject(Fault::new(Effect::LieAboutDigest).kind(Kind::Manifest).always());
+    stage.mirror_all().await;
+}
+
+#[tokio::test]
+async fn other_content_than_was_asked_for_by_digest_is_an_error_and_not_asked_for_again() {
+    let (stage, _) = Stage::with_layer(1000).await;
+    let spoilt = Fault::new(Effect::Corrupt { at: 20 }).kind(Kind::Manifest);
+    stage.source.inject(spoilt.always());
+    let error = stage.mirror_fails().await;
+    assert_eq!(error.side, Side::Source);
+    assert!(matches!(error.cause, Cause::Integrity(_)), "{error:?}");
+    assert_eq!(statuses(&stage.source, "GET", Kind::Manifest), [200]);
+    assert_eq!(asked(&stage.destination, "PUT", Kind::Upload).len(), 0);
+}
+
+#[tokio::test]
+async fn a_manifest_that_breaks_off_or_falls_silent_is_fetched_again() {
+    for effect in [Effect::CloseAfter(10), Effect::Stall(10)] {
+        let mut stage = Stage::new().await;
+        stage.retry.silence = Duration::from_millis(400);
+        stage.publish(REPOSITORY, TAG, &docker_list(&[Layer::new("layer", 1000)]));
+        let broken = Fault::new(effect.clone()).method("GET").kind(Kind::Manifest);
+        // The list itself, and then one of its images.
+        stage.source.inject(broken.clone());
+        stage.source.inject(broken.skip(1));
+        stage.mirror_all().await;
+        assert_eq!(asked(&stage.source, "GET", Kind::Manifest).len(), 3 + 2, "{effect:?}");
+    }
+}
+
+#[tokio::test]
+async fn an_endless_manifest_is_not_read_to_its_end_nor_again() {
+    let (stage, _) = Stage::with_layer(1000).await;
+    let endless = Fault::new(Effect::ExtraBytes(17 << 20)).method("GET").kind(Kind::Manifest);
+    stage.source.inject(endless.always());
+    let error = stage.mirror_fails().await;
+    assert!(error.to_string().contains("longer than 16777216 bytes"), "{error}");
+    assert_eq!(asked(&stage.source, "GET", Kind::Manifest).len(), 1);
+}
+
+#[tokio::test]
+async fn a_web_server_that_says_yes_to_everything_is_no_destination() {
+    let table = [
+        ("GET", Kind::Manifest),
+        ("POST", Kind::Upload),
+        ("PUT", Kind::Upload),
+        ("PUT", Kind::Manifest),
+    ];
+    for (method, kind) in table {
+        let (stage, _) = Stage::with_layer(1000).await;
+        if method == "GET" {
+            stage.destination.inject(Fault::new(Effect::HtmlOk).kind(kind).always());
+        }
+        stage.destination.inject(Fault::new(Effect::HtmlOk).method(method).kind(kind).always());
+        let error = stage.mirror_fails().await;
+        assert_eq!(error.side, Side::Destination);
+        assert!(matches!(error.cause, Cause::Protocol(_)), "{method} {kind:?}: {error:?}");
+        let told = words(&error);
+        assert!(told.contains("check that the address is a container registry's"), "{told}");
+        // And not for ever: a blob is two requests, and there are two.
+        assert!(asked(&stage.destination, method, kind).len() <= 4, "{method} {kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_stores_something_else_than_it_was_sent_is_found_out() {
+    let (stage, _) = Stage::with_layer(1000).await;
+    let lie = Fault::new(Effect::LieAboutDigest).method("PUT").kind(Kind::Manifest);
+    stage.destination.inject(lie);
+    let report = stage.mirror().await;
+    let (_, error) = report.failures().next().unwrap();
+    let other = Digest::of(b"something else");
+    assert!(error.to_string().contains(&format!("the registry stored {other}")), "{error}");
+}
+
+#[tokio::test]
+async fn an_answer_that_does_not_say_what_was_stored_is_checked() {
+    for effect in
+        [Effect::OmitHeader("Docker-Content-Digest".to_owned()), Effect::AnswerStatus(200)]
+    {
+        let (stage, _) = Stage::with_layer(1000).await;
+        let unclear = Fault::new(effect).method("PUT").kind(Kind::Manifest);
+        stage.destination.inject(unclear);
+        stage.mirror_all().await;
+        assert_eq!(statuses(&stage.destination, "HEAD", Kind::Manifest), [404, 200]);
+    }
+}

@@ -1,0 +1,95 @@
+//! Registries that take a blob only in pieces.
+
+use std::time::Duration;
+
+use xtask::embedded::content::{Layer, docker_image};
+use xtask::embedded::{Effect, Fault, Kind, LocationStyle, Options};
+use xtask::oci::Digest;
+
+use super::stage::{REPOSITORY, Stage, asked, fetches, statuses};
+
+const MIB: usize = 1 << 20;
+const SIZE: usize = 5 * MIB / 2;
+
+/// Whole blobs are refused, and so is a part of more than a mebibyte.
+fn in_pieces() -> Options {
+    Options { largest_put: Some(0), largest_patch: Some(MIB as u64), ..Options::default() }
+}
+
+/// The `Content-Range` and the status of every piece.
+fn pieces(stage: &Stage) -> Vec<(String, u16)> {
+    let patches = asked(&stage.destination, "PATCH", Kind::Upload);
+    let ranged = patches.iter().filter_map(|patch| {
+        let range = patch.header("content-range")?.to_owned();
+        Some((range, patch.status.unwrap_or_default()))
+    });
+    ranged.collect()
+}
+
+fn piece(number: usize, status: u16) -> (String, u16) {
+    let (first, end) = (number * MIB, SIZE.min((number + 1) * MIB));
+    (format!("{first}-{}", end - 1), status)
+}
+
+#[tokio::test]
+async fn a_blob_that_is_too_large_for_one_request_is_sent_in_pieces() {
+    for location in [LocationStyle::Relative, LocationStyle::WithState] {
+        let options = Options { location, ..in_pieces() };
+        let (stage, _) = Stage::with_layer_and(Options::default(), options, SIZE).await;
+        stage.mirror_all().await;
+        let taken: Vec<_> = pieces(&stage).into_iter().filter(|(_, s)| *s == 202).collect();
+        let expected = [piece(0, 202), piece(1, 202), piece(2, 202)];
+        assert!(expected.iter().all(|piece| taken.contains(piece)), "{taken:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_size_of_a_piece_is_learned_once_for_the_host_and_each_blob_then_read_once() {
+    let mut stage = Stage::with(Options::default(), in_pieces()).await;
+    stage.jobs = Some(1);
+    let layers: Vec<_> = (0..3).map(|n| Layer::new(format!("{n}"), SIZE - n)).collect();
+    stage.publish(REPOSITORY, "1", &docker_image(&layers));
+    stage.mirror_all().await;
+    // 2.5 MiB at once, then half as much, then 1 MiB.
+    let refused = pieces(&stage).into_iter().filter(|(_, status)| *status == 413).count();
+    assert_eq!(refused, 2, "{:?}", pieces(&stage));
+    let reads: usize =
+        layers.iter().map(|layer| fetches(&stage.source, &Digest::of(&layer.bytes())).len()).sum();
+    // One PUT and one stream were refused as well. Between two pieces nothing is read again.
+    assert!(reads <= 3 + refused + 2, "{reads}");
+}
+
+#[tokio::test]
+async fn a_piece_that_is_refused_while_its_source_is_slow_is_made_smaller_all_the_same() {
+    let (mut stage, layer) = Stage::with_layer_and(Options::default(), in_pieces(), SIZE).await;
+    stage.retry.retries = 1;
+    let slow = Effect::Trickle { pieces: 5, pause: Duration::from_millis(150) };
+    stage.source.inject(Fault::new(slow).method("GET").path(layer.as_str()).always());
+    stage.mirror_all().await;
+}
+
+#[tokio::test]
+async fn a_piece_that_breaks_is_sent_again_from_where_it_stopped() {
+    for dropped in [0, 1000, MIB as u64 - 1] {
+        let (mut stage, _) = Stage::with_layer_and(Options::default(), in_pieces(), SIZE).await;
+        stage.jobs = Some(1);
+        let fault = Fault::new(Effect::DropUploadAfter(dropped)).method("PATCH");
+        // The stream, the two sizes that are too large and the config come first.
+        stage.destination.inject(fault.skip(4));
+        stage.mirror_all().await;
+        let broken = pieces(&stage).into_iter().filter(|(_, status)| *status == 0).count();
+        assert_eq!(broken, 1);
+        let questions = statuses(&stage.destination, "GET", Kind::Upload);
+        assert!(questions.contains(&204), "it was asked how far the upload came");
+    }
+}
+
+#[tokio::test]
+async fn a_registry_that_takes_nothing_is_given_up() {
+    let nothing = Options { largest_put: Some(0), largest_patch: Some(10), ..Options::default() };
+    let (stage, _) = Stage::with_layer_and(Options::default(), nothing, SIZE).await;
+    let error = stage.mirror_fails().await;
+    assert_eq!(error.status(), Some(413));
+    assert!(error.hint().unwrap().contains("limits the size of a request"), "{error}");
+    assert!(asked(&stage.destination, "PATCH", Kind::Upload).len() < 12);
+}

@@ -1,0 +1,141 @@
+//! What is tried again, and what is not.
+
+use xtask::embedded::{Effect, Fault, Kind, Options};
+use xtask::registry::Side;
+
+use super::stage::{REPOSITORY, Stage, asked, commits, fetches, statuses, words};
+
+/// Each method once, at the side where it is used.
+const REQUESTS: [(Side, &str, Kind); 6] = [
+    (Side::Destination, "HEAD", Kind::Manifest),
+    (Side::Source, "GET", Kind::Manifest),
+    (Side::Source, "GET", Kind::Blob),
+    (Side::Destination, "POST", Kind::Upload),
+    (Side::Destination, "PUT", Kind::Upload),
+    (Side::Destination, "PUT", Kind::Manifest),
+];
+
+#[tokio::test]
+async fn what_may_pass_by_itself_is_asked_again_until_it_has_passed() {
+    for status in [408, 429, 499, 500, 502, 503, 504, 522] {
+        for (side, method, kind) in REQUESTS {
+            let (stage, _) = Stage::with_layer(1000).await;
+            let registry = if side == Side::Source { &stage.source } else { &stage.destination };
+            registry.inject(Fault::status(status).method(method).kind(kind).times(2));
+            stage.mirror_all().await;
+            let seen = statuses(registry, method, kind);
+            let refused = seen.iter().filter(|&&seen| seen == status).count();
+            assert_eq!(refused, 2, "{status} {method} {kind:?}: {seen:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_will_not_pass_is_asked_once() {
+    for status in [400, 403, 501, 505] {
+        for (side, method, kind) in REQUESTS {
+            // Where it is asked whether something is there, 403 is an answer.
+            let is_answer = status == 403 && (side, method) == (Side::Destination, "HEAD");
+            if is_answer {
+                continue;
+            }
+            let (stage, layer) = Stage::with_layer(1000).await;
+            let registry = if side == Side::Source { &stage.source } else { &stage.destination };
+            registry.inject(Fault::status(status).method(method).kind(kind).always());
+            let error = stage.mirror_fails().await;
+            assert_eq!((error.side, error.status()), (side, Some(status)), "{error}");
+            let times = match (method, kind) {
+                ("GET", Kind::Blob) => fetches(registry, &layer).len(),
+                ("PUT", Kind::Upload) => commits(registry, &layer).len(),
+                // Two blobs, each first as a question and then as a plain upload.
+                ("POST", Kind::Upload) => asked(registry, method, kind).len() / 4,
+                _ => asked(registry, method, kind).len(),
+            };
+            let post_without_question = method == "POST" && status == 505;
+            let times = if post_without_question { times * 2 + 1 } else { times };
+            assert_eq!(times, 1, "{status} {method} {kind:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_request_is_not_repeated_for_ever() {
+    let (mut stage, _) = Stage::with_layer(1000).await;
+    stage.retry.retries = 3;
+    stage.source.inject(Fault::status(502).kind(Kind::Manifest).always());
+    let error = stage.mirror_fails().await;
+    assert_eq!((error.side, error.status()), (Side::Source, Some(502)));
+    assert!(words(&error).contains("it goes on where it stopped"), "{}", words(&error));
+    assert_eq!(statuses(&stage.source, "GET", Kind::Manifest), [502; 4]);
+}
+
+#[tokio::test]
+async fn one_image_that_fails_stops_no_other() {
+    let mut stage = Stage::new().await;
+    stage.publish_many(5);
+    stage.source.inject(Fault::status(400).repository("stackstate/i02").always());
+    let report = stage.mirror().await;
+    let failed: Vec<_> = report.failures().map(|(image, _)| image.source.clone()).collect();
+    assert_eq!(failed, [format!("{}/stackstate/i02:1.0.6", stage.source.address())]);
+    assert_eq!(report.totals().copied, 4);
+    stage.source.clear_faults();
+    stage.destination.forget_requests();
+    stage.mirror_all().await;
+    let pushed = asked(&stage.destination, "PUT", Kind::Manifest);
+    assert!(pushed.iter().all(|r| r.repository.as_deref() == Some("stackstate/i02")));
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_before_the_answer_is_tried_again() {
+    for (side, method, kind) in REQUESTS {
+        let (stage, _) = Stage::with_layer(1000).await;
+        let registry = if side == Side::Source { &stage.source } else { &stage.destination };
+        registry.inject(Fault::new(Effect::Reset).method(method).kind(kind).times(2));
+        stage.mirror_all().await;
+        let seen = statuses(registry, method, kind);
+        assert_eq!(seen.iter().filter(|&&status| status == 0).count(), 2, "{method} {kind:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_manifest_whose_push_was_not_answered_is_pushed_again() {
+    let (stage, layer) = Stage::with_layer(1000).await;
+    stage.destination.inject(Fault::new(Effect::LoseAnswer).method("PUT").kind(Kind::Manifest));
+    stage.mirror_all().await;
+    assert_eq!(statuses(&stage.destination, "PUT", Kind::Manifest), [0, 201]);
+    assert_eq!(fetches(&stage.source, &layer), [None]);
+}
+
+#[tokio::test]
+async fn a_blob_whose_commit_was_not_answered_is_asked_for_before_it_is_sent_again() {
+    let (stage, layer) = Stage::with_layer(200_000).await;
+    let digest = layer.as_str().replace(':', "%3A");
+    stage.destination.inject(Fault::new(Effect::LoseAnswer).method("PUT").path(&digest));
+    stage.mirror_all().await;
+    assert_eq!(fetches(&stage.source, &layer), [None]);
+    assert_eq!(commits(&stage.destination, &layer).len(), 1);
+
+    let no_mounts = Options { mounts: false, ..Options::default() };
+    let (stage, layer) = Stage::with_layer_and(Options::default(), no_mounts, 200_000).await;
+    stage.destination.inject(Fault::new(Effect::LoseAnswer).method("PUT").path(&digest));
+    stage.mirror_all().await;
+    assert_eq!(fetches(&stage.source, &layer), [None, None], "who cannot be asked is sent it");
+}
+
+#[tokio::test]
+async fn a_mount_that_is_refused_becomes_an_upload() {
+    for status in [400, 403, 404, 405, 500] {
+        let mut stage = Stage::with(Options::default(), Options::default()).await;
+        let layer = xtask::embedded::content::Layer::new("shared", 1000);
+        for repository in [REPOSITORY, "stackstate/other"] {
+            let own = xtask::embedded::content::Layer::new(repository, 500);
+            let image = xtask::embedded::content::docker_image(&[layer.clone(), own]);
+            stage.publish(repository, "1", &image);
+        }
+        let mounts = Fault::status(status).method("POST").path("mount=");
+        stage.destination.inject(mounts.always());
+        let report = stage.mirror_all().await;
+        assert_eq!(report.totals().mounted.blobs, 0, "{status}");
+        assert_eq!(stage.destination.store().open_uploads(), 0, "{status}");
+    }
+}

@@ -1,0 +1,236 @@
+//! Two embedded registries, the images of the one, and a run that mirrors them to the other.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use xtask::copy::{Copied, Observer};
+use xtask::embedded::content::{Content, Layer, docker_image};
+use xtask::embedded::{EmbeddedRegistry, Fault, Kind, LoggedRequest, Options};
+use xtask::list::ImageList;
+use xtask::mirror;
+use xtask::oci::Digest;
+use xtask::plan::Transfer;
+use xtask::registry::credentials::Environment;
+use xtask::registry::{Error, RetryPolicy};
+use xtask::report::MirrorReport;
+
+pub(super) const REPOSITORY: &str = "stackstate/wait";
+pub(super) const TAG: &str = "1.0.6";
+
+/// What a test arranges, and then looks at.
+pub(super) struct Stage {
+    pub(super) source: EmbeddedRegistry,
+    pub(super) destination: EmbeddedRegistry,
+    pub(super) retry: RetryPolicy,
+    pub(super) variables: Vec<(String, String)>,
+    pub(super) jobs: Option<usize>,
+    /// Whether the list names the digests.
+    pub(super) pinned: bool,
+    images: Vec<(String, String, Digest)>,
+}
+
+impl Stage {
+    pub(super) async fn new() -> Self {
+        Self::with(Options::default(), Options::default()).await
+    }
+
+    pub(super) async fn with(source: Options, destination: Options) -> Self {
+        Self {
+            source: EmbeddedRegistry::start(source).await.unwrap(),
+            destination: EmbeddedRegistry::start(destination).await.unwrap(),
+            retry: quick(),
+            variables: Vec::new(),
+            jobs: None,
+            pinned: true,
+            images: Vec::new(),
+        }
+    }
+
+    /// A stage with one image of one layer, and the layer's digest.
+    pub(super) async fn with_layer(size: usize) -> (Self, Digest) {
+        Self::with_layer_and(Options::default(), Options::default(), size).await
+    }
+
+    pub(super) async fn with_layer_and(
+        source: Options,
+        destination: Options,
+        size: usize,
+    ) -> (Self, Digest) {
+        let mut stage = Self::with(source, destination).await;
+        let layer = Layer::new("layer", size);
+        let digest = Digest::of(&layer.bytes());
+        stage.publish(REPOSITORY, TAG, &docker_image(&[layer]));
+        (stage, digest)
+    }
+
+    /// Puts an image into the source without a request, and onto the list.
+    pub(super) fn publish(&mut self, repository: &str, tag: &str, content: &Content) {
+        let store = self.source.store();
+        for (_, bytes) in &content.blobs {
+            store.put_blob(repository, bytes.clone());
+        }
+        for manifest in &content.manifests {
+            let is_top = manifest.digest == content.top;
+            let name = if is_top { tag } else { manifest.digest.as_str() };
+            store.put_manifest(repository, name, &manifest.media_type, manifest.bytes.clone());
+        }
+        self.images.push((repository.to_owned(), tag.to_owned(), content.top.clone()));
+    }
+
+    /// Small images without a layer in common, each in a repository of its own.
+    pub(super) fn publish_many(&mut self, count: usize) {
+        for number in 0..count {
+            let layer = Layer::new(format!("layer {number}"), 1000);
+            self.publish(&format!("stackstate/i{number:02}"), TAG, &docker_image(&[layer]));
+        }
+    }
+
+    pub(super) fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    /// The images that are published, as images.toml lists them.
+    pub(super) fn list(&self) -> String {
+        let mut text = String::new();
+        for (repository, tag, digest) in &self.images {
+            let source = self.source.address();
+            writeln!(text, "[[image]]\nsource = \"{source}/{repository}\"\ntag = \"{tag}\"")
+                .unwrap();
+            if self.pinned {
+                writeln!(text, "digest = \"{digest}\"").unwrap();
+            }
+        }
+        text
+    }
+
+    /// Mirrors the list.
+    pub(super) async fn mirror(&self) -> MirrorReport {
+        let run = self.try_mirror();
+        let within = tokio::time::timeout(Duration::from_secs(60), run).await;
+        within.expect("the run hangs").unwrap()
+    }
+
+    /// [`Stage::mirror`], for a run that may not even begin.
+    pub(super) async fn try_mirror(&self) -> anyhow::Result<MirrorReport> {
+        let list = ImageList::parse("images.toml", &self.list()).unwrap();
+        let options = mirror::Options {
+            destination: Some(self.destination.address().to_owned()),
+            only: Vec::new(),
+            concurrency: self.jobs,
+            attachments: false,
+            retry: self.retry,
+        };
+        let plan = mirror::plan(&list, &options)?;
+        mirror::run(&list, &plan, &options, &Variables(&self.variables), Arc::new(Unwatched)).await
+    }
+
+    /// Mirrors, and wants every image at the destination, whole and byte for byte.
+    pub(super) async fn mirror_all(&self) -> MirrorReport {
+        let report = self.mirror().await;
+        assert_eq!(report.failures().count(), 0, "{}", told(&report));
+        self.assert_mirrored();
+        report
+    }
+
+    pub(super) fn assert_mirrored(&self) {
+        let store = self.destination.store();
+        for (repository, tag, digest) in &self.images {
+            let there = store.manifest(repository, tag).map(|(.., digest)| digest);
+            assert_eq!(there.as_ref(), Some(digest), "{repository}:{tag}");
+            assert_eq!(
+                store.manifest(repository, tag),
+                self.source.store().manifest(repository, tag)
+            );
+        }
+        assert_eq!(store.incomplete_tags(), [""; 0]);
+    }
+
+    /// Mirrors, and wants it to fail for the only image: its error.
+    pub(super) async fn mirror_fails(&self) -> Error {
+        let report = self.mirror().await;
+        let errors: Vec<_> = report.failures().map(|(_, error)| error.clone()).collect();
+        assert_eq!(errors.len(), self.images.len(), "{}", told(&report));
+        assert_eq!(self.destination.store().incomplete_tags(), [""; 0]);
+        for (repository, tag, _) in &self.images {
+            assert_eq!(self.destination.store().manifest(repository, tag), None);
+        }
+        errors.into_iter().next().unwrap()
+    }
+}
+
+/// Patient with a busy machine, and quick to try again.
+pub(super) fn quick() -> RetryPolicy {
+    RetryPolicy {
+        first_pause: Duration::from_millis(1),
+        retries: 6,
+        silence: Duration::from_secs(5),
+        longest_wait: Duration::from_secs(5),
+    }
+}
+
+/// A report as people read it.
+pub(super) fn told(report: &MirrorReport) -> String {
+    xtask::report::human::mirror(report)
+}
+
+/// An error as people read it.
+pub(super) fn words(error: &Error) -> String {
+    format!("{error}\nhint: {}", error.hint().unwrap_or_default())
+}
+
+/// The requests of a method and kind, in order of arrival.
+pub(super) fn asked(registry: &EmbeddedRegistry, method: &str, kind: Kind) -> Vec<LoggedRequest> {
+    let mut requests = registry.requests();
+    requests.retain(|request| request.method == method && request.kind() == kind);
+    requests
+}
+
+/// The statuses of the requests of a method and kind; 0 where the connection was cut.
+pub(super) fn statuses(registry: &EmbeddedRegistry, method: &str, kind: Kind) -> Vec<u16> {
+    asked(registry, method, kind).iter().map(|r| r.status.unwrap_or_default()).collect()
+}
+
+/// The fetches of one blob, each with its `Range`.
+pub(super) fn fetches(registry: &EmbeddedRegistry, blob: &Digest) -> Vec<Option<String>> {
+    let all = asked(registry, "GET", Kind::Blob);
+    let of_blob = all.iter().filter(|request| request.path.ends_with(blob.as_str()));
+    of_blob.map(|request| request.header("range").map(str::to_owned)).collect()
+}
+
+/// The requests of a method that carried bytes of this blob, or of a chunk of any.
+pub(super) fn commits(registry: &EmbeddedRegistry, blob: &Digest) -> Vec<LoggedRequest> {
+    let mut puts = asked(registry, "PUT", Kind::Upload);
+    puts.retain(|request| request.query.contains(&blob.as_str().replace(':', "%3A")));
+    puts
+}
+
+/// A status with `Retry-After`.
+pub(super) fn retry_after(code: u16, value: &str) -> Fault {
+    Fault::new(xtask::embedded::Effect::Status {
+        code,
+        headers: vec![("Retry-After".to_owned(), value.to_owned())],
+        body: String::new(),
+    })
+}
+
+/// The variables of a test, in place of the process's.
+struct Variables<'a>(&'a [(String, String)]);
+
+impl Environment for Variables<'_> {
+    fn variable(&self, name: &str) -> Option<String> {
+        self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+    }
+
+    fn docker_config(&self) -> Result<Option<String>, String> {
+        Ok(self.variable("test: docker's config.json"))
+    }
+}
+
+struct Unwatched;
+
+impl Observer for Unwatched {
+    fn expects(&self, _: u64) {}
+    fn sent(&self, _: u64) {}
+    fn ended(&self, _: &Transfer, _: &Result<Copied, Error>) {}
+}

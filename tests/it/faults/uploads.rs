@@ -1,0 +1,166 @@
+//! Uploads on their way: where they lead, what limits them, how they break.
+
+use xtask::embedded::content::{Layer, docker_image};
+use xtask::embedded::{Effect, Fault, Kind, LocationStyle, Options};
+use xtask::oci::Digest;
+use xtask::registry::{Cause, Side};
+
+use super::stage::{REPOSITORY, Stage, asked, commits, fetches, statuses, words};
+
+const SIZE: usize = 300_000;
+
+async fn to(destination: Options) -> (Stage, Digest) {
+    Stage::with_layer_and(Options::default(), destination, SIZE).await
+}
+
+fn of_layer(effect: Effect, layer: &Digest) -> Fault {
+    Fault::new(effect).method("PUT").path(&layer.as_str().replace(':', "%3A"))
+}
+
+#[tokio::test]
+async fn an_upload_is_followed_wherever_its_location_leads() {
+    for location in [LocationStyle::Relative, LocationStyle::Absolute, LocationStyle::WithState] {
+        // In one request and in two: the location of each answer is the one to use next.
+        for largest_put in [None, Some(0)] {
+            let (stage, layer) = to(Options { location, largest_put, ..Options::default() }).await;
+            stage.mirror_all().await;
+            let committed = commits(&stage.destination, &layer);
+            assert!(committed.iter().any(|put| put.status == Some(201)), "{location:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_upload_without_a_location_is_an_error_that_says_so() {
+    let (stage, _) = to(Options::default()).await;
+    let nowhere = Fault::new(Effect::OmitHeader("Location".to_owned())).method("POST");
+    stage.destination.inject(nowhere.always());
+    let error = stage.mirror_fails().await;
+    assert!(matches!(error.cause, Cause::Protocol(_)), "{error:?}");
+    assert!(error.to_string().contains("no `Location` for the upload"), "{error}");
+}
+
+#[tokio::test]
+async fn an_upload_elsewhere_gets_the_bytes_and_no_password() {
+    let (mut stage, layer) = to(Options {
+        authentication: xtask::embedded::Authentication::basic("u", "p"),
+        ..Options::default()
+    })
+    .await;
+    stage.set("DST_REGISTRY_USERNAME", "u");
+    stage.set("DST_REGISTRY_PASSWORD", "p");
+    let elsewhere = xtask::embedded::EmbeddedRegistry::start(Options::default()).await.unwrap();
+    let location = format!("http://{}/v2/x/blobs/uploads/7", elsewhere.address());
+    let away = Effect::SetHeader("Location".to_owned(), location);
+    stage.destination.inject(Fault::new(away).method("POST").path("mount=").authorized().times(2));
+    stage.mirror_all().await;
+    let sent = asked(&elsewhere, "PUT", Kind::Upload);
+    assert_eq!(sent.len(), 2);
+    assert!(sent.iter().all(|request| request.header("authorization").is_none()));
+    // It knows nothing of that upload, so each begins again where it should.
+    assert_eq!(commits(&stage.destination, &layer).len(), 1);
+}
+
+#[tokio::test]
+async fn a_put_that_is_too_large_becomes_a_stream_and_is_not_tried_again() {
+    let limit = Options { largest_put: Some(1000), ..Options::default() };
+    let mut stage = Stage::with(Options::default(), limit).await;
+    // One at a time: what is under way together learns together.
+    stage.jobs = Some(1);
+    let layers: Vec<_> = (0..4).map(|n| Layer::new(format!("{n}"), SIZE + n)).collect();
+    stage.publish(REPOSITORY, "1", &docker_image(&layers));
+    stage.mirror_all().await;
+    let puts = statuses(&stage.destination, "PUT", Kind::Upload);
+    assert_eq!(puts.iter().filter(|&&status| status == 413).count(), 1, "once for the host");
+    let patches = asked(&stage.destination, "PATCH", Kind::Upload);
+    assert!(patches.iter().all(|patch| patch.header("content-range").is_none()));
+    assert!(patches.iter().any(|patch| patch.bytes_in == SIZE as u64));
+}
+
+#[tokio::test]
+async fn an_upload_that_breaks_is_made_again_and_ends_right() {
+    for dropped in [0, 1, SIZE as u64 / 2, SIZE as u64 - 1] {
+        let (stage, layer) = to(Options::default()).await;
+        stage.destination.inject(of_layer(Effect::DropUploadAfter(dropped), &layer));
+        stage.mirror_all().await;
+        assert_eq!(commits(&stage.destination, &layer).len(), 2, "dropped after {dropped}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_breaks_is_made_again_and_ends_right() {
+    let (stage, layer) = to(Options { largest_put: Some(0), ..Options::default() }).await;
+    let drop = Fault::new(Effect::DropUploadAfter(1000)).method("PATCH").times(2);
+    stage.destination.inject(drop);
+    stage.mirror_all().await;
+    assert!(fetches(&stage.source, &layer).len() <= 4);
+}
+
+#[tokio::test]
+async fn an_upload_that_the_registry_has_forgotten_begins_anew() {
+    let forgotten = Effect::Status {
+        code: 404,
+        headers: Vec::new(),
+        body: r#"{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN","message":"gone"}]}"#.to_owned(),
+    };
+    let (stage, layer) = to(Options::default()).await;
+    stage.destination.inject(of_layer(forgotten.clone(), &layer).times(2));
+    stage.mirror_all().await;
+    let put: Vec<_> = commits(&stage.destination, &layer).iter().map(|put| put.status).collect();
+    assert_eq!(put, [Some(404), Some(404), Some(201)]);
+    let mut sessions: Vec<_> =
+        commits(&stage.destination, &layer).into_iter().map(|put| put.path).collect();
+    sessions.dedup();
+    assert_eq!(sessions.len(), 3, "each in a session of its own");
+
+    let (mut stage, layer) = to(Options::default()).await;
+    stage.retry.retries = 2;
+    stage.destination.inject(of_layer(forgotten, &layer).always());
+    let error = stage.mirror_fails().await;
+    assert!(error.has_code("BLOB_UPLOAD_UNKNOWN"), "{error}");
+    assert_eq!(commits(&stage.destination, &layer).len(), 3);
+}
+
+#[tokio::test]
+async fn a_login_that_is_refused_in_the_middle_of_an_upload_is_renewed() {
+    let token = xtask::embedded::Authentication::bearer("u", "p");
+    let options = Options { authentication: token, ..Options::default() };
+    let (mut stage, layer) = to(options).await;
+    stage.set("DST_REGISTRY_USERNAME", "u");
+    stage.set("DST_REGISTRY_PASSWORD", "p");
+    let address = stage.destination.address();
+    let challenge = format!("Bearer realm=\"http://{address}/token\",service=\"{address}\"");
+    let headers = vec![("WWW-Authenticate".to_owned(), challenge)];
+    let refused = Effect::Status { code: 401, headers, body: String::new() };
+    stage.destination.inject(of_layer(refused, &layer));
+    stage.mirror_all().await;
+    assert_eq!(commits(&stage.destination, &layer).len(), 2);
+    assert_eq!(stage.destination.store().open_uploads(), 0);
+}
+
+#[tokio::test]
+async fn a_repository_that_has_to_be_created_first_is_named() {
+    let strict = Options { create_repositories: false, ..Options::default() };
+    let (stage, _) = to(strict).await;
+    let error = stage.mirror_fails().await;
+    assert_eq!((error.side, error.status()), (Side::Destination, Some(404)));
+    assert!(error.has_code("NAME_UNKNOWN"), "{error}");
+    assert!(words(&error).contains("create the repository"), "{}", words(&error));
+    stage.destination.store().create_repository(REPOSITORY);
+    stage.mirror_all().await;
+}
+
+#[tokio::test]
+async fn a_tag_that_cannot_be_overwritten_is_told_from_one_that_is_right() {
+    let (stage, _) = to(Options { immutable_tags: true, ..Options::default() }).await;
+    stage.mirror_all().await;
+    stage.mirror_all().await;
+    let other = br#"{"schemaVersion":2,"layers":[]}"#;
+    let media_type = "application/vnd.oci.image.manifest.v1+json";
+    stage.destination.store().delete_tag(REPOSITORY, "1.0.6");
+    stage.destination.store().put_manifest(REPOSITORY, "1.0.6", media_type, &other[..]);
+    let report = stage.mirror().await;
+    let (_, error) = report.failures().next().unwrap();
+    assert!(error.to_string().contains("it is immutable"), "{error}");
+    assert_eq!(statuses(&stage.destination, "PUT", Kind::Manifest), [201, 400]);
+}
