@@ -72,8 +72,13 @@ fn run_values(flags: &Flags, asked: &Values) -> anyhow::Result<u8> {
         terminal::result(&values::of_destination(&list, &root, wanted)?.text)?;
         return Ok(DONE);
     }
+    let files = values::of_all(&list, &root, wanted)?;
+    if files.is_empty() {
+        // True of a list that leaves the destination to its users: nothing can be out of step.
+        terminal::message("the list names no destination, so `values/` holds no file of one");
+    }
     let mut code = DONE;
-    for file in values::of_all(&list, &root, wanted)? {
+    for file in files {
         let name = file.file.display();
         if asked.write {
             let written = file.write()?;

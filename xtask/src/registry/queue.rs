@@ -328,14 +328,14 @@ mod tests {
         for _ in 0..8 {
             queue.shrink(Duration::ZERO);
         }
-        assert_eq!(limit(&queue), 8);
+        assert_eq!(limit(&queue), FIRST_LIMIT / 2);
         tokio::time::advance(Duration::from_secs(1)).await;
         queue.shrink(Duration::ZERO);
-        assert_eq!(limit(&queue), 4);
+        assert_eq!(limit(&queue), FIRST_LIMIT / 4);
         for _ in 0..10 {
             queue.grow();
         }
-        assert_eq!(limit(&queue), 6);
+        assert_eq!(limit(&queue), FIRST_LIMIT / 4 + 1);
     }
 
     #[tokio::test(start_paused = true)]

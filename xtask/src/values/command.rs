@@ -40,7 +40,7 @@ pub fn of_destination(
 /// The values of every destination that the list names, or of the one that is wanted.
 ///
 /// # Errors
-/// As [`of_destination`]; and when nothing is wanted and the list names no destination.
+/// As [`of_destination`].
 pub fn of_all(
     list: &ImageList,
     root: &Path,
@@ -48,9 +48,6 @@ pub fn of_all(
 ) -> anyhow::Result<Vec<ValuesFile>> {
     if wanted.is_some() {
         return Ok(vec![of_destination(list, root, wanted)?]);
-    }
-    if list.destinations.is_empty() {
-        bail!("the list names no destination\nhint: name a registry: `-d registry.example.com`");
     }
     let named = list.destinations.iter();
     named.map(|(name, destination)| values_file(list, root, name, destination)).collect()
