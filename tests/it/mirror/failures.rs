@@ -8,7 +8,7 @@ use xtask::embedded::{Effect, Fault};
 use xtask::registry::{RetryPolicy, Side};
 use xtask::report::{Outcome, human};
 
-use super::support::{Bench, done, failures, layers, outcomes};
+use super::support::{Bench, done, failures, fetched_blobs, layers, outcomes};
 
 /// An address that nobody listens at.
 fn closed_port() -> String {
@@ -119,4 +119,18 @@ async fn a_source_that_is_down_does_not_keep_its_images_waiting_either() {
     assert!(began.elapsed().as_secs_f64() < 3.0, "{:?}", began.elapsed());
     assert_eq!(failures(&report).len(), 20);
     bench.assert_mirrored();
+}
+
+#[tokio::test]
+async fn a_blob_that_the_source_never_delivers_is_asked_for_as_often_as_the_policy_says() {
+    let mut bench = good_ones().await;
+    let image = content::oci_image(&layers(&["undeliverable"]));
+    bench.list("team/broken", "1.0", &image);
+    let layer = image.blobs[0].0.clone();
+    bench.source.inject(Fault::status(500).path(layer.as_str()).always());
+    let report = bench.mirror().await;
+    assert_eq!(outcomes(&report), ["copied", "copied", "copied", "failed"]);
+    let asked = fetched_blobs(&bench.source).into_iter().filter(|digest| *digest == layer.as_str());
+    assert_eq!(asked.count(), 1 + bench.retry.retries);
+    assert_eq!(bench.destination.store().open_uploads(), 0, "the upload was cancelled");
 }
