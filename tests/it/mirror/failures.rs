@@ -98,7 +98,8 @@ async fn all_images_of_a_host_that_is_down_fail_within_about_the_time_of_one() {
     let (_, one) = run(1).await;
     let (report, twenty) = run(20).await;
     assert!(twenty < one.max(0.5) * 2.0 && twenty < 3.0, "{twenty} s, where one takes {one} s");
-    assert!(report.requests.destination <= 20 + 3, "{:?}", report.requests);
+    // Each by itself would have tried seven times.
+    assert!(report.requests.destination <= 20 * 3, "{:?}", report.requests);
     let why = |(_, error): (_, &xtask::registry::Error)| {
         error.to_string().split_once("cannot connect").unwrap().1.to_owned()
     };
