@@ -127,3 +127,23 @@ async fn where_a_mount_needs_a_manifest_that_fails_its_followers_bring_the_blobs
     assert_eq!(report.totals().copied, 5);
     assert_eq!(bench.destination.store().incomplete_tags(), [""; 0]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_index_that_has_layers_of_its_own_does_not_wait_for_itself() {
+    let mut strange = content::docker_list(&layers(&["base"]));
+    let list = strange.manifests.pop().unwrap();
+    let mut document: serde_json::Value = serde_json::from_slice(&list.bytes).unwrap();
+    let child: serde_json::Value = serde_json::from_slice(&strange.manifests[0].bytes).unwrap();
+    document["layers"] = child["layers"].clone();
+    let bytes = bytes::Bytes::from(document.to_string());
+    let digest = xtask::oci::Digest::of(&bytes);
+    strange.top = digest.clone();
+    strange.manifests.push(content::GeneratedManifest { bytes, digest, ..list });
+
+    let mut bench = Bench::to(like_ecr()).await;
+    bench.declared = "mount-needs-manifest = true";
+    for number in 0..6 {
+        bench.list(&format!("team/strange-{number}"), "1.0", &strange);
+    }
+    bench.mirror_all().await;
+}

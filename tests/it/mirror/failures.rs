@@ -8,7 +8,7 @@ use xtask::embedded::{Effect, Fault};
 use xtask::registry::{RetryPolicy, Side};
 use xtask::report::{Outcome, human};
 
-use super::support::{Bench, done, failures, layers, outcomes};
+use super::support::{Bench, done, failures, fetched_blobs, layers, outcomes};
 
 /// An address that nobody listens at.
 fn closed_port() -> String {
@@ -98,7 +98,8 @@ async fn all_images_of_a_host_that_is_down_fail_within_about_the_time_of_one() {
     let (_, one) = run(1).await;
     let (report, twenty) = run(20).await;
     assert!(twenty < one.max(0.5) * 2.0 && twenty < 3.0, "{twenty} s, where one takes {one} s");
-    assert!(report.requests.destination <= 20 + 3, "{:?}", report.requests);
+    // Each by itself would have tried seven times.
+    assert!(report.requests.destination <= 20 * 3, "{:?}", report.requests);
     let why = |(_, error): (_, &xtask::registry::Error)| {
         error.to_string().split_once("cannot connect").unwrap().1.to_owned()
     };
@@ -119,4 +120,18 @@ async fn a_source_that_is_down_does_not_keep_its_images_waiting_either() {
     assert!(began.elapsed().as_secs_f64() < 3.0, "{:?}", began.elapsed());
     assert_eq!(failures(&report).len(), 20);
     bench.assert_mirrored();
+}
+
+#[tokio::test]
+async fn a_blob_that_the_source_never_delivers_is_asked_for_as_often_as_the_policy_says() {
+    let mut bench = good_ones().await;
+    let image = content::oci_image(&layers(&["undeliverable"]));
+    bench.list("team/broken", "1.0", &image);
+    let layer = image.blobs[0].0.clone();
+    bench.source.inject(Fault::status(500).path(layer.as_str()).always());
+    let report = bench.mirror().await;
+    assert_eq!(outcomes(&report), ["copied", "copied", "copied", "failed"]);
+    let asked = fetched_blobs(&bench.source).into_iter().filter(|digest| *digest == layer.as_str());
+    assert_eq!(asked.count(), 1 + bench.retry.retries);
+    assert_eq!(bench.destination.store().open_uploads(), 0, "the upload was cancelled");
 }

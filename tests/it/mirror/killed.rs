@@ -13,13 +13,13 @@ use super::support::{Bench, committed, failures, layers};
 
 const AT_ONCE: usize = 8;
 
-/// Images that share layers, one of them an index with attestations.
+/// Images that share layers, one of them an index. Small: each of its requests is one more run.
 async fn corpus(destination: Options) -> Bench {
     let mut bench = Bench::to(destination).await;
-    bench.list("team/index", "1.0", &content::oci_index(&layers(&["base"])));
+    bench.list("team/index", "1.0", &content::docker_list(&layers(&["base"])));
     bench.list("team/a", "1.0", &content::oci_image(&layers(&["base", "a"])));
-    bench.list("team/a", "1.1", &content::docker_image(&layers(&["base", "a", "more"])));
-    bench.pin("team/b", "1.0", &content::oci_image(&layers(&["base", "b"])));
+    bench.list("team/a", "1.1", &content::docker_image(&layers(&["base", "a"])));
+    bench.pin("team/b", "1.0", &content::oci_image(&layers(&["base"])));
     bench
 }
 
@@ -66,7 +66,9 @@ async fn at_every_request<F: Future<Output = ()>>(
     stream::iter(runs).buffer_unordered(AT_ONCE).collect::<Vec<()>>().await;
 }
 
-async fn nothing_is_half_done_and_the_next_run_finishes(n: usize, bench: Bench) {
+async fn nothing_is_half_done_and_the_next_run_finishes(n: usize, mut bench: Bench) {
+    // What is dead stays dead: patience would only cost time.
+    bench.retry.retries = 1;
     let report = bench.mirror().await;
     assert_eq!(bench.destination.store().incomplete_tags(), [""; 0], "cut at {n}");
     for image in &report.images {
@@ -103,7 +105,6 @@ async fn killed_at_any_request_to_the_source_the_next_run_finishes_and_repeats_n
 async fn killed_where_a_mount_needs_the_manifest_the_next_run_finishes_and_repeats_nothing() {
     let check = nothing_is_half_done_and_the_next_run_finishes;
     at_every_request(like_ecr, destination, dead_from_nth_request, check).await;
-    at_every_request(like_ecr, source, dead_from_nth_request, check).await;
 }
 
 /// One broken connection is healed in the run itself, at the price of very few requests.
