@@ -3,6 +3,9 @@
 
 pub mod command;
 mod overlay;
+pub mod probe;
+pub mod proof;
 mod yaml;
 
+use overlay::keys;
 pub use overlay::{Clash, Overlay, Tree};

@@ -112,7 +112,7 @@ impl Tree {
     }
 }
 
-fn keys(path: &str) -> Vec<String> {
+pub(super) fn keys(path: &str) -> Vec<String> {
     let mut keys = vec![String::new()];
     let mut characters = path.chars();
     while let Some(character) = characters.next() {
