@@ -174,7 +174,7 @@ impl Host {
                 Err(_) => return Err(self.error(call, self.silence())),
             }
         };
-        let response = result.map_err(|error| self.network_error(call, &error))?;
+        let response = result.map_err(|error| self.network_error(call, error))?;
         self.failures_to_connect.store(0, Ordering::Relaxed);
         let status = response.status().as_u16();
         tracing::debug!(
@@ -209,15 +209,29 @@ impl Host {
     ) -> Error {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
+        let answered_by = response.url().clone();
         let retry_after = headers
             .get(RETRY_AFTER)
             .and_then(|value| retry::parse_retry_after(value.to_str().ok()?));
         let body =
             read_limited(response, LONGEST_REFUSAL, self.retry.silence).await.unwrap_or_default();
-        let refusal = Refusal::new(status, &body, retry_after);
-        if let Err(too_long) = self.heed(&refusal) {
+        let mut refusal = Refusal::new(status, &body, retry_after);
+        if let Err(too_long) = self.check_pause(&refusal) {
             return self.error(call, too_long);
         }
+        if answered_by.origin() != call.url.origin() {
+            // Nothing that a stranger says is about the registry: neither its limits nor its login.
+            let by = address(&answered_by);
+            refusal.words =
+                format!("{} (said by {by}, where the registry sends us)", refusal.words)
+                    .trim_start()
+                    .to_owned();
+            let refusal = Box::new(refusal);
+            let cause =
+                if status == 401 { Cause::NoLogin(refusal) } else { Cause::Status(refusal) };
+            return self.error(call, cause);
+        }
+        self.make_pause(&refusal);
         if status == 401 && call.url.origin() == self.base.origin() {
             if let Some(refused) = &authorization {
                 self.authenticator.forget(&call.scope, refused).await;
@@ -234,23 +248,31 @@ impl Host {
         self.error(call, Cause::Status(Box::new(refusal)))
     }
 
-    /// Makes the pause that a refusal asks for everybody's.
-    ///
     /// # Errors
-    /// When it is longer than anybody will wait, whatever the refusal is for.
-    fn heed(&self, refusal: &Refusal) -> Result<(), Cause> {
+    /// When a refusal asks for a longer pause than anybody will make, whatever it is for.
+    fn check_pause(&self, refusal: &Refusal) -> Result<(), Cause> {
         let wait = refusal.retry_after.unwrap_or_default();
         if refusal.is_transient() && wait > self.retry.longest_wait {
             return Err(Cause::RateLimited { wait, words: refusal.words.clone() });
         }
-        if refusal.is_throttling() {
-            self.queue.shrink(wait);
-        }
         Ok(())
     }
 
-    fn network_error(&self, call: &Call, error: &reqwest::Error) -> Error {
-        let detail = printable(&innermost(error));
+    /// Makes the pause that a refusal asks for everybody's.
+    fn make_pause(&self, refusal: &Refusal) {
+        if refusal.is_throttling() {
+            self.queue.shrink(refusal.retry_after.unwrap_or_default());
+        }
+    }
+
+    fn network_error(&self, call: &Call, error: reqwest::Error) -> Error {
+        // Its address may be that of a redirect, with a signature in it.
+        let error = error.without_url();
+        let detail = printable(&innermost(&error));
+        tracing::debug!("{} {} failed: {error:?}", call.method, address(&call.url));
+        if error.is_redirect() || error.is_builder() {
+            return self.error(call, Cause::Protocol(detail));
+        }
         let phase = if error.is_connect() { Phase::Connect } else { Phase::Answer };
         let cause = Cause::Network { phase, detail };
         if phase == Phase::Connect
@@ -259,7 +281,6 @@ impl Host {
             // Everybody else who waits for this host learns the same at once.
             drop(self.down.set(cause.clone()));
         }
-        tracing::debug!("{} {} failed: {error:?}", call.method, address(&call.url));
         self.error(call, cause)
     }
 
@@ -301,6 +322,7 @@ impl Host {
             let sent = self.client.get(url).send();
             if let Ok(Ok(response)) = tokio::time::timeout(self.retry.silence, sent).await
                 && response.status().as_u16() == 401
+                && response.url().origin() == self.base.origin()
             {
                 // What is wrong here shows again, and is reported, with the request that needs it.
                 drop(self.authenticator.learn(response.headers(), &self.base));
@@ -356,7 +378,7 @@ impl Host {
         self.requests.fetch_add(1, Ordering::Relaxed);
         let sent = tokio::time::timeout(self.retry.silence, request.send());
         let response = match sent.await {
-            Ok(result) => result.map_err(|error| self.network_error(call, &error))?,
+            Ok(result) => result.map_err(|error| self.network_error(call, error))?,
             Err(_) => return Err(self.error(call, self.silence())),
         };
         tracing::debug!("GET {} {}", address(&call.url), response.status());
@@ -373,7 +395,8 @@ impl Host {
         }
         // The registry and who gives its tokens are one service: its limit is kept by both.
         let refusal = Refusal::new(status.as_u16(), &body, retry_after);
-        self.heed(&refusal).map_err(|too_long| self.error(call, too_long))?;
+        self.check_pause(&refusal).map_err(|too_long| self.error(call, too_long))?;
+        self.make_pause(&refusal);
         Err(self.error(call, Cause::Status(Box::new(refusal))))
     }
 }
