@@ -7,6 +7,8 @@ mod manifests;
 mod pieces;
 mod redirects;
 mod retry;
+pub(crate) mod secrets;
 pub(crate) mod stage;
 mod throttling;
 mod uploads;
+mod wire;

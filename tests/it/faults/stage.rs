@@ -25,6 +25,8 @@ pub(crate) struct Stage {
     pub(crate) retry: RetryPolicy,
     pub(crate) variables: Vec<(String, String)>,
     pub(crate) jobs: Option<usize>,
+    /// By which address the destination is reached, if not its own.
+    pub(crate) reached_at: Option<String>,
     /// Whether the list names the digests.
     pub(crate) pinned: bool,
     images: Vec<(String, String, Digest)>,
@@ -42,6 +44,7 @@ impl Stage {
             retry: quick(),
             variables: Vec::new(),
             jobs: None,
+            reached_at: None,
             pinned: true,
             images: Vec::new(),
         }
@@ -104,6 +107,10 @@ impl Stage {
         text
     }
 
+    pub(crate) fn reached_at(&self) -> String {
+        self.reached_at.clone().unwrap_or_else(|| self.destination.address().to_owned())
+    }
+
     /// Mirrors the list.
     pub(crate) async fn mirror(&self) -> MirrorReport {
         let run = self.try_mirror();
@@ -115,7 +122,7 @@ impl Stage {
     pub(crate) async fn try_mirror(&self) -> anyhow::Result<MirrorReport> {
         let list = ImageList::parse("images.toml", &self.list()).unwrap();
         let options = mirror::Options {
-            destination: Some(self.destination.address().to_owned()),
+            destination: Some(self.reached_at()),
             only: Vec::new(),
             concurrency: self.jobs,
             attachments: false,

@@ -1,8 +1,8 @@
 //! The one door to the network: every request to a registry goes through [`Host::call`] or
 //! [`Host::call_once`], and so through the host's queue, its authentication and its tally.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,8 +20,9 @@ use super::retry::{self, RetryPolicy};
 
 /// An error answer is read this far and no farther, in bytes.
 const LONGEST_REFUSAL: usize = 64 << 10;
-/// After so many failures to connect in a row a host is taken for down.
-const CONNECT_ATTEMPTS: u32 = 3;
+/// A host that nobody could connect to for so many first pauses is taken for down: time for each
+/// request to have tried three times, and not for one burst of them to say so at once.
+const CONNECT_PATIENCE: u32 = 3;
 
 /// A registry as one side of a copy.
 pub struct Host {
@@ -35,7 +36,7 @@ pub struct Host {
     pub(crate) capabilities: Capabilities,
     pub(crate) retry: RetryPolicy,
     pub(crate) requests: AtomicU64,
-    failures_to_connect: AtomicU32,
+    unreachable_since: Mutex<Option<Instant>>,
     down: OnceLock<Cause>,
     introduced: tokio::sync::OnceCell<()>,
 }
@@ -79,7 +80,7 @@ impl Host {
             authenticator,
             retry,
             requests: AtomicU64::new(0),
-            failures_to_connect: AtomicU32::new(0),
+            unreachable_since: Mutex::default(),
             down: OnceLock::new(),
             introduced: tokio::sync::OnceCell::new(),
         }
@@ -175,7 +176,7 @@ impl Host {
             }
         };
         let response = result.map_err(|error| self.network_error(call, error))?;
-        self.failures_to_connect.store(0, Ordering::Relaxed);
+        *self.unreachable_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let status = response.status().as_u16();
         tracing::debug!(
             "{} {} {status} {} ms",
@@ -275,13 +276,18 @@ impl Host {
         }
         let phase = if error.is_connect() { Phase::Connect } else { Phase::Answer };
         let cause = Cause::Network { phase, detail };
-        if phase == Phase::Connect
-            && self.failures_to_connect.fetch_add(1, Ordering::Relaxed) + 1 >= CONNECT_ATTEMPTS
-        {
+        if phase == Phase::Connect && self.is_down() {
             // Everybody else who waits for this host learns the same at once.
             drop(self.down.set(cause.clone()));
         }
         self.error(call, cause)
+    }
+
+    /// Called when a connection has failed: whether that has been so for too long.
+    fn is_down(&self) -> bool {
+        let mut since = self.unreachable_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.get_or_insert_with(Instant::now).elapsed()
+            >= self.retry.first_pause * CONNECT_PATIENCE
     }
 
     /// The value of the `Authorization` header, from a cache or from the token server.
