@@ -14,8 +14,9 @@ const PASSWORD: &str = "canary-password-7c1e";
 const SIGNATURE: &str = "canary-signature-99ab";
 
 /// A stage with everything secret in use: a password on the one side, tokens on the other, signed
-/// addresses and upload state, and failures of every kind on the way.
-pub(crate) async fn with_canaries() -> (Stage, EmbeddedRegistry) {
+/// addresses and upload state, and failures of every kind on the way. What may pass by itself does
+/// so after so many times.
+pub(crate) async fn with_canaries(times: usize) -> (Stage, EmbeddedRegistry) {
     let source =
         Options { authentication: Authentication::basic("u", PASSWORD), ..Options::default() };
     let destination = Options {
@@ -28,25 +29,27 @@ pub(crate) async fn with_canaries() -> (Stage, EmbeddedRegistry) {
         stage.set(&format!("{side}_REGISTRY_USERNAME"), "u");
         stage.set(&format!("{side}_REGISTRY_PASSWORD"), PASSWORD);
     }
-    for name in ["good", "spoilt", "refused", "broken", "redirected", "denied"] {
+    for name in ["good", "spoilt", "refused", "broken", "redirected", "unreachable"] {
         let layer = Layer::new(name, 5000);
         stage.publish(&format!("stackstate/{name}"), "1", &docker_image(&[layer]));
     }
     let elsewhere = EmbeddedRegistry::start(Options::default()).await.unwrap();
-    let on_source = |effect, repository: &str| {
-        stage.source.inject(Fault::new(effect).repository(repository).kind(Kind::Blob).always());
+    let of_blob = |effect, name: &str| {
+        Fault::new(effect).repository(&format!("stackstate/{name}")).kind(Kind::Blob).authorized()
     };
-    on_source(Effect::Corrupt { at: 0 }, "stackstate/spoilt");
-    for (name, address) in [("redirected", elsewhere.address()), ("denied", "127.0.0.1:1")] {
-        let location = format!("http://{address}/x?X-Amz-Signature={SIGNATURE}");
-        on_source(Effect::Redirect { location, status: 307 }, &format!("stackstate/{name}"));
-    }
+    stage.source.inject(of_blob(Effect::Corrupt { at: 0 }, "spoilt").always());
+    let away = |address: &str| Effect::Redirect {
+        location: format!("http://{address}/x?X-Amz-Signature={SIGNATURE}"),
+        status: 307,
+    };
+    stage.source.inject(of_blob(away(elsewhere.address()), "redirected").always());
+    stage.source.inject(of_blob(away("127.0.0.1:1"), "unreachable").times(times));
     let puts = |effect, name: &str| {
-        Fault::new(effect).repository(&format!("stackstate/{name}")).method("PUT").always()
+        Fault::new(effect).repository(&format!("stackstate/{name}")).method("PUT")
     };
     let refusal = Effect::Status { code: 400, headers: Vec::new(), body: "no".to_owned() };
-    stage.destination.inject(puts(refusal, "refused"));
-    stage.destination.inject(puts(Effect::Reset, "broken"));
+    stage.destination.inject(puts(refusal, "refused").always());
+    stage.destination.inject(puts(Effect::Reset, "broken").times(times));
     (stage, elsewhere)
 }
 
@@ -71,7 +74,7 @@ pub(crate) fn assert_no_secret(stage: &Stage, what: &str, text: &str) {
 
 #[tokio::test]
 async fn neither_reports_nor_errors_show_a_secret() {
-    let (mut stage, _elsewhere) = with_canaries().await;
+    let (mut stage, _elsewhere) = with_canaries(usize::MAX).await;
     stage.retry.retries = 1;
     let report = stage.mirror().await;
     assert_eq!((report.totals().copied, report.totals().failed), (1, 5));

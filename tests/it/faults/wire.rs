@@ -111,6 +111,26 @@ async fn a_registry_that_comes_back_soon_was_never_away() {
 }
 
 #[tokio::test]
+async fn a_storage_that_is_not_there_does_not_mean_that_the_registry_is_not() {
+    let mut stage = Stage::new().await;
+    stage.publish_many(4);
+    stage.retry.retries = 3;
+    let (port, _) = free_port().await;
+    let location = format!("http://127.0.0.1:{port}/blob");
+    let away = Effect::Redirect { location, status: 307 };
+    let of_first = Fault::new(away).repository("stackstate/i00").kind(Kind::Blob);
+    stage.source.inject(of_first.always());
+    // The others come to their blobs when the first has failed.
+    let late = Effect::Delay(Duration::from_millis(300));
+    stage.source.inject(Fault::new(late).kind(Kind::Manifest).skip(1).always());
+    let report = stage.mirror().await;
+    let failed: Vec<_> = report.failures().map(|(image, _)| image.source.clone()).collect();
+    assert_eq!(failed.len(), 1, "{failed:?}");
+    let (_, error) = report.failures().next().unwrap();
+    assert!(error.to_string().contains(&format!("(at http://127.0.0.1:{port}/blob")), "{error}");
+}
+
+#[tokio::test]
 async fn a_server_of_another_protocol_is_told_from_a_registry() {
     let (mut stage, _) = Stage::with_layer(1000).await;
     stage.retry.retries = 1;

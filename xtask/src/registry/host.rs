@@ -16,6 +16,7 @@ use super::capability::Capabilities;
 use super::credentials::Secret;
 use super::error::{Cause, Error, Phase, Refusal, Side, address, printable};
 use super::queue::{Permit, Priority, Queue};
+use super::redirect::{self, Unanswered};
 use super::retry::{self, RetryPolicy};
 
 /// An error answer is read this far and no farther, in bytes.
@@ -165,7 +166,7 @@ impl Host {
         }
         let began = Instant::now();
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let sent = request.send();
+        let sent = redirect::send(request);
         let result = if streams {
             // Whoever streams watches for silence: only there is it known whether bytes still flow.
             sent.await
@@ -175,7 +176,7 @@ impl Host {
                 Err(_) => return Err(self.error(call, self.silence())),
             }
         };
-        let response = result.map_err(|error| self.network_error(call, error))?;
+        let response = result.map_err(|unanswered| self.network_error(call, unanswered))?;
         *self.unreachable_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let status = response.status().as_u16();
         tracing::debug!(
@@ -266,17 +267,24 @@ impl Host {
         }
     }
 
-    fn network_error(&self, call: &Call, error: reqwest::Error) -> Error {
-        // Its address may be that of a redirect, with a signature in it.
+    fn network_error(&self, call: &Call, unanswered: Unanswered) -> Error {
+        let Unanswered { error, sent_on_to } = unanswered;
+        let at = sent_on_to.unwrap_or_else(|| call.url.clone());
+        // The address of a redirect may have a signature in it.
         let error = error.without_url();
-        let detail = printable(&innermost(&error));
         tracing::debug!("{} {} failed: {error:?}", call.method, address(&call.url));
+        let mut detail = printable(&innermost(&error));
+        if at.origin() != call.url.origin() {
+            let at = address(&at);
+            detail = format!("{detail} (at {at}, where the registry sends us)");
+        }
         if error.is_redirect() || error.is_builder() {
             return self.error(call, Cause::Protocol(detail));
         }
         let phase = if error.is_connect() { Phase::Connect } else { Phase::Answer };
         let cause = Cause::Network { phase, detail };
-        if phase == Phase::Connect && self.is_down() {
+        let is_ours = at.origin() == self.base.origin();
+        if phase == Phase::Connect && is_ours && self.is_down() {
             // Everybody else who waits for this host learns the same at once.
             drop(self.down.set(cause.clone()));
         }
@@ -382,9 +390,9 @@ impl Host {
             request = request.header(AUTHORIZATION, credentials.basic().expose());
         }
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let sent = tokio::time::timeout(self.retry.silence, request.send());
+        let sent = tokio::time::timeout(self.retry.silence, redirect::send(request));
         let response = match sent.await {
-            Ok(result) => result.map_err(|error| self.network_error(call, error))?,
+            Ok(result) => result.map_err(|unanswered| self.network_error(call, unanswered))?,
             Err(_) => return Err(self.error(call, self.silence())),
         };
         tracing::debug!("GET {} {}", address(&call.url), response.status());
