@@ -10,6 +10,7 @@ mod cli;
 mod embedded;
 mod faults;
 mod list;
+mod mirror;
 mod real_parts;
 mod support;
 mod tidy;

@@ -8,7 +8,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 ///
 /// images.toml lists every image: where it comes from, which digest it must have, where it goes.
 ///
-/// Exit codes: 0 done, 1 some images failed, 2 could not run (usage, images.toml), 130 interrupted.
+/// Exit codes: 0 done, 1 some images failed or files differ, 2 could not run (usage, images.toml),
+/// 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
 pub struct Flags {
@@ -28,6 +29,8 @@ pub struct Flags {
 pub enum Command {
     /// Copy every image of the list, registry to registry, every digest kept
     Mirror(Mirror),
+    /// Write the Helm values that make the chart pull from a destination
+    Values(Values),
     /// Show it all in seconds: two registries in memory, generated images, mirror, mirror again
     Demo,
     /// Run what CI runs: fetch missing test tools, fmt, clippy, tests, cargo-deny
@@ -49,7 +52,7 @@ pub struct Mirror {
     #[arg(long, value_name = "GLOB")]
     pub only: Vec<String>,
 
-    /// Requests at a time to one registry [default: 64, fewer where the registry complains]
+    /// Requests at a time to one registry [default: 48, fewer where the registry complains]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub jobs: Option<u16>,
 
@@ -60,6 +63,22 @@ pub struct Mirror {
     /// The form of the report on stdout
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Values {
+    /// For which destination: one of images.toml, or a registry `host[:port][/path]` [default: the only
+    /// destination of images.toml; with --write and --check, all of them]
+    #[arg(short, long, value_name = "DESTINATION")]
+    pub destination: Option<String>,
+
+    /// Write values/DESTINATION.yaml instead of printing
+    #[arg(long, conflicts_with = "check")]
+    pub write: bool,
+
+    /// Compare values/DESTINATION.yaml with images.toml; exit 1 with a diff if they differ
+    #[arg(long)]
+    pub check: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

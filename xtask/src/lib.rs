@@ -6,7 +6,10 @@
 
 pub mod ci;
 pub mod copy;
+pub mod demo;
+pub mod dispatch;
 pub mod embedded;
+pub mod files;
 pub mod flags;
 pub mod list;
 pub mod mirror;
@@ -16,3 +19,4 @@ pub mod registry;
 pub mod report;
 pub mod runtime;
 pub mod terminal;
+pub mod values;

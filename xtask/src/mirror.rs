@@ -93,7 +93,10 @@ pub async fn run(
 }
 
 /// A destination by its name in the list, or by its address.
-fn destination(list: &ImageList, wanted: Option<&str>) -> anyhow::Result<Destination> {
+///
+/// # Errors
+/// When there is none, or more than one to choose from.
+pub fn destination(list: &ImageList, wanted: Option<&str>) -> anyhow::Result<Destination> {
     let Some(wanted) = wanted else {
         return match only_one(&list.destinations) {
             Some(destination) => Ok(destination.clone()),

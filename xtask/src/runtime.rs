@@ -17,7 +17,7 @@ pub struct Interrupted;
 /// # Errors
 /// [`Interrupted`], as an error; or that no runtime can be had.
 pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         tokio::select! {
             result = future => result,
@@ -36,7 +36,7 @@ pub fn show_requests(verbose: bool) {
         .with_writer(std::io::stderr)
         .with_target(false)
         .without_time()
-        .with_ansi(crate::terminal::has_colour());
+        .with_ansi(false);
     // Only a second call could fail, and would be as well served by the first one's settings.
     drop(tracing_subscriber::registry().with(format).with(filter).try_init());
 }

@@ -81,12 +81,16 @@ fn a_list_that_is_not_there_is_named_with_the_flag_that_names_another() {
 
 #[test]
 fn every_command_has_a_help_that_names_its_flags() {
-    let table: [(&[&str], &[&str]); 4] = [
-        (&["--help"], &["mirror", "Exit codes: 0 done, 1 some", "2 could not run", "130"]),
+    let table: [(&[&str], &[&str]); 5] = [
+        (
+            &["--help"],
+            &["mirror", "values", "Exit codes: 0 done, 1 some", "2 could not run", "130"],
+        ),
         (
             &["mirror", "--help"],
             &["--destination", "--dry-run", "--only", "--jobs", "--attachments", "--format"],
         ),
+        (&["values", "--help"], &["--destination"]),
         (&["demo", "--help"], &["cargo xtask demo"]),
         (&["ci", "--help"], &["cargo xtask ci"]),
     ];

@@ -51,16 +51,11 @@ async fn copy_those_of(way: &Way, subject: &Digest) -> Result<Vec<Digest>, Error
     let mut found: Vec<Digest> =
         tags.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
     let referrers = referrers(way, subject).await?;
-    let mut untracked = Vec::new();
-    for referrer in referrers {
-        found.push(referrer.digest.clone());
-        if !copy_referrer(way, &referrer).await? {
-            untracked.push(referrer);
-        }
+    let unlisted = copy_referrers(way, subject, &referrers).await?;
+    if !unlisted.is_empty() {
+        list_under_fallback_tag(way, subject, &unlisted).await?;
     }
-    if !untracked.is_empty() {
-        list_under_fallback_tag(way, subject, &untracked).await?;
-    }
+    found.extend(referrers.into_iter().map(|referrer| referrer.digest));
     Ok(found)
 }
 
@@ -77,22 +72,39 @@ async fn copy_tag(way: &Way, subject: &Digest, suffix: &str) -> Result<Option<Di
     Ok(Some(here))
 }
 
-/// Copies a referrer unless it is there. `true` if the destination lists it by itself.
-async fn copy_referrer(way: &Way, referrer: &Descriptor) -> Result<bool, Error> {
-    let name = ManifestName::Digest(referrer.digest.clone());
-    if way.destination.resolve(&name).await?.is_some() {
-        let subject_lists_it = async {
-            let manifest = way.destination.manifest(&name).await?;
-            let Some(subject) = manifest.subject else { return Ok(true) };
-            let listed = listed_at_destination(way, &subject.digest).await?;
-            Ok::<_, Error>(listed.iter().any(|have| have.digest == referrer.digest))
-        };
-        return subject_lists_it.await;
+/// Copies the referrers that are not there, and returns those that the destination does not list by
+/// itself.
+async fn copy_referrers(
+    way: &Way,
+    subject: &Digest,
+    referrers: &[Descriptor],
+) -> Result<Vec<Manifest>, Error> {
+    let mut unlisted = Vec::new();
+    let mut present = Vec::new();
+    for referrer in referrers {
+        let name = ManifestName::Digest(referrer.digest.clone());
+        if way.destination.resolve(&name).await?.is_some() {
+            present.push(name);
+            continue;
+        }
+        let manifest = way.source.manifest(&name).await?;
+        let is_tracked = graph::copy(way, &manifest, &name, &Known::default()).await?;
+        way.tally.attachments.fetch_add(1, Ordering::Relaxed);
+        if !is_tracked {
+            unlisted.push(manifest);
+        }
     }
-    let manifest = way.source.manifest(&name).await?;
-    let tracked = graph::copy(way, &manifest, &name, &Known::default()).await?;
-    way.tally.attachments.fetch_add(1, Ordering::Relaxed);
-    Ok(tracked)
+    if !present.is_empty() {
+        // A run that was cut off may have left one there without its entry.
+        let listed = listed_at_destination(way, subject).await?;
+        present.retain(|name| {
+            !listed.iter().any(|have| *name == ManifestName::Digest(have.digest.clone()))
+        });
+    }
+    for name in present {
+        unlisted.push(way.destination.manifest(&name).await?);
+    }
+    Ok(unlisted)
 }
 
 /// The referrers at the source, by the API or by the fallback tag; only a 404 there means none.
@@ -121,22 +133,16 @@ async fn listed_at_destination(way: &Way, subject: &Digest) -> Result<Vec<Descri
 async fn list_under_fallback_tag(
     way: &Way,
     subject: &Digest,
-    referrers: &[Descriptor],
+    referrers: &[Manifest],
 ) -> Result<(), Error> {
     let name = fallback(way, subject)?;
     let old = way.destination.manifest_if_present(&name).await?;
-    let source = way.source.manifest_if_present(&name).await?;
     let mut listed = old.as_ref().map(entries).unwrap_or_default();
-    // The source's own entries carry artifact types and annotations that a bare descriptor does not.
-    let described = source.as_ref().map(entries).unwrap_or_default();
     for referrer in referrers {
         let digest = referrer.digest.as_str();
-        let is_same = |entry: &&Value| entry.get("digest").and_then(Value::as_str) == Some(digest);
-        if listed.iter().any(|entry| is_same(&entry)) {
-            continue;
+        if !listed.iter().any(|entry| entry["digest"] == digest) {
+            listed.push(entry(referrer));
         }
-        let entry = described.iter().find(is_same).cloned();
-        listed.push(entry.unwrap_or_else(|| bare(referrer)));
     }
     let media_type = oci_distribution::manifest::OCI_IMAGE_INDEX_MEDIA_TYPE;
     let index = json!({ "schemaVersion": 2, "mediaType": media_type, "manifests": listed });
@@ -153,10 +159,24 @@ fn entries(index: &Manifest) -> Vec<Value> {
     document.get("manifests").and_then(Value::as_array).cloned().unwrap_or_default()
 }
 
-fn bare(referrer: &Descriptor) -> Value {
-    json!({
-        "mediaType": referrer.media_type, "digest": referrer.digest.as_str(), "size": referrer.size,
-    })
+/// What the list says of a referrer: clients pick by the type, so it is told as the referrers API
+/// would (distribution-spec, "Pushing Manifests with Subject").
+fn entry(referrer: &Manifest) -> Value {
+    let document: Value = serde_json::from_slice(&referrer.bytes).unwrap_or_default();
+    let mut entry = json!({
+        "mediaType": referrer.media_type,
+        "digest": referrer.digest.as_str(),
+        "size": referrer.bytes.len(),
+    });
+    let is_said = |value: &&Value| value.as_str().is_some_and(|text| !text.is_empty());
+    let types = [&document["artifactType"], &document["config"]["mediaType"]];
+    if let Some(artifact_type) = types.into_iter().find(is_said) {
+        entry["artifactType"] = artifact_type.clone();
+    }
+    if document["annotations"].is_object() {
+        entry["annotations"] = document["annotations"].clone();
+    }
+    entry
 }
 
 fn fallback(way: &Way, subject: &Digest) -> Result<ManifestName, Error> {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use reqwest::Url;
 
 use super::Way;
-use super::board::Claim;
+use super::board::{Claim, Turn};
 use crate::oci::{Descriptor, RepositoryPath};
 use crate::registry::Error;
 use crate::registry::repository::Started;
@@ -19,12 +19,17 @@ pub(super) enum Trust {
     Ask,
 }
 
-pub(super) async fn ensure(way: &Way, blob: &Descriptor, trust: Trust) -> Result<(), Error> {
+pub(super) async fn ensure(
+    way: &Way,
+    blob: &Descriptor,
+    trust: Trust,
+    turn: Turn,
+) -> Result<(), Error> {
     if trust == Trust::Ask && !way.destination.has_blob(&blob.digest).await? {
         way.run.board.forget(&blob.digest, way.target());
     }
     loop {
-        match way.run.board.claim(&blob.digest, way.target(), way.number) {
+        match way.run.board.claim(&blob.digest, way.target(), turn) {
             Claim::Nothing => {
                 way.tally.present.add(blob.size);
                 return Ok(());
@@ -54,7 +59,9 @@ async fn bring(way: &Way, blob: &Descriptor, from: &RepositoryPath) -> Result<()
     let capabilities = &way.destination.host.capabilities;
     let own = from == way.target();
     let mut session = None;
-    if capabilities.can_mount() {
+    // What is there without a manifest cannot be mounted there, so a refusal would tell nothing.
+    let refusal_tells = !(own && capabilities.mount_needs_manifest);
+    if capabilities.can_mount() && refusal_tells {
         match way.destination.start_upload(Some((&blob.digest, from))).await? {
             Started::Mounted if own => {
                 way.tally.present.add(blob.size);

@@ -15,8 +15,22 @@ use crate::oci::{Digest, RepositoryPath};
 pub(crate) struct Board {
     /// A blob can be mounted from a repository only after a manifest there refers to it.
     mount_needs_manifest: bool,
-    rows: Mutex<HashMap<Digest, Row>>,
+    table: Mutex<Table>,
 }
+
+#[derive(Default)]
+struct Table {
+    rows: HashMap<Digest, Row>,
+    turns: u64,
+}
+
+/// The place of a manifest in the order in which manifests asked for their blobs.
+///
+/// Where mounting needs the leader's manifest, two manifests could wait for each other's for ever. So
+/// one waits only for those before it, and brings the blob itself otherwise. As it asks for all of
+/// its blobs at once, whoever leads one of them was before it, unless a leader has failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Turn(u64);
 
 struct Row {
     holders: HashMap<RepositoryPath, Holder>,
@@ -25,13 +39,15 @@ struct Row {
 
 #[derive(Clone, Copy)]
 struct Holder {
-    /// The image, by its place in the list, that brings or brought the blob here.
-    image: usize,
+    /// The manifest that brings or brought the blob here.
+    turn: Turn,
     state: State,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
+    /// To be sent from the source by the manifest of this turn, which has not begun yet.
+    Promised,
     /// On its way from the source.
     Uploading,
     /// On its way from another repository.
@@ -59,37 +75,56 @@ pub(crate) struct Duty<'a> {
 
 impl Board {
     pub(crate) fn new(mount_needs_manifest: bool) -> Self {
-        Self { mount_needs_manifest, rows: Mutex::default() }
+        Self { mount_needs_manifest, table: Mutex::default() }
     }
 
-    /// Asks what to do about a blob that `image` wants in `repository`.
+    /// Takes a turn for a manifest that wants these blobs, and promises to bring those that nobody
+    /// has or brings. Who takes a turn claims each of the blobs, or abandons the turn.
+    pub(crate) fn take_turn<'d>(
+        &self,
+        digests: impl Iterator<Item = &'d Digest>,
+        repository: &RepositoryPath,
+    ) -> Turn {
+        let mut table = self.lock();
+        table.turns += 1;
+        let turn = Turn(table.turns);
+        for digest in digests {
+            let row = table.rows.entry(digest.clone()).or_insert_with(Row::new);
+            if row.holders.is_empty() {
+                row.holders.insert(repository.clone(), Holder { turn, state: State::Promised });
+            }
+        }
+        turn
+    }
+
+    /// Asks what to do about a blob that the manifest of this turn wants in its repository.
     pub(crate) fn claim(
         &self,
         digest: &Digest,
         repository: &RepositoryPath,
-        image: usize,
+        turn: Turn,
     ) -> Claim<'_> {
-        let mut rows = self.lock();
-        let row = rows.entry(digest.clone()).or_insert_with(Row::new);
-        match row.holders.get(repository).map(|holder| holder.state) {
+        let mut table = self.lock();
+        let row = table.rows.entry(digest.clone()).or_insert_with(Row::new);
+        let own = row.holders.get(repository);
+        let is_promised = own.is_some_and(|own| own.state == State::Promised && own.turn == turn);
+        match own.map(|own| own.state) {
             Some(State::There | State::Committed) => return Claim::Nothing,
-            Some(State::Uploading | State::Mounting) => {
-                return Claim::Wait(row.changed.subscribe());
-            }
-            None => {}
+            Some(_) if !is_promised => return Claim::Wait(row.changed.subscribe()),
+            _ => {}
         }
-        let from = row
-            .holders
-            .iter()
-            .find(|(_, holder)| self.can_mount_from(holder))
-            .map(|(from, _)| from.clone());
-        let state = if from.is_some() { State::Mounting } else { State::Uploading };
+        let mut others = row.holders.iter();
+        let from = others.find(|(_, holder)| self.can_mount_from(holder));
+        let from = from.map(|(from, _)| from.clone());
+        let mut others = row.holders.values();
         if from.is_none()
-            && row.holders.values().any(|holder| self.is_worth_waiting_for(holder, image))
+            && !is_promised
+            && others.any(|holder| self.is_worth_waiting_for(holder, turn))
         {
             return Claim::Wait(row.changed.subscribe());
         }
-        row.holders.insert(repository.clone(), Holder { image, state });
+        let state = if from.is_some() { State::Mounting } else { State::Uploading };
+        row.holders.insert(repository.clone(), Holder { turn, state });
         let duty = Duty {
             board: self,
             digest: digest.clone(),
@@ -107,20 +142,21 @@ impl Board {
         &self,
         digests: impl Iterator<Item = &'d Digest>,
         repository: &RepositoryPath,
-        image: usize,
     ) {
-        let mut rows = self.lock();
+        let mut table = self.lock();
         for digest in digests {
-            let row = rows.entry(digest.clone()).or_insert_with(Row::new);
-            row.holders.insert(repository.clone(), Holder { image, state: State::Committed });
+            let row = table.rows.entry(digest.clone()).or_insert_with(Row::new);
+            // Nobody waits for its manifest any more, so its turn does not matter.
+            let holder = Holder { turn: Turn(0), state: State::Committed };
+            row.holders.insert(repository.clone(), holder);
             row.changed.send_replace(());
         }
     }
 
     /// Nobody may rely on a blob being there: the registry said that it is not.
     pub(crate) fn forget(&self, digest: &Digest, repository: &RepositoryPath) {
-        let mut rows = self.lock();
-        if let Some(row) = rows.get_mut(digest)
+        let mut table = self.lock();
+        if let Some(row) = table.rows.get_mut(digest)
             && row.holders.get(repository).is_some_and(|holder| holder.is_there())
         {
             row.holders.remove(repository);
@@ -128,15 +164,16 @@ impl Board {
         }
     }
 
-    /// An image has ended without its manifest: what it brought will not be committed by it.
-    pub(crate) fn abandoned(&self, image: usize) {
-        let mut rows = self.lock();
-        for row in rows.values_mut() {
+    /// A manifest was not pushed: what was brought for it will not be committed by it.
+    pub(crate) fn abandoned(&self, turn: Turn) {
+        let mut table = self.lock();
+        for row in table.rows.values_mut() {
             let before = row.holders.len();
-            if self.mount_needs_manifest {
-                row.holders
-                    .retain(|_, holder| holder.image != image || holder.state != State::There);
-            }
+            row.holders.retain(|_, holder| {
+                let is_void = holder.state == State::Promised
+                    || (holder.state == State::There && self.mount_needs_manifest);
+                holder.turn != turn || !is_void
+            });
             if row.holders.len() != before {
                 row.changed.send_replace(());
             }
@@ -148,14 +185,12 @@ impl Board {
             || (holder.state == State::There && !self.mount_needs_manifest)
     }
 
-    /// Where mounting needs the leader's manifest, two images could wait for each other's for ever.
-    /// So an image waits only for those before it in the list, and brings the blob itself otherwise.
-    fn is_worth_waiting_for(&self, holder: &Holder, image: usize) -> bool {
-        !self.mount_needs_manifest || holder.image < image
+    fn is_worth_waiting_for(&self, holder: &Holder, turn: Turn) -> bool {
+        !self.mount_needs_manifest || holder.turn < turn
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<Digest, Row>> {
-        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -180,16 +215,13 @@ impl Duty<'_> {
 
 impl Drop for Duty<'_> {
     fn drop(&mut self) {
-        let mut rows = self.board.lock();
-        let Some(row) = rows.get_mut(&self.digest) else { return };
-        if self.fulfilled {
-            if let Some(holder) = row.holders.get_mut(&self.repository)
-                && !holder.is_there()
-            {
-                holder.state = State::There;
-            }
-        } else {
-            row.holders.remove(&self.repository);
+        let mut table = self.board.lock();
+        let Some(row) = table.rows.get_mut(&self.digest) else { return };
+        match row.holders.get_mut(&self.repository) {
+            // A manifest that was found meanwhile knows better.
+            Some(holder) if holder.is_there() => {}
+            Some(holder) if self.fulfilled => holder.state = State::There,
+            _ => drop(row.holders.remove(&self.repository)),
         }
         row.changed.send_replace(());
     }
@@ -212,57 +244,107 @@ mod tests {
         }
     }
 
+    /// The turn of a manifest with one blob.
+    fn turn(board: &Board, blob: &Digest, repository: &str) -> Turn {
+        board.take_turn([blob].into_iter(), &path(repository))
+    }
+
     #[test]
     fn the_first_repository_uploads_and_the_others_wait_and_mount() {
         let (board, blob) = (Board::new(false), Digest::of(b"layer"));
-        let Claim::Upload(duty) = board.claim(&blob, &path("a"), 0) else { panic!("a leads") };
-        assert_eq!(kind(&board.claim(&blob, &path("a"), 1)), "wait");
-        let Claim::Wait(changed) = board.claim(&blob, &path("b"), 1) else { panic!("b waits") };
+        let [first, second] = ["a", "b"].map(|repository| turn(&board, &blob, repository));
+        assert_eq!(kind(&board.claim(&blob, &path("b"), second)), "wait");
+        let Claim::Upload(duty) = board.claim(&blob, &path("a"), first) else { panic!("a leads") };
+        assert_eq!(kind(&board.claim(&blob, &path("a"), second)), "wait");
+        let Claim::Wait(changed) = board.claim(&blob, &path("b"), second) else {
+            panic!("b waits")
+        };
         assert!(!changed.has_changed().unwrap());
         duty.fulfil();
         assert!(changed.has_changed().unwrap());
-        assert_eq!(kind(&board.claim(&blob, &path("a"), 1)), "nothing");
-        assert_eq!(kind(&board.claim(&blob, &path("b"), 1)), "mount from a");
+        assert_eq!(kind(&board.claim(&blob, &path("a"), second)), "nothing");
+        assert_eq!(kind(&board.claim(&blob, &path("b"), second)), "mount from a");
     }
 
     #[test]
     fn a_leader_that_fails_leaves_the_duty_to_the_next() {
         let (board, blob) = (Board::new(false), Digest::of(b"layer"));
-        let Claim::Upload(duty) = board.claim(&blob, &path("a"), 0) else { panic!("a leads") };
-        let Claim::Wait(changed) = board.claim(&blob, &path("b"), 1) else { panic!("b waits") };
+        let [first, second] = ["a", "b"].map(|repository| turn(&board, &blob, repository));
+        let Claim::Upload(duty) = board.claim(&blob, &path("a"), first) else { panic!("a leads") };
+        let Claim::Wait(changed) = board.claim(&blob, &path("b"), second) else {
+            panic!("b waits")
+        };
         drop(duty);
         assert!(changed.has_changed().unwrap());
-        assert_eq!(kind(&board.claim(&blob, &path("b"), 1)), "upload");
+        assert_eq!(kind(&board.claim(&blob, &path("b"), second)), "upload");
+    }
+
+    #[test]
+    fn a_promise_is_void_when_its_turn_is_abandoned() {
+        let (board, blob) = (Board::new(false), Digest::of(b"layer"));
+        let [first, second] = ["a", "b"].map(|repository| turn(&board, &blob, repository));
+        assert_eq!(kind(&board.claim(&blob, &path("b"), second)), "wait");
+        board.abandoned(first);
+        assert_eq!(kind(&board.claim(&blob, &path("b"), second)), "upload");
     }
 
     #[test]
     fn where_mounting_needs_the_manifest_followers_wait_for_it_but_never_in_a_circle() {
         let (board, blob) = (Board::new(true), Digest::of(b"layer"));
-        let Claim::Upload(duty) = board.claim(&blob, &path("b"), 1) else { panic!("b leads") };
+        let [early, leader, late] = ["a", "b", "c"].map(|repository| {
+            let other = Digest::of(b"other");
+            turn(&board, if repository == "a" { &other } else { &blob }, repository)
+        });
+        let Claim::Upload(duty) = board.claim(&blob, &path("b"), leader) else { panic!("b leads") };
         duty.fulfil();
-        assert_eq!(kind(&board.claim(&blob, &path("c"), 2)), "wait");
-        assert_eq!(kind(&board.claim(&blob, &path("a"), 0)), "upload");
-        board.committed([&blob].into_iter(), &path("b"), 1);
-        assert_eq!(kind(&board.claim(&blob, &path("c"), 2)), "mount from b");
+        assert_eq!(kind(&board.claim(&blob, &path("c"), late)), "wait");
+        assert_eq!(kind(&board.claim(&blob, &path("a"), early)), "upload");
+        board.committed([&blob].into_iter(), &path("b"));
+        assert_eq!(kind(&board.claim(&blob, &path("c"), late)), "mount from b");
     }
 
     #[test]
-    fn nobody_waits_for_an_image_that_has_failed() {
+    fn manifests_that_share_several_blobs_have_one_leader_for_all_of_them() {
+        let (board, one, two) = (Board::new(true), Digest::of(b"1"), Digest::of(b"2"));
+        let first = board.take_turn([&one, &two].into_iter(), &path("a"));
+        let second = board.take_turn([&two, &one].into_iter(), &path("b"));
+        for blob in [&two, &one] {
+            assert_eq!(kind(&board.claim(blob, &path("b"), second)), "wait");
+            assert_eq!(kind(&board.claim(blob, &path("a"), first)), "upload");
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_a_manifest_that_has_failed() {
         let (board, blob) = (Board::new(true), Digest::of(b"layer"));
-        let Claim::Upload(duty) = board.claim(&blob, &path("a"), 0) else { panic!("a leads") };
+        let [first, second] = ["a", "c"].map(|repository| turn(&board, &blob, repository));
+        let Claim::Upload(duty) = board.claim(&blob, &path("a"), first) else { panic!("a leads") };
         duty.fulfil();
-        let Claim::Wait(changed) = board.claim(&blob, &path("c"), 2) else { panic!("c waits") };
-        board.abandoned(0);
+        let Claim::Wait(changed) = board.claim(&blob, &path("c"), second) else {
+            panic!("c waits")
+        };
+        board.abandoned(first);
         assert!(changed.has_changed().unwrap());
-        assert_eq!(kind(&board.claim(&blob, &path("c"), 2)), "upload");
+        assert_eq!(kind(&board.claim(&blob, &path("c"), second)), "upload");
     }
 
     #[test]
     fn what_the_registry_denies_having_is_brought_again() {
         let (board, blob) = (Board::new(false), Digest::of(b"layer"));
-        board.committed([&blob].into_iter(), &path("a"), 0);
-        assert_eq!(kind(&board.claim(&blob, &path("a"), 0)), "nothing");
+        board.committed([&blob].into_iter(), &path("a"));
+        let turn = turn(&board, &blob, "a");
+        assert_eq!(kind(&board.claim(&blob, &path("a"), turn)), "nothing");
         board.forget(&blob, &path("a"));
-        assert_eq!(kind(&board.claim(&blob, &path("a"), 0)), "upload");
+        assert_eq!(kind(&board.claim(&blob, &path("a"), turn)), "upload");
+    }
+
+    #[test]
+    fn a_duty_that_fails_does_not_undo_what_a_manifest_has_shown_to_be_there() {
+        let (board, blob) = (Board::new(false), Digest::of(b"layer"));
+        let turn = turn(&board, &blob, "a");
+        let Claim::Upload(duty) = board.claim(&blob, &path("a"), turn) else { panic!("a leads") };
+        board.committed([&blob].into_iter(), &path("a"));
+        drop(duty);
+        assert_eq!(kind(&board.claim(&blob, &path("a"), turn)), "nothing");
     }
 }

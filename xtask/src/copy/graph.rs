@@ -3,12 +3,14 @@
 //! So a name at the destination never points to something incomplete, wherever a run is cut off.
 
 use std::collections::HashSet;
+use std::sync::atomic::Ordering;
 
 use futures_util::future::{BoxFuture, join_all};
 use tokio::task::JoinSet;
 
 use super::Way;
 use super::blob::{self, Trust};
+use super::board::Turn;
 use crate::oci::{Descriptor, Digest, Manifest};
 use crate::registry::{Cause, Error, ManifestName};
 
@@ -38,24 +40,49 @@ fn copy_below<'a>(
     depth: usize,
 ) -> BoxFuture<'a, Result<bool, Error>> {
     Box::pin(async move {
-        bring_content(way, manifest, known, trust, depth).await?;
-        let pushed = match way.destination.push_manifest(name, manifest).await {
+        match push_whole(way, manifest, name, known, trust, depth).await {
             Err(error) if trust == Trust::Believe && misses_content(&error) => {
                 // An interrupted run, a proxy cache or a garbage collection: what was believed to be
                 // there is not. Once more, this time asking for everything.
                 tracing::debug!("{error}; asking for all of its content");
-                bring_content(way, manifest, &Known::default(), Trust::Ask, depth).await?;
-                way.destination.push_manifest(name, manifest).await?
+                push_whole(way, manifest, name, &Known::default(), Trust::Ask, depth).await
             }
-            result => result?,
-        };
-        let blobs = manifest.blobs.iter().map(|blob| &blob.digest);
-        way.run.board.committed(blobs, way.target(), way.number);
-        Ok(pushed.subject_is_tracked)
+            result => result,
+        }
     })
 }
 
-async fn bring_content(
+/// Brings what a manifest points to, and then the manifest.
+async fn push_whole(
+    way: &Way,
+    manifest: &Manifest,
+    name: &ManifestName,
+    known: &Known,
+    trust: Trust,
+    depth: usize,
+) -> Result<bool, Error> {
+    bring_children(way, manifest, known, trust, depth).await?;
+    let board = &way.run.board;
+    let blobs = || manifest.blobs.iter().map(|blob| &blob.digest);
+    // Not before the children have theirs: nobody's turn may last until that of a later one is over.
+    let turn = board.take_turn(blobs(), way.target());
+    let pushed = async {
+        bring_blobs(way, manifest, trust, turn).await?;
+        way.destination.push_manifest(name, manifest).await
+    };
+    match pushed.await {
+        Ok(pushed) => {
+            board.committed(blobs(), way.target());
+            Ok(pushed.subject_is_tracked)
+        }
+        Err(error) => {
+            board.abandoned(turn);
+            Err(error)
+        }
+    }
+}
+
+async fn bring_children(
     way: &Way,
     manifest: &Manifest,
     known: &Known,
@@ -68,9 +95,7 @@ async fn bring_content(
         .filter(|child| !known.0.contains(&child.digest))
         .map(|child| copy_child(way, child, known, trust, depth + 1));
     // Everything is brought before the first failure is told: what one run has done the next need not.
-    let (children, blobs) = tokio::join!(join_all(children), bring_blobs(way, manifest, trust));
-    children.into_iter().collect::<Result<Vec<()>, Error>>()?;
-    blobs
+    join_all(children).await.into_iter().collect()
 }
 
 async fn copy_child(
@@ -95,17 +120,22 @@ async fn copy_child(
 }
 
 /// Brings the blobs, each in a task of its own: they are hashed on all cores.
-async fn bring_blobs(way: &Way, manifest: &Manifest, trust: Trust) -> Result<(), Error> {
-    way.tally
-        .foreign_layers
-        .fetch_add(manifest.foreign_layers as u64, std::sync::atomic::Ordering::Relaxed);
+async fn bring_blobs(
+    way: &Way,
+    manifest: &Manifest,
+    trust: Trust,
+    turn: Turn,
+) -> Result<(), Error> {
+    if trust == Trust::Believe {
+        way.tally.foreign_layers.fetch_add(manifest.foreign_layers as u64, Ordering::Relaxed);
+    }
     let mut tasks = JoinSet::new();
     let mut seen = HashSet::new();
     for blob in &manifest.blobs {
         // Old images repeat the empty layer several times.
         if seen.insert(&blob.digest) {
             let (way, blob) = (way.clone(), blob.clone());
-            tasks.spawn(async move { blob::ensure(&way, &blob, trust).await });
+            tasks.spawn(async move { blob::ensure(&way, &blob, trust, turn).await });
         }
     }
     let mut result = Ok(());

@@ -73,11 +73,7 @@ async fn known_through(way: &Way, stale: &Digest) -> Known {
     let Ok(manifest) = way.destination.manifest(&ManifestName::Digest(stale.clone())).await else {
         return known;
     };
-    way.run.board.committed(
-        manifest.blobs.iter().map(|blob| &blob.digest),
-        way.target(),
-        way.number,
-    );
+    way.run.board.committed(manifest.blobs.iter().map(|blob| &blob.digest), way.target());
     known.0.extend(manifest.manifests.into_iter().map(|child| child.digest));
     known
 }

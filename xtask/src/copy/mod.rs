@@ -61,13 +61,12 @@ pub(crate) struct Run {
     attachments: bool,
 }
 
-/// One image's way: its two ends, its place in the list, and what was counted on it.
+/// One image's way: its two ends, and what was counted on it.
 #[derive(Clone)]
 pub(crate) struct Way {
     run: Arc<Run>,
     source: RemoteRepository,
     destination: RemoteRepository,
-    number: usize,
     tally: Arc<Tally>,
 }
 
@@ -109,13 +108,10 @@ pub async fn copy_all(
 
     let mut tasks = JoinSet::new();
     for (number, ((source, destination), transfer)) in ends.into_iter().zip(transfers).enumerate() {
-        let way = Way { run: Arc::clone(&run), source, destination, number, tally: Arc::default() };
+        let way = Way { run: Arc::clone(&run), source, destination, tally: Arc::default() };
         let transfer = transfer.clone();
         tasks.spawn(async move {
             let result = image::copy(&way, &transfer).await;
-            if result.is_err() {
-                way.run.board.abandoned(number);
-            }
             way.run.observer.ended(&transfer, &result);
             (number, result)
         });

@@ -71,6 +71,8 @@ pub struct RegistrySettings {
     pub password_env: Option<String>,
     /// At least 1.
     pub concurrency: Option<usize>,
+    /// Whether a blob can be mounted only once a manifest of its repository refers to it.
+    pub mount_needs_manifest: Option<bool>,
 }
 
 /// The chart that the images are for.

@@ -98,6 +98,9 @@ pub(super) struct RawRegistry {
     /// The largest number of requests at a time.
     #[cfg_attr(test, schemars(range(min = 1)))]
     pub(super) concurrency: Option<Field<i64>>,
+    /// Whether a blob can be mounted from a repository only once a manifest there refers to it, as in
+    /// ECR, which is known by its name.
+    pub(super) mount_needs_manifest: Option<Field<bool>>,
 }
 
 /// A Helm chart.

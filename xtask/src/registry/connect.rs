@@ -18,7 +18,7 @@ use crate::list::RegistrySettings;
 use crate::oci::Repository;
 
 /// Requests at a time to one registry, unless the user says otherwise.
-const DEFAULT_CONCURRENCY: usize = 64;
+const DEFAULT_CONCURRENCY: usize = 48;
 
 /// How to talk to registries in this run.
 #[derive(Default)]
@@ -97,15 +97,13 @@ impl Registries {
         let client = if plain { self.plain.clone() } else { self.secure.clone() };
         let authenticator = Authenticator::new(self.logins.get(&key).cloned());
         let queue = self.queue(name);
-        let host = Arc::new(Host::new(
-            name,
-            side,
-            base,
-            client,
-            queue,
-            authenticator,
-            self.settings.retry,
-        ));
+        let mut host =
+            Host::new(name, side, base, client, queue, authenticator, self.settings.retry);
+        let declared = self.settings.registries.get(name);
+        if let Some(declared) = declared.and_then(|registry| registry.mount_needs_manifest) {
+            host.capabilities.mount_needs_manifest = declared;
+        }
+        let host = Arc::new(host);
         hosts.insert(key, Arc::clone(&host));
         Ok(host)
     }

@@ -4,9 +4,10 @@
 //! host says that it is too much (once for a burst, however many answers say so). A host that names
 //! a time gets that pause. Small requests go before blobs, because others wait for what they bring;
 //! among blobs the largest goes first, so that the run does not end waiting for one that began late.
+//! Only a few large blobs travel at once: they fill any line, and each holds buffers in memory.
 
-use std::cmp::Ordering;
-use std::collections::BinaryHeap;
+use std::cmp::{Ordering, Reverse};
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,7 +16,12 @@ use tokio::time::Instant;
 
 /// Where the limit starts unless the ceiling is lower: enough to fill a round trip of 50 ms, few
 /// enough not to be taken for an attack.
-const FIRST_LIMIT: usize = 16;
+const FIRST_LIMIT: usize = 32;
+/// A blob above this many bytes is large: the line limits it, not the round trip.
+const LARGE: u64 = 1 << 20;
+/// Of so many places one may be taken by a large blob. Measured: more are no faster on a line that is
+/// full, and each takes about a megabyte of buffers.
+const PLACES_PER_LARGE: usize = 16;
 /// Answers within this time of a cut belong to the same burst.
 const BURST: Duration = Duration::from_millis(500);
 
@@ -34,9 +40,8 @@ pub(crate) struct Queue {
 struct State {
     limit: f64,
     ceiling: usize,
-    under_way: usize,
-    blobs_under_way: usize,
-    waiting: BinaryHeap<Waiter>,
+    under_way: Places,
+    waiting: Waiting,
     arrivals: u64,
     paused_until: Option<Instant>,
     last_cut: Option<Instant>,
@@ -46,6 +51,22 @@ struct State {
 pub(crate) struct Permit {
     queue: Arc<Queue>,
     priority: Priority,
+}
+
+/// Places taken: all of them, those by blobs, those by large blobs.
+#[derive(Default)]
+struct Places {
+    all: usize,
+    blobs: usize,
+    large: usize,
+}
+
+/// Who waits. Large blobs wait apart, because they may have to while others need not.
+#[derive(Default)]
+struct Waiting {
+    small: VecDeque<Waiter>,
+    large: BinaryHeap<Waiter>,
+    blobs: BinaryHeap<Waiter>,
 }
 
 struct Waiter {
@@ -61,9 +82,8 @@ impl Queue {
             state: Mutex::new(State {
                 limit: FIRST_LIMIT.min(ceiling) as f64,
                 ceiling,
-                under_way: 0,
-                blobs_under_way: 0,
-                waiting: BinaryHeap::new(),
+                under_way: Places::default(),
+                waiting: Waiting::default(),
                 arrivals: 0,
                 paused_until: None,
                 last_cut: None,
@@ -141,44 +161,77 @@ impl State {
             return None;
         }
         let limit = self.limit as usize;
-        if self.under_way >= limit {
+        if self.under_way.all >= limit {
             return None;
         }
-        // Long transfers never take the last places: a manifest would wait for gigabytes.
-        let reserved = limit / 8;
-        let next = self.waiting.peek()?;
-        if next.priority != Priority::Small {
-            if self.blobs_under_way >= limit - reserved {
-                return None;
+        // Blobs never take the last places: a manifest would wait for gigabytes.
+        let room_for_blobs = self.under_way.blobs < limit - limit / 8;
+        let waiter = match self.waiting.small.pop_front() {
+            Some(waiter) => waiter,
+            None if !room_for_blobs => return None,
+            None if self.under_way.large < self.large_at_once()
+                && !self.waiting.large.is_empty() =>
+            {
+                self.waiting.large.pop()?
             }
-            self.blobs_under_way += 1;
+            None => self.waiting.blobs.pop()?,
+        };
+        self.under_way.take(waiter.priority);
+        Some(waiter)
+    }
+}
+
+impl State {
+    fn large_at_once(&self) -> usize {
+        (self.ceiling / PLACES_PER_LARGE).max(1)
+    }
+}
+
+impl Waiting {
+    fn push(&mut self, waiter: Waiter) {
+        match waiter.priority {
+            Priority::Small => self.small.push_back(waiter),
+            Priority::Blob(size) if size > LARGE => self.large.push(waiter),
+            Priority::Blob(_) => self.blobs.push(waiter),
         }
-        self.under_way += 1;
-        self.waiting.pop()
+    }
+}
+
+impl Places {
+    fn take(&mut self, priority: Priority) {
+        self.all += 1;
+        self.blobs += usize::from(priority != Priority::Small);
+        self.large += usize::from(priority.is_large());
+    }
+
+    fn give_back(&mut self, priority: Priority) {
+        self.all -= 1;
+        self.blobs -= usize::from(priority != Priority::Small);
+        self.large -= usize::from(priority.is_large());
+    }
+}
+
+impl Priority {
+    fn is_large(self) -> bool {
+        matches!(self, Self::Blob(size) if size > LARGE)
     }
 }
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        {
-            let mut state = self.queue.lock();
-            state.under_way -= 1;
-            if self.priority != Priority::Small {
-                state.blobs_under_way -= 1;
-            }
-        }
+        self.queue.lock().under_way.give_back(self.priority);
         self.queue.dispatch();
     }
 }
 
 impl Waiter {
-    /// Small before blobs, large blobs before small ones, then the order of arrival.
-    fn rank(&self) -> (bool, u64, std::cmp::Reverse<u64>) {
-        let (small, size) = match self.priority {
-            Priority::Small => (true, 0),
-            Priority::Blob(size) => (false, size),
+    /// Large blobs before small ones, then the order of arrival.
+    fn rank(&self) -> (u64, Reverse<u64>) {
+        let size = match self.priority {
+            Priority::Small => 0,
+            Priority::Blob(size) => size,
         };
-        (small, size, std::cmp::Reverse(self.arrival))
+        (size, Reverse(self.arrival))
     }
 }
 
@@ -252,20 +305,37 @@ mod tests {
         assert!(small.await.is_ok());
     }
 
+    #[tokio::test]
+    async fn large_blobs_are_few_at_a_time_and_do_not_hold_up_the_others() {
+        let queue = Queue::new(48);
+        let mut large = Vec::new();
+        for _ in 0..3 {
+            large.push(queue.acquire(Priority::Blob(LARGE + 1)).await);
+        }
+        let soon = Duration::from_millis(20);
+        let late = tokio::time::timeout(soon, queue.acquire(Priority::Blob(LARGE + 1)));
+        assert!(late.await.is_err());
+        let other = tokio::time::timeout(soon, queue.acquire(Priority::Blob(LARGE)));
+        assert!(other.await.is_ok());
+        large.pop();
+        let next = tokio::time::timeout(soon, queue.acquire(Priority::Blob(LARGE + 1)));
+        assert!(next.await.is_ok());
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_burst_of_complaints_halves_the_limit_once_and_success_grows_it_again() {
         let queue = Queue::new(64);
         for _ in 0..8 {
             queue.shrink(Duration::ZERO);
         }
-        assert_eq!(limit(&queue), 8);
+        assert_eq!(limit(&queue), FIRST_LIMIT / 2);
         tokio::time::advance(Duration::from_secs(1)).await;
         queue.shrink(Duration::ZERO);
-        assert_eq!(limit(&queue), 4);
+        assert_eq!(limit(&queue), FIRST_LIMIT / 4);
         for _ in 0..10 {
             queue.grow();
         }
-        assert_eq!(limit(&queue), 6);
+        assert_eq!(limit(&queue), FIRST_LIMIT / 4 + 1);
     }
 
     #[tokio::test(start_paused = true)]

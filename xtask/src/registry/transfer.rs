@@ -65,6 +65,10 @@ pub(crate) async fn transfer(
             tokio::time::sleep(pause).await;
             continue;
         }
+        // The download has asked again as often as it may: more would multiply the two.
+        if error.side == Side::Source {
+            return Err(error);
+        }
         destination.host.pause_before_retry(error, &mut pauses).await?;
     }
 }

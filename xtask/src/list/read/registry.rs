@@ -63,6 +63,8 @@ impl Reader<'_> {
         let username_env = self.optional(raw.username_env, Self::environment_variable);
         let password_env = self.optional(raw.password_env, Self::environment_variable);
         let concurrency = self.optional(raw.concurrency, Self::concurrency);
+        let mount_needs_manifest =
+            self.optional(raw.mount_needs_manifest, |_, value| Some(value.into_inner()));
         let missing = match has {
             (true, false) => Some(("username-env", "password-env")),
             (false, true) => Some(("password-env", "username-env")),
@@ -79,6 +81,7 @@ impl Reader<'_> {
             username_env: username_env?,
             password_env: password_env?,
             concurrency: concurrency?,
+            mount_needs_manifest: mount_needs_manifest?,
         })
     }
 

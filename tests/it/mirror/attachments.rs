@@ -1,0 +1,201 @@
+//! What is attached to images: cosign's tags and referrers, by API and by fallback tag.
+
+use serde_json::Value;
+use xtask::embedded::content::{self, Content};
+use xtask::embedded::{EmbeddedRegistry, Options};
+use xtask::oci::Digest;
+
+use super::support::{Bench, assert_holds, done, failures, layers, outcomes, store, tell};
+
+const REPOSITORY: &str = "team/a";
+
+fn without_api() -> Options {
+    Options { referrers_api: false, ..Options::default() }
+}
+
+/// A signed image with an SBOM attached at the source in the way that it tracks referrers.
+struct Signed {
+    bench: Bench,
+    image: Content,
+    signature: Content,
+    sbom: Content,
+}
+
+async fn signed(source_has_api: bool, destination: Options) -> Signed {
+    let source = if source_has_api { Options::default() } else { without_api() };
+    let mut bench = Bench::with(source, destination).await;
+    bench.attachments = true;
+    let image = content::oci_image(&layers(&["base"]));
+    bench.pin(REPOSITORY, "1.0", &image);
+    let signature = content::signature(&image.top);
+    store(&bench.source, REPOSITORY, &content::signature_tag(&image.top), &signature);
+    let sbom = content::referrer(image.top_manifest().unwrap(), "application/spdx+json");
+    attach(&bench.source, source_has_api, &image.top, &sbom);
+    Signed { bench, image, signature, sbom }
+}
+
+/// Attaches a referrer: the API finds it by its subject, without one an index under a tag does.
+fn attach(registry: &EmbeddedRegistry, has_api: bool, subject: &Digest, referrer: &Content) {
+    store(registry, REPOSITORY, referrer.top.as_str(), referrer);
+    if !has_api {
+        let index = content::referrers_index(std::slice::from_ref(referrer));
+        store(registry, REPOSITORY, &subject.as_tag(), &index);
+    }
+}
+
+/// The index of referrers under a subject's tag.
+fn fallback_index(registry: &EmbeddedRegistry, subject: &Digest) -> Vec<Value> {
+    let found = registry.store().manifest(REPOSITORY, &subject.as_tag());
+    let Some((_, bytes, _)) = found else { return Vec::new() };
+    let document: Value = serde_json::from_slice(&bytes).unwrap();
+    document["manifests"].as_array().unwrap().clone()
+}
+
+fn has(registry: &EmbeddedRegistry, content: &Content) -> bool {
+    registry.store().manifest(REPOSITORY, content.top.as_str()).is_some()
+}
+
+#[tokio::test]
+async fn signatures_and_referrers_arrive_whichever_side_has_the_api_and_a_second_run_copies_nothing()
+ {
+    for (source_has_api, destination_has_api) in
+        [(true, true), (true, false), (false, true), (false, false)]
+    {
+        let destination = if destination_has_api { Options::default() } else { without_api() };
+        let Signed { bench, image, signature, sbom } = signed(source_has_api, destination).await;
+        let report = bench.mirror_all().await;
+        assert_eq!(report.totals().attachments, 2);
+        let signature_tag = content::signature_tag(&image.top);
+        assert_holds(&bench.destination, REPOSITORY, &signature_tag, &signature);
+        assert!(has(&bench.destination, &sbom), "{source_has_api} {destination_has_api}");
+        let index = fallback_index(&bench.destination, &image.top);
+        if destination_has_api {
+            assert_eq!(index, [""; 0], "nobody needs the tag where there is the API");
+        } else {
+            assert_eq!(index.len(), 1, "{index:?}");
+            assert_eq!(index[0]["digest"], sbom.top.as_str());
+            assert_eq!(index[0]["artifactType"], "application/spdx+json", "{index:?}");
+            assert_eq!(
+                index[0]["annotations"]["org.opencontainers.image.created"],
+                "2024-01-01T00:00:00Z"
+            );
+        }
+
+        bench.forget_requests();
+        let report = bench.mirror_all().await;
+        assert_eq!(outcomes(&report), ["up to date"], "{source_has_api} {destination_has_api}");
+        let writes = bench.destination.requests().into_iter().map(|request| request.method);
+        let writes: Vec<_> = writes.filter(|method| method != "GET" && method != "HEAD").collect();
+        assert_eq!(writes, [""; 0], "{source_has_api} {destination_has_api}");
+    }
+}
+
+#[tokio::test]
+async fn a_second_run_lists_the_referrers_of_a_subject_once_however_many_there_are() {
+    let Signed { bench, image, .. } = signed(true, Options::default()).await;
+    for number in 0..5 {
+        let kind = format!("application/x-{number}");
+        let referrer = content::referrer(image.top_manifest().unwrap(), &kind);
+        attach(&bench.source, true, &image.top, &referrer);
+    }
+    bench.mirror_all().await;
+    bench.forget_requests();
+    bench.mirror_all().await;
+    // The image, the signature, six referrers; their list by the API and by the tag.
+    let destination = [("GET manifest", 1), ("GET referrers", 1), ("HEAD manifest", 8)];
+    assert_eq!(done(&bench.destination), tell(&destination));
+}
+
+#[tokio::test]
+async fn without_being_asked_for_attachments_nobody_looks_for_them() {
+    let Signed { mut bench, image, sbom, .. } = signed(true, Options::default()).await;
+    bench.attachments = false;
+    bench.mirror_all().await;
+    assert_eq!(bench.destination.store().tags(REPOSITORY), ["1.0"]);
+    assert!(!has(&bench.destination, &sbom));
+    let source = [("GET blob", image.blobs.len()), ("GET manifest", 1)];
+    assert_eq!(done(&bench.source), tell(&source));
+}
+
+#[tokio::test]
+async fn attachments_are_fetched_for_an_image_that_was_mirrored_without_them() {
+    let Signed { mut bench, sbom, .. } = signed(true, Options::default()).await;
+    bench.attachments = false;
+    bench.mirror_all().await;
+    bench.attachments = true;
+    let report = bench.mirror_all().await;
+    assert_eq!((outcomes(&report), report.totals().attachments), (vec!["copied"], 2));
+    assert!(has(&bench.destination, &sbom));
+}
+
+#[tokio::test]
+async fn the_attachments_of_the_platforms_of_an_index_arrive_too() {
+    let mut bench = Bench::to(without_api()).await;
+    bench.attachments = true;
+    let image = content::oci_index(&layers(&["base"]));
+    bench.list(REPOSITORY, "1.0", &image);
+    let platform = &image.manifests[0];
+    assert_ne!(platform.digest, image.top);
+    let signature = content::signature(&platform.digest);
+    let signature_tag = content::signature_tag(&platform.digest);
+    store(&bench.source, REPOSITORY, &signature_tag, &signature);
+    let sbom = content::referrer(platform, "application/spdx+json");
+    attach(&bench.source, true, &platform.digest, &sbom);
+    bench.mirror_all().await;
+    assert_holds(&bench.destination, REPOSITORY, &signature_tag, &signature);
+    let index = fallback_index(&bench.destination, &platform.digest);
+    assert_eq!(index.len(), 1);
+    assert_eq!(index[0]["digest"], sbom.top.as_str());
+}
+
+#[tokio::test]
+async fn what_is_attached_to_an_attachment_arrives_too() {
+    let Signed { bench, sbom, .. } = signed(true, Options::default()).await;
+    let signature_of_sbom = content::referrer(sbom.top_manifest().unwrap(), "application/x-sig");
+    attach(&bench.source, true, &sbom.top, &signature_of_sbom);
+    let report = bench.mirror_all().await;
+    assert_eq!(report.totals().attachments, 3);
+    assert!(has(&bench.destination, &signature_of_sbom));
+}
+
+#[tokio::test]
+async fn an_entry_that_somebody_else_put_under_the_fallback_tag_is_kept() {
+    let Signed { bench, image, sbom, .. } = signed(false, without_api()).await;
+    let theirs = content::referrer(image.top_manifest().unwrap(), "application/theirs");
+    attach(&bench.destination, false, &image.top, &theirs);
+    bench.mirror_all().await;
+    let index = fallback_index(&bench.destination, &image.top);
+    let digests: Vec<_> = index.iter().map(|entry| entry["digest"].as_str().unwrap()).collect();
+    assert_eq!(digests, [theirs.top.as_str(), sbom.top.as_str()]);
+    assert!(has(&bench.destination, &theirs));
+}
+
+#[tokio::test]
+async fn a_referrer_that_arrived_without_being_listed_is_listed_by_the_next_run() {
+    let Signed { bench, image, sbom, .. } = signed(false, without_api()).await;
+    store(&bench.destination, REPOSITORY, sbom.top.as_str(), &sbom);
+    bench.mirror_all().await;
+    let index = fallback_index(&bench.destination, &image.top);
+    assert_eq!(index.len(), 1);
+}
+
+#[tokio::test]
+async fn two_tags_of_one_image_agree_on_its_attachments() {
+    let Signed { mut bench, image, .. } = signed(false, without_api()).await;
+    for tag in ["1.0.0", "1", "stable-1"] {
+        bench.list(REPOSITORY, tag, &image);
+    }
+    let report = bench.mirror_all().await;
+    assert_eq!(failures(&report), [""; 0]);
+    assert_eq!(fallback_index(&bench.destination, &image.top).len(), 1);
+}
+
+#[tokio::test]
+async fn an_attachment_that_cannot_be_copied_fails_the_image_and_its_tag_stays() {
+    let Signed { bench, image, sbom, .. } = signed(false, Options::default()).await;
+    bench.source.store().delete_manifest(REPOSITORY, &sbom.top);
+    let report = bench.mirror().await;
+    let failures = failures(&report);
+    assert!(failures.len() == 1 && failures[0].contains("404 MANIFEST_UNKNOWN"), "{failures:?}");
+    assert_holds(&bench.destination, REPOSITORY, "1.0", &image);
+}

@@ -1,0 +1,67 @@
+//! The one door for writing files: whole or not at all.
+
+use std::io::Write as _;
+use std::path::Path;
+
+use anyhow::Context as _;
+
+/// What became of the wish to write a file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Written {
+    Changed,
+    /// It had that content already, and was left alone.
+    Unchanged,
+}
+
+/// Writes a file beside its place and renames it there: whoever is killed leaves the old file or the
+/// new one, and a file that would not change keeps its time.
+///
+/// # Errors
+/// When the folder or the file cannot be written.
+pub fn write_atomically(file: &Path, text: &str) -> anyhow::Result<Written> {
+    if std::fs::read(file).is_ok_and(|old| old == text.as_bytes()) {
+        return Ok(Written::Unchanged);
+    }
+    let failed = || format!("cannot write `{}`", file.display());
+    let folder =
+        file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    std::fs::create_dir_all(folder).with_context(failed)?;
+    let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let beside = folder.join(format!(".{name}.{}.partial", std::process::id()));
+    let result = create(&beside, text).and_then(|()| std::fs::rename(&beside, file));
+    if result.is_err() {
+        // The file under its own name is what matters; a rest of this one is only litter.
+        drop(std::fs::remove_file(&beside));
+    }
+    result.with_context(failed)?;
+    Ok(Written::Changed)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the door: what is created here is renamed when it is whole"
+)]
+fn create(file: &Path, text: &str) -> std::io::Result<()> {
+    let mut created = std::fs::File::create(file)?;
+    created.write_all(text.as_bytes())?;
+    created.sync_all()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_replaced_whole_and_left_alone_if_nothing_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("values/a.yaml");
+        assert_eq!(write_atomically(&file, "one").unwrap(), Written::Changed);
+        let before = std::fs::metadata(&file).unwrap().modified().unwrap();
+        assert_eq!(write_atomically(&file, "one").unwrap(), Written::Unchanged);
+        assert_eq!(std::fs::metadata(&file).unwrap().modified().unwrap(), before);
+        assert_eq!(write_atomically(&file, "two").unwrap(), Written::Changed);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "two");
+        let names: Vec<_> = std::fs::read_dir(file.parent().unwrap()).unwrap().collect();
+        assert_eq!(names.len(), 1, "nothing is left beside it");
+    }
+}
