@@ -1,8 +1,8 @@
 //! The one door to the network: every request to a registry goes through [`Host::call`] or
 //! [`Host::call_once`], and so through the host's queue, its authentication and its tally.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,12 +16,14 @@ use super::capability::Capabilities;
 use super::credentials::Secret;
 use super::error::{Cause, Error, Phase, Refusal, Side, address, printable};
 use super::queue::{Permit, Priority, Queue};
+use super::redirect::{self, Unanswered};
 use super::retry::{self, RetryPolicy};
 
 /// An error answer is read this far and no farther, in bytes.
 const LONGEST_REFUSAL: usize = 64 << 10;
-/// After so many failures to connect in a row a host is taken for down.
-const CONNECT_ATTEMPTS: u32 = 3;
+/// A host that nobody could connect to for so many first pauses is taken for down: time for each
+/// request to have tried three times, and not for one burst of them to say so at once.
+const CONNECT_PATIENCE: u32 = 3;
 
 /// A registry as one side of a copy.
 pub struct Host {
@@ -35,7 +37,7 @@ pub struct Host {
     pub(crate) capabilities: Capabilities,
     pub(crate) retry: RetryPolicy,
     pub(crate) requests: AtomicU64,
-    failures_to_connect: AtomicU32,
+    unreachable_since: Mutex<Option<Instant>>,
     down: OnceLock<Cause>,
     introduced: tokio::sync::OnceCell<()>,
 }
@@ -79,7 +81,7 @@ impl Host {
             authenticator,
             retry,
             requests: AtomicU64::new(0),
-            failures_to_connect: AtomicU32::new(0),
+            unreachable_since: Mutex::default(),
             down: OnceLock::new(),
             introduced: tokio::sync::OnceCell::new(),
         }
@@ -164,7 +166,7 @@ impl Host {
         }
         let began = Instant::now();
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let sent = request.send();
+        let sent = redirect::send(request);
         let result = if streams {
             // Whoever streams watches for silence: only there is it known whether bytes still flow.
             sent.await
@@ -174,8 +176,8 @@ impl Host {
                 Err(_) => return Err(self.error(call, self.silence())),
             }
         };
-        let response = result.map_err(|error| self.network_error(call, &error))?;
-        self.failures_to_connect.store(0, Ordering::Relaxed);
+        let response = result.map_err(|unanswered| self.network_error(call, unanswered))?;
+        *self.unreachable_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let status = response.status().as_u16();
         tracing::debug!(
             "{} {} {status} {} ms",
@@ -209,15 +211,29 @@ impl Host {
     ) -> Error {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
+        let answered_by = response.url().clone();
         let retry_after = headers
             .get(RETRY_AFTER)
             .and_then(|value| retry::parse_retry_after(value.to_str().ok()?));
         let body =
             read_limited(response, LONGEST_REFUSAL, self.retry.silence).await.unwrap_or_default();
-        let refusal = Refusal::new(status, &body, retry_after);
-        if let Err(too_long) = self.heed(&refusal) {
+        let mut refusal = Refusal::new(status, &body, retry_after);
+        if let Err(too_long) = self.check_pause(&refusal) {
             return self.error(call, too_long);
         }
+        if answered_by.origin() != call.url.origin() {
+            // Nothing that a stranger says is about the registry: neither its limits nor its login.
+            let by = address(&answered_by);
+            refusal.words =
+                format!("{} (said by {by}, where the registry sends us)", refusal.words)
+                    .trim_start()
+                    .to_owned();
+            let refusal = Box::new(refusal);
+            let cause =
+                if status == 401 { Cause::NoLogin(refusal) } else { Cause::Status(refusal) };
+            return self.error(call, cause);
+        }
+        self.make_pause(&refusal);
         if status == 401 && call.url.origin() == self.base.origin() {
             if let Some(refused) = &authorization {
                 self.authenticator.forget(&call.scope, refused).await;
@@ -234,33 +250,52 @@ impl Host {
         self.error(call, Cause::Status(Box::new(refusal)))
     }
 
-    /// Makes the pause that a refusal asks for everybody's.
-    ///
     /// # Errors
-    /// When it is longer than anybody will wait, whatever the refusal is for.
-    fn heed(&self, refusal: &Refusal) -> Result<(), Cause> {
+    /// When a refusal asks for a longer pause than anybody will make, whatever it is for.
+    fn check_pause(&self, refusal: &Refusal) -> Result<(), Cause> {
         let wait = refusal.retry_after.unwrap_or_default();
         if refusal.is_transient() && wait > self.retry.longest_wait {
             return Err(Cause::RateLimited { wait, words: refusal.words.clone() });
         }
-        if refusal.is_throttling() {
-            self.queue.shrink(wait);
-        }
         Ok(())
     }
 
-    fn network_error(&self, call: &Call, error: &reqwest::Error) -> Error {
-        let detail = printable(&innermost(error));
+    /// Makes the pause that a refusal asks for everybody's.
+    fn make_pause(&self, refusal: &Refusal) {
+        if refusal.is_throttling() {
+            self.queue.shrink(refusal.retry_after.unwrap_or_default());
+        }
+    }
+
+    fn network_error(&self, call: &Call, unanswered: Unanswered) -> Error {
+        let Unanswered { error, sent_on_to } = unanswered;
+        let at = sent_on_to.unwrap_or_else(|| call.url.clone());
+        // The address of a redirect may have a signature in it.
+        let error = error.without_url();
+        tracing::debug!("{} {} failed: {error:?}", call.method, address(&call.url));
+        let mut detail = printable(&innermost(&error));
+        if at.origin() != call.url.origin() {
+            let at = address(&at);
+            detail = format!("{detail} (at {at}, where the registry sends us)");
+        }
+        if error.is_redirect() || error.is_builder() {
+            return self.error(call, Cause::Protocol(detail));
+        }
         let phase = if error.is_connect() { Phase::Connect } else { Phase::Answer };
         let cause = Cause::Network { phase, detail };
-        if phase == Phase::Connect
-            && self.failures_to_connect.fetch_add(1, Ordering::Relaxed) + 1 >= CONNECT_ATTEMPTS
-        {
+        let is_ours = at.origin() == self.base.origin();
+        if phase == Phase::Connect && is_ours && self.is_down() {
             // Everybody else who waits for this host learns the same at once.
             drop(self.down.set(cause.clone()));
         }
-        tracing::debug!("{} {} failed: {error:?}", call.method, address(&call.url));
         self.error(call, cause)
+    }
+
+    /// Called when a connection has failed: whether that has been so for too long.
+    fn is_down(&self) -> bool {
+        let mut since = self.unreachable_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.get_or_insert_with(Instant::now).elapsed()
+            >= self.retry.first_pause * CONNECT_PATIENCE
     }
 
     /// The value of the `Authorization` header, from a cache or from the token server.
@@ -301,6 +336,7 @@ impl Host {
             let sent = self.client.get(url).send();
             if let Ok(Ok(response)) = tokio::time::timeout(self.retry.silence, sent).await
                 && response.status().as_u16() == 401
+                && response.url().origin() == self.base.origin()
             {
                 // What is wrong here shows again, and is reported, with the request that needs it.
                 drop(self.authenticator.learn(response.headers(), &self.base));
@@ -354,9 +390,9 @@ impl Host {
             request = request.header(AUTHORIZATION, credentials.basic().expose());
         }
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let sent = tokio::time::timeout(self.retry.silence, request.send());
+        let sent = tokio::time::timeout(self.retry.silence, redirect::send(request));
         let response = match sent.await {
-            Ok(result) => result.map_err(|error| self.network_error(call, &error))?,
+            Ok(result) => result.map_err(|unanswered| self.network_error(call, unanswered))?,
             Err(_) => return Err(self.error(call, self.silence())),
         };
         tracing::debug!("GET {} {}", address(&call.url), response.status());
@@ -373,7 +409,8 @@ impl Host {
         }
         // The registry and who gives its tokens are one service: its limit is kept by both.
         let refusal = Refusal::new(status.as_u16(), &body, retry_after);
-        self.heed(&refusal).map_err(|too_long| self.error(call, too_long))?;
+        self.check_pause(&refusal).map_err(|too_long| self.error(call, too_long))?;
+        self.make_pause(&refusal);
         Err(self.error(call, Cause::Status(Box::new(refusal))))
     }
 }

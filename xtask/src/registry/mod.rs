@@ -1,7 +1,7 @@
 //! Registries: the distribution API over one small door to the network.
 //!
 //! `host` sends every request (`queue` says when, `auth` as whom, `retry` how often) and `body` reads
-//! the answers that are small; `repository` is
+//! the answers that are small, `redirect` follows it elsewhere; `repository` is
 //! the API in terms of manifests and blobs; `download` and `upload` are the two halves of a blob's
 //! way; `capability` is what a host can do; `credentials` is who we are there; `error` is what went
 //! wrong, for a reader.
@@ -15,6 +15,7 @@ pub(crate) mod download;
 mod error;
 pub(crate) mod host;
 mod queue;
+mod redirect;
 pub(crate) mod repository;
 mod retry;
 pub(crate) mod transfer;
