@@ -4,6 +4,7 @@
 //! `oci` is the vocabulary and knows nothing above it; `mirror` is a command, and so are `demo` and
 //! `ci`; `flags`, `runtime` and `terminal` are what `main` needs. ARCHITECTURE.md draws it.
 
+pub mod chart;
 pub mod ci;
 pub mod copy;
 pub mod demo;
@@ -15,6 +16,7 @@ pub mod list;
 pub mod mirror;
 pub mod oci;
 pub mod plan;
+mod printable;
 pub mod registry;
 pub mod report;
 pub mod runtime;

@@ -203,7 +203,8 @@ fn api_host(name: &str) -> &str {
     if name == "docker.io" { "registry-1.docker.io" } else { name }
 }
 
-fn is_loopback(host: &str) -> bool {
+/// Whether `host[:port]` is this machine, which is spoken to without TLS.
+pub(crate) fn is_loopback(host: &str) -> bool {
     let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
     let address = name.trim_matches(|c| c == '[' || c == ']').parse::<std::net::IpAddr>();
     name == "localhost" || address.is_ok_and(|address| address.is_loopback())

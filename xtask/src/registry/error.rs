@@ -9,6 +9,8 @@ use std::time::Duration;
 use oci_distribution::errors::OciEnvelope;
 use reqwest::Url;
 
+pub(crate) use crate::printable::printable;
+
 /// Which end of a copy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -193,26 +195,6 @@ fn plain_words(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
     if text.starts_with('<') { "an HTML page".to_owned() } else { text.to_owned() }
-}
-
-/// Text of others, fit for a terminal: no control characters, one line, not endless.
-pub(crate) fn printable(text: &str) -> String {
-    const LONGEST: usize = 300;
-    let mut line: String = text
-        .split_whitespace()
-        .collect::<Vec<_>>()
-        .join(" ")
-        .chars()
-        .filter(|c| {
-            !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        })
-        .take(LONGEST + 1)
-        .collect();
-    if line.chars().count() > LONGEST {
-        line.pop();
-        line.push('…');
-    }
-    line
 }
 
 /// An address without what may be a secret: user, password, query (signatures, upload state).

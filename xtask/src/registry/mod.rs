@@ -20,6 +20,7 @@ mod retry;
 pub(crate) mod transfer;
 mod upload;
 
+pub(crate) use connect::is_loopback;
 pub use connect::{Registries, Settings};
 pub use error::{Cause, Error, Phase, Refusal, Side};
 pub use host::Host;
