@@ -7,7 +7,6 @@
 )]
 
 mod chart;
-mod cli;
 mod embedded;
 mod faults;
 mod list;
