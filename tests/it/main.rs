@@ -7,6 +7,7 @@
 )]
 
 mod chart;
+mod cli;
 mod embedded;
 mod faults;
 mod list;
