@@ -15,3 +15,4 @@ mod mirror;
 mod real_parts;
 mod support;
 mod tidy;
+mod values;
