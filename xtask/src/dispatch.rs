@@ -28,7 +28,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<u8> {
         Command::Values(asked) => run_values(flags, asked),
         Command::Demo => {
             let list = read_list(flags)?;
-            let story = runtime::block_on(demo::run(&list))
+            let story = runtime::block_on(demo::run(&list, &runtime::workspace_root()))
                 .map_err(|error| error.context("the demonstration failed"))?;
             terminal::result(&story)?;
             Ok(DONE)

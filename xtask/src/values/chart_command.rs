@@ -59,6 +59,11 @@ impl Subject {
         Ok(Self { helm: Helm::new(ChartSource { chart, ..source }, folder), renderings })
     }
 
+    /// Whether there is a helm to render with.
+    pub fn has_helm(&self) -> bool {
+        self.helm.version().is_ok()
+    }
+
     /// Renders the chart with the overlay of a destination, and judges what comes out.
     ///
     /// # Errors
