@@ -5,6 +5,7 @@ mod dry_run;
 mod interrupted;
 mod outcomes;
 mod output;
+mod terminal;
 mod usage;
 
 use crate::faults::stage::Stage;

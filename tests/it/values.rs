@@ -228,12 +228,10 @@ fn the_values_folder_of_this_repository_is_in_step_with_its_list() {
 
 #[test]
 fn helm_reads_every_text_of_the_overlay_as_that_text() {
-    let tricky =
-        ["1.10", "yes", "2024_10_01", "1_000", "7e6", "0x1F", "null", "~", "a: b", "{{ x }}"];
+    let tricky = ["1.10", "yes", "2024_10_01", "1_000", "7e6", "0x1F", "null", "~", "a: b", "# no"];
     let mut list = String::from("[values]\n");
     for (number, text) in tricky.iter().enumerate() {
-        let template = text.replace('{', "").replace('}', "");
-        list += &format!("\"probe.key{number}\" = \"{template}\"\n");
+        list += &format!("\"probe.key{number}\" = \"{text}\"\n");
     }
     list += "[[image]]\nsource = \"q.io/a\"\ntag = \"1\"\n";
     let xtask = Xtask::new();
@@ -260,7 +258,10 @@ fn helm_reads_every_text_of_the_overlay_as_that_text() {
     let read: serde_json::Value =
         serde_json::from_str(document["data"]["json"].as_str().unwrap()).unwrap();
     for (number, text) in tricky.iter().enumerate() {
-        let template = text.replace('{', "").replace('}', "");
-        assert_eq!(read[format!("key{number}")], serde_json::Value::String(template), "{text}");
+        assert_eq!(
+            read[format!("key{number}")],
+            serde_json::Value::String((*text).to_owned()),
+            "{text}"
+        );
     }
 }

@@ -19,7 +19,7 @@ use crate::list::{Destination, Image, ImageList};
 use crate::mirror;
 use crate::oci::{Repository, RepositoryPath};
 use crate::plan::Transfer;
-use crate::registry::credentials::Environment;
+use crate::registry::credentials::NobodysEnvironment;
 use crate::registry::{Error, RetryPolicy};
 use crate::report::{self, MirrorReport, human};
 use crate::values::Overlay;
@@ -140,7 +140,8 @@ async fn chapter(
         retry: RetryPolicy::default(),
     };
     let plan = mirror::plan(list, &options)?;
-    let report = mirror::run(list, &plan, &options, &Nobody, Arc::new(Unwatched)).await?;
+    let report =
+        mirror::run(list, &plan, &options, &NobodysEnvironment, Arc::new(Unwatched)).await?;
     if let Some((image, error)) = report.failures().next() {
         anyhow::bail!("{}: {error}", image.source);
     }
@@ -225,19 +226,6 @@ fn values_and_proof(story: &mut String, list: &ImageList, root: &Path) -> anyhow
         writeln!(story)?;
     }
     Ok(())
-}
-
-/// An environment without anybody's credentials: the demonstration needs none.
-struct Nobody;
-
-impl Environment for Nobody {
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn docker_config(&self) -> Result<Option<String>, String> {
-        Ok(None)
-    }
 }
 
 struct Unwatched;

@@ -10,7 +10,7 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Body, Method, Response, Url};
 use tokio::time::Instant;
 
-use super::auth::{Authenticator, Realm, Scheme, Scope, Token};
+use super::auth::{Authenticator, Scope};
 use super::body::read_limited;
 use super::capability::Capabilities;
 use super::credentials::Secret;
@@ -20,7 +20,7 @@ use super::redirect::{self, Unanswered};
 use super::retry::{self, RetryPolicy};
 
 /// An error answer is read this far and no farther, in bytes.
-const LONGEST_REFUSAL: usize = 64 << 10;
+pub(super) const LONGEST_REFUSAL: usize = 64 << 10;
 /// A host that nobody could connect to for so many first pauses is taken for down: time for each
 /// request to have tried three times, and not for one burst of them to say so at once.
 const CONNECT_PATIENCE: u32 = 3;
@@ -39,7 +39,7 @@ pub struct Host {
     pub(crate) requests: AtomicU64,
     unreachable_since: Mutex<Option<Instant>>,
     down: OnceLock<Cause>,
-    introduced: tokio::sync::OnceCell<()>,
+    pub(super) introduced: tokio::sync::OnceCell<()>,
 }
 
 /// One request, as often as it takes.
@@ -252,7 +252,7 @@ impl Host {
 
     /// # Errors
     /// When a refusal asks for a longer pause than anybody will make, whatever it is for.
-    fn check_pause(&self, refusal: &Refusal) -> Result<(), Cause> {
+    pub(super) fn check_pause(&self, refusal: &Refusal) -> Result<(), Cause> {
         let wait = refusal.retry_after.unwrap_or_default();
         if refusal.is_transient() && wait > self.retry.longest_wait {
             return Err(Cause::RateLimited { wait, words: refusal.words.clone() });
@@ -261,13 +261,13 @@ impl Host {
     }
 
     /// Makes the pause that a refusal asks for everybody's.
-    fn make_pause(&self, refusal: &Refusal) {
+    pub(super) fn make_pause(&self, refusal: &Refusal) {
         if refusal.is_throttling() {
             self.queue.shrink(refusal.retry_after.unwrap_or_default());
         }
     }
 
-    fn network_error(&self, call: &Call, unanswered: Unanswered) -> Error {
+    pub(super) fn network_error(&self, call: &Call, unanswered: Unanswered) -> Error {
         let Unanswered { error, sent_on_to } = unanswered;
         let at = sent_on_to.unwrap_or_else(|| call.url.clone());
         // The address of a redirect may have a signature in it.
@@ -296,122 +296,6 @@ impl Host {
         let mut since = self.unreachable_since.lock().unwrap_or_else(PoisonError::into_inner);
         since.get_or_insert_with(Instant::now).elapsed()
             >= self.retry.first_pause * CONNECT_PATIENCE
-    }
-
-    /// The value of the `Authorization` header, from a cache or from the token server.
-    async fn authorization(&self, call: &Call) -> Result<Option<Secret>, Error> {
-        // Neither a redirect's target nor an upload address elsewhere may see it.
-        if call.url.origin() != self.base.origin() {
-            return Ok(None);
-        }
-        self.introduce().await;
-        match self.authenticator.scheme() {
-            Scheme::Unknown => Ok(None),
-            Scheme::Basic => {
-                Ok(self.authenticator.credentials.as_ref().map(|credentials| credentials.basic()))
-            }
-            Scheme::Bearer(realm) => {
-                let slot = self.authenticator.slot(&call.scope);
-                let mut token = slot.lock().await;
-                if let Some(token) = token.as_ref().filter(|token| token.is_fresh()) {
-                    return Ok(Some(token.header.clone()));
-                }
-                let fetched = self.fetch_token(&realm, call).await?;
-                let header = fetched.header.clone();
-                *token = Some(fetched);
-                Ok(Some(header))
-            }
-        }
-    }
-
-    /// With credentials at hand the host will ask for them: one request learns how, instead of all
-    /// the first ones being refused.
-    async fn introduce(&self) {
-        if self.authenticator.credentials.is_none() {
-            return;
-        }
-        let once = async {
-            let Ok(url) = self.base.join("/v2/") else { return };
-            self.requests.fetch_add(1, Ordering::Relaxed);
-            let sent = self.client.get(url).send();
-            if let Ok(Ok(response)) = tokio::time::timeout(self.retry.silence, sent).await
-                && response.status().as_u16() == 401
-                && response.url().origin() == self.base.origin()
-            {
-                // What is wrong here shows again, and is reported, with the request that needs it.
-                drop(self.authenticator.learn(response.headers(), &self.base));
-            }
-        };
-        self.introduced.get_or_init(|| once).await;
-    }
-
-    async fn fetch_token(&self, realm: &Realm, call: &Call) -> Result<Token, Error> {
-        let url = realm.token_url(&call.scope);
-        let token_call = Call {
-            operation: "get a token".to_owned(),
-            method: Method::GET,
-            url: url.clone(),
-            headers: HeaderMap::new(),
-            body: None,
-            scope: call.scope.clone(),
-            expected: &[],
-        };
-        let mut pauses = self.retry.pauses();
-        loop {
-            let asked_at = Instant::now();
-            let error = match self.ask_for_token(realm, &token_call).await {
-                Ok(body) => {
-                    return Token::parse(&body, asked_at)
-                        .map_err(|why| self.error(&token_call, Cause::Token(why)));
-                }
-                Err(error) => error,
-            };
-            if !error.is_transient() {
-                let cause = match error.cause {
-                    Cause::Status(refusal) => {
-                        Cause::Token(format!("{} {}", refusal.status, refusal.words))
-                    }
-                    cause => cause,
-                };
-                return Err(self.error(&token_call, cause));
-            }
-            self.pause_before_retry(error, &mut pauses).await?;
-        }
-    }
-
-    /// One request to the token server. The permit of the request that waits for it stands for both.
-    async fn ask_for_token(&self, realm: &Realm, call: &Call) -> Result<Bytes, Error> {
-        let mut request = self.client.get(call.url.clone());
-        if let Some(credentials) = &self.authenticator.credentials {
-            if !realm.may_see_credentials_of(&self.base) {
-                let why = "the token server belongs to somebody else than the registry: it is not shown the password";
-                return Err(self.error(call, Cause::Token(why.to_owned())));
-            }
-            request = request.header(AUTHORIZATION, credentials.basic().expose());
-        }
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        let sent = tokio::time::timeout(self.retry.silence, redirect::send(request));
-        let response = match sent.await {
-            Ok(result) => result.map_err(|unanswered| self.network_error(call, unanswered))?,
-            Err(_) => return Err(self.error(call, self.silence())),
-        };
-        tracing::debug!("GET {} {}", address(&call.url), response.status());
-        let status = response.status();
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| retry::parse_retry_after(value.to_str().ok()?));
-        let body = read_limited(response, LONGEST_REFUSAL * 4, self.retry.silence)
-            .await
-            .map_err(|cause| self.error(call, cause))?;
-        if status.is_success() {
-            return Ok(body);
-        }
-        // The registry and who gives its tokens are one service: its limit is kept by both.
-        let refusal = Refusal::new(status.as_u16(), &body, retry_after);
-        self.check_pause(&refusal).map_err(|too_long| self.error(call, too_long))?;
-        self.make_pause(&refusal);
-        Err(self.error(call, Cause::Status(Box::new(refusal))))
     }
 }
 
