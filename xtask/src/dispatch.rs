@@ -136,7 +136,7 @@ fn run_values_of_chart(flags: &Flags, asked: &Values, list: &ImageList) -> anyho
 }
 
 fn read_list(flags: &Flags) -> anyhow::Result<ImageList> {
-    mirror::read_list(&list_file(flags), terminal::has_colour())
+    mirror::read_list(&list_file(flags))
 }
 
 fn list_file(flags: &Flags) -> PathBuf {
