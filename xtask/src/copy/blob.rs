@@ -68,15 +68,10 @@ async fn bring(way: &Way, blob: &Descriptor, from: &RepositoryPath) -> Result<()
                 return Ok(());
             }
             Started::Mounted => {
-                capabilities.mount_worked();
                 way.tally.mounted.add(blob.size);
                 return Ok(());
             }
             Started::Session(open) => session = Some(open),
-        }
-        if !own {
-            // The blob is there, so it is mounting that the registry does not do.
-            capabilities.mount_refused();
         }
     } else if way.destination.has_blob(&blob.digest).await? {
         way.tally.present.add(blob.size);

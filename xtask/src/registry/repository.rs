@@ -169,29 +169,10 @@ impl RemoteRepository {
         &self,
         mount: Option<(&Digest, &RepositoryPath)>,
     ) -> Result<Started, Error> {
-        if let Some((digest, from)) = mount {
-            let mut url = self.url("blobs/uploads/")?;
-            url.query_pairs_mut()
-                .append_pair("mount", digest.as_str())
-                .append_pair("from", from.as_str());
-            let scope = Scope::mount(self.path.as_str(), from.as_str());
-            let operation = format!("mount blob {}", digest.short());
-            // Whatever a registry answers to a mount that it does not want, a plain upload remains.
-            let call = self.upload_call(
-                operation,
-                Method::POST,
-                url,
-                scope,
-                &[400, 403, 404, 405, 500, 501],
-            );
-            let answer = self.host.call(&call).await?;
-            match answer.response.status() {
-                StatusCode::CREATED => return Ok(Started::Mounted),
-                StatusCode::ACCEPTED => {
-                    return self.session(&call, &answer.response).map(Started::Session);
-                }
-                _ => {}
-            }
+        if let Some((digest, from)) = mount
+            && let Some(started) = self.mount(digest, from).await?
+        {
+            return Ok(started);
         }
         let url = self.url("blobs/uploads/")?;
         let scope = Scope::push(self.path.as_str());
@@ -205,6 +186,52 @@ impl RemoteRepository {
             return Err(self.host.error(&call, Cause::Protocol(why)));
         }
         self.session(&call, &answer.response).map(Started::Session)
+    }
+
+    /// Asks to mount; `None` where a plain upload remains to be started.
+    async fn mount(
+        &self,
+        digest: &Digest,
+        from: &RepositoryPath,
+    ) -> Result<Option<Started>, Error> {
+        let mut url = self.url("blobs/uploads/")?;
+        url.query_pairs_mut()
+            .append_pair("mount", digest.as_str())
+            .append_pair("from", from.as_str());
+        let scope = Scope::mount(self.path.as_str(), from.as_str());
+        let operation = format!("mount blob {}", digest.short());
+        let refused = &[400, 403, 404, 405, 500, 501];
+        let call = self.upload_call(operation, Method::POST, url, scope, refused);
+        let answer = match self.host.call(&call).await {
+            Ok(answer) => answer,
+            // Who may push here may not pull there: the upload needs a token for here only.
+            Err(error) if error.status() == Some(401) || matches!(error.cause, Cause::Token(_)) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let capabilities = &self.host.capabilities;
+        match answer.response.status() {
+            StatusCode::CREATED => {
+                if *from != self.path {
+                    capabilities.mount_worked();
+                }
+                Ok(Some(Started::Mounted))
+            }
+            StatusCode::ACCEPTED => {
+                if *from != self.path {
+                    // The blob is there, so it is mounting that the registry does not do.
+                    capabilities.mount_refused();
+                }
+                self.session(&call, &answer.response).map(|open| Some(Started::Session(open)))
+            }
+            // An accident, or a right that is missing for one repository, says nothing of the others.
+            StatusCode::INTERNAL_SERVER_ERROR | StatusCode::FORBIDDEN => Ok(None),
+            _ => {
+                capabilities.mount_refused();
+                Ok(None)
+            }
+        }
     }
 
     /// Tells the registry that an upload will not be finished. Courtesy: failures do not matter.
