@@ -8,7 +8,7 @@ use super::Way;
 use super::board::{Claim, Turn};
 use crate::oci::{Descriptor, RepositoryPath};
 use crate::registry::Error;
-use crate::registry::repository::Started;
+use crate::registry::session::Started;
 use crate::registry::transfer::transfer;
 
 /// Whether what the destination is believed to have may be relied on.
