@@ -189,10 +189,5 @@ fn fallback(way: &Way, subject: &Digest) -> Result<ManifestName, Error> {
 }
 
 fn error(way: &Way, operation: &str, cause: Cause) -> Error {
-    Error {
-        side: way.source.host.side,
-        operation: operation.to_owned(),
-        request: String::new(),
-        cause,
-    }
+    Error::new(way.source.host.side, operation, cause)
 }

@@ -107,12 +107,8 @@ async fn copy_child(
 ) -> Result<(), Error> {
     let name = ManifestName::Digest(child.digest.clone());
     if depth > DEEPEST {
-        return Err(Error {
-            side: way.source.host.side,
-            operation: format!("get manifest {name}"),
-            request: String::new(),
-            cause: Cause::Unsupported(format!("indexes are nested more than {DEEPEST} deep")),
-        });
+        let cause = Cause::Unsupported(format!("indexes are nested more than {DEEPEST} deep"));
+        return Err(Error::new(way.source.host.side, format!("get manifest {name}"), cause));
     }
     let manifest = way.source.manifest(&name).await?;
     copy_below(way, &manifest, &name, known, trust, depth).await?;

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::credentials::{Credentials, Secret};
+use super::logins::Login;
 
 /// What a token without `expires_in` is good for (distribution's token specification).
 const DEFAULT_LIFETIME: u64 = 60;
@@ -49,6 +50,8 @@ pub(crate) struct Realm {
 /// The state of authentication at one host.
 pub(crate) struct Authenticator {
     pub(crate) credentials: Option<Credentials>,
+    /// What to do if the host does not take them.
+    pub(crate) advice: Arc<str>,
     scheme: Mutex<Scheme>,
     tokens: Mutex<HashMap<Scope, Slot>>,
 }
@@ -95,9 +98,10 @@ impl Scope {
 }
 
 impl Authenticator {
-    pub(crate) fn new(credentials: Option<Credentials>) -> Self {
+    pub(crate) fn new(login: Login) -> Self {
         Self {
-            credentials,
+            credentials: login.credentials,
+            advice: login.advice.into(),
             scheme: Mutex::new(Scheme::Unknown),
             tokens: Mutex::new(HashMap::new()),
         }

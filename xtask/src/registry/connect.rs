@@ -7,9 +7,10 @@ use std::time::Duration;
 use reqwest::Url;
 
 use super::auth::Authenticator;
-use super::credentials::{Credentials, DockerConfig, Environment, from_variables, variables_of};
+use super::credentials::Environment;
 use super::error::Side;
 use super::host::Host;
+use super::logins::{HostSide, Login, logins};
 use super::queue::Queue;
 use super::redirect;
 use super::repository::RemoteRepository;
@@ -32,7 +33,7 @@ pub struct Settings {
 /// All hosts of a run.
 pub struct Registries {
     settings: Settings,
-    logins: BTreeMap<(String, Side), Credentials>,
+    logins: BTreeMap<HostSide, Login>,
     secure: reqwest::Client,
     plain: reqwest::Client,
     hosts: Mutex<BTreeMap<(String, Side), Arc<Host>>>,
@@ -50,7 +51,8 @@ impl Registries {
         hosts: &[(String, Side)],
         environment: &dyn Environment,
     ) -> anyhow::Result<Self> {
-        let logins = logins(&settings, hosts, environment).map_err(anyhow::Error::msg)?;
+        let logins =
+            logins(&settings.registries, hosts, environment).map_err(anyhow::Error::msg)?;
         let needs_tls = hosts.iter().any(|(host, _)| !settings.is_plain(host));
         let plain = client(true)?;
         // Reading the system's certificates takes longer than a run with nothing to do.
@@ -95,7 +97,9 @@ impl Registries {
         let scheme = if plain { "http" } else { "https" };
         let base = Url::parse(&format!("{scheme}://{}/", api_host(name)))?;
         let client = if plain { self.plain.clone() } else { self.secure.clone() };
-        let authenticator = Authenticator::new(self.logins.get(&key).cloned());
+        let login = self.logins.get(&key).cloned();
+        let login = login.ok_or_else(|| anyhow::anyhow!("`{name}` takes no part in this run"))?;
+        let authenticator = Authenticator::new(login);
         let queue = self.queue(name);
         let mut host =
             Host::new(name, side, base, client, queue, authenticator, self.settings.retry);
@@ -122,78 +126,6 @@ impl Settings {
         let declared = self.registries.get(host).and_then(|registry| registry.plain_http);
         declared.unwrap_or_else(|| is_loopback(host))
     }
-}
-
-/// Who we are at each host: what images.toml names for it, the variables of its side, docker's login.
-fn logins(
-    settings: &Settings,
-    hosts: &[(String, Side)],
-    environment: &dyn Environment,
-) -> Result<BTreeMap<(String, Side), Credentials>, String> {
-    let docker = match environment.docker_config()? {
-        Some(text) => {
-            DockerConfig::parse(&text).map_err(|why| format!("docker's config.json: {why}"))?
-        }
-        None => DockerConfig::default(),
-    };
-    let mut logins = BTreeMap::new();
-    for (host, side) in hosts {
-        let bound = settings.registries.get(host);
-        let names =
-            bound.and_then(|bound| bound.username_env.as_ref().zip(bound.password_env.as_ref()));
-        let found = match names {
-            Some((username, password)) => {
-                let found = from_variables(environment, username, password)?;
-                if found.is_none() {
-                    tracing::warn!(
-                        "{host}: neither `{username}` nor `{password}` is set: going on without a login"
-                    );
-                }
-                found
-            }
-            None => from_side_variables(settings, hosts, *side, environment)?,
-        };
-        let found = match found {
-            Some(found) => Some(found),
-            None => docker.lookup(host).map_err(|why| format!("docker's config.json: {why}"))?,
-        };
-        if let Some(found) = found {
-            logins.insert((host.clone(), *side), found);
-        }
-    }
-    Ok(logins)
-}
-
-/// The variables of a side belong to its only host that has no others. With several hosts nobody can
-/// know whose they are, and a password sent to the wrong one is a password lost.
-fn from_side_variables(
-    settings: &Settings,
-    hosts: &[(String, Side)],
-    side: Side,
-    environment: &dyn Environment,
-) -> Result<Option<Credentials>, String> {
-    let (username, password) = variables_of(side);
-    let is_bound = |name: &str| {
-        settings.registries.values().any(|registry| registry.username_env.as_deref() == Some(name))
-    };
-    if is_bound(username) {
-        return Ok(None);
-    }
-    let found = from_variables(environment, username, password)?;
-    let mut of_side: Vec<&str> =
-        hosts.iter().filter(|(_, of)| *of == side).map(|(host, _)| host.as_str()).collect();
-    of_side.sort_unstable();
-    of_side.dedup();
-    if found.is_some() && of_side.len() > 1 {
-        return Err(format!(
-            "`{username}` is set, and the images come from several registries ({})\n\
-             hint: say whose it is in images.toml: [registries.\"{}\"] username-env = \"{username}\", \
-             password-env = \"{password}\"",
-            of_side.join(", "),
-            of_side.first().unwrap_or(&"HOST"),
-        ));
-    }
-    Ok(found)
 }
 
 /// Docker Hub's API is not where its name says.

@@ -3,7 +3,7 @@
 //! Credentials belong to one host. A pair that is not bound to a host by `[registries."HOST"]` is
 //! given to the only host of its side, and to none if there are several.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
 
@@ -43,6 +43,8 @@ pub struct NobodysEnvironment;
 #[derive(Default)]
 pub struct DockerConfig {
     auths: BTreeMap<String, Auth>,
+    helpers: BTreeSet<String>,
+    has_store: bool,
 }
 
 #[derive(Deserialize, Default)]
@@ -53,9 +55,13 @@ struct Auth {
 }
 
 #[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
 struct ConfigFile {
     #[serde(default)]
     auths: BTreeMap<String, Auth>,
+    #[serde(default)]
+    cred_helpers: BTreeMap<String, String>,
+    creds_store: Option<String>,
 }
 
 impl Secret {
@@ -113,7 +119,16 @@ impl DockerConfig {
     /// When the text is not what docker writes.
     pub fn parse(text: &str) -> Result<Self, String> {
         let file: ConfigFile = serde_json::from_str(text).map_err(|error| error.to_string())?;
-        Ok(Self { auths: file.auths })
+        Ok(Self {
+            auths: file.auths,
+            helpers: file.cred_helpers.into_keys().collect(),
+            has_store: file.creds_store.is_some_and(|store| !store.is_empty()),
+        })
+    }
+
+    /// Whether docker would ask a program for this host's login.
+    pub fn has_helper(&self, host: &str) -> bool {
+        self.has_store || self.helpers.contains(host)
     }
 
     /// The credentials for a host, under any of the keys that `docker login` has used for it.

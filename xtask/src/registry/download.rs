@@ -217,15 +217,9 @@ impl Download {
     }
 
     fn integrity(&self, why: String) -> Error {
-        let request = match self.call() {
-            Ok(call) => return self.source.host.error(&call, Cause::Integrity(why)),
-            Err(error) => error.request,
-        };
-        Error {
-            side: self.source.host.side,
-            operation: self.operation(),
-            request,
-            cause: Cause::Integrity(why),
+        match self.call() {
+            Ok(call) => self.source.host.error(&call, Cause::Integrity(why)),
+            Err(error) => error,
         }
     }
 }

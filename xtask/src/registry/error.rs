@@ -4,6 +4,7 @@
 //! own words; [`Error::hint`] adds what to do next. The image is added by whoever copies it.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use oci_distribution::errors::OciEnvelope;
@@ -27,6 +28,8 @@ pub struct Error {
     /// `GET https://quay.io/v2/…`, without query or credentials. Empty if no request was made.
     pub request: String,
     pub cause: Cause,
+    /// What to do if it is for the login; known to the host that was asked.
+    pub(crate) login: Option<Arc<str>>,
 }
 
 #[derive(Debug, Clone)]
@@ -68,6 +71,11 @@ pub enum Phase {
 }
 
 impl Error {
+    /// An error that no single request has caused.
+    pub fn new(side: Side, operation: impl Into<String>, cause: Cause) -> Self {
+        Self { side, operation: operation.into(), request: String::new(), cause, login: None }
+    }
+
     pub fn status(&self) -> Option<u16> {
         match &self.cause {
             Cause::Status(refusal) | Cause::NoLogin(refusal) => Some(refusal.status),
@@ -103,12 +111,9 @@ impl Error {
 
     /// What to do next, if there is something that we can know.
     pub fn hint(&self) -> Option<String> {
-        let variables = match self.side {
-            Side::Source => "`STS_REGISTRY_USERNAME` and `STS_REGISTRY_PASSWORD`",
-            Side::Destination => "`DST_REGISTRY_USERNAME` and `DST_REGISTRY_PASSWORD`",
-        };
+        let login = self.login.as_deref().unwrap_or("log in");
         let hint = match &self.cause {
-            Cause::Status(refusal) | Cause::NoLogin(refusal) => return refusal.hint(self.side, variables),
+            Cause::Status(refusal) | Cause::NoLogin(refusal) => return refusal.hint(self.side, login),
             Cause::Network { phase: Phase::Connect, detail } if detail.contains("certificate") => {
                 "give the authority that signed the certificate in `SSL_CERT_FILE`".to_owned()
             }
@@ -119,9 +124,9 @@ impl Error {
             }
             Cause::Network { .. } => "run the same command again: it goes on where it stopped".to_owned(),
             Cause::RateLimited { .. } => {
-                format!("run again later, or log in ({variables}) if that raises the limit")
+                "run again later; a login often raises the limit".to_owned()
             }
-            Cause::Token(_) => format!("check {variables}, or `docker login` for this host"),
+            Cause::Token(_) => login.to_owned(),
             Cause::Integrity(_) => {
                 "nothing was committed; if it happens again, the registry or a proxy in between alters content"
                     .to_owned()
@@ -156,10 +161,10 @@ impl Refusal {
         matches!(self.status, 429 | 503)
     }
 
-    fn hint(&self, side: Side, variables: &str) -> Option<String> {
+    fn hint(&self, side: Side, login: &str) -> Option<String> {
         let hint = match (self.status, side) {
-            (401, _) => format!("log in: set {variables}, or use `docker login`"),
-            (403, Side::Source) => format!("the account of {variables} may not read this repository"),
+            (401, _) => login.to_owned(),
+            (403, Side::Source) => "the account may not read this repository".to_owned(),
             (403, Side::Destination) => {
                 "the account may not write to this repository, or the registry wants it created first".to_owned()
             }
@@ -170,7 +175,7 @@ impl Refusal {
                 "create the repository: this registry does not do it on the first push".to_owned()
             }
             (413, _) => "a proxy in front of the registry limits the size of a request: raise it there".to_owned(),
-            (429, _) => format!("run again later, or log in ({variables}) if that raises the limit"),
+            (429, _) => "run again later; a login often raises the limit".to_owned(),
             (500..=599, _) => "run the same command again: it goes on where it stopped".to_owned(),
             _ => return None,
         };
@@ -312,6 +317,7 @@ mod tests {
                 br#"{"errors":[{"code":"DENIED","message":"no"}]}"#,
                 None,
             ))),
+            login: None,
         };
         assert_eq!(
             error.to_string(),

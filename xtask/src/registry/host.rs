@@ -199,7 +199,13 @@ impl Host {
 
     pub(crate) fn error(&self, call: &Call, cause: Cause) -> Error {
         let request = format!("{} {}", call.method, address(&call.url));
-        Error { side: self.side, operation: call.operation.clone(), request, cause }
+        Error {
+            side: self.side,
+            operation: call.operation.clone(),
+            request,
+            cause,
+            login: Some(Arc::clone(&self.authenticator.advice)),
+        }
     }
 
     /// What an error answer means, after the host's state has learned from it.

@@ -3,7 +3,7 @@
 //! `host` sends every request: `queue` says when, `login` with `auth` as whom, `retry` how often;
 //! `body` reads the answers that are small, `redirect` follows them elsewhere. `repository` is the API
 //! in terms of manifests and blobs, `session` its uploads; `download` and `upload` are the two halves of a blob's way, and
-//! `transfer` is all of it. `capability` is what a host can do, `credentials` who we are there, `error`
+//! `transfer` is all of it. `capability` is what a host can do, `credentials` and `logins` who we are there, `error`
 //! what went wrong, for a reader.
 
 mod auth;
@@ -15,6 +15,7 @@ pub(crate) mod download;
 mod error;
 pub(crate) mod host;
 mod login;
+mod logins;
 mod queue;
 mod redirect;
 pub(crate) mod repository;

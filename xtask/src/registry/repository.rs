@@ -189,11 +189,9 @@ impl RemoteRepository {
     /// A request to this repository's part of the API.
     pub(crate) fn url(&self, rest: &str) -> Result<Url, Error> {
         let path = format!("/v2/{}/{rest}", self.path);
-        self.host.base.join(&path).map_err(|error| Error {
-            side: self.host.side,
-            operation: format!("make the address of {path}"),
-            request: String::new(),
-            cause: Cause::Protocol(error.to_string()),
+        self.host.base.join(&path).map_err(|error| {
+            let operation = format!("make the address of {path}");
+            Error::new(self.host.side, operation, Cause::Protocol(error.to_string()))
         })
     }
 
