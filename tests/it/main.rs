@@ -6,6 +6,7 @@
     reason = "tests start real programs, write throw-away files and wait for both"
 )]
 
+mod chart;
 mod embedded;
 mod faults;
 mod list;

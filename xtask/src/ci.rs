@@ -12,6 +12,8 @@ use std::path::Path;
 use anyhow::Context as _;
 use xshell::Shell;
 
+mod helm;
+
 /// A command that must succeed, written as a reader would type it.
 struct Step {
     name: &'static str,
@@ -50,6 +52,7 @@ pub struct StepFailed {
 pub fn run(workspace_root: &Path, tell: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
     let shell = door(workspace_root)?;
     obtain_test_tools(&shell, tell)?;
+    helm::obtain(&shell, workspace_root, tell)?;
     for step in &STEPS {
         run_step(&shell, step.name, &words(step.command), tell)?;
     }
@@ -72,8 +75,19 @@ fn door(workspace_root: &Path) -> anyhow::Result<Shell> {
 }
 
 fn obtain_test_tools(shell: &Shell, tell: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
+    install(shell, &missing_tools(is_on_path), tell)?;
     let missing = missing_tools(is_on_path);
-    if missing.is_empty() {
+    anyhow::ensure!(
+        missing.is_empty(),
+        "{} is still not on PATH after its package was installed",
+        quoted(&missing)
+    );
+    Ok(())
+}
+
+/// Installs Debian packages.
+fn install(shell: &Shell, packages: &[&str], tell: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
+    if packages.is_empty() {
         return Ok(());
     }
     if !is_on_path("apt-get") {
@@ -81,20 +95,14 @@ fn obtain_test_tools(shell: &Shell, tell: &mut dyn FnMut(&str)) -> anyhow::Resul
             "the tests need {}, and there is no `apt-get` here to install from\n\
              hint: install `{}` with the package manager of this system, then run \
              `cargo xtask ci` again",
-            quoted(&missing),
-            missing.join(" "),
+            quoted(packages),
+            packages.join(" "),
         );
     }
-    let as_root = privilege(shell, &missing)?;
-    for command in apt_commands(as_root, &missing) {
+    let as_root = privilege(shell, packages)?;
+    for command in apt_commands(as_root, packages) {
         run_step(shell, "test tools", &command, tell)?;
     }
-    let missing = missing_tools(is_on_path);
-    anyhow::ensure!(
-        missing.is_empty(),
-        "{} is still not on PATH after its package was installed",
-        quoted(&missing)
-    );
     Ok(())
 }
 

@@ -8,6 +8,7 @@ use std::io;
 use std::path::Path;
 
 pub(crate) mod docker_registry;
+pub(crate) mod helm;
 pub(crate) mod skopeo;
 pub(crate) mod xtask;
 

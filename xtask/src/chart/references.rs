@@ -347,7 +347,7 @@ mod tests {
             let found = found.into_iter().map(|m| (m.written, m.names, m.place.path));
             found.collect::<Vec<_>>()
         };
-        let table: [(&str, Option<(&str, &str, &str)>); 17] = [
+        let table = [
             (
                 "args: [--image=quay.io/a/b:1]",
                 Some(("--image=quay.io/a/b:1", "quay.io", "args[0]")),

@@ -146,12 +146,8 @@ impl Helm {
         let mut arguments = shown.clone();
         arguments.extend(["--untar", "--untardir", "chart"].map(str::to_owned));
         self.run(attempt, directory.path(), &arguments, &shown)?;
-        let unpacked = directory.path().join("chart");
-        let folders = std::fs::read_dir(&unpacked).into_iter().flatten().flatten();
-        let mut charts = folders.map(|entry| entry.path()).filter(|path| path.is_dir());
-        let path = charts.next().ok_or_else(|| {
-            let repeat = arguments::command_line("helm", &shown);
-            failed(attempt, "helm left no chart", Some(repeat))
+        let path = chart_below(&directory.path().join("chart")).ok_or_else(|| {
+            failed(attempt, "helm left no chart", Some(arguments::command_line("helm", &shown)))
         })?;
         Ok(LocalChart { path, _fetched: Some(directory) })
     }
@@ -271,6 +267,12 @@ pub(super) fn unpack(archive: &Path, directory: &Path) -> Result<(), RenderError
         Ok(None) => Err(failed(&attempt, "`tar` does not end", None)),
         Err(error) => Err(failed(&attempt, &format!("`tar` cannot be started: {error}"), None)),
     }
+}
+
+/// The chart in a directory. helm 3 leaves an empty folder, named like the archive, beside it.
+pub(super) fn chart_below(directory: &Path) -> Option<PathBuf> {
+    let folders = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    folders.map(|entry| entry.path()).find(|path| path.join("Chart.yaml").is_file())
 }
 
 /// A directory of its own, which ends with the value.

@@ -1,0 +1,131 @@
+//! Charts that are not folders: archives, repositories, registries.
+
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+
+use tempfile::TempDir;
+use xtask::chart::{ChartSource, Helm, Renderer as _, render_all};
+use xtask::list::Rendering;
+
+use super::{references, rendering};
+use crate::support::docker_registry::{Access, DockerRegistry};
+use crate::support::helm::{charts, helm, program, program_at_home, run, source};
+
+#[test]
+fn the_helm_of_the_tests_is_one_that_the_tool_supports() {
+    let version = helm("relocation").version().unwrap();
+    assert!(version.starts_with("v3.") || version.starts_with("v4."), "{version}");
+}
+
+#[test]
+fn an_archive_is_the_same_chart() {
+    let directory = packaged();
+    let program = program().canonicalize().unwrap();
+    let archive = Helm::new(source("relocation-1.0.0.tgz"), directory.path()).with_program(program);
+    let folder = helm("relocation");
+    assert_eq!(
+        references(&archive.render(&rendering(), &[]).unwrap()),
+        references(&folder.render(&rendering(), &[]).unwrap())
+    );
+    assert_eq!(archive.values_of_tree().unwrap(), folder.values_of_tree().unwrap());
+}
+
+#[test]
+fn a_chart_of_a_repository_is_fetched_once_for_all_renderings() {
+    let directory = packaged();
+    let (address, log) = serve(directory.path());
+    run(&directory, &["repo", "index", ".", "--url", &address]);
+    // helm itself would prefer it.
+    std::fs::create_dir(directory.path().join("relocation")).unwrap();
+    let source = ChartSource {
+        chart: "relocation".to_owned(),
+        repository: Some(address),
+        version: Some("1.0.0".to_owned()),
+    };
+    let program = program_at_home(&directory);
+    let helm = Helm::new(source, directory.path()).with_program(program);
+    let renderings: Vec<_> =
+        (0..4).map(|number| Rendering { name: number.to_string(), ..rendering() }).collect();
+
+    let rendered = render_all(&helm, &renderings, &[]);
+
+    for (rendering, rendered) in renderings.iter().zip(rendered) {
+        let rendered = rendered.unwrap();
+        assert_eq!(rendered.rendering, rendering.name);
+        assert_eq!(references(&rendered).len(), 12);
+    }
+    assert_eq!(helm.values_of_tree().unwrap().len(), 4);
+    assert_eq!(*log.lock().unwrap(), ["/index.yaml", "/relocation-1.0.0.tgz"]);
+}
+
+#[test]
+fn a_chart_that_its_repository_lacks_is_told_in_helms_words() {
+    let directory = packaged();
+    let (address, _) = serve(directory.path());
+    run(&directory, &["repo", "index", ".", "--url", &address]);
+    let source =
+        ChartSource { chart: "other".to_owned(), repository: Some(address.clone()), version: None };
+    let helm = Helm::new(source, directory.path()).with_program(program_at_home(&directory));
+    let error = helm.render(&rendering(), &[]).unwrap_err().to_string();
+    assert!(error.starts_with("fetching the chart: "), "{error}");
+    assert!(error.contains("other"), "{error}");
+    let repeat = format!("\nhint: repeat it with `helm pull other --repo {address}`");
+    assert!(error.ends_with(&repeat), "{error}");
+}
+
+#[test]
+fn a_chart_of_a_registry_is_fetched() {
+    let directory = packaged();
+    let registry = DockerRegistry::start(Access::Anyone);
+    let repository = format!("oci://{}/charts", registry.address());
+    run(&directory, &["push", "--plain-http", "relocation-1.0.0.tgz", &repository]);
+    let program = program_at_home(&directory);
+    let in_repository = ChartSource {
+        chart: "relocation".to_owned(),
+        repository: Some(repository.clone()),
+        version: Some("1.0.0".to_owned()),
+    };
+    let by_address = source(&format!("{repository}/relocation"));
+    for source in [in_repository, by_address] {
+        let helm = Helm::new(source, charts()).with_program(&program);
+        assert_eq!(references(&helm.render(&rendering(), &[]).unwrap()).len(), 12);
+    }
+}
+
+/// A directory with the chart `relocation` as an archive.
+fn packaged() -> TempDir {
+    let directory = tempfile::tempdir().unwrap();
+    let chart = charts().join("relocation").canonicalize().unwrap();
+    run(&directory, &["package", chart.to_str().unwrap()]);
+    directory
+}
+
+/// Serves the files of a directory until the tests end, and keeps the paths that were asked for.
+fn serve(directory: &Path) -> (String, Arc<Mutex<Vec<String>>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
+    let log = Arc::new(Mutex::new(Vec::new()));
+    let (directory, requests) = (directory.to_owned(), Arc::clone(&log));
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(&stream).lines().map_while(Result::ok);
+            let Some(request) = lines.next() else { continue };
+            lines.find(String::is_empty);
+            let path = request.split(' ').nth(1).unwrap().to_owned();
+            let content = std::fs::read(directory.join(path.trim_start_matches('/')));
+            requests.lock().unwrap().push(path);
+            let (status, content) =
+                content.map_or(("404 Not Found", Vec::new()), |content| ("200 OK", content));
+            let length = content.len();
+            let head = format!(
+                "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
+            );
+            // A client that has seen enough may be gone.
+            let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&content));
+        }
+    });
+    (address, log)
+}

@@ -1,0 +1,66 @@
+//! `helm`, for the tests: the one that `cargo xtask ci` downloads, else the one on PATH.
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use xtask::chart::{ChartSource, Helm};
+
+use super::clean_environment;
+
+/// The program, or the end of the test when it is missing.
+pub(crate) fn program() -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).map(|directory| directory.join("helm"));
+    std::iter::once(root.join("target/tools/helm"))
+        .chain(on_path)
+        .find(|program| program.is_file())
+        .expect("helm is not installed: run cargo xtask ci")
+}
+
+/// The folder of our charts.
+pub(crate) fn charts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/charts")
+}
+
+/// The real program on one of our charts.
+pub(crate) fn helm(chart: &str) -> Helm {
+    Helm::new(source(chart), charts()).with_program(program())
+}
+
+/// A chart by its path or name alone.
+pub(crate) fn source(chart: &str) -> ChartSource {
+    ChartSource { chart: chart.to_owned(), repository: None, version: None }
+}
+
+/// The real program with a home of its own: neither caches nor repositories of the machine.
+pub(crate) fn program_at_home(home: &TempDir) -> PathBuf {
+    let program = program();
+    let script = format!(
+        "#!/bin/sh\nexec env -i PATH=\"$PATH\" HOME={:?} {:?} \"$@\"\n",
+        home.path(),
+        program.canonicalize().unwrap()
+    );
+    stand_in(home, &script)
+}
+
+/// A program of our own in the place of helm.
+pub(crate) fn stand_in(directory: &TempDir, script: &str) -> PathBuf {
+    let text = directory.path().join("stand-in-helm.sh");
+    std::fs::write(&text, script).unwrap();
+    // Made by another process: what this one has written cannot be run while a thread of ours forks.
+    let path = directory.path().join("stand-in-helm");
+    duct::cmd!("install", "-m", "755", &text, &path).run().unwrap();
+    path
+}
+
+/// Runs the real program to its success, in a directory that is its home.
+pub(crate) fn run(directory: &TempDir, arguments: &[&str]) -> String {
+    duct::cmd(program().canonicalize().unwrap(), arguments)
+        .dir(directory.path())
+        .full_env(clean_environment(std::env::vars_os(), directory.path()))
+        .stdin_null()
+        .stderr_to_stdout()
+        .read()
+        .unwrap()
+}
