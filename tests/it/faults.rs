@@ -2,9 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop right there")]
 
 mod downloads;
+mod login;
 mod manifests;
 mod pieces;
+mod redirects;
 mod retry;
-mod stage;
+pub(crate) mod secrets;
+pub(crate) mod stage;
 mod throttling;
 mod uploads;
+mod wire;

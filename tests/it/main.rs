@@ -7,6 +7,7 @@
 )]
 
 mod chart;
+mod cli;
 mod embedded;
 mod faults;
 mod list;
@@ -14,3 +15,4 @@ mod mirror;
 mod real_parts;
 mod support;
 mod tidy;
+mod values;

@@ -4,6 +4,10 @@ use oci_distribution::client::{Client, ClientConfig, ClientProtocol, Config, Ima
 use oci_distribution::manifest::{OCI_IMAGE_MEDIA_TYPE, OciImageManifest};
 use oci_distribution::secrets::RegistryAuth;
 use oci_distribution::{Reference, RegistryOperation};
+use xtask::embedded::content::{
+    Content, Layer, docker_image, docker_list, oci_image, oci_index, oddly_written_image,
+};
+use xtask::embedded::publish::publish;
 use xtask::oci::Digest;
 
 use crate::support::docker_registry::{Access, DockerRegistry, PASSWORD, USER};
@@ -59,6 +63,101 @@ async fn a_registry_with_a_password_refuses_everybody_but_its_user() {
     assert!(refusal.contains("authentication required"), "{refusal}");
     let user = Skopeo { credentials: Some((USER, PASSWORD)) };
     assert_eq!(user.digest_of(&reference).unwrap(), Digest::of(&manifest));
+}
+
+/// Tags as skopeo sees them are the same at both ends, a second run only looks, and what arrived can
+/// be read back whole by somebody else.
+#[tokio::test]
+async fn the_tool_mirrors_between_real_registries_and_then_has_nothing_to_do() {
+    let source = DockerRegistry::start(Access::Anyone);
+    let destination = DockerRegistry::start(Access::Password);
+    let mut list = String::new();
+    let mut tags = Vec::new();
+    for (repository, tag, content) in corpus() {
+        publish(source.address(), repository, tag, &content).await.unwrap();
+        list += &format!(
+            "[[image]]\nsource = \"{}/{repository}\"\ntag = \"{tag}\"\ndigest = \"{}\"\n",
+            source.address(),
+            content.top
+        );
+        tags.push((format!("{repository}:{tag}"), content.top));
+    }
+    let xtask = Xtask::new();
+    let images = xtask.directory().join("images.toml");
+    std::fs::write(&images, list).unwrap();
+    let to = format!("{}/team", destination.address());
+    let arguments = ["mirror", "--images", images.to_str().unwrap(), "-d", &to];
+    let login = [("DST_REGISTRY_USERNAME", USER), ("DST_REGISTRY_PASSWORD", PASSWORD)];
+
+    let first = xtask.run(&arguments, &login);
+    assert_eq!(first.exit_code, 0, "{}{}", first.stderr, first.stdout);
+    let user = Skopeo { credentials: Some((USER, PASSWORD)) };
+    for (name, digest) in &tags {
+        let sent = Skopeo::ANONYMOUS.inspect_raw(&format!("{}/{name}", source.address())).unwrap();
+        let arrived = user.inspect_raw(&format!("{to}/{name}")).unwrap();
+        assert_eq!(sent, arrived, "{name}");
+        assert_eq!(Digest::of(&arrived), *digest, "{name}");
+    }
+
+    let (at_source, at_destination) = (source.requests().len(), destination.requests().len());
+    let second = xtask.run(&arguments, &login);
+    assert_eq!(second.exit_code, 0, "{}", second.stderr);
+    assert_eq!(source.requests().len(), at_source, "nothing is asked of the source");
+    let asked = destination.requests().split_off(at_destination);
+    let looks = asked.iter().filter(|request| request.path.contains("/manifests/"));
+    assert!(
+        looks.clone().all(|request| (request.method.as_str(), request.status) == ("HEAD", 200))
+    );
+    assert_eq!(looks.count(), tags.len());
+    // One more, to learn how to log in.
+    assert_eq!(asked.len(), tags.len() + 1, "{asked:?}");
+
+    let fresh = DockerRegistry::start(Access::Anyone);
+    for (name, digest) in &tags {
+        let (from, back) = (format!("{to}/{name}"), format!("{}/{name}", fresh.address()));
+        let reader = Skopeo { credentials: Some((USER, PASSWORD)) };
+        reader.copy_all(&from, &back).unwrap();
+        assert_eq!(Skopeo::ANONYMOUS.digest_of(&back).unwrap(), *digest, "{name}");
+    }
+}
+
+#[tokio::test]
+async fn a_real_registry_that_refuses_the_login_is_reported_for_each_image() {
+    let source = DockerRegistry::start(Access::Anyone);
+    let destination = DockerRegistry::start(Access::Password);
+    let mut list = String::new();
+    for (repository, tag, content) in corpus() {
+        publish(source.address(), repository, tag, &content).await.unwrap();
+        list += &format!(
+            "[[image]]\nsource = \"{}/{repository}\"\ntag = \"{tag}\"\n",
+            source.address()
+        );
+    }
+    let xtask = Xtask::new();
+    let images = xtask.directory().join("images.toml");
+    std::fs::write(&images, list).unwrap();
+    let arguments = ["mirror", "--images", images.to_str().unwrap(), "-d", destination.address()];
+    let wrong = [("DST_REGISTRY_USERNAME", USER), ("DST_REGISTRY_PASSWORD", "wrong")];
+    for (variables, words) in [(&wrong[..], "401"), (&[][..], "wants a user and a password")] {
+        let finished = xtask.run(&arguments, variables);
+        assert_eq!(finished.exit_code, 1, "{}", finished.stderr);
+        assert!(finished.stdout.contains(words), "{}", finished.stdout);
+        assert!(finished.stdout.contains("hint: log in: set `DST_REGISTRY_USERNAME`"));
+        assert!(finished.stdout.contains("5 failed"), "{}", finished.stdout);
+    }
+    assert!(destination.requests().iter().all(|request| request.status == 401));
+}
+
+/// Every kind of image that a real registry takes, some with layers in common.
+fn corpus() -> Vec<(&'static str, &'static str, Content)> {
+    let layers = [Layer::new("base", 300_000), Layer::new("more", 20_000)];
+    vec![
+        ("stackstate/wait", "1.0.6", docker_image(&layers)),
+        ("stackstate/wait", "2.0.0", oci_image(&layers[..1])),
+        ("stackstate/kafka", "2.8.0", docker_list(&layers)),
+        ("stackstate/server", "4.5.6", oci_index(&layers)),
+        ("stackstate/odd", "1", oddly_written_image(&layers)),
+    ]
 }
 
 #[test]

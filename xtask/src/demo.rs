@@ -4,6 +4,7 @@
 //! them, and what is told is read off reports and the registries themselves.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -14,25 +15,30 @@ use crate::copy::{Copied, Observer};
 use crate::embedded::content::{self, Content};
 use crate::embedded::publish::Publisher;
 use crate::embedded::{EmbeddedRegistry, Options};
-use crate::list::{Image, ImageList};
+use crate::list::{Destination, Image, ImageList};
 use crate::mirror;
 use crate::oci::{Repository, RepositoryPath};
 use crate::plan::Transfer;
-use crate::registry::credentials::Environment;
+use crate::registry::credentials::NobodysEnvironment;
 use crate::registry::{Error, RetryPolicy};
-use crate::report::{MirrorReport, human};
+use crate::report::{self, MirrorReport, human};
+use crate::values::Overlay;
+use crate::values::chart_command::Subject;
 
 const PUBLISHED_AT_ONCE: usize = 4;
+/// A chart with the keys and shapes of StackState 4.5.6.
+const CHART: &str = "tests/data/charts/stackstate-shapes";
 
-/// Runs the demonstration over the images of a list, and tells what came of it.
+/// Runs the demonstration over the images of a list, and tells what came of it. `root` is the folder
+/// of the workspace, whose charts for tests stand in for the real one.
 ///
 /// # Errors
 /// When no port can be had, or when something that should have worked did not.
-pub async fn run(list: &ImageList) -> anyhow::Result<String> {
+pub async fn run(original: &ImageList, root: &Path) -> anyhow::Result<String> {
     let began = Instant::now();
     let source = EmbeddedRegistry::start(Options::default()).await?;
     let destination = EmbeddedRegistry::start(Options::default()).await?;
-    let mut list = localised(list, source.address())?;
+    let mut list = localised(original, source.address())?;
     publish_all(&mut list, &source).await?;
 
     let mut story = String::new();
@@ -67,6 +73,7 @@ pub async fn run(list: &ImageList) -> anyhow::Result<String> {
         "Every tag at the destination has the digest of the source, and all that it points to."
     )?;
     writeln!(story, "For example: {}\n", example(&list, &destination)?)?;
+    values_and_proof(&mut story, original, root)?;
     writeln!(story, "With registries of your own: cargo xtask mirror -d registry.example.com")?;
     writeln!(
         story,
@@ -133,7 +140,8 @@ async fn chapter(
         retry: RetryPolicy::default(),
     };
     let plan = mirror::plan(list, &options)?;
-    let report = mirror::run(list, &plan, &options, &Nobody, Arc::new(Unwatched)).await?;
+    let report =
+        mirror::run(list, &plan, &options, &NobodysEnvironment, Arc::new(Unwatched)).await?;
     if let Some((image, error)) = report.failures().next() {
         anyhow::bail!("{}: {error}", image.source);
     }
@@ -187,17 +195,37 @@ fn example(list: &ImageList, destination: &EmbeddedRegistry) -> anyhow::Result<S
     Ok(format!("{}:{} is {}", image.target, image.tag, digest.short()))
 }
 
-/// An environment without anybody's credentials: the demonstration needs none.
-struct Nobody;
-
-impl Environment for Nobody {
-    fn variable(&self, _: &str) -> Option<String> {
-        None
+/// The values for a mirror, and the proof on a chart that has the keys of the real one.
+fn values_and_proof(story: &mut String, list: &ImageList, root: &Path) -> anyhow::Result<()> {
+    let destination: Destination = "registry.example.com".parse()?;
+    let overlay = Overlay::of(list, &destination)?.render(list, &destination, "cargo xtask values");
+    writeln!(story, "cargo xtask values -d {destination} makes the chart pull from there:")?;
+    for line in overlay.lines().filter(|line| !line.starts_with('#')) {
+        writeln!(story, "  {line}")?;
     }
-
-    fn docker_config(&self) -> Result<Option<String>, String> {
-        Ok(None)
+    let chart = root.join(CHART);
+    let subject = Subject::new(list, root, Some(&chart.to_string_lossy()), None)?;
+    if !chart.is_dir() {
+        writeln!(story, "Left out: the proof, because {CHART} is not here.\n")?;
+    } else if !subject.has_helm() {
+        writeln!(
+            story,
+            "Left out: the proof that this moves every image, because it needs helm (https://helm.sh).\n"
+        )?;
+    } else {
+        let told = match subject.prove(list, &destination) {
+            Ok(proof) => report::chart::proof(&proof, &destination.to_string()),
+            // A list of another chart brings renderings that this one does not know.
+            Err(error) => format!("left out, because it does not render: {error:#}"),
+        };
+        writeln!(story, "The proof, by helm on {CHART}:")?;
+        // Of a list that is not the chart's own, the first gaps tell enough.
+        for line in told.lines().take(3).chain(told.lines().skip(3).last()) {
+            writeln!(story, "  {line}")?;
+        }
+        writeln!(story)?;
     }
+    Ok(())
 }
 
 struct Unwatched;
@@ -217,7 +245,7 @@ mod tests {
         let text = "[[image]]\nsource = \"localhost:5000/a\"\ntag = \"1\"\n\
                     [[image]]\nsource = \"docker.io/library/a\"\ntag = \"1\"\ntarget = \"b\"\n";
         let list = ImageList::parse("images.toml", text).unwrap();
-        let story = run(&list).await.unwrap();
+        let story = run(&list, Path::new("nowhere")).await.unwrap();
         assert!(story.contains("2 images to 127.0.0.1:"), "{story}");
         assert!(story.contains("0 copied, 2 up to date"), "{story}");
         assert!(story.contains("1 copied, 1 up to date"), "{story}");

@@ -1,14 +1,16 @@
 //! From flags to commands, and from their results to stdout and an exit code.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::files::Written;
+use crate::files::{Written, write_atomically};
 use crate::flags::{Command, Flags, Format, Mirror, Values};
 use crate::list::ImageList;
 use crate::registry::RetryPolicy;
 use crate::registry::credentials::ProcessEnvironment;
-use crate::report::{human, json};
+use crate::report::{chart, human, json};
 use crate::terminal::{self, Progress};
+use crate::values::chart_command::Subject;
 use crate::values::command::{self as values, Difference};
 use crate::{ci, demo, mirror, runtime};
 
@@ -26,7 +28,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<u8> {
         Command::Values(asked) => run_values(flags, asked),
         Command::Demo => {
             let list = read_list(flags)?;
-            let story = runtime::block_on(demo::run(&list))
+            let story = runtime::block_on(demo::run(&list, &runtime::workspace_root()))
                 .map_err(|error| error.context("the demonstration failed"))?;
             terminal::result(&story)?;
             Ok(DONE)
@@ -67,6 +69,9 @@ fn run_mirror(flags: &Flags, asked: &Mirror) -> anyhow::Result<u8> {
 
 fn run_values(flags: &Flags, asked: &Values) -> anyhow::Result<u8> {
     let list = read_list(flags)?;
+    if asked.prove || asked.probe {
+        return run_values_of_chart(flags, asked, &list);
+    }
     let (root, wanted) = (runtime::workspace_root(), asked.destination.as_deref());
     if !asked.write && !asked.check {
         terminal::result(&values::of_destination(&list, &root, wanted)?.text)?;
@@ -108,8 +113,32 @@ fn run_values(flags: &Flags, asked: &Values) -> anyhow::Result<u8> {
     Ok(code)
 }
 
+/// The parts of `values` that render the chart.
+fn run_values_of_chart(flags: &Flags, asked: &Values, list: &ImageList) -> anyhow::Result<u8> {
+    let file = list_file(flags);
+    let folder = file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
+    let subject = Subject::new(list, &folder, asked.chart.as_deref(), asked.repository.as_deref())?;
+    if asked.prove {
+        let destination = mirror::destination(list, asked.destination.as_deref())?;
+        let proof = subject.prove(list, &destination)?;
+        terminal::result(&chart::proof(&proof, &destination.to_string()))?;
+        return Ok(if proof.gaps.is_empty() { DONE } else { FAILED });
+    }
+    let (probed, suggestion) = subject.probe(list, &terminal::message)?;
+    terminal::result(&chart::probed(&probed, &suggestion))?;
+    if asked.write {
+        let text = std::fs::read_to_string(&file)?;
+        let written = write_atomically(&file, &suggestion.added_to(&text, list)?)?;
+        let done = if written == Written::Changed { "written   " } else { "up to date" };
+        terminal::message(&format!("{done}  {}", file.display()));
+    }
+    Ok(DONE)
+}
+
 fn read_list(flags: &Flags) -> anyhow::Result<ImageList> {
-    let file =
-        flags.images.clone().unwrap_or_else(|| runtime::workspace_root().join("images.toml"));
-    mirror::read_list(&file, terminal::has_colour())
+    mirror::read_list(&list_file(flags))
+}
+
+fn list_file(flags: &Flags) -> PathBuf {
+    flags.images.clone().unwrap_or_else(|| runtime::workspace_root().join("images.toml"))
 }

@@ -79,6 +79,25 @@ pub struct Values {
     /// Compare values/DESTINATION.yaml with images.toml; exit 1 with a diff if they differ
     #[arg(long)]
     pub check: bool,
+
+    /// Render the chart with these values, and prove that every image comes from the destination; exit
+    /// 1 with what does not
+    #[arg(long, conflicts_with_all = ["write", "check"])]
+    pub prove: bool,
+
+    /// Find which values of the chart move which image, by trying; with --write, add to images.toml
+    /// what it lacks
+    #[arg(long, conflicts_with_all = ["check", "prove", "destination"])]
+    pub probe: bool,
+
+    /// The chart for --prove and --probe: a name, a path, an archive or `oci://...` [default: the
+    /// chart of images.toml]
+    #[arg(short, long)]
+    pub chart: Option<String>,
+
+    /// The repository of the chart [default: the one of images.toml]
+    #[arg(short, long, value_name = "URL")]
+    pub repository: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

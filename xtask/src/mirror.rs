@@ -32,8 +32,8 @@ pub struct MirrorPlan {
 /// Reads and checks an image list.
 ///
 /// # Errors
-/// When the file cannot be read, or with all of its problems at once, drawn in `colour` or without.
-pub fn read_list(file: &Path, colour: bool) -> anyhow::Result<ImageList> {
+/// When the file cannot be read; or [`Problems`](crate::list::Problems), all of them at once.
+pub fn read_list(file: &Path) -> anyhow::Result<ImageList> {
     let shown = file.display().to_string();
     let bytes = std::fs::read(file).with_context(|| {
         format!("cannot read the image list `{shown}`\nhint: name another with `--images FILE`")
@@ -41,13 +41,7 @@ pub fn read_list(file: &Path, colour: bool) -> anyhow::Result<ImageList> {
     let Ok(text) = String::from_utf8(bytes) else {
         bail!("the image list `{shown}` is not UTF-8 text")
     };
-    ImageList::parse(&shown, &text).map_err(|problems| {
-        anyhow::Error::msg(if colour {
-            problems.render_with_colours()
-        } else {
-            problems.to_string()
-        })
-    })
+    Ok(ImageList::parse(&shown, &text)?)
 }
 
 /// Decides what goes where, without any request.

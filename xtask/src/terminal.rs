@@ -3,8 +3,6 @@
 //! A bar is drawn on a terminal only; elsewhere each image that ends is a line. Nothing here decides
 //! anything.
 
-#![expect(clippy::print_stderr, reason = "this is the door to the terminal")]
-
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::time::Duration;
 
@@ -27,9 +25,11 @@ pub fn result(text: &str) -> std::io::Result<()> {
     }
 }
 
-/// Writes a line for people.
+/// Writes a line for people. Whoever does not want to read it any more need not: the work goes on,
+/// where `eprintln!` would panic.
 pub fn message(text: &str) {
-    eprintln!("{text}");
+    let mut stderr = std::io::stderr().lock();
+    drop(writeln!(stderr, "{text}"));
 }
 
 /// Whether messages may be coloured.
@@ -78,7 +78,7 @@ impl Observer for Progress {
     fn ended(&self, transfer: &Transfer, result: &Result<Copied, Error>) {
         let line = human::image(&ImageReport::new(transfer, result.clone()));
         if self.lines {
-            eprintln!("{line}");
+            message(&line);
             return;
         }
         self.bar.println(line);

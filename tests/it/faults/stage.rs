@@ -15,44 +15,47 @@ use xtask::registry::credentials::Environment;
 use xtask::registry::{Error, RetryPolicy};
 use xtask::report::MirrorReport;
 
-pub(super) const REPOSITORY: &str = "stackstate/wait";
-pub(super) const TAG: &str = "1.0.6";
+pub(crate) const REPOSITORY: &str = "stackstate/wait";
+pub(crate) const TAG: &str = "1.0.6";
 
 /// What a test arranges, and then looks at.
-pub(super) struct Stage {
-    pub(super) source: EmbeddedRegistry,
-    pub(super) destination: EmbeddedRegistry,
-    pub(super) retry: RetryPolicy,
-    pub(super) variables: Vec<(String, String)>,
-    pub(super) jobs: Option<usize>,
+pub(crate) struct Stage {
+    pub(crate) source: EmbeddedRegistry,
+    pub(crate) destination: EmbeddedRegistry,
+    pub(crate) retry: RetryPolicy,
+    pub(crate) variables: Vec<(String, String)>,
+    pub(crate) jobs: Option<usize>,
+    /// By which address the destination is reached, if not its own.
+    pub(crate) reached_at: Option<String>,
     /// Whether the list names the digests.
-    pub(super) pinned: bool,
+    pub(crate) pinned: bool,
     images: Vec<(String, String, Digest)>,
 }
 
 impl Stage {
-    pub(super) async fn new() -> Self {
+    pub(crate) async fn new() -> Self {
         Self::with(Options::default(), Options::default()).await
     }
 
-    pub(super) async fn with(source: Options, destination: Options) -> Self {
+    pub(crate) async fn with(source: Options, destination: Options) -> Self {
         Self {
             source: EmbeddedRegistry::start(source).await.unwrap(),
             destination: EmbeddedRegistry::start(destination).await.unwrap(),
             retry: quick(),
             variables: Vec::new(),
             jobs: None,
+            reached_at: None,
             pinned: true,
             images: Vec::new(),
         }
     }
 
     /// A stage with one image of one layer, and the layer's digest.
-    pub(super) async fn with_layer(size: usize) -> (Self, Digest) {
+    pub(crate) async fn with_layer(size: usize) -> (Self, Digest) {
         Self::with_layer_and(Options::default(), Options::default(), size).await
     }
 
-    pub(super) async fn with_layer_and(
+    pub(crate) async fn with_layer_and(
         source: Options,
         destination: Options,
         size: usize,
@@ -65,7 +68,7 @@ impl Stage {
     }
 
     /// Puts an image into the source without a request, and onto the list.
-    pub(super) fn publish(&mut self, repository: &str, tag: &str, content: &Content) {
+    pub(crate) fn publish(&mut self, repository: &str, tag: &str, content: &Content) {
         let store = self.source.store();
         for (_, bytes) in &content.blobs {
             store.put_blob(repository, bytes.clone());
@@ -79,19 +82,19 @@ impl Stage {
     }
 
     /// Small images without a layer in common, each in a repository of its own.
-    pub(super) fn publish_many(&mut self, count: usize) {
+    pub(crate) fn publish_many(&mut self, count: usize) {
         for number in 0..count {
             let layer = Layer::new(format!("layer {number}"), 1000);
             self.publish(&format!("stackstate/i{number:02}"), TAG, &docker_image(&[layer]));
         }
     }
 
-    pub(super) fn set(&mut self, name: &str, value: &str) {
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
     /// The images that are published, as images.toml lists them.
-    pub(super) fn list(&self) -> String {
+    pub(crate) fn list(&self) -> String {
         let mut text = String::new();
         for (repository, tag, digest) in &self.images {
             let source = self.source.address();
@@ -104,18 +107,22 @@ impl Stage {
         text
     }
 
+    pub(crate) fn reached_at(&self) -> String {
+        self.reached_at.clone().unwrap_or_else(|| self.destination.address().to_owned())
+    }
+
     /// Mirrors the list.
-    pub(super) async fn mirror(&self) -> MirrorReport {
+    pub(crate) async fn mirror(&self) -> MirrorReport {
         let run = self.try_mirror();
         let within = tokio::time::timeout(Duration::from_secs(60), run).await;
         within.expect("the run hangs").unwrap()
     }
 
     /// [`Stage::mirror`], for a run that may not even begin.
-    pub(super) async fn try_mirror(&self) -> anyhow::Result<MirrorReport> {
+    pub(crate) async fn try_mirror(&self) -> anyhow::Result<MirrorReport> {
         let list = ImageList::parse("images.toml", &self.list()).unwrap();
         let options = mirror::Options {
-            destination: Some(self.destination.address().to_owned()),
+            destination: Some(self.reached_at()),
             only: Vec::new(),
             concurrency: self.jobs,
             attachments: false,
@@ -126,14 +133,14 @@ impl Stage {
     }
 
     /// Mirrors, and wants every image at the destination, whole and byte for byte.
-    pub(super) async fn mirror_all(&self) -> MirrorReport {
+    pub(crate) async fn mirror_all(&self) -> MirrorReport {
         let report = self.mirror().await;
         assert_eq!(report.failures().count(), 0, "{}", told(&report));
         self.assert_mirrored();
         report
     }
 
-    pub(super) fn assert_mirrored(&self) {
+    pub(crate) fn assert_mirrored(&self) {
         let store = self.destination.store();
         for (repository, tag, digest) in &self.images {
             let there = store.manifest(repository, tag).map(|(.., digest)| digest);
@@ -147,7 +154,7 @@ impl Stage {
     }
 
     /// Mirrors, and wants it to fail for the only image: its error.
-    pub(super) async fn mirror_fails(&self) -> Error {
+    pub(crate) async fn mirror_fails(&self) -> Error {
         let report = self.mirror().await;
         let errors: Vec<_> = report.failures().map(|(_, error)| error.clone()).collect();
         assert_eq!(errors.len(), self.images.len(), "{}", told(&report));
@@ -160,7 +167,7 @@ impl Stage {
 }
 
 /// Patient with a busy machine, and quick to try again.
-pub(super) fn quick() -> RetryPolicy {
+pub(crate) fn quick() -> RetryPolicy {
     RetryPolicy {
         first_pause: Duration::from_millis(1),
         retries: 6,
@@ -170,43 +177,43 @@ pub(super) fn quick() -> RetryPolicy {
 }
 
 /// A report as people read it.
-pub(super) fn told(report: &MirrorReport) -> String {
+pub(crate) fn told(report: &MirrorReport) -> String {
     xtask::report::human::mirror(report)
 }
 
 /// An error as people read it.
-pub(super) fn words(error: &Error) -> String {
+pub(crate) fn words(error: &Error) -> String {
     format!("{error}\nhint: {}", error.hint().unwrap_or_default())
 }
 
 /// The requests of a method and kind, in order of arrival.
-pub(super) fn asked(registry: &EmbeddedRegistry, method: &str, kind: Kind) -> Vec<LoggedRequest> {
+pub(crate) fn asked(registry: &EmbeddedRegistry, method: &str, kind: Kind) -> Vec<LoggedRequest> {
     let mut requests = registry.requests();
     requests.retain(|request| request.method == method && request.kind() == kind);
     requests
 }
 
 /// The statuses of the requests of a method and kind; 0 where the connection was cut.
-pub(super) fn statuses(registry: &EmbeddedRegistry, method: &str, kind: Kind) -> Vec<u16> {
+pub(crate) fn statuses(registry: &EmbeddedRegistry, method: &str, kind: Kind) -> Vec<u16> {
     asked(registry, method, kind).iter().map(|r| r.status.unwrap_or_default()).collect()
 }
 
 /// The fetches of one blob, each with its `Range`.
-pub(super) fn fetches(registry: &EmbeddedRegistry, blob: &Digest) -> Vec<Option<String>> {
+pub(crate) fn fetches(registry: &EmbeddedRegistry, blob: &Digest) -> Vec<Option<String>> {
     let all = asked(registry, "GET", Kind::Blob);
     let of_blob = all.iter().filter(|request| request.path.ends_with(blob.as_str()));
     of_blob.map(|request| request.header("range").map(str::to_owned)).collect()
 }
 
 /// The requests of a method that carried bytes of this blob, or of a chunk of any.
-pub(super) fn commits(registry: &EmbeddedRegistry, blob: &Digest) -> Vec<LoggedRequest> {
+pub(crate) fn commits(registry: &EmbeddedRegistry, blob: &Digest) -> Vec<LoggedRequest> {
     let mut puts = asked(registry, "PUT", Kind::Upload);
     puts.retain(|request| request.query.contains(&blob.as_str().replace(':', "%3A")));
     puts
 }
 
 /// A status with `Retry-After`.
-pub(super) fn retry_after(code: u16, value: &str) -> Fault {
+pub(crate) fn retry_after(code: u16, value: &str) -> Fault {
     Fault::new(xtask::embedded::Effect::Status {
         code,
         headers: vec![("Retry-After".to_owned(), value.to_owned())],

@@ -12,7 +12,7 @@ use xtask::list::ImageList;
 use xtask::mirror;
 use xtask::oci::Digest;
 use xtask::plan::Transfer;
-use xtask::registry::credentials::Environment;
+use xtask::registry::credentials::NobodysEnvironment;
 use xtask::registry::{Error, RetryPolicy};
 use xtask::report::{ImageReport, MirrorReport, Outcome};
 
@@ -130,7 +130,7 @@ impl Bench {
             retry: self.retry,
         };
         let plan = mirror::plan(&list, &options).unwrap();
-        let run = mirror::run(&list, &plan, &options, &Nobody, Arc::new(Nobody));
+        let run = mirror::run(&list, &plan, &options, &NobodysEnvironment, Arc::new(Nobody));
         let ended = tokio::time::timeout(DEADLOCK, run).await;
         ended.expect("the run waits for itself").unwrap()
     }
@@ -264,18 +264,8 @@ pub(super) fn outcomes(report: &MirrorReport) -> Vec<&'static str> {
     report.images.iter().map(outcome).collect()
 }
 
-/// An environment without credentials, and somebody who does not look.
+/// Somebody who does not look.
 struct Nobody;
-
-impl Environment for Nobody {
-    fn variable(&self, _: &str) -> Option<String> {
-        None
-    }
-
-    fn docker_config(&self) -> Result<Option<String>, String> {
-        Ok(None)
-    }
-}
 
 impl Observer for Nobody {
     fn expects(&self, _: u64) {}

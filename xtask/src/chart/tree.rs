@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::render::{Helm, RenderError, failed, temporary_directory, unpack};
+use super::render::{Helm, RenderError, chart_below, failed, temporary_directory, unpack};
 
 /// Charts are not nested deeper; links that lead back up are.
 const DEEPEST: usize = 16;
@@ -123,11 +123,7 @@ fn unpacked(chart: &Path, scratch: &Path) -> Result<PathBuf, RenderError> {
     let folder = scratch.join(count.to_string());
     std::fs::create_dir(&folder).map_err(cannot)?;
     unpack(chart, &folder)?;
-    let mut inside =
-        std::fs::read_dir(&folder).map_err(cannot)?.flatten().map(|entry| entry.path());
-    inside
-        .find(|path| path.join("Chart.yaml").is_file())
-        .ok_or_else(|| unreadable(chart, "there is no chart in this archive"))
+    chart_below(&folder).ok_or_else(|| unreadable(chart, "there is no chart in this archive"))
 }
 
 fn is_archive(path: &Path) -> bool {

@@ -202,7 +202,7 @@ impl Walk<'_, '_> {
     fn embedded(&mut self, text: &str) {
         let documents = manifests::documents(text);
         let nodes: Result<Vec<_>, _> = documents.iter().map(manifests::Document::parse).collect();
-        let nodes = nodes.map(|nodes| nodes.concat()).unwrap_or_default();
+        let nodes: Vec<Node> = nodes.unwrap_or_default().into_iter().flatten().collect();
         self.depth += 1;
         // A sentence is valid YAML, too: one text.
         if !nodes.is_empty()

@@ -14,6 +14,7 @@ use crate::oci::{Digest, Repository, RepositoryPath, Tag};
 
 mod destination;
 mod document;
+pub mod edit_values;
 mod fields;
 mod problems;
 mod raw;

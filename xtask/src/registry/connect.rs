@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use reqwest::Url;
-use reqwest::redirect::{Attempt, Policy};
 
 use super::auth::Authenticator;
 use super::credentials::{Credentials, DockerConfig, Environment, from_variables, variables_of};
 use super::error::Side;
 use super::host::Host;
 use super::queue::Queue;
+use super::redirect;
 use super::repository::RemoteRepository;
 use super::retry::RetryPolicy;
 use crate::list::RegistrySettings;
@@ -19,8 +19,6 @@ use crate::oci::Repository;
 
 /// Requests at a time to one registry, unless the user says otherwise.
 const DEFAULT_CONCURRENCY: usize = 48;
-/// More redirects than any registry needs to reach its storage.
-const LONGEST_REDIRECT_CHAIN: usize = 5;
 
 /// How to talk to registries in this run.
 #[derive(Default)]
@@ -217,7 +215,7 @@ fn client(plain: bool) -> anyhow::Result<reqwest::Client> {
         .user_agent(concat!("xtask/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(15))
         .tcp_keepalive(Duration::from_secs(30))
-        .redirect(Policy::custom(follow));
+        .redirect(redirect::policy());
     let builder = if plain { builder.tls_certs_only([]) } else { builder };
     builder.build().map_err(|error| {
         let why = super::host::innermost(&error);
@@ -226,18 +224,4 @@ fn client(plain: bool) -> anyhow::Result<reqwest::Client> {
              hint: install the system's certificates (`ca-certificates`), or name a file in `SSL_CERT_FILE`"
         )
     })
-}
-
-/// Follows a blob to where the registry stores it, and nowhere else: never from TLS to plain HTTP.
-/// Credentials do not travel to another origin; the HTTP library takes them off.
-fn follow(attempt: Attempt<'_>) -> reqwest::redirect::Action {
-    let leaves_tls = attempt.url().scheme() != "https"
-        && attempt.previous().first().is_some_and(|first| first.scheme() == "https");
-    if leaves_tls {
-        return attempt.error("a redirect leaves TLS");
-    }
-    if attempt.previous().len() > LONGEST_REDIRECT_CHAIN {
-        return attempt.error("too many redirects");
-    }
-    attempt.follow()
 }

@@ -36,6 +36,9 @@ pub trait Environment {
 /// The environment of this process.
 pub struct ProcessEnvironment;
 
+/// An environment in which nobody has a login.
+pub struct NobodysEnvironment;
+
 /// Docker's configuration, read once.
 #[derive(Default)]
 pub struct DockerConfig {
@@ -172,6 +175,16 @@ impl Environment for ProcessEnvironment {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(format!("{}: {error}", file.display())),
         }
+    }
+}
+
+impl Environment for NobodysEnvironment {
+    fn variable(&self, _: &str) -> Option<String> {
+        None
+    }
+
+    fn docker_config(&self) -> Result<Option<String>, String> {
+        Ok(None)
     }
 }
 

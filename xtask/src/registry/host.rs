@@ -1,8 +1,8 @@
 //! The one door to the network: every request to a registry goes through [`Host::call`] or
 //! [`Host::call_once`], and so through the host's queue, its authentication and its tally.
 
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,18 +10,20 @@ use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Body, Method, Response, Url};
 use tokio::time::Instant;
 
-use super::auth::{Authenticator, Realm, Scheme, Scope, Token};
+use super::auth::{Authenticator, Scope};
 use super::body::read_limited;
 use super::capability::Capabilities;
 use super::credentials::Secret;
 use super::error::{Cause, Error, Phase, Refusal, Side, address, printable};
 use super::queue::{Permit, Priority, Queue};
+use super::redirect::{self, Unanswered};
 use super::retry::{self, RetryPolicy};
 
 /// An error answer is read this far and no farther, in bytes.
-const LONGEST_REFUSAL: usize = 64 << 10;
-/// After so many failures to connect in a row a host is taken for down.
-const CONNECT_ATTEMPTS: u32 = 3;
+pub(super) const LONGEST_REFUSAL: usize = 64 << 10;
+/// A host that nobody could connect to for so many first pauses is taken for down: time for each
+/// request to have tried three times, and not for one burst of them to say so at once.
+const CONNECT_PATIENCE: u32 = 3;
 
 /// A registry as one side of a copy.
 pub struct Host {
@@ -35,9 +37,9 @@ pub struct Host {
     pub(crate) capabilities: Capabilities,
     pub(crate) retry: RetryPolicy,
     pub(crate) requests: AtomicU64,
-    failures_to_connect: AtomicU32,
+    unreachable_since: Mutex<Option<Instant>>,
     down: OnceLock<Cause>,
-    introduced: tokio::sync::OnceCell<()>,
+    pub(super) introduced: tokio::sync::OnceCell<()>,
 }
 
 /// One request, as often as it takes.
@@ -79,7 +81,7 @@ impl Host {
             authenticator,
             retry,
             requests: AtomicU64::new(0),
-            failures_to_connect: AtomicU32::new(0),
+            unreachable_since: Mutex::default(),
             down: OnceLock::new(),
             introduced: tokio::sync::OnceCell::new(),
         }
@@ -164,7 +166,7 @@ impl Host {
         }
         let began = Instant::now();
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let sent = request.send();
+        let sent = redirect::send(request);
         let result = if streams {
             // Whoever streams watches for silence: only there is it known whether bytes still flow.
             sent.await
@@ -174,8 +176,8 @@ impl Host {
                 Err(_) => return Err(self.error(call, self.silence())),
             }
         };
-        let response = result.map_err(|error| self.network_error(call, &error))?;
-        self.failures_to_connect.store(0, Ordering::Relaxed);
+        let response = result.map_err(|unanswered| self.network_error(call, unanswered))?;
+        *self.unreachable_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let status = response.status().as_u16();
         tracing::debug!(
             "{} {} {status} {} ms",
@@ -209,15 +211,29 @@ impl Host {
     ) -> Error {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
+        let answered_by = response.url().clone();
         let retry_after = headers
             .get(RETRY_AFTER)
             .and_then(|value| retry::parse_retry_after(value.to_str().ok()?));
         let body =
             read_limited(response, LONGEST_REFUSAL, self.retry.silence).await.unwrap_or_default();
-        let refusal = Refusal::new(status, &body, retry_after);
-        if let Err(too_long) = self.heed(&refusal) {
+        let mut refusal = Refusal::new(status, &body, retry_after);
+        if let Err(too_long) = self.check_pause(&refusal) {
             return self.error(call, too_long);
         }
+        if answered_by.origin() != call.url.origin() {
+            // Nothing that a stranger says is about the registry: neither its limits nor its login.
+            let by = address(&answered_by);
+            refusal.words =
+                format!("{} (said by {by}, where the registry sends us)", refusal.words)
+                    .trim_start()
+                    .to_owned();
+            let refusal = Box::new(refusal);
+            let cause =
+                if status == 401 { Cause::NoLogin(refusal) } else { Cause::Status(refusal) };
+            return self.error(call, cause);
+        }
+        self.make_pause(&refusal);
         if status == 401 && call.url.origin() == self.base.origin() {
             if let Some(refused) = &authorization {
                 self.authenticator.forget(&call.scope, refused).await;
@@ -234,147 +250,52 @@ impl Host {
         self.error(call, Cause::Status(Box::new(refusal)))
     }
 
-    /// Makes the pause that a refusal asks for everybody's.
-    ///
     /// # Errors
-    /// When it is longer than anybody will wait, whatever the refusal is for.
-    fn heed(&self, refusal: &Refusal) -> Result<(), Cause> {
+    /// When a refusal asks for a longer pause than anybody will make, whatever it is for.
+    pub(super) fn check_pause(&self, refusal: &Refusal) -> Result<(), Cause> {
         let wait = refusal.retry_after.unwrap_or_default();
         if refusal.is_transient() && wait > self.retry.longest_wait {
             return Err(Cause::RateLimited { wait, words: refusal.words.clone() });
         }
-        if refusal.is_throttling() {
-            self.queue.shrink(wait);
-        }
         Ok(())
     }
 
-    fn network_error(&self, call: &Call, error: &reqwest::Error) -> Error {
-        let detail = printable(&innermost(error));
+    /// Makes the pause that a refusal asks for everybody's.
+    pub(super) fn make_pause(&self, refusal: &Refusal) {
+        if refusal.is_throttling() {
+            self.queue.shrink(refusal.retry_after.unwrap_or_default());
+        }
+    }
+
+    pub(super) fn network_error(&self, call: &Call, unanswered: Unanswered) -> Error {
+        let Unanswered { error, sent_on_to } = unanswered;
+        let at = sent_on_to.unwrap_or_else(|| call.url.clone());
+        // The address of a redirect may have a signature in it.
+        let error = error.without_url();
+        tracing::debug!("{} {} failed: {error:?}", call.method, address(&call.url));
+        let mut detail = printable(&innermost(&error));
+        if at.origin() != call.url.origin() {
+            let at = address(&at);
+            detail = format!("{detail} (at {at}, where the registry sends us)");
+        }
+        if error.is_redirect() || error.is_builder() {
+            return self.error(call, Cause::Protocol(detail));
+        }
         let phase = if error.is_connect() { Phase::Connect } else { Phase::Answer };
         let cause = Cause::Network { phase, detail };
-        if phase == Phase::Connect
-            && self.failures_to_connect.fetch_add(1, Ordering::Relaxed) + 1 >= CONNECT_ATTEMPTS
-        {
+        let is_ours = at.origin() == self.base.origin();
+        if phase == Phase::Connect && is_ours && self.is_down() {
             // Everybody else who waits for this host learns the same at once.
             drop(self.down.set(cause.clone()));
         }
-        tracing::debug!("{} {} failed: {error:?}", call.method, address(&call.url));
         self.error(call, cause)
     }
 
-    /// The value of the `Authorization` header, from a cache or from the token server.
-    async fn authorization(&self, call: &Call) -> Result<Option<Secret>, Error> {
-        // Neither a redirect's target nor an upload address elsewhere may see it.
-        if call.url.origin() != self.base.origin() {
-            return Ok(None);
-        }
-        self.introduce().await;
-        match self.authenticator.scheme() {
-            Scheme::Unknown => Ok(None),
-            Scheme::Basic => {
-                Ok(self.authenticator.credentials.as_ref().map(|credentials| credentials.basic()))
-            }
-            Scheme::Bearer(realm) => {
-                let slot = self.authenticator.slot(&call.scope);
-                let mut token = slot.lock().await;
-                if let Some(token) = token.as_ref().filter(|token| token.is_fresh()) {
-                    return Ok(Some(token.header.clone()));
-                }
-                let fetched = self.fetch_token(&realm, call).await?;
-                let header = fetched.header.clone();
-                *token = Some(fetched);
-                Ok(Some(header))
-            }
-        }
-    }
-
-    /// With credentials at hand the host will ask for them: one request learns how, instead of all
-    /// the first ones being refused.
-    async fn introduce(&self) {
-        if self.authenticator.credentials.is_none() {
-            return;
-        }
-        let once = async {
-            let Ok(url) = self.base.join("/v2/") else { return };
-            self.requests.fetch_add(1, Ordering::Relaxed);
-            let sent = self.client.get(url).send();
-            if let Ok(Ok(response)) = tokio::time::timeout(self.retry.silence, sent).await
-                && response.status().as_u16() == 401
-            {
-                // What is wrong here shows again, and is reported, with the request that needs it.
-                drop(self.authenticator.learn(response.headers(), &self.base));
-            }
-        };
-        self.introduced.get_or_init(|| once).await;
-    }
-
-    async fn fetch_token(&self, realm: &Realm, call: &Call) -> Result<Token, Error> {
-        let url = realm.token_url(&call.scope);
-        let token_call = Call {
-            operation: "get a token".to_owned(),
-            method: Method::GET,
-            url: url.clone(),
-            headers: HeaderMap::new(),
-            body: None,
-            scope: call.scope.clone(),
-            expected: &[],
-        };
-        let mut pauses = self.retry.pauses();
-        loop {
-            let asked_at = Instant::now();
-            let error = match self.ask_for_token(realm, &token_call).await {
-                Ok(body) => {
-                    return Token::parse(&body, asked_at)
-                        .map_err(|why| self.error(&token_call, Cause::Token(why)));
-                }
-                Err(error) => error,
-            };
-            if !error.is_transient() {
-                let cause = match error.cause {
-                    Cause::Status(refusal) => {
-                        Cause::Token(format!("{} {}", refusal.status, refusal.words))
-                    }
-                    cause => cause,
-                };
-                return Err(self.error(&token_call, cause));
-            }
-            self.pause_before_retry(error, &mut pauses).await?;
-        }
-    }
-
-    /// One request to the token server. The permit of the request that waits for it stands for both.
-    async fn ask_for_token(&self, realm: &Realm, call: &Call) -> Result<Bytes, Error> {
-        let mut request = self.client.get(call.url.clone());
-        if let Some(credentials) = &self.authenticator.credentials {
-            if !realm.may_see_credentials_of(&self.base) {
-                let why = "the token server belongs to somebody else than the registry: it is not shown the password";
-                return Err(self.error(call, Cause::Token(why.to_owned())));
-            }
-            request = request.header(AUTHORIZATION, credentials.basic().expose());
-        }
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        let sent = tokio::time::timeout(self.retry.silence, request.send());
-        let response = match sent.await {
-            Ok(result) => result.map_err(|error| self.network_error(call, &error))?,
-            Err(_) => return Err(self.error(call, self.silence())),
-        };
-        tracing::debug!("GET {} {}", address(&call.url), response.status());
-        let status = response.status();
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| retry::parse_retry_after(value.to_str().ok()?));
-        let body = read_limited(response, LONGEST_REFUSAL * 4, self.retry.silence)
-            .await
-            .map_err(|cause| self.error(call, cause))?;
-        if status.is_success() {
-            return Ok(body);
-        }
-        // The registry and who gives its tokens are one service: its limit is kept by both.
-        let refusal = Refusal::new(status.as_u16(), &body, retry_after);
-        self.heed(&refusal).map_err(|too_long| self.error(call, too_long))?;
-        Err(self.error(call, Cause::Status(Box::new(refusal))))
+    /// Called when a connection has failed: whether that has been so for too long.
+    fn is_down(&self) -> bool {
+        let mut since = self.unreachable_since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.get_or_insert_with(Instant::now).elapsed()
+            >= self.retry.first_pause * CONNECT_PATIENCE
     }
 }
 

@@ -1,10 +1,10 @@
 //! Registries: the distribution API over one small door to the network.
 //!
-//! `host` sends every request (`queue` says when, `auth` as whom, `retry` how often) and `body` reads
-//! the answers that are small; `repository` is
-//! the API in terms of manifests and blobs; `download` and `upload` are the two halves of a blob's
-//! way; `capability` is what a host can do; `credentials` is who we are there; `error` is what went
-//! wrong, for a reader.
+//! `host` sends every request: `queue` says when, `login` with `auth` as whom, `retry` how often;
+//! `body` reads the answers that are small, `redirect` follows them elsewhere. `repository` is the API
+//! in terms of manifests and blobs; `download` and `upload` are the two halves of a blob's way, and
+//! `transfer` is all of it. `capability` is what a host can do, `credentials` who we are there, `error`
+//! what went wrong, for a reader.
 
 mod auth;
 mod body;
@@ -14,7 +14,9 @@ pub mod credentials;
 pub(crate) mod download;
 mod error;
 pub(crate) mod host;
+mod login;
 mod queue;
+mod redirect;
 pub(crate) mod repository;
 mod retry;
 pub(crate) mod transfer;

@@ -20,7 +20,10 @@ pub fn dry_run(transfers: &[Transfer]) -> String {
 pub fn image(image: &ImageReport) -> String {
     match &image.outcome {
         Outcome::UpToDate(_) => format!("up to date  {}", image.target),
-        Outcome::Failed(error) => format!("failed      {}: {error}", image.source),
+        // The report tells the whole of it, with what to do.
+        Outcome::Failed(error) => {
+            format!("failed      {}: {}: {}", image.source, error.side, error.operation)
+        }
         Outcome::Copied(copied) => {
             let mut parts = vec![format!("{} moved", bytes(copied.moved.bytes))];
             if copied.mounted.blobs > 0 {
@@ -70,8 +73,9 @@ pub fn mirror(report: &MirrorReport) -> String {
     if totals.unpinned > 0 {
         let _ = writeln!(
             text,
-            "{} unpinned: what their tags name today was copied (give them a `digest` in images.toml)",
-            count(totals.unpinned as u64, "image"),
+            "{} of {} unpinned: the tag decides what is copied, until a `digest` in images.toml does",
+            totals.unpinned,
+            count(totals.images as u64, "image"),
         );
     }
     if totals.failed > 0 {

@@ -7,6 +7,7 @@ use crate::oci::Digest;
 use crate::plan::Transfer;
 use crate::registry::{Error, Side};
 
+pub mod chart;
 pub mod human;
 pub mod json;
 

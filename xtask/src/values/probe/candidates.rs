@@ -50,7 +50,7 @@ pub(super) fn candidates(charts: &[ChartValues]) -> Result<Vec<Candidate>, Strin
     }
     for keys in COMMON {
         let keys: Vec<Key> = keys.iter().map(|&key| Key::Name(key.to_owned())).collect();
-        found.entry(keys).or_insert_with(String::new);
+        found.entry(keys).or_default();
     }
     let candidate =
         |(keys, original): (Vec<Key>, String)| Candidate { path: dotted(&keys), keys, original };
@@ -89,7 +89,7 @@ fn collect(value: &Value, path: Vec<Key>, found: &mut BTreeMap<Vec<Key>, String>
             found.entry(path).or_insert_with(|| number.to_string());
         }
         Value::Null if speaks_of_images(&path) => {
-            found.entry(path).or_insert_with(String::new);
+            found.entry(path).or_default();
         }
         _ => {}
     }

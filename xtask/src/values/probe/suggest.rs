@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Holds, MovingKey, Probed, ProbedPlace};
 use crate::list::ImageList;
+use crate::list::edit_values::{add_image_values, add_values};
 
 /// What images.toml lacks, and what it has in vain.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,6 +19,28 @@ pub struct Suggestion {
     pub broad: Vec<(String, BTreeSet<String>)>,
     /// Images that no value moves from some place, with the template of the chart.
     pub hard_coded: Vec<(String, Option<String>)>,
+}
+
+impl Suggestion {
+    /// The text of the list with what it lacks.
+    ///
+    /// # Errors
+    /// When the text cannot be edited, or would no longer be a valid list: it is left alone then.
+    pub fn added_to(&self, text: &str, list: &ImageList) -> anyhow::Result<String> {
+        let mut text = text.to_owned();
+        if !self.values.is_empty() {
+            text = add_values(&text, &self.values).map_err(anyhow::Error::msg)?;
+        }
+        for image in &list.images {
+            if let Some(values) = self.image_values.get(&image.source.tagged(&image.tag)) {
+                text = add_image_values(&text, &image.source, &image.tag, values)
+                    .map_err(anyhow::Error::msg)?;
+            }
+        }
+        ImageList::parse("images.toml", &text)
+            .map_err(|problems| anyhow::Error::msg(problems.to_string()))?;
+        Ok(text)
+    }
 }
 
 /// Compares what was found with what the list says.

@@ -1,0 +1,76 @@
+//! Runs that somebody ends: nothing incomplete has a tag, and the next run goes on.
+
+use std::time::{Duration, Instant};
+
+use xtask::embedded::{Effect, Fault, Kind};
+
+use super::{assert_says, mirror, write};
+use crate::faults::stage::{Stage, asked};
+use crate::support::clean_environment;
+use crate::support::xtask::Xtask;
+
+/// Where a run is when it is ended: a request that takes its time.
+fn slow_requests() -> [(&'static str, Fault); 4] {
+    let hour = Effect::Delay(Duration::from_secs(3600));
+    let drops = Effect::Trickle { pieces: 50, pause: Duration::from_secs(1) };
+    [
+        ("a download that stands still", Fault::new(Effect::Stall(500)).kind(Kind::Blob)),
+        ("a download that trickles", Fault::new(drops).kind(Kind::Blob)),
+        ("an upload without an answer", Fault::new(hour.clone()).method("PUT").kind(Kind::Upload)),
+        ("a manifest without an answer", Fault::new(hour).method("PUT").kind(Kind::Manifest)),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_run_says_so_and_leaves_nothing_half_done() {
+    for signal in ["-INT", "-TERM"] {
+        for (what, fault) in slow_requests() {
+            let mut stage = Stage::new().await;
+            stage.publish_many(3);
+            let is_download = fault.matches.kind == Some(Kind::Blob);
+            let registry = if is_download { &stage.source } else { &stage.destination };
+            let (kind, method) = (fault.matches.kind.unwrap(), fault.matches.method.clone());
+            registry.inject(fault.always());
+
+            let xtask = Xtask::new();
+            let images = write(&xtask, "images.toml", stage.list());
+            let arguments = ["mirror", "--images", &images, "-d", stage.destination.address()];
+            let running = duct::cmd(env!("CARGO_BIN_EXE_xtask"), arguments)
+                .full_env(clean_environment(std::env::vars_os(), xtask.directory()))
+                .stdin_null()
+                .stdout_capture()
+                .stderr_capture()
+                .unchecked()
+                .start()
+                .unwrap();
+            let method = method.unwrap_or_else(|| "GET".to_owned());
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while asked(registry, &method, kind).is_empty() {
+                assert!(Instant::now() < deadline, "{what} is not reached");
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            let pid = running.pids()[0].to_string();
+            duct::cmd!("kill", signal, &pid).run().unwrap();
+            let ended =
+                tokio::task::block_in_place(|| running.wait_timeout(Duration::from_secs(10)));
+            let Some(output) = ended.unwrap() else {
+                running.kill().unwrap();
+                panic!("{what}: it goes on after {signal}")
+            };
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(130), "{what} {signal}: {stderr}");
+            let words =
+                ["error: interrupted", "nothing incomplete has a tag", "hint: run the same"];
+            assert_says(&stderr, &words);
+            assert!(output.stdout.is_empty(), "{what}");
+            assert_eq!(stage.destination.store().incomplete_tags(), [""; 0], "{what}");
+
+            stage.source.clear_faults();
+            stage.destination.clear_faults();
+            let again = mirror(&stage, &[]);
+            assert_eq!(again.exit_code, 0, "{what}: {}", again.stdout);
+            stage.assert_mirrored();
+        }
+    }
+}

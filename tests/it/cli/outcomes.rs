@@ -1,0 +1,153 @@
+//! Runs in which images fail: what is said, what the exit code is, and that the others are copied.
+
+use xtask::embedded::content::{Layer, docker_image};
+use xtask::embedded::{Authentication, Effect, Fault, Kind, Options};
+
+use super::{assert_says, mirror, write};
+use crate::faults::stage::{REPOSITORY, Stage};
+use crate::support::xtask::Xtask;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_without_failures_ends_with_zero_and_a_second_one_has_nothing_to_do() {
+    let mut stage = Stage::new().await;
+    stage.publish_many(3);
+    let first = mirror(&stage, &[]);
+    assert_eq!(first.exit_code, 0, "{}", first.stderr);
+    assert_says(&first.stdout, &["3 images to ", "3 copied, 0 up to date, 0 failed"]);
+    assert_eq!(first.stderr.lines().filter(|line| line.starts_with("copied ")).count(), 3);
+    stage.assert_mirrored();
+
+    stage.source.forget_requests();
+    stage.destination.forget_requests();
+    let second = mirror(&stage, &[]);
+    assert_eq!(second.exit_code, 0);
+    assert_says(&second.stdout, &["0 copied, 3 up to date", "0 to sources, 3 to the destination"]);
+    assert_eq!((stage.source.requests().len(), stage.destination.requests().len()), (0, 3));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_image_that_is_missing_fails_alone() {
+    let mut stage = Stage::new().await;
+    stage.publish_many(3);
+    stage.source.store().delete_tag("stackstate/i01", "1.0.6");
+    stage.pinned = false;
+    let finished = mirror(&stage, &[]);
+    assert_eq!(finished.exit_code, 1);
+    let words = ["stackstate/i01:1.0.6", "404", "MANIFEST_UNKNOWN", "hint: check source and tag"];
+    assert_says(&finished.stdout, &words);
+    assert_says(&finished.stdout, &["2 copied, 0 up to date, 1 failed"]);
+    assert_eq!(stage.destination.store().repositories().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_pin_that_is_gone_says_whether_the_tag_moved() {
+    for moved in [true, false] {
+        let (stage, _) = Stage::with_layer(1000).await;
+        let list = stage.list();
+        let digest = list.split("sha256:").nth(1).unwrap().split('"').next().unwrap();
+        let pin = format!("sha256:{digest}").parse().unwrap();
+        assert!(stage.source.store().delete_manifest(REPOSITORY, &pin));
+        if moved {
+            let other = r#"{"schemaVersion":2,"layers":[]}"#;
+            let media_type = "application/vnd.oci.image.manifest.v1+json";
+            stage.source.store().put_manifest(REPOSITORY, "1.0.6", media_type, other);
+        }
+        let finished = mirror(&stage, &[]);
+        assert_eq!(finished.exit_code, 1);
+        let now = if moved { "the tag `1.0.6` names sha256:" } else { "and so is the tag `1.0.6`" };
+        assert_says(&finished.stdout, &[&format!("the pinned {pin} is gone"), now]);
+        assert_eq!(stage.destination.store().repositories(), [""; 0]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_destination_that_refuses_one_repository_gets_the_others() {
+    let mut stage = Stage::new().await;
+    stage.publish_many(4);
+    let body = r#"{"errors":[{"code":"DENIED","message":"not yours"}]}"#.to_owned();
+    let denied = Effect::Status { code: 403, headers: Vec::new(), body };
+    stage.destination.inject(Fault::new(denied).repository("stackstate/i02").always());
+    let finished = mirror(&stage, &[]);
+    assert_eq!(finished.exit_code, 1);
+    let words = [
+        "stackstate/i02:1.0.6",
+        "destination: ",
+        "403 DENIED: not yours",
+        "hint: the account may not write to this repository",
+        "3 copied, 0 up to date, 1 failed",
+        "run the same command again",
+    ];
+    assert_says(&finished.stdout, &words);
+    let expected = ["stackstate/i00", "stackstate/i01", "stackstate/i03"];
+    assert_eq!(stage.destination.store().repositories(), expected);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registry_that_is_not_there_is_named_with_what_to_check() {
+    let mut stage = Stage::new().await;
+    stage.publish_many(2);
+    stage.reached_at = Some("127.0.0.1:1".to_owned());
+    let finished = mirror(&stage, &[]);
+    assert_eq!(finished.exit_code, 1);
+    let words = ["cannot connect", "http://127.0.0.1:1/v2/", "hint: check the host name"];
+    assert_says(&finished.stdout, &words);
+    assert_says(&finished.stdout, &["2 failed"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_is_missing_or_wrong_is_named_by_its_variables() {
+    let asking =
+        Options { authentication: Authentication::bearer("u", "right"), ..Options::default() };
+    let (mut stage, _) = Stage::with_layer_and(Options::default(), asking, 1000).await;
+    let hint = "`DST_REGISTRY_USERNAME` and `DST_REGISTRY_PASSWORD`";
+    let finished = mirror(&stage, &[]);
+    assert_eq!(finished.exit_code, 1);
+    assert_says(&finished.stdout, &["401", "hint: ", hint]);
+
+    stage.set("DST_REGISTRY_USERNAME", "u");
+    stage.set("DST_REGISTRY_PASSWORD", "wrong");
+    let finished = mirror(&stage, &[]);
+    assert_eq!(finished.exit_code, 1);
+    assert_says(&finished.stdout, &["401", "incorrect username or password", "hint: ", hint]);
+
+    stage.variables.clear();
+    stage.set("DST_REGISTRY_USERNAME", "u");
+    stage.set("DST_REGISTRY_PASSWORD", "right");
+    let finished = mirror(&stage, &[]);
+    assert_eq!(finished.exit_code, 0, "{}", finished.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_login_that_docker_wrote_is_used() {
+    let asking =
+        Options { authentication: Authentication::basic("u", "right"), ..Options::default() };
+    let (stage, _) = Stage::with_layer_and(asking.clone(), asking, 1000).await;
+    let xtask = Xtask::new();
+    let images = write(&xtask, "images.toml", stage.list());
+    let hosts = [stage.source.address(), stage.destination.address()];
+    let entries = hosts.map(|host| format!(r#""{host}":{{"auth":"dTpyaWdodA=="}}"#)).join(",");
+    write(&xtask, "elsewhere/config.json", format!(r#"{{"auths":{{{entries}}}}}"#));
+    let folder = xtask.directory().join("elsewhere");
+    let variables = [("DOCKER_CONFIG", folder.to_str().unwrap())];
+    let arguments = ["mirror", "--images", &images, "-d", stage.destination.address()];
+    let finished = tokio::task::block_in_place(|| xtask.run(&arguments, &variables));
+    assert_eq!(finished.exit_code, 0, "{}", finished.stdout);
+    stage.assert_mirrored();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn only_what_is_selected_is_copied() {
+    let mut stage = Stage::new().await;
+    stage.publish_many(3);
+    stage.publish("tools/other", "2", &docker_image(&[Layer::new("x", 10)]));
+    let finished = mirror(&stage, &["--only", "i01", "--only", "tools/*"]);
+    assert_eq!(finished.exit_code, 0, "{}", finished.stderr);
+    let expected = ["stackstate/i01", "tools/other"];
+    assert_eq!(stage.destination.store().repositories(), expected);
+    let of_others =
+        stage.source.requests().into_iter().filter(|request| {
+            !expected.contains(&request.repository.as_deref().unwrap_or_default())
+        });
+    assert_eq!(of_others.count(), 0);
+    assert!(stage.source.requests().iter().any(|request| request.kind() == Kind::Blob));
+}

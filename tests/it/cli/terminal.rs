@@ -1,0 +1,35 @@
+//! What only a terminal shows: `script` of util-linux lends the tool one.
+
+use crate::support::xtask::Xtask;
+
+#[test]
+fn on_a_terminal_the_tool_starts_and_draws_problems_in_colour() {
+    let xtask = Xtask::new();
+    std::fs::write(xtask.directory().join("images.toml"), "[[image]]\nsorce = \"quay.io/a\"\n")
+        .unwrap();
+    let command =
+        format!("{} --images images.toml mirror -t -d r.example.com", env!("CARGO_BIN_EXE_xtask"));
+    let on_terminal = |variables: &[(&str, &str)]| {
+        let mut script = duct::cmd!("script", "-qec", &command, "/dev/null").dir(xtask.directory());
+        for (name, value) in variables {
+            script = script.env(name, value);
+        }
+        script
+            .env("TERM", "xterm")
+            .stdin_null()
+            .stdout_capture()
+            .stderr_to_stdout()
+            .unchecked()
+            .run()
+            .unwrap()
+    };
+    let coloured = on_terminal(&[]);
+    let text = String::from_utf8(coloured.stdout).unwrap();
+    assert_eq!(coloured.status.code(), Some(2), "{text}");
+    assert!(text.contains("\u{1b}[") && text.contains("sorce"), "{text:?}");
+
+    let plain = on_terminal(&[("NO_COLOR", "1")]);
+    let text = String::from_utf8(plain.stdout).unwrap();
+    assert_eq!(plain.status.code(), Some(2), "{text}");
+    assert!(!text.contains("\u{1b}[") && text.contains("sorce"), "{text:?}");
+}

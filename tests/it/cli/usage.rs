@@ -1,0 +1,145 @@
+//! What cannot be run: exit code 2, nothing on stdout, and words that say what to do.
+
+use super::{assert_says, assert_well_told, write};
+use crate::support::xtask::Xtask;
+
+const IMAGE: &str = "[[image]]\nsource = \"quay.io/a/b\"\ntag = \"1\"\n";
+
+/// Runs `mirror -t` on a list, and wants it refused with these words.
+fn refused(list: &[u8], arguments: &[&str], words: &[&str]) {
+    let xtask = Xtask::new();
+    let images = write(&xtask, "images.toml", list);
+    let arguments = [&["mirror", "-t", "--images", &images][..], arguments].concat();
+    let finished = xtask.run(&arguments, &[]);
+    assert_eq!((finished.exit_code, finished.stdout.as_str()), (2, ""), "{finished:?}");
+    assert_well_told(&finished.stderr);
+    assert_says(&finished.stderr, words);
+}
+
+#[test]
+fn a_destination_that_is_none_is_explained() {
+    let table: [(&[&str], &[&str]); 9] = [
+        (&[], &["no destination", "hint: name a registry: `-d "]),
+        (&["-d", "https://mirror.example.com"], &["`-d https://mirror.example.com`", "no scheme"]),
+        (&["-d", "Mirror.example.com/Team"], &["`-d Mirror.example.com/Team`", "lowercase"]),
+        (&["-d", "mirror.example.com/a:1"], &["neither tag nor digest"]),
+        (&["-d", ""], &["`-d `"]),
+        (&["-d", "mirror.example.com:99999"], &["`-d mirror.example.com:99999`"]),
+        (&["-d", "-"], &["`-d -`"]),
+        (&["-d", "quay.io"], &["would be copied onto itself", "hint: "]),
+        (&["-d", "mirror.example.com", "--only", "kafak"], &["selects no image", "hint: "]),
+    ];
+    for (arguments, words) in table {
+        refused(IMAGE.as_bytes(), arguments, words);
+    }
+}
+
+#[test]
+fn an_unknown_destination_is_answered_with_the_known_ones() {
+    let list = format!(
+        "[destinations.ecr]\nregistry = \"a.example.com\"\n\
+         [destinations.harbor]\nregistry = \"b.example.com\"\n{IMAGE}"
+    );
+    refused(list.as_bytes(), &["-d", "erc"], &["`-d erc`", "ecr", "harbor"]);
+    refused(list.as_bytes(), &[], &["several destinations", "`-d ecr`, `-d harbor`"]);
+}
+
+#[test]
+fn a_list_that_cannot_be_used_is_refused_with_the_place() {
+    let target = "target = \"x/y\"\n";
+    let twice = format!("{IMAGE}{target}{}{target}", IMAGE.replace("a/b", "c/d"));
+    let table: [(&[u8], &[&str]); 9] = [
+        (b"", &["images.toml", "image"]),
+        (b"\n# only words\n", &["images.toml", "image"]),
+        (
+            b"[[image]]\nsorce = \"quay.io/a/b\"\ntag = \"1\"\n",
+            &["sorce", "source", "images.toml:2"],
+        ),
+        (twice.as_bytes(), &["x/y:1", "images.toml:"]),
+        (b"[[image]]\nsource = \"quay.io/a/b\"\ntag = \"latest\"\n", &["latest", "images.toml:3"]),
+        (b"[[image]]\nsource = \"quay.io/a/b\"\n", &["tag", "images.toml:"]),
+        (b"[[image]]\nsource = \"quay.io/A/b\"\ntag = \"1\"\n", &["images.toml:2"]),
+        (b"[[image]\nsource = \"quay.io/a/b\"\n", &["images.toml:1"]),
+        (b"# caf\xe9\n[[image]]\n", &["images.toml", "not UTF-8"]),
+    ];
+    for (list, words) in table {
+        refused(list, &["-d", "mirror.example.com"], words);
+    }
+}
+
+#[test]
+fn a_list_that_is_not_there_is_named_with_the_flag_that_names_another() {
+    let xtask = Xtask::new();
+    for missing in ["nowhere/images.toml", "."] {
+        let arguments = ["mirror", "-t", "-d", "mirror.example.com", "--images", missing];
+        let finished = xtask.run(&arguments, &[]);
+        assert_eq!(finished.exit_code, 2);
+        assert_well_told(&finished.stderr);
+        assert_says(&finished.stderr, &[&format!("`{missing}`"), "hint: ", "`--images FILE`"]);
+    }
+}
+
+#[test]
+fn every_command_has_a_help_that_names_its_flags() {
+    let table: [(&[&str], &[&str]); 5] = [
+        (
+            &["--help"],
+            &["mirror", "values", "Exit codes: 0 done, 1 some", "2 could not run", "130"],
+        ),
+        (
+            &["mirror", "--help"],
+            &["--destination", "--dry-run", "--only", "--jobs", "--attachments", "--format"],
+        ),
+        (&["values", "--help"], &["--destination"]),
+        (&["demo", "--help"], &["cargo xtask demo"]),
+        (&["ci", "--help"], &["cargo xtask ci"]),
+    ];
+    for (arguments, words) in table {
+        let finished = Xtask::new().run(arguments, &[]);
+        assert_eq!((finished.exit_code, finished.stderr.as_str()), (0, ""), "{arguments:?}");
+        assert_says(&finished.stdout, words);
+        assert!(finished.stdout.lines().next().is_some_and(|line| !line.is_empty()));
+    }
+}
+
+#[test]
+fn flags_that_do_not_exist_are_answered_on_stderr() {
+    let table: [(&[&str], &[&str]); 6] = [
+        (&[], &["Usage: cargo xtask"]),
+        (&["mirorr"], &["'mirorr'", "mirror"]),
+        (&["mirror", "--dryrun"], &["--dryrun", "--dry-run"]),
+        (&["mirror", "--jobs", "0"], &["--jobs", "1..=1000"]),
+        (&["mirror", "--format", "yaml"], &["human", "json"]),
+        (&["mirror", "--password", "x"], &["--password"]),
+    ];
+    for (arguments, words) in table {
+        let finished = Xtask::new().run(arguments, &[]);
+        assert_eq!((finished.exit_code, finished.stdout.as_str()), (2, ""), "{arguments:?}");
+        assert_says(&finished.stderr, words);
+    }
+}
+
+#[test]
+fn a_contradictory_login_is_refused_before_any_request() {
+    let config = r#"{"auths":{"127.0.0.1:1":{"auth":"not base64!"}}}"#;
+    let table = [
+        ("STS_REGISTRY_USERNAME", "u", "`STS_REGISTRY_PASSWORD` is not"),
+        ("DST_REGISTRY_PASSWORD", "p", "`DST_REGISTRY_USERNAME` is not"),
+        ("config.json", config, "not valid base64"),
+        ("config.json", "{", "docker's config.json"),
+    ];
+    for (name, value, words) in table {
+        let xtask = Xtask::new();
+        let images = write(&xtask, "images.toml", IMAGE.replace("quay.io", "127.0.0.1:2"));
+        let mut variables = vec![(name, value)];
+        if name == "config.json" {
+            write(&xtask, ".docker/config.json", value);
+            variables.clear();
+        }
+        let arguments = ["mirror", "--images", &images, "-d", "127.0.0.1:1"];
+        let finished = xtask.run(&arguments, &variables);
+        assert_eq!((finished.exit_code, finished.stdout.as_str()), (2, ""), "{finished:?}");
+        assert_well_told(&finished.stderr);
+        assert_says(&finished.stderr, &[words]);
+    }
+}

@@ -1,0 +1,273 @@
+//! Who we are at a registry: every scheme, tokens that end, passwords that are wrong or wanted elsewhere.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use xtask::embedded::content::{Layer, docker_image, oci_index};
+use xtask::embedded::{
+    Authentication, Effect, EmbeddedRegistry, Fault, Kind, LoggedRequest, Options, TokenKey,
+    TokenStyle,
+};
+use xtask::registry::{Cause, Side};
+
+use super::stage::{REPOSITORY, Stage, asked, told, words};
+
+fn asking(authentication: Authentication) -> Options {
+    Options { authentication, ..Options::default() }
+}
+
+fn tokens(lifetime: Duration, key: TokenKey, expires_in: bool) -> Authentication {
+    let credentials = Some(("u".to_owned(), "right".to_owned()));
+    Authentication::Bearer { credentials, lifetime, style: TokenStyle::Get, key, expires_in }
+}
+
+async fn both(authentication: Authentication) -> Stage {
+    let options = asking(authentication);
+    let mut stage = Stage::with(options.clone(), options).await;
+    log_in(&mut stage, "right");
+    stage
+}
+
+fn log_in(stage: &mut Stage, password: &str) {
+    for side in ["STS", "DST"] {
+        stage.set(&format!("{side}_REGISTRY_USERNAME"), "u");
+        stage.set(&format!("{side}_REGISTRY_PASSWORD"), password);
+    }
+}
+
+fn refused(registry: &EmbeddedRegistry) -> Vec<LoggedRequest> {
+    registry.requests().into_iter().filter(|request| request.status == Some(401)).collect()
+}
+
+#[tokio::test]
+async fn every_scheme_is_understood_and_learned_with_one_request() {
+    let minute = Duration::from_secs(60);
+    let table = [
+        Authentication::basic("u", "right"),
+        tokens(minute, TokenKey::Token, true),
+        tokens(minute, TokenKey::Token, false),
+        tokens(minute, TokenKey::AccessToken, true),
+        tokens(minute, TokenKey::AccessToken, false),
+    ];
+    for authentication in table {
+        let mut stage = both(authentication.clone()).await;
+        stage.publish(REPOSITORY, "1", &oci_index(&[Layer::new("a", 5000)]));
+        stage.publish("stackstate/other", "1", &oci_index(&[Layer::new("a", 5000)]));
+        stage.mirror_all().await;
+        for registry in [&stage.source, &stage.destination] {
+            assert_eq!(refused(registry).len(), 1, "{authentication:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn without_a_login_a_token_for_everybody_is_enough_to_read() {
+    let everybody = Authentication::Bearer {
+        credentials: None,
+        lifetime: Duration::from_secs(60),
+        style: TokenStyle::Get,
+        key: TokenKey::Token,
+        expires_in: true,
+    };
+    let mut stage = Stage::with(asking(everybody), Options::default()).await;
+    stage.publish(REPOSITORY, "1", &docker_image(&[Layer::new("a", 5000)]));
+    stage.mirror_all().await;
+    assert_eq!(asked(&stage.source, "GET", Kind::Token).len(), 1);
+}
+
+#[tokio::test]
+async fn each_scope_costs_one_token_however_many_tasks_wait_for_it() {
+    let mut stage = both(Authentication::bearer("u", "right")).await;
+    for number in 0..6 {
+        let own = (0..6).map(|n| Layer::new(format!("{number} {n}"), 2000));
+        let layers: Vec<_> = own.chain([Layer::new("shared", 9000)]).collect();
+        stage.publish(&format!("stackstate/i{number}"), "1", &docker_image(&layers));
+    }
+    // Slow enough for all to want one before the first has come.
+    for registry in [&stage.source, &stage.destination] {
+        let slow = Effect::Delay(Duration::from_millis(30));
+        registry.inject(Fault::new(slow).kind(Kind::Token).always());
+    }
+    stage.mirror_all().await;
+    for registry in [&stage.source, &stage.destination] {
+        let all = asked(registry, "GET", Kind::Token);
+        let scopes: BTreeSet<_> = all.iter().map(|request| request.query.clone()).collect();
+        assert_eq!(all.len(), scopes.len(), "{scopes:#?}");
+    }
+    assert_eq!(asked(&stage.source, "GET", Kind::Token).len(), 6);
+}
+
+/// A run that takes some two seconds.
+async fn slow_run(authentication: Authentication) -> Stage {
+    let mut stage = both(authentication).await;
+    for number in 0..4 {
+        let layer = Layer::new(format!("{number}"), 50_000);
+        stage.publish(&format!("stackstate/i{number}"), "1", &docker_image(&[layer]));
+    }
+    let slow = Effect::Trickle { pieces: 4, pause: Duration::from_millis(500) };
+    stage.source.inject(Fault::new(slow).kind(Kind::Blob).authorized().always());
+    stage
+}
+
+#[tokio::test]
+async fn a_token_that_will_end_soon_is_renewed_before_it_is_refused() {
+    let short = tokens(Duration::from_secs(1), TokenKey::Token, true);
+    let stage = slow_run(short).await;
+    stage.mirror_all().await;
+    for registry in [&stage.source, &stage.destination] {
+        assert_eq!(refused(registry).len(), 1, "but for the first, no request was refused");
+    }
+    let renewed = asked(&stage.destination, "GET", Kind::Token);
+    assert!(renewed.len() > 8, "{}", renewed.len());
+}
+
+#[tokio::test]
+async fn a_token_that_ends_unannounced_is_renewed_when_it_is_refused() {
+    let short = tokens(Duration::from_secs(1), TokenKey::Token, false);
+    let stage = slow_run(short).await;
+    stage.mirror_all().await;
+    assert!(refused(&stage.destination).len() > 1, "tokens did end");
+}
+
+#[tokio::test]
+async fn a_run_goes_on_when_every_token_is_withdrawn() {
+    let stage = slow_run(Authentication::bearer("u", "right")).await;
+    let withdraw = async {
+        while asked(&stage.source, "GET", Kind::Blob).is_empty() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        stage.source.expire_tokens();
+        stage.destination.expire_tokens();
+    };
+    tokio::join!(stage.mirror_all(), withdraw);
+    let refused = refused(&stage.destination);
+    assert!(refused.iter().any(|request| request.header("authorization").is_some()));
+}
+
+#[tokio::test]
+async fn a_wrong_password_is_one_error_per_image_after_a_few_requests() {
+    for authentication in
+        [Authentication::basic("u", "right"), Authentication::bearer("u", "right")]
+    {
+        for (side, variable) in [(Side::Source, "STS"), (Side::Destination, "DST")] {
+            let mut stage = both(authentication.clone()).await;
+            stage.publish_many(5);
+            stage.variables.clear();
+            log_in(&mut stage, "right");
+            let name = format!("{variable}_REGISTRY_PASSWORD");
+            let of_side = stage.variables.iter_mut().find(|(known, _)| *known == name);
+            "wrong".clone_into(&mut of_side.unwrap().1);
+
+            let report = stage.mirror().await;
+            let errors: Vec<_> = report.failures().map(|(_, error)| error).collect();
+            assert_eq!(errors.len(), 5);
+            for error in errors {
+                assert_eq!(error.side, side, "{error}");
+                let told = words(error);
+                assert!(told.contains("401"), "{told}");
+                assert!(told.contains(&format!("`{variable}_REGISTRY_USERNAME`")), "{told}");
+            }
+            let registry = if side == Side::Source { &stage.source } else { &stage.destination };
+            // One to learn the scheme, and two for each image.
+            let count = registry.requests().len();
+            assert!(count <= 1 + 2 * 5, "{authentication:?} {side}: {count}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_login_that_is_missing_is_asked_for_by_the_names_of_its_variables() {
+    for authentication in
+        [Authentication::basic("u", "right"), Authentication::bearer("u", "right")]
+    {
+        for side in [Side::Source, Side::Destination] {
+            let (source, destination) = match side {
+                Side::Source => (asking(authentication.clone()), Options::default()),
+                Side::Destination => (Options::default(), asking(authentication.clone())),
+            };
+            let (stage, _) = Stage::with_layer_and(source, destination, 1000).await;
+            let error = stage.mirror_fails().await;
+            let told = words(&error);
+            let variables = match side {
+                Side::Source => "`STS_REGISTRY_USERNAME` and `STS_REGISTRY_PASSWORD`",
+                Side::Destination => "`DST_REGISTRY_USERNAME` and `DST_REGISTRY_PASSWORD`",
+            };
+            assert!(told.contains(variables) && told.contains("docker login"), "{told}");
+            assert_eq!(error.side, side);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_server_that_stumbles_is_asked_again() {
+    let mut stage = both(Authentication::bearer("u", "right")).await;
+    stage.publish(REPOSITORY, "1", &docker_image(&[Layer::new("a", 5000)]));
+    for registry in [&stage.source, &stage.destination] {
+        registry.inject(Fault::status(500).kind(Kind::Token).times(2));
+        registry.inject(Fault::new(Effect::Reset).kind(Kind::Token));
+    }
+    stage.mirror_all().await;
+    assert_eq!(asked(&stage.source, "GET", Kind::Token).len(), 4);
+}
+
+#[tokio::test]
+async fn a_token_server_that_answers_nonsense_is_an_error_without_its_words() {
+    let answers = [r#"{"token":""}"#, r#"{"t0ken":"canary"}"#, "<html>canary</html>", ""];
+    for body in answers {
+        let mut stage = both(Authentication::bearer("u", "right")).await;
+        stage.publish(REPOSITORY, "1", &docker_image(&[Layer::new("a", 5000)]));
+        let nonsense = Effect::Status { code: 200, headers: Vec::new(), body: body.to_owned() };
+        stage.source.inject(Fault::new(nonsense).kind(Kind::Token).always());
+        let error = stage.mirror_fails().await;
+        assert!(matches!(error.cause, Cause::Token(_)), "{error:?}");
+        assert!(!words(&error).contains("canary"), "{error}");
+        assert_eq!(asked(&stage.source, "GET", Kind::Token).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_password_is_not_shown_to_a_token_server_of_somebody_else() {
+    let (mut stage, _) = Stage::with_layer(1000).await;
+    log_in(&mut stage, "right");
+    let stranger = EmbeddedRegistry::start(asking(Authentication::bearer("u", "right"))).await;
+    let stranger = stranger.unwrap();
+    // The same machine under another name, as no other host is at hand.
+    let port = stranger.address().split_once(':').unwrap().1;
+    let challenge = format!("Bearer realm=\"http://localhost:{port}/token\",service=\"x\"");
+    let headers = vec![("WWW-Authenticate".to_owned(), challenge)];
+    let elsewhere = Effect::Status { code: 401, headers, body: String::new() };
+    stage.source.inject(Fault::new(elsewhere).always());
+    let error = stage.mirror_fails().await;
+    assert!(error.to_string().contains("belongs to somebody else"), "{error}");
+    assert_eq!(stranger.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn half_a_login_is_a_mistake_and_not_an_anonymous_user() {
+    let (mut stage, _) = Stage::with_layer(1000).await;
+    for (set, missing) in [("USERNAME", "PASSWORD"), ("PASSWORD", "USERNAME")] {
+        stage.variables.clear();
+        stage.set(&format!("DST_REGISTRY_{set}"), "x");
+        let error = stage.try_mirror().await.unwrap_err().to_string();
+        assert!(error.contains(&format!("`DST_REGISTRY_{missing}` is not")), "{error}");
+    }
+    assert_eq!(stage.destination.requests().len() + stage.source.requests().len(), 0);
+}
+
+#[tokio::test]
+async fn the_login_of_docker_is_used_where_the_variables_are_not_set() {
+    let (mut stage, _) = Stage::with_layer_and(
+        asking(Authentication::basic("u", "right")),
+        asking(Authentication::bearer("u", "right")),
+        1000,
+    )
+    .await;
+    let entry = serde_json::json!({"auth": "dTpyaWdodA=="});
+    let hosts = [stage.source.address(), stage.destination.address()];
+    let auths: serde_json::Map<_, _> =
+        hosts.iter().map(|host| ((*host).to_owned(), entry.clone())).collect();
+    let config = serde_json::json!({"auths": auths}).to_string();
+    stage.set("test: docker's config.json", &config);
+    let report = stage.mirror_all().await;
+    assert!(told(&report).contains("1 copied"));
+}

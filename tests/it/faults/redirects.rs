@@ -1,0 +1,104 @@
+//! Registries that send their clients elsewhere for blobs.
+
+use std::time::Duration;
+
+use xtask::embedded::{Authentication, Effect, EmbeddedRegistry, Fault, Kind, Options};
+use xtask::oci::Digest;
+use xtask::registry::{Cause, Side};
+
+use super::stage::{REPOSITORY, Stage, asked, commits, fetches, retry_after, words};
+
+const SIZE: usize = 100_000;
+
+/// A source with a password that sends everybody to another registry for the layer. That one has it.
+async fn redirected(elsewhere: Options) -> (Stage, Digest, EmbeddedRegistry) {
+    let authentication = Authentication::basic("u", "canary-password");
+    let source = Options { authentication, ..Options::default() };
+    let (mut stage, layer) = Stage::with_layer_and(source, Options::default(), SIZE).await;
+    stage.set("STS_REGISTRY_USERNAME", "u");
+    stage.set("STS_REGISTRY_PASSWORD", "canary-password");
+    let elsewhere = EmbeddedRegistry::start(elsewhere).await.unwrap();
+    let content = stage.source.store().blob(REPOSITORY, &layer).unwrap();
+    elsewhere.store().put_blob("storage", content);
+    let location = format!("http://{}/v2/storage/blobs/{layer}?sig=canary", elsewhere.address());
+    stage.source.inject(to(location, &layer).authorized().always());
+    (stage, layer, elsewhere)
+}
+
+fn to(location: String, layer: &Digest) -> Fault {
+    Fault::new(Effect::Redirect { location, status: 307 }).method("GET").path(layer.as_str())
+}
+
+#[tokio::test]
+async fn a_blob_is_fetched_where_the_registry_stores_it_and_the_password_stays_behind() {
+    let (stage, layer, elsewhere) = redirected(Options::default()).await;
+    stage.mirror_all().await;
+    assert_eq!(fetches(&elsewhere, &layer), [None]);
+    assert!(elsewhere.requests().iter().all(|r| r.header("authorization").is_none()));
+    assert!(elsewhere.requests().iter().all(|r| r.header("cookie").is_none()));
+    assert_eq!(fetches(&stage.source, &layer), [None]);
+}
+
+#[tokio::test]
+async fn the_rest_of_a_blob_is_asked_of_the_registry_as_its_signed_address_may_have_run_out() {
+    let (stage, layer, elsewhere) = redirected(Options::default()).await;
+    elsewhere.inject(Fault::new(Effect::CloseAfter(500)).kind(Kind::Blob));
+    stage.mirror_all().await;
+    let rest = Some("bytes=500-".to_owned());
+    assert_eq!(fetches(&stage.source, &layer), [None, rest.clone()]);
+    assert_eq!(fetches(&elsewhere, &layer), [None, rest]);
+    assert_eq!(commits(&stage.destination, &layer).len(), 1);
+}
+
+#[tokio::test]
+async fn a_challenge_from_elsewhere_teaches_nothing_about_the_registry() {
+    for authentication in [Authentication::basic("x", "y"), Authentication::bearer("x", "y")] {
+        let options = Options { authentication, ..Options::default() };
+        let (stage, layer, elsewhere) = redirected(options).await;
+        let error = stage.mirror_fails().await;
+        assert_eq!((error.side, error.status()), (Side::Source, Some(401)), "{error}");
+        assert!(elsewhere.requests().iter().all(|r| r.header("authorization").is_none()));
+        assert_eq!(asked(&elsewhere, "GET", Kind::Token).len(), 0);
+        assert!(fetches(&stage.source, &layer).len() <= 2);
+        let refused = stage.source.requests().into_iter().filter(|r| r.status == Some(401));
+        assert_eq!(refused.count(), 1, "the login is still right there");
+    }
+}
+
+#[tokio::test]
+async fn a_storage_that_limits_requests_is_waited_for_but_not_for_a_day() {
+    let (stage, layer, elsewhere) = redirected(Options::default()).await;
+    elsewhere.inject(retry_after(429, "1").times(1));
+    stage.mirror_all().await;
+    let log = elsewhere.requests();
+    assert!(log[1].arrived - log[0].arrived >= Duration::from_millis(990));
+    assert_eq!(fetches(&stage.source, &layer).len(), 2);
+
+    let (stage, _, elsewhere) = redirected(Options::default()).await;
+    elsewhere.inject(retry_after(503, "86400").always());
+    let error = stage.mirror_fails().await;
+    assert!(matches!(error.cause, Cause::RateLimited { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_circle_of_redirects_ends_with_an_error_that_names_it() {
+    let (stage, layer) = Stage::with_layer(SIZE).await;
+    let itself = format!("/v2/{REPOSITORY}/blobs/{layer}");
+    stage.source.inject(to(itself, &layer).always());
+    let error = stage.mirror_fails().await;
+    assert!(matches!(error.cause, Cause::Protocol(_)), "{error:?}");
+    assert!(words(&error).contains("too many redirects"), "{}", words(&error));
+    assert!(fetches(&stage.source, &layer).len() <= 7, "once, and not again and again");
+}
+
+#[tokio::test]
+async fn a_redirect_to_nowhere_is_an_error() {
+    let (stage, layer) = Stage::with_layer(SIZE).await;
+    for location in ["http://", "ftp://127.0.0.1/blob"] {
+        stage.source.clear_faults();
+        stage.source.inject(to(location.to_owned(), &layer).always());
+        let error = stage.mirror_fails().await;
+        assert_eq!(error.side, Side::Source, "{location}: {error}");
+        assert!(!error.is_transient(), "{location}: {error:?}");
+    }
+}

@@ -1,0 +1,267 @@
+//! The values of a destination, end to end: written, checked, proven and found by trying, with the
+//! real helm on charts of our own.
+
+use std::path::Path;
+
+use xtask::list::{ImageList, Rendering};
+use xtask::values::chart_command::prove_with;
+use xtask::values::proof::{GapKind, Proof};
+
+use crate::support::helm::{charts, helm, program};
+use crate::support::xtask::{Finished, Xtask};
+
+const IMAGES: &str = include_str!("../../images.toml");
+const SHAPES: &str = "stackstate-shapes";
+
+/// The list of this repository without a word about values.
+fn without_values() -> String {
+    let mut text = String::new();
+    let mut dropped = false;
+    for line in IMAGES.lines() {
+        dropped = match line {
+            "[values]" | "[image.values]" => true,
+            "" => false,
+            _ => dropped,
+        };
+        if !dropped {
+            text += line;
+            text.push('\n');
+        }
+    }
+    assert!(!text.contains("{registry}") && text.contains("[[image]]"), "{text}");
+    text
+}
+
+/// Runs `xtask values` on a list, in the folder of that list, with the real helm.
+fn values(xtask: &Xtask, list: &str, arguments: &[&str]) -> Finished {
+    let file = xtask.directory().join("images.toml");
+    if !file.exists() {
+        std::fs::write(&file, list).unwrap();
+    }
+    let arguments: Vec<&str> =
+        ["--images", file.to_str().unwrap(), "values"].iter().chain(arguments).copied().collect();
+    let helm = program().canonicalize().unwrap();
+    let root = xtask.directory().join("package");
+    std::fs::create_dir_all(&root).unwrap();
+    // The folder `values` is made beside the package, as in a workspace.
+    let variables =
+        [("HELM", helm.to_str().unwrap()), ("CARGO_MANIFEST_DIR", root.to_str().unwrap())];
+    xtask.run(&arguments, &variables)
+}
+
+fn chart(name: &str) -> String {
+    charts().canonicalize().unwrap().join(name).display().to_string()
+}
+
+fn prove(overlay: &str) -> Proof {
+    let list = ImageList::parse("images.toml", IMAGES).unwrap();
+    let renderings: &[Rendering] = &list.chart.as_ref().unwrap().renderings;
+    prove_with(
+        &helm(SHAPES),
+        renderings,
+        &list,
+        &"m.example.com".parse().unwrap(),
+        overlay.to_owned(),
+    )
+    .unwrap()
+}
+
+#[test]
+fn the_pages_steps_are_printed_corrected_from_the_list_alone() {
+    let registry = "57413481473.dkr.ecr.eu-west-1.amazonaws.com";
+    let printed = values(&Xtask::new(), IMAGES, &["-d", registry]);
+    assert_eq!(printed.exit_code, 0, "{}", printed.stderr);
+    let values: serde_yaml::Value = serde_yaml::from_str(&printed.stdout).unwrap();
+    let expected = format!(
+        "global: {{imageRegistry: {registry}}}\n\
+         elasticsearch: {{prometheus-elasticsearch-exporter: {{image: {{repository: {registry}/stackstate/elasticsearch-exporter}}}}}}\n\
+         minio: {{image: {{repository: {registry}/stackstate/minio}}}}\n"
+    );
+    assert_eq!(values, serde_yaml::from_str::<serde_yaml::Value>(&expected).unwrap());
+}
+
+#[test]
+fn probing_alone_finds_the_mapping_of_stackstate_and_the_smallest_overlay() {
+    let xtask = Xtask::new();
+    let probed = values(&xtask, &without_values(), &["--probe", "--write", "-c", &chart(SHAPES)]);
+    assert_eq!(probed.exit_code, 0, "{}", probed.stderr);
+    for line in [
+        "  registry + repository  minio.image.repository",
+        "  registry               global.imageRegistry, hbase.wait.image.registry, stackstate.components.wait.image.registry",
+        "  repository             stackstate.components.all.image.repositorySuffix, stackstate.components.correlate.image.repository",
+        "  tag                    hbase.stackgraph.image.tag",
+    ] {
+        assert!(probed.stdout.lines().any(|have| have == line), "{line}\n{}", probed.stdout);
+    }
+    let printed = values(&xtask, "", &["-d", "m.example.com"]);
+    let by_hand = values(&Xtask::new(), IMAGES, &["-d", "m.example.com"]);
+    assert_eq!(printed.stdout, by_hand.stdout);
+    let proven = values(&xtask, "", &["--prove", "-d", "m.example.com", "-c", &chart(SHAPES)]);
+    assert_eq!((proven.exit_code, proven.stderr.as_str()), (0, ""), "{}", proven.stdout);
+    assert!(
+        proven.stdout.starts_with("proven: in 2 renderings all 22 images"),
+        "{}",
+        proven.stdout
+    );
+
+    let again = values(&xtask, "", &["--probe", "--write", "-c", &chart(SHAPES)]);
+    assert!(again.stderr.contains("up to date"), "{}", again.stderr);
+    assert!(!again.stdout.contains("lacks"), "{}", again.stdout);
+}
+
+#[test]
+fn both_mistakes_of_the_documentation_are_caught() {
+    let page = "global: {imageRegistry: m.example.com}\n\
+        elasticsearch: {prometheus-elasticsearch-exporter: {image: {repository: m.example.com/justwatch/elasticsearch_exporter}}}\n";
+    let proof = prove(page);
+    let gaps: Vec<String> = proof.gaps.iter().map(|gap| format!("{gap} {}", gap.hint())).collect();
+    let has = |words: &[&str]| gaps.iter().any(|gap| words.iter().all(|word| gap.contains(word)));
+    assert!(
+        has(&[
+            "justwatch/elasticsearch_exporter:v1.2.1` is not copied",
+            "`m.example.com/stackstate/elasticsearch-exporter:v1.2.1`"
+        ]),
+        "{gaps:#?}"
+    );
+    assert!(
+        has(&[
+            "`quay.io/stackstate/minio:",
+            "is not pulled from the destination",
+            "rendering `backup`"
+        ]),
+        "{gaps:#?}"
+    );
+    let names: std::collections::BTreeSet<_> = proof.gaps.iter().map(|gap| &gap.written).collect();
+    assert_eq!(names.len(), 2, "{names:?}");
+}
+
+#[test]
+fn a_doubled_registry_and_a_trailing_slash_are_caught() {
+    let table = [
+        (
+            "global: {imageRegistry: m.example.com}\nminio: {image: {repository: m.example.com/quay.io/stackstate/minio}}\n",
+            "m.example.com/quay.io/stackstate/minio",
+        ),
+        ("global: {imageRegistry: m.example.com/}\n", "m.example.com//stackstate"),
+    ];
+    for (overlay, written) in table {
+        let proof = prove(overlay);
+        let malformed = proof.gaps.iter().find(|gap| gap.written.starts_with(written));
+        assert!(
+            malformed.is_some_and(|gap| matches!(gap.kind, GapKind::Malformed { .. })),
+            "{:#?}",
+            proof.gaps
+        );
+    }
+}
+
+#[test]
+fn a_key_that_is_gone_from_the_list_fails_the_proof_with_the_image() {
+    let list = IMAGES.replace("\"minio.image.repository\" =", "\"minio.image.repositry\" =");
+    let xtask = Xtask::new();
+    let proven = values(&xtask, &list, &["--prove", "-d", "m.example.com", "-c", &chart(SHAPES)]);
+    assert_eq!(proven.exit_code, 1);
+    assert!(proven.stdout.contains("error: `quay.io/stackstate/minio:"), "{}", proven.stdout);
+    assert!(proven.stdout.contains("charts/minio/templates/"), "{}", proven.stdout);
+    let probed = values(&xtask, "", &["--probe", "-c", &chart(SHAPES)]);
+    assert!(
+        probed.stdout.contains("warning: `minio.image.repositry` of images.toml moves nothing"),
+        "{}",
+        probed.stdout
+    );
+    assert!(
+        probed
+            .stdout
+            .contains("[image.values] \"minio.image.repository\" = \"{registry}/{repository}\"")
+    );
+}
+
+#[test]
+fn an_image_that_no_value_moves_is_told() {
+    let image = "[[image]]\nsource = \"docker.io/example/prepare\"\ntag = \"5.0\"\n";
+    let probed = values(&Xtask::new(), image, &["--probe", "-c", &chart("relocation")]);
+    assert_eq!(probed.exit_code, 0, "{}", probed.stderr);
+    let warning = "warning: no value moves `docker.io/example/prepare:5.0` in ";
+    assert!(probed.stdout.contains(warning), "{}", probed.stdout);
+}
+
+#[test]
+fn files_are_written_once_and_checked_with_a_diff() {
+    let named = format!("{IMAGES}\n[destinations.mine]\nregistry = \"m.example.com\"\n");
+    let xtask = Xtask::new();
+    assert_eq!(values(&xtask, &named, &["--check"]).exit_code, 1);
+    assert!(values(&xtask, "", &["--write"]).stderr.starts_with("written"));
+    let file = xtask.directory().join("values/mine.yaml");
+    let written = std::fs::read_to_string(&file).unwrap();
+    assert!(written.contains("`cargo xtask values -d mine --write`"), "{written}");
+    assert!(values(&xtask, "", &["--write"]).stderr.starts_with("up to date"));
+    assert_eq!(values(&xtask, "", &["--check"]).exit_code, 0);
+
+    std::fs::write(&file, written.replace("m.example.com", "old.example.com")).unwrap();
+    let checked = values(&xtask, "", &["--check"]);
+    assert_eq!(checked.exit_code, 1);
+    assert!(checked.stdout.contains("-  imageRegistry: \"old.example.com\""), "{}", checked.stdout);
+    assert!(
+        checked.stderr.contains("hint: run `cargo xtask values --write`"),
+        "{}",
+        checked.stderr
+    );
+}
+
+#[test]
+fn the_values_folder_of_this_repository_is_in_step_with_its_list() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let list = ImageList::parse("images.toml", IMAGES).unwrap();
+    for file in xtask::values::command::of_all(&list, root, None).unwrap() {
+        assert_eq!(
+            file.check().unwrap(),
+            xtask::values::command::Difference::None,
+            "{}",
+            file.file.display()
+        );
+    }
+    let kept = std::fs::read_dir(root.join("values")).unwrap().flatten();
+    let files: Vec<_> =
+        kept.map(|entry| entry.file_name()).filter(|name| name != "README.md").collect();
+    assert_eq!(files.len(), list.destinations.len(), "a file of no destination: {files:?}");
+}
+
+#[test]
+fn helm_reads_every_text_of_the_overlay_as_that_text() {
+    let tricky = ["1.10", "yes", "2024_10_01", "1_000", "7e6", "0x1F", "null", "~", "a: b", "# no"];
+    let mut list = String::from("[values]\n");
+    for (number, text) in tricky.iter().enumerate() {
+        list += &format!("\"probe.key{number}\" = \"{text}\"\n");
+    }
+    list += "[[image]]\nsource = \"q.io/a\"\ntag = \"1\"\n";
+    let xtask = Xtask::new();
+    let overlay = values(&xtask, &list, &["-d", "r.io"]).stdout;
+    let chart = xtask.directory().join("echo");
+    std::fs::create_dir_all(chart.join("templates")).unwrap();
+    std::fs::write(chart.join("Chart.yaml"), "apiVersion: v2\nname: echo\nversion: 0.1.0\n")
+        .unwrap();
+    let template = "kind: ConfigMap\nmetadata: {name: x}\ndata: {json: {{ .Values.probe | toJson | quote }}}\n";
+    std::fs::write(chart.join("templates/all.yaml"), template).unwrap();
+    std::fs::write(xtask.directory().join("overlay.yaml"), overlay).unwrap();
+    let printed = duct::cmd!(
+        program().canonicalize().unwrap(),
+        "template",
+        "r",
+        "echo",
+        "-f",
+        "overlay.yaml"
+    )
+    .dir(xtask.directory())
+    .read()
+    .unwrap();
+    let document: serde_yaml::Value = serde_yaml::from_str(&printed).unwrap();
+    let read: serde_json::Value =
+        serde_json::from_str(document["data"]["json"].as_str().unwrap()).unwrap();
+    for (number, text) in tricky.iter().enumerate() {
+        assert_eq!(
+            read[format!("key{number}")],
+            serde_json::Value::String((*text).to_owned()),
+            "{text}"
+        );
+    }
+}

@@ -1,0 +1,110 @@
+//! The parts of the command `values` that need the chart itself: the proof and the probing.
+
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use super::Overlay;
+use super::probe::{Probed, Suggestion, probe, suggest};
+use super::proof::{Proof, prove};
+use crate::chart::{self, ChartSource, Helm, Renderer, render_all};
+use crate::list::{Destination, ImageList, Rendering};
+
+/// The chart that a command is about, and the renderings to make of it.
+pub struct Subject {
+    helm: Helm,
+    renderings: Vec<Rendering>,
+}
+
+impl Subject {
+    /// The chart of the list, unless the user names another. `folder` is where images.toml is.
+    ///
+    /// # Errors
+    /// When neither names one.
+    pub fn new(
+        list: &ImageList,
+        folder: &Path,
+        chart: Option<&str>,
+        repository: Option<&str>,
+    ) -> anyhow::Result<Self> {
+        let listed = list.chart.as_ref();
+        let source = match (chart, listed) {
+            (Some(chart), listed) => {
+                // What the list knows of its own chart holds for that one only.
+                let same = listed.filter(|listed| listed.name == chart);
+                ChartSource {
+                    chart: chart.to_owned(),
+                    repository: repository.map(str::to_owned).or_else(|| same?.repository.clone()),
+                    version: same.and_then(|listed| listed.version.clone()),
+                }
+            }
+            (None, Some(listed)) => {
+                let source = ChartSource::from(listed);
+                ChartSource {
+                    repository: repository.map(str::to_owned).or(source.repository),
+                    ..source
+                }
+            }
+            (None, None) => {
+                anyhow::bail!(
+                    "no chart\nhint: name one with `-c CHART`, or in `[chart]` of images.toml"
+                )
+            }
+        };
+        let default = || vec![Rendering { name: "default".to_owned(), ..Rendering::default() }];
+        let renderings = listed.map_or_else(default, |listed| listed.renderings.clone());
+        // A path on the command line is relative to where the user is, one in the list to the list.
+        let here = chart.and_then(|chart| std::fs::canonicalize(chart).ok());
+        let chart = here.map_or(source.chart, |here| here.to_string_lossy().into_owned());
+        Ok(Self { helm: Helm::new(ChartSource { chart, ..source }, folder), renderings })
+    }
+
+    /// Whether there is a helm to render with.
+    pub fn has_helm(&self) -> bool {
+        self.helm.version().is_ok()
+    }
+
+    /// Renders the chart with the overlay of a destination, and judges what comes out.
+    ///
+    /// # Errors
+    /// When the list contradicts itself, or the chart does not render.
+    pub fn prove(&self, list: &ImageList, destination: &Destination) -> anyhow::Result<Proof> {
+        let overlay =
+            Overlay::of(list, destination)?.render(list, destination, "cargo xtask values");
+        prove_with(&self.helm, &self.renderings, list, destination, overlay)
+    }
+
+    /// Tries which values move which image, and compares that with the list.
+    ///
+    /// # Errors
+    /// When the chart does not render as it is.
+    pub fn probe(
+        &self,
+        list: &ImageList,
+        tell: &(dyn Fn(&str) + Sync),
+    ) -> anyhow::Result<(Probed, Suggestion)> {
+        let charts = self.helm.values_of_tree()?;
+        let of_all = list.values.iter().chain(list.images.iter().flat_map(|image| &image.values));
+        let also: Vec<String> = of_all.map(|(path, _)| path.clone()).collect();
+        let probed = probe(&self.helm, &self.renderings, &charts, &also, tell)?;
+        let suggestion = suggest(list, &probed);
+        Ok((probed, suggestion))
+    }
+}
+
+/// The proof with any renderer and any overlay: what a user has typed by hand can be judged, too.
+///
+/// # Errors
+/// When the chart does not render with the overlay.
+pub fn prove_with(
+    renderer: &dyn Renderer,
+    renderings: &[Rendering],
+    list: &ImageList,
+    destination: &Destination,
+    overlay: String,
+) -> anyhow::Result<Proof> {
+    let overlay = [chart::Overlay::Document(overlay)];
+    let rendered = render_all(renderer, renderings, &overlay);
+    let rendered = rendered.into_iter().collect::<Result<Vec<_>, _>>()?;
+    prove(list, destination, &rendered).context("the rendered chart cannot be read")
+}
