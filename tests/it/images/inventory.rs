@@ -143,7 +143,9 @@ fn the_list_of_another_chart_is_not_emptied() {
 fn without_a_helm_or_a_chart_nothing_can_be_said() {
     let place = Place::new(LIST);
     place.chart("c", &["busybox:1"]);
-    let table: [(&str, &[&str], &str); 4] = [
+    let table: [(&str, &[&str], &str); 6] = [
+        ("/no/helm", &["values", "-c", "c"], "have no meaning without `--prove` or `--probe`"),
+        ("/no/helm", &["images", "--prune"], "--write"),
         ("/no/helm", &["images", "-c", "c"], "error: `/no/helm` is not there"),
         ("/no/helm", &["mirror", "-t", "-c", "c"], "hint: install helm 3 or 4"),
         ("/no/helm", &["images"], "error: no chart: the list has no `[chart]`"),

@@ -162,6 +162,21 @@ fn each_form_of_a_list_is_edited_in_its_own_way() {
 }
 
 #[test]
+fn any_entry_of_the_real_list_can_go_and_no_comment_of_a_group_goes_with_it() {
+    let text = include_str!("../../../../images.toml");
+    let is_of_group = |line: &&str| line.starts_with("# ") && !line.contains("`repository`");
+    for text in [text.to_owned(), text.replace('\n', "\r\n")] {
+        let groups = text.lines().filter(is_of_group).count();
+        for position in 0..22 {
+            let edited = edit(&text, &[image("q.io/d", "1")], &[position]);
+            assert_eq!(edited.lines().filter(is_of_group).count(), groups, "{edited}");
+            assert!(!edited.replace('\r', "").contains("\n\n\n"), "{edited}");
+            assert_eq!(edited.matches("\r\n").count() > 0, text.contains("\r\n"));
+        }
+    }
+}
+
+#[test]
 fn the_last_entry_of_a_text_leaves_no_empty_lines_behind() {
     let text =
         "[[image]]\nsource = 'a'\ntag = '1'\n\n\n# b\n[[image]]\nsource = 'b'\ntag = '1'\n\n";
