@@ -1,6 +1,6 @@
 //! What is tried again, and what is not.
 
-use xtask::embedded::{Effect, Fault, Kind, Options};
+use xtask::embedded::{Authentication, Effect, Fault, Kind, Options};
 use xtask::registry::Side;
 
 use super::stage::{REPOSITORY, Stage, asked, commits, fetches, statuses, words};
@@ -124,16 +124,55 @@ async fn a_blob_whose_commit_was_not_answered_is_asked_for_before_it_is_sent_aga
     assert_eq!(fetches(&stage.source, &layer), [None, None], "who cannot be asked is sent it");
 }
 
+/// Two images that share a layer.
+async fn sharing(destination: Options) -> Stage {
+    let mut stage = Stage::with(Options::default(), destination).await;
+    let layer = xtask::embedded::content::Layer::new("shared", 1000);
+    for repository in [REPOSITORY, "stackstate/other"] {
+        let own = xtask::embedded::content::Layer::new(repository, 500);
+        let image = xtask::embedded::content::docker_image(&[layer.clone(), own]);
+        stage.publish(repository, "1", &image);
+    }
+    stage
+}
+
+#[tokio::test]
+async fn a_mount_that_is_not_allowed_becomes_an_upload() {
+    // Either the token server gives nobody the right to pull from one repository and push to another,
+    // or the registry does not believe such a token.
+    let denied = Fault::status(403).kind(Kind::Token).path("%2Cpush&scope=");
+    let refused = Fault::status(401).method("POST").path("mount=");
+    for fault in [denied, refused] {
+        let destination = Options {
+            authentication: Authentication::bearer("robot", "word"),
+            ..Options::default()
+        };
+        let mut stage = sharing(destination).await;
+        stage.set("DST_REGISTRY_USERNAME", "robot");
+        stage.set("DST_REGISTRY_PASSWORD", "word");
+        stage.destination.inject(fault.always());
+        let report = stage.mirror_all().await;
+        assert_eq!(report.totals().mounted.blobs, 0);
+    }
+}
+
+#[tokio::test]
+async fn one_accident_does_not_end_mounting() {
+    let stage = sharing(Options::default()).await;
+    // The two first questions are whether the repositories have their blobs.
+    let accident = Fault::status(500).method("POST").path("mount=");
+    stage.destination.inject(accident);
+    stage.mirror_all().await;
+    let asked = stage.destination.requests();
+    let heads =
+        asked.iter().filter(|request| request.method == "HEAD" && request.kind() == Kind::Blob);
+    assert_eq!(heads.count(), 0, "existence is asked for only where mounting is refused");
+}
+
 #[tokio::test]
 async fn a_mount_that_is_refused_becomes_an_upload() {
     for status in [400, 403, 404, 405, 500] {
-        let mut stage = Stage::with(Options::default(), Options::default()).await;
-        let layer = xtask::embedded::content::Layer::new("shared", 1000);
-        for repository in [REPOSITORY, "stackstate/other"] {
-            let own = xtask::embedded::content::Layer::new(repository, 500);
-            let image = xtask::embedded::content::docker_image(&[layer.clone(), own]);
-            stage.publish(repository, "1", &image);
-        }
+        let stage = sharing(Options::default()).await;
         let mounts = Fault::status(status).method("POST").path("mount=");
         stage.destination.inject(mounts.always());
         let report = stage.mirror_all().await;

@@ -8,7 +8,7 @@ use super::Way;
 use super::board::{Claim, Turn};
 use crate::oci::{Descriptor, RepositoryPath};
 use crate::registry::Error;
-use crate::registry::repository::Started;
+use crate::registry::session::Started;
 use crate::registry::transfer::transfer;
 
 /// Whether what the destination is believed to have may be relied on.
@@ -68,15 +68,10 @@ async fn bring(way: &Way, blob: &Descriptor, from: &RepositoryPath) -> Result<()
                 return Ok(());
             }
             Started::Mounted => {
-                capabilities.mount_worked();
                 way.tally.mounted.add(blob.size);
                 return Ok(());
             }
             Started::Session(open) => session = Some(open),
-        }
-        if !own {
-            // The blob is there, so it is mounting that the registry does not do.
-            capabilities.mount_refused();
         }
     } else if way.destination.has_blob(&blob.digest).await? {
         way.tally.present.add(blob.size);

@@ -2,7 +2,7 @@
 //!
 //! `host` sends every request: `queue` says when, `login` with `auth` as whom, `retry` how often;
 //! `body` reads the answers that are small, `redirect` follows them elsewhere. `repository` is the API
-//! in terms of manifests and blobs; `download` and `upload` are the two halves of a blob's way, and
+//! in terms of manifests and blobs, `session` its uploads; `download` and `upload` are the two halves of a blob's way, and
 //! `transfer` is all of it. `capability` is what a host can do, `credentials` who we are there, `error`
 //! what went wrong, for a reader.
 
@@ -19,6 +19,7 @@ mod queue;
 mod redirect;
 pub(crate) mod repository;
 mod retry;
+pub(crate) mod session;
 pub(crate) mod transfer;
 mod upload;
 

@@ -5,14 +5,13 @@
 use std::fmt;
 use std::sync::Arc;
 
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, LOCATION};
-use reqwest::{Method, Response, StatusCode, Url};
+use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::{Method, StatusCode, Url};
 
 use super::auth::Scope;
 use super::body::Whole;
 use super::error::{Cause, Error, Side};
 use super::host::{Call, Host};
-use super::queue::Priority;
 use crate::oci::{Descriptor, Digest, InvalidManifest, Manifest, RepositoryPath, Tag, manifest};
 
 /// The specification wants registries to take manifests of 4 MiB; nobody has reason to send four times that.
@@ -33,14 +32,6 @@ pub struct RemoteRepository {
 pub enum ManifestName {
     Tag(Tag),
     Digest(Digest),
-}
-
-/// What became of the wish to start an upload.
-pub(crate) enum Started {
-    /// The registry has the blob in this repository now, without a byte sent.
-    Mounted,
-    /// Where to send the bytes.
-    Session(Url),
 }
 
 /// What became of a pushed manifest.
@@ -162,61 +153,6 @@ impl RemoteRepository {
         Ok(self.host.call(&call).await?.response.status().is_success())
     }
 
-    /// Starts an upload; with `mount`, asks the registry to take the blob from a repository of its
-    /// own first. Asking for the very repository that is pushed to tells whether the blob is there
-    /// already, in the same request.
-    pub(crate) async fn start_upload(
-        &self,
-        mount: Option<(&Digest, &RepositoryPath)>,
-    ) -> Result<Started, Error> {
-        if let Some((digest, from)) = mount {
-            let mut url = self.url("blobs/uploads/")?;
-            url.query_pairs_mut()
-                .append_pair("mount", digest.as_str())
-                .append_pair("from", from.as_str());
-            let scope = Scope::mount(self.path.as_str(), from.as_str());
-            let operation = format!("mount blob {}", digest.short());
-            // Whatever a registry answers to a mount that it does not want, a plain upload remains.
-            let call = self.upload_call(
-                operation,
-                Method::POST,
-                url,
-                scope,
-                &[400, 403, 404, 405, 500, 501],
-            );
-            let answer = self.host.call(&call).await?;
-            match answer.response.status() {
-                StatusCode::CREATED => return Ok(Started::Mounted),
-                StatusCode::ACCEPTED => {
-                    return self.session(&call, &answer.response).map(Started::Session);
-                }
-                _ => {}
-            }
-        }
-        let url = self.url("blobs/uploads/")?;
-        let scope = Scope::push(self.path.as_str());
-        let call = self.upload_call("start an upload".to_owned(), Method::POST, url, scope, &[]);
-        let answer = self.host.call(&call).await?;
-        if answer.response.status() != StatusCode::ACCEPTED {
-            let why = format!(
-                "the answer is {} and no upload session",
-                answer.response.status().as_u16()
-            );
-            return Err(self.host.error(&call, Cause::Protocol(why)));
-        }
-        self.session(&call, &answer.response).map(Started::Session)
-    }
-
-    /// Tells the registry that an upload will not be finished. Courtesy: failures do not matter.
-    pub(crate) async fn cancel_upload(&self, session: Url) {
-        let scope = Scope::push(self.path.as_str());
-        let call =
-            self.upload_call("cancel an upload".to_owned(), Method::DELETE, session, scope, &[]);
-        // In its turn, like all others: the host may have asked for a pause.
-        let _permit = self.host.queue.acquire(Priority::Small).await;
-        drop(self.host.call_once(&call, None).await);
-    }
-
     /// The manifests attached to one, by the referrers API; `None` where a registry does not have it.
     pub(crate) async fn referrers(
         &self,
@@ -259,36 +195,6 @@ impl RemoteRepository {
             request: String::new(),
             cause: Cause::Protocol(error.to_string()),
         })
-    }
-
-    pub(crate) fn upload_call(
-        &self,
-        operation: String,
-        method: Method,
-        url: Url,
-        scope: Scope,
-        expected: &'static [u16],
-    ) -> Call {
-        let mut headers = HeaderMap::new();
-        // Strict front ends answer 411 to a POST or PUT that does not say it has no body.
-        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        Call { operation, method, url, headers, body: None, scope, expected }
-    }
-
-    /// The address of an upload, from any form of `Location` that registries send.
-    pub(crate) fn session(&self, call: &Call, response: &Response) -> Result<Url, Error> {
-        let broken = |why: &str| self.host.error(call, Cause::Protocol(why.to_owned()));
-        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-        let location =
-            location.ok_or_else(|| broken("the answer has no `Location` for the upload"))?;
-        let session = response
-            .url()
-            .join(location)
-            .map_err(|_| broken("the `Location` of the upload is no address"))?;
-        if session.scheme() != "https" && session.scheme() != self.host.base.scheme() {
-            return Err(broken("the `Location` of the upload leaves TLS"));
-        }
-        Ok(session)
     }
 
     /// Statuses that mean "not there". A destination that answers 403 to a look may still take the

@@ -1,0 +1,134 @@
+//! Upload sessions: started by a POST, perhaps mounting instead, and cancelled where they are not used
+//! (distribution-spec, "Pushing blobs" and "Mounting a blob from another repository").
+
+use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION};
+use reqwest::{Method, Response, StatusCode, Url};
+
+use super::auth::Scope;
+use super::error::{Cause, Error};
+use super::host::Call;
+use super::queue::Priority;
+use super::repository::RemoteRepository;
+use crate::oci::{Digest, RepositoryPath};
+
+/// What became of the wish to start an upload.
+pub(crate) enum Started {
+    /// The registry has the blob in this repository now, without a byte sent.
+    Mounted,
+    /// Where to send the bytes.
+    Session(Url),
+}
+
+impl RemoteRepository {
+    /// Starts an upload; with `mount`, asks the registry to take the blob from a repository of its
+    /// own first. Asking for the very repository that is pushed to tells whether the blob is there
+    /// already, in the same request.
+    pub(crate) async fn start_upload(
+        &self,
+        mount: Option<(&Digest, &RepositoryPath)>,
+    ) -> Result<Started, Error> {
+        if let Some((digest, from)) = mount
+            && let Some(started) = self.mount(digest, from).await?
+        {
+            return Ok(started);
+        }
+        let url = self.url("blobs/uploads/")?;
+        let scope = Scope::push(self.path.as_str());
+        let call = self.upload_call("start an upload".to_owned(), Method::POST, url, scope, &[]);
+        let answer = self.host.call(&call).await?;
+        if answer.response.status() != StatusCode::ACCEPTED {
+            let why = format!(
+                "the answer is {} and no upload session",
+                answer.response.status().as_u16()
+            );
+            return Err(self.host.error(&call, Cause::Protocol(why)));
+        }
+        self.session(&call, &answer.response).map(Started::Session)
+    }
+
+    /// Asks to mount; `None` where a plain upload remains to be started.
+    async fn mount(
+        &self,
+        digest: &Digest,
+        from: &RepositoryPath,
+    ) -> Result<Option<Started>, Error> {
+        let mut url = self.url("blobs/uploads/")?;
+        url.query_pairs_mut()
+            .append_pair("mount", digest.as_str())
+            .append_pair("from", from.as_str());
+        let scope = Scope::mount(self.path.as_str(), from.as_str());
+        let operation = format!("mount blob {}", digest.short());
+        let refused = &[400, 403, 404, 405, 500, 501];
+        let call = self.upload_call(operation, Method::POST, url, scope, refused);
+        let answer = match self.host.call(&call).await {
+            Ok(answer) => answer,
+            // Who may push here may not pull there: the upload needs a token for here only.
+            Err(error) if error.status() == Some(401) || matches!(error.cause, Cause::Token(_)) => {
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        let capabilities = &self.host.capabilities;
+        match answer.response.status() {
+            StatusCode::CREATED => {
+                if *from != self.path {
+                    capabilities.mount_worked();
+                }
+                Ok(Some(Started::Mounted))
+            }
+            StatusCode::ACCEPTED => {
+                if *from != self.path {
+                    // The blob is there, so it is mounting that the registry does not do.
+                    capabilities.mount_refused();
+                }
+                self.session(&call, &answer.response).map(|open| Some(Started::Session(open)))
+            }
+            // An accident, or a right that is missing for one repository, says nothing of the others.
+            StatusCode::INTERNAL_SERVER_ERROR | StatusCode::FORBIDDEN => Ok(None),
+            _ => {
+                capabilities.mount_refused();
+                Ok(None)
+            }
+        }
+    }
+
+    /// Tells the registry that an upload will not be finished. Courtesy: failures do not matter.
+    pub(crate) async fn cancel_upload(&self, session: Url) {
+        let scope = Scope::push(self.path.as_str());
+        let call =
+            self.upload_call("cancel an upload".to_owned(), Method::DELETE, session, scope, &[]);
+        // In its turn, like all others: the host may have asked for a pause.
+        let _permit = self.host.queue.acquire(Priority::Small).await;
+        drop(self.host.call_once(&call, None).await);
+    }
+
+    pub(crate) fn upload_call(
+        &self,
+        operation: String,
+        method: Method,
+        url: Url,
+        scope: Scope,
+        expected: &'static [u16],
+    ) -> Call {
+        let mut headers = HeaderMap::new();
+        // Strict front ends answer 411 to a POST or PUT that does not say it has no body.
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        Call { operation, method, url, headers, body: None, scope, expected }
+    }
+
+    /// The address of an upload, from any form of `Location` that registries send.
+    pub(crate) fn session(&self, call: &Call, response: &Response) -> Result<Url, Error> {
+        let broken = |why: &str| self.host.error(call, Cause::Protocol(why.to_owned()));
+        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
+        let location =
+            location.ok_or_else(|| broken("the answer has no `Location` for the upload"))?;
+        let session = response
+            .url()
+            .join(location)
+            .map_err(|_| broken("the `Location` of the upload is no address"))?;
+        if session.scheme() != "https" && session.scheme() != self.host.base.scheme() {
+            return Err(broken("the `Location` of the upload leaves TLS"));
+        }
+        Ok(session)
+    }
+}
