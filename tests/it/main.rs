@@ -10,6 +10,7 @@ mod chart;
 mod cli;
 mod embedded;
 mod faults;
+mod images;
 mod list;
 mod mirror;
 mod real_parts;

@@ -11,6 +11,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
+use crate::chart::Wanted;
 use crate::copy::{Copied, Observer};
 use crate::embedded::content::{self, Content};
 use crate::embedded::publish::Publisher;
@@ -204,7 +205,8 @@ fn values_and_proof(story: &mut String, list: &ImageList, root: &Path) -> anyhow
         writeln!(story, "  {line}")?;
     }
     let chart = root.join(CHART);
-    let subject = Subject::new(list, root, Some(&chart.to_string_lossy()), None)?;
+    let wanted = Wanted { chart: Some(chart.to_string_lossy().into_owned()), ..Wanted::default() };
+    let subject = Subject::new(list, root, &wanted)?;
     if !chart.is_dir() {
         writeln!(story, "Left out: the proof, because {CHART} is not here.\n")?;
     } else if !subject.has_helm() {

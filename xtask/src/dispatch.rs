@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::files::{Written, write_atomically};
 use crate::flags::{Command, Flags, Format, Mirror, Values};
+use crate::images::{self, Ending};
 use crate::list::ImageList;
 use crate::registry::RetryPolicy;
 use crate::registry::credentials::ProcessEnvironment;
@@ -26,6 +27,10 @@ pub fn run(flags: &Flags) -> anyhow::Result<u8> {
     match &flags.command {
         Command::Mirror(asked) => run_mirror(flags, asked),
         Command::Values(asked) => run_values(flags, asked),
+        Command::Images(asked) => {
+            let ending = images::run(&list_file(flags), &read_list(flags)?, asked)?;
+            Ok(if ending == Ending::Done { DONE } else { FAILED })
+        }
         Command::Demo => {
             let list = read_list(flags)?;
             let story = runtime::block_on(demo::run(&list, &runtime::workspace_root()))
@@ -38,7 +43,10 @@ pub fn run(flags: &Flags) -> anyhow::Result<u8> {
 }
 
 fn run_mirror(flags: &Flags, asked: &Mirror) -> anyhow::Result<u8> {
-    let list = read_list(flags)?;
+    let mut list = read_list(flags)?;
+    if !asked.chart.wanted().is_empty() {
+        list = images::list_of_chart(&list, &list_file(flags), &asked.chart.wanted())?;
+    }
     let options = mirror::Options {
         destination: asked.destination.clone(),
         only: asked.only.clone(),
@@ -71,6 +79,9 @@ fn run_values(flags: &Flags, asked: &Values) -> anyhow::Result<u8> {
     let list = read_list(flags)?;
     if asked.prove || asked.probe {
         return run_values_of_chart(flags, asked, &list);
+    }
+    if !asked.chart.wanted().is_empty() {
+        anyhow::bail!("`-c`, `-r` and `--version` have no meaning without `--prove` or `--probe`");
     }
     let (root, wanted) = (runtime::workspace_root(), asked.destination.as_deref());
     if !asked.write && !asked.check {
@@ -117,7 +128,7 @@ fn run_values(flags: &Flags, asked: &Values) -> anyhow::Result<u8> {
 fn run_values_of_chart(flags: &Flags, asked: &Values, list: &ImageList) -> anyhow::Result<u8> {
     let file = list_file(flags);
     let folder = file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    let subject = Subject::new(list, &folder, asked.chart.as_deref(), asked.repository.as_deref())?;
+    let subject = Subject::new(list, &folder, &asked.chart.wanted())?;
     if asked.prove {
         let destination = mirror::destination(list, asked.destination.as_deref())?;
         let proof = subject.prove(list, &destination)?;

@@ -4,12 +4,14 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use crate::chart::Wanted;
+
 /// Mirror the container images of a Helm chart into a registry of your own
 ///
 /// images.toml lists every image: where it comes from, which digest it must have, where it goes.
 ///
-/// Exit codes: 0 done, 1 some images failed or files differ, 2 could not run (usage, images.toml),
-/// 130 interrupted.
+/// Exit codes: 0 done, 1 some images failed or files differ, 2 could not run (usage, images.toml, the
+/// chart), 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
 pub struct Flags {
@@ -27,10 +29,13 @@ pub struct Flags {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Copy every image of the list, registry to registry, every digest kept
+    /// Copy every image of the list, registry to registry, every digest kept; with -c, -r or --version,
+    /// every image that rendering the chart with helm names
     Mirror(Mirror),
     /// Write the Helm values that make the chart pull from a destination
     Values(Values),
+    /// List the images of the list and of the chart, and bring the list up to date
+    Images(Images),
     /// Show it all in seconds: two registries in memory, generated images, mirror, mirror again
     Demo,
     /// Run what CI runs: fetch missing test tools, fmt, clippy, tests, cargo-deny
@@ -44,9 +49,12 @@ pub struct Mirror {
     #[arg(short, long, value_name = "DESTINATION")]
     pub destination: Option<String>,
 
-    /// Print what would be copied, without any request
+    /// Print what would be copied, without any request to a registry of images
     #[arg(short = 't', long)]
     pub dry_run: bool,
+
+    #[command(flatten)]
+    pub chart: Chart,
 
     /// Copy only images whose reference, repository, path or name matches; may be repeated
     #[arg(long, value_name = "GLOB")]
@@ -63,6 +71,42 @@ pub struct Mirror {
     /// The form of the report on stdout
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
+}
+
+// No doc comment: clap would take it for the help of each command that has these flags.
+#[derive(Debug, Args)]
+pub struct Chart {
+    /// The chart to render: its name in a repository, a folder, a .tgz or oci://... [default: that of
+    /// images.toml]
+    #[arg(short, long, value_name = "CHART")]
+    pub chart: Option<String>,
+
+    /// The repository of the chart, https://... or oci://... [default: that of images.toml, for its
+    /// chart]
+    #[arg(short, long, value_name = "REPOSITORY")]
+    pub repository: Option<String>,
+
+    /// The version of the chart [default: that of images.toml, for its chart; else the newest]
+    #[arg(long, value_name = "VERSION")]
+    pub version: Option<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Images {
+    #[command(flatten)]
+    pub chart: Chart,
+
+    /// The form of the inventory on stdout
+    #[arg(long, value_enum, default_value_t = InventoryFormat::Plain)]
+    pub format: InventoryFormat,
+
+    /// Add what is unlisted to images.toml instead of printing; exit 1 if something cannot be added
+    #[arg(long, conflicts_with = "format")]
+    pub write: bool,
+
+    /// With --write: remove what no rendering uses, too
+    #[arg(long, requires = "write")]
+    pub prune: bool,
 }
 
 #[derive(Debug, Args)]
@@ -90,18 +134,32 @@ pub struct Values {
     #[arg(long, conflicts_with_all = ["check", "prove", "destination"])]
     pub probe: bool,
 
-    /// The chart for --prove and --probe: a name, a path, an archive or `oci://...` [default: the
-    /// chart of images.toml]
-    #[arg(short, long)]
-    pub chart: Option<String>,
+    #[command(flatten)]
+    pub chart: Chart,
+}
 
-    /// The repository of the chart [default: the one of images.toml]
-    #[arg(short, long, value_name = "URL")]
-    pub repository: Option<String>,
+impl Chart {
+    pub fn wanted(&self) -> Wanted {
+        Wanted {
+            chart: self.chart.clone(),
+            repository: self.repository.clone(),
+            version: self.version.clone(),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Format {
     Human,
     Json,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum InventoryFormat {
+    /// One reference per line, and `unlisted` or `unused` behind a tab
+    Plain,
+    /// One document, with the places that name each image
+    Json,
+    /// Entries of an images.toml
+    Toml,
 }

@@ -12,6 +12,8 @@ pub mod dispatch;
 pub mod embedded;
 pub mod files;
 pub mod flags;
+pub mod images;
+pub mod inventory;
 pub mod list;
 pub mod mirror;
 pub mod oci;

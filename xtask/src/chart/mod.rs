@@ -3,12 +3,14 @@
 //! [`render`] is the door to `helm`; everything that judges its output is pure. Rendered text differs
 //! from run to run (charts make up names and passwords), so compare sets of references, never text.
 
+use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::list;
+use crate::list::{ImageList, Rendering};
 
 mod arguments;
+mod choice;
 mod image_reference;
 mod manifests;
 mod references;
@@ -16,6 +18,7 @@ pub mod render;
 mod tree;
 mod walk;
 
+pub use choice::{NoChoice, Wanted};
 pub use image_reference::{ImageReference, InvalidImageReference};
 pub use manifests::UnreadableManifest;
 pub use references::{
@@ -62,18 +65,14 @@ pub trait Renderer: Sync {
     ///
     /// # Errors
     /// When there is no rendering, or an empty one.
-    fn render(
-        &self,
-        rendering: &list::Rendering,
-        overlay: &[Overlay],
-    ) -> Result<Rendered, RenderError>;
+    fn render(&self, rendering: &Rendering, overlay: &[Overlay]) -> Result<Rendered, RenderError>;
 }
 
 /// Renders the chart once per rendering, as many at a time as there are cores. The results are in the
 /// order of the renderings.
 pub fn render_all(
     renderer: &dyn Renderer,
-    renderings: &[list::Rendering],
+    renderings: &[Rendering],
     overlay: &[Overlay],
 ) -> Vec<Result<Rendered, RenderError>> {
     in_parallel(renderings, |rendering| renderer.render(rendering, overlay))
@@ -103,14 +102,25 @@ pub fn in_parallel<T: Sync, R: Send>(items: &[T], map: impl Fn(&T) -> R + Sync) 
     results.into_iter().map(|(_, result)| result).collect()
 }
 
-impl From<&list::Chart> for ChartSource {
-    fn from(chart: &list::Chart) -> Self {
-        Self {
-            chart: chart.name.clone(),
-            repository: chart.repository.clone(),
-            version: chart.version.clone(),
-        }
+/// The chart that is wanted, with the renderings of the list; `folder` is where the list is.
+///
+/// # Errors
+/// When no chart is named, or in a way that cannot be meant.
+pub fn choose(
+    list: &ImageList,
+    folder: &Path,
+    wanted: &Wanted,
+) -> Result<(Helm, Vec<Rendering>), NoChoice> {
+    let mut source = ChartSource::choose(list.chart.as_ref(), wanted)?;
+    let path = PathBuf::from(&source.chart);
+    // What a command names is meant from where it was typed; what the list names, from the list.
+    if wanted.chart.is_some() && source.repository.is_none() && path.exists() {
+        source.chart = std::path::absolute(&path).unwrap_or(path).to_string_lossy().into_owned();
     }
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let default = || vec![Rendering { name: "default".to_owned(), ..Rendering::default() }];
+    let renderings = list.chart.as_ref().map_or_else(default, |chart| chart.renderings.clone());
+    Ok((Helm::new(source, folder), renderings))
 }
 
 #[cfg(test)]

@@ -14,6 +14,7 @@ use crate::oci::{Digest, Repository, RepositoryPath, Tag};
 
 mod destination;
 mod document;
+pub mod edit;
 pub mod edit_values;
 mod fields;
 mod problems;
@@ -57,7 +58,7 @@ pub struct Image {
 }
 
 /// Where an entry begins in the text, counted from 1; columns count characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     pub line: usize,
     pub column: usize,
@@ -105,6 +106,11 @@ pub enum SetValue {
     String(String),
     Boolean(bool),
     Integer(i64),
+}
+
+impl Place {
+    /// Of what stands in no text; after everything that does.
+    pub const NOWHERE: Self = Self { line: usize::MAX, column: usize::MAX };
 }
 
 impl ImageList {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::{ImageReport, MirrorReport, Outcome};
 use crate::plan::Transfer;
 
-const VERSION: u32 = 1;
+pub(super) const VERSION: u32 = 1;
 
 /// What a dry run would copy.
 pub fn dry_run(destination: &str, transfers: &[Transfer]) -> String {
@@ -80,7 +80,7 @@ fn image(image: &ImageReport) -> Value {
     value
 }
 
-fn pretty(value: &Value) -> String {
+pub(super) fn pretty(value: &Value) -> String {
     // Maps with string keys and finite numbers always have a JSON form.
     format!("{value:#}\n")
 }

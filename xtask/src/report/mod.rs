@@ -9,6 +9,7 @@ use crate::registry::{Error, Side};
 
 pub mod chart;
 pub mod human;
+pub mod images;
 pub mod json;
 
 /// What `mirror` did.

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use super::Overlay;
 use super::probe::{Probed, Suggestion, probe, suggest};
 use super::proof::{Proof, prove};
-use crate::chart::{self, ChartSource, Helm, Renderer, render_all};
+use crate::chart::{self, Helm, NoChoice, Renderer, Wanted, render_all};
 use crate::list::{Destination, ImageList, Rendering};
 
 /// The chart that a command is about, and the renderings to make of it.
@@ -20,43 +20,10 @@ impl Subject {
     /// The chart of the list, unless the user names another. `folder` is where images.toml is.
     ///
     /// # Errors
-    /// When neither names one.
-    pub fn new(
-        list: &ImageList,
-        folder: &Path,
-        chart: Option<&str>,
-        repository: Option<&str>,
-    ) -> anyhow::Result<Self> {
-        let listed = list.chart.as_ref();
-        let source = match (chart, listed) {
-            (Some(chart), listed) => {
-                // What the list knows of its own chart holds for that one only.
-                let same = listed.filter(|listed| listed.name == chart);
-                ChartSource {
-                    chart: chart.to_owned(),
-                    repository: repository.map(str::to_owned).or_else(|| same?.repository.clone()),
-                    version: same.and_then(|listed| listed.version.clone()),
-                }
-            }
-            (None, Some(listed)) => {
-                let source = ChartSource::from(listed);
-                ChartSource {
-                    repository: repository.map(str::to_owned).or(source.repository),
-                    ..source
-                }
-            }
-            (None, None) => {
-                anyhow::bail!(
-                    "no chart\nhint: name one with `-c CHART`, or in `[chart]` of images.toml"
-                )
-            }
-        };
-        let default = || vec![Rendering { name: "default".to_owned(), ..Rendering::default() }];
-        let renderings = listed.map_or_else(default, |listed| listed.renderings.clone());
-        // A path on the command line is relative to where the user is, one in the list to the list.
-        let here = chart.and_then(|chart| std::fs::canonicalize(chart).ok());
-        let chart = here.map_or(source.chart, |here| here.to_string_lossy().into_owned());
-        Ok(Self { helm: Helm::new(ChartSource { chart, ..source }, folder), renderings })
+    /// When neither names one, or in a way that cannot be meant.
+    pub fn new(list: &ImageList, folder: &Path, wanted: &Wanted) -> Result<Self, NoChoice> {
+        let (helm, renderings) = chart::choose(list, folder, wanted)?;
+        Ok(Self { helm, renderings })
     }
 
     /// Whether there is a helm to render with.

@@ -1,0 +1,89 @@
+//! `images`, and `mirror` of a chart: the program from outside, with the real helm.
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+use xtask::list::ImageList;
+
+use crate::support::helm::{charts, program};
+use crate::support::xtask::{Finished, Xtask};
+
+mod inventory;
+mod mirror_of_a_chart;
+
+const LIST: &str = "\
+# The list of the tests.
+
+# Goes elsewhere.
+[[image]]
+source = \"quay.io/example/app\"
+tag = \"1.2.0\"
+target = \"apps/app\"
+digest = \"sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa\"
+
+# Of an older chart.
+
+# Nobody needs it.
+[[image]]
+source = \"quay.io/example/old\"
+tag = \"1\"
+
+[destinations.x] # the only one
+registry = \"registry.example.com\"
+";
+
+/// The tool in a directory with a list, `lists/images.toml`.
+struct Place(Xtask);
+
+impl Place {
+    fn new(list: &str) -> Self {
+        let place = Self(Xtask::new());
+        std::fs::create_dir(place.path("lists")).unwrap();
+        std::fs::write(place.path("lists/images.toml"), list).unwrap();
+        place
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.directory().join(name)
+    }
+
+    fn list(&self) -> String {
+        std::fs::read_to_string(self.path("lists/images.toml")).unwrap()
+    }
+
+    /// A chart of one pod with these images, as a folder in the current directory.
+    fn chart(&self, name: &str, images: &[&str]) {
+        let mut pod = "kind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n".to_owned();
+        for image in images {
+            pod += &format!("    - image: \"{image}\"\n");
+        }
+        self.chart_of(name, &pod);
+    }
+
+    fn chart_of(&self, name: &str, template: &str) {
+        let folder = self.path(name);
+        std::fs::create_dir_all(folder.join("templates")).unwrap();
+        let about = format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n");
+        std::fs::write(folder.join("Chart.yaml"), about).unwrap();
+        std::fs::write(folder.join("templates/pod.yaml"), template).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Finished {
+        let helm = program().canonicalize().unwrap();
+        self.run_with(helm.to_str().unwrap(), arguments)
+    }
+
+    fn run_with(&self, helm: &str, arguments: &[&str]) -> Finished {
+        let arguments = [&["--images", "lists/images.toml"], arguments].concat();
+        self.0.run(&arguments, &[("HELM", helm)])
+    }
+}
+
+/// The path of one of our charts.
+fn ours(chart: &str) -> String {
+    charts().join(chart).canonicalize().unwrap().to_str().unwrap().to_owned()
+}
+
+fn lines(text: &str) -> Vec<&str> {
+    text.lines().collect()
+}

@@ -1,0 +1,159 @@
+//! The command `images`.
+
+use super::*;
+
+#[test]
+fn the_union_is_printed_and_only_what_is_off_is_marked() {
+    let place = Place::new(LIST);
+    place.chart("c", &["busybox:1.37", "quay.io/example/app:1.2.0", "quay.io/example/app:1.3.0"]);
+    let run = place.run(&["images", "-c", "c"]);
+    let expected = [
+        "docker.io/library/busybox:1.37\tunlisted",
+        "quay.io/example/app:1.2.0",
+        "quay.io/example/app:1.3.0\tunlisted",
+        "quay.io/example/old:1\tunused",
+    ];
+    assert_eq!(lines(&run.stdout), expected);
+    assert_eq!(run.exit_code, 0);
+    assert!(run.stderr.starts_with("4 images: 2 unlisted, 1 unused\nhint: "), "{}", run.stderr);
+    assert_eq!(place.list(), LIST, "nothing is written");
+}
+
+#[test]
+fn the_places_of_each_image_are_in_the_json() {
+    let list = format!(
+        "{LIST}[chart]\nname = \"c\"\n[[chart.rendering]]\nname = \"a\"\n[[chart.rendering]]\nname = \"b\"\n"
+    );
+    let place = Place::new(&list);
+    place.chart("c", &["quay.io/example/app:1.2.0"]);
+    // The chart of the list is beside the list.
+    std::fs::rename(place.path("c"), place.path("lists/c")).unwrap();
+    let run = place.run(&["images", "--format", "json"]);
+    let json: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{run:?}"));
+    assert_eq!((&json["version"], &json["command"]), (&1.into(), &"images".into()));
+    let [app, old] = json["images"].as_array().unwrap().as_slice() else { panic!("{json}") };
+    assert_eq!(app["reference"], "quay.io/example/app:1.2.0");
+    assert_eq!(app["listed"], true);
+    assert_eq!(app["rendered"], serde_json::json!(["a", "b"]));
+    assert_eq!(app["digest"].as_str().unwrap().len(), 71);
+    let expected = serde_json::json!({
+        "rendering": "b", "template": "c/templates/pod.yaml", "kind": "Pod", "name": "p",
+        "path": "spec.containers[0].image", "written": "quay.io/example/app:1.2.0",
+    });
+    assert_eq!(app["places"][1], expected);
+    assert_eq!(old["rendered"], serde_json::json!([]));
+    assert_eq!((&old["places"], &old["digest"]), (&serde_json::json!([]), &Value::Null));
+}
+
+#[test]
+fn what_is_unlisted_is_added_once_and_everything_else_stays() {
+    let place = Place::new(LIST);
+    let chart = ours("relocation");
+    let run = place.run(&["images", "-c", &chart, "--write"]);
+    assert_eq!((run.exit_code, run.stdout.as_str()), (0, ""), "{run:?}");
+    assert_eq!(run.stderr.matches("added       ").count(), 11, "{}", run.stderr);
+    let written = place.list();
+    let (before, after) = LIST.split_once("\n[destinations").unwrap();
+    assert!(
+        written.starts_with(before) && written.ends_with(&format!("\n[destinations{after}")),
+        "{written}"
+    );
+    assert!(
+        written.contains("\n[[image]]\nsource = \"quay.io/example/pack-two\"\ntag = \"1.10\"\n")
+    );
+    assert_eq!(ImageList::parse("x", &written).unwrap().images.len(), 13);
+
+    let modified =
+        || std::fs::metadata(place.path("lists/images.toml")).unwrap().modified().unwrap();
+    let before = modified();
+    let again = place.run(&["images", "-c", &chart, "--write"]);
+    assert!(again.stderr.starts_with("up to date  "), "{}", again.stderr);
+    assert_eq!((place.list(), modified()), (written.clone(), before));
+    let inventory = place.run(&["images", "-c", &chart]);
+    assert!(!inventory.stdout.contains("unlisted"), "{}", inventory.stdout);
+    assert!(inventory.stdout.contains("quay.io/example/old:1\tunused\n"), "{}", inventory.stdout);
+
+    let pruned = place.run(&["images", "-c", &chart, "--write", "--prune"]);
+    assert!(
+        pruned.stderr.starts_with("removed     quay.io/example/old:1\nwritten "),
+        "{}",
+        pruned.stderr
+    );
+    let old = "# Nobody needs it.\n[[image]]\nsource = \"quay.io/example/old\"\ntag = \"1\"\n\n";
+    assert_eq!(place.list(), written.replacen(old, "", 1));
+    assert!(
+        place.list().contains("# Of an older chart.\n"),
+        "the comment of a group is no image's"
+    );
+}
+
+#[test]
+fn the_toml_is_a_list_of_its_own() {
+    let place = Place::new(LIST);
+    let run = place.run(&["images", "-c", &ours("relocation"), "--format", "toml"]);
+    let list = ImageList::parse("x", &run.stdout).unwrap_or_else(|problems| panic!("{problems}"));
+    place.run(&["images", "-c", &ours("relocation"), "--write"]);
+    let written = ImageList::parse("x", &place.list()).unwrap();
+    let identity = |image: &xtask::list::Image| {
+        let digest = image.digest.clone();
+        (image.source.clone(), image.tag.clone(), image.target.clone(), digest)
+    };
+    let sorted = |list: &ImageList| {
+        list.images.iter().map(identity).collect::<std::collections::BTreeSet<_>>()
+    };
+    assert_eq!(sorted(&list), sorted(&written));
+    assert_eq!(list.images[0].target.as_str(), "apps/app");
+}
+
+#[test]
+fn what_cannot_be_listed_is_told_and_the_rest_is_added() {
+    let place = Place::new(LIST);
+    place.chart(
+        "c",
+        &["busybox", "quay.io/example/new:1", "quay.io//a:1", "docker.io/example/old:1"],
+    );
+    let run = place.run(&["images", "-c", "c", "--write"]);
+    assert_eq!(run.exit_code, 1, "{run:?}");
+    assert!(run.stderr.contains("added       quay.io/example/new:1\n"), "{}", run.stderr);
+    assert!(run.stderr.contains("error: `docker.io/library/busybox` has no tag"), "{}", run.stderr);
+    let clash = "error: `docker.io/example/old:1` would be `example/old:1` at the destination, as `quay.io/example/old:1` is";
+    assert!(run.stderr.contains(clash), "{}", run.stderr);
+    assert!(run.stderr.contains("warning: `quay.io//a:1` is no image: "), "{}", run.stderr);
+    assert_eq!(ImageList::parse("x", &place.list()).unwrap().images.len(), 3);
+
+    // Said once, it is settled.
+    let text = place.list()
+        + "[[image]]\nsource = 'busybox'\ntag = '1.37'\n[[image]]\nsource = 'example/old'\ntag = '1'\ntarget = 'x/old'\n";
+    std::fs::write(place.path("lists/images.toml"), text).unwrap();
+    let run = place.run(&["images", "-c", "c", "--write"]);
+    assert_eq!(run.exit_code, 0, "{run:?}");
+}
+
+#[test]
+fn the_list_of_another_chart_is_not_emptied() {
+    let place = Place::new(LIST);
+    place.chart("empty", &[]);
+    let run = place.run(&["images", "-c", "empty", "--write", "--prune"]);
+    assert_eq!(run.exit_code, 2, "{run:?}");
+    assert!(run.stderr.contains("which cannot be empty"), "{}", run.stderr);
+    assert_eq!(place.list(), LIST);
+}
+
+#[test]
+fn without_a_helm_or_a_chart_nothing_can_be_said() {
+    let place = Place::new(LIST);
+    place.chart("c", &["busybox:1"]);
+    let table: [(&str, &[&str], &str); 6] = [
+        ("/no/helm", &["values", "-c", "c"], "have no meaning without `--prove` or `--probe`"),
+        ("/no/helm", &["images", "--prune"], "--write"),
+        ("/no/helm", &["images", "-c", "c"], "error: `/no/helm` is not there"),
+        ("/no/helm", &["mirror", "-t", "-c", "c"], "hint: install helm 3 or 4"),
+        ("/no/helm", &["images"], "error: no chart: the list has no `[chart]`"),
+        ("/no/helm", &["mirror", "-t", "-r", "https://a.example"], "hint: name one: `-c CHART"),
+    ];
+    for (helm, arguments, told) in table {
+        let run = place.run_with(helm, arguments);
+        assert_eq!((run.exit_code, run.stdout.as_str()), (2, ""), "{arguments:?}: {run:?}");
+        assert!(run.stderr.contains(told), "{arguments:?}: {}", run.stderr);
+    }
+}
