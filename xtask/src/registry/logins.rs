@@ -196,7 +196,9 @@ mod tests {
         const DOCKER: &str = r#"{"auths": {"a.io": {"username": "docker", "password": "x"}}}"#;
         const HELPER: &str = r#"{"auths": {}, "credsStore": "desktop"}"#;
         let all = [OWN, OF_SIDE].concat();
-        let table: [(&[(&str, &str)], &str, bool, Option<&str>, &str); 7] = [
+        type Row<'a> =
+            (&'a [(&'static str, &'static str)], &'static str, bool, Option<&'a str>, &'a str);
+        let table: [Row<'_>; 7] = [
             (&all, DOCKER, true, Some("own"), "`A_USER` and `A_PASS`: check both"),
             (&OF_SIDE, DOCKER, true, Some("side"), "`STS_REGISTRY_USERNAME` and"),
             (&OF_SIDE, DOCKER, false, Some("side"), "`STS_REGISTRY_USERNAME` and"),
