@@ -180,3 +180,27 @@ async fn a_mount_that_is_refused_becomes_an_upload() {
         assert_eq!(stage.destination.store().open_uploads(), 0, "{status}");
     }
 }
+
+#[tokio::test]
+async fn a_host_that_is_away_for_a_moment_is_waited_for() {
+    // Nothing listens yet at the destination's address.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap();
+    drop(free);
+    let (mut stage, _) = Stage::with_layer(1000).await;
+    stage.retry = xtask::registry::RetryPolicy::default();
+    stage.reached_at = Some(address.to_string());
+    let behind = stage.destination.address().to_owned();
+    let restarted = tokio::spawn(async move {
+        tokio::time::sleep(std::time::Duration::from_millis(700)).await;
+        let listener = tokio::net::TcpListener::bind(address).await.unwrap();
+        loop {
+            let (mut near, _) = listener.accept().await.unwrap();
+            let mut far = tokio::net::TcpStream::connect(&behind).await.unwrap();
+            tokio::spawn(async move { tokio::io::copy_bidirectional(&mut near, &mut far).await });
+        }
+    });
+    let report = stage.mirror().await;
+    assert_eq!(report.totals().failed, 0, "{}", super::stage::told(&report));
+    restarted.abort();
+}

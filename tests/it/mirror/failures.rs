@@ -97,9 +97,9 @@ async fn all_images_of_a_host_that_is_down_fail_within_about_the_time_of_one() {
     };
     let (_, one) = run(1).await;
     let (report, twenty) = run(20).await;
-    assert!(twenty < one.max(0.5) * 2.0 && twenty < 3.0, "{twenty} s, where one takes {one} s");
+    assert!(twenty < one.max(0.5) * 2.0 && twenty < 5.0, "{twenty} s, where one takes {one} s");
     // Each by itself would have tried seven times.
-    assert!(report.requests.destination <= 20 * 3, "{:?}", report.requests);
+    assert!(report.requests.destination <= 20 * 4, "{:?}", report.requests);
     let why = |(_, error): (_, &xtask::registry::Error)| {
         error.to_string().split_once("cannot connect").unwrap().1.to_owned()
     };
@@ -117,7 +117,7 @@ async fn a_source_that_is_down_does_not_keep_its_images_waiting_either() {
     }
     let began = Instant::now();
     let report = bench.mirror().await;
-    assert!(began.elapsed().as_secs_f64() < 3.0, "{:?}", began.elapsed());
+    assert!(began.elapsed().as_secs_f64() < 5.0, "{:?}", began.elapsed());
     assert_eq!(failures(&report).len(), 20);
     bench.assert_mirrored();
 }

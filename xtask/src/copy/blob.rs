@@ -12,7 +12,7 @@ use crate::registry::session::Started;
 use crate::registry::transfer::transfer;
 
 /// Whether what the destination is believed to have may be relied on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Trust {
     Believe,
     /// The destination has refused a manifest for something missing: ask for everything.

@@ -2,10 +2,13 @@
 //!
 //! So a name at the destination never points to something incomplete, wherever a run is cut off.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::future::{BoxFuture, join_all};
+use futures_util::future::BoxFuture;
+use futures_util::{StreamExt as _, stream};
+use tokio::sync::OnceCell;
 use tokio::task::JoinSet;
 
 use super::Way;
@@ -16,6 +19,29 @@ use crate::registry::{Cause, Error, ManifestName};
 
 /// An index in an index in an index is somebody's mistake, or attack.
 const DEEPEST: usize = 8;
+
+/// Manifests of one index that are in memory at a time.
+const CHILDREN_AT_ONCE: usize = 8;
+/// More manifests than any image has platforms.
+const MOST_MANIFESTS: usize = 1000;
+
+/// The manifests of one image, each with the one copy of it that is made.
+#[derive(Default)]
+pub(super) struct Manifests(Mutex<HashMap<(Digest, Trust), Once>>);
+
+type Once = Arc<OnceCell<()>>;
+
+impl Manifests {
+    /// The place of a manifest; `None` if there are too many.
+    fn of(&self, digest: &Digest, trust: Trust) -> Option<Once> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (digest.clone(), trust);
+        if all.len() >= MOST_MANIFESTS && !all.contains_key(&key) {
+            return None;
+        }
+        Some(Arc::clone(all.entry(key).or_default()))
+    }
+}
 
 /// Manifests of this repository that the destination is known to hold whole.
 #[derive(Default)]
@@ -89,16 +115,20 @@ async fn bring_children(
     trust: Trust,
     depth: usize,
 ) -> Result<(), Error> {
-    let children = manifest
-        .manifests
-        .iter()
-        .filter(|child| !known.0.contains(&child.digest))
-        .map(|child| copy_child(way, child, known, trust, depth + 1));
+    let mut seen = HashSet::new();
+    let mut children: Vec<BoxFuture<'_, Result<(), Error>>> = Vec::new();
+    for child in &manifest.manifests {
+        if seen.insert(&child.digest) {
+            children.push(Box::pin(ensure_child(way, child, known, trust, depth + 1)));
+        }
+    }
     // Everything is brought before the first failure is told: what one run has done the next need not.
-    join_all(children).await.into_iter().collect()
+    let ended: Vec<_> = stream::iter(children).buffer_unordered(CHILDREN_AT_ONCE).collect().await;
+    ended.into_iter().collect()
 }
 
-async fn copy_child(
+/// Copies a child once per image, however many indexes list it.
+async fn ensure_child(
     way: &Way,
     child: &Descriptor,
     known: &Known,
@@ -106,13 +136,25 @@ async fn copy_child(
     depth: usize,
 ) -> Result<(), Error> {
     let name = ManifestName::Digest(child.digest.clone());
+    let refuse = |why: String| {
+        let operation = format!("get manifest {name}");
+        Err(Error::new(way.source.host.side, operation, Cause::Unsupported(why)))
+    };
     if depth > DEEPEST {
-        let cause = Cause::Unsupported(format!("indexes are nested more than {DEEPEST} deep"));
-        return Err(Error::new(way.source.host.side, format!("get manifest {name}"), cause));
+        return refuse(format!("indexes are nested more than {DEEPEST} deep"));
     }
-    let manifest = way.source.manifest(&name).await?;
-    copy_below(way, &manifest, &name, known, trust, depth).await?;
-    Ok(())
+    let Some(once) = way.manifests.of(&child.digest, trust) else {
+        return refuse(format!("the image has more than {MOST_MANIFESTS} manifests"));
+    };
+    let copied = once.get_or_try_init(|| async {
+        // What the stale index lists should be there whole; that it is there is asked, not believed.
+        if known.0.contains(&child.digest) && way.destination.resolve(&name).await?.is_some() {
+            return Ok(());
+        }
+        let manifest = way.source.manifest(&name).await?;
+        copy_below(way, &manifest, &name, known, trust, depth).await.map(|_| ())
+    });
+    copied.await.copied()
 }
 
 /// Brings the blobs, each in a task of its own: they are hashed on all cores.

@@ -5,6 +5,7 @@
 //! blob; `attachments` finds signatures and referrers. Requests are ordered and limited by the
 //! queues of the hosts, not here.
 
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -12,7 +13,7 @@ use tokio::task::JoinSet;
 
 use crate::oci::{Digest, RepositoryPath};
 use crate::plan::Transfer;
-use crate::registry::{Error, Registries, RemoteRepository, Side};
+use crate::registry::{Cause, Error, Registries, RemoteRepository, Side};
 use board::Board;
 
 mod attachments;
@@ -68,6 +69,7 @@ pub(crate) struct Way {
     source: RemoteRepository,
     destination: RemoteRepository,
     tally: Arc<Tally>,
+    manifests: Arc<graph::Manifests>,
 }
 
 #[derive(Default)]
@@ -107,21 +109,36 @@ pub async fn copy_all(
     let run = Arc::new(Run { board: Board::new(mount_needs_manifest), observer, attachments });
 
     let mut tasks = JoinSet::new();
+    let mut numbers = HashMap::new();
     for (number, ((source, destination), transfer)) in ends.into_iter().zip(transfers).enumerate() {
-        let way = Way { run: Arc::clone(&run), source, destination, tally: Arc::default() };
+        let way = Way {
+            run: Arc::clone(&run),
+            source,
+            destination,
+            tally: Arc::default(),
+            manifests: Arc::default(),
+        };
         let transfer = transfer.clone();
-        tasks.spawn(async move {
+        let task = tasks.spawn(async move {
             let result = image::copy(&way, &transfer).await;
             way.run.observer.ended(&transfer, &result);
-            (number, result)
+            result
         });
+        numbers.insert(task.id(), number);
     }
-    let mut results = Vec::new();
-    while let Some(joined) = tasks.join_next().await {
-        results.push(joined?);
+    let mut results = BTreeMap::new();
+    while let Some(joined) = tasks.join_next_with_id().await {
+        let (id, result) = match joined {
+            Ok(ended) => ended,
+            // A fault of ours, met by one image, is no reason to say nothing of the others.
+            Err(panic) => {
+                let cause = Cause::Unsupported(format!("this is a fault of the tool: {panic}"));
+                (panic.id(), Err(Error::new(Side::Source, "copy the image", cause)))
+            }
+        };
+        results.insert(numbers.get(&id).copied(), result);
     }
-    results.sort_by_key(|(number, _)| *number);
-    Ok(results.into_iter().map(|(_, result)| result).collect())
+    Ok(results.into_values().collect())
 }
 
 impl Way {
@@ -145,7 +162,9 @@ impl Way {
 impl Counter {
     fn add(&self, bytes: u64) {
         self.blobs.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        // Sizes are what others say: a sum of them may be more than there are numbers.
+        let add = |sum: u64| Some(sum.saturating_add(bytes));
+        let _ = self.bytes.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
     }
 
     fn read(&self) -> Amount {
@@ -158,7 +177,7 @@ impl Counter {
 
 impl std::ops::AddAssign for Amount {
     fn add_assign(&mut self, other: Self) {
-        self.blobs += other.blobs;
-        self.bytes += other.bytes;
+        self.blobs = self.blobs.saturating_add(other.blobs);
+        self.bytes = self.bytes.saturating_add(other.bytes);
     }
 }

@@ -118,16 +118,15 @@ impl Manifest {
             header.filter(|header| header.contains("manifest") || header.contains("index"));
         let media_type = stated.or(from_header).unwrap_or(inferred).to_owned();
 
+        let layers = document.layers.into_iter().flatten();
+        let (foreign, layers): (Vec<_>, Vec<_>) = layers.partition(is_foreign);
         let config = document.config.into_iter();
-        let leaves = config
-            .chain(document.layers.into_iter().flatten())
-            .chain(document.blobs.into_iter().flatten());
-        let (foreign, held): (Vec<_>, Vec<_>) = leaves.partition(is_foreign);
+        let held = config.chain(layers).chain(document.blobs.into_iter().flatten());
         Ok(Self {
             bytes,
             digest,
             media_type,
-            blobs: held.into_iter().map(Descriptor::try_from).collect::<Result<_, _>>()?,
+            blobs: held.map(Descriptor::try_from).collect::<Result<_, _>>()?,
             manifests: document
                 .manifests
                 .into_iter()
@@ -164,9 +163,12 @@ fn essence(content_type: &str) -> &str {
     content_type.split(';').next().unwrap_or(content_type).trim()
 }
 
+/// A layer that is fetched from addresses of its own. Without one the registry must hold it, whatever
+/// its type says.
 fn is_foreign(descriptor: &OciDescriptor) -> bool {
-    descriptor.media_type.contains("nondistributable")
-        || descriptor.media_type.contains(".foreign.")
+    let has_address = descriptor.urls.as_ref().is_some_and(|urls| !urls.is_empty());
+    let media_type = &descriptor.media_type;
+    has_address && (media_type.contains("nondistributable") || media_type.contains(".foreign."))
 }
 
 impl std::fmt::Display for InvalidManifest {
@@ -247,14 +249,20 @@ mod tests {
 
     #[test]
     fn foreign_layers_are_counted_and_not_fetched() {
-        let text = format!(
-            r#"{{"schemaVersion":2,"config":{},"layers":[{},{}]}}"#,
-            layer("config"),
-            layer("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"),
-            layer("application/vnd.docker.image.rootfs.diff.tar.gzip")
-        );
-        let image = parse(&text, None).unwrap();
-        assert_eq!((image.blobs.len(), image.foreign_layers), (2, 1));
+        let foreign = layer("application/vnd.docker.image.rootfs.foreign.diff.tar.gzip");
+        let elsewhere = foreign.replace("\"size\"", r#""urls":["https://cdn.example/x"],"size""#);
+        let own = layer("application/vnd.docker.image.rootfs.diff.tar.gzip");
+        // A foreign layer without an address can only be in the registry; a config always is.
+        for (layers, held, left) in [
+            (format!("{elsewhere},{own}"), 2, 1),
+            (format!("{foreign},{own}"), 3, 0),
+            (own.clone(), 2, 0),
+        ] {
+            let config = layer("application/vnd.example.foreign.config");
+            let text = format!(r#"{{"schemaVersion":2,"config":{config},"layers":[{layers}]}}"#);
+            let image = parse(&text, None).unwrap();
+            assert_eq!((image.blobs.len(), image.foreign_layers), (held, left), "{text}");
+        }
     }
 
     #[test]

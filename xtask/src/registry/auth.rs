@@ -19,6 +19,8 @@ use super::logins::Login;
 
 /// What a token without `expires_in` is good for (distribution's token specification).
 const DEFAULT_LIFETIME: u64 = 60;
+/// No run is longer; more than the clock can count has been sent as well.
+const LONGEST_LIFETIME: u64 = 24 * 60 * 60;
 /// A token this close to its end is renewed first, so that it does not end on the way.
 const MARGIN: Duration = Duration::from_secs(5);
 
@@ -144,7 +146,8 @@ impl Token {
             .or(answer.access_token)
             .filter(|token| !token.is_empty())
             .ok_or("the answer holds no token")?;
-        let lifetime = Duration::from_secs(answer.expires_in.unwrap_or(DEFAULT_LIFETIME));
+        let lifetime = answer.expires_in.unwrap_or(DEFAULT_LIFETIME).min(LONGEST_LIFETIME);
+        let lifetime = Duration::from_secs(lifetime);
         // Very short lives are used to their middle: better renewed often than never used.
         let useful = lifetime.saturating_sub(MARGIN).max(lifetime / 2);
         Ok(Self { header: Secret::new(format!("Bearer {token}")), renew_at: asked_at + useful })
@@ -335,10 +338,11 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_token_is_renewed_before_it_ends_and_never_at_once() {
         let now = Instant::now();
-        let table: [(&[u8], u64, u64); 4] = [
+        let table: [(&[u8], u64, u64); 5] = [
             (br#"{"token":"a","expires_in":300}"#, 294, 296),
             (br#"{"access_token":"a"}"#, 54, 56),
             (br#"{"token":"a","expires_in":2}"#, 0, 2),
+            (br#"{"token":"a","expires_in":18446744073709551615}"#, 86_390, 86_400),
             (br#"{"token":"a","expires_in":300,"issued_at":"1999-01-01T00:00:00Z"}"#, 294, 296),
         ];
         for (body, fresh, stale) in table {

@@ -50,7 +50,12 @@ impl Download {
             breaks: 0,
             position_at_break: 0,
         };
-        download.connect().await?;
+        if blob.size > 0 {
+            download.connect().await?;
+        } else if blob.digest != blob.digest.of_same_kind(b"") {
+            return Err(download
+                .integrity("its descriptor has no bytes, and the digest of some".to_owned()));
+        }
         Ok(download)
     }
 
@@ -98,7 +103,7 @@ impl Download {
 
     /// Checks and counts a piece before anybody else sees it.
     fn admit(&mut self, piece: Bytes) -> Result<Bytes, Error> {
-        let end = self.position + piece.len() as u64;
+        let end = self.position.saturating_add(piece.len() as u64);
         if end > self.blob.size {
             return Err(self.integrity(format!(
                 "the blob is longer than the {} bytes of its descriptor",

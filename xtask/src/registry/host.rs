@@ -1,7 +1,7 @@
 //! The one door to the network: every request to a registry goes through [`Host::call`] or
 //! [`Host::call_once`], and so through the host's queue, its authentication and its tally.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -21,9 +21,11 @@ use super::retry::{self, RetryPolicy};
 
 /// An error answer is read this far and no farther, in bytes.
 pub(super) const LONGEST_REFUSAL: usize = 64 << 10;
-/// A host that nobody could connect to for so many first pauses is taken for down: time for each
-/// request to have tried three times, and not for one burst of them to say so at once.
-const CONNECT_PATIENCE: u32 = 3;
+/// A host that never answered is taken for down after so many first pauses without a connection: a
+/// name that is wrong, most likely, or a registry that is being restarted.
+const PATIENCE_WITH_STRANGERS: u32 = 6;
+/// One that has answered in this run will come back.
+const PATIENCE: u32 = 120;
 
 /// A registry as one side of a copy.
 pub struct Host {
@@ -38,6 +40,7 @@ pub struct Host {
     pub(crate) retry: RetryPolicy,
     pub(crate) requests: AtomicU64,
     unreachable_since: Mutex<Option<Instant>>,
+    has_answered: AtomicBool,
     down: OnceLock<Cause>,
     pub(super) introduced: tokio::sync::OnceCell<()>,
 }
@@ -82,6 +85,7 @@ impl Host {
             retry,
             requests: AtomicU64::new(0),
             unreachable_since: Mutex::default(),
+            has_answered: AtomicBool::new(false),
             down: OnceLock::new(),
             introduced: tokio::sync::OnceCell::new(),
         }
@@ -177,6 +181,7 @@ impl Host {
             }
         };
         let response = result.map_err(|unanswered| self.network_error(call, unanswered))?;
+        self.has_answered.store(true, Ordering::Relaxed);
         *self.unreachable_since.lock().unwrap_or_else(PoisonError::into_inner) = None;
         let status = response.status().as_u16();
         tracing::debug!(
@@ -300,8 +305,9 @@ impl Host {
     /// Called when a connection has failed: whether that has been so for too long.
     fn is_down(&self) -> bool {
         let mut since = self.unreachable_since.lock().unwrap_or_else(PoisonError::into_inner);
-        since.get_or_insert_with(Instant::now).elapsed()
-            >= self.retry.first_pause * CONNECT_PATIENCE
+        let has_answered = self.has_answered.load(Ordering::Relaxed);
+        let patience = if has_answered { PATIENCE } else { PATIENCE_WITH_STRANGERS };
+        since.get_or_insert_with(Instant::now).elapsed() >= self.retry.first_pause * patience
     }
 }
 

@@ -49,7 +49,8 @@ struct State {
 
 /// The right to have one request under way; given back on drop.
 pub(crate) struct Permit {
-    queue: Arc<Queue>,
+    /// Taken out by who gives the place back himself.
+    queue: Option<Arc<Queue>>,
     priority: Priority,
 }
 
@@ -143,8 +144,13 @@ impl Queue {
     fn dispatch(self: &Arc<Self>) {
         loop {
             let Some(waiter) = self.lock().next() else { return };
-            let permit = Permit { queue: Arc::clone(self), priority: waiter.priority };
-            drop(waiter.grant.send(permit));
+            let permit = Permit { queue: Some(Arc::clone(self)), priority: waiter.priority };
+            // Who has stopped waiting gets nothing. Its place goes back here: dropping the permit would
+            // call this function from within, once for each of those who are gone.
+            if let Err(mut refused) = waiter.grant.send(permit) {
+                refused.queue = None;
+                self.lock().under_way.give_back(refused.priority);
+            }
         }
     }
 
@@ -219,8 +225,10 @@ impl Priority {
 
 impl Drop for Permit {
     fn drop(&mut self) {
-        self.queue.lock().under_way.give_back(self.priority);
-        self.queue.dispatch();
+        if let Some(queue) = self.queue.take() {
+            queue.lock().under_way.give_back(self.priority);
+            queue.dispatch();
+        }
     }
 }
 
@@ -357,5 +365,19 @@ mod tests {
         drop(busy);
         let next = tokio::time::timeout(Duration::from_millis(500), queue.acquire(Priority::Small));
         assert!(next.await.is_ok());
+    }
+
+    #[tokio::test]
+    async fn a_crowd_that_gave_up_is_passed_over_without_a_tower_of_calls() {
+        let queue = Queue::new(1);
+        let busy = queue.acquire(Priority::Small).await;
+        let mut crowd: Vec<_> =
+            (0..200_000).map(|_| Box::pin(queue.acquire(Priority::Small))).collect();
+        for waiter in &mut crowd {
+            assert!(futures_util::FutureExt::now_or_never(waiter.as_mut()).is_none());
+        }
+        drop(crowd);
+        drop(busy);
+        drop(queue.acquire(Priority::Small).await);
     }
 }

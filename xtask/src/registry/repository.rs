@@ -13,9 +13,12 @@ use super::body::Whole;
 use super::error::{Cause, Error, Side};
 use super::host::{Call, Host};
 use crate::oci::{Descriptor, Digest, InvalidManifest, Manifest, RepositoryPath, Tag, manifest};
+use crate::printable::printable;
 
 /// The specification wants registries to take manifests of 4 MiB; nobody has reason to send four times that.
 const LARGEST_MANIFEST: usize = 16 << 20;
+/// Nobody attaches so much to one image; a list without an end has been called an attack.
+const MOST_PAGES: usize = 100;
 const CONTENT_DIGEST: &str = "docker-content-digest";
 /// Names the manifest that the one just pushed is attached to, if the registry keeps track of that.
 const OCI_SUBJECT: &str = "oci-subject";
@@ -159,6 +162,7 @@ impl RemoteRepository {
         subject: &Digest,
     ) -> Result<Option<Vec<Descriptor>>, Error> {
         let mut found = Vec::new();
+        let mut pages = 0;
         let mut next = Some(self.url(&format!("referrers/{subject}"))?);
         while let Some(url) = next.take() {
             let call = Call {
@@ -174,13 +178,21 @@ impl RemoteRepository {
             if !answer.status.is_success() {
                 return Ok(None);
             }
+            pages += 1;
+            if pages > MOST_PAGES {
+                let why = format!("the list of referrers has more than {MOST_PAGES} pages");
+                return Err(self.host.error(&call, Cause::Protocol(why)));
+            }
             next = next_page(&answer).filter(|next| next.origin() == call.url.origin());
             let digest = Digest::of(&answer.body);
             match Manifest::parse(answer.body, digest, None) {
                 Ok(index) => found.extend(index.manifests),
                 // Web servers in front of old registries answer 200 to any path.
                 Err(_) if found.is_empty() => return Ok(None),
-                Err(why) => return Err(self.host.error(&call, Cause::Protocol(why.to_string()))),
+                Err(why) => {
+                    let why = printable(&why.to_string());
+                    return Err(self.host.error(&call, Cause::Protocol(why)));
+                }
             }
         }
         Ok(Some(found))
@@ -259,7 +271,7 @@ impl RemoteRepository {
                 InvalidManifest::Schema1 => Cause::Unsupported(format!(
                     "{why}: pull and push it with a current client at the source, or list another tag"
                 )),
-                why => Cause::Protocol(why.to_string()),
+                why => Cause::Protocol(printable(&why.to_string())),
             };
             self.host.error(call, cause)
         })

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::auth::Scope;
 use super::capability::UploadMode;
 use super::download::Download;
-use super::error::{Cause, Error};
+use super::error::{Cause, Error, Phase};
 use super::host::Call;
 use super::repository::{RemoteRepository, header_digest};
 use crate::oci::Descriptor;
@@ -79,6 +79,8 @@ impl Upload<'_> {
     async fn pieces(&self, mut session: Url, mut download: Download) -> Result<(), Error> {
         let capabilities = &self.destination.host.capabilities;
         let mut breaks = 0;
+        let mut highest = 0;
+        let mut pauses = self.destination.host.retry.pauses();
         while download.position() < self.blob.size {
             let start = download.position();
             let length = capabilities.piece().min(self.blob.size - start);
@@ -90,7 +92,11 @@ impl Upload<'_> {
                 Ok((response, rest)) => {
                     session = self.destination.session(&call, &response).unwrap_or(session);
                     download = rest;
-                    breaks = 0;
+                    // What is stored, lost and sent again is no progress.
+                    if download.position() > highest {
+                        highest = download.position();
+                        breaks = 0;
+                    }
                     continue;
                 }
                 Err(failure) => failure,
@@ -102,6 +108,10 @@ impl Upload<'_> {
             let (false, Some(mut rest)) = (hopeless, failure.download) else {
                 return Err(failure.error);
             };
+            if !too_large {
+                let host = &self.destination.host;
+                host.pause_before_retry(failure.error.clone(), &mut pauses).await?;
+            }
             let (position, next) = self.stored(&session).await?;
             if position > rest.position() {
                 return Err(failure.error);
@@ -123,7 +133,7 @@ impl Upload<'_> {
         let last = range.and_then(|range| {
             range.trim_start_matches("bytes=").split_once('-')?.1.parse::<u64>().ok()
         });
-        let position = last.map_or(0, |last| if last == 0 { 0 } else { last + 1 });
+        let position = last.map_or(0, |last| if last == 0 { 0 } else { last.saturating_add(1) });
         let next = self.destination.session(&call, &response).unwrap_or_else(|_| session.clone());
         Ok((position, next))
     }
@@ -181,11 +191,12 @@ impl Upload<'_> {
         };
         let download = feed.take(host.retry.silence).await;
         match (result, download) {
-            (Ok(response), Some(download)) => Ok((response, download)),
-            (Ok(response), None) => {
-                drop(response);
-                let why = "the registry answered before it had the whole blob".to_owned();
-                Err(Failure { error: host.error(call, Cause::Protocol(why)), download: None })
+            (Ok(response), Some(download)) if feed.is_spent() => Ok((response, download)),
+            (Ok(_), download) => {
+                // It may have had the blob already, or believe anything: the next attempt asks.
+                let detail = "it was answered before the whole blob was sent".to_owned();
+                let cause = Cause::Network { phase: Phase::Answer, detail };
+                Err(Failure { error: host.error(call, cause), download })
             }
             (Err(error), download) => Err(Failure { error, download }),
         }
@@ -285,6 +296,11 @@ impl Feed {
 
     fn moved(&self, at: Option<Instant>) {
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = at;
+    }
+
+    /// Whether all that was to be sent has been handed on.
+    fn is_spent(&self) -> bool {
+        self.left.load(Ordering::Relaxed) == 0
     }
 
     /// Takes the download back, which a request that was given up may still read from: not for

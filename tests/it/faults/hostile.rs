@@ -1,0 +1,79 @@
+//! Registries that mean harm, or nobody foresaw: what they say is bounded, and never believed.
+
+use bytes::Bytes;
+use xtask::embedded::content::{Content, GeneratedManifest, docker_image};
+use xtask::embedded::{Fault, Kind, Options};
+use xtask::oci::Digest;
+
+use super::stage::{REPOSITORY, Stage, TAG, asked, fetches, words};
+
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+
+fn manifest(media_type: &str, text: String) -> GeneratedManifest {
+    let bytes = Bytes::from(text);
+    GeneratedManifest { media_type: media_type.to_owned(), digest: Digest::of(&bytes), bytes }
+}
+
+#[tokio::test]
+async fn an_index_that_lists_one_child_many_times_over_fetches_it_once() {
+    let mut content: Content = docker_image(&[]);
+    for _ in 0..6 {
+        let child = content.manifests.last().unwrap();
+        let (media_type, digest, size) = (&child.media_type, &child.digest, child.bytes.len());
+        let entry = format!(r#"{{"mediaType":"{media_type}","digest":"{digest}","size":{size}}}"#);
+        let entries = vec![entry; 20].join(",");
+        let text =
+            format!(r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":[{entries}]}}"#);
+        content.manifests.push(manifest(INDEX, text));
+    }
+    content.top = content.manifests.last().unwrap().digest.clone();
+    let mut stage = Stage::new().await;
+    stage.publish(REPOSITORY, TAG, &content);
+    stage.mirror_all().await;
+    assert_eq!(asked(&stage.source, "GET", Kind::Manifest).len(), 7);
+    assert_eq!(asked(&stage.destination, "PUT", Kind::Manifest).len(), 7);
+}
+
+#[tokio::test]
+async fn a_blob_of_no_bytes_has_the_digest_of_nothing_or_is_refused() {
+    let hello = Digest::of(b"hello");
+    let media_type = "application/vnd.oci.image.manifest.v1+json";
+    let text = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{media_type}","config":{{"mediaType":"application/vnd.oci.empty.v1+json","digest":"{hello}","size":0}},"layers":[]}}"#
+    );
+    let top = manifest(media_type, text);
+    let content = Content { blobs: Vec::new(), top: top.digest.clone(), manifests: vec![top] };
+    let mut stage = Stage::new().await;
+    stage.publish(REPOSITORY, TAG, &content);
+    let error = stage.mirror_fails().await;
+    assert!(words(&error).contains("no bytes, and the digest of some"), "{}", words(&error));
+    assert!(asked(&stage.destination, "PUT", Kind::Upload).is_empty());
+}
+
+#[tokio::test]
+async fn an_upload_that_is_praised_before_it_was_sent_is_not_believed() {
+    let (stage, layer) = Stage::with_layer(8 << 20).await;
+    let digest = layer.as_str().replace(':', "%3A");
+    stage.destination.inject(Fault::status(201).method("PUT").path(&digest));
+    stage.mirror_all().await;
+    assert_eq!(fetches(&stage.source, &layer).len(), 2, "it is sent again, and for good");
+}
+
+#[tokio::test]
+async fn pieces_that_are_stored_and_lost_again_and_again_come_to_an_end() {
+    let options =
+        Options { largest_put: Some(0), largest_patch: Some(1 << 20), ..Options::default() };
+    let (stage, layer) = Stage::with_layer_and(Options::default(), options, 3 << 20).await;
+    // Each second piece is refused, and then the registry has forgotten the first.
+    let headers = vec![("Range".to_owned(), "0-0".to_owned())];
+    let forgetful = xtask::embedded::Effect::Status { code: 204, headers, body: String::new() };
+    stage.destination.inject(Fault::new(forgetful).method("GET").kind(Kind::Upload).always());
+    for second in 0..200 {
+        stage.destination.inject(Fault::status(429).method("PATCH").skip(2 * second + 1));
+    }
+    let began = std::time::Instant::now();
+    let report = stage.mirror().await;
+    assert!(began.elapsed().as_secs() < 20);
+    let patches = asked(&stage.destination, "PATCH", Kind::Upload).len();
+    assert!(patches < 100, "{patches} patches, {} failed, {}", report.totals().failed, layer);
+}
