@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use xtask::embedded::content::{Content, GeneratedManifest, docker_image};
-use xtask::embedded::{Fault, Kind, Options};
+use xtask::embedded::{Fault, Kind};
 use xtask::oci::Digest;
 
 use super::stage::{REPOSITORY, Stage, TAG, asked, fetches, words};
@@ -57,23 +57,4 @@ async fn an_upload_that_is_praised_before_it_was_sent_is_not_believed() {
     stage.destination.inject(Fault::status(201).method("PUT").path(&digest));
     stage.mirror_all().await;
     assert_eq!(fetches(&stage.source, &layer).len(), 2, "it is sent again, and for good");
-}
-
-#[tokio::test]
-async fn pieces_that_are_stored_and_lost_again_and_again_come_to_an_end() {
-    let options =
-        Options { largest_put: Some(0), largest_patch: Some(1 << 20), ..Options::default() };
-    let (stage, layer) = Stage::with_layer_and(Options::default(), options, 3 << 20).await;
-    // Each second piece is refused, and then the registry has forgotten the first.
-    let headers = vec![("Range".to_owned(), "0-0".to_owned())];
-    let forgetful = xtask::embedded::Effect::Status { code: 204, headers, body: String::new() };
-    stage.destination.inject(Fault::new(forgetful).method("GET").kind(Kind::Upload).always());
-    for second in 0..200 {
-        stage.destination.inject(Fault::status(429).method("PATCH").skip(2 * second + 1));
-    }
-    let began = std::time::Instant::now();
-    let report = stage.mirror().await;
-    assert!(began.elapsed().as_secs() < 20);
-    let patches = asked(&stage.destination, "PATCH", Kind::Upload).len();
-    assert!(patches < 100, "{patches} patches, {} failed, {}", report.totals().failed, layer);
 }
