@@ -8,7 +8,7 @@ use super::Overlay;
 use super::probe::{Probed, Suggestion, probe, suggest};
 use super::proof::{Proof, prove};
 use crate::chart::{self, ChartSource, Helm, Renderer, render_all};
-use crate::list::{Destination, ImageList, Rendering};
+use crate::list::{Destination, ImageList, Rendering, ValuePath};
 
 /// The chart that a command is about, and the renderings to make of it.
 pub struct Subject {
@@ -85,7 +85,8 @@ impl Subject {
     ) -> anyhow::Result<(Probed, Suggestion)> {
         let charts = self.helm.values_of_tree()?;
         let of_all = list.values.iter().chain(list.images.iter().flat_map(|image| &image.values));
-        let also: Vec<String> = of_all.map(|(path, _)| path.clone()).collect();
+        let to_move = of_all.filter(|(_, value)| value.has_placeholders());
+        let also: Vec<ValuePath> = to_move.map(|(path, _)| path.clone()).collect();
         let probed = probe(&self.helm, &self.renderings, &charts, &also, tell)?;
         let suggestion = suggest(list, &probed);
         Ok((probed, suggestion))

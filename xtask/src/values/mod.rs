@@ -1,12 +1,13 @@
 //! The Helm values that make a chart pull from a destination: `overlay` derives them from the image
-//! list, `yaml` writes them. Both are pure; reading and writing the files is the command's.
+//! list, `tree` puts them together, `yaml` writes them. All are pure; reading and writing the files is the command's.
 
 pub mod chart_command;
 pub mod command;
 mod overlay;
 pub mod probe;
 pub mod proof;
+mod tree;
 mod yaml;
 
-use overlay::keys;
-pub use overlay::{Clash, Overlay, Tree};
+pub use overlay::Overlay;
+pub use tree::{Clash, Shape, Tree};
