@@ -11,6 +11,7 @@ mod cli;
 mod embedded;
 mod faults;
 mod list;
+mod listed;
 mod mirror;
 mod real_parts;
 mod support;

@@ -67,6 +67,13 @@ fn suggested(probed: &Probed, suggestion: &Suggestion) -> String {
         let _ =
             writeln!(text, "warning: no value moves `{image}` in {template}: it is fixed there");
     }
+    for (image, path) in &suggestion.tangled {
+        let _ = writeln!(
+            text,
+            "warning: `{image}` moves only by `{path}`, which gives others the same name: if that is right, \
+             write it by hand"
+        );
+    }
     for image in &suggestion.unlisted {
         let _ = writeln!(text, "warning: images.toml does not list `{image}`");
     }

@@ -6,7 +6,8 @@ use anyhow::Context as _;
 
 use super::Overlay;
 use super::probe::{Probed, Suggestion, probe, suggest};
-use super::proof::{Proof, prove};
+use super::proof::{Mirror, Proof, prove};
+use super::vanished::vanished;
 use crate::chart::{self, ChartSource, Helm, Renderer, render_all};
 use crate::list::{Destination, ImageList, Rendering, ValuePath};
 
@@ -107,5 +108,14 @@ pub fn prove_with(
     let overlay = [chart::Overlay::Document(overlay)];
     let rendered = render_all(renderer, renderings, &overlay);
     let rendered = rendered.into_iter().collect::<Result<Vec<_>, _>>()?;
-    prove(list, destination, &rendered).context("the rendered chart cannot be read")
+    let unreadable = "the rendered chart cannot be read";
+    let mut proof = prove(list, destination, &rendered).context(unreadable)?;
+    let mirror = Mirror::new(list, destination);
+    let by_itself = render_all(renderer, renderings, &[]);
+    for (before, after) in by_itself.iter().zip(&rendered) {
+        // A chart that needs the overlay to render at all has nothing to compare it with.
+        let Ok(before) = before else { continue };
+        proof.gaps.extend(vanished(&mirror, before, after).context(unreadable)?);
+    }
+    Ok(proof)
 }

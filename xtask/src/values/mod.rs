@@ -7,7 +7,23 @@ mod overlay;
 pub mod probe;
 pub mod proof;
 mod tree;
+mod vanished;
 mod yaml;
 
 pub use overlay::Overlay;
 pub use tree::{Clash, Shape, Tree};
+
+use crate::chart::ImageReference;
+use crate::list::{Image, ImageList};
+
+/// The image of the list that a reference of the chart means.
+fn listed<'a>(list: &'a ImageList, reference: &ImageReference) -> Option<&'a Image> {
+    list.images.iter().find(|image| {
+        image.source == reference.repository
+            && match (&reference.tag, &reference.digest) {
+                (Some(tag), _) => *tag == image.tag,
+                (None, Some(digest)) => image.digest.as_ref() == Some(digest),
+                (None, None) => false,
+            }
+    })
+}

@@ -96,8 +96,9 @@ pub(super) fn document(chosen: &[(&Candidate, String)], whole: &Value) -> String
     for (candidate, text) in chosen {
         set(&mut root, candidate.path.keys(), text, whole);
     }
-    // Only maps, lists and strings are in it: they always have a YAML form.
-    serde_yaml::to_string(&root).unwrap_or_default()
+    // JSON is YAML, and quotes every text: Helm would take a bare `2024_10_01` for a number. What came
+    // out of YAML has a form in it.
+    serde_json::to_string(&root).unwrap_or_default()
 }
 
 fn set(target: &mut Value, keys: &[Key], text: &str, whole: &Value) {
@@ -170,11 +171,11 @@ mod tests {
 
     #[test]
     fn a_list_is_written_whole_with_the_sentinel_in_its_place() {
-        let whole: Value = serde_yaml::from_str("a: {l: [{x: '1', y: '2'}, {x: '3'}]}").unwrap();
+        let whole: Value =
+            serde_yaml::from_str("a: {l: [{x: '1_0', y: '2'}, {x: '3', z: 4}]}").unwrap();
         let (first, second) = (candidate("a.l[1].x", "3"), candidate("a.l[0].y", "2"));
         let chosen = [(&first, "S".to_owned()), (&second, "T".to_owned())];
-        let written: Value = serde_yaml::from_str(&document(&chosen, &whole)).unwrap();
-        let expected: Value = serde_yaml::from_str("a: {l: [{x: '1', y: T}, {x: S}]}").unwrap();
-        assert_eq!(written, expected);
+        let expected = r#"{"a":{"l":[{"x":"1_0","y":"T"},{"x":"S","z":4}]}}"#;
+        assert_eq!(document(&chosen, &whole), expected);
     }
 }

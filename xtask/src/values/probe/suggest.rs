@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::lists::{Entry, Obstacle};
 use super::{Holds, MovingKey, Probed, ProbedPlace};
-use crate::chart::ImageReference;
 use crate::list::edit_values::{add_image_values, add_values};
 use crate::list::{Image, ImageList, SetValue, ValuePath};
 
@@ -21,6 +20,8 @@ pub struct Suggestion {
     pub dead: Vec<ValuePath>,
     /// Values of one image that move others, too: the path, and the others.
     pub broad: Vec<(ValuePath, BTreeSet<String>)>,
+    /// Images that move only with others, which would then have the same name, and the value that does it.
+    pub tangled: BTreeSet<(String, ValuePath)>,
     /// Images, listed or not, that no value moves from some place, with the template of the chart.
     pub hard_coded: BTreeSet<(String, Option<String>)>,
     /// Images of the chart that images.toml does not list.
@@ -64,9 +65,9 @@ pub fn suggest(list: &ImageList, probed: &Probed) -> Suggestion {
         .filter(|place| !moving(place).any(|key| said.contains(&key.path)))
         .filter_map(|place| Some((listed(list, &place.image)?, place)))
         .collect();
-    while let Some((key, images)) = best_key(&open) {
+    while let Some((key, owner)) = best_key(&open, probed) {
         open.retain(|(_, place)| !place.keys.contains(&key));
-        let owner = if images.len() == 1 { images.into_iter().next() } else { None };
+        let owner = owner.map(|image| image.source.tagged(&image.tag));
         let value = SetValue::String(template(key.holds).to_owned());
         suggestion.add(Entry { owner, path: key.path, value });
     }
@@ -74,8 +75,11 @@ pub fn suggest(list: &ImageList, probed: &Probed) -> Suggestion {
     // Lists come last: whoever moves one image in a list has to say the rest of it, too.
     let mut lists: BTreeSet<ValuePath> = said.iter().filter_map(|path| path.list()).collect();
     for (_, place) in open {
-        let mut of_place = moving(place).filter_map(|key| key.path.list());
-        if !of_place.clone().any(|list| lists.contains(&list)) {
+        let mut of_place = moving(place).filter_map(|key| key.path.list()).peekable();
+        if of_place.peek().is_none() {
+            let key = moving(place).map(|key| (place.image.clone(), key.path.clone()));
+            suggestion.tangled.extend(key.take(1));
+        } else if !of_place.clone().any(|list| lists.contains(&list)) {
             lists.extend(of_place.next());
         }
     }
@@ -145,37 +149,39 @@ fn judge_what_is_said(list: &ImageList, probed: &Probed, suggestion: &mut Sugges
     }
 }
 
-/// The key that moves the most places that are left, and the images there. A key that holds the
-/// registry alone is best: what the chart derives from the rest of a name stays as it is.
-fn best_key(open: &[(&Image, &ProbedPlace)]) -> Option<(MovingKey, BTreeSet<String>)> {
-    let mut images: BTreeMap<&MovingKey, (usize, BTreeSet<String>)> = BTreeMap::new();
+/// The key that moves the most places that are left, and the image that it belongs to if it moves no
+/// other. A key that holds the registry alone is best: what the chart derives from the rest of a name
+/// stays as it is.
+fn best_key<'a>(
+    open: &[(&'a Image, &ProbedPlace)],
+    probed: &Probed,
+) -> Option<(MovingKey, Option<&'a Image>)> {
+    let mut images: BTreeMap<&MovingKey, Vec<&'a Image>> = BTreeMap::new();
     for (image, place) in open {
         for key in moving(place).filter(|key| key.path.list().is_none()) {
-            let entry = images.entry(key).or_default();
-            entry.0 += 1;
-            entry.1.insert(image.source.tagged(&image.tag));
+            images.entry(key).or_default().push(image);
         }
     }
+    let moves_one = |key: &MovingKey| {
+        let of_key = |place: &&ProbedPlace| place.keys.iter().any(|have| have.path == key.path);
+        let mut moved = probed.places.iter().filter(of_key).map(|place| &place.image);
+        let first = moved.next();
+        moved.all(|image| Some(image) == first)
+    };
     // A key that holds a path too can stand for one image only.
-    images.retain(|key, (_, images)| key.holds == Holds::Registry || images.len() == 1);
-    let best = images.into_iter().max_by_key(|(key, (places, images))| {
+    images.retain(|key, _| key.holds == Holds::Registry || moves_one(key));
+    let best = images.into_iter().max_by_key(|(key, images)| {
+        let distinct: BTreeSet<_> =
+            images.iter().map(|image| (&image.source, &image.tag)).collect();
         let depth = key.path.keys().len();
-        (images.len(), key.holds == Holds::Registry, *places, std::cmp::Reverse(depth))
+        (distinct.len(), key.holds == Holds::Registry, images.len(), std::cmp::Reverse(depth))
     });
-    best.map(|(key, (_, images))| (key.clone(), images))
+    best.map(|(key, images)| (key.clone(), images.first().copied().filter(|_| moves_one(key))))
 }
 
 /// The image of the list that a reference of the chart means.
 pub(super) fn listed<'a>(list: &'a ImageList, reference: &str) -> Option<&'a Image> {
-    let reference: ImageReference = reference.parse().ok()?;
-    list.images.iter().find(|image| {
-        image.source == reference.repository
-            && match (&reference.tag, &reference.digest) {
-                (Some(tag), _) => *tag == image.tag,
-                (None, Some(digest)) => image.digest.as_ref() == Some(digest),
-                (None, None) => false,
-            }
-    })
+    crate::values::listed(list, &reference.parse().ok()?)
 }
 
 /// The values that can make a reference point to another registry.
@@ -197,3 +203,6 @@ pub(super) fn template(holds: Holds) -> &'static str {
         Holds::Registry => "{registry}",
     }
 }
+
+#[cfg(test)]
+mod tests;
