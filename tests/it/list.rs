@@ -34,7 +34,7 @@ fn images_toml_moves_every_image_of_the_chart() {
     let registry = "mirror.example.com/team";
     let of_all = Placeholders { registry, ..Placeholders::default() };
     let mut values: Vec<_> =
-        list.values.iter().map(|(path, text)| (path.as_str(), text.render(&of_all))).collect();
+        list.values.iter().map(|(path, value)| (path.to_string(), value.render(&of_all))).collect();
     for image in &list.images {
         let placeholders = Placeholders {
             registry,
@@ -43,7 +43,10 @@ fn images_toml_moves_every_image_of_the_chart() {
             digest: None,
         };
         values.extend(
-            image.values.iter().map(|(path, text)| (path.as_str(), text.render(&placeholders))),
+            image
+                .values
+                .iter()
+                .map(|(path, value)| (path.to_string(), value.render(&placeholders))),
         );
     }
     let expected = [
@@ -54,7 +57,9 @@ fn images_toml_moves_every_image_of_the_chart() {
         ),
         ("minio.image.repository", "mirror.example.com/team/stackstate/minio"),
     ];
-    assert_eq!(values, expected.map(|(path, text)| (path, text.to_owned())));
+    let expected =
+        expected.map(|(path, text)| (path.to_owned(), SetValue::String(text.to_owned())));
+    assert_eq!(values, expected);
 
     let chart = list.chart.unwrap();
     assert_eq!((chart.name.as_str(), chart.version.as_deref()), ("stackstate", Some("4.5.6")));

@@ -12,6 +12,7 @@ mod embedded;
 mod faults;
 mod images;
 mod list;
+mod listed;
 mod mirror;
 mod real_parts;
 mod support;

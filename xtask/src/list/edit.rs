@@ -10,7 +10,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Image;
+use super::{Image, ValueTemplate};
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
@@ -61,8 +61,13 @@ pub fn entry(image: &Image) -> String {
     if !image.values.is_empty() {
         text.push_str("[image.values]\n");
     }
-    for (key, template) in &image.values {
-        let _ = writeln!(text, "{} = {}", quoted(key), quoted(&template.to_string()));
+    for (path, template) in &image.values {
+        let value = match template {
+            ValueTemplate::Text(template) => quoted(&template.to_string()),
+            ValueTemplate::Boolean(boolean) => boolean.to_string(),
+            ValueTemplate::Integer(integer) => integer.to_string(),
+        };
+        let _ = writeln!(text, "{} = {value}", quoted(&path.to_string()));
     }
     text
 }

@@ -1,21 +1,22 @@
 //! Adds Helm values to the text of an image list, and leaves the rest of it as its author wrote it.
 
-use toml_edit::{DocumentMut, Item, Table, value};
+use toml_edit::{DocumentMut, Item, Table, Value};
 
+use super::{SetValue, ValuePath};
 use crate::oci::{Repository, Tag};
 
-/// Adds paths and templates to `[values]`, which is made if it is not there.
+/// Adds paths and values to `[values]`, which is made if it is not there.
 ///
 /// # Errors
 /// When the text is not TOML, or `values` is no table.
-pub fn add_values(text: &str, values: &[(String, String)]) -> Result<String, String> {
+pub fn add_values(text: &str, values: &[(ValuePath, SetValue)]) -> Result<String, String> {
     let mut document: DocumentMut =
         text.parse().map_err(|error| format!("images.toml: {error}"))?;
     add(document.as_table_mut(), values)?;
     Ok(document.to_string())
 }
 
-/// Adds paths and templates to the values of one image.
+/// Adds paths and values to the values of one image.
 ///
 /// # Errors
 /// When the text is not TOML, or does not list the image.
@@ -23,7 +24,7 @@ pub fn add_image_values(
     text: &str,
     source: &Repository,
     tag: &Tag,
-    values: &[(String, String)],
+    values: &[(ValuePath, SetValue)],
 ) -> Result<String, String> {
     let mut document: DocumentMut =
         text.parse().map_err(|error| format!("images.toml: {error}"))?;
@@ -40,12 +41,26 @@ pub fn add_image_values(
     Ok(document.to_string())
 }
 
-fn add(owner: &mut Table, values: &[(String, String)]) -> Result<(), String> {
+/// A value as a line of the list: `"global.imageRegistry" = "{registry}"`.
+pub fn line(path: &ValuePath, set: &SetValue) -> String {
+    format!("{} = {}", Value::from(path.to_string()), written(set))
+}
+
+fn written(set: &SetValue) -> Value {
+    match set {
+        SetValue::String(template) => template.into(),
+        SetValue::Boolean(boolean) => (*boolean).into(),
+        SetValue::Integer(integer) => (*integer).into(),
+    }
+}
+
+fn add(owner: &mut Table, values: &[(ValuePath, SetValue)]) -> Result<(), String> {
     let item = owner.entry("values").or_insert_with(|| Item::Table(Table::new()));
     let table = item.as_table_like_mut().ok_or("`values` in images.toml is no table")?;
-    for (path, template) in values {
-        if !table.contains_key(path) {
-            table.insert(path, value(template));
+    for (path, set) in values {
+        let path = path.to_string();
+        if !table.contains_key(&path) {
+            table.insert(&path, Item::Value(written(set)));
         }
     }
     Ok(())
@@ -54,7 +69,7 @@ fn add(owner: &mut Table, values: &[(String, String)]) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::list::ImageList;
+    use crate::list::{ImageList, ValueTemplate};
 
     const LIST: &str = "\
 # The head.
@@ -69,7 +84,15 @@ source   = \"quay.io/a/two\"
 ";
 
     fn added() -> String {
-        let pair = |path: &str, template: &str| vec![(path.to_owned(), template.to_owned())];
+        let pair = |path: &str, template: &str| {
+            let set = |path: &str, value| (path.parse().unwrap(), value);
+            let item = format!("{path}s[0].port");
+            vec![
+                set(path, SetValue::String(template.to_owned())),
+                set(&item, SetValue::Integer(80)),
+                set(r"do\.t.enabled", SetValue::Boolean(true)),
+            ]
+        };
         let text = add_values(LIST, &pair("global.imageRegistry", "{registry}")).unwrap();
         let (source, tag) = ("quay.io/a/two".parse().unwrap(), "2".parse().unwrap());
         add_image_values(&text, &source, &tag, &pair("two.image", "{registry}/{repository}"))
@@ -80,8 +103,14 @@ source   = \"quay.io/a/two\"
     fn what_is_added_is_read_and_everything_else_stays_as_it_was() {
         let text = added();
         let list = ImageList::parse("images.toml", &text).unwrap();
-        assert_eq!(list.values[0].0, "global.imageRegistry");
-        assert_eq!(list.images[1].values[0].0, "two.image");
+        let said: Vec<String> = list.values.iter().map(|(path, _)| path.to_string()).collect();
+        assert_eq!(
+            said,
+            ["global.imageRegistry", "global.imageRegistrys[0].port", r"do\.t.enabled"]
+        );
+        assert_eq!(list.images[1].values[0].0.to_string(), "two.image");
+        assert_eq!(list.images[1].values[1].1, ValueTemplate::Integer(80));
+        assert_eq!(list.images[1].values[2].1, ValueTemplate::Boolean(true));
         for line in LIST.lines() {
             assert!(text.lines().any(|have| have == line), "{line:?} is gone:\n{text}");
         }

@@ -23,10 +23,12 @@ mod read;
 #[cfg(test)]
 mod schema;
 mod template;
+mod value_path;
 
 pub use destination::{Destination, InvalidDestination};
 pub use problems::{Problem, Problems};
-pub use template::{InvalidTemplate, Placeholder, Placeholders, Template};
+pub use template::{InvalidTemplate, Placeholder, Placeholders, Template, ValueTemplate};
+pub use value_path::{InvalidValuePath, Key, ValuePath};
 
 /// What `images.toml` says.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,9 +36,9 @@ pub struct ImageList {
     /// In the order of the file; at least one. No two have the same source and tag, or the same
     /// target and tag.
     pub images: Vec<Image>,
-    /// Helm values that relocate many images at once; only `{registry}` occurs in them. A dotted path
-    /// and a text each, in the order of the file.
-    pub values: Vec<(String, Template)>,
+    /// Helm values that relocate many images at once; only `{registry}` occurs in them. In the order
+    /// of the file.
+    pub values: Vec<(ValuePath, ValueTemplate)>,
     /// By `host[:port]`.
     pub registries: BTreeMap<String, RegistrySettings>,
     pub destinations: BTreeMap<String, Destination>,
@@ -53,7 +55,7 @@ pub struct Image {
     /// The repository at the destination; the source's path unless the list says otherwise.
     pub target: RepositoryPath,
     /// Helm values for this image alone, as `ImageList::values`.
-    pub values: Vec<(String, Template)>,
+    pub values: Vec<(ValuePath, ValueTemplate)>,
     pub place: Place,
 }
 

@@ -20,13 +20,16 @@ use super::schema::pattern;
 pub(super) struct RawList {
     /// The chart whose images these are.
     pub(super) chart: Option<Field<Table<RawChart>>>,
-    /// Helm values that relocate many images at once: dotted path, quoted as one key, to text.
-    /// `{registry}` stands for the destination.
+    /// Helm values that relocate many images at once: dotted path, quoted as one key, to a string, a
+    /// boolean or an integer. `{registry}` stands for the destination. `a.list[0].key` is in an item
+    /// of a list: Helm replaces a list as a whole, so all of its items have to be said.
     #[cfg_attr(test, schemars(extend(
         "propertyNames" = { "pattern": pattern::VALUE_PATH },
-        "additionalProperties" = { "type": "string", "pattern": pattern::TEMPLATE_OF_ALL }
+        "additionalProperties" = {
+            "type": ["string", "boolean", "integer"], "pattern": pattern::TEMPLATE_OF_ALL
+        }
     )))]
-    pub(super) values: Option<Field<Entries<String>>>,
+    pub(super) values: Option<Field<Entries<SetValue>>>,
     /// Places to mirror to, by the name that `-d` takes.
     #[cfg_attr(test, schemars(extend("propertyNames" = {
         "pattern": pattern::DESTINATION_NAME, "not": { "const": "localhost" }
@@ -62,12 +65,15 @@ pub(super) struct RawImage {
     #[cfg_attr(test, schemars(regex(pattern = pattern::REPOSITORY_PATH)))]
     pub(super) target: Option<Field<String>>,
     /// Helm values for what the top-level `[values]` do not reach: dotted path, quoted as one key, to
-    /// text. Placeholders are `{registry}`, `{repository}`, `{tag}` and `{digest}`.
+    /// a string, a boolean or an integer. Placeholders are `{registry}`, `{repository}`, `{tag}` and
+    /// `{digest}`. Several images may have items of one list.
     #[cfg_attr(test, schemars(extend(
         "propertyNames" = { "pattern": pattern::VALUE_PATH },
-        "additionalProperties" = { "type": "string", "pattern": pattern::TEMPLATE_OF_IMAGE }
+        "additionalProperties" = {
+            "type": ["string", "boolean", "integer"], "pattern": pattern::TEMPLATE_OF_IMAGE
+        }
     )))]
-    pub(super) values: Option<Field<Entries<String>>>,
+    pub(super) values: Option<Field<Entries<SetValue>>>,
 }
 
 /// A place to mirror to.

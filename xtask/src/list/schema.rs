@@ -39,6 +39,12 @@ pub(super) mod pattern {
             "[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*"
         };
     }
+    // A key of a map, and the items of lists that follow it.
+    macro_rules! steps {
+        () => {
+            "([^.\\[\\]\\\\]|\\\\.)+(\\[(0|[1-9][0-9]{0,4})\\])*"
+        };
+    }
 
     pub(crate) const REGISTRY: &str = concat!("^", host!(), "$");
     pub(crate) const REPOSITORY_PATH: &str = concat!("^", path!(), "$");
@@ -50,7 +56,7 @@ pub(super) mod pattern {
     pub(crate) const ENVIRONMENT_VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
     pub(crate) const CHART_REPOSITORY: &str = "^(https?|oci)://[^/@]+(/|$)";
     pub(crate) const ARGUMENT: &str = "^[^-]";
-    pub(crate) const VALUE_PATH: &str = "^[^.\\[\\]]+(\\.[^.\\[\\]]+)*$";
+    pub(crate) const VALUE_PATH: &str = concat!("^", steps!(), "(\\.", steps!(), ")*$");
     pub(crate) const TEMPLATE_OF_ALL: &str = "^([^{}]|\\{registry\\})*$";
     pub(crate) const TEMPLATE_OF_IMAGE: &str = "^([^{}]|\\{(registry|repository|tag|digest)\\})*$";
 }

@@ -3,6 +3,16 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::SetValue;
+
+/// A Helm value of the list: a text that depends on the destination, or what is the same for all.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ValueTemplate {
+    Text(Template),
+    Boolean(bool),
+    Integer(i64),
+}
+
 /// A text with placeholders, as in `{registry}/{repository}`. Every placeholder in it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Template(Vec<Part>);
@@ -45,6 +55,21 @@ pub enum InvalidTemplate {
 enum Part {
     Text(String),
     Placeholder(Placeholder),
+}
+
+impl ValueTemplate {
+    pub fn render(&self, placeholders: &Placeholders<'_>) -> SetValue {
+        match self {
+            Self::Text(template) => SetValue::String(template.render(placeholders)),
+            Self::Boolean(boolean) => SetValue::Boolean(*boolean),
+            Self::Integer(integer) => SetValue::Integer(*integer),
+        }
+    }
+
+    /// Whether it is another value for another image or destination.
+    pub fn has_placeholders(&self) -> bool {
+        matches!(self, Self::Text(template) if template.placeholders().next().is_some())
+    }
 }
 
 impl Template {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use crate::list::edit_values::line;
 use crate::values::probe::{Holds, Probed, Suggestion};
 use crate::values::proof::Proof;
 
@@ -30,19 +31,19 @@ pub fn proof(proof: &Proof, destination: &str) -> String {
 /// The values that move each image, then what images.toml lacks and has in vain.
 pub fn probed(probed: &Probed, suggestion: &Suggestion) -> String {
     let mut text = String::new();
-    let mut images: BTreeMap<&str, (usize, BTreeMap<Holds, BTreeSet<&str>>)> = BTreeMap::new();
+    let mut images: BTreeMap<&str, (usize, BTreeMap<Holds, BTreeSet<String>>)> = BTreeMap::new();
     for place in &probed.places {
         let (places, keys) = images.entry(&place.image).or_default();
         *places += 1;
         for key in &place.keys {
-            keys.entry(key.holds).or_default().insert(&key.path);
+            keys.entry(key.holds).or_default().insert(key.path.to_string());
         }
     }
     for (image, (places, keys)) in &images {
         let _ =
             writeln!(text, "{image} ({places} {})", if *places == 1 { "place" } else { "places" });
         for (holds, paths) in keys {
-            let paths: Vec<&str> = paths.iter().copied().collect();
+            let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
             let _ = writeln!(text, "  {:22} {}", what(*holds), paths.join(", "));
         }
         if keys.is_empty() {
@@ -66,6 +67,29 @@ fn suggested(probed: &Probed, suggestion: &Suggestion) -> String {
         let _ =
             writeln!(text, "warning: no value moves `{image}` in {template}: it is fixed there");
     }
+    for (image, path) in &suggestion.tangled {
+        let _ = writeln!(
+            text,
+            "warning: `{image}` moves only by `{path}`, which gives others the same name: if that is right, \
+             write it by hand"
+        );
+    }
+    for image in &suggestion.unlisted {
+        let _ = writeln!(text, "warning: images.toml does not list `{image}`");
+    }
+    if !suggestion.unlisted.is_empty() {
+        let _ = writeln!(text, "  hint: `cargo xtask images --write` adds what the chart has");
+    }
+    for (list, obstacles) in &suggestion.unwritable {
+        let _ = writeln!(
+            text,
+            "warning: the list `{list}` has to be said as a whole, and images.toml cannot say all of it"
+        );
+        for obstacle in obstacles {
+            let _ = writeln!(text, "  `{}`: {}", obstacle.path, obstacle.reason);
+        }
+        let _ = writeln!(text, "  hint: give helm the whole list in a values file of your own");
+    }
     for path in &suggestion.dead {
         let _ = writeln!(text, "warning: `{path}` of images.toml moves nothing");
     }
@@ -84,12 +108,12 @@ fn suggested(probed: &Probed, suggestion: &Suggestion) -> String {
         return text;
     }
     let _ = writeln!(text, "images.toml lacks:");
-    for (path, template) in &suggestion.values {
-        let _ = writeln!(text, "  [values] \"{path}\" = \"{template}\"");
+    for (path, value) in &suggestion.values {
+        let _ = writeln!(text, "  [values] {}", line(path, value));
     }
     for (image, values) in &suggestion.image_values {
-        for (path, template) in values {
-            let _ = writeln!(text, "  {image}: [image.values] \"{path}\" = \"{template}\"");
+        for (path, value) in values {
+            let _ = writeln!(text, "  {image}: [image.values] {}", line(path, value));
         }
     }
     text

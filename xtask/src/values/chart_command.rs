@@ -6,9 +6,10 @@ use anyhow::Context as _;
 
 use super::Overlay;
 use super::probe::{Probed, Suggestion, probe, suggest};
-use super::proof::{Proof, prove};
+use super::proof::{Mirror, Proof, prove};
+use super::vanished::vanished;
 use crate::chart::{self, Helm, NoChoice, Renderer, Wanted, render_all};
-use crate::list::{Destination, ImageList, Rendering};
+use crate::list::{Destination, ImageList, Rendering, ValuePath};
 
 /// The chart that a command is about, and the renderings to make of it.
 pub struct Subject {
@@ -52,7 +53,8 @@ impl Subject {
     ) -> anyhow::Result<(Probed, Suggestion)> {
         let charts = self.helm.values_of_tree()?;
         let of_all = list.values.iter().chain(list.images.iter().flat_map(|image| &image.values));
-        let also: Vec<String> = of_all.map(|(path, _)| path.clone()).collect();
+        let to_move = of_all.filter(|(_, value)| value.has_placeholders());
+        let also: Vec<ValuePath> = to_move.map(|(path, _)| path.clone()).collect();
         let probed = probe(&self.helm, &self.renderings, &charts, &also, tell)?;
         let suggestion = suggest(list, &probed);
         Ok((probed, suggestion))
@@ -73,5 +75,14 @@ pub fn prove_with(
     let overlay = [chart::Overlay::Document(overlay)];
     let rendered = render_all(renderer, renderings, &overlay);
     let rendered = rendered.into_iter().collect::<Result<Vec<_>, _>>()?;
-    prove(list, destination, &rendered).context("the rendered chart cannot be read")
+    let unreadable = "the rendered chart cannot be read";
+    let mut proof = prove(list, destination, &rendered).context(unreadable)?;
+    let mirror = Mirror::new(list, destination);
+    let by_itself = render_all(renderer, renderings, &[]);
+    for (before, after) in by_itself.iter().zip(&rendered) {
+        // A chart that needs the overlay to render at all has nothing to compare it with.
+        let Ok(before) = before else { continue };
+        proof.gaps.extend(vanished(&mirror, before, after).context(unreadable)?);
+    }
+    Ok(proof)
 }

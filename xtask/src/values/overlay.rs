@@ -1,10 +1,9 @@
 //! From the image list to the values of one destination: the smallest that the list says.
 //!
 //! `[values]` comes first, as it relocates most images with one key; an image has entries of its own
-//! only where that does not reach. Dotted paths become nested maps.
+//! only where that does not reach. Paths become nested maps and lists.
 
-use std::fmt;
-
+use super::{Clash, Tree};
 use crate::list::{Destination, Image, ImageList, Placeholders};
 use crate::oci::RepositoryPath;
 
@@ -14,39 +13,25 @@ pub struct Overlay {
     pub tree: Tree,
 }
 
-/// Nested maps with texts at their ends, in the order of the list.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Tree {
-    Text(String),
-    Map(Vec<(String, Tree)>),
-}
-
-/// Two entries of the list that cannot both be written.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Clash {
-    /// One key, two texts.
-    Texts { path: String, first: String, second: String },
-    /// One key is a text, and a map for another entry.
-    TextAndMap { path: String },
-}
-
 impl Overlay {
     /// Derives the values for a destination.
     ///
     /// # Errors
-    /// When two entries of the list contradict each other for this destination.
+    /// When two entries of the list contradict each other for this destination, or say a list of the
+    /// chart with a gap.
     pub fn of(list: &ImageList, destination: &Destination) -> Result<Self, Clash> {
         let registry = destination.to_string();
         let mut tree = Tree::Map(Vec::new());
         let all = Placeholders { registry: &registry, ..Placeholders::default() };
-        for (path, template) in &list.values {
-            tree.set(path, template.render(&all))?;
+        for (path, value) in &list.values {
+            tree.set(path, value.render(&all))?;
         }
         for image in &list.images {
-            for (path, template) in &image.values {
-                tree.set(path, template.render(&placeholders(image, &registry)))?;
+            for (path, value) in &image.values {
+                tree.set(path, value.render(&placeholders(image, &registry)))?;
             }
         }
+        tree.lists_are_complete()?;
         Ok(Self { tree })
     }
 
@@ -77,71 +62,6 @@ fn placeholders<'a>(image: &'a Image, registry: &'a str) -> Placeholders<'a> {
         digest: image.digest.as_ref().map(|digest| digest.as_str()),
     }
 }
-
-impl Tree {
-    /// Puts a text at a dotted path. As in Helm's `--set`, `\.` is a dot inside a key.
-    fn set(&mut self, path: &str, text: String) -> Result<(), Clash> {
-        self.set_below(&keys(path), path, text)
-    }
-
-    fn set_below(&mut self, keys: &[String], path: &str, text: String) -> Result<(), Clash> {
-        let both = || Clash::TextAndMap { path: path.to_owned() };
-        let (Some((key, rest)), Self::Map(entries)) = (keys.split_first(), self) else {
-            return Err(both());
-        };
-        let index = match entries.iter().position(|(have, _)| have == key) {
-            Some(index) => index,
-            None => {
-                let new =
-                    if rest.is_empty() { Self::Text(text.clone()) } else { Self::Map(Vec::new()) };
-                entries.push((key.clone(), new));
-                entries.len() - 1
-            }
-        };
-        let Some((_, node)) = entries.get_mut(index) else { return Err(both()) };
-        if !rest.is_empty() {
-            return node.set_below(rest, path, text);
-        }
-        match node {
-            Self::Text(first) if *first == text => Ok(()),
-            Self::Text(first) => {
-                Err(Clash::Texts { path: path.to_owned(), first: first.clone(), second: text })
-            }
-            Self::Map(_) => Err(both()),
-        }
-    }
-}
-
-pub(super) fn keys(path: &str) -> Vec<String> {
-    let mut keys = vec![String::new()];
-    let mut characters = path.chars();
-    while let Some(character) = characters.next() {
-        match character {
-            '.' => keys.push(String::new()),
-            '\\' => keys.last_mut().into_iter().for_each(|key| key.extend(characters.next())),
-            other => keys.last_mut().into_iter().for_each(|key| key.push(other)),
-        }
-    }
-    keys
-}
-
-impl fmt::Display for Clash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Texts { path, first, second } => {
-                write!(f, "the value `{path}` is set to both `{first}` and `{second}`")
-            }
-            Self::TextAndMap { path } => {
-                write!(
-                    f,
-                    "the value `{path}` is a text for one entry and holds further keys for another"
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for Clash {}
 
 #[cfg(test)]
 mod tests {
@@ -186,6 +106,31 @@ minio:
     }
 
     #[test]
+    fn images_share_a_list_and_leave_no_gap_in_it() {
+        let image = |name: &str, index: usize| {
+            format!(
+                "[[image]]\nsource = \"q.io/{name}\"\ntag = \"1.10\"\n[image.values]\n\
+                 \"packs[{index}].image\" = \"{{registry}}/{{repository}}:{{tag}}\"\n\
+                 \"packs[{index}].enabled\" = true\n"
+            )
+        };
+        let common = "[values]\n\"packs[0].port\" = 80\n\"packs[1].port\" = \"81\"\n";
+        let written = overlay(&(common.to_owned() + &image("b", 1) + &image("a", 0)), "r.io");
+        let expected = "\
+packs:
+  - port: 80
+    image: \"r.io/a:1.10\"
+    enabled: true
+  - port: \"81\"
+    image: \"r.io/b:1.10\"
+    enabled: true
+";
+        assert!(written.as_ref().unwrap().ends_with(expected), "{written:?}");
+        let clash = overlay(&image("b", 1), "r.io").unwrap_err();
+        assert!(matches!(clash, Clash::MissingItem { index: 0, .. }), "{clash:?}");
+    }
+
+    #[test]
     fn entries_that_contradict_each_other_are_refused_and_equal_ones_are_one() {
         let with = |first: &str, second: &str| {
             let image = |name: &str, values: &str| {
@@ -196,15 +141,7 @@ minio:
             overlay(&(image("a", first) + &image("b", second)), "r.io")
         };
         assert!(with(r#""a.b" = "{registry}""#, r#""a.b" = "{registry}""#).is_ok());
-        let texts = with(r#""a.b" = "{repository}""#, r#""a.b" = "{repository}""#).unwrap_err();
-        assert_eq!(texts.to_string(), "the value `a.b` is set to both `a` and `b`");
-        for (first, second) in
-            [(r#""a" = "x""#, r#""a.b" = "x""#), (r#""a.b" = "x""#, r#""a" = "x""#)]
-        {
-            assert!(
-                matches!(with(first, second), Err(Clash::TextAndMap { .. })),
-                "{first} {second}"
-            );
-        }
+        let clash = with(r#""a.b" = "{repository}""#, r#""a.b" = "{repository}""#).unwrap_err();
+        assert_eq!(clash.to_string(), "the value `a.b` is set to both `a` and `b`");
     }
 }

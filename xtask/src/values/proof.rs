@@ -7,7 +7,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::chart::{
-    Found, FoundAt, Rendered, UnreadableManifest, malformed_in, mentions_in, references_in,
+    Found, FoundAt, ImageReference, Rendered, UnreadableManifest, malformed_in, mentions_in,
+    references_in,
 };
 use crate::list::{Destination, Image, ImageList};
 use crate::oci::Repository;
@@ -29,6 +30,8 @@ pub enum GapKind {
     NotCopied { nearest: Option<String> },
     /// A registry inside of a path, or an empty part: `mirror.example.com//wait`, `a.io/b.io/wait`.
     Malformed { reason: String },
+    /// The chart has it by itself, and no longer with the overlay.
+    Vanished,
     /// Some other text still names a source registry.
     Mention { host: String },
 }
@@ -76,15 +79,15 @@ pub fn prove(
 }
 
 /// The destination as the list fills it.
-struct Mirror<'a> {
-    list: &'a ImageList,
+pub(super) struct Mirror<'a> {
+    pub(super) list: &'a ImageList,
     /// Where pods pull from, up to the target's path.
     root: String,
     source_hosts: BTreeSet<String>,
 }
 
 impl<'a> Mirror<'a> {
-    fn new(list: &'a ImageList, destination: &Destination) -> Self {
+    pub(super) fn new(list: &'a ImageList, destination: &Destination) -> Self {
         let hosts = list.images.iter().map(|image| image.source.registry().to_owned());
         let source_hosts = hosts.filter(|host| *host != destination.registry).collect();
         Self { list, root: destination.to_string(), source_hosts }
@@ -97,16 +100,7 @@ impl<'a> Mirror<'a> {
             let listed = self.list.images.iter().any(|image| image.source == reference.repository);
             return Some(GapKind::NotRelocated { listed });
         };
-        let named = |image: &&Image| {
-            image.target.as_str() == path
-                && reference.tag.as_ref().is_none_or(|tag| *tag == image.tag)
-                && reference
-                    .digest
-                    .as_ref()
-                    .is_none_or(|digest| image.digest.as_ref() == Some(digest))
-        };
-        let is_fixed = reference.tag.is_some() || reference.digest.is_some();
-        if is_fixed && self.list.images.iter().any(|image| named(&image)) {
+        if self.image_at(path, reference).is_some() {
             return None;
         }
         if path
@@ -120,7 +114,18 @@ impl<'a> Mirror<'a> {
         Some(GapKind::NotCopied { nearest: self.nearest(path) })
     }
 
-    fn path_below_root<'r>(&self, repository: &'r Repository) -> Option<&'r str> {
+    /// The image of the list that is copied to a path of the destination.
+    pub(super) fn image_at(&self, path: &str, reference: &ImageReference) -> Option<&'a Image> {
+        let (tag, digest) = (reference.tag.as_ref(), reference.digest.as_ref());
+        let is_fixed = tag.is_some() || digest.is_some();
+        self.list.images.iter().filter(|_| is_fixed).find(|image| {
+            image.target.as_str() == path
+                && tag.is_none_or(|tag| *tag == image.tag)
+                && digest.is_none_or(|digest| image.digest.as_ref() == Some(digest))
+        })
+    }
+
+    pub(super) fn path_below_root<'r>(&self, repository: &'r Repository) -> Option<&'r str> {
         let (registry, prefix) = match self.root.split_once('/') {
             Some((registry, prefix)) => (registry, Some(prefix)),
             None => (self.root.as_str(), None),
@@ -161,6 +166,10 @@ impl Gap {
             GapKind::Malformed { .. } => {
                 "the value holds a registry already, or ends in `/`: look at its template in images.toml".to_owned()
             }
+            GapKind::Vanished => {
+                "a list of images.toml may lack items, as Helm replaces a list whole: `cargo xtask values --probe` \
+                 shows them".to_owned()
+            }
             GapKind::Mention { .. } => {
                 "if something pulls from there, its value has to move too; if not, nothing is wrong".to_owned()
             }
@@ -179,6 +188,10 @@ impl fmt::Display for Gap {
                 write!(f, "`{written}` is not copied: no image of the list goes there")?
             }
             GapKind::Malformed { reason } => write!(f, "`{written}` cannot be pulled: {reason}")?,
+            GapKind::Vanished => write!(
+                f,
+                "`{written}` is gone: the chart has it by itself, with these values no longer"
+            )?,
             GapKind::Mention { host } => write!(f, "`{written}` still names `{host}`")?,
         }
         write!(f, "\n  at {}, rendering `{}`", self.place, self.place.rendering)

@@ -6,35 +6,54 @@
 use std::fmt::Write as _;
 
 use super::Tree;
+use crate::list::SetValue;
 
 /// A tree as one YAML document in block style, two spaces a level.
 pub(super) fn document(tree: &Tree) -> String {
-    let mut text = String::new();
-    match tree {
-        Tree::Map(entries) if entries.is_empty() => text.push_str("{}\n"),
-        tree => write_below(&mut text, tree, 0),
-    }
-    text
+    let lines = inline(tree).map_or_else(|| block(tree), |inline| vec![inline]);
+    lines.into_iter().map(|line| line + "\n").collect()
 }
 
-fn write_below(text: &mut String, tree: &Tree, depth: usize) {
+/// What fits behind a key or a dash: a scalar, or nothing at all in brackets.
+fn inline(tree: &Tree) -> Option<String> {
     match tree {
-        Tree::Text(value) => text.push_str(&quoted(value)),
-        Tree::Map(entries) => {
-            for (key, value) in entries {
-                let _ = write!(text, "{:width$}{}:", "", key_text(key), width = depth * 2);
-                match value {
-                    Tree::Text(value) => {
-                        let _ = writeln!(text, " {}", quoted(value));
-                    }
-                    Tree::Map(entries) if entries.is_empty() => text.push_str(" {}\n"),
-                    map => {
-                        text.push('\n');
-                        write_below(text, map, depth + 1);
+        Tree::Scalar(SetValue::String(text)) => Some(quoted(text)),
+        // A text never comes bare, so these can be nothing else.
+        Tree::Scalar(bare @ (SetValue::Boolean(_) | SetValue::Integer(_))) => {
+            Some(bare.to_string())
+        }
+        Tree::Map(entries) if entries.is_empty() => Some("{}".to_owned()),
+        Tree::List(items) if items.is_empty() => Some("[]".to_owned()),
+        Tree::Map(_) | Tree::List(_) => None,
+    }
+}
+
+/// The lines of a map or a list.
+fn block(tree: &Tree) -> Vec<String> {
+    match tree {
+        Tree::Scalar(_) => Vec::new(),
+        Tree::Map(entries) => entries
+            .iter()
+            .flat_map(|(key, value)| {
+                let key = key_text(key);
+                match inline(value) {
+                    Some(value) => vec![format!("{key}: {value}")],
+                    None => {
+                        let below = block(value).into_iter().map(|line| format!("  {line}"));
+                        [format!("{key}:")].into_iter().chain(below).collect()
                     }
                 }
-            }
-        }
+            })
+            .collect(),
+        Tree::List(items) => items
+            .values()
+            .flat_map(|item| {
+                let lines = inline(item).map_or_else(|| block(item), |inline| vec![inline]);
+                let dash = |number: usize| if number == 0 { "- " } else { "  " };
+                let line = |(number, line)| format!("{}{line}", dash(number));
+                lines.into_iter().enumerate().map(line).collect::<Vec<String>>()
+            })
+            .collect(),
     }
 }
 
@@ -68,18 +87,32 @@ fn quoted(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use proptest::collection::{btree_map, vec};
+    use proptest::prelude::*;
     use serde_yaml::Value;
+
+    use super::*;
 
     fn value_of(tree: &Tree) -> Value {
         match tree {
-            Tree::Text(text) => Value::String(text.clone()),
+            Tree::Scalar(SetValue::String(text)) => Value::String(text.clone()),
+            Tree::Scalar(SetValue::Boolean(boolean)) => Value::Bool(*boolean),
+            Tree::Scalar(SetValue::Integer(integer)) => Value::Number((*integer).into()),
             Tree::Map(entries) => {
                 let entry =
                     |(key, tree): &(String, Tree)| (Value::String(key.clone()), value_of(tree));
                 Value::Mapping(entries.iter().map(entry).collect())
             }
+            Tree::List(items) => Value::Sequence(items.values().map(value_of).collect()),
         }
+    }
+
+    fn list(items: Vec<Tree>) -> Tree {
+        Tree::List(items.into_iter().enumerate().collect())
+    }
+
+    fn integer(integer: i64) -> Tree {
+        Tree::Scalar(SetValue::Integer(integer))
     }
 
     #[test]
@@ -98,7 +131,8 @@ mod tests {
             "a: b",
             "#",
         ] {
-            let tree = Tree::Map(vec![(text.to_owned(), Tree::Text(text.to_owned()))]);
+            let tree =
+                Tree::Map(vec![(text.to_owned(), Tree::Scalar(SetValue::String(text.to_owned())))]);
             let written = document(&tree);
             assert_eq!(written, format!("\"{text}\": \"{text}\"\n"));
         }
@@ -116,16 +150,52 @@ mod tests {
         assert_eq!(document(&Tree::Map(Vec::new())), "{}\n");
     }
 
-    proptest::proptest! {
+    #[test]
+    fn lists_are_written_with_a_dash_for_each_item() {
+        let item = Tree::Map(vec![
+            ("a".to_owned(), integer(-1)),
+            ("on".to_owned(), Tree::Scalar(SetValue::Boolean(false))),
+            ("b".to_owned(), Tree::Map(vec![("c".to_owned(), integer(2))])),
+            ("d".to_owned(), list(vec![])),
+        ]);
+        let nested = list(vec![integer(3), list(vec![integer(4)])]);
+        let tree = Tree::Map(vec![("l".to_owned(), list(vec![item, integer(5), nested]))]);
+        let expected = "\
+l:
+  - a: -1
+    \"on\": false
+    b:
+      c: 2
+    d: []
+  - 5
+  - - 3
+    - - 4
+";
+        assert_eq!(document(&tree), expected);
+    }
+
+    fn any_tree() -> impl Strategy<Value = Tree> {
+        let key = "\\PC{1,6}|[a-z.{}:#\"'\\\\ \n\t-]{1,6}";
+        let scalar = prop_oneof![
+            "(?s).{0,12}|yes|null|~|[0-9_]{1,4}".prop_map(SetValue::String),
+            any::<bool>().prop_map(SetValue::Boolean),
+            any::<i64>().prop_map(SetValue::Integer),
+        ];
+        scalar.prop_map(Tree::Scalar).prop_recursive(4, 24, 4, move |tree| {
+            prop_oneof![
+                btree_map(key, tree.clone(), 0..4)
+                    .prop_map(|entries| Tree::Map(entries.into_iter().collect())),
+                vec(tree, 0..4).prop_map(list),
+            ]
+        })
+    }
+
+    proptest! {
         #[test]
-        fn what_is_written_is_read_back(keys in proptest::collection::vec("\\PC{1,6}|[a-z.{}:#\"'\\\\ \n\t]{1,6}", 1..4), text in "(?s).{0,12}") {
-            let mut tree = Tree::Text(text);
-            for key in keys {
-                tree = Tree::Map(vec![(key, tree)]);
-            }
+        fn what_is_written_is_read_back(tree in any_tree()) {
             let written = document(&tree);
             let read: Value = serde_yaml::from_str(&written).unwrap();
-            proptest::prop_assert_eq!(read, value_of(&tree), "{}", written);
+            prop_assert_eq!(read, value_of(&tree), "{}", written);
         }
     }
 }

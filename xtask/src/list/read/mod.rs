@@ -143,7 +143,9 @@ impl Reader<'_> {
         let bare = written.trim_matches(['"', '\'']);
         let is_header = is_header(written);
         match expected {
-            Kind::String if is_scalar(written) => format!("write it in quotes: `\"{written}\"`"),
+            Kind::String | Kind::Scalar if is_scalar(written) => {
+                format!("write it in quotes: `\"{written}\"`")
+            }
             Kind::String => "write a text in quotes: `\"…\"`".to_owned(),
             Kind::Boolean if matches!(bare, "true" | "false") => {
                 format!("write it without quotes: `{bare}`")

@@ -1,11 +1,12 @@
-//! Helm values: dotted paths and templates, of all images and of one.
+//! Helm values: paths and templates, of all images and of one.
 
 use toml::Spanned;
 
 use super::Reader;
 use crate::list::fields::{Entries, Field};
 use crate::list::problems::nearest;
-use crate::list::template::{InvalidTemplate, Placeholder, Template};
+use crate::list::template::{InvalidTemplate, Placeholder, Template, ValueTemplate};
+use crate::list::{InvalidValuePath, SetValue, ValuePath};
 
 /// Whose values they are decides which placeholders have a meaning.
 #[derive(Clone, Copy)]
@@ -17,48 +18,45 @@ enum Of {
 impl Reader<'_> {
     pub(super) fn values_of_all(
         &mut self,
-        values: Spanned<Entries<String>>,
-    ) -> Option<Vec<(String, Template)>> {
+        values: Spanned<Entries<SetValue>>,
+    ) -> Option<Vec<(ValuePath, ValueTemplate)>> {
         self.values(values, Of::All)
     }
 
     pub(super) fn values_of_image(
         &mut self,
-        values: Spanned<Entries<String>>,
+        values: Spanned<Entries<SetValue>>,
         is_pinned: bool,
-    ) -> Option<Vec<(String, Template)>> {
+    ) -> Option<Vec<(ValuePath, ValueTemplate)>> {
         self.values(values, Of::Image { is_pinned })
     }
 
     fn values(
         &mut self,
-        values: Spanned<Entries<String>>,
+        values: Spanned<Entries<SetValue>>,
         of: Of,
-    ) -> Option<Vec<(String, Template)>> {
+    ) -> Option<Vec<(ValuePath, ValueTemplate)>> {
         self.all(values.into_inner().0, |reader, (key, field)| {
             let path = reader.value_path(&key);
-            let template = reader.template(field, of);
-            Some((path?, template?))
+            let value = reader.value_template(field, of);
+            Some((path?, value?))
         })
     }
 
-    fn value_path(&mut self, key: &Spanned<String>) -> Option<String> {
-        let path = key.get_ref();
-        if path.contains(['[', ']']) {
-            let hint = "Helm replaces a list as a whole: one of its items cannot be set alone";
-            self.report(key.span(), "the path of a value goes into a list", hint.to_owned());
-            return None;
+    fn value_path(&mut self, key: &Spanned<String>) -> Option<ValuePath> {
+        match key.get_ref().parse::<ValuePath>() {
+            Ok(path) => Some(path),
+            Err(error) => {
+                self.report(key.span(), error.to_string(), hint_for_path(&error).to_owned());
+                None
+            }
         }
-        if path.split('.').any(str::is_empty) {
-            let hint = "write it as in `\"global.imageRegistry\"`".to_owned();
-            self.report(key.span(), "a part of the path of a value is empty", hint);
-            return None;
-        }
-        Some(path.clone())
     }
 
-    fn template(&mut self, field: Field<String>, of: Of) -> Option<Template> {
-        if field.value.as_ref().is_err_and(|mismatch| mismatch.is_about_a_table()) {
+    fn value_template(&mut self, field: Field<SetValue>, of: Of) -> Option<ValueTemplate> {
+        if let Err(mismatch) = &field.value
+            && mismatch.is_about_a_table()
+        {
             // `a.b = "x"` without quotes is a table `a` with a key `b`.
             let line = self.text[field.span.start..].lines().next().unwrap_or_default();
             let path = line.split('=').next().unwrap_or_default().trim();
@@ -67,12 +65,23 @@ impl Reader<'_> {
             } else {
                 "write the path as one key: `\"global.imageRegistry\" = …`".to_owned()
             };
-            self.report(field.span, "expected a string, found a table", hint);
+            self.report(field.span, mismatch.to_string(), hint);
             return None;
         }
-        let text = self.value(field)?;
+        let value = self.value(field)?;
+        let span = value.span();
+        match value.into_inner() {
+            SetValue::Boolean(boolean) => Some(ValueTemplate::Boolean(boolean)),
+            SetValue::Integer(integer) => Some(ValueTemplate::Integer(integer)),
+            SetValue::String(text) => {
+                self.template(&Spanned::new(span, text), of).map(ValueTemplate::Text)
+            }
+        }
+    }
+
+    fn template(&mut self, text: &Spanned<String>, of: Of) -> Option<Template> {
         match text.get_ref().parse::<Template>() {
-            Ok(template) => self.placeholders_have_a_meaning(&text, template, of),
+            Ok(template) => self.placeholders_have_a_meaning(text, template, of),
             Err(error) => {
                 let hint = hint_for_template(&error);
                 self.report(text.span(), error.to_string(), hint);
@@ -102,6 +111,19 @@ impl Reader<'_> {
         let Some((message, hint)) = mismatch else { return Some(template) };
         self.report(text.span(), message, hint.to_owned());
         None
+    }
+}
+
+fn hint_for_path(error: &InvalidValuePath) -> &'static str {
+    match error {
+        InvalidValuePath::EmptyPart => "write it as in `\"global.imageRegistry\"`",
+        InvalidValuePath::Backslash => {
+            "`\\.` is a dot inside of a key, and `\\\\` a backslash: leave this one out"
+        }
+        InvalidValuePath::NotAnIndex(_) => "items count from 0, as in `\"packs.images[0].tag\"`",
+        InvalidValuePath::Unclosed | InvalidValuePath::Unopened | InvalidValuePath::AfterIndex => {
+            "write an item as in `\"packs.images[0].tag\"`, and a bracket inside of a key as `\\[`"
+        }
     }
 }
 

@@ -5,22 +5,14 @@ use std::collections::BTreeMap;
 use serde_yaml::Value;
 
 use crate::chart::ChartValues;
+use crate::list::{Key, ValuePath};
 
 /// A value that is worth a try.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
-    /// The dotted path, in helm's notation: `\.` is a dot inside a key, `[0]` an item of a list.
-    pub path: String,
-    /// The same, key by key.
-    pub(super) keys: Vec<Key>,
+    pub path: ValuePath,
     /// What the chart sets; empty for null, and for keys that charts read without setting them.
     pub original: String,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Key {
-    Name(String),
-    Index(usize),
 }
 
 /// Keys that charts commonly read whether their values mention them or not.
@@ -52,17 +44,18 @@ pub(super) fn candidates(charts: &[ChartValues]) -> Result<Vec<Candidate>, Strin
         let keys: Vec<Key> = keys.iter().map(|&key| Key::Name(key.to_owned())).collect();
         found.entry(keys).or_default();
     }
-    let candidate =
-        |(keys, original): (Vec<Key>, String)| Candidate { path: dotted(&keys), keys, original };
-    Ok(found.into_iter().map(candidate).collect())
+    // No path can name an empty key.
+    let candidate = |(keys, original): (Vec<Key>, String)| {
+        ValuePath::new(keys).map(|path| Candidate { path, original })
+    };
+    Ok(found.into_iter().filter_map(candidate).collect())
 }
 
 /// Adds paths that are to be tried whether the chart's values mention them or not.
-pub(super) fn add(candidates: &mut Vec<Candidate>, paths: &[String]) {
+pub(super) fn add(candidates: &mut Vec<Candidate>, paths: &[ValuePath]) {
     for path in paths {
         if !candidates.iter().any(|candidate| candidate.path == *path) {
-            let keys = crate::values::keys(path).into_iter().map(Key::Name).collect();
-            candidates.push(Candidate { path: path.clone(), keys, original: String::new() });
+            candidates.push(Candidate { path: path.clone(), original: String::new() });
         }
     }
 }
@@ -116,22 +109,6 @@ fn is_reference(text: &str) -> bool {
         && text.parse::<crate::chart::ImageReference>().is_ok()
 }
 
-fn dotted(keys: &[Key]) -> String {
-    let mut path = String::new();
-    for key in keys {
-        match key {
-            Key::Index(index) => path.push_str(&format!("[{index}]")),
-            Key::Name(name) => {
-                if !path.is_empty() {
-                    path.push('.');
-                }
-                path.push_str(&name.replace('\\', "\\\\").replace('.', "\\."));
-            }
-        }
-    }
-    path
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -142,7 +119,7 @@ mod tests {
             ChartValues { path: vec!["sub".to_owned()], text: sub.to_owned() },
         ];
         let all = candidates(&charts).unwrap();
-        let own = all.iter().filter(|candidate| !candidate.path.starts_with("global."));
+        let own = all.iter().filter(|candidate| !candidate.path.to_string().starts_with("global."));
         own.map(|candidate| format!("{}={}", candidate.path, candidate.original)).collect()
     }
 
@@ -175,6 +152,6 @@ list: [{image: {tag: x}}]
     #[test]
     fn common_keys_are_tried_though_no_values_mention_them() {
         let all = candidates(&[]).unwrap();
-        assert!(all.iter().any(|candidate| candidate.path == "global.imageRegistry"));
+        assert!(all.iter().any(|candidate| candidate.path.to_string() == "global.imageRegistry"));
     }
 }

@@ -13,13 +13,15 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_yaml::{Mapping, Value};
 
 use crate::chart::{ChartValues, Found, FoundAt, Overlay, Renderer, in_parallel, references_in};
-use crate::list::Rendering;
+use crate::list::{Rendering, ValuePath};
 
 mod candidates;
+mod lists;
 mod sentinel;
 mod suggest;
 
 pub use candidates::Candidate;
+pub use lists::{ChartList, Obstacle};
 pub use sentinel::Holds;
 pub use suggest::{Suggestion, suggest};
 
@@ -35,6 +37,8 @@ pub struct Probed {
     pub places: Vec<ProbedPlace>,
     /// Candidates that the chart does not render with, alone.
     pub refused: Vec<String>,
+    /// The lists in the chart's values.
+    pub lists: Vec<ChartList>,
     pub candidates: usize,
     pub renderings: usize,
 }
@@ -51,7 +55,7 @@ pub struct ProbedPlace {
 /// A value that a reference is made of.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MovingKey {
-    pub path: String,
+    pub path: ValuePath,
     pub holds: Holds,
 }
 
@@ -64,7 +68,7 @@ pub fn probe(
     renderer: &dyn Renderer,
     renderings: &[Rendering],
     charts: &[ChartValues],
-    also: &[String],
+    also: &[ValuePath],
     tell: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<Probed> {
     let mut all = candidates::candidates(charts).map_err(anyhow::Error::msg)?;
@@ -78,7 +82,11 @@ pub fn probe(
         tell,
     };
     let results = in_parallel(renderings, |rendering| probe.one_rendering(rendering));
-    let mut probed = Probed { candidates: probe.candidates.len(), ..Probed::default() };
+    let mut probed = Probed {
+        candidates: probe.candidates.len(),
+        lists: lists::lists(&probe.whole),
+        ..Probed::default()
+    };
     for places in results {
         probed.places.extend(places?);
     }
@@ -160,7 +168,7 @@ impl Probe<'_> {
                 return seen;
             };
             let mut refused = self.refused.lock().unwrap_or_else(|poison| poison.into_inner());
-            refused.insert(self.candidates[*only].path.clone());
+            refused.insert(self.candidates[*only].path.to_string());
             return BTreeSet::new();
         };
         let mut seen = BTreeSet::new();
@@ -222,6 +230,8 @@ fn whole_values(charts: &[ChartValues]) -> Value {
     let mut whole = Value::Mapping(Mapping::new());
     for chart in charts {
         let mut values: Value = serde_yaml::from_str(&chart.text).unwrap_or_default();
+        // Helm reads `<<` as what it stands for. Where it stands for nothing, it stays.
+        let _ = values.apply_merge();
         for key in chart.path.iter().rev() {
             values = Value::Mapping([(Value::String(key.clone()), values)].into_iter().collect());
         }

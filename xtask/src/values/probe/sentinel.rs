@@ -5,7 +5,8 @@
 
 use serde_yaml::{Mapping, Value};
 
-use super::candidates::{Candidate, Key};
+use super::candidates::Candidate;
+use crate::list::Key;
 use crate::oci::reference::parse_registry;
 
 /// What a value holds of a reference.
@@ -41,7 +42,7 @@ pub(super) fn sentinel(candidate: &Candidate, number: usize) -> String {
 
 /// What a candidate seems to hold, by its content and, if it has none, by its name.
 pub(super) fn holds(candidate: &Candidate) -> Holds {
-    let last = candidate.keys.iter().rev().find_map(|key| match key {
+    let last = candidate.path.keys().iter().rev().find_map(|key| match key {
         Key::Name(name) => Some(name.to_lowercase()),
         Key::Index(_) => None,
     });
@@ -93,10 +94,11 @@ pub(super) fn marks_in(text: &str) -> Vec<usize> {
 pub(super) fn document(chosen: &[(&Candidate, String)], whole: &Value) -> String {
     let mut root = Value::Mapping(Mapping::new());
     for (candidate, text) in chosen {
-        set(&mut root, &candidate.keys, text, whole);
+        set(&mut root, candidate.path.keys(), text, whole);
     }
-    // Only maps, lists and strings are in it: they always have a YAML form.
-    serde_yaml::to_string(&root).unwrap_or_default()
+    // JSON is YAML, and quotes every text: Helm would take a bare `2024_10_01` for a number. What came
+    // out of YAML has a form in it.
+    serde_json::to_string(&root).unwrap_or_default()
 }
 
 fn set(target: &mut Value, keys: &[Key], text: &str, whole: &Value) {
@@ -132,11 +134,7 @@ mod tests {
     use super::*;
 
     fn candidate(path: &str, original: &str) -> Candidate {
-        let keys = path.split('.').map(|key| match key.parse() {
-            Ok(index) => Key::Index(index),
-            Err(_) => Key::Name(key.to_owned()),
-        });
-        Candidate { path: path.to_owned(), keys: keys.collect(), original: original.to_owned() }
+        Candidate { path: path.parse().unwrap(), original: original.to_owned() }
     }
 
     #[test]
@@ -173,11 +171,11 @@ mod tests {
 
     #[test]
     fn a_list_is_written_whole_with_the_sentinel_in_its_place() {
-        let whole: Value = serde_yaml::from_str("a: {l: [{x: '1', y: '2'}, {x: '3'}]}").unwrap();
-        let (first, second) = (candidate("a.l.1.x", "3"), candidate("a.l.0.y", "2"));
+        let whole: Value =
+            serde_yaml::from_str("a: {l: [{x: '1_0', y: '2'}, {x: '3', z: 4}]}").unwrap();
+        let (first, second) = (candidate("a.l[1].x", "3"), candidate("a.l[0].y", "2"));
         let chosen = [(&first, "S".to_owned()), (&second, "T".to_owned())];
-        let written: Value = serde_yaml::from_str(&document(&chosen, &whole)).unwrap();
-        let expected: Value = serde_yaml::from_str("a: {l: [{x: '1', y: T}, {x: S}]}").unwrap();
-        assert_eq!(written, expected);
+        let expected = r#"{"a":{"l":[{"x":"1_0","y":"T"},{"x":"S","z":4}]}}"#;
+        assert_eq!(document(&chosen, &whole), expected);
     }
 }

@@ -1,0 +1,255 @@
+//! `Tree`: values by their paths, put together from entries that know nothing of each other.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::list::{Key, SetValue, ValuePath};
+
+/// Nested maps and lists with scalars at their ends.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Tree {
+    Scalar(SetValue),
+    /// In the order of the image list.
+    Map(Vec<(String, Tree)>),
+    /// By number; once all is set, without a gap.
+    List(BTreeMap<usize, Tree>),
+}
+
+/// Why entries of the image list cannot be written together.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Clash {
+    /// One path, two values.
+    Values { path: ValuePath, first: SetValue, second: SetValue },
+    /// One path goes into a map, say, where another one goes into a list.
+    Shapes { path: ValuePath, first: Shape, second: Shape },
+    /// A list with a gap: whoever says some of its items drops the others.
+    MissingItem { list: ValuePath, index: usize },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    Scalar,
+    Map,
+    List,
+}
+
+impl Tree {
+    /// Puts a value at a path.
+    ///
+    /// # Errors
+    /// When another value, or what cannot be there beside it, is there.
+    pub(super) fn set(&mut self, path: &ValuePath, value: SetValue) -> Result<(), Clash> {
+        self.set_below(path, 0, value)
+    }
+
+    /// Makes sure that every list has all its items.
+    ///
+    /// # Errors
+    /// With the first list that has not.
+    pub(super) fn lists_are_complete(&self) -> Result<(), Clash> {
+        self.complete_below(&mut Vec::new())
+    }
+
+    fn set_below(&mut self, path: &ValuePath, depth: usize, value: SetValue) -> Result<(), Clash> {
+        let below = depth + 1;
+        match (&mut *self, path.keys().get(depth)) {
+            (Self::Map(entries), Some(Key::Name(name))) => {
+                if let Some((_, node)) = entries.iter_mut().find(|(have, _)| have == name) {
+                    return node.set_below(path, below, value);
+                }
+                entries.push((name.clone(), Self::of(path.keys().get(below..), value)));
+                Ok(())
+            }
+            (Self::List(items), Some(Key::Index(index))) => {
+                if let Some(node) = items.get_mut(index) {
+                    return node.set_below(path, below, value);
+                }
+                items.insert(*index, Self::of(path.keys().get(below..), value));
+                Ok(())
+            }
+            (Self::Scalar(first), None) if *first == value => Ok(()),
+            (Self::Scalar(first), None) => {
+                Err(Clash::Values { path: path.clone(), first: first.clone(), second: value })
+            }
+            (have, next) => Err(Clash::Shapes {
+                path: path.first(depth),
+                first: have.shape(),
+                second: Shape::before(next),
+            }),
+        }
+    }
+
+    /// A value at the end of a way that nothing else goes yet.
+    fn of(keys: Option<&[Key]>, value: SetValue) -> Self {
+        let keys = keys.unwrap_or_default();
+        keys.iter().rev().fold(Self::Scalar(value), |tree, key| match key {
+            Key::Name(name) => Self::Map(vec![(name.clone(), tree)]),
+            Key::Index(index) => Self::List([(*index, tree)].into()),
+        })
+    }
+
+    fn complete_below(&self, way: &mut Vec<Key>) -> Result<(), Clash> {
+        let mut look = |key: Key, tree: &Self| {
+            way.push(key);
+            let result = tree.complete_below(way);
+            way.pop();
+            result
+        };
+        match self {
+            Self::Scalar(_) => Ok(()),
+            Self::Map(entries) => {
+                entries.iter().try_for_each(|(name, tree)| look(Key::Name(name.clone()), tree))
+            }
+            Self::List(items) => {
+                items.iter().try_for_each(|(index, tree)| look(Key::Index(*index), tree))?;
+                let gap = (0..items.len()).find(|index| !items.contains_key(index));
+                match (gap, ValuePath::new(way.clone())) {
+                    (Some(index), Some(list)) => Err(Clash::MissingItem { list, index }),
+                    _ => Ok(()),
+                }
+            }
+        }
+    }
+
+    fn shape(&self) -> Shape {
+        match self {
+            Self::Scalar(_) => Shape::Scalar,
+            Self::Map(_) => Shape::Map,
+            Self::List(_) => Shape::List,
+        }
+    }
+}
+
+impl Shape {
+    /// What a path takes for granted that goes on like this.
+    fn before(next: Option<&Key>) -> Self {
+        match next {
+            None => Self::Scalar,
+            Some(Key::Name(_)) => Self::Map,
+            Some(Key::Index(_)) => Self::List,
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Scalar => "one value",
+            Self::Map => "a map of further keys",
+            Self::List => "a list",
+        })
+    }
+}
+
+impl fmt::Display for Clash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Values { path, first, second } => {
+                write!(f, "the value `{path}` is set to both ")?;
+                // `"true"` and `true` differ in nothing but the quotes.
+                if first.to_string() == second.to_string() {
+                    return write!(f, "`{first}`, the text, and `{second}`, the bare word");
+                }
+                write!(f, "`{first}` and `{second}`")
+            }
+            Self::Shapes { path, first, second } => {
+                write!(f, "the value `{path}` is {first} for one entry and {second} for another")
+            }
+            Self::MissingItem { list, index } => write!(
+                f,
+                "images.toml says some items of the list `{list}`, but nothing of `{list}[{index}]`\n\
+                 hint: Helm replaces a list as a whole, so that item would vanish: say every item \
+                 from [0] on, or let `cargo xtask values --probe --write` do it"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for Clash {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(entries: &[(&str, SetValue)]) -> Result<Tree, String> {
+        let mut tree = Tree::Map(Vec::new());
+        let set =
+            |(path, value): &(&str, SetValue)| tree.set(&path.parse().unwrap(), value.clone());
+        let clash = |clash: Clash| clash.to_string();
+        entries.iter().try_for_each(set).map_err(clash)?;
+        tree.lists_are_complete().map_err(clash)?;
+        Ok(tree)
+    }
+
+    fn text(text: &str) -> SetValue {
+        SetValue::String(text.to_owned())
+    }
+
+    #[test]
+    fn a_list_is_put_together_from_parts_of_items_in_any_order() {
+        let entries = [
+            ("l[1].tag", text("b")),
+            ("l[0].tag", text("a")),
+            ("l[1].on", SetValue::Boolean(true)),
+            ("l[0].ports[0]", SetValue::Integer(80)),
+            ("l[0].tag", text("a")),
+        ];
+        let scalar = Tree::Scalar;
+        let map = |entries: Vec<(&str, Tree)>| {
+            Tree::Map(entries.into_iter().map(|(key, tree)| (key.to_owned(), tree)).collect())
+        };
+        let ports = Tree::List([(0, scalar(SetValue::Integer(80)))].into());
+        let items = [
+            (0, map(vec![("tag", scalar(text("a"))), ("ports", ports)])),
+            (1, map(vec![("tag", scalar(text("b"))), ("on", scalar(SetValue::Boolean(true)))])),
+        ];
+        assert_eq!(tree(&entries), Ok(map(vec![("l", Tree::List(items.into()))])));
+    }
+
+    #[test]
+    fn a_list_with_a_gap_is_refused_wherever_it_is() {
+        let table = [
+            ("a.l[1].x", "a.l", "a.l[0]"),
+            ("l[0][1]", "l[0]", "l[0][0]"),
+            ("l[0].m[2].x", "l[0].m", "l[0].m[0]"),
+        ];
+        for (path, list, missing) in table {
+            let message = tree(&[(path, text(""))]).unwrap_err();
+            let expected =
+                format!("some items of the list `{list}`, but nothing of `{missing}`\nhint: ");
+            assert!(message.contains(&expected), "{path}: {message}");
+            assert!(message.contains("Helm replaces a list as a whole"), "{message}");
+        }
+        let middle = [("l[0]", text("")), ("l[2]", text("")), ("l[3]", text(""))];
+        assert!(tree(&middle).unwrap_err().contains("`l[1]`"));
+    }
+
+    #[test]
+    fn what_cannot_stand_in_one_place_is_refused() {
+        let table = [
+            (("a.b", text("x")), ("a.b", text("y")), "`a.b` is set to both `x` and `y`"),
+            (
+                ("a", text("true")),
+                ("a", SetValue::Boolean(true)),
+                "`true`, the text, and `true`, the bare word",
+            ),
+            (
+                ("a", text("x")),
+                ("a.b", text("x")),
+                "`a` is one value for one entry and a map of further keys for another",
+            ),
+            (
+                ("a.b", text("x")),
+                ("a", text("x")),
+                "`a` is a map of further keys for one entry and",
+            ),
+            (("a[0]", text("x")), ("a.b", text("x")), "`a` is a list for one entry and a map"),
+            (("a[0].b", text("x")), ("a[0]", text("x")), "`a[0]` is a map of further keys"),
+            (("a", text("x")), ("a[0]", text("x")), "`a` is one value for one entry and a list"),
+        ];
+        for (first, second, expected) in table {
+            let message = tree(&[first, second]).unwrap_err();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}
