@@ -142,7 +142,7 @@ fn run_values_of_chart(flags: &Flags, asked: &Values, list: &ImageList) -> anyho
         let destination = mirror::destination(list, asked.destination.as_deref())?;
         let proof = subject.prove(list, &destination)?;
         terminal::result(&chart::proof(&proof, &destination.to_string()))?;
-        return Ok(if proof.gaps.is_empty() { DONE } else { FAILED });
+        return Ok(if proof.holds() { DONE } else { FAILED });
     }
     let (probed, suggestion) = subject.probe(list, &terminal::message)?;
     terminal::result(&chart::probed(&probed, &suggestion))?;
