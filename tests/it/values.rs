@@ -41,12 +41,7 @@ fn values(xtask: &Xtask, list: &str, arguments: &[&str]) -> Finished {
     let arguments: Vec<&str> =
         ["--images", file.to_str().unwrap(), "values"].iter().chain(arguments).copied().collect();
     let helm = program().canonicalize().unwrap();
-    let root = xtask.directory().join("package");
-    std::fs::create_dir_all(&root).unwrap();
-    // The folder `values` is made beside the package, as in a workspace.
-    let variables =
-        [("HELM", helm.to_str().unwrap()), ("CARGO_MANIFEST_DIR", root.to_str().unwrap())];
-    xtask.run(&arguments, &variables)
+    xtask.run(&arguments, &[("HELM", helm.to_str().unwrap())])
 }
 
 fn chart(name: &str) -> String {
@@ -201,18 +196,43 @@ fn files_are_written_once_and_checked_with_a_diff() {
     let checked = values(&xtask, "", &["--check"]);
     assert_eq!(checked.exit_code, 1);
     assert!(checked.stdout.contains("-  imageRegistry: \"old.example.com\""), "{}", checked.stdout);
-    assert!(
-        checked.stderr.contains("hint: run `cargo xtask values --write`"),
-        "{}",
-        checked.stderr
-    );
+    let hint = |rest: &str| {
+        let list = xtask.directory().join("images.toml");
+        format!("hint: run `cargo xtask --images {} values{rest} --write`\n", list.display())
+    };
+    assert!(checked.stderr.ends_with(&hint("")), "{}", checked.stderr);
+    let missing = values(&xtask, "", &["--check", "-d", "r.io/x"]);
+    assert!(missing.stderr.starts_with("missing "), "{}", missing.stderr);
+    assert!(missing.stderr.ends_with(&hint(" -d r.io/x")), "{}", missing.stderr);
+}
+
+#[test]
+fn a_list_in_the_current_folder_is_proven_and_its_values_are_beside_it() {
+    let xtask = Xtask::new();
+    let named = format!("{IMAGES}\n[destinations.mine]\nregistry = \"m.example.com\"\n");
+    std::fs::write(xtask.directory().join("p.toml"), named).unwrap();
+    let helm = program().canonicalize().unwrap();
+    let workspace = xtask.directory().join("workspace/xtask");
+    std::fs::create_dir_all(&workspace).unwrap();
+    let variables =
+        [("HELM", helm.to_str().unwrap()), ("CARGO_MANIFEST_DIR", workspace.to_str().unwrap())];
+    let run = |arguments: &[&str]| {
+        let arguments = [&["--images", "p.toml", "values"], arguments].concat();
+        xtask.run(&arguments, &variables)
+    };
+    let proven = run(&["--prove", "-c", &chart(SHAPES)]);
+    assert_eq!((proven.exit_code, proven.stderr.as_str()), (0, ""), "{}", proven.stdout);
+    assert_eq!(run(&["--write"]).exit_code, 0);
+    let written = std::fs::read_to_string(xtask.directory().join("values/mine.yaml")).unwrap();
+    assert!(written.contains("from p.toml: edit that"), "{written}");
+    assert!(!workspace.parent().unwrap().join("values").exists());
 }
 
 #[test]
 fn the_values_folder_of_this_repository_is_in_step_with_its_list() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
     let list = ImageList::parse("images.toml", IMAGES).unwrap();
-    for file in xtask::values::command::of_all(&list, root, None).unwrap() {
+    for file in xtask::values::command::of_all(&list, &root.join("images.toml"), None).unwrap() {
         assert_eq!(
             file.check().unwrap(),
             xtask::values::command::Difference::None,

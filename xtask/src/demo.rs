@@ -199,7 +199,12 @@ fn example(list: &ImageList, destination: &EmbeddedRegistry) -> anyhow::Result<S
 /// The values for a mirror, and the proof on a chart that has the keys of the real one.
 fn values_and_proof(story: &mut String, list: &ImageList, root: &Path) -> anyhow::Result<()> {
     let destination: Destination = "registry.example.com".parse()?;
-    let overlay = Overlay::of(list, &destination)?.render(list, &destination, "cargo xtask values");
+    let overlay = Overlay::of(list, &destination)?.render(
+        list,
+        &destination,
+        "cargo xtask values",
+        "images.toml",
+    );
     writeln!(story, "cargo xtask values -d {destination} makes the chart pull from there:")?;
     for line in overlay.lines().filter(|line| !line.starts_with('#')) {
         writeln!(story, "  {line}")?;

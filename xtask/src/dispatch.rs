@@ -1,9 +1,9 @@
 //! From flags to commands, and from their results to stdout and an exit code.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::files::{Written, write_atomically};
+use crate::files::{Written, folder_of, write_atomically};
 use crate::flags::{Command, Flags, Format, Mirror, Values};
 use crate::images::{self, Ending};
 use crate::list::ImageList;
@@ -83,16 +83,17 @@ fn run_values(flags: &Flags, asked: &Values) -> anyhow::Result<u8> {
     if !asked.chart.wanted().is_empty() {
         anyhow::bail!("`-c`, `-r` and `--version` have no meaning without `--prove` or `--probe`");
     }
-    let (root, wanted) = (runtime::workspace_root(), asked.destination.as_deref());
+    let (list_file, wanted) = (list_file(flags), asked.destination.as_deref());
     if !asked.write && !asked.check {
-        terminal::result(&values::of_destination(&list, &root, wanted)?.text)?;
+        terminal::result(&values::of_destination(&list, &list_file, wanted)?.text)?;
         return Ok(DONE);
     }
-    let files = values::of_all(&list, &root, wanted)?;
+    let files = values::of_all(&list, &list_file, wanted)?;
     if files.is_empty() {
         // True of a list that leaves the destination to its users: nothing can be out of step.
         terminal::message("the list names no destination, so `values/` holds no file of one");
     }
+    let hint = format!("hint: run `{}`", command_to_write(flags, asked));
     let mut code = DONE;
     for file in files {
         let name = file.file.display();
@@ -107,16 +108,12 @@ fn run_values(flags: &Flags, asked: &Values) -> anyhow::Result<u8> {
         match file.check()? {
             Difference::None => terminal::message(&format!("up to date  {name}")),
             Difference::Missing => {
-                terminal::message(&format!(
-                    "missing     {name}\nhint: run `cargo xtask values --write`"
-                ));
+                terminal::message(&format!("missing     {name}\n{hint}"));
                 code = FAILED;
             }
             Difference::Lines(lines) => {
                 terminal::result(&lines)?;
-                terminal::message(&format!(
-                    "stale       {name}\nhint: run `cargo xtask values --write`"
-                ));
+                terminal::message(&format!("stale       {name}\n{hint}"));
                 code = FAILED;
             }
         }
@@ -124,16 +121,28 @@ fn run_values(flags: &Flags, asked: &Values) -> anyhow::Result<u8> {
     Ok(code)
 }
 
+/// What puts right what `--check` found, with the same list and destination.
+fn command_to_write(flags: &Flags, asked: &Values) -> String {
+    let mut command = "cargo xtask".to_owned();
+    if let Some(file) = &flags.images {
+        command += &format!(" --images {}", file.display());
+    }
+    command += " values";
+    if let Some(destination) = &asked.destination {
+        command += &format!(" -d {destination}");
+    }
+    command + " --write"
+}
+
 /// The parts of `values` that render the chart.
 fn run_values_of_chart(flags: &Flags, asked: &Values, list: &ImageList) -> anyhow::Result<u8> {
     let file = list_file(flags);
-    let folder = file.parent().map_or_else(PathBuf::new, Path::to_path_buf);
-    let subject = Subject::new(list, &folder, &asked.chart.wanted())?;
+    let subject = Subject::new(list, folder_of(&file), &asked.chart.wanted())?;
     if asked.prove {
         let destination = mirror::destination(list, asked.destination.as_deref())?;
         let proof = subject.prove(list, &destination)?;
         terminal::result(&chart::proof(&proof, &destination.to_string()))?;
-        return Ok(if proof.gaps.is_empty() { DONE } else { FAILED });
+        return Ok(if proof.holds() { DONE } else { FAILED });
     }
     let (probed, suggestion) = subject.probe(list, &terminal::message)?;
     terminal::result(&chart::probed(&probed, &suggestion))?;

@@ -1,7 +1,7 @@
 //! The one door for writing files: whole or not at all.
 
 use std::io::Write as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
@@ -13,8 +13,15 @@ pub enum Written {
     Unchanged,
 }
 
+/// The folder that a file is in; `.` for a bare name, whose parent is the empty path that no program
+/// can be started in.
+pub fn folder_of(file: &Path) -> &Path {
+    file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Writes a file beside its place and renames it there: whoever is killed leaves the old file or the
-/// new one, and a file that would not change keeps its time.
+/// new one, and a file that would not change keeps its time. A link stays one: what it leads to is
+/// written.
 ///
 /// # Errors
 /// When the folder or the file cannot be written.
@@ -22,9 +29,10 @@ pub fn write_atomically(file: &Path, text: &str) -> anyhow::Result<Written> {
     if std::fs::read(file).is_ok_and(|old| old == text.as_bytes()) {
         return Ok(Written::Unchanged);
     }
-    let failed = || format!("cannot write `{}`", file.display());
-    let folder =
-        file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let shown = file;
+    let failed = || format!("cannot write `{}`", shown.display());
+    let file = &followed(file).with_context(failed)?;
+    let folder = folder_of(file);
     std::fs::create_dir_all(folder).with_context(failed)?;
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let beside = folder.join(format!(".{name}.{}.partial", std::process::id()));
@@ -35,6 +43,15 @@ pub fn write_atomically(file: &Path, text: &str) -> anyhow::Result<Written> {
     }
     result.with_context(failed)?;
     Ok(Written::Changed)
+}
+
+/// Where the file is that a link leads to. A rename would replace the link itself.
+fn followed(file: &Path) -> anyhow::Result<PathBuf> {
+    let is_link = std::fs::symlink_metadata(file).is_ok_and(|metadata| metadata.is_symlink());
+    if !is_link {
+        return Ok(file.to_path_buf());
+    }
+    std::fs::canonicalize(file).context("it is a link, and what it leads to cannot be found")
 }
 
 #[expect(
@@ -63,5 +80,26 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "two");
         let names: Vec<_> = std::fs::read_dir(file.parent().unwrap()).unwrap().collect();
         assert_eq!(names.len(), 1, "nothing is left beside it");
+    }
+    #[test]
+    fn the_folder_of_a_bare_name_is_the_current_one() {
+        let table = [("p.toml", "."), ("./p.toml", "."), ("../a/p.toml", "../a"), ("/p.toml", "/")];
+        for (file, folder) in table {
+            assert_eq!(folder_of(Path::new(file)), Path::new(folder), "{file}");
+        }
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_is_followed_and_one_that_leads_nowhere_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, link) = (folder.path().join("elsewhere.yaml"), folder.path().join("a.yaml"));
+        std::os::unix::fs::symlink(&file, &link).unwrap();
+        let refused = write_atomically(&link, "one").unwrap_err();
+        assert!(format!("{refused:#}").contains("it is a link"), "{refused:#}");
+        write_atomically(&file, "old").unwrap();
+        assert_eq!(write_atomically(&link, "one").unwrap(), Written::Changed);
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "one");
+        assert!(std::fs::symlink_metadata(&link).unwrap().is_symlink());
     }
 }

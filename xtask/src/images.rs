@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 
 use crate::chart::{self, Rendered, Renderer, Wanted, render_all};
-use crate::files::write_atomically;
+use crate::files::{folder_of, write_atomically};
 use crate::flags::{self, InventoryFormat};
 use crate::inventory::{Inventory, Obstacle, Unused};
 use crate::list::{Image, ImageList, Place, Rendering, edit};
@@ -114,8 +114,7 @@ fn write(
 /// Renders the wanted chart with every rendering of the list, which is in `file`, and takes the
 /// inventory. What there is to say is said.
 fn take(list: &ImageList, file: &Path, wanted: &Wanted) -> anyhow::Result<Inventory> {
-    let folder = file.parent().unwrap_or(Path::new("."));
-    let (helm, renderings) = chart::choose(list, folder, wanted)?;
+    let (helm, renderings) = chart::choose(list, folder_of(file), wanted)?;
     let inventory = Inventory::take(list, &rendered(&helm, &renderings)?)?;
     for malformed in &inventory.malformed {
         terminal::message(&report::malformed(malformed));

@@ -117,7 +117,6 @@ pub fn choose(
     if wanted.chart.is_some() && source.repository.is_none() && path.exists() {
         source.chart = std::path::absolute(&path).unwrap_or(path).to_string_lossy().into_owned();
     }
-    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
     let default = || vec![Rendering { name: "default".to_owned(), ..Rendering::default() }];
     let renderings = list.chart.as_ref().map_or_else(default, |chart| chart.renderings.clone());
     Ok((Helm::new(source, folder), renderings))

@@ -11,6 +11,7 @@ use super::image_reference::ImageReference;
 use super::manifests::UnreadableManifest;
 use super::walk::{Role, walk};
 use crate::oci::Repository;
+use crate::printable::printable;
 
 /// An image that a manifest names.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -141,13 +142,13 @@ fn names_it(word: &str, name: &str) -> bool {
 impl fmt::Display for FoundAt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.kind.is_empty() { "document" } else { &self.kind };
-        f.write_str(kind)?;
+        f.write_str(&printable(kind))?;
         if !self.name.is_empty() {
-            write!(f, "/{}", self.name)?;
+            write!(f, "/{}", printable(&self.name))?;
         }
-        write!(f, " {}", self.path)?;
+        write!(f, " {}", printable(&self.path))?;
         if let Some(template) = &self.template {
-            write!(f, " ({template})")?;
+            write!(f, " ({})", printable(template))?;
         }
         Ok(())
     }
@@ -316,6 +317,25 @@ mod tests {
             places,
             ["Job/c-17 spec.containers[0].image (a/templates/b.yaml)", "X image (a/crds/d.yaml)"]
         );
+    }
+
+    #[test]
+    fn what_a_chart_calls_its_objects_cannot_command_a_terminal() {
+        let text = "# Source: a\u{202e}b.yaml\nkind: \"K\\e[31m\"\nmetadata: {name: \"n\\nx\\e[2J\"}\n\"k\\u009b\": {image: a/b:1}\n";
+        let place = references_in(&rendered(text)).unwrap().remove(0).place.to_string();
+        assert!(place.starts_with("K[31m/n x[2J ") && place.ends_with(" (ab.yaml)"), "{place}");
+        assert!(!place.contains(char::is_control), "{place:?}");
+        let broken = "# Source: a\u{1b}[31m.yaml\n\"\\e[2J\": b: c\n";
+        let error = references_in(&rendered(broken)).unwrap_err().to_string();
+        assert!(!error.contains(char::is_control), "{error:?}");
+    }
+
+    #[test]
+    fn a_pod_that_was_first_called_a_definition_is_a_pod() {
+        let text =
+            "kind: CustomResourceDefinition\nkind: Pod\nspec: {containers: [{image: a/b:1}]}\n";
+        assert_eq!(found(text).len(), 1);
+        assert_eq!(found("kind: Pod\nkind: CustomResourceDefinition\nimage: a/b:1\n").len(), 0);
     }
 
     #[test]

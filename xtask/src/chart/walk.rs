@@ -70,9 +70,6 @@ pub(super) fn walk<'see>(
     };
     let mut walk = Walk { place, depth: 0, see };
     for document in manifests::documents(&rendered.text) {
-        if document.is_definition() {
-            continue;
-        }
         walk.place.template = document.template;
         let nodes = document.parse().map_err(|(line, reason)| UnreadableManifest {
             rendering: rendered.rendering.clone(),
@@ -123,6 +120,7 @@ impl Walk<'_, '_> {
             |node: Option<&Node>| node.and_then(Node::text).unwrap_or_default().to_owned();
         self.place.kind = text_at(node.get("kind"));
         self.place.name = text_at(node.get("metadata").and_then(|metadata| metadata.get("name")));
+        // They describe fields, some of them named `image`; nothing runs from them.
         if self.place.kind == "CustomResourceDefinition" {
             return;
         }

@@ -4,28 +4,39 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::list::edit_values::line;
+use crate::printable::{printable, printable_within};
 use crate::values::probe::{Holds, Probed, Suggestion};
 use crate::values::proof::Proof;
 
-/// Every gap with what to do about it, then the sum.
+/// Every warning and gap with what to do about it, then the sum.
 pub fn proof(proof: &Proof, destination: &str) -> String {
     let mut text = String::new();
-    for gap in &proof.gaps {
-        let _ = writeln!(text, "error: {gap}\n  hint: {}", gap.hint());
-    }
-    let (proven, gaps) = (proof.proven.len(), proof.gaps.len());
-    let _ = match gaps {
-        0 => writeln!(
-            text,
-            "proven: in {} renderings all {proven} images are pulled from {destination}, each from where \
-             the list is copied to",
-            proof.renderings
-        ),
-        _ => {
-            writeln!(text, "not proven: {gaps} gaps; {proven} images are pulled from {destination}")
+    for (level, found) in [("warning", &proof.warnings), ("error", &proof.gaps)] {
+        for gap in found {
+            let _ = writeln!(text, "{level}: {gap}\n  hint: {}", gap.hint());
         }
+    }
+    let are_pulled = match proof.proven.len() {
+        1 => format!("1 image is pulled from {destination}"),
+        proven => format!("{proven} images are pulled from {destination}"),
+    };
+    let _ = if !proof.gaps.is_empty() {
+        writeln!(text, "not proven: {}; {are_pulled}", counted(proof.gaps.len(), "gap"))
+    } else if proof.proven.is_empty() {
+        writeln!(text, "error: no image reference was found: nothing is proven")
+    } else {
+        let renderings = counted(proof.renderings, "rendering");
+        let all = if proof.proven.len() == 1 { "" } else { "all " };
+        writeln!(
+            text,
+            "proven: in {renderings} {all}{are_pulled}, each from where the list is copied to"
+        )
     };
     text
+}
+
+fn counted(number: usize, what: &str) -> String {
+    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
 }
 
 /// The values that move each image, then what images.toml lacks and has in vain.
@@ -40,11 +51,17 @@ pub fn probed(probed: &Probed, suggestion: &Suggestion) -> String {
         }
     }
     for (image, (places, keys)) in &images {
+        let image = printable(image);
         let _ =
             writeln!(text, "{image} ({places} {})", if *places == 1 { "place" } else { "places" });
         for (holds, paths) in keys {
             let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-            let _ = writeln!(text, "  {:22} {}", what(*holds), paths.join(", "));
+            let _ = writeln!(
+                text,
+                "  {:22} {}",
+                what(*holds),
+                printable_within(usize::MAX - 1, &paths.join(", "))
+            );
         }
         if keys.is_empty() {
             let _ = writeln!(text, "  no value moves it");
@@ -63,7 +80,8 @@ pub fn probed(probed: &Probed, suggestion: &Suggestion) -> String {
 fn suggested(probed: &Probed, suggestion: &Suggestion) -> String {
     let mut text = String::new();
     for (image, template) in &suggestion.hard_coded {
-        let template = template.as_deref().unwrap_or("a template of the chart");
+        let template = printable(template.as_deref().unwrap_or("a template of the chart"));
+        let image = printable(image);
         let _ =
             writeln!(text, "warning: no value moves `{image}` in {template}: it is fixed there");
     }
@@ -101,7 +119,7 @@ fn suggested(probed: &Probed, suggestion: &Suggestion) -> String {
             others.join(", ")
         );
     }
-    for path in &probed.refused {
+    for path in probed.refused.iter().map(|path| printable(path)) {
         let _ = writeln!(text, "note: the chart does not render with a probe in `{path}`");
     }
     if suggestion.values.is_empty() && suggestion.image_values.is_empty() {

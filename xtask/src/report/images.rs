@@ -6,6 +6,7 @@ use super::json::{VERSION, pretty};
 use crate::chart::Malformed;
 use crate::inventory::{Entry, Inventory, Mark, Obstacle, Unused};
 use crate::list::{Image, edit};
+use crate::printable::printable;
 
 /// One reference per line; a tab and a word behind those with which something is off.
 pub fn plain(inventory: &Inventory) -> String {
@@ -64,7 +65,8 @@ pub fn summary(inventory: &Inventory) -> String {
 /// For people: what stands where an image belongs.
 pub fn malformed(malformed: &Malformed) -> String {
     let Malformed { written, reason, place } = malformed;
-    let (written, rendering) = (written.escape_debug(), &place.rendering);
+    let (written, rendering) = (written.escape_debug(), printable(&place.rendering));
+    let reason = printable(reason);
     format!("warning: `{written}` is no image: {reason}\n  at {place}, rendering `{rendering}`")
 }
 

@@ -37,8 +37,12 @@ impl Subject {
     /// # Errors
     /// When the list contradicts itself, or the chart does not render.
     pub fn prove(&self, list: &ImageList, destination: &Destination) -> anyhow::Result<Proof> {
-        let overlay =
-            Overlay::of(list, destination)?.render(list, destination, "cargo xtask values");
+        let overlay = Overlay::of(list, destination)?.render(
+            list,
+            destination,
+            "cargo xtask values",
+            "images.toml",
+        );
         prove_with(&self.helm, &self.renderings, list, destination, overlay)
     }
 

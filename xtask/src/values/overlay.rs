@@ -6,6 +6,10 @@
 use super::{Clash, Tree};
 use crate::list::{Destination, Image, ImageList, Placeholders};
 use crate::oci::RepositoryPath;
+use crate::printable::printable_within;
+
+/// Of the comment in front of the values, in characters.
+const LONGEST_LINE: usize = 1000;
 
 /// The values for one destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +40,13 @@ impl Overlay {
     }
 
     /// The file: who made it, then the values. The same list and destination give the same bytes.
-    pub fn render(&self, list: &ImageList, destination: &Destination, command: &str) -> String {
+    pub fn render(
+        &self,
+        list: &ImageList,
+        destination: &Destination,
+        command: &str,
+        list_file: &str,
+    ) -> String {
         let chart = list.chart.as_ref().map_or_else(
             || "the chart".to_owned(),
             |chart| match &chart.version {
@@ -44,13 +54,14 @@ impl Overlay {
                 None => format!("the chart {}", chart.name),
             },
         );
-        let header = format!(
-            "# Helm values that make {chart} pull its images from\n# {destination}.\n\
-             # Made by `{command}` from images.toml: edit that, not this.\n",
-        );
-        // Names and addresses are checked where they are read; a line break would end the comment.
-        debug_assert!(header.lines().all(|line| line.starts_with('#')), "{header}");
-        header + &super::yaml::document(&self.tree)
+        let header = [
+            format!("Helm values that make {chart} pull its images from"),
+            format!("{destination}."),
+            format!("Made by `{command}` from {list_file}: edit that, not this."),
+        ];
+        // A line break in a name would end the comment.
+        let header = header.map(|line| format!("# {}\n", printable_within(LONGEST_LINE, &line)));
+        header.concat() + &super::yaml::document(&self.tree)
     }
 }
 
@@ -84,7 +95,8 @@ mod tests {
     fn overlay(text: &str, destination: &str) -> Result<String, Clash> {
         let list = ImageList::parse("images.toml", text).unwrap();
         let destination = destination.parse().unwrap();
-        Ok(Overlay::of(&list, &destination)?.render(&list, &destination, "cargo xtask values"))
+        let overlay = Overlay::of(&list, &destination)?;
+        Ok(overlay.render(&list, &destination, "cargo xtask values", "images.toml"))
     }
 
     #[test]
@@ -128,6 +140,23 @@ packs:
         assert!(written.as_ref().unwrap().ends_with(expected), "{written:?}");
         let clash = overlay(&image("b", 1), "r.io").unwrap_err();
         assert!(matches!(clash, Clash::MissingItem { index: 0, .. }), "{clash:?}");
+    }
+
+    #[test]
+    fn no_name_breaks_out_of_the_comment() {
+        let mut list = ImageList::parse("images.toml", LIST).unwrap();
+        list.chart = Some(crate::list::Chart {
+            name: "x\nevil: y".to_owned(),
+            repository: None,
+            version: Some("1\u{2028}evil: y\u{85}evil: z\revil: r".to_owned()),
+            renderings: Vec::new(),
+        });
+        let destination = "r.io".parse().unwrap();
+        let overlay = Overlay::of(&list, &destination).unwrap();
+        let text = overlay.render(&list, &destination, "a\nevil: c", "b\nevil: d");
+        let read: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
+        assert!(read.get("evil").is_none() && read.get("minio").is_some(), "{text}");
+        assert_eq!(text.lines().filter(|line| line.starts_with('#')).count(), 3, "{text}");
     }
 
     #[test]

@@ -12,6 +12,7 @@ use crate::chart::{
 };
 use crate::list::{Destination, Image, ImageList};
 use crate::oci::Repository;
+use crate::printable::printable;
 
 /// Something that the overlay leaves undone.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,7 +20,10 @@ pub struct Gap {
     pub kind: GapKind,
     /// The reference or word as it stands in the rendering.
     pub written: String,
+    /// The first one.
     pub place: FoundAt,
+    /// How many other places, of any rendering, have the same.
+    pub more: usize,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,7 +46,10 @@ pub struct Proof {
     pub renderings: usize,
     /// Distinct references that point where they should.
     pub proven: BTreeSet<String>,
+    /// Each reference once for each kind of gap.
     pub gaps: Vec<Gap>,
+    /// Mentions in prose: worth a look, and no reason to doubt the proof.
+    pub warnings: Vec<Gap>,
 }
 
 /// Judges renderings that were made with the overlay of a destination.
@@ -60,22 +67,37 @@ pub fn prove(
         for found in references_in(rendered)? {
             match mirror.judge(&found) {
                 None => drop(proof.proven.insert(found.written)),
-                Some(kind) => {
-                    proof.gaps.push(Gap { kind, written: found.written, place: found.place })
-                }
+                Some(kind) => add(&mut proof.gaps, kind, found.written, found.place),
             }
         }
         for malformed in malformed_in(rendered)? {
             let kind = GapKind::Malformed { reason: malformed.reason };
-            proof.gaps.push(Gap { kind, written: malformed.written, place: malformed.place });
+            add(&mut proof.gaps, kind, malformed.written, malformed.place);
         }
         let hosts: Vec<&str> = mirror.source_hosts.iter().map(String::as_str).collect();
         for mention in mentions_in(rendered, &hosts, &[])? {
+            let is_image = mirror.names_an_image(&mention.written, &mention.names);
+            let found = if is_image { &mut proof.gaps } else { &mut proof.warnings };
             let kind = GapKind::Mention { host: mention.names };
-            proof.gaps.push(Gap { kind, written: mention.written, place: mention.place });
+            add(found, kind, mention.written, mention.place);
         }
     }
     Ok(proof)
+}
+
+impl Proof {
+    /// Whether there was something to prove, and nothing speaks against it.
+    pub fn holds(&self) -> bool {
+        self.gaps.is_empty() && !self.proven.is_empty()
+    }
+}
+
+/// Charts name an image in many places: the first is shown, the others are counted.
+fn add(gaps: &mut Vec<Gap>, kind: GapKind, written: String, place: FoundAt) {
+    match gaps.iter_mut().find(|gap| gap.kind == kind && gap.written == written) {
+        Some(gap) => gap.more += 1,
+        None => gaps.push(Gap { kind, written, place, more: 0 }),
+    }
 }
 
 /// The destination as the list fills it.
@@ -125,6 +147,26 @@ impl<'a> Mirror<'a> {
         })
     }
 
+    /// Whether a word that names a host is, from the host on, what an image is pulled by: it says which
+    /// version, or the list has its repository. The address of a page (`https://...`) is not.
+    fn names_an_image(&self, word: &str, host: &str) -> bool {
+        let Some(start) = word.find(host) else { return false };
+        if word[..start].ends_with("http://") || word[..start].ends_with("https://") {
+            return false;
+        }
+        let in_reference = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
+        let rest = &word[start..];
+        let rest = &rest[..rest.find(|c| !in_reference(c)).unwrap_or(rest.len())];
+        let rest = rest.trim_end_matches(['.', '_', '-', '/', ':', '@']);
+        let Ok(reference) = rest.parse::<ImageReference>() else { return false };
+        let registry = reference.repository.registry().strip_prefix(host);
+        if !registry.is_some_and(|port| port.is_empty() || port.starts_with(':')) {
+            return false;
+        }
+        let is_listed = || self.list.images.iter().any(|it| it.source == reference.repository);
+        reference.tag.is_some() || reference.digest.is_some() || is_listed()
+    }
+
     pub(super) fn path_below_root<'r>(&self, repository: &'r Repository) -> Option<&'r str> {
         let (registry, prefix) = match self.root.split_once('/') {
             Some((registry, prefix)) => (registry, Some(prefix)),
@@ -171,7 +213,7 @@ impl Gap {
                  shows them".to_owned()
             }
             GapKind::Mention { .. } => {
-                "if something pulls from there, its value has to move too; if not, nothing is wrong".to_owned()
+                "if something pulls from there, its value has to move, too; prose may stay".to_owned()
             }
         }
     }
@@ -187,14 +229,21 @@ impl fmt::Display for Gap {
             GapKind::NotCopied { .. } => {
                 write!(f, "`{written}` is not copied: no image of the list goes there")?
             }
-            GapKind::Malformed { reason } => write!(f, "`{written}` cannot be pulled: {reason}")?,
+            GapKind::Malformed { reason } => {
+                write!(f, "`{written}` cannot be pulled: {}", printable(reason))?
+            }
             GapKind::Vanished => write!(
                 f,
                 "`{written}` is gone: the chart has it by itself, with these values no longer"
             )?,
             GapKind::Mention { host } => write!(f, "`{written}` still names `{host}`")?,
         }
-        write!(f, "\n  at {}, rendering `{}`", self.place, self.place.rendering)
+        write!(f, "\n  at {}, rendering `{}`", self.place, printable(&self.place.rendering))?;
+        match self.more {
+            0 => Ok(()),
+            1 => f.write_str("\n  and at 1 more place"),
+            more => write!(f, "\n  and at {more} more places"),
+        }
     }
 }
 
@@ -213,6 +262,64 @@ mod tests {
         source = "quay.io/stackstate/elasticsearch-exporter"
         tag = "v1.2.1"
     "#;
+
+    fn proven(texts: &[&str]) -> Proof {
+        let rendered = |text: &&str| Rendered {
+            rendering: "default".to_owned(),
+            text: (*text).to_owned(),
+            warnings: String::new(),
+        };
+        let list = ImageList::parse("images.toml", LIST).unwrap();
+        let rendered: Vec<_> = texts.iter().map(rendered).collect();
+        prove(&list, &"r.io".parse().unwrap(), &rendered).unwrap()
+    }
+
+    #[test]
+    fn a_mention_is_a_gap_only_if_it_is_itself_an_image() {
+        // Each with the number of gaps and of warnings.
+        let table = [
+            ("args: [--wait-from=quay.io/other/x:1]", 1, 0),
+            ("args: ['quay.io/stackstate/wait']", 1, 0),
+            ("args: ['docker://quay.io/stackstate/wait']", 1, 0),
+            (
+                "args: ['x@quay.io/a@sha256:1111111111111111111111111111111111111111111111111111111111111111']",
+                1,
+                0,
+            ),
+            ("args: ['{\"from\": \"quay.io/a:1\"}']", 1, 0),
+            ("note: pulled from quay.io.", 0, 1),
+            ("note: quay.io/other/x", 0, 1),
+            ("note: see https://quay.io/stackstate/wait", 0, 1),
+            ("note: 'quay.io:443'", 0, 1),
+        ];
+        for (text, gaps, warnings) in table {
+            let proof = proven(&["image: r.io/stackstate/wait:1.0.6", text]);
+            assert_eq!(
+                (proof.gaps.len(), proof.warnings.len()),
+                (gaps, warnings),
+                "{text}: {proof:?}"
+            );
+            assert_eq!(proof.holds(), gaps == 0, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_gap_is_told_once_with_the_number_of_other_places() {
+        let text = "image: quay.io/stackstate/minio:2021";
+        let proof = proven(&[text, text, text]);
+        assert_eq!(proof.gaps.len(), 1, "{proof:?}");
+        let told = proof.gaps[0].to_string();
+        assert!(told.ends_with("rendering `default`\n  and at 2 more places"), "{told}");
+        assert!(proven(&[text, text]).gaps[0].to_string().ends_with("and at 1 more place"));
+    }
+
+    #[test]
+    fn a_proof_of_no_reference_does_not_hold() {
+        let proof = proven(&["kind: Service"]);
+        assert!(proof.gaps.is_empty() && !proof.holds());
+        let told = crate::report::chart::proof(&proof, "r.io");
+        assert_eq!(told, "error: no image reference was found: nothing is proven\n");
+    }
 
     fn kinds(images: &[&str], destination: &str) -> Vec<String> {
         let mut text = String::from(
@@ -233,6 +340,9 @@ mod tests {
             kinds(&["r.io/p/stackstate/wait:1.0.6", "r.io/p/stackstate/minio:2021"], "r.io/p"),
             [""; 0]
         );
+        let one = proven(&["image: r.io/stackstate/wait:1.0.6"]);
+        let told = crate::report::chart::proof(&one, "r.io");
+        assert!(told.starts_with("proven: in 1 rendering 1 image is pulled from r.io"), "{told}");
     }
 
     #[test]

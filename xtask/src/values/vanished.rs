@@ -33,6 +33,7 @@ pub(super) fn vanished(
             match left.iter().position(same) {
                 Some(index) => drop(left.swap_remove(index)),
                 None => gaps.push(Gap {
+                    more: 0,
                     kind: GapKind::Vanished,
                     written: found.written,
                     place: found.place,
