@@ -22,10 +22,12 @@ mod raw;
 mod read;
 #[cfg(test)]
 mod schema;
+mod secret;
 mod template;
 
 pub use destination::{Destination, InvalidDestination};
 pub use problems::{Problem, Problems};
+pub use secret::{holds_userinfo, sounds_like_a_secret};
 pub use template::{InvalidTemplate, Placeholder, Placeholders, Template};
 
 /// What `images.toml` says.
