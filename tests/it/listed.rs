@@ -186,7 +186,7 @@ fn an_item_that_is_gone_from_images_toml_is_never_dropped_in_silence() {
         "{}",
         proven.stdout
     );
-    assert!(proven.stdout.contains("not proven: 1 gaps"), "{}", proven.stdout);
+    assert!(proven.stdout.contains("not proven: 1 gap;"), "{}", proven.stdout);
     let probed = case.values(&["--probe"]);
     assert!(
         probed.stdout.contains("quay.io/example/proxy:4: [image.values] \"sidecars[1]\" = \"{registry}/{repository}:{tag}\""),

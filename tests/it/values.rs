@@ -222,6 +222,8 @@ fn a_list_in_the_current_folder_is_proven_and_its_values_are_beside_it() {
     };
     let proven = run(&["--prove", "-c", &chart(SHAPES)]);
     assert_eq!((proven.exit_code, proven.stderr.as_str()), (0, ""), "{}", proven.stdout);
+    let told = run(&["--prove", "-v", "-c", &chart(SHAPES)]).stderr;
+    assert!(told.contains("helm template release ") && told.contains("Password=***"), "{told}");
     assert_eq!(run(&["--write"]).exit_code, 0);
     let written = std::fs::read_to_string(xtask.directory().join("values/mine.yaml")).unwrap();
     assert!(written.contains("from p.toml: edit that"), "{written}");

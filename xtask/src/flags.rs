@@ -19,7 +19,7 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "FILE")]
     pub images: Option<PathBuf>,
 
-    /// Show every request on stderr
+    /// Show every request, and every helm command, on stderr
     #[arg(short, long, global = true)]
     pub verbose: bool,
 

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::{Context as _, bail};
+use anyhow::{anyhow, bail};
 
 use crate::copy::{Observer, copy_all};
-use crate::list::{Destination, ImageList};
+use crate::list::{Destination, ImageList, holds_userinfo};
 use crate::plan::{Selection, Transfer, transfers};
 use crate::registry::credentials::Environment;
 use crate::registry::{Registries, RetryPolicy, Settings, Side};
@@ -35,8 +35,10 @@ pub struct MirrorPlan {
 /// When the file cannot be read; or [`Problems`](crate::list::Problems), all of them at once.
 pub fn read_list(file: &Path) -> anyhow::Result<ImageList> {
     let shown = file.display().to_string();
-    let bytes = std::fs::read(file).with_context(|| {
-        format!("cannot read the image list `{shown}`\nhint: name another with `--images FILE`")
+    let bytes = std::fs::read(file).map_err(|error| {
+        anyhow!(
+            "cannot read the image list `{shown}`: {error}\nhint: name another with `--images FILE`"
+        )
     })?;
     let Ok(text) = String::from_utf8(bytes) else {
         bail!("the image list `{shown}` is not UTF-8 text")
@@ -107,13 +109,22 @@ pub fn destination(list: &ImageList, wanted: Option<&str>) -> anyhow::Result<Des
         return Ok(destination.clone());
     }
     wanted.parse().map_err(|why| {
-        let known = names(list);
-        let known = if known.is_empty() {
-            String::new()
-        } else {
-            format!("; images.toml names {}", known.join(", "))
+        if holds_userinfo(wanted) {
+            return anyhow!("the value of `-d` is no destination: {why}");
+        }
+        let known = match names(list).as_slice() {
+            [] => ", nor any other".to_owned(),
+            names => format!(", but `{}`", names.join("`, `")),
         };
-        anyhow::anyhow!("`-d {wanted}`: {why}{known}")
+        let shown = wanted.escape_debug();
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+        if !wanted.is_empty() && wanted.chars().all(is_word) {
+            anyhow!(
+                "`-d {shown}`: images.toml names no destination `{shown}`{known}; nor is it a registry: {why}"
+            )
+        } else {
+            anyhow!("`-d {shown}`: {why}")
+        }
     })
 }
 

@@ -14,9 +14,7 @@ pub(crate) fn printable_within(longest: usize, text: &str) -> String {
         .collect::<Vec<_>>()
         .join(" ")
         .chars()
-        .filter(|c| {
-            !c.is_control() && !matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        })
+        .filter(|c| !is_unprintable(*c))
         .take(longest + 1)
         .collect();
     if line.chars().count() > longest {
@@ -24,6 +22,11 @@ pub(crate) fn printable_within(longest: usize, text: &str) -> String {
         line.push('…');
     }
     line
+}
+
+/// Control characters, and those that turn the direction of the text.
+pub(crate) fn is_unprintable(c: char) -> bool {
+    c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 #[cfg(test)]

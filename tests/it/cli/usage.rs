@@ -40,8 +40,66 @@ fn an_unknown_destination_is_answered_with_the_known_ones() {
         "[destinations.ecr]\nregistry = \"a.example.com\"\n\
          [destinations.harbor]\nregistry = \"b.example.com\"\n{IMAGE}"
     );
-    refused(list.as_bytes(), &["-d", "erc"], &["`-d erc`", "ecr", "harbor"]);
+    refused(
+        list.as_bytes(),
+        &["-d", "erc"],
+        &["images.toml names no destination `erc`, but `ecr`, `harbor`; nor is it a registry: "],
+    );
     refused(list.as_bytes(), &[], &["several destinations", "`-d ecr`, `-d harbor`"]);
+}
+
+#[test]
+fn a_list_that_is_not_there_is_told_with_the_cause_before_the_advice() {
+    let finished = Xtask::new().run(&["mirror", "--images", "nope.toml"], &[]);
+    let (cause, hint) = finished.stderr.split_once('\n').unwrap();
+    assert!(cause.starts_with("error: cannot read the image list `nope.toml`: No such"), "{cause}");
+    assert_eq!(hint, "hint: name another with `--images FILE`\n");
+}
+
+#[test]
+fn what_may_be_a_password_is_not_repeated() {
+    let lists = [
+        format!("{IMAGE}[registries.\"quay.io\"]\npassword = \"hunter2\"\n"),
+        format!("{IMAGE}[registries.\"quay.io\"]\nauth = {{ user = 1, pw = \"hunter2\" }}\n"),
+        IMAGE.replace("quay.io", "user:hunter2@quay.io"),
+        format!("{IMAGE}[destinations.a]\nregistry = \"user:hunter2@a.io/x\"\n"),
+        IMAGE.to_owned(),
+    ];
+    for list in lists {
+        let xtask = Xtask::new();
+        let images = write(&xtask, "images.toml", list.as_bytes());
+        let arguments = ["mirror", "-t", "--images", &images, "-d", "user:hunter2@r.io/x"];
+        let finished = xtask.run(&arguments, &[]);
+        assert_eq!((finished.exit_code, finished.stdout.as_str()), (2, ""), "{finished:?}");
+        assert!(!finished.stderr.contains("hunter2"), "{}", finished.stderr);
+        let told = ["secrets stay out", "holds credentials", "holds no credentials"];
+        assert!(told.iter().any(|words| finished.stderr.contains(words)), "{}", finished.stderr);
+    }
+}
+
+#[test]
+fn control_characters_are_refused_wherever_they_would_be_told() {
+    let table = [
+        "[chart]\nname = \"x\\nevil: y\"\n",
+        "[chart]\nname = \"x\"\nversion = \"1\\u001b[2J\"\n",
+        "[[chart.rendering]]\nname = \"a\\u0007\"\n[chart]\nname = \"x\"\n",
+        "[chart]\nname = \"x\"\n[[chart.rendering]]\nname = \"a\"\nset = { \"a\\nb\" = 1 }\n",
+        "[values]\n\"a.b\" = \"x\\u001b\"\n",
+    ];
+    for text in table {
+        let list = format!("{text}{IMAGE}");
+        refused(
+            list.as_bytes(),
+            &["-d", "r.io"],
+            &["this holds a control character", "images.toml:"],
+        );
+    }
+    let lines =
+        "[chart]\nname = \"x\"\n[[chart.rendering]]\nname = \"a\"\nset = { a = \"1\\n2\" }\n";
+    let xtask = Xtask::new();
+    let images = write(&xtask, "images.toml", format!("{lines}{IMAGE}").as_bytes());
+    let finished = xtask.run(&["mirror", "-t", "--images", &images, "-d", "r.io"], &[]);
+    assert_eq!(finished.exit_code, 0, "{}", finished.stderr);
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What helm is told: arguments, and the quoting that its notations need; pure.
 
 use super::{ChartSource, Overlay};
-use crate::list::{Rendering, SetValue};
+use crate::list::{Rendering, SetValue, sounds_like_a_secret};
 
 /// No image depends on it; messages and object names do.
 const RELEASE: &str = "release";
@@ -77,6 +77,15 @@ pub(super) fn command_line(program: &str, arguments: &[String]) -> String {
     std::iter::once(program.to_owned()).chain(quoted).collect::<Vec<_>>().join(" ")
 }
 
+/// The same with `***` for each value that its key calls a secret.
+pub(super) fn without_secrets(arguments: &[String]) -> Vec<String> {
+    let masked = |argument: &String| match argument.split_once('=') {
+        Some((key, _)) if sounds_like_a_secret(key) => format!("{key}=***"),
+        _ => argument.clone(),
+    };
+    arguments.iter().map(masked).collect()
+}
+
 /// `key=value` so that helm takes the value as it is. The key keeps what it means to helm: dots are
 /// levels, `\.` is a dot, `[0]` an item.
 fn assignment(key: &str, value: &str) -> String {
@@ -112,6 +121,13 @@ fn comma_separated(value: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn secrets_are_left_out_of_what_is_shown() {
+        let arguments = ["--set-string", "a.adminPassword=x=y", "--set", "b.tag=1"];
+        let shown = without_secrets(&arguments.map(str::to_owned));
+        assert_eq!(shown, ["--set-string", "a.adminPassword=***", "--set", "b.tag=1"]);
+    }
 
     fn source(chart: &str, repository: Option<&str>, version: Option<&str>) -> ChartSource {
         ChartSource {

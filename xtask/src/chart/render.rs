@@ -163,6 +163,8 @@ impl Helm {
         let repeat = || Some(arguments::command_line("helm", shown));
         let program = self.program.to_string_lossy();
         let missing = || RenderError::Missing { program: program.clone().into_owned() };
+        let command = arguments::command_line("helm", &arguments::without_secrets(shown));
+        tracing::debug!("{}", printable_within(LONGEST_REASON, &command));
         let output = match run_program(&self.program, arguments, directory, self.deadline) {
             Ok(Some(output)) => output,
             Ok(None) => {

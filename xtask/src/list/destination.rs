@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::holds_userinfo;
 use crate::oci::RepositoryPath;
 use crate::oci::reference::parse_registry;
 
@@ -23,6 +24,11 @@ impl FromStr for Destination {
     type Err = InvalidDestination;
 
     fn from_str(text: &str) -> Result<Self, InvalidDestination> {
+        if holds_userinfo(text) {
+            return Err(invalid(
+                "an address holds no credentials: they come from environment variables or docker's login",
+            ));
+        }
         if text.contains("://") {
             return Err(invalid(
                 "a destination has no scheme: leave out `https://`; `plain-http` of `[registries]` chooses HTTP",
@@ -106,7 +112,9 @@ mod tests {
             ("mirror.example.com/a:1", "neither tag nor digest"),
             ("mirror.example.com/A", "lowercase"),
             ("mirror.example.com/a//b", "lowercase words"),
-            ("user@mirror.example.com/a", "`host` or `host:port`"),
+            ("user@mirror.example.com/a", "no credentials"),
+            ("user:hunter2@mirror.example.com", "no credentials"),
+            ("mirror.example.com/a@sha256:00", "neither tag nor digest"),
         ];
         for (text, reason) in table {
             let error = text.parse::<Destination>().unwrap_err().to_string();

@@ -11,6 +11,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::problems::Problem;
+use crate::printable::is_unprintable;
 
 /// The text with its broken sections blanked, so that all places stay, and the mistakes in them.
 pub(super) fn readable(text: &str) -> (String, Vec<Problem>) {
@@ -52,7 +53,50 @@ pub(super) fn parse<'t>(readable: &'t str, problems: &mut Vec<Problem>) -> Spann
         problems.push(problem);
     }
     replace_dates(readable, document.get_mut(), problems);
+    find_controls(readable, document.get_ref(), false, problems);
     document
+}
+
+/// Names and addresses end up in messages, in comments and in arguments of helm, where a control
+/// character would be another line or a command to the terminal. The texts of Helm values may have
+/// several lines.
+fn find_controls(text: &str, table: &DeTable<'_>, are_values: bool, problems: &mut Vec<Problem>) {
+    for (key, value) in table {
+        if key.get_ref().contains(is_unprintable) {
+            problems.push(control(text, key.span()));
+        }
+        let are_values =
+            are_values || matches!(key.get_ref().as_ref(), "set" | "set-string" | "values");
+        find_controls_in(text, value, are_values, problems);
+    }
+}
+
+fn find_controls_in(
+    text: &str,
+    value: &Spanned<DeValue<'_>>,
+    is_value: bool,
+    problems: &mut Vec<Problem>,
+) {
+    match value.get_ref() {
+        DeValue::Table(table) => find_controls(text, table, is_value, problems),
+        // No Helm value is a list here; names of files and of API versions are.
+        DeValue::Array(array) => {
+            array.iter().for_each(|value| find_controls_in(text, value, false, problems));
+        }
+        DeValue::String(string) => {
+            let is_wrong =
+                |c: char| is_unprintable(c) && !(is_value && matches!(c, '\n' | '\r' | '\t'));
+            if string.contains(is_wrong) {
+                problems.push(control(text, value.span()));
+            }
+        }
+        _ => {}
+    }
+}
+
+fn control(text: &str, span: Range<usize>) -> Problem {
+    Problem::new(text, span, "this holds a control character")
+        .hint("write it on one line, without line breaks and escapes like `\\n` or `\\u001B`")
 }
 
 const DUPLICATE_KEY: &str = "duplicate key";

@@ -34,7 +34,14 @@ pub(super) struct Mismatch {
 pub(super) struct Table<T> {
     pub(super) keys: T,
     pub(super) known: &'static [&'static str],
-    pub(super) unknown: Vec<Spanned<String>>,
+    pub(super) unknown: Vec<Unknown>,
+}
+
+/// A key that the table does not have, with the place of its value.
+#[derive(Debug)]
+pub(super) struct Unknown {
+    pub(super) key: Spanned<String>,
+    pub(super) value: Range<usize>,
 }
 
 /// A table whose keys are names that the writer chose, in the order of the text.
@@ -183,7 +190,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
 struct KnownKeys<'a, Inner> {
     inner: Inner,
     known: &'a mut &'static [&'static str],
-    unknown: &'a mut Vec<Spanned<String>>,
+    unknown: &'a mut Vec<Unknown>,
 }
 
 impl<'de, D: Deserializer<'de>> Deserializer<'de> for KnownKeys<'_, D> {
@@ -234,8 +241,8 @@ impl<'de, A: MapAccess<'de>> MapAccess<'de> for KnownKeys<'_, A> {
             if self.known.contains(&key.get_ref().as_str()) {
                 return seed.deserialize(key.into_inner().into_deserializer()).map(Some);
             }
-            self.inner.next_value::<IgnoredAny>()?;
-            self.unknown.push(key);
+            let value = self.inner.next_value::<Spanned<IgnoredAny>>()?.span();
+            self.unknown.push(Unknown { key, value });
         }
         Ok(None)
     }
@@ -306,7 +313,8 @@ mod tests {
         let text = "name = 1.5\nmame = 1\nis-new = 'no'\nis_new = 2\nlist = [1, {}]\n\
                     names = { z = 'z', a = 1 }";
         let table: Table<Example> = toml::from_str(text).unwrap();
-        let unknown: Vec<_> = table.unknown.iter().map(|key| &text[key.span()]).collect();
+        let unknown: Vec<_> =
+            table.unknown.iter().map(|unknown| &text[unknown.key.span()]).collect();
         assert_eq!(unknown, ["is_new", "mame"], "keys of the TOML library come sorted");
         assert_eq!(table.known, ["name", "is-new", "list", "names"]);
 

@@ -22,11 +22,13 @@ mod raw;
 mod read;
 #[cfg(test)]
 mod schema;
+mod secret;
 mod template;
 mod value_path;
 
 pub use destination::{Destination, InvalidDestination};
 pub use problems::{Problem, Problems};
+pub use secret::{holds_userinfo, sounds_like_a_secret};
 pub use template::{InvalidTemplate, Placeholder, Placeholders, Template, ValueTemplate};
 pub use value_path::{InvalidValuePath, Key, ValuePath};
 

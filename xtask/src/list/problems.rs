@@ -24,7 +24,8 @@ pub struct Problem {
     span: Range<usize>,
     /// The other place, where a mistake is about two.
     first: Option<Range<usize>>,
-    is_about_a_secret: bool,
+    /// What is never shown.
+    secret: Option<Range<usize>>,
 }
 
 impl Problems {
@@ -32,10 +33,10 @@ impl Problems {
     pub(super) fn new(file_name: &str, text: &str, mut problems: Vec<Problem>) -> Self {
         problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
         let mut text = text.to_owned();
-        for problem in problems.iter().filter(|problem| problem.is_about_a_secret) {
+        for secret in problems.iter().filter_map(|problem| problem.secret.clone()) {
             let hide = |byte| if byte == b'\n' { '\n' } else { '*' };
-            let hidden: String = text[problem.span.clone()].bytes().map(hide).collect();
-            text.replace_range(problem.span.clone(), &hidden);
+            let hidden: String = text[secret.clone()].bytes().map(hide).collect();
+            text.replace_range(secret, &hidden);
         }
         Self { file_name: file_name.to_owned(), text, problems }
     }
@@ -74,15 +75,7 @@ impl Problem {
         let end = char_boundary(text, span.end.max(start));
         let Position { line, column } = Position::of(text, start);
         let message = message.into();
-        Self {
-            line,
-            column,
-            message,
-            hint: None,
-            span: start..end,
-            first: None,
-            is_about_a_secret: false,
-        }
+        Self { line, column, message, hint: None, span: start..end, first: None, secret: None }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -103,7 +96,14 @@ impl Problem {
 
     /// What stands at this place may be a secret: it is never shown.
     pub(super) fn about_a_secret(mut self) -> Self {
-        self.is_about_a_secret = true;
+        self.secret = Some(self.span.clone());
+        self
+    }
+
+    /// What stands at another place of `text` may be one.
+    pub(super) fn beside_a_secret(mut self, text: &str, span: Range<usize>) -> Self {
+        let start = char_boundary(text, span.start);
+        self.secret = Some(start..char_boundary(text, span.end.max(start)));
         self
     }
 

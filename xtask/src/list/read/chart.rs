@@ -117,9 +117,8 @@ impl Reader<'_> {
             Problem::new(self.text, text.span(), "this is not the address of a chart repository")
                 .hint(hint)
         } else if host.contains('@') {
-            Problem::new(self.text, text.span(), "this address holds credentials")
-                .hint("leave them out: this file is no place for secrets")
-                .about_a_secret()
+            self.report_credentials(text.span());
+            return None;
         } else {
             return Some(text.into_inner());
         };

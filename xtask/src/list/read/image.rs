@@ -9,7 +9,7 @@ use super::Reader;
 use crate::list::fields::{Field, Table};
 use crate::list::problems::{Position, Problem};
 use crate::list::raw::RawImage;
-use crate::list::{Image, Place};
+use crate::list::{Image, Place, holds_userinfo};
 use crate::oci::{Digest, Repository, RepositoryPath, Tag};
 
 /// The places of what no two entries may share.
@@ -76,6 +76,10 @@ impl Reader<'_> {
     }
 
     fn source(&mut self, text: Spanned<String>) -> Option<Repository> {
+        if holds_userinfo(text.get_ref()) {
+            self.report_credentials(text.span());
+            return None;
+        }
         let reason = match text.get_ref().parse::<Repository>() {
             Ok(repository) => return Some(repository),
             Err(reason) => reason.to_string(),

@@ -10,9 +10,10 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
 use super::ImageList;
-use super::fields::{Field, Kind, Table};
+use super::fields::{Field, Kind, Table, Unknown};
 use super::problems::{Problem, nearest};
 use super::raw::RawList;
+use super::secret::sounds_like_a_secret;
 
 mod chart;
 mod image;
@@ -116,13 +117,24 @@ impl Reader<'_> {
 
     /// The known keys of a table, after the others are reported.
     fn keys<T>(&mut self, table: Table<T>, whose: &str) -> T {
-        for key in table.unknown {
+        for Unknown { key, value } in table.unknown {
             let name = key.get_ref();
+            let message = format!("unknown key `{}` in {whose}", name.escape_debug());
+            if sounds_like_a_secret(name) {
+                let hint = match table.known.contains(&"password-env") {
+                    true => {
+                        "secrets stay out of this file: `username-env` and `password-env` name the variables that hold them"
+                    }
+                    false => "secrets stay out of this file",
+                };
+                let problem = Problem::new(self.text, key.span(), message).hint(hint);
+                self.problems.push(problem.beside_a_secret(self.text, value));
+                continue;
+            }
             let hint = match nearest(name, table.known) {
                 Some(meant) => format!("did you mean `{meant}`?"),
                 None => format!("known here: {}", listed(table.known)),
             };
-            let message = format!("unknown key `{}` in {whose}", name.escape_debug());
             self.report(key.span(), message, hint);
         }
         table.keys
@@ -135,6 +147,14 @@ impl Reader<'_> {
         hint: impl Into<Option<String>>,
     ) {
         self.problems.push(Problem::new(self.text, span, message).hint_if_any(hint.into()));
+    }
+
+    /// Credentials in front of a host: neither shown nor used.
+    fn report_credentials(&mut self, span: Range<usize>) {
+        let problem = Problem::new(self.text, span, "this address holds credentials")
+            .hint("leave them out: this file is no place for secrets")
+            .about_a_secret();
+        self.problems.push(problem);
     }
 
     /// How to write what is there as the kind that it should be.

@@ -9,7 +9,7 @@ use super::Reader;
 use crate::list::fields::{Entries, Field, Table};
 use crate::list::problems::Problem;
 use crate::list::raw::{RawDestination, RawRegistry};
-use crate::list::{Destination, RegistrySettings};
+use crate::list::{Destination, RegistrySettings, holds_userinfo};
 use crate::oci::reference::parse_registry;
 
 impl Reader<'_> {
@@ -145,6 +145,10 @@ impl Reader<'_> {
         let raw = self.keys(entry.into_inner(), table.get_ref());
         let hint = "write where to: `registry = \"mirror.example.com/team\"`";
         self.required(raw.registry, &table, "registry", hint, |reader, text| {
+            if holds_userinfo(text.get_ref()) {
+                reader.report_credentials(text.span());
+                return None;
+            }
             match text.get_ref().parse() {
                 Ok(destination) => Some(destination),
                 Err(error) => {
