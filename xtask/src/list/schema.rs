@@ -34,9 +34,20 @@ pub(super) mod pattern {
             )
         };
     }
+    macro_rules! component {
+        () => {
+            "[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*"
+        };
+    }
     macro_rules! path {
         () => {
-            "[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*(/[a-z0-9]+(([._]|__|-+)[a-z0-9]+)*)*"
+            concat!(component!(), "(/", component!(), ")*")
+        };
+    }
+    // Of a path without a registry: a dot in its first part would make that one.
+    macro_rules! path_of_docker_hub {
+        () => {
+            concat!(component!(), "|[a-z0-9]+((__?|-+)[a-z0-9]+)*(/", component!(), ")+")
         };
     }
     // A key of a map, and the items of lists that follow it.
@@ -48,7 +59,8 @@ pub(super) mod pattern {
 
     pub(crate) const REGISTRY: &str = concat!("^", host!(), "$");
     pub(crate) const REPOSITORY_PATH: &str = concat!("^", path!(), "$");
-    pub(crate) const REPOSITORY: &str = concat!("^(", host!(), "/)?", path!(), "$");
+    pub(crate) const REPOSITORY: &str =
+        concat!("^(", host!(), "/", path!(), "|", path_of_docker_hub!(), ")$");
     pub(crate) const DESTINATION: &str = concat!("^", host!(), "(/", path!(), ")?/*$");
     pub(crate) const TAG: &str = "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$";
     pub(crate) const DIGEST: &str = "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$";
