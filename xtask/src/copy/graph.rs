@@ -157,7 +157,7 @@ async fn ensure_child(
     copied.await.copied()
 }
 
-/// Brings the blobs, each in a task of its own: they are hashed on all cores.
+/// Brings the blobs, each in a task of its own: one that waits keeps no other from going on.
 async fn bring_blobs(
     way: &Way,
     manifest: &Manifest,

@@ -10,10 +10,7 @@ use crate::oci::{Repository, Tag};
 /// # Errors
 /// When the text is not TOML, or `values` is no table.
 pub fn add_values(text: &str, values: &[(ValuePath, SetValue)]) -> Result<String, String> {
-    let mut document: DocumentMut =
-        text.parse().map_err(|error| format!("images.toml: {error}"))?;
-    add(document.as_table_mut(), values)?;
-    Ok(document.to_string())
+    edited(text, |document| add(document.as_table_mut(), values))
 }
 
 /// Adds paths and values to the values of one image.
@@ -26,19 +23,35 @@ pub fn add_image_values(
     tag: &Tag,
     values: &[(ValuePath, SetValue)],
 ) -> Result<String, String> {
+    edited(text, |document| {
+        let images = document.get_mut("image").and_then(Item::as_array_of_tables_mut);
+        let is_meant = |image: &&mut Table| {
+            let text = |key: &str| image.get(key).and_then(Item::as_str);
+            text("tag") == Some(tag.as_str())
+                && text("source").and_then(|text| text.parse::<Repository>().ok()).as_ref()
+                    == Some(source)
+        };
+        let image = images.and_then(|images| images.iter_mut().find(is_meant));
+        let image =
+            image.ok_or_else(|| format!("images.toml does not list {}", source.tagged(tag)))?;
+        add(image, values)
+    })
+}
+
+fn edited(
+    text: &str,
+    edit: impl FnOnce(&mut DocumentMut) -> Result<(), String>,
+) -> Result<String, String> {
     let mut document: DocumentMut =
         text.parse().map_err(|error| format!("images.toml: {error}"))?;
-    let images = document.get_mut("image").and_then(Item::as_array_of_tables_mut);
-    let is_meant = |image: &&mut Table| {
-        let text = |key: &str| image.get(key).and_then(Item::as_str);
-        text("tag") == Some(tag.as_str())
-            && text("source").and_then(|text| text.parse::<Repository>().ok()).as_ref()
-                == Some(source)
-    };
-    let image = images.and_then(|images| images.iter_mut().find(is_meant));
-    let image = image.ok_or_else(|| format!("images.toml does not list {}", source.tagged(tag)))?;
-    add(image, values)?;
-    Ok(document.to_string())
+    edit(&mut document)?;
+    let edited = document.to_string();
+    // The editor knows one kind of line end only.
+    Ok(if text.contains("\r\n") {
+        edited.replace("\r\n", "\n").replace('\n', "\r\n")
+    } else {
+        edited
+    })
 }
 
 /// A value as a line of the list: `"global.imageRegistry" = "{registry}"`.
@@ -114,6 +127,15 @@ source   = \"quay.io/a/two\"
         for line in LIST.lines() {
             assert!(text.lines().any(|have| have == line), "{line:?} is gone:\n{text}");
         }
+    }
+
+    #[test]
+    fn line_ends_stay_as_their_author_has_them() {
+        let text = LIST.replace('\n', "\r\n");
+        let pair = [("a.b".parse().unwrap(), SetValue::String("{registry}".to_owned()))];
+        let edited = add_values(&text, &pair).unwrap();
+        assert!(edited.contains("\"a.b\" = \"{registry}\"\r\n"), "{edited:?}");
+        assert_eq!(edited.matches('\n').count(), edited.matches("\r\n").count(), "{edited:?}");
     }
 
     #[test]

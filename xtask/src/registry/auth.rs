@@ -113,7 +113,10 @@ impl Authenticator {
         self.scheme.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Remembers what the host asks for. `false` if it asks for nothing that we can do.
+    /// Remembers what the host asks for.
+    ///
+    /// # Errors
+    /// When it asks for nothing that we can do, with the reason.
     pub(crate) fn learn(&self, headers: &HeaderMap, host: &Url) -> Result<(), String> {
         let scheme = choose(headers, host, self.credentials.is_some())?;
         *self.scheme.lock().unwrap_or_else(PoisonError::into_inner) = scheme;
