@@ -141,7 +141,7 @@ fn run_values_of_chart(flags: &Flags, asked: &Values, list: &ImageList) -> anyho
     if asked.prove {
         let destination = mirror::destination(list, asked.destination.as_deref())?;
         let proof = subject.prove(list, &destination)?;
-        terminal::result(&chart::proof(&proof, &destination.to_string()))?;
+        terminal::result(&chart::proof(&proof, &destination.pull_address().to_string()))?;
         return Ok(if proof.holds() { DONE } else { FAILED });
     }
     let (probed, suggestion) = subject.probe(list, &terminal::message)?;

@@ -102,7 +102,7 @@ fn the_toml_is_a_list_of_its_own() {
         list.images.iter().map(identity).collect::<std::collections::BTreeSet<_>>()
     };
     assert_eq!(sorted(&list), sorted(&written));
-    assert_eq!(list.images[0].target.as_str(), "apps/app");
+    assert_eq!(list.images[0].path().as_str(), "apps/app");
 }
 
 #[test]

@@ -53,7 +53,7 @@ fn entries(inventory: &Inventory) -> Vec<String> {
 fn images(images: &[Image]) -> Vec<String> {
     let shown = images.iter().map(|image| {
         let digest = image.digest.as_ref().map_or("", |digest| &digest.as_str()[7..8]);
-        format!("{}@{digest} > {}", image.source.tagged(&image.tag), image.target)
+        format!("{}@{digest} > {}", image.source.tagged(&image.tag), image.path())
     });
     shown.collect()
 }

@@ -14,9 +14,12 @@ use super::fields::{Field, Kind, Table, Unknown};
 use super::problems::{Problem, nearest};
 use super::raw::RawList;
 use super::secret::sounds_like_a_secret;
+use crate::oci::{Repository, RepositoryPath, Tag};
 
 mod chart;
+mod destination;
 mod image;
+mod platform;
 mod registry;
 mod values;
 
@@ -28,7 +31,7 @@ pub(super) fn read(
     document: Spanned<DeTable<'_>>,
     is_whole: bool,
 ) -> (Option<ImageList>, Vec<Problem>) {
-    let mut reader = Reader { text, is_whole, problems: Vec::new() };
+    let mut reader = Reader { text, is_whole, problems: Vec::new(), placed: Vec::new() };
     let document = Spanned::new(document.span(), DeValue::Table(document.into_inner()));
     let list = match Table::<RawList>::deserialize(ValueDeserializer::from(document)) {
         Ok(raw) => reader.list(raw),
@@ -45,6 +48,17 @@ struct Reader<'t> {
     text: &'t str,
     is_whole: bool,
     problems: Vec<Problem>,
+    /// The images, as far as it is known where they go.
+    placed: Vec<Placed>,
+}
+
+/// An image that is on its way to every destination.
+struct Placed {
+    source: Repository,
+    tag: Tag,
+    target: Option<RepositoryPath>,
+    /// Of what says where it goes.
+    span: Range<usize>,
 }
 
 impl Reader<'_> {
@@ -53,7 +67,14 @@ impl Reader<'_> {
         let images = self.images(raw.image);
         let values = self.optional(raw.values, Self::values_of_all);
         let registries = self.optional(raw.registries, Self::registries);
-        let destinations = self.optional(raw.destinations, Self::destinations);
+        // Images come first: each destination is held against all of them.
+        let destinations = match raw.destinations {
+            None => {
+                self.check_default_targets();
+                Some(None)
+            }
+            destinations => self.optional(destinations, Self::destinations),
+        };
         let chart = self.optional(raw.chart, Self::chart);
         Some(ImageList {
             images: images?,
