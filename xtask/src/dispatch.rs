@@ -45,7 +45,9 @@ pub fn run(flags: &Flags) -> anyhow::Result<u8> {
 fn run_mirror(flags: &Flags, asked: &Mirror) -> anyhow::Result<u8> {
     let mut list = read_list(flags)?;
     if !asked.chart.wanted().is_empty() {
-        list = images::list_of_chart(&list, &list_file(flags), &asked.chart.wanted())?;
+        let destination = mirror::destination(&list, asked.destination.as_deref())?;
+        let (file, wanted) = (list_file(flags), asked.chart.wanted());
+        list = images::list_of_chart(&list, &file, &wanted, &destination)?;
     }
     let options = mirror::Options {
         destination: asked.destination.clone(),

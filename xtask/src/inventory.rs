@@ -88,13 +88,13 @@ impl Inventory {
     }
 
     /// The images that the chart names, as entries of a list: those that are listed first, as they
-    /// are, then the new ones, which keep their paths.
+    /// are, then the new ones, which keep their paths. Each has a place of its own at the destination.
     ///
     /// # Errors
     /// Everything that stands in the way, at once.
-    pub fn images_of_chart(&self) -> Result<Vec<Image>, Obstacles> {
+    pub fn images_of_chart(&self, destination: &Destination) -> Result<Vec<Image>, Obstacles> {
         let images = self.entries.iter().filter(|entry| !entry.found.is_empty());
-        let images = Images::of(images, &self.destinations);
+        let images = Images::of(images, std::slice::from_ref(destination));
         if images.obstacles.is_empty() {
             Ok(images.images)
         } else {

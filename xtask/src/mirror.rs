@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::{anyhow, bail};
 
 use crate::copy::{Observer, copy_all};
-use crate::list::{Destination, ImageList, holds_userinfo};
+use crate::list::{Attachments, Destination, ImageList, holds_userinfo};
 use crate::plan::{Selection, Transfer, transfers};
 use crate::registry::credentials::Environment;
 use crate::registry::{Registries, RetryPolicy, Settings, Side};
@@ -19,6 +19,7 @@ pub struct Options {
     pub destination: Option<String>,
     pub only: Vec<String>,
     pub concurrency: Option<usize>,
+    /// Copy what is attached to images even if the destination does not ask for it.
     pub attachments: bool,
     pub retry: RetryPolicy,
 }
@@ -74,7 +75,9 @@ pub async fn run(
         retry: options.retry,
     };
     let registries = Registries::new(settings, &hosts(&plan.transfers), environment)?;
-    let results = copy_all(&registries, &plan.transfers, options.attachments, observer).await?;
+    let asked = if options.attachments { Attachments::Copy } else { Attachments::Ignore };
+    let attachments = plan.destination.attachments.max(asked);
+    let results = copy_all(&registries, &plan.transfers, attachments, observer).await?;
     let images = plan
         .transfers
         .iter()
