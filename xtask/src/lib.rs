@@ -11,6 +11,7 @@ pub mod demo;
 pub mod dispatch;
 pub mod embedded;
 pub mod files;
+pub mod finding;
 pub mod flags;
 pub mod images;
 pub mod inventory;
