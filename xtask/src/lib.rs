@@ -25,3 +25,4 @@ pub mod report;
 pub mod runtime;
 pub mod terminal;
 pub mod values;
+pub mod verify;

@@ -55,7 +55,7 @@ pub struct ImageList {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Policy {
     /// Sources have to be in one of these, if there are any: registries, or paths in one.
-    pub allowed_registries: Vec<Destination>,
+    pub allowed_registries: Vec<String>,
     /// Whether an image without a digest is an error.
     pub require_pins: bool,
     /// What findings are instead of what they usually are.

@@ -26,10 +26,7 @@ impl Reader<'_> {
         })
     }
 
-    fn allowed_registries(
-        &mut self,
-        texts: Spanned<Vec<Field<String>>>,
-    ) -> Option<Vec<Destination>> {
+    fn allowed_registries(&mut self, texts: Spanned<Vec<Field<String>>>) -> Option<Vec<String>> {
         if texts.get_ref().is_empty() {
             let hint = "leave the key out to allow all".to_owned();
             self.report(texts.span(), "no registry would be allowed", hint);
@@ -41,7 +38,8 @@ impl Reader<'_> {
                 reader.report_credentials(text.span());
                 return None;
             }
-            text.get_ref().parse().ok().or_else(|| {
+            let parsed = text.get_ref().parse::<Destination>().ok();
+            parsed.map(|parsed| parsed.to_string()).or_else(|| {
                 let message = "this is neither a registry nor a path in one";
                 let hint = "write it as in `\"quay.io\"` or `\"quay.io/stackstate\"`".to_owned();
                 reader.report(text.span(), message, hint);
