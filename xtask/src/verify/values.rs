@@ -41,7 +41,8 @@ pub(super) fn check(
 
 /// For the checks that have nothing to look at without one.
 pub(super) fn no_destination(check: Check) -> Finding {
-    Finding::new(check, Code::CheckNotRun, "there is no destination to look at").hint(
+    let message = format!("the check `{check}` has no destination to look at");
+    Finding::new(check, Code::CheckNotRun, message).hint(
         "name one with `-d`, or in images.toml as `[destinations.NAME]`, or choose checks with `--only`",
     )
 }
