@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::copy::Wishes;
 use crate::files::{Written, folder_of, write_atomically};
 use crate::finding::Check;
 use crate::flags::{Command, Flags, Format, Mirror, Values, Verify};
@@ -54,7 +55,7 @@ fn run_mirror(flags: &Flags, asked: &Mirror) -> anyhow::Result<u8> {
         destination: asked.destination.clone(),
         only: asked.only.clone(),
         concurrency: asked.jobs.map(usize::from),
-        attachments: asked.attachments,
+        wishes: Wishes { attachments: asked.attachments, repair: asked.repair },
         retry: RetryPolicy::default(),
     };
     let plan = mirror::plan(&list, &options)?;

@@ -72,6 +72,11 @@ pub struct Mirror {
     #[arg(long)]
     pub attachments: bool,
 
+    /// Do not believe the tags at the destination: ask for every manifest and blob of every image, and
+    /// bring what is missing
+    #[arg(long)]
+    pub repair: bool,
+
     /// The form of the report on stdout
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,

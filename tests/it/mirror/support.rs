@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use xtask::copy::{Copied, Observer};
+use xtask::copy::{Copied, Observer, Wishes};
 use xtask::embedded::content::{Content, Layer};
 use xtask::embedded::{EmbeddedRegistry, Kind, LoggedRequest, Options};
 use xtask::list::ImageList;
@@ -126,7 +126,7 @@ impl Bench {
             destination: Some(format!("{registry}{path}")),
             only: Vec::new(),
             concurrency: self.jobs,
-            attachments: self.attachments,
+            wishes: Wishes { attachments: self.attachments, repair: false },
             retry: self.retry,
         };
         let plan = mirror::plan(&list, &options).unwrap();

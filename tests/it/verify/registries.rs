@@ -182,6 +182,10 @@ async fn what_lacks_below_a_tag_is_found_with_deep_and_repaired() {
     assert_eq!(repair.exit_code, 0, "{}{}", repair.stdout, repair.stderr);
     assert!(repair.stdout.contains("1 copied, 1 up to date"), "{}", repair.stdout);
     assert_eq!(scene.verify(&["--deep"]).exit_code, 0);
+    scene.forget_requests();
+    scene.run(&["mirror", "-d", "mirror", "--repair"]);
+    assert_eq!(done(&scene.source), "", "what is whole needs nothing");
+    assert!(!done(&scene.destination).contains("P"), "{}", done(&scene.destination));
 }
 
 #[tokio::test(flavor = "multi_thread")]

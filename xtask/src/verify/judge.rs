@@ -1,6 +1,7 @@
 //! What was seen at the registries, and what to find in it. Pure.
 
 use super::findings::Findings;
+use crate::copy::complete::Missing;
 use crate::finding::{Check, Code, Finding};
 use crate::list::Image;
 use crate::oci::Digest;
@@ -21,15 +22,6 @@ pub(super) struct AtDestination {
     pub(super) tag: Option<Digest>,
     /// What is missing below it, of those that were asked for.
     pub(super) missing: Missing,
-}
-
-/// Content that a manifest points to and that is not there.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(super) struct Missing {
-    pub(super) manifests: Vec<Digest>,
-    pub(super) blobs: Vec<Digest>,
-    /// Manifests that are there and cannot be read, with the reason.
-    pub(super) unreadable: Vec<String>,
 }
 
 /// Of what is missing; the rest is counted.
@@ -100,9 +92,9 @@ pub(super) fn destination(
     }
     let missing = &seen.missing;
     if !missing.is_empty() {
-        let message = format!("`{target}` lacks {}", missing.amount());
+        let message = format!("`{target}` lacks {}", amount(missing));
         let mut finding = findings.about(CHECK, Code::DestinationIncomplete, image, message);
-        finding.details = missing.details();
+        finding.details = details(missing);
         findings.add(finding.hint(format!("`{mirror} --repair` brings what is missing")));
     }
 }
@@ -113,35 +105,29 @@ fn unreachable(findings: &mut Findings<'_>, check: Check, image: &Image, error: 
     findings.add(finding);
 }
 
-impl Missing {
-    fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
+/// `1 manifest and 2 blobs`.
+fn amount(missing: &Missing) -> String {
+    let count = |number: usize, noun: &str| match number {
+        0 => None,
+        1 => Some(format!("1 {noun}")),
+        number => Some(format!("{number} {noun}s")),
+    };
+    let parts = [
+        count(missing.manifests.len() + missing.unreadable.len(), "manifest"),
+        count(missing.blobs.len(), "blob"),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" and ")
+}
 
-    /// `1 manifest and 2 blobs`.
-    fn amount(&self) -> String {
-        let count = |number: usize, noun: &str| match number {
-            0 => None,
-            1 => Some(format!("1 {noun}")),
-            number => Some(format!("{number} {noun}s")),
-        };
-        let parts = [
-            count(self.manifests.len() + self.unreadable.len(), "manifest"),
-            count(self.blobs.len(), "blob"),
-        ];
-        parts.into_iter().flatten().collect::<Vec<_>>().join(" and ")
+fn details(missing: &Missing) -> Vec<String> {
+    let manifests = missing.manifests.iter().map(|digest| format!("manifest {digest}"));
+    let blobs = missing.blobs.iter().map(|digest| format!("blob {digest}"));
+    let mut all: Vec<_> =
+        missing.unreadable.iter().cloned().chain(manifests).chain(blobs).collect();
+    if all.len() > MOST_DETAILS {
+        let more = all.len() - MOST_DETAILS;
+        all.truncate(MOST_DETAILS);
+        all.push(format!("and {more} more"));
     }
-
-    fn details(&self) -> Vec<String> {
-        let manifests = self.manifests.iter().map(|digest| format!("manifest {digest}"));
-        let blobs = self.blobs.iter().map(|digest| format!("blob {digest}"));
-        let mut all: Vec<_> =
-            self.unreadable.iter().cloned().chain(manifests).chain(blobs).collect();
-        if all.len() > MOST_DETAILS {
-            let more = all.len() - MOST_DETAILS;
-            all.truncate(MOST_DETAILS);
-            all.push(format!("and {more} more"));
-        }
-        all
-    }
+    all
 }

@@ -18,7 +18,6 @@ use crate::{mirror, runtime};
 use findings::Findings;
 
 mod chart;
-mod complete;
 mod findings;
 mod judge;
 mod list;

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use futures_util::{StreamExt as _, stream};
 
-use super::complete::{self, Asked};
 use super::findings::Findings;
-use super::judge::{self, AtDestination, AtSource, Missing};
+use super::judge::{self, AtDestination, AtSource};
 use super::{Named, Options, Subject, Watch, values};
+use crate::copy::complete::{self, Asked, Missing};
 use crate::finding::{Check, Code, Finding};
 use crate::list::{Image, ImageList};
 use crate::oci::Digest;

@@ -1,5 +1,5 @@
 //! Whether all of an image is at a registry: every manifest below its tag is fetched, every blob asked
-//! for. For `verify --deep`.
+//! for. For `mirror --repair` and `verify --deep`; any other run believes a tag.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::OnceCell;
 
-use super::judge::Missing;
 use crate::oci::{Digest, Manifest};
 use crate::registry::{Cause, Error, ManifestName, RemoteRepository};
 
@@ -16,9 +15,24 @@ const AT_ONCE: usize = 16;
 /// More manifests than any image has platforms: a registry cannot keep us busy for ever.
 const MOST_MANIFESTS: usize = 1000;
 
+/// Content that a manifest points to and that is not there.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Missing {
+    pub(crate) manifests: Vec<Digest>,
+    pub(crate) blobs: Vec<Digest>,
+    /// Manifests that are there and cannot be read, with the reason.
+    pub(crate) unreadable: Vec<String>,
+}
+
+impl Missing {
+    pub(crate) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// What was asked in this run: images share their layers.
 #[derive(Default)]
-pub(super) struct Asked(Mutex<HashMap<BlobPlace, Answer>>);
+pub(crate) struct Asked(Mutex<HashMap<BlobPlace, Answer>>);
 
 /// A repository with its registry, and a digest.
 type BlobPlace = (String, Digest);
@@ -44,7 +58,7 @@ impl Asked {
 ///
 /// # Errors
 /// When the registry cannot be asked.
-pub(super) async fn missing(
+pub(crate) async fn missing(
     repository: &RemoteRepository,
     top: &Digest,
     asked: &Asked,
