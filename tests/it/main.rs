@@ -18,3 +18,4 @@ mod real_parts;
 mod support;
 mod tidy;
 mod values;
+mod verify;

@@ -12,5 +12,5 @@ mod kinds;
 mod pins;
 mod platforms;
 mod repair;
-mod support;
+pub(crate) mod support;
 mod together;

@@ -7,8 +7,8 @@ use std::time::Instant;
 
 use anyhow::{anyhow, bail};
 
-use crate::copy::{Observer, copy_all};
-use crate::list::{Attachments, Destination, ImageList, holds_userinfo};
+use crate::copy::{Observer, Wishes, copy_all};
+use crate::list::{Destination, ImageList, holds_userinfo};
 use crate::plan::{Selection, Transfer, transfers};
 use crate::registry::credentials::Environment;
 use crate::registry::{Registries, RetryPolicy, Settings, Side};
@@ -19,8 +19,8 @@ pub struct Options {
     pub destination: Option<String>,
     pub only: Vec<String>,
     pub concurrency: Option<usize>,
-    /// Copy what is attached to images even if the destination does not ask for it.
-    pub attachments: bool,
+    /// Attachments are copied if either this or the destination asks for it.
+    pub wishes: Wishes,
     pub retry: RetryPolicy,
 }
 
@@ -75,9 +75,9 @@ pub async fn run(
         retry: options.retry,
     };
     let registries = Registries::new(settings, &hosts(&plan.transfers), environment)?;
-    let asked = if options.attachments { Attachments::Copy } else { Attachments::Ignore };
-    let attachments = plan.destination.attachments.max(asked);
-    let results = copy_all(&registries, &plan.transfers, attachments, observer).await?;
+    let attachments = plan.destination.attachments.max(options.wishes.attachments);
+    let wishes = Wishes { attachments, ..options.wishes };
+    let results = copy_all(&registries, &plan.transfers, wishes, observer).await?;
     let images = plan
         .transfers
         .iter()

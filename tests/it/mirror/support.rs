@@ -5,10 +5,10 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use xtask::copy::{Copied, Observer};
+use xtask::copy::{Copied, Observer, Wishes};
 use xtask::embedded::content::{Content, Layer};
 use xtask::embedded::{EmbeddedRegistry, Kind, LoggedRequest, Options};
-use xtask::list::ImageList;
+use xtask::list::{Attachments, ImageList};
 use xtask::mirror;
 use xtask::oci::Digest;
 use xtask::plan::Transfer;
@@ -144,7 +144,10 @@ impl Bench {
             destination: Some("d".to_owned()),
             only: Vec::new(),
             concurrency: self.jobs,
-            attachments: self.attachments,
+            wishes: Wishes {
+                attachments: if self.attachments { Attachments::Copy } else { Attachments::Ignore },
+                repair: false,
+            },
             retry: self.retry,
         };
         let plan = mirror::plan(&list, &options).unwrap();
@@ -177,7 +180,7 @@ impl Bench {
 }
 
 /// Puts content into a registry without a request.
-pub(super) fn store(registry: &EmbeddedRegistry, repository: &str, tag: &str, content: &Content) {
+pub(crate) fn store(registry: &EmbeddedRegistry, repository: &str, tag: &str, content: &Content) {
     for (_, bytes) in &content.blobs {
         registry.store().put_blob(repository, bytes.clone());
     }
@@ -209,13 +212,13 @@ pub(super) fn assert_holds(
 }
 
 /// Layers by their names, of a size that takes no time.
-pub(super) fn layers(names: &[&str]) -> Vec<Layer> {
+pub(crate) fn layers(names: &[&str]) -> Vec<Layer> {
     names.iter().map(|&name| Layer::new(name, 3000)).collect()
 }
 
 /// What was asked of a registry, counted by kind: `22 HEAD manifest, 3 POST mount`. To ask for a
 /// mount from the very repository is how an upload begins.
-pub(super) fn done(registry: &EmbeddedRegistry) -> String {
+pub(crate) fn done(registry: &EmbeddedRegistry) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for request in registry.requests() {
         *counts.entry(what(&request)).or_default() += 1;

@@ -120,7 +120,7 @@ async fn copy_referrers(
 fn unless_refused<T>(way: &Way, result: Result<T, Error>) -> Result<Option<T>, Error> {
     match result {
         Ok(done) => Ok(Some(done)),
-        Err(error) if way.run.attachments != Attachments::Required && is_refusal(&error) => {
+        Err(error) if way.run.wishes.attachments != Attachments::Required && is_refusal(&error) => {
             way.tally.refused.lock().unwrap_or_else(PoisonError::into_inner).push(error);
             Ok(None)
         }

@@ -2,7 +2,7 @@
 
 use super::graph::{self, Known};
 use super::platforms::{self, Wanted};
-use super::{Copied, Way, attachments};
+use super::{Copied, Way, attachments, complete};
 use crate::list::Attachments;
 use crate::oci::{Digest, Manifest};
 use crate::plan::{Decision, Transfer, decide};
@@ -26,6 +26,12 @@ pub(super) async fn copy(way: &Way, transfer: &Transfer) -> Result<Copied, Error
         decision = decide(transfer.pin(), there.as_ref(), Some(look.digest()));
         seen = Some(look);
     }
+    if decision == Decision::UpToDate
+        && let (true, Some(there)) = (way.run.wishes.repair, &there)
+        && !complete::missing(&way.destination, there, &way.run.asked).await?.is_empty()
+    {
+        decision = Decision::Copy;
+    }
     let (digest, made_from) = match (decision, there) {
         (Decision::UpToDate, Some(there)) => {
             let source = match &seen {
@@ -41,16 +47,20 @@ pub(super) async fn copy(way: &Way, transfer: &Transfer) -> Result<Copied, Error
                 Some(Seen::Digest(digest)) => fetch_wanted(way, transfer, Some(digest)).await?,
                 None => fetch_wanted(way, transfer, None).await?,
             };
-            let known = match there {
-                Some(stale) => known_through(way, &stale).await,
-                None => Known::default(),
-            };
-            graph::copy(way, &wanted.manifest, &name, &known).await?;
+            if way.run.wishes.repair {
+                graph::repair(way, &wanted.manifest, &name).await?;
+            } else {
+                let known = match there {
+                    Some(stale) => known_through(way, &stale).await,
+                    None => Known::default(),
+                };
+                graph::copy(way, &wanted.manifest, &name, &known).await?;
+            }
             let made_from = Some(wanted.source).filter(|source| *source != wanted.manifest.digest);
             (wanted.manifest.digest, made_from)
         }
     };
-    if way.run.attachments != Attachments::Ignore {
+    if way.run.wishes.attachments != Attachments::Ignore {
         attachments::copy(way, &digest, made_from.is_some()).await?;
     }
     let copied = way.copied(digest, made_from, decision != Decision::UpToDate);

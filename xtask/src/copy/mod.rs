@@ -1,9 +1,9 @@
 //! The copy engine: one image after the other would be slow, so all of them at once.
 //!
-//! `image` decides and copies one image; `platforms` takes some platforms of it; `graph` walks a manifest, children first and the tag last;
-//! `blob` brings one blob by the cheapest way; `board` knows which repository has or brings which
-//! blob; `attachments` finds signatures and referrers. Requests are ordered and limited by the
-//! queues of the hosts, not here.
+//! `image` decides and copies one image; `platforms` takes some platforms of it; `graph` walks a
+//! manifest, children first and the tag last; `blob` brings one blob by the cheapest way; `board` knows
+//! which repository has or brings which blob; `attachments` finds signatures and referrers, `complete`
+//! what an image lacks. Requests are ordered and limited by the queues of the hosts, not here.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,13 +16,24 @@ use crate::oci::{Digest, RepositoryPath};
 use crate::plan::Transfer;
 use crate::registry::{Cause, Error, Registries, RemoteRepository, Side};
 use board::Board;
+use complete::Asked;
 
 mod attachments;
 mod blob;
 mod board;
+pub(crate) mod complete;
 mod graph;
 mod image;
 mod platforms;
+
+/// What a run does beyond copying what is not there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Copy signatures, attestations and referrers, too.
+    pub attachments: Attachments,
+    /// Do not believe a tag: ask for everything below it.
+    pub repair: bool,
+}
 
 /// Told what happens while it happens. Called from many tasks.
 pub trait Observer: Send + Sync {
@@ -65,7 +76,8 @@ pub struct Amount {
 pub(crate) struct Run {
     board: Board,
     observer: Arc<dyn Observer>,
-    attachments: Attachments,
+    wishes: Wishes,
+    asked: Asked,
 }
 
 /// One image's way: its two ends, and what was counted on it.
@@ -101,7 +113,7 @@ struct Counter {
 pub async fn copy_all(
     registries: &Registries,
     transfers: &[Transfer],
-    attachments: Attachments,
+    wishes: Wishes,
     observer: Arc<dyn Observer>,
 ) -> anyhow::Result<Vec<Result<Copied, Error>>> {
     let mut ends = Vec::new();
@@ -113,7 +125,8 @@ pub async fn copy_all(
     let mount_needs_manifest = ends
         .first()
         .is_some_and(|(_, destination)| destination.host.capabilities.mount_needs_manifest);
-    let run = Arc::new(Run { board: Board::new(mount_needs_manifest), observer, attachments });
+    let board = Board::new(mount_needs_manifest);
+    let run = Arc::new(Run { board, observer, wishes, asked: Asked::default() });
 
     let mut tasks = JoinSet::new();
     let mut numbers = HashMap::new();

@@ -7,9 +7,9 @@ use toml::Spanned;
 
 use super::{Placed, Reader};
 use crate::list::fields::{Entries, Field, Table};
-use crate::list::problems::{Position, Problem};
+use crate::list::problems::Problem;
 use crate::list::raw::RawImage;
-use crate::list::{Image, Place, holds_userinfo};
+use crate::list::{Image, holds_userinfo};
 use crate::oci::{Digest, Platforms, Repository, RepositoryPath, Tag};
 
 /// The places of the sources, which no two entries may share.
@@ -68,7 +68,6 @@ impl Reader<'_> {
             let (source, tag, target) = (source.clone(), tag.clone(), target.clone());
             self.placed.push(Placed { source, tag, target, span });
         }
-        let Position { line, column } = Position::of(self.text, table.span().start);
         Some(Image {
             source,
             tag,
@@ -76,7 +75,7 @@ impl Reader<'_> {
             subsets: subsets?.unwrap_or_default(),
             target: target?,
             values: values?.unwrap_or_default(),
-            place: Place { line, column },
+            place: self.place(&table.span()),
         })
     }
 
