@@ -15,7 +15,6 @@ use crate::oci::{Digest, Repository, RepositoryPath, Tag};
 mod destination;
 mod document;
 pub mod edit;
-pub mod edit_values;
 mod fields;
 mod problems;
 mod raw;
