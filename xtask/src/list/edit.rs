@@ -1,5 +1,5 @@
 //! Changes to the text of an image list: what is not changed stays as it is, byte by byte. Entries are
-//! added and removed here, Helm values in `values`. Pure.
+//! added and removed here, digests set in `digests`, Helm values added in `values`. Pure.
 //!
 //! The parser says where things are, and the text is cut there: a document that is edited as such and
 //! written back keeps comments, but neither the ends of lines nor which comment belongs to which entry.
@@ -13,6 +13,7 @@ use toml::de::{DeTable, DeValue};
 use super::{Image, ValueTemplate};
 use lines::{below, end_of_line, indent, line_end, quoted, start_of_line};
 
+pub mod digests;
 mod lines;
 pub mod values;
 
