@@ -159,7 +159,7 @@ impl Bench {
 }
 
 /// Puts content into a registry without a request.
-pub(super) fn store(registry: &EmbeddedRegistry, repository: &str, tag: &str, content: &Content) {
+pub(crate) fn store(registry: &EmbeddedRegistry, repository: &str, tag: &str, content: &Content) {
     for (_, bytes) in &content.blobs {
         registry.store().put_blob(repository, bytes.clone());
     }

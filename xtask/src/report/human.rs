@@ -73,7 +73,7 @@ pub fn mirror(report: &MirrorReport) -> String {
     if totals.unpinned > 0 {
         let _ = writeln!(
             text,
-            "{} of {} unpinned: the tag decides what is copied, until a `digest` in images.toml does",
+            "{} of {} unpinned: the tag decides what is copied, until `cargo xtask pin` writes what it names",
             totals.unpinned,
             count(totals.images as u64, "image"),
         );
@@ -131,11 +131,11 @@ pub fn bytes(amount: u64) -> String {
     format!("{value:.1} {unit}")
 }
 
-fn count(number: u64, noun: &str) -> String {
+pub(super) fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-fn seconds(seconds: f64) -> String {
+pub(super) fn seconds(seconds: f64) -> String {
     if seconds < 60.0 {
         return format!("{seconds:.1} s");
     }
