@@ -6,18 +6,19 @@ use std::sync::Arc;
 use crate::copy::Wishes;
 use crate::files::{Written, folder_of, write_atomically};
 use crate::finding::Check;
-use crate::flags::{Command, Flags, Format, Mirror, Values, Verify};
+use crate::flags::{Command, Flags, Format, Mirror, Pin, Values, Verify};
 use crate::images::{self, Ending};
 use crate::list::Attachments;
 use crate::list::ImageList;
 use crate::registry::RetryPolicy;
 use crate::registry::credentials::ProcessEnvironment;
 use crate::report::verify::VerifyReport;
-use crate::report::{self, chart, human, json};
+use crate::report::{self, chart, human, json, pin as pin_report};
+use crate::runtime::Interrupted;
 use crate::terminal::{self, Looking, Progress};
 use crate::values::chart_command::Subject;
 use crate::values::command::{self as values, Difference};
-use crate::{ci, demo, mirror, runtime, verify};
+use crate::{ci, demo, mirror, pin, runtime, verify};
 
 pub const DONE: u8 = 0;
 /// Something was found or has failed, and was told.
@@ -36,6 +37,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<u8> {
             let ending = images::run(&list_file(flags), &read_list(flags)?, asked)?;
             Ok(if ending == Ending::Done { DONE } else { FAILED })
         }
+        Command::Pin(asked) => run_pin(flags, asked),
         Command::Demo => {
             let list = read_list(flags)?;
             let story = runtime::block_on(demo::run(&list, &runtime::workspace_root()))
@@ -127,6 +129,30 @@ fn tell_verification(report: &VerifyReport, asked: &Verify) -> std::io::Result<(
     })
 }
 
+fn run_pin(flags: &Flags, asked: &Pin) -> anyhow::Result<u8> {
+    let file = list_file(flags);
+    let list = read_list(flags)?;
+    let mode = match asked {
+        Pin { check: true, .. } => pin_report::Mode::Check,
+        Pin { update: true, .. } => pin_report::Mode::Update,
+        _ => pin_report::Mode::Pin,
+    };
+    let options = pin::Options { images: asked.image.clone(), mode, retry: RetryPolicy::default() };
+    let looked = runtime::block_on(pin::look(&list, &options, &ProcessEnvironment));
+    let report = looked.map_err(|error| match error.is::<Interrupted>() {
+        true => error.context(format!("`{}` is as it was", file.display())),
+        false => error,
+    })?;
+    pin::write(&file, &report)?;
+    let command = format!("{} pin", command_with_list(flags));
+    terminal::result(&match asked.format {
+        Format::Human => pin_report::human(&report, &command),
+        Format::Json => pin_report::json(&report),
+    })?;
+    terminal::message(&pin_report::summary(&report, &file.display().to_string(), &command));
+    Ok(if report.is_settled() { DONE } else { FAILED })
+}
+
 fn run_values(flags: &Flags, asked: &Values) -> anyhow::Result<u8> {
     let list = read_list(flags)?;
     if asked.prove || asked.probe {
@@ -175,15 +201,19 @@ fn run_values(flags: &Flags, asked: &Values) -> anyhow::Result<u8> {
 
 /// What puts right what `--check` found, with the same list and destination.
 fn command_to_write(flags: &Flags, asked: &Values) -> String {
-    let mut command = "cargo xtask".to_owned();
-    if let Some(file) = &flags.images {
-        command += &format!(" --images {}", file.display());
-    }
-    command += " values";
+    let mut command = command_with_list(flags) + " values";
     if let Some(destination) = &asked.destination {
         command += &format!(" -d {destination}");
     }
     command + " --write"
+}
+
+/// How the program was called, up to the name of the command.
+fn command_with_list(flags: &Flags) -> String {
+    match &flags.images {
+        Some(file) => format!("cargo xtask --images {}", file.display()),
+        None => "cargo xtask".to_owned(),
+    }
 }
 
 /// The parts of `values` that render the chart.
