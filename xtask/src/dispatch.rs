@@ -4,16 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::files::{Written, folder_of, write_atomically};
-use crate::flags::{Command, Flags, Format, Mirror, Values};
+use crate::flags::{Command, Doctor, Flags, Format, Mirror, Values};
 use crate::images::{self, Ending};
 use crate::list::ImageList;
 use crate::registry::RetryPolicy;
 use crate::registry::credentials::ProcessEnvironment;
-use crate::report::{chart, human, json};
+use crate::report::{chart, doctor as found, human, json};
 use crate::terminal::{self, Progress};
 use crate::values::chart_command::Subject;
 use crate::values::command::{self as values, Difference};
-use crate::{ci, demo, mirror, runtime};
+use crate::{ci, demo, doctor, mirror, runtime};
 
 pub const DONE: u8 = 0;
 /// Something was found or has failed, and was told.
@@ -31,6 +31,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<u8> {
             let ending = images::run(&list_file(flags), &read_list(flags)?, asked)?;
             Ok(if ending == Ending::Done { DONE } else { FAILED })
         }
+        Command::Doctor(asked) => run_doctor(flags, asked),
         Command::Demo => {
             let list = read_list(flags)?;
             let story = runtime::block_on(demo::run(&list, &runtime::workspace_root()))
@@ -73,6 +74,23 @@ fn run_mirror(flags: &Flags, asked: &Mirror) -> anyhow::Result<u8> {
         Format::Json => json::mirror(&report),
     })?;
     Ok(if report.failures().next().is_some() { FAILED } else { DONE })
+}
+
+fn run_doctor(flags: &Flags, asked: &Doctor) -> anyhow::Result<u8> {
+    let list = read_list(flags)?;
+    let reach = if asked.offline { doctor::Reach::Offline } else { doctor::Reach::Registries };
+    let options = doctor::Options {
+        destination: asked.destination.clone(),
+        reach,
+        retry: doctor::impatient(),
+    };
+    let mut report = runtime::block_on(doctor::run(&list, &options, &ProcessEnvironment))?;
+    report.programs = doctor::programs(&ProcessEnvironment);
+    terminal::result(&match asked.format {
+        Format::Human => found::human(&report),
+        Format::Json => found::json(&report),
+    })?;
+    Ok(if report.is_well() { DONE } else { FAILED })
 }
 
 fn run_values(flags: &Flags, asked: &Values) -> anyhow::Result<u8> {

@@ -10,7 +10,7 @@ use crate::chart::Wanted;
 ///
 /// images.toml lists every image: where it comes from, which digest it must have, where it goes.
 ///
-/// Exit codes: 0 done, 1 some images failed or files differ, 2 could not run (usage, images.toml, the
+/// Exit codes: 0 done, 1 some images or registries failed or files differ, 2 could not run (usage, images.toml, the
 /// chart), 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
@@ -36,6 +36,8 @@ pub enum Command {
     Values(Values),
     /// List the images of the list and of the chart, and bring the list up to date
     Images(Images),
+    /// Tell for every registry how it is spoken to and which login it is shown, and whether that works
+    Doctor(Doctor),
     /// Show it all in seconds: two registries in memory, generated images, mirror, mirror again
     Demo,
     /// Run what CI runs: fetch missing test tools, fmt, clippy, tests, cargo-deny
@@ -107,6 +109,22 @@ pub struct Images {
     /// With --write: remove what no rendering uses, too
     #[arg(long, requires = "write")]
     pub prune: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// The destination to examine: one of images.toml, or a registry `host[:port][/path]` [default: the
+    /// only destination of images.toml]
+    #[arg(short, long, value_name = "DESTINATION")]
+    pub destination: Option<String>,
+
+    /// Read variables and files only: no registry is asked, nor a program that gives a login
+    #[arg(long)]
+    pub offline: bool,
+
+    /// The form of the report on stdout
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
 }
 
 #[derive(Debug, Args)]

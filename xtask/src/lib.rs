@@ -1,14 +1,15 @@
 //! Mirrors container images, writes Helm values for the mirror, and proves that all of it agrees.
 //!
 //! One way through: `list` (images.toml) -> `plan` -> `copy` over `registry` -> `report` -> text.
-//! `oci` is the vocabulary and knows nothing above it; `mirror` is a command, and so are `demo` and
-//! `ci`; `flags`, `runtime` and `terminal` are what `main` needs. ARCHITECTURE.md draws it.
+//! `oci` is the vocabulary and knows nothing above it; `mirror` is a command, and so are `doctor`,
+//! `demo` and `ci`; `flags`, `runtime` and `terminal` are what `main` needs. ARCHITECTURE.md draws it.
 
 pub mod chart;
 pub mod ci;
 pub mod copy;
 pub mod demo;
 pub mod dispatch;
+pub mod doctor;
 pub mod embedded;
 pub mod files;
 pub mod flags;

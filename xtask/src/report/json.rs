@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{ImageReport, MirrorReport, Outcome};
 use crate::plan::Transfer;
+use crate::registry::Error;
 
 pub(super) const VERSION: u32 = 1;
 
@@ -59,25 +60,24 @@ fn image(image: &ImageReport) -> Value {
                 "foreign-layers": copied.foreign_layers,
             }),
         ),
-        Outcome::Failed(error) => (
-            "failed",
-            json!({
-                "error": {
-                    "side": error.side,
-                    "operation": error.operation,
-                    "request": error.request,
-                    "status": error.status(),
-                    "message": error.to_string(),
-                    "hint": error.hint(),
-                },
-            }),
-        ),
+        Outcome::Failed(error) => ("failed", json!({ "error": self::error(error) })),
     };
     value["outcome"] = json!(outcome);
     if let (Some(value), Value::Object(more)) = (value.as_object_mut(), more) {
         value.extend(more);
     }
     value
+}
+
+pub(super) fn error(error: &Error) -> Value {
+    json!({
+        "side": error.side,
+        "operation": error.operation,
+        "request": error.request,
+        "status": error.status(),
+        "message": error.to_string(),
+        "hint": error.hint(),
+    })
 }
 
 pub(super) fn pretty(value: &Value) -> String {
