@@ -19,3 +19,4 @@ mod real_parts;
 mod support;
 mod tidy;
 mod values;
+mod verify;

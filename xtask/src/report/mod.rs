@@ -12,6 +12,7 @@ pub mod doctor;
 pub mod human;
 pub mod images;
 pub mod json;
+pub mod verify;
 
 /// What `mirror` did.
 #[derive(Debug)]
