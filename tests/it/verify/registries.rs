@@ -235,3 +235,55 @@ async fn a_thousand_images_of_one_registry_are_verified_in_one_run() {
     assert!(finished.stderr.contains("asked for 900 of 1000 images"), "{}", finished.stderr);
     assert!(scene.source.most_at_once() <= 48, "{}", scene.source.most_at_once());
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn some_platforms_are_held_against_their_record_and_without_one_that_is_told() {
+    let scene = Scene::new().await;
+    let registry = format!("registry = \"{}\"\n", scene.destination.address());
+    scene.edit_list(&registry, &format!("{registry}platforms = [\"linux/amd64\"]\n"));
+    let check = ["--only", "destination"];
+    let codes = || {
+        let verified = scene.verify(&check);
+        let all = verified.findings.as_array().unwrap().iter();
+        all.map(|it| format!("{} {}", it["image"], it["code"])).collect::<Vec<_>>()
+    };
+    let unpinned = |name: &str| format!("\"SOURCE/{name}\" \"unpinned\"");
+    assert_eq!(codes(), [unpinned("team/app:1.0"), unpinned("team/tool:2.0")]);
+
+    let mirrored = scene.run(&["mirror", "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&mirrored.stdout).unwrap();
+    let record = |image: usize| {
+        format!("subsets = {{ \"linux/amd64\" = {} }}\n", report["images"][image]["digest"])
+    };
+    for (number, pin) in [&scene.app.top, &scene.tool.top].into_iter().enumerate() {
+        let pin = format!("digest = \"{pin}\"\n");
+        scene.edit_list(&pin, &format!("{pin}{}", record(number)));
+    }
+    assert_eq!(codes(), [""; 0]);
+    assert_eq!(scene.verify(&["--deep"]).exit_code, 0);
+
+    // The whole index is more than was wanted.
+    store(&scene.destination, "team/app", "1.0", &scene.app);
+    assert_eq!(codes(), ["\"SOURCE/team/app:1.0\" \"destination-differs\""]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lacks_of_some_platforms_is_repaired_and_the_others_stay_away() {
+    let scene = Scene::new().await;
+    let registry = format!("registry = \"{}\"\n", scene.destination.address());
+    scene.edit_list(
+        &registry,
+        &format!("{registry}prefix = \"p\"\nplatforms = [\"linux/arm64\"]\n"),
+    );
+    let only = ["mirror", "--only", "app"];
+    assert_eq!(scene.run(&only).exit_code, 0);
+    let arm64 = &scene.app.manifests[1];
+    scene.destination.store().delete_manifest("p/team/app", &arm64.digest);
+    assert!(scene.run(&only).stdout.contains("1 up to date"));
+    let repaired = scene.run(&[&only[..], &["--repair"]].concat());
+    assert!(repaired.stdout.contains("1 copied"), "{}", repaired.stdout);
+    let store = scene.destination.store();
+    assert!(store.manifest("p/team/app", arm64.digest.as_str()).is_some());
+    let amd64 = &scene.app.manifests[0];
+    assert!(store.manifest("p/team/app", amd64.digest.as_str()).is_none());
+}

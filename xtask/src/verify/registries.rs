@@ -128,16 +128,22 @@ fn judge(
     planned: &[Planned<'_>],
     seen: &Seen,
 ) {
-    let mut expected = image.digest.as_ref();
+    let mut at_source = None;
     if let Some(source) = &seen.source {
         judge::source(findings, image, source);
-        // Without a pin the source says what should be there, if it was asked.
-        expected = expected.or(source.as_ref().ok().and_then(|source| source.tag.as_ref()));
+        at_source = source.as_ref().ok().and_then(|source| source.tag.as_ref());
     }
     for (planned, seen) in planned.iter().zip(&seen.destinations) {
-        let target = planned.transfers[number].target_reference();
+        let transfer = &planned.transfers[number];
+        // Without a pin the source says what should be there, if it was asked, and of all of it.
+        let expected = match &transfer.platforms {
+            None => transfer.pin().or(at_source),
+            Some(_) => transfer.pin(),
+        };
         let mirror = format!("cargo xtask mirror -d {}", planned.named.name);
+        let target = transfer.target_reference();
         judge::destination(findings, image, &target, expected, &mirror, seen);
+        judge::record(findings, image, transfer, seen);
     }
 }
 
