@@ -189,6 +189,40 @@ async fn what_lacks_below_a_tag_is_found_with_deep_and_repaired() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_platform_that_the_policy_requires_and_an_image_lacks_is_found() {
+    let scene = Scene::new().await;
+    let text = std::fs::read_to_string(scene.path("images.toml")).unwrap();
+    let policy = |platforms: &str| format!("{text}[policy]\nrequire-platforms = [{platforms}]\n");
+    scene.write("images.toml", &policy("\"linux/amd64\""));
+    let source = ["--only", "source"];
+    assert_eq!(scene.verify(&source).exit_code, 0, "all are for that");
+
+    scene.write("images.toml", &policy("\"linux/amd64\", \"linux/arm64\""));
+    let verified = scene.verify(&source);
+    let hint = "list an image that has it, or change `require-platforms` of `[policy]`";
+    let message = "the image is for `linux/amd64` alone";
+    // The index has both, the other image is for one machine only.
+    let findings = json!([{
+        "code": "platform-missing",
+        "severity": "error",
+        "check": "source",
+        "image": "SOURCE/team/tool:2.0",
+        "location": { "file": "images.toml", "line": 15, "column": 1 },
+        "message": message,
+        "details": [],
+        "hint": hint,
+    }]);
+    let state = sum(
+        ["not asked for", "not asked for", "not asked for", "1 error", "not asked for"],
+        "2 images: 1 error; requests: 5 to sources, 0 to the destination",
+    );
+    let human = format!(
+        "SOURCE/team/tool:2.0\n  error[platform-missing] {message} (images.toml:15:1)\n    hint: {hint}\n\n{state}"
+    );
+    verified.assert(1, &human, &findings);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_registry_that_cannot_be_asked_is_an_error_and_no_pass() {
     let scene = Scene::new().await;
     scene.destination.inject(Fault::status(403).authorized().always());

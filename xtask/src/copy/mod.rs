@@ -24,7 +24,7 @@ mod board;
 pub(crate) mod complete;
 mod graph;
 mod image;
-mod platforms;
+pub(crate) mod platforms;
 
 /// What a run does beyond copying what is not there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -1,9 +1,10 @@
 //! Some platforms of an image instead of all.
 
+use bytes::Bytes;
 use oci_distribution::manifest::{IMAGE_CONFIG_MEDIA_TYPE, IMAGE_DOCKER_CONFIG_MEDIA_TYPE};
 
 use crate::oci::subset::{Subset, SubsetError, is_for, subset};
-use crate::oci::{Descriptor, Digest, Manifest};
+use crate::oci::{Descriptor, Digest, Manifest, Platforms};
 use crate::plan::Choice;
 use crate::printable::printable;
 use crate::registry::{Cause, Error, ManifestName, RemoteRepository};
@@ -34,12 +35,7 @@ pub(super) async fn choose(
     let chosen = match subset(&manifest, &choice.platforms).map_err(unfit)? {
         Subset::Index(index) => index,
         Subset::Image => {
-            // Artifacts have other configs, if any, which say nothing of platforms.
-            let is_config = |blob: &&Descriptor| {
-                CONFIGS.contains(&blob.media_type.as_str()) && blob.size <= LARGEST_CONFIG as u64
-            };
-            if let Some(config) = manifest.blobs.iter().find(is_config) {
-                let config = source.small_blob(config, LARGEST_CONFIG).await?;
+            if let Some(config) = config(source, &manifest).await? {
                 is_for(&config, &choice.platforms).map_err(unfit)?;
             }
             manifest.clone()
@@ -51,5 +47,37 @@ pub(super) async fn choose(
             chosen.digest
         ))),
         _ => Ok(Wanted { manifest: chosen, source: manifest.digest }),
+    }
+}
+
+/// What an image lacks of the platforms that it has to be for; `None` if nothing. What does not say for
+/// which platform it is lacks none.
+///
+/// # Errors
+/// When the source cannot be asked.
+pub(crate) async fn lacks(
+    source: &RemoteRepository,
+    manifest: &Manifest,
+    required: &Platforms,
+) -> Result<Option<SubsetError>, Error> {
+    match subset(manifest, required) {
+        Err(error) => return Ok(Some(error)),
+        Ok(Subset::Index(_)) => return Ok(None),
+        Ok(Subset::Image) => {}
+    }
+    let Some(config) = config(source, manifest).await? else { return Ok(None) };
+    // An image is for one platform: that it is for one of several is not enough.
+    let each = required.iter().filter_map(|platform| Platforms::new([platform.clone()]));
+    Ok(each.map(|platform| is_for(&config, &platform)).find_map(Result::err))
+}
+
+/// The config of an image. Artifacts have other configs, if any, which say nothing of platforms.
+async fn config(source: &RemoteRepository, manifest: &Manifest) -> Result<Option<Bytes>, Error> {
+    let is_config = |blob: &&Descriptor| {
+        CONFIGS.contains(&blob.media_type.as_str()) && blob.size <= LARGEST_CONFIG as u64
+    };
+    match manifest.blobs.iter().find(is_config) {
+        Some(config) => source.small_blob(config, LARGEST_CONFIG).await.map(Some),
+        None => Ok(None),
     }
 }

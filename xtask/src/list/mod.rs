@@ -62,6 +62,8 @@ pub struct Policy {
     pub allowed_registries: Vec<String>,
     /// Whether an image without a digest is an error.
     pub require_pins: bool,
+    /// Every image has to be for all of these.
+    pub require_platforms: Option<Platforms>,
     /// What findings are instead of what they usually are.
     pub severities: BTreeMap<Code, Severity>,
 }

@@ -158,6 +158,9 @@ pub(super) struct RawPolicy {
     pub(super) allowed_registries: Option<Field<Vec<Field<String>>>>,
     /// Whether an image without a digest is an error. Default: a warning.
     pub(super) require_pins: Option<Field<bool>>,
+    /// Platforms that every image has to be for, each `os/architecture[/variant]`.
+    #[cfg_attr(test, schemars(length(min = 1), inner(regex(pattern = pattern::PLATFORM))))]
+    pub(super) require_platforms: Option<Field<Vec<Field<String>>>>,
     /// What findings are, by their codes, instead of what they usually are.
     #[cfg_attr(test, schemars(extend(
         "propertyNames" = { "enum": pattern::adjustable_codes() },

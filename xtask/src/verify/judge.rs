@@ -5,6 +5,7 @@ use crate::copy::complete::Missing;
 use crate::finding::{Check, Code, Finding};
 use crate::list::Image;
 use crate::oci::Digest;
+use crate::oci::subset::SubsetError;
 use crate::plan::Transfer;
 use crate::registry::Error;
 
@@ -15,6 +16,8 @@ pub(super) struct AtSource {
     pub(super) tag: Option<Digest>,
     /// Whether the pinned digest can be had, where the tag names another.
     pub(super) has_pin: bool,
+    /// What it lacks of the platforms that the policy requires.
+    pub(super) lacks: Option<SubsetError>,
 }
 
 /// What a destination showed of an image.
@@ -33,6 +36,12 @@ pub(super) fn source(findings: &mut Findings<'_>, image: &Image, seen: &Result<A
         Ok(seen) => seen,
         Err(error) => return unreachable(findings, Check::Source, image, error),
     };
+    if let Some(lacks) = &seen.lacks {
+        let finding =
+            findings.about(Check::Source, Code::PlatformMissing, image, lacks.to_string());
+        let hint = "list an image that has it, or change `require-platforms` of `[policy]`";
+        findings.add(finding.hint(hint));
+    }
     let (code, message) = match (&image.digest, &seen.tag) {
         (None, Some(_)) => return,
         (Some(pin), Some(tag)) if pin == tag => return,

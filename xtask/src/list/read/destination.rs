@@ -14,7 +14,7 @@ use crate::list::raw::RawDestination;
 use crate::list::target::{InvalidTarget, SourcePart};
 use crate::list::template::InvalidTemplate;
 use crate::list::{Address, Attachments, Destination, TargetTemplate, holds_userinfo};
-use crate::oci::{Platforms, RepositoryPath};
+use crate::oci::RepositoryPath;
 
 /// What has been reported of images: several destinations may have one mistake in common.
 type Told = HashSet<(Range<usize>, Option<Range<usize>>)>;
@@ -150,28 +150,6 @@ impl Reader<'_> {
             self.report(number.span(), "`max-path-depth` is at least 1", hint.to_owned());
         }
         depth
-    }
-
-    fn platforms(&mut self, names: Spanned<Vec<Field<String>>>) -> Option<Platforms> {
-        let span = names.span();
-        let mut seen: HashMap<String, Range<usize>> = HashMap::new();
-        let platforms = self.all(names.into_inner(), |reader, field| {
-            let text = reader.value(field)?;
-            let platform = reader.platform(&text)?;
-            if let Some(first) = seen.insert(platform.to_string(), text.span()) {
-                let message = format!("the platform `{platform}` is there twice");
-                let problem = Problem::new(reader.text, text.span(), message);
-                reader.problems.push(problem.first(first).hint("remove one of the two"));
-                return None;
-            }
-            Some(platform)
-        })?;
-        let platforms = Platforms::new(platforms);
-        if platforms.is_none() {
-            let hint = "leave the key out to have all platforms";
-            self.report(span, "`platforms` names none", hint.to_owned());
-        }
-        platforms
     }
 
     fn attachments(&mut self, text: &Spanned<String>) -> Option<Attachments> {

@@ -1,8 +1,13 @@
 //! Platforms, in lists and in keys, and what was meant by those that are none.
 
+use std::collections::HashMap;
+use std::ops::Range;
+
 use toml::Spanned;
 
 use super::Reader;
+use crate::list::fields::Field;
+use crate::list::problems::Problem;
 use crate::list::problems::nearest;
 use crate::oci::platform::{ARCHITECTURES, InvalidPlatforms, OPERATING_SYSTEMS};
 use crate::oci::{Platform, Platforms};
@@ -32,6 +37,29 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// A choice that is written as a list.
+    pub(super) fn platforms(&mut self, names: Spanned<Vec<Field<String>>>) -> Option<Platforms> {
+        let span = names.span();
+        let mut seen: HashMap<String, Range<usize>> = HashMap::new();
+        let platforms = self.all(names.into_inner(), |reader, field| {
+            let text = reader.value(field)?;
+            let platform = reader.platform(&text)?;
+            if let Some(first) = seen.insert(platform.to_string(), text.span()) {
+                let message = format!("the platform `{platform}` is there twice");
+                let problem = Problem::new(reader.text, text.span(), message);
+                reader.problems.push(problem.first(first).hint("remove one of the two"));
+                return None;
+            }
+            Some(platform)
+        })?;
+        let platforms = Platforms::new(platforms);
+        if platforms.is_none() {
+            let hint = "leave the key out to say nothing of platforms";
+            self.report(span, "no platform is named", hint.to_owned());
+        }
+        platforms
     }
 
     pub(super) fn platforms_of_key(&mut self, key: &Spanned<String>) -> Option<Platforms> {
