@@ -10,8 +10,9 @@ use crate::chart::{ChartSource, Helm, RenderError};
 use crate::list::{Destination, ImageList};
 use crate::mirror;
 use crate::plan::{Selection, transfers};
+use crate::program::find_program;
 use crate::registry::credentials::Environment;
-use crate::registry::examine::{LoginFound, find_program, login_files};
+use crate::registry::examine::{LoginFound, login_files};
 use crate::registry::{Registries, RetryPolicy, Settings, Side};
 use crate::report::doctor::{DoctorReport, HostAnswer, HostReport, LoginReport, ProgramReport};
 

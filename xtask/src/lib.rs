@@ -22,6 +22,7 @@ pub mod oci;
 pub mod pin;
 pub mod plan;
 mod printable;
+mod program;
 pub mod registry;
 pub mod report;
 pub mod runtime;

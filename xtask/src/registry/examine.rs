@@ -12,7 +12,6 @@ use super::connect::{Registries, Settings};
 use super::credentials::Environment;
 pub use super::credentials::files::Origin;
 use super::credentials::files::{self, Means};
-pub(crate) use super::credentials::program::find_program;
 use super::error::{Cause, Error, Side};
 use super::host::Call;
 use super::logins::HostSide;
@@ -111,7 +110,7 @@ impl Registries {
         match ways.into_iter().next().map(|way| (way.means, way.origin)) {
             None => LoginFound::Nobody,
             Some((Means::Known(_), origin)) => LoginFound::From(origin),
-            Some((Means::Ask(_), origin)) => LoginFound::ToBeAsked(origin),
+            Some((Means::Ask(_) | Means::Command(_), origin)) => LoginFound::ToBeAsked(origin),
             Some((Means::Broken(why), _)) => LoginFound::Broken(why),
         }
     }

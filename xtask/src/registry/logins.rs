@@ -6,18 +6,13 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use tokio::sync::OnceCell;
-
+use super::asking::Asking;
+use super::cloud::CloudLogin;
 use super::credentials::files::{self, LoginFile, Means, Origin, Way};
-use super::credentials::program::{self, ProgramName};
 use super::credentials::{Credentials, Environment, Secret, from_variables, variables_of};
 use super::error::Side;
 use crate::list::RegistrySettings;
-
-/// The variable with the longest time to wait for a credential helper, in seconds.
-const DEADLINE_VARIABLE: &str = "XTASK_CREDENTIAL_HELPER_SECONDS";
 
 /// All that is known of logins when a run begins.
 pub(crate) struct Logins {
@@ -25,9 +20,7 @@ pub(crate) struct Logins {
     files: Vec<LoginFile>,
     /// What to advise where there is no login.
     without: BTreeMap<HostSide, Arc<str>>,
-    search_path: String,
-    deadline: Duration,
-    asked: Mutex<HashMap<(ProgramName, String), Asked>>,
+    asking: Asking,
     refresh: Mutex<HashMap<(String, String), SharedRefresh>>,
 }
 
@@ -65,9 +58,6 @@ pub(crate) type SharedRefresh = Arc<tokio::sync::Mutex<Refresh>>;
 /// A host with its side, as a key.
 pub(crate) type HostSide = (String, Side);
 
-/// What a program has answered; whoever comes first asks.
-type Asked = Arc<OnceCell<Result<Option<Credentials>, String>>>;
-
 impl Logins {
     /// Reads the variables that images.toml names for each host, those of its side, and the files of
     /// docker and podman.
@@ -80,6 +70,7 @@ impl Logins {
         hosts: &[HostSide],
         environment: &dyn Environment,
     ) -> Result<Self, String> {
+        let asking = Asking::new(environment)?;
         let mut of_variables = BTreeMap::new();
         let mut without = BTreeMap::new();
         for (host, side) in hosts {
@@ -88,17 +79,19 @@ impl Logins {
                 of_variables.insert(key.clone(), way);
             }
             let (username, password) = names(registries, host).unwrap_or(variables_of(*side));
-            let advice =
-                format!("log in: set `{username}` and `{password}`, or use `docker login {host}`");
+            let otherwise =
+                format!("set `{username}` and `{password}`, or use `docker login {host}`");
+            let advice = match (CloudLogin::of(host), asking.cloud(host)) {
+                (Some(missing), None) => missing.advice("", &otherwise),
+                _ => format!("log in: {otherwise}"),
+            };
             without.insert(key, advice.into());
         }
         let logins = Self {
             of_variables,
             files: files::read_all(environment)?,
             without,
-            search_path: environment.variable("PATH").unwrap_or_default(),
-            deadline: deadline(environment)?,
-            asked: Mutex::default(),
+            asking,
             refresh: Mutex::default(),
         };
         for (host, side) in hosts {
@@ -113,7 +106,7 @@ impl Logins {
             match way.means {
                 Means::Broken(why) => return Err(why),
                 Means::Known(_) => return Ok(()),
-                Means::Ask(_) => {}
+                Means::Ask(_) | Means::Command(_) => {}
             }
         }
         Ok(())
@@ -137,12 +130,11 @@ impl Logins {
     }
 
     /// The ways to a login, best first. Without a repository: of any repository of the host.
-    ///
-    /// A program that gives logins for hosts of one kind, whatever the files say, goes behind them.
     pub(crate) fn ways(&self, host: &str, side: Side, repository: Option<&str>) -> Vec<Way> {
         let of_variables = self.of_variables.get(&(host.to_owned(), side)).cloned();
         let of_files = self.files.iter().flat_map(|file| file.ways(host, repository));
-        of_variables.into_iter().chain(of_files).collect()
+        let of_cloud = self.asking.cloud(host).map(Way::from);
+        of_variables.into_iter().chain(of_files).chain(of_cloud).collect()
     }
 
     /// The login for a repository: the first way that leads to one.
@@ -159,7 +151,16 @@ impl Logins {
         for Way { origin, means } in self.ways(host, side, Some(repository)) {
             let found = match means {
                 Means::Known(credentials) => Some(credentials),
-                Means::Ask(program) => self.ask(&program, host).await?,
+                Means::Ask(program) => self.asking.helper(&program, host).await?,
+                Means::Command(command) => match self.asking.command(&command).await {
+                    Ok(found) => found,
+                    // Nobody has asked for it, and the registry may be open to everybody.
+                    Err(why) => {
+                        let otherwise = self.advice_without(host, side);
+                        let advice = command.advice(&why, otherwise.trim_start_matches("log in: "));
+                        return Ok(Login::nobody(advice.into()));
+                    }
+                },
                 Means::Broken(why) => return Err(why),
             };
             let Some(credentials) = found else { continue };
@@ -172,32 +173,13 @@ impl Logins {
                 refresh,
             });
         }
-        let advice = self.advice_without(host, side);
-        Ok(Login { credentials: None, origin: None, advice, refresh: None })
+        Ok(Login::nobody(self.advice_without(host, side)))
     }
 
     /// What to do where there is no login.
     pub(crate) fn advice_without(&self, host: &str, side: Side) -> Arc<str> {
         let advice = self.without.get(&(host.to_owned(), side)).cloned();
         advice.unwrap_or_else(|| "log in".into())
-    }
-
-    async fn ask(&self, program: &ProgramName, host: &str) -> Result<Option<Credentials>, String> {
-        let server = files::server_of(host).to_owned();
-        let asked = {
-            let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(asked.entry((program.clone(), server.clone())).or_default())
-        };
-        let answer = asked.get_or_init(|| async {
-            tracing::debug!("{program} get, for {server}");
-            let (program, path, deadline) =
-                (program.clone(), self.search_path.clone(), self.deadline);
-            // It may wait for its user: the runtime goes on meanwhile.
-            tokio::task::spawn_blocking(move || program.ask(&server, &path, deadline))
-                .await
-                .unwrap_or_else(|error| Err(error.to_string()))
-        });
-        answer.await.clone()
     }
 
     fn refresh(&self, host: &str, credentials: &Credentials) -> Option<SharedRefresh> {
@@ -212,11 +194,9 @@ impl Logins {
     }
 }
 
-fn deadline(environment: &dyn Environment) -> Result<Duration, String> {
-    let Some(text) = environment.variable(DEADLINE_VARIABLE) else { return Ok(program::DEADLINE) };
-    match text.parse() {
-        Ok(seconds) if (1..=600).contains(&seconds) => Ok(Duration::from_secs(seconds)),
-        _ => Err(format!("`{DEADLINE_VARIABLE}` is not a number of seconds from 1 to 600")),
+impl Login {
+    fn nobody(advice: Arc<str>) -> Self {
+        Self { credentials: None, origin: None, advice, refresh: None }
     }
 }
 
@@ -231,6 +211,10 @@ fn advice(origin: &Origin, host: &str) -> String {
         Origin::Helper { .. } => format!(
             "the registry does not take the login that {origin}, gives: log in again, \
              with `docker login {host}` or with what the program belongs to"
+        ),
+        Origin::Command { .. } => format!(
+            "the registry does not take the login that {origin} gives: check whose it is, and what \
+             that account may do there"
         ),
     }
 }

@@ -7,10 +7,12 @@
 //! `credentials` and `logins` who we are there, `examine` what it is before a run; `error` is what went
 //! wrong, for a reader.
 
+mod asking;
 mod auth;
 mod body;
 pub(crate) mod capability;
 mod challenge;
+pub mod cloud;
 pub mod connect;
 pub mod credentials;
 pub(crate) mod download;

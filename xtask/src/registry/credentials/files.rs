@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::program::ProgramName;
 use super::{Credentials, Environment};
+use crate::registry::cloud::CloudLogin;
 
 /// One of the files.
 pub(crate) struct LoginFile {
@@ -33,15 +34,29 @@ pub(crate) struct Way {
 /// Where a login comes from, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Origin {
-    Variables { username: String, password: String },
-    Entry { key: String, file: PathBuf },
-    Helper { program: String, file: PathBuf },
+    Variables {
+        username: String,
+        password: String,
+    },
+    Entry {
+        key: String,
+        file: PathBuf,
+    },
+    Helper {
+        program: String,
+        file: PathBuf,
+    },
+    /// Of the tool of a cloud.
+    Command {
+        command: String,
+    },
 }
 
 #[derive(Debug, Clone)]
 pub(crate) enum Means {
     Known(Credentials),
     Ask(ProgramName),
+    Command(CloudLogin),
     /// Found, and not usable: why.
     Broken(String),
 }
@@ -190,6 +205,13 @@ impl LoginFile {
     }
 }
 
+impl From<CloudLogin> for Way {
+    fn from(login: CloudLogin) -> Self {
+        let origin = Origin::Command { command: login.to_string() };
+        Self { origin, means: Means::Command(login) }
+    }
+}
+
 impl Key {
     fn new(written: String) -> Self {
         let bare = written.strip_prefix("https://").or_else(|| written.strip_prefix("http://"));
@@ -251,6 +273,7 @@ impl fmt::Display for Origin {
             Self::Helper { program, file } => {
                 write!(f, "`{program}`, which {} names", file.display())
             }
+            Self::Command { command } => f.write_str(command),
         }
     }
 }
@@ -284,6 +307,7 @@ mod tests {
             (Means::Known(Credentials::RefreshToken(_)), _) => "<token>".to_owned(),
             (Means::Ask(program), _) => program.to_string(),
             (Means::Broken(why), _) => why.clone(),
+            (Means::Command(login), _) => login.to_string(),
         };
         file.ways(host, repository).iter().map(tell).collect::<Vec<_>>().join(" ")
     }

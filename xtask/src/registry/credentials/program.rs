@@ -1,26 +1,21 @@
-//! Programs that give a login: docker's credential helpers, `docker-credential-NAME get`. The only
-//! place that starts them.
+//! Programs that give a login: docker's credential helpers, `docker-credential-NAME get`.
 //!
-//! The server is told on stdin and the answer read from stdout, so that no secret is an argument. No
-//! shell takes part, nothing is waited for without end, and no more is read than an answer can be.
+//! The server is told on stdin and the answer read from stdout, so that no secret is an argument.
 
 use std::fmt;
-use std::io::{self, PipeReader, Read as _, Write as _};
-use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, Receiver};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
 
 use super::Credentials;
 use crate::printable::printable;
+use crate::program::{Ended, Program, find_program};
 
 /// A keychain may ask its user; what takes longer than this does not end.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
 /// Of either output, in bytes: tokens have a few thousand.
-const LONGEST: u64 = 256 << 10;
-/// What a program that has ended left in its pipes is there at once, unless a child of it lives on.
-const REST: Duration = Duration::from_secs(1);
+pub(crate) const LONGEST: u64 = 256 << 10;
 
 /// The name of a program, without a path.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -32,13 +27,6 @@ pub(crate) struct ProgramName(String);
 struct Answer {
     username: Option<String>,
     secret: Option<String>,
-}
-
-/// What a program left behind.
-struct Ended {
-    success: bool,
-    stdout: Vec<u8>,
-    stderr: Vec<u8>,
 }
 
 impl ProgramName {
@@ -75,77 +63,14 @@ impl ProgramName {
             ));
         };
         let failed = |why: &str| format!("`{self}` gives no login for `{server}`: {why}");
-        match run(&program, server, deadline) {
-            Ok(Some(ended)) => read(&ended).map_err(|why| failed(&why)),
-            Ok(None) => Err(failed(&format!("no end after {} s: stopped", deadline.as_secs_f32()))),
-            Err(error) => Err(failed(&format!("{} cannot be run: {error}", program.display()))),
-        }
+        let program = Program { path: program, deadline, longest: LONGEST };
+        let ended = program.run(&["get"], &[], server).map_err(|why| failed(&why))?;
+        read(&ended).map_err(|why| failed(&why))
     }
-}
-
-/// Where a program is, among the folders of a `PATH`.
-pub(crate) fn find_program(name: &str, search_path: &str) -> Option<PathBuf> {
-    let name = format!("{name}{}", std::env::consts::EXE_SUFFIX);
-    let folders = std::env::split_paths(search_path).filter(|folder| folder.is_absolute());
-    folders.map(|folder| folder.join(&name)).find(|program| is_executable(program))
-}
-
-#[cfg(unix)]
-fn is_executable(file: &Path) -> bool {
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::metadata(file).is_ok_and(|of| of.is_file() && of.permissions().mode() & 0o111 != 0)
-}
-
-#[cfg(not(unix))]
-fn is_executable(file: &Path) -> bool {
-    file.is_file()
-}
-
-/// Runs a program to its end; `None` when it was stopped at the deadline.
-#[expect(clippy::disallowed_methods, reason = "the door for programs that give a login")]
-fn run(program: &Path, server: &str, deadline: Duration) -> io::Result<Option<Ended>> {
-    let (stdin, mut question) = io::pipe()?;
-    let (answer, stdout) = io::pipe()?;
-    let (complaint, stderr) = io::pipe()?;
-    // Short enough for the pipe to take all of it before anybody reads.
-    question.write_all(server.as_bytes())?;
-    drop(question);
-    let command = duct::cmd(program, ["get"])
-        .stdin_file(stdin)
-        .stdout_file(stdout)
-        .stderr_file(stderr)
-        .unchecked();
-    let running = command.start()?;
-    // It holds the ends of the pipes that the program writes to.
-    drop(command);
-    let (answer, complaint) = (collect(answer), collect(complaint));
-    let Some(output) = running.wait_timeout(deadline)? else {
-        running.kill()?;
-        running.wait_timeout(REST)?;
-        return Ok(None);
-    };
-    let success = output.status.success();
-    let whole = |from: &Receiver<Vec<u8>>| from.recv_timeout(REST).unwrap_or_default();
-    Ok(Some(Ended { success, stdout: whole(&answer), stderr: whole(&complaint) }))
-}
-
-/// Reads a pipe beside the wait for the program. A child of it that lives on may hold the pipe open,
-/// so nobody waits for this thread.
-fn collect(from: PipeReader) -> Receiver<Vec<u8>> {
-    let (sender, receiver) = mpsc::channel();
-    std::thread::spawn(move || {
-        let mut bytes = Vec::new();
-        drop(from.take(LONGEST + 1).read_to_end(&mut bytes));
-        drop(sender.send(bytes));
-    });
-    receiver
 }
 
 /// What an answer means. What may hold a secret is never in the error.
 fn read(ended: &Ended) -> Result<Option<Credentials>, String> {
-    if ended.stdout.len() as u64 > LONGEST {
-        return Err("its answer is too long".to_owned());
-    }
     let (stdout, stderr) =
         (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
     if !ended.success {
@@ -213,8 +138,5 @@ mod tests {
                 (found, _) => panic!("{stdout} {stderr}: {found:?}"),
             }
         }
-        let endless =
-            Ended { success: true, stdout: vec![b' '; LONGEST as usize + 1], stderr: Vec::new() };
-        assert!(read(&endless).unwrap_err().contains("too long"));
     }
 }
