@@ -17,4 +17,5 @@ mod mirror;
 mod real_parts;
 mod support;
 mod tidy;
+mod transport;
 mod values;

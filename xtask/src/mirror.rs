@@ -43,7 +43,12 @@ pub fn read_list(file: &Path) -> anyhow::Result<ImageList> {
     let Ok(text) = String::from_utf8(bytes) else {
         bail!("the image list `{shown}` is not UTF-8 text")
     };
-    Ok(ImageList::parse(&shown, &text)?)
+    let mut list = ImageList::parse(&shown, &text)?;
+    let folder = file.parent().unwrap_or(Path::new(""));
+    for settings in list.registries.values_mut() {
+        *settings = std::mem::take(settings).with_files_below(folder);
+    }
+    Ok(list)
 }
 
 /// Decides what goes where, without any request.
@@ -85,6 +90,7 @@ pub async fn run(
         images: images.collect(),
         requests: Requests::of(|side| registries.requests(side)),
         took: began.elapsed(),
+        insecure: registries.insecure(),
     })
 }
 

@@ -100,7 +100,15 @@ impl EmbeddedRegistry {
     /// # Errors
     /// When no port can be had.
     pub async fn start(options: Options) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        Self::start_at("127.0.0.1:0", options).await
+    }
+
+    /// Starts a registry at an address: `[::1]:0` is a free port of the loopback of IPv6.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub async fn start_at(address: &str, options: Options) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?.to_string();
         let shared = Arc::new(server::Shared::new(address, options));
         let accepting = tokio::spawn(server::accept(listener, shared.clone())).abort_handle();

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use crate::oci::{Digest, Repository, RepositoryPath, Tag};
 
@@ -72,6 +73,17 @@ pub struct Place {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RegistrySettings {
     pub plain_http: Option<bool>,
+    /// Authorities that are trusted beside the system's. As written: relative to the list.
+    pub ca_file: Option<PathBuf>,
+    /// What we show, and its key: both or none. Relative to the list, too.
+    pub client_certificate_file: Option<PathBuf>,
+    pub client_key_file: Option<PathBuf>,
+    /// Whether any certificate will do.
+    pub insecure: bool,
+    /// Whether HTTP/2 is preferred.
+    pub http2: bool,
+    /// Where images of this registry are read instead. That registry has no `via` of its own.
+    pub via: Option<Destination>,
     /// Names of environment variables: both or none.
     pub username_env: Option<String>,
     pub password_env: Option<String>,
@@ -115,6 +127,20 @@ pub enum SetValue {
 impl Place {
     /// Of what stands in no text; after everything that does.
     pub const NOWHERE: Self = Self { line: usize::MAX, column: usize::MAX };
+}
+
+impl RegistrySettings {
+    /// With its files below a folder, unless they are absolute.
+    #[must_use]
+    pub fn with_files_below(self, folder: &Path) -> Self {
+        let below = |file: Option<PathBuf>| file.map(|file| folder.join(file));
+        Self {
+            ca_file: below(self.ca_file),
+            client_certificate_file: below(self.client_certificate_file),
+            client_key_file: below(self.client_key_file),
+            ..self
+        }
+    }
 }
 
 impl ImageList {

@@ -90,11 +90,31 @@ pub(super) struct RawDestination {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(extend("dependentRequired" = {
-    "username-env": ["password-env"], "password-env": ["username-env"]
+    "username-env": ["password-env"], "password-env": ["username-env"],
+    "client-certificate-file": ["client-key-file"], "client-key-file": ["client-certificate-file"]
 })))]
 pub(super) struct RawRegistry {
     /// Speak HTTP instead of HTTPS.
     pub(super) plain_http: Option<Field<bool>>,
+    /// A file with the certificates (PEM) of authorities that are trusted beside the system's.
+    /// Relative to this file.
+    #[cfg_attr(test, schemars(length(min = 1)))]
+    pub(super) ca_file: Option<Field<String>>,
+    /// A file with the certificate (PEM) that is shown to the registry.
+    #[cfg_attr(test, schemars(length(min = 1)))]
+    pub(super) client_certificate_file: Option<Field<String>>,
+    /// The file with the key (PEM) of that certificate.
+    #[cfg_attr(test, schemars(length(min = 1)))]
+    pub(super) client_key_file: Option<Field<String>>,
+    /// Believe any certificate. Whoever is in between can read and alter everything, and every report
+    /// says so.
+    pub(super) insecure: Option<Field<bool>>,
+    /// Speak HTTP/2 where the registry offers it. By default only where it offers nothing else.
+    pub(super) http2: Option<Field<bool>>,
+    /// The proxy cache to read this registry's images from: `host[:port][/path]`. Digests are checked
+    /// all the same. Not used for a destination.
+    #[cfg_attr(test, schemars(regex(pattern = pattern::DESTINATION)))]
+    pub(super) via: Option<Field<String>>,
     /// The environment variable that holds the user name.
     #[cfg_attr(test, schemars(regex(pattern = pattern::ENVIRONMENT_VARIABLE)))]
     pub(super) username_env: Option<Field<String>>,

@@ -30,7 +30,7 @@ pub(super) mod pattern {
                 label!(),
                 ")+(:[0-9]+)?|",
                 label!(),
-                ":[0-9]+|localhost)"
+                ":[0-9]+|localhost|\\[[0-9A-Fa-f:.]+\\](:[0-9]+)?)"
             )
         };
     }

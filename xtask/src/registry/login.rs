@@ -3,8 +3,8 @@
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use reqwest::Method;
-use reqwest::header::{AUTHORIZATION, HeaderMap, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
+use reqwest::{Method, Request};
 use tokio::time::Instant;
 
 use super::auth::{Realm, Scheme, Token};
@@ -50,7 +50,7 @@ impl Host {
         let once = async {
             let Ok(url) = self.base.join("/v2/") else { return };
             self.requests.fetch_add(1, Ordering::Relaxed);
-            let sent = self.client.get(url).send();
+            let sent = self.connections.own().get(url).send();
             if let Ok(Ok(response)) = tokio::time::timeout(self.retry.silence, sent).await
                 && response.status().as_u16() == 401
                 && response.url().origin() == self.base.origin()
@@ -98,17 +98,26 @@ impl Host {
 
     /// One request to the token server. The permit of the request that waits for it stands for both.
     async fn ask_for_token(&self, realm: &Realm, call: &Call) -> Result<Bytes, Error> {
-        let mut request = self.client.get(call.url.clone());
+        let mut request = Request::new(Method::GET, call.url.clone());
         if let Some(credentials) = &self.authenticator.credentials {
             if !realm.may_see_credentials_of(&self.base) {
                 let why = "the token server belongs to somebody else than the registry: it is not shown the password";
                 return Err(self.error(call, Cause::Token(why.to_owned())));
             }
-            request = request.header(AUTHORIZATION, credentials.basic().expose());
+            if let Ok(mut value) = HeaderValue::from_str(credentials.basic().expose()) {
+                value.set_sensitive(true);
+                request.headers_mut().insert(AUTHORIZATION, value);
+            }
         }
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let sent = tokio::time::timeout(self.retry.silence, redirect::send(request));
-        let response = match sent.await {
+        let sent = async {
+            if realm.may_see_credentials_of(&self.base) {
+                redirect::send_to_realm(&self.connections, request).await
+            } else {
+                redirect::send(&self.connections, request).await
+            }
+        };
+        let response = match tokio::time::timeout(self.retry.silence, sent).await {
             Ok(result) => result.map_err(|unanswered| self.network_error(call, unanswered))?,
             Err(_) => return Err(self.error(call, self.silence())),
         };

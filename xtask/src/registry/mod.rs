@@ -1,7 +1,8 @@
 //! Registries: the distribution API over one small door to the network.
 //!
 //! `host` sends every request: `queue` says when, `login` with `auth` as whom, `retry` how often;
-//! `body` reads the answers that are small, `redirect` follows them elsewhere. `repository` is the API
+//! `body` reads the answers that are small, `redirect` follows them elsewhere. `connections` are whom we
+//! trust and what we show of us, `proxy` who is in between. `repository` is the API
 //! in terms of manifests and blobs, `session` its uploads; `download` and `upload` are the two halves of a blob's way, and
 //! `transfer` is all of it. `capability` is what a host can do, `credentials` and `logins` who we are there, `error`
 //! what went wrong, for a reader.
@@ -10,12 +11,14 @@ mod auth;
 mod body;
 pub(crate) mod capability;
 pub mod connect;
+mod connections;
 pub mod credentials;
 pub(crate) mod download;
 mod error;
 pub(crate) mod host;
 mod login;
 mod logins;
+mod proxy;
 mod queue;
 mod redirect;
 pub(crate) mod repository;

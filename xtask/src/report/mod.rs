@@ -19,6 +19,8 @@ pub struct MirrorReport {
     pub images: Vec<ImageReport>,
     pub requests: Requests,
     pub took: Duration,
+    /// Registries whose certificates nobody verified.
+    pub insecure: Vec<String>,
 }
 
 /// What became of one image.
