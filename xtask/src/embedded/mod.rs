@@ -52,6 +52,10 @@ pub struct Options {
     pub largest_put: Option<u64>,
     /// A larger body of an upload's PATCH is answered 413.
     pub largest_patch: Option<u64>,
+    /// What a larger one is answered with: 413, or 416 as if the range were wrong.
+    pub refusal_of_patch: u16,
+    /// A smaller body of a PATCH may only be the last one; announced as `OCI-Chunk-Min-Length`.
+    pub smallest_patch: Option<u64>,
     /// Whether uploads know PATCH.
     pub chunked_uploads: bool,
     /// Whether a tag that exists refuses another digest.
@@ -85,6 +89,8 @@ impl Default for Options {
             digest_header: true,
             largest_put: None,
             largest_patch: None,
+            refusal_of_patch: 413,
+            smallest_patch: None,
             chunked_uploads: true,
             immutable_tags: false,
             create_repositories: true,

@@ -8,6 +8,8 @@ use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 const PIECE: u64 = 16 << 20;
 /// Pieces are not made smaller than this, in bytes.
 const SMALLEST_PIECE: u64 = 1 << 20;
+/// A host that wants larger ones than this at least means something else.
+const LARGEST_SMALLEST_PIECE: u64 = 1 << 30;
 
 /// How the bytes of a blob are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,6 +31,7 @@ pub(crate) struct Capabilities {
     mounts: AtomicU8,
     upload: AtomicU8,
     piece: AtomicU64,
+    smallest_piece: AtomicU64,
 }
 
 /// Hosts by their ending: (ending, mount needs the manifest, largest blob sent whole).
@@ -56,6 +59,7 @@ impl Capabilities {
             mounts: AtomicU8::new(UNKNOWN),
             upload: AtomicU8::new(UploadMode::Whole as u8),
             piece: AtomicU64::new(PIECE),
+            smallest_piece: AtomicU64::new(SMALLEST_PIECE),
         }
     }
 
@@ -98,14 +102,20 @@ impl Capabilities {
 
     /// How large a piece may be.
     pub(crate) fn piece(&self) -> u64 {
-        self.piece.load(Ordering::Relaxed)
+        self.piece.load(Ordering::Relaxed).max(self.smallest_piece.load(Ordering::Relaxed))
     }
 
     /// The host refused a piece of this length: smaller ones from now on. `false` if it was one of
     /// the smallest.
     pub(crate) fn piece_too_large(&self, length: u64) -> bool {
-        self.piece.fetch_min((length / 2).max(SMALLEST_PIECE), Ordering::Relaxed);
-        length > SMALLEST_PIECE
+        let smallest = self.smallest_piece.load(Ordering::Relaxed);
+        self.piece.fetch_min((length / 2).max(smallest), Ordering::Relaxed);
+        length > smallest
+    }
+
+    /// The host announced how small a piece may be, but for the last one.
+    pub(crate) fn pieces_are_at_least(&self, bytes: u64) {
+        self.smallest_piece.fetch_max(bytes.min(LARGEST_SMALLEST_PIECE), Ordering::Relaxed);
     }
 }
 
