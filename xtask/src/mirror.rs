@@ -11,6 +11,7 @@ use crate::copy::{Observer, copy_all};
 use crate::list::{Destination, ImageList, holds_userinfo};
 use crate::plan::{Selection, Transfer, transfers};
 use crate::registry::credentials::Environment;
+use crate::registry::profile::Profile;
 use crate::registry::{Registries, RetryPolicy, Settings, Side};
 use crate::report::{ImageReport, MirrorReport, Requests};
 
@@ -58,7 +59,32 @@ pub fn read_list(file: &Path) -> anyhow::Result<ImageList> {
 pub fn plan(list: &ImageList, options: &Options) -> anyhow::Result<MirrorPlan> {
     let destination = destination(list, options.destination.as_deref())?;
     let transfers = transfers(list, &destination, &Selection::new(&options.only)?)?;
+    check_depth(list, &destination, &transfers)?;
     Ok(MirrorPlan { destination, transfers })
+}
+
+/// A path that the destination does not take would be answered as if a right were missing.
+fn check_depth(
+    list: &ImageList,
+    destination: &Destination,
+    transfers: &[Transfer],
+) -> anyhow::Result<()> {
+    let registry = &destination.registry;
+    let profile = Profile::of_host(registry, list.registries.get(registry));
+    let Some(most) = profile.deepest_path else { return Ok(()) };
+    let is_deep = |path: &str| path.split('/').count() > most;
+    let paths = transfers.iter().map(|transfer| transfer.target.path().as_str());
+    let mut deep: Vec<&str> = paths.filter(|path| is_deep(path)).collect();
+    deep.sort_unstable();
+    deep.dedup();
+    if deep.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "`{registry}` takes repositories of at most {most} parts, and these have more: `{}`\n\
+         hint: give the images shorter paths with `target`, or say `deepest-path` in `[registries.\"{registry}\"]`",
+        deep.join("`, `")
+    )
 }
 
 /// Copies what is planned. Images that fail are in the report, and stop no other.

@@ -87,6 +87,14 @@ impl Stage {
         self.images.push((repository.to_owned(), tag.to_owned(), content.top.clone()));
     }
 
+    /// [`Stage::publish`], in place of what was there under the tag.
+    pub(crate) fn republish(&mut self, repository: &str, tag: &str, content: &Content) {
+        self.images.retain(|(known, known_tag, _)| {
+            (known.as_str(), known_tag.as_str()) != (repository, tag)
+        });
+        self.publish(repository, tag, content);
+    }
+
     /// Small images without a layer in common, each in a repository of its own.
     pub(crate) fn publish_many(&mut self, count: usize) {
         for number in 0..count {

@@ -25,6 +25,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
+use crate::list::Mounts;
+use crate::registry::profile::Profile;
+
 pub use faults::{Effect, Fault, Matcher, dead_from_nth_request, fail_nth_request};
 pub use log::LoggedRequest;
 pub use route::Kind;
@@ -62,6 +65,8 @@ pub struct Options {
     pub immutable_tags: bool,
     /// Whether the first push makes the repository. If not, see [`Store::create_repository`].
     pub create_repositories: bool,
+    /// The most parts that a repository's path may have.
+    pub deepest_path: Option<usize>,
     /// The form of the `Location` of an upload.
     pub location: LocationStyle,
     /// How long each request waits before anything is done with it.
@@ -94,11 +99,33 @@ impl Default for Options {
             chunked_uploads: true,
             immutable_tags: false,
             create_repositories: true,
+            deepest_path: None,
             location: LocationStyle::Absolute,
             latency: Duration::ZERO,
         }
     }
 }
+
+impl Options {
+    /// A registry that refuses what one with this profile refuses. What the profile leaves open is
+    /// allowed.
+    pub fn playing(profile: &Profile) -> Self {
+        Self {
+            mounts: profile.mounts != Some(Mounts::No),
+            mount_needs_manifest: profile.mounts == Some(Mounts::AfterManifest),
+            largest_put: profile.largest_request,
+            largest_patch: profile.pieces.map(|pieces| pieces.largest.max(LARGEST_STREAM)),
+            smallest_patch: profile.pieces.map(|pieces| pieces.smallest),
+            chunked_uploads: profile.pieces.is_some(),
+            create_repositories: profile.makes_repositories,
+            deepest_path: profile.deepest_path,
+            ..Self::default()
+        }
+    }
+}
+
+/// A PATCH that is the whole of a blob is not limited as pieces are, as far as anybody knows.
+const LARGEST_STREAM: u64 = 1 << 30;
 
 impl EmbeddedRegistry {
     /// Starts a registry on a free loopback port.

@@ -18,6 +18,7 @@ mod document;
 pub mod edit;
 pub mod edit_values;
 mod fields;
+mod kind;
 mod problems;
 mod raw;
 mod read;
@@ -28,6 +29,7 @@ mod template;
 mod value_path;
 
 pub use destination::{Destination, InvalidDestination};
+pub use kind::{Mounts, RegistryKind};
 pub use problems::{Problem, Problems};
 pub use secret::{holds_userinfo, sounds_like_a_secret};
 pub use template::{InvalidTemplate, Placeholder, Placeholders, Template, ValueTemplate};
@@ -89,8 +91,16 @@ pub struct RegistrySettings {
     pub password_env: Option<String>,
     /// At least 1.
     pub concurrency: Option<usize>,
-    /// Whether a blob can be mounted only once a manifest of its repository refers to it.
-    pub mount_needs_manifest: Option<bool>,
+    pub kind: Option<RegistryKind>,
+    pub mounts: Option<Mounts>,
+    /// The largest blob that is sent in one request, in bytes.
+    pub largest_request: Option<u64>,
+    /// Whether a blob may be sent in pieces; in bytes, how small and how large, each at least 1.
+    pub pieces: Option<bool>,
+    pub smallest_piece: Option<u64>,
+    pub largest_piece: Option<u64>,
+    /// The most parts of a repository's path.
+    pub deepest_path: Option<usize>,
 }
 
 /// The chart that the images are for.

@@ -11,7 +11,7 @@ use serde::de::{Deserializer, Error, Visitor};
 use super::SetValue;
 use super::fields::{Entries, Field, Kind, OfKind, Table};
 #[cfg(test)]
-use super::schema::pattern;
+use super::schema::{kinds, pattern};
 
 /// The container images to mirror, the chart that uses them, and the registries in between.
 #[derive(Debug, Deserialize)]
@@ -124,9 +124,27 @@ pub(super) struct RawRegistry {
     /// The largest number of requests at a time.
     #[cfg_attr(test, schemars(range(min = 1)))]
     pub(super) concurrency: Option<Field<i64>>,
-    /// Whether a blob can be mounted from a repository only once a manifest there refers to it, as in
-    /// ECR, which is known by its name.
-    pub(super) mount_needs_manifest: Option<Field<bool>>,
+    /// What kind of registry it is, where its name does not tell: what it can do follows from that.
+    #[cfg_attr(test, schemars(extend("enum" = kinds())))]
+    pub(super) kind: Option<Field<String>>,
+    /// Whether a blob can be mounted from another repository; `after-manifest`: only once a manifest
+    /// there refers to it.
+    #[cfg_attr(test, schemars(extend("enum" = ["yes", "no", "after-manifest"])))]
+    pub(super) mounts: Option<Field<String>>,
+    /// The largest blob that is sent in one request, in bytes.
+    #[cfg_attr(test, schemars(range(min = 1)))]
+    pub(super) largest_request: Option<Field<i64>>,
+    /// Whether a blob that is too large for one request may be sent in pieces.
+    pub(super) pieces: Option<Field<bool>>,
+    /// The smallest piece but for the last one, in bytes.
+    #[cfg_attr(test, schemars(range(min = 1)))]
+    pub(super) smallest_piece: Option<Field<i64>>,
+    /// The largest piece, in bytes.
+    #[cfg_attr(test, schemars(range(min = 1)))]
+    pub(super) largest_piece: Option<Field<i64>>,
+    /// The most parts that the path of a repository may have.
+    #[cfg_attr(test, schemars(range(min = 1)))]
+    pub(super) deepest_path: Option<Field<i64>>,
 }
 
 /// A Helm chart.

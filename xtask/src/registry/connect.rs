@@ -6,11 +6,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use reqwest::Url;
 
 use super::auth::Authenticator;
+use super::capability::Capabilities;
 use super::connections::{Clients, Connections};
 use super::credentials::Environment;
 use super::error::Side;
 use super::host::Host;
 use super::logins::{HostSide, Login, logins};
+use super::profile::Profile;
 use super::proxy::Proxies;
 use super::queue::Queue;
 use super::repository::RemoteRepository;
@@ -119,19 +121,16 @@ impl Registries {
         let login = self.logins.get(&key).cloned();
         let login = login.ok_or_else(|| anyhow::anyhow!("`{name}` takes no part in this run"))?;
         let authenticator = Authenticator::new(login);
-        let base = self.settings.base(name)?;
         let made = self.connections.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
         let connections = match made {
             Some(connections) => connections,
-            None => self.clients.of(name, base.clone())?,
+            None => self.clients.of(name, self.settings.base(name)?)?,
         };
         let queue = self.queue(name);
-        let mut host =
-            Host::new(name, side, base, connections, queue, authenticator, self.settings.retry);
         let declared = self.settings.registries.get(name);
-        if let Some(declared) = declared.and_then(|registry| registry.mount_needs_manifest) {
-            host.capabilities.mount_needs_manifest = declared;
-        }
+        let capabilities = Capabilities::new(Profile::of_host(name, declared));
+        let retry = self.settings.retry;
+        let host = Host::new(name, side, connections, queue, authenticator, capabilities, retry);
         let host = Arc::new(host);
         hosts.insert(key, Arc::clone(&host));
         Ok(host)

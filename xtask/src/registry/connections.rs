@@ -37,7 +37,7 @@ struct Kind {
 
 /// The connections of one registry.
 pub(crate) struct Connections {
-    base: Url,
+    pub(super) base: Url,
     all: Arc<Clients>,
     own: Client,
     /// In place of `own` for a registry that offers nothing but HTTP/2.

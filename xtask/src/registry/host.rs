@@ -69,17 +69,17 @@ impl Host {
     pub(crate) fn new(
         name: &str,
         side: Side,
-        base: Url,
         connections: Connections,
         queue: Arc<Queue>,
         authenticator: Authenticator,
+        capabilities: Capabilities,
         retry: RetryPolicy,
     ) -> Self {
         Self {
             name: name.to_owned(),
             side,
-            capabilities: Capabilities::of(name),
-            base,
+            capabilities,
+            base: connections.base.clone(),
             connections,
             queue,
             authenticator,

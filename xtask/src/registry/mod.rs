@@ -4,7 +4,7 @@
 //! `body` reads the answers that are small, `redirect` follows them elsewhere. `connections` are whom we
 //! trust and what we show of us, `proxy` who is in between. `repository` is the API
 //! in terms of manifests and blobs, `session` its uploads; `download` and `upload` are the two halves of a blob's way, and
-//! `transfer` is all of it. `capability` is what a host can do, `credentials` and `logins` who we are there, `error`
+//! `transfer` is all of it. `profile` is what is known of each kind of registry, `capability` what a host can do, `credentials` and `logins` who we are there, `error`
 //! what went wrong, for a reader.
 
 mod auth;
@@ -18,6 +18,7 @@ mod error;
 pub(crate) mod host;
 mod login;
 mod logins;
+pub mod profile;
 mod proxy;
 mod queue;
 mod redirect;

@@ -82,7 +82,7 @@ async fn begin(
     blob: &Descriptor,
     unanswered: bool,
 ) -> Result<Started, Error> {
-    match (unanswered, destination.host.capabilities.can_mount()) {
+    match (unanswered, destination.host.capabilities.self_mount_tells()) {
         (false, _) => destination.start_upload(None).await,
         (true, true) => destination.start_upload(Some((&blob.digest, &destination.path))).await,
         (true, false) if destination.has_blob(&blob.digest).await? => Ok(Started::Mounted),

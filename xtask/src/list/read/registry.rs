@@ -6,11 +6,11 @@ use std::path::PathBuf;
 
 use toml::Spanned;
 
-use super::Reader;
+use super::{Reader, listed};
 use crate::list::fields::{Entries, Field, Table};
-use crate::list::problems::Problem;
+use crate::list::problems::{Problem, nearest};
 use crate::list::raw::{RawDestination, RawRegistry};
-use crate::list::{Destination, RegistrySettings, holds_userinfo};
+use crate::list::{Destination, Mounts, RegistryKind, RegistrySettings, holds_userinfo};
 use crate::oci::reference::parse_registry;
 
 impl Reader<'_> {
@@ -118,7 +118,17 @@ impl Reader<'_> {
         let username_env = self.optional(raw.username_env, Self::environment_variable);
         let password_env = self.optional(raw.password_env, Self::environment_variable);
         let concurrency = self.optional(raw.concurrency, Self::concurrency);
-        let mount_needs_manifest = self.optional(raw.mount_needs_manifest, flag);
+        let kind = self.optional(raw.kind, |reader, text| {
+            reader.one_of(text, RegistryKind::ALL.map(|kind| (kind.name(), kind)))
+        });
+        let mounts = self.optional(raw.mounts, |reader, text| {
+            reader.one_of(text, Mounts::ALL.map(|mounts| (mounts.name(), mounts)))
+        });
+        let pieces = self.optional(raw.pieces, flag);
+        let largest_request = self.optional(raw.largest_request, Self::at_least_one);
+        let smallest_piece = self.optional(raw.smallest_piece, Self::at_least_one);
+        let largest_piece = self.optional(raw.largest_piece, Self::at_least_one);
+        let deepest_path = self.optional(raw.deepest_path, Self::at_least_one);
         self.both_or_none(key, pairs)?;
         let settings = RegistrySettings {
             plain_http: plain_http?,
@@ -131,7 +141,13 @@ impl Reader<'_> {
             username_env: username_env?,
             password_env: password_env?,
             concurrency: concurrency?,
-            mount_needs_manifest: mount_needs_manifest?,
+            kind: kind?,
+            mounts: mounts?,
+            largest_request: largest_request?,
+            pieces: pieces?,
+            smallest_piece: smallest_piece?,
+            largest_piece: largest_piece?,
+            deepest_path: deepest_path?,
         };
         self.transport(key, &settings)?;
         Some((settings, detour))
@@ -172,6 +188,36 @@ impl Reader<'_> {
         let message = format!("`{useless}` means nothing with `{because} = true`");
         self.report(key.span(), message, "remove one of the two".to_owned());
         None
+    }
+
+    /// A word out of a few.
+    fn one_of<T: Copy, const N: usize>(
+        &mut self,
+        text: Spanned<String>,
+        known: [(&'static str, T); N],
+    ) -> Option<T> {
+        let word = text.get_ref();
+        if let Some((_, meant)) = known.iter().find(|(name, _)| name == word) {
+            return Some(*meant);
+        }
+        let names = known.map(|(name, _)| name);
+        let hint = match nearest(word, &names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known here: {}", listed(&names)),
+        };
+        self.report(text.span(), format!("`{}` is not known here", word.escape_debug()), hint);
+        None
+    }
+
+    fn at_least_one<T: TryFrom<i64>>(&mut self, number: Spanned<i64>) -> Option<T> {
+        match T::try_from(*number.get_ref()) {
+            Ok(found) if *number.get_ref() >= 1 => Some(found),
+            _ => {
+                let hint = "write a number from 1 on, or leave it out".to_owned();
+                self.report(number.span(), "this is at least 1", hint);
+                None
+            }
+        }
     }
 
     fn file(&mut self, text: Spanned<String>) -> Option<PathBuf> {
