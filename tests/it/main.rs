@@ -20,3 +20,4 @@ mod support;
 mod tidy;
 mod transport;
 mod values;
+mod verify;

@@ -11,5 +11,5 @@ mod killed;
 mod kinds;
 mod pins;
 mod repair;
-mod support;
+pub(crate) mod support;
 mod together;

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use xtask::chart::render_all;
 use xtask::list::{ImageList, Rendering};
 use xtask::values::chart_command::prove_with;
 use xtask::values::proof::{GapKind, Proof};
@@ -51,12 +52,15 @@ fn chart(name: &str) -> String {
 fn prove(overlay: &str) -> Proof {
     let list = ImageList::parse("images.toml", IMAGES).unwrap();
     let renderings: &[Rendering] = &list.chart.as_ref().unwrap().renderings;
+    let helm = helm(SHAPES);
+    let by_itself = render_all(&helm, renderings, &[]);
     prove_with(
-        &helm(SHAPES),
+        &helm,
         renderings,
         &list,
         &"m.example.com".parse().unwrap(),
         overlay.to_owned(),
+        &by_itself,
     )
     .unwrap()
 }

@@ -20,10 +20,12 @@ struct Step {
     command: &'static str,
 }
 
-const STEPS: [Step; 3] = [
+const STEPS: [Step; 5] = [
     Step { name: "format", command: "cargo fmt --all --check" },
     Step { name: "lints", command: "cargo clippy --locked --all-targets -- -D warnings" },
     Step { name: "tests", command: "cargo test --locked" },
+    Step { name: "values", command: "cargo xtask values --check" },
+    Step { name: "image list", command: "cargo xtask verify --only list" },
 ];
 
 const DEPENDENCIES: Step = Step {

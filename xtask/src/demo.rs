@@ -12,7 +12,7 @@ use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::chart::Wanted;
-use crate::copy::{Copied, Observer};
+use crate::copy::{Copied, Observer, Wishes};
 use crate::embedded::content::{self, Content};
 use crate::embedded::publish::Publisher;
 use crate::embedded::{EmbeddedRegistry, Options};
@@ -137,7 +137,7 @@ async fn chapter(
         destination: Some(destination.address().to_owned()),
         only: Vec::new(),
         concurrency: None,
-        attachments: false,
+        wishes: Wishes::default(),
         retry: RetryPolicy::default(),
     };
     let plan = mirror::plan(list, &options)?;

@@ -2,15 +2,17 @@
 
 use std::path::PathBuf;
 
+use clap::builder::PossibleValue;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::chart::Wanted;
+use crate::finding::Check;
 
 /// Mirror the container images of a Helm chart into a registry of your own
 ///
 /// images.toml lists every image: where it comes from, which digest it must have, where it goes.
 ///
-/// Exit codes: 0 done, 1 some images failed or files differ, 2 could not run (usage, images.toml, the
+/// Exit codes: 0 done, 1 some images failed, files differ or `verify` found errors, 2 could not run (usage, images.toml, the
 /// chart), 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
@@ -34,6 +36,8 @@ pub enum Command {
     Mirror(Mirror),
     /// Write the Helm values that make the chart pull from a destination
     Values(Values),
+    /// Prove that list, values, chart, source and destination agree; exit 1 with what does not
+    Verify(Verify),
     /// List the images of the list and of the chart, and bring the list up to date
     Images(Images),
     /// Show it all in seconds: two registries in memory, generated images, mirror, mirror again
@@ -67,6 +71,11 @@ pub struct Mirror {
     /// Copy what is attached to the images too: cosign signatures, attestations, SBOMs, OCI referrers
     #[arg(long)]
     pub attachments: bool,
+
+    /// Do not believe the tags at the destination: ask for every manifest and blob of every image, and
+    /// bring what is missing
+    #[arg(long)]
+    pub repair: bool,
 
     /// The form of the report on stdout
     #[arg(long, value_enum, default_value_t = Format::Human)]
@@ -138,6 +147,37 @@ pub struct Values {
     pub chart: Chart,
 }
 
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Which destination: one of images.toml, or a registry `host[:port][/path]` [default: every
+    /// destination of images.toml]
+    #[arg(short, long, value_name = "DESTINATION")]
+    pub destination: Option<String>,
+
+    /// Run only this check; may be repeated [default: all]
+    #[arg(long, value_enum, value_name = "CHECK")]
+    pub only: Vec<Check>,
+
+    /// Ask the destination for every manifest and blob, not for the tags alone
+    #[arg(long)]
+    pub deep: bool,
+
+    /// Turn warnings into errors
+    #[arg(long)]
+    pub strict: bool,
+
+    #[command(flatten)]
+    pub chart: Chart,
+
+    /// Requests at a time to one registry [default: 48, fewer where the registry complains]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub jobs: Option<u16>,
+
+    /// The form of the report on stdout
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+}
+
 impl Chart {
     pub fn wanted(&self) -> Wanted {
         Wanted {
@@ -162,4 +202,23 @@ pub enum InventoryFormat {
     Json,
     /// Entries of an images.toml
     Toml,
+}
+
+impl ValueEnum for Check {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::List => "What images.toml says by itself: pins, tags, policy",
+            Self::Values => "The files in values/ are what the list makes of them",
+            Self::Chart => {
+                "The chart names what the list has, and with the values nothing else (helm)"
+            }
+            Self::Source => "The sources have what the list names",
+            Self::Destination => "The destination has it, too",
+        };
+        Some(PossibleValue::new(self.name()).help(help))
+    }
 }

@@ -9,7 +9,7 @@ use crate::chart::{self, Rendered, Renderer, Wanted, render_all};
 use crate::files::{folder_of, write_atomically};
 use crate::flags::{self, InventoryFormat};
 use crate::inventory::{Inventory, Obstacle, Unused};
-use crate::list::{Image, ImageList, Place, Rendering, edit};
+use crate::list::{Image, ImageList, Rendering, edit};
 use crate::report::images as report;
 use crate::terminal;
 
@@ -99,7 +99,7 @@ fn write(
     let result = edited.as_deref().and_then(|text| ImageList::parse(&shown.to_string(), text).ok());
     match (edited, result) {
         (Some(text), Some(result))
-            if without_places(result.clone()) == without_places(expected) =>
+            if result.clone().without_places() == expected.without_places() =>
         {
             write_atomically(file, &text)?;
         }
@@ -160,11 +160,4 @@ fn tell_edited(file: &Path, edited: &Edited) -> Ending {
         terminal::message(&format!("error: {obstacle}"));
     }
     if obstacles.is_empty() { Ending::Done } else { Ending::Incomplete }
-}
-
-fn without_places(mut list: ImageList) -> ImageList {
-    for image in &mut list.images {
-        image.place = Place::NOWHERE;
-    }
-    list
 }

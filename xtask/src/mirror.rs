@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use anyhow::{anyhow, bail};
 
-use crate::copy::{Observer, copy_all};
+use crate::copy::{Observer, Wishes, copy_all};
 use crate::list::{Destination, ImageList, holds_userinfo};
 use crate::plan::{Selection, Transfer, transfers};
 use crate::registry::credentials::Environment;
@@ -20,7 +20,7 @@ pub struct Options {
     pub destination: Option<String>,
     pub only: Vec<String>,
     pub concurrency: Option<usize>,
-    pub attachments: bool,
+    pub wishes: Wishes,
     pub retry: RetryPolicy,
 }
 
@@ -105,7 +105,7 @@ pub async fn run(
         retry: options.retry,
     };
     let registries = Registries::new(settings, &hosts(&plan.transfers), environment)?;
-    let results = copy_all(&registries, &plan.transfers, options.attachments, observer).await?;
+    let results = copy_all(&registries, &plan.transfers, options.wishes, observer).await?;
     let images = plan
         .transfers
         .iter()

@@ -1,6 +1,6 @@
 //! What surrounds a command: the asynchronous runtime, interruption, logging, and where the workspace is.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -47,6 +47,18 @@ pub fn workspace_root() -> PathBuf {
     let package = std::env::var_os("CARGO_MANIFEST_DIR")
         .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
     package.parent().map_or_else(|| PathBuf::from("."), PathBuf::from)
+}
+
+/// A file as reports call it: from the root of the repository where a pipeline names that, else from
+/// the current folder.
+pub fn shown(file: &Path) -> String {
+    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
+    let named = ["GITHUB_WORKSPACE", "CI_PROJECT_DIR"].iter().filter_map(std::env::var_os);
+    let roots = named.map(PathBuf::from).chain(std::env::current_dir());
+    let below = roots
+        .filter(|root| root.is_absolute())
+        .find_map(|root| absolute.strip_prefix(&root).ok().map(Path::to_path_buf));
+    below.unwrap_or(absolute).to_string_lossy().replace('\\', "/")
 }
 
 #[cfg(unix)]

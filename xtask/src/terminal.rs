@@ -4,6 +4,7 @@
 //! anything.
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -11,7 +12,9 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::copy::{Copied, Observer};
 use crate::plan::Transfer;
 use crate::registry::Error;
+use crate::report::verify::human::Style;
 use crate::report::{ImageReport, human};
+use crate::verify::Watch;
 
 /// Writes a result. Whoever reads it may stop early (`| head`): that is no error.
 ///
@@ -34,8 +37,16 @@ pub fn message(text: &str) {
 
 /// Whether messages may be coloured.
 pub fn has_colour() -> bool {
-    std::io::stderr().is_terminal()
-        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+    std::io::stderr().is_terminal() && wants_colour()
+}
+
+/// How a result may be decorated.
+pub fn style_of_results() -> Style {
+    if std::io::stdout().is_terminal() && wants_colour() { Style::Coloured } else { Style::Plain }
+}
+
+fn wants_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// Shows how far a mirror run is.
@@ -87,6 +98,58 @@ impl Observer for Progress {
             && let Ok(ended) = ended.parse::<usize>()
         {
             self.bar.set_prefix(format!("{}/{all}", ended + 1));
+        }
+    }
+}
+
+/// Shows how far a verification is.
+pub struct Looking {
+    bar: ProgressBar,
+    lines: bool,
+    images: AtomicUsize,
+    looked: AtomicUsize,
+}
+
+/// Of a long list, where there is no bar.
+const IMAGES_PER_LINE: usize = 100;
+
+impl Looking {
+    pub fn new(verbose: bool) -> Self {
+        let lines = verbose || !std::io::stderr().is_terminal();
+        let target = if lines {
+            ProgressDrawTarget::hidden()
+        } else {
+            ProgressDrawTarget::stderr_with_hz(10)
+        };
+        let bar = ProgressBar::with_draw_target(None, target);
+        Self { bar, lines, images: AtomicUsize::new(0), looked: AtomicUsize::new(0) }
+    }
+
+    pub fn finish(&self) {
+        self.bar.finish_and_clear();
+    }
+}
+
+impl Watch for Looking {
+    fn begins(&self, check: &str, images: usize) {
+        self.images.store(images, Ordering::Relaxed);
+        let form =
+            if images > 0 { "{spinner} {msg} {wide_bar} {pos}/{len}" } else { "{spinner} {msg}" };
+        let style = ProgressStyle::with_template(form);
+        self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        self.bar.set_length(images as u64);
+        self.bar.set_message(check.to_owned());
+        if !self.lines {
+            self.bar.enable_steady_tick(Duration::from_millis(100));
+        }
+    }
+
+    fn looked(&self) {
+        self.bar.inc(1);
+        let looked = self.looked.fetch_add(1, Ordering::Relaxed) + 1;
+        let images = self.images.load(Ordering::Relaxed);
+        if self.lines && looked.is_multiple_of(IMAGES_PER_LINE) && looked < images {
+            message(&format!("asked for {looked} of {images} images"));
         }
     }
 }

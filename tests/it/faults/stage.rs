@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use xtask::copy::{Copied, Observer};
+use xtask::copy::{Copied, Observer, Wishes};
 use xtask::embedded::content::{Content, Layer, docker_image};
 use xtask::embedded::{EmbeddedRegistry, Fault, Kind, LoggedRequest, Options};
 use xtask::list::ImageList;
@@ -148,7 +148,7 @@ impl Stage {
             destination: Some(self.reached_at()),
             only: Vec::new(),
             concurrency: self.jobs,
-            attachments: false,
+            wishes: Wishes::default(),
             retry: self.retry,
         };
         let plan = mirror::plan(&list, &options)?;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use xtask::copy::{Copied, Observer};
+use xtask::copy::{Copied, Observer, Wishes};
 use xtask::embedded::content::{Content, Layer};
 use xtask::embedded::{EmbeddedRegistry, Kind, LoggedRequest, Options};
 use xtask::list::ImageList;
@@ -126,7 +126,7 @@ impl Bench {
             destination: Some(format!("{registry}{path}")),
             only: Vec::new(),
             concurrency: self.jobs,
-            attachments: self.attachments,
+            wishes: Wishes { attachments: self.attachments, repair: false },
             retry: self.retry,
         };
         let plan = mirror::plan(&list, &options).unwrap();
@@ -159,7 +159,7 @@ impl Bench {
 }
 
 /// Puts content into a registry without a request.
-pub(super) fn store(registry: &EmbeddedRegistry, repository: &str, tag: &str, content: &Content) {
+pub(crate) fn store(registry: &EmbeddedRegistry, repository: &str, tag: &str, content: &Content) {
     for (_, bytes) in &content.blobs {
         registry.store().put_blob(repository, bytes.clone());
     }
@@ -191,13 +191,13 @@ pub(super) fn assert_holds(
 }
 
 /// Layers by their names, of a size that takes no time.
-pub(super) fn layers(names: &[&str]) -> Vec<Layer> {
+pub(crate) fn layers(names: &[&str]) -> Vec<Layer> {
     names.iter().map(|&name| Layer::new(name, 3000)).collect()
 }
 
 /// What was asked of a registry, counted by kind: `22 HEAD manifest, 3 POST mount`. To ask for a
 /// mount from the very repository is how an upload begins.
-pub(super) fn done(registry: &EmbeddedRegistry) -> String {
+pub(crate) fn done(registry: &EmbeddedRegistry) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for request in registry.requests() {
         *counts.entry(what(&request)).or_default() += 1;

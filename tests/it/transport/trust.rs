@@ -4,6 +4,7 @@ use xtask::registry::{Cause, Phase};
 
 use super::tls::{Asks, Connection, Front, behind, file, table, trusted};
 use crate::faults::stage::{REPOSITORY, Stage, TAG, told, words};
+use crate::support::xtask::Xtask;
 use xtask::embedded::content::{Layer, docker_image};
 
 /// A stage whose registries are both behind TLS.
@@ -113,4 +114,26 @@ async fn files_that_cannot_be_used_are_told_before_any_request() {
     }
     assert_eq!(source.connections(), [] as [Connection; 0]);
     assert_eq!(stage.source.requests().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_are_relative_to_the_list_and_every_command_shouts() {
+    let (mut stage, source, destination) = behind_tls(Asks::Nobody).await;
+    stage.tables = table(&source.address, &["ca-file = \"certificates/ours.pem\""])
+        + &table(&destination.address, &["insecure = true"]);
+    let xtask = Xtask::new();
+    let folder = xtask.directory().join("lists");
+    std::fs::create_dir_all(folder.join("certificates")).unwrap();
+    std::fs::copy(file("authority.pem"), folder.join("certificates/ours.pem")).unwrap();
+    std::fs::write(folder.join("images.toml"), stage.list()).unwrap();
+    let to = ["-d", &destination.address];
+    let shouted = format!("INSECURE: the certificate of {} was not verified", destination.address);
+    for command in [&["mirror"][..], &["verify", "--only", "source", "--only", "destination"]] {
+        let list = ["--images", "lists/images.toml"];
+        let arguments = [command, &list, &to].concat();
+        let finished = tokio::task::block_in_place(|| xtask.run(&arguments, &[]));
+        assert_eq!(finished.exit_code, 0, "{}{}", finished.stdout, finished.stderr);
+        assert!(finished.stdout.contains(&shouted), "{command:?}: {}", finished.stdout);
+        assert!(!finished.stdout.contains(&format!("certificate of {}", source.address)));
+    }
 }

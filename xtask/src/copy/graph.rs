@@ -57,6 +57,15 @@ pub(super) async fn copy(
     copy_below(way, manifest, name, known, Trust::Believe, 0).await
 }
 
+/// Copies a manifest under a name, and believes nothing of the destination: all of its content is asked for.
+pub(super) async fn repair(
+    way: &Way,
+    manifest: &Manifest,
+    name: &ManifestName,
+) -> Result<bool, Error> {
+    copy_below(way, manifest, name, &Known::default(), Trust::Ask, 0).await
+}
+
 fn copy_below<'a>(
     way: &'a Way,
     manifest: &'a Manifest,
@@ -164,7 +173,8 @@ async fn bring_blobs(
     trust: Trust,
     turn: Turn,
 ) -> Result<(), Error> {
-    if trust == Trust::Believe {
+    // Counted at the first try, whichever that is.
+    if trust == Trust::Believe || way.run.wishes.repair {
         way.tally.foreign_layers.fetch_add(manifest.foreign_layers as u64, Ordering::Relaxed);
     }
     let mut tasks = JoinSet::new();

@@ -1,7 +1,7 @@
 //! One image of the list: look, decide, copy.
 
 use super::graph::{self, Known};
-use super::{Copied, Way, attachments};
+use super::{Copied, Way, attachments, complete};
 use crate::oci::{Digest, Manifest};
 use crate::plan::{Decision, Transfer, decide};
 use crate::registry::{Cause, Error, ManifestName};
@@ -16,8 +16,19 @@ pub(super) async fn copy(way: &Way, transfer: &Transfer) -> Result<Copied, Error
         here = Some(source_digest(way, &name).await?);
         decision = decide(pin, there.as_ref(), here.as_ref());
     }
+    if decision == Decision::UpToDate
+        && let (true, Some(there)) = (way.run.wishes.repair, &there)
+        && !complete::missing(&way.destination, there, &way.run.asked).await?.is_empty()
+    {
+        decision = Decision::Copy;
+    }
     let digest = match (decision, there) {
         (Decision::UpToDate, Some(there)) => there,
+        (_, _) if way.run.wishes.repair => {
+            let manifest = fetch(way, transfer, here).await?;
+            graph::repair(way, &manifest, &name).await?;
+            manifest.digest
+        }
         (_, there) => {
             let manifest = fetch(way, transfer, here).await?;
             let known = match there {
@@ -28,7 +39,7 @@ pub(super) async fn copy(way: &Way, transfer: &Transfer) -> Result<Copied, Error
             manifest.digest
         }
     };
-    if way.run.attachments {
+    if way.run.wishes.attachments {
         attachments::copy(way, &digest).await?;
     }
     let copied = way.copied(digest, decision != Decision::UpToDate);

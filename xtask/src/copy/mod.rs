@@ -2,7 +2,7 @@
 //!
 //! `image` decides and copies one image; `graph` walks a manifest, children first and the tag last;
 //! `blob` brings one blob by the cheapest way; `board` knows which repository has or brings which
-//! blob; `attachments` finds signatures and referrers. Requests are ordered and limited by the
+//! blob; `attachments` finds signatures and referrers, `complete` what an image lacks. Requests are ordered and limited by the
 //! queues of the hosts, not here.
 
 use std::collections::{BTreeMap, HashMap};
@@ -15,12 +15,23 @@ use crate::oci::{Digest, RepositoryPath};
 use crate::plan::Transfer;
 use crate::registry::{Cause, Error, Registries, RemoteRepository, Side};
 use board::Board;
+use complete::Asked;
 
 mod attachments;
 mod blob;
 mod board;
+pub(crate) mod complete;
 mod graph;
 mod image;
+
+/// What a run does beyond copying what is not there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wishes {
+    /// Copy signatures, attestations and referrers, too.
+    pub attachments: bool,
+    /// Do not believe a tag: ask for everything below it.
+    pub repair: bool,
+}
 
 /// Told what happens while it happens. Called from many tasks.
 pub trait Observer: Send + Sync {
@@ -59,7 +70,8 @@ pub struct Amount {
 pub(crate) struct Run {
     board: Board,
     observer: Arc<dyn Observer>,
-    attachments: bool,
+    wishes: Wishes,
+    asked: Asked,
 }
 
 /// One image's way: its two ends, and what was counted on it.
@@ -94,7 +106,7 @@ struct Counter {
 pub async fn copy_all(
     registries: &Registries,
     transfers: &[Transfer],
-    attachments: bool,
+    wishes: Wishes,
     observer: Arc<dyn Observer>,
 ) -> anyhow::Result<Vec<Result<Copied, Error>>> {
     let mut ends = Vec::new();
@@ -106,7 +118,8 @@ pub async fn copy_all(
     let mount_needs_manifest = ends
         .first()
         .is_some_and(|(_, destination)| destination.host.capabilities.mount_needs_manifest());
-    let run = Arc::new(Run { board: Board::new(mount_needs_manifest), observer, attachments });
+    let board = Board::new(mount_needs_manifest);
+    let run = Arc::new(Run { board, observer, wishes, asked: Asked::default() });
 
     let mut tasks = JoinSet::new();
     let mut numbers = HashMap::new();

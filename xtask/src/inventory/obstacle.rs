@@ -51,7 +51,29 @@ impl Obstacle {
         }
     }
 
-    fn hint(&self) -> String {
+    /// What is in the way, in one line.
+    pub(crate) fn what(&self) -> String {
+        let reference = &self.reference;
+        match &self.kind {
+            ObstacleKind::NoTag => format!(
+                "`{reference}` has no tag: it would be `latest`, which changes without notice"
+            ),
+            ObstacleKind::Floating => format!("`{reference}` changes without notice"),
+            ObstacleKind::OnlyDigest(_) => format!("`{reference}` has no tag to copy it under"),
+            ObstacleKind::TwoDigests(first, second) => {
+                format!("`{reference}` is wanted as {first} and as {second}")
+            }
+            ObstacleKind::OtherThanPinned { pin, named } => {
+                format!("`{reference}` is wanted as {named}, and the list pins it to {pin}")
+            }
+            ObstacleKind::SameTarget { target, other } => {
+                format!("`{reference}` would be `{target}` at the destination, as `{other}` is")
+            }
+        }
+    }
+
+    /// What to do about it.
+    pub(crate) fn hint(&self) -> String {
         let source = &self.source;
         match &self.kind {
             ObstacleKind::NoTag | ObstacleKind::Floating => format!(
@@ -90,23 +112,7 @@ fn place_of(entry: &Entry, kind: &ObstacleKind) -> Option<FoundAt> {
 
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}` ", self.reference)?;
-        match &self.kind {
-            ObstacleKind::NoTag => {
-                f.write_str("has no tag: it would be `latest`, which changes without notice")?;
-            }
-            ObstacleKind::Floating => f.write_str("changes without notice")?,
-            ObstacleKind::OnlyDigest(_) => f.write_str("has no tag to copy it under")?,
-            ObstacleKind::TwoDigests(first, second) => {
-                write!(f, "is wanted as {first} and as {second}")?;
-            }
-            ObstacleKind::OtherThanPinned { pin, named } => {
-                write!(f, "is wanted as {named}, and the list pins it to {pin}")?;
-            }
-            ObstacleKind::SameTarget { target, other } => {
-                write!(f, "would be `{target}` at the destination, as `{other}` is")?;
-            }
-        }
+        f.write_str(&self.what())?;
         if let Some(place) = &self.place {
             write!(f, "\n  at {place}, rendering `{}`", place.rendering)?;
         }

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use crate::finding::{Code, Severity};
 use crate::oci::{Digest, Repository, RepositoryPath, Tag};
 
 mod destination;
@@ -48,6 +49,20 @@ pub struct ImageList {
     pub registries: BTreeMap<String, RegistrySettings>,
     pub destinations: BTreeMap<String, Destination>,
     pub chart: Option<Chart>,
+    pub policy: Policy,
+    /// Where each value of `values` and of the images is said.
+    pub value_places: BTreeMap<ValuePath, Place>,
+}
+
+/// What the images have to fulfil, and how bad it is if something does not.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Policy {
+    /// Sources have to be in one of these, if there are any: registries, or paths in one.
+    pub allowed_registries: Vec<String>,
+    /// Whether an image without a digest is an error.
+    pub require_pins: bool,
+    /// What findings are instead of what they usually are.
+    pub severities: BTreeMap<Code, Severity>,
 }
 
 /// An image to mirror.
@@ -154,6 +169,16 @@ impl RegistrySettings {
 }
 
 impl ImageList {
+    /// What is said, wherever it stands: two texts with the same of it mean the same.
+    #[must_use]
+    pub fn without_places(mut self) -> Self {
+        for image in &mut self.images {
+            image.place = Place::NOWHERE;
+        }
+        self.value_places.clear();
+        self
+    }
+
     /// Reads the text of an image list. The file name is for messages.
     ///
     /// # Errors

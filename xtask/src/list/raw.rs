@@ -38,6 +38,8 @@ pub(super) struct RawList {
     /// How to talk to a registry, by its `host[:port]`.
     #[cfg_attr(test, schemars(extend("propertyNames" = { "pattern": pattern::REGISTRY })))]
     pub(super) registries: Option<Field<Entries<Table<RawRegistry>>>>,
+    /// What `verify` demands of the images, and how bad it finds what.
+    pub(super) policy: Option<Field<Table<RawPolicy>>>,
     /// The images.
     #[cfg_attr(test, schemars(required, length(min = 1)))]
     pub(super) image: Option<Field<Vec<Field<Table<RawImage>>>>>,
@@ -145,6 +147,24 @@ pub(super) struct RawRegistry {
     /// The most parts that the path of a repository may have.
     #[cfg_attr(test, schemars(range(min = 1)))]
     pub(super) deepest_path: Option<Field<i64>>,
+}
+
+/// What the images have to fulfil.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(super) struct RawPolicy {
+    /// Where images may come from: registries, or paths in one (`quay.io/stackstate`). Default: anywhere.
+    #[cfg_attr(test, schemars(length(min = 1), inner(regex(pattern = pattern::DESTINATION))))]
+    pub(super) allowed_registries: Option<Field<Vec<Field<String>>>>,
+    /// Whether an image without a digest is an error. Default: a warning.
+    pub(super) require_pins: Option<Field<bool>>,
+    /// What findings are, by their codes, instead of what they usually are.
+    #[cfg_attr(test, schemars(extend(
+        "propertyNames" = { "enum": pattern::adjustable_codes() },
+        "additionalProperties" = { "enum": ["error", "warning", "ignore"] }
+    )))]
+    pub(super) severity: Option<Field<Entries<String>>>,
 }
 
 /// A Helm chart.

@@ -15,6 +15,8 @@ use super::{RegistryKind, SetValue};
 /// The parts of the grammar that patterns can say. The parser is the judge: the tests hold every file
 /// in `tests/data/list` against both.
 pub(super) mod pattern {
+    use crate::finding::Code;
+
     macro_rules! label {
         () => {
             "[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?"
@@ -55,6 +57,12 @@ pub(super) mod pattern {
         () => {
             "([^.\\[\\]\\\\]|\\\\.)+(\\[(0|[1-9][0-9]{0,4})\\])*"
         };
+    }
+
+    /// The codes that a policy may change.
+    pub(crate) fn adjustable_codes() -> Vec<&'static str> {
+        let adjustable = Code::ALL.into_iter().filter(|code| !code.is_fixed());
+        adjustable.map(Code::name).collect()
     }
 
     pub(crate) const REGISTRY: &str = concat!("^", host!(), "$");

@@ -2,8 +2,11 @@
 
 pub mod digest;
 pub mod manifest;
+pub mod platform;
 pub mod reference;
+pub mod subset;
 
 pub use digest::{Digest, Hasher};
 pub use manifest::{Descriptor, InvalidManifest, Manifest};
+pub use platform::{Platform, Platforms};
 pub use reference::{Repository, RepositoryPath, Tag};

@@ -11,6 +11,7 @@ pub mod chart;
 pub mod human;
 pub mod images;
 pub mod json;
+pub mod verify;
 
 /// What `mirror` did.
 #[derive(Debug)]
@@ -40,7 +41,7 @@ pub enum Outcome {
 }
 
 /// Requests sent to each side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Requests {
     pub source: u64,
     pub destination: u64,

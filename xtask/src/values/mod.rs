@@ -17,7 +17,7 @@ use crate::chart::ImageReference;
 use crate::list::{Image, ImageList};
 
 /// The image of the list that a reference of the chart means.
-fn listed<'a>(list: &'a ImageList, reference: &ImageReference) -> Option<&'a Image> {
+pub(crate) fn listed<'a>(list: &'a ImageList, reference: &ImageReference) -> Option<&'a Image> {
     list.images.iter().find(|image| {
         image.source == reference.repository
             && match (&reference.tag, &reference.digest) {

@@ -193,6 +193,28 @@ impl<'a> Mirror<'a> {
 }
 
 impl Gap {
+    /// What it is, in one line.
+    pub fn what(&self) -> String {
+        let written = self.written.escape_debug();
+        match &self.kind {
+            GapKind::NotRelocated { .. } => {
+                format!("`{written}` is not pulled from the destination")
+            }
+            GapKind::NotCopied { .. } => {
+                format!("`{written}` is not copied: no image of the list goes there")
+            }
+            GapKind::Malformed { reason } => {
+                format!("`{written}` cannot be pulled: {}", printable(reason))
+            }
+            GapKind::Vanished => {
+                format!(
+                    "`{written}` is gone: the chart has it by itself, with these values no longer"
+                )
+            }
+            GapKind::Mention { host } => format!("`{written}` still names `{host}`"),
+        }
+    }
+
     /// What to do about it.
     pub fn hint(&self) -> String {
         match &self.kind {
@@ -221,23 +243,7 @@ impl Gap {
 
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let written = self.written.escape_debug();
-        match &self.kind {
-            GapKind::NotRelocated { .. } => {
-                write!(f, "`{written}` is not pulled from the destination")?
-            }
-            GapKind::NotCopied { .. } => {
-                write!(f, "`{written}` is not copied: no image of the list goes there")?
-            }
-            GapKind::Malformed { reason } => {
-                write!(f, "`{written}` cannot be pulled: {}", printable(reason))?
-            }
-            GapKind::Vanished => write!(
-                f,
-                "`{written}` is gone: the chart has it by itself, with these values no longer"
-            )?,
-            GapKind::Mention { host } => write!(f, "`{written}` still names `{host}`")?,
-        }
+        f.write_str(&self.what())?;
         write!(f, "\n  at {}, rendering `{}`", self.place, printable(&self.place.rendering))?;
         match self.more {
             0 => Ok(()),

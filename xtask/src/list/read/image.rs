@@ -7,9 +7,9 @@ use toml::Spanned;
 
 use super::Reader;
 use crate::list::fields::{Field, Table};
-use crate::list::problems::{Position, Problem};
+use crate::list::problems::Problem;
 use crate::list::raw::RawImage;
-use crate::list::{Image, Place, holds_userinfo};
+use crate::list::{Image, holds_userinfo};
 use crate::oci::{Digest, Repository, RepositoryPath, Tag};
 
 /// The places of what no two entries may share.
@@ -64,14 +64,13 @@ impl Reader<'_> {
         if let (true, Some(target)) = (is_new, &target) {
             self.check_target(seen, format!("{target}:{tag}"), target_span.unwrap_or(source_span));
         }
-        let Position { line, column } = Position::of(self.text, table.span().start);
         Some(Image {
             source,
             tag,
             digest: digest?,
             target: target?,
             values: values?.unwrap_or_default(),
-            place: Place { line, column },
+            place: self.place(&table.span()),
         })
     }
 

@@ -3,20 +3,22 @@
 //! A part that is wrong becomes `None` after its problems are noted, so that the parts beside it are
 //! still looked at.
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use serde::Deserialize as _;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue, ValueDeserializer};
 
-use super::ImageList;
 use super::fields::{Field, Kind, Table, Unknown};
-use super::problems::{Problem, nearest};
+use super::problems::{Position, Problem, nearest};
 use super::raw::RawList;
 use super::secret::sounds_like_a_secret;
+use super::{ImageList, Place, ValuePath};
 
 mod chart;
 mod image;
+mod policy;
 mod registry;
 mod values;
 
@@ -28,7 +30,7 @@ pub(super) fn read(
     document: Spanned<DeTable<'_>>,
     is_whole: bool,
 ) -> (Option<ImageList>, Vec<Problem>) {
-    let mut reader = Reader { text, is_whole, problems: Vec::new() };
+    let mut reader = Reader { text, is_whole, problems: Vec::new(), value_places: BTreeMap::new() };
     let document = Spanned::new(document.span(), DeValue::Table(document.into_inner()));
     let list = match Table::<RawList>::deserialize(ValueDeserializer::from(document)) {
         Ok(raw) => reader.list(raw),
@@ -45,6 +47,7 @@ struct Reader<'t> {
     text: &'t str,
     is_whole: bool,
     problems: Vec<Problem>,
+    value_places: BTreeMap<ValuePath, Place>,
 }
 
 impl Reader<'_> {
@@ -55,12 +58,15 @@ impl Reader<'_> {
         let registries = self.optional(raw.registries, Self::registries);
         let destinations = self.optional(raw.destinations, Self::destinations);
         let chart = self.optional(raw.chart, Self::chart);
+        let policy = self.optional(raw.policy, Self::policy);
         Some(ImageList {
             images: images?,
             values: values?.unwrap_or_default(),
             registries: registries?.unwrap_or_default(),
             destinations: destinations?.unwrap_or_default(),
             chart: chart?,
+            policy: policy?.unwrap_or_default(),
+            value_places: std::mem::take(&mut self.value_places),
         })
     }
 
@@ -147,6 +153,12 @@ impl Reader<'_> {
         hint: impl Into<Option<String>>,
     ) {
         self.problems.push(Problem::new(self.text, span, message).hint_if_any(hint.into()));
+    }
+
+    /// The place where a span begins.
+    fn place(&self, span: &Range<usize>) -> Place {
+        let Position { line, column } = Position::of(self.text, span.start);
+        Place { line, column }
     }
 
     /// Credentials in front of a host: neither shown nor used.

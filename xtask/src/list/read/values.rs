@@ -39,7 +39,10 @@ impl Reader<'_> {
         self.all(values.into_inner().0, |reader, (key, field)| {
             let path = reader.value_path(&key);
             let value = reader.value_template(field, of);
-            Some((path?, value?))
+            let (path, value) = (path?, value?);
+            let place = reader.place(&key.span());
+            reader.value_places.entry(path.clone()).or_insert(place);
+            Some((path, value))
         })
     }
 

@@ -59,8 +59,15 @@ pub struct MovingKey {
     pub holds: Holds,
 }
 
-/// Finds what moves the images of a chart. `also` are paths to try that the chart's values may not
-/// mention; `tell` is told how far it is.
+/// Which values to try.
+#[derive(Debug, Clone, Copy)]
+pub enum Candidates<'a> {
+    /// Those of the chart that may have to do with an image, and some that it may not mention.
+    OfChartAnd(&'a [ValuePath]),
+    Only(&'a [ValuePath]),
+}
+
+/// Finds what moves the images of a chart. `tell` is told how far it is.
 ///
 /// # Errors
 /// When the chart does not render as it is, or prints what is not YAML.
@@ -68,10 +75,15 @@ pub fn probe(
     renderer: &dyn Renderer,
     renderings: &[Rendering],
     charts: &[ChartValues],
-    also: &[ValuePath],
+    wanted: Candidates<'_>,
     tell: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<Probed> {
-    let mut all = candidates::candidates(charts).map_err(anyhow::Error::msg)?;
+    let (mut all, also) = match wanted {
+        Candidates::OfChartAnd(also) => {
+            (candidates::candidates(charts).map_err(anyhow::Error::msg)?, also)
+        }
+        Candidates::Only(paths) => (Vec::new(), paths),
+    };
     candidates::add(&mut all, also);
     let probe = Probe {
         renderer,

@@ -1,0 +1,194 @@
+//! The check `chart`, with the real helm, each time one thing of chart or list has changed.
+
+use serde_json::{Value, json};
+
+use super::{Scene, pod, sum};
+
+const NOTHING: &str = "not asked for";
+const CHART: [&str; 2] = ["--only", "chart"];
+
+fn only_chart(state: &str) -> String {
+    sum([NOTHING, NOTHING, state, NOTHING, NOTHING], &format!("2 images: {state}"))
+}
+
+/// The codes, each with the image that it is about.
+fn codes(findings: &Value) -> Vec<(&str, Option<&str>)> {
+    let findings = findings.as_array().unwrap().iter();
+    findings.map(|finding| (finding["code"].as_str().unwrap(), finding["image"].as_str())).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_was_added_to_the_chart_is_found_once() {
+    let scene = Scene::new().await;
+    let hint =
+        "`cargo xtask images --write` lists it, then `cargo xtask values --probe` finds its values";
+    let place =
+        "at Pod/new spec.containers[0].image (chart/templates/new.yaml), rendering `default`";
+    // Whether the values move it or not: there is one thing to mend.
+    for image in ["quay.io/team/new:3.0", "{{ .Values.global.imageRegistry }}/team/new:3.0"] {
+        scene.write("chart/templates/new.yaml", &pod("new", image));
+        let named = image.replace("{{ .Values.global.imageRegistry }}", "SOURCE");
+        let message = format!("`{named}` is in the chart, and not in the list");
+        let human = format!(
+            "error[chart-unlisted] {message}\n  {place}\n  hint: {hint}\n\n{}",
+            sum(
+                ["passed", "passed", "1 error", "passed", "passed"],
+                "2 images: 1 error; requests: 2 to sources, 2 to the destination"
+            )
+        );
+        let findings = json!([{
+            "code": "chart-unlisted",
+            "severity": "error",
+            "check": "chart",
+            "image": null,
+            "location": null,
+            "message": message,
+            "details": [place],
+            "hint": hint,
+        }]);
+        scene.verify(&[]).assert(1, &human, &findings);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_the_chart_no_longer_names_is_a_warning_and_its_value_is_dead() {
+    let scene = Scene::new().await;
+    std::fs::remove_file(scene.path("chart/templates/tool.yaml")).unwrap();
+    let unused = "look whether a `[[chart.rendering]]` is missing; if none is, `cargo xtask images --write --prune` removes it";
+    let dead = "`cargo xtask values --probe` finds the values that do";
+    let human = format!(
+        "SOURCE/team/tool:2.0\n  \
+           warning[chart-unused] no rendering of the chart names this image (images.toml:15:1)\n    \
+             hint: {unused}\n  \
+           warning[mapping-dead] `tool.repository` moves no image of the chart (images.toml:20:1)\n    \
+             hint: {dead}\n\n{}",
+        only_chart("2 warnings")
+    );
+    let findings = json!([
+        {
+            "code": "chart-unused",
+            "severity": "warning",
+            "check": "chart",
+            "image": "SOURCE/team/tool:2.0",
+            "location": { "file": "images.toml", "line": 15, "column": 1 },
+            "message": "no rendering of the chart names this image",
+            "details": [],
+            "hint": unused,
+        },
+        {
+            "code": "mapping-dead",
+            "severity": "warning",
+            "check": "chart",
+            "image": "SOURCE/team/tool:2.0",
+            "location": { "file": "images.toml", "line": 20, "column": 1 },
+            "message": "`tool.repository` moves no image of the chart",
+            "details": [],
+            "hint": dead,
+        },
+    ]);
+    scene.verify(&CHART).assert(0, &human, &findings);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_no_value_moves_is_found_at_its_entry() {
+    let scene = Scene::new().await;
+    scene.edit_list("[image.values]\n\"tool.repository\" = \"{registry}/{repository}\"\n", "");
+    let message = "`SOURCE/team/tool:2.0` is not pulled from the destination";
+    let place =
+        "at Pod/tool spec.containers[0].image (chart/templates/tool.yaml), rendering `default`";
+    let hint = "no value in images.toml moves it: `cargo xtask values --probe` finds the key";
+    let human = format!(
+        "SOURCE/team/tool:2.0\n  \
+           error[values-not-relocated] {message} (images.toml:15:1)\n    \
+             {place}\n    hint: {hint}\n\n{}",
+        only_chart("1 error")
+    );
+    let findings = json!([{
+        "code": "values-not-relocated",
+        "severity": "error",
+        "check": "chart",
+        "image": "SOURCE/team/tool:2.0",
+        "location": { "file": "images.toml", "line": 15, "column": 1 },
+        "message": message,
+        "details": [place],
+        "hint": hint,
+    }]);
+    scene.verify(&CHART).assert(1, &human, &findings);
+    // Nor does the proof need a destination to be named.
+    let address = scene.destination.address();
+    scene.edit("images.toml", &format!("[destinations.mirror]\nregistry = \"{address}\"\n"), "");
+    assert_eq!(
+        codes(&scene.verify(&CHART).findings),
+        [("values-not-relocated", Some("SOURCE/team/tool:2.0"))]
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_the_values_drop_is_found() {
+    let scene = Scene::new().await;
+    // Helm replaces lists whole: the second pack is gone as soon as the first is said.
+    let source = scene.source.address();
+    let packs =
+        format!("packs:\n  - repository: {source}/team/tool\n  - repository: {source}/team/tool\n");
+    scene.write("chart/values.yaml", &(scene.chart_values() + &packs));
+    let template = "{{ range $i, $pack := .Values.packs }}\n---\nkind: Pod\nmetadata: {name: pack}\n\
+                    spec:\n  containers:\n    - image: \"{{ $pack.repository }}:2.0\"\n{{ end }}";
+    scene.write("chart/templates/packs.yaml", template);
+    scene.edit_list(
+        "[image.values]\n",
+        "[image.values]\n\"packs[0].repository\" = \"{registry}/{repository}\"\n",
+    );
+    let verified = scene.verify(&CHART);
+    let finding = &verified.findings[0];
+    assert_eq!(finding["code"], "values-image-lost", "{}", verified.human);
+    assert_eq!(finding["image"], "SOURCE/team/tool:2.0");
+    assert_eq!((verified.exit_code, verified.findings.as_array().unwrap().len()), (1, 1));
+    assert!(verified.human.contains("error[values-image-lost] `SOURCE/team/tool:2.0` is gone"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_source_registry_in_prose_is_a_warning() {
+    let scene = Scene::new().await;
+    let source = scene.source.address();
+    let notes = format!(
+        "kind: ConfigMap\nmetadata: {{name: notes}}\ndata:\n  about: see {source} for more\n"
+    );
+    scene.write("chart/templates/notes.yaml", &notes);
+    let verified = scene.verify(&CHART);
+    assert_eq!(codes(&verified.findings), [("chart-mention", None)]);
+    assert_eq!((verified.exit_code, &verified.findings[0]["severity"]), (0, &json!("warning")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_chart_names_and_nobody_can_list_is_found() {
+    let scene = Scene::new().await;
+    scene.write("chart/templates/new.yaml", &pod("new", "quay.io/team/new"));
+    let other = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+    let image = format!("{{{{ .Values.global.imageRegistry }}}}/team/app:1.0@{other}");
+    scene.write("chart/templates/app.yaml", &pod("app", &image));
+    let verified = scene.verify(&CHART);
+    let expected = [("chart-unfixed", None), ("chart-pin-differs", Some("SOURCE/team/app:1.0"))];
+    assert_eq!(codes(&verified.findings), expected, "{}", verified.human);
+    assert_eq!(verified.exit_code, 1);
+    let human = &verified.human;
+    assert!(
+        human.contains(&format!("is wanted as {other}, and the list pins it to APP")),
+        "{human}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chart_that_does_not_render_and_a_missing_helm_are_errors_and_no_pass() {
+    let scene = Scene::new().await;
+    scene.write("chart/templates/app.yaml", "{{ required \"say who\" .Values.who }}");
+    let verified = scene.verify(&CHART);
+    assert_eq!(codes(&verified.findings), [("chart-fails", None)]);
+    assert!(verified.human.contains("say who"), "{}", verified.human);
+    assert_eq!(verified.exit_code, 1);
+
+    let arguments = ["verify", "--only", "chart", "--format", "json"];
+    let finished = scene.run_with(&arguments, &[("HELM", "/nowhere/helm")]);
+    let document: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(codes(&document["findings"]), [("check-not-run", None)]);
+    assert_eq!(finished.exit_code, 1);
+}

@@ -1,0 +1,231 @@
+//! The checks `list` and `values`: nothing but files is needed.
+
+use serde_json::json;
+
+use super::{Scene, sum};
+
+const NOTHING: &str = "not asked for";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_without_a_digest_is_a_warning_and_an_error_if_that_is_wanted() {
+    let scene = Scene::new().await;
+    scene.edit_list(&format!("digest = \"{}\"\n\n", scene.app.top), "\n");
+    let told = |severity: &str, state: &str| {
+        format!(
+            "SOURCE/team/app:1.0\n  \
+               {severity}[unpinned] no digest: whatever the tag names is copied (images.toml:10:1)\n    \
+                 hint: `cargo xtask pin` writes the digests that the tags name now\n\n{}",
+            sum([state, NOTHING, NOTHING, NOTHING, NOTHING], &format!("2 images: {state}"))
+        )
+    };
+    let finding = |severity: &str| {
+        json!([{
+            "code": "unpinned",
+            "severity": severity,
+            "check": "list",
+            "image": "SOURCE/team/app:1.0",
+            "location": { "file": "images.toml", "line": 10, "column": 1 },
+            "message": "no digest: whatever the tag names is copied",
+            "details": [],
+            "hint": "`cargo xtask pin` writes the digests that the tags name now",
+        }])
+    };
+    let list = ["--only", "list"];
+    scene.verify(&list).assert(0, &told("warning", "1 warning"), &finding("warning"));
+    let strict = ["--only", "list", "--strict"];
+    scene.verify(&strict).assert(1, &told("error", "1 error"), &finding("error"));
+    let text = std::fs::read_to_string(scene.path("images.toml")).unwrap();
+    scene.write("images.toml", &format!("{text}[policy]\nrequire-pins = true\n"));
+    scene.verify(&list).assert(1, &told("error", "1 error"), &finding("error"));
+    scene.write("images.toml", &format!("{text}[policy.severity]\nunpinned = \"ignore\"\n"));
+    let ignored = sum(
+        ["passed", NOTHING, NOTHING, NOTHING, NOTHING],
+        "2 images: passed, 1 ignored by the policy",
+    );
+    scene.verify(&strict).assert(0, &ignored, &json!([]));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_that_names_no_version_and_a_source_that_is_not_allowed_are_found() {
+    let scene = Scene::new().await;
+    scene.edit_list("tag = \"1.0\"", "tag = \"stable\"");
+    let text = std::fs::read_to_string(scene.path("images.toml")).unwrap();
+    let source = scene.source.address();
+    let policy = format!("[policy]\nallowed-registries = [\"{source}/team/tool\", \"quay.io\"]\n");
+    scene.write("images.toml", &(text + &policy));
+    let human = format!(
+        "SOURCE/team/app:stable\n  \
+           warning[tag-floating] the tag `stable` names no version (images.toml:10:1)\n    \
+             hint: list the tag of a version, which is not moved\n  \
+           error[registry-not-allowed] `SOURCE/team/app` is not allowed as a source (images.toml:10:1)\n    \
+             hint: `allowed-registries` of `[policy]` has `SOURCE/team/tool`, `quay.io`\n\n{}",
+        sum(
+            ["1 error, 1 warning", NOTHING, NOTHING, NOTHING, NOTHING],
+            "2 images: 1 error, 1 warning"
+        )
+    );
+    let findings = json!([
+        {
+            "code": "tag-floating",
+            "severity": "warning",
+            "check": "list",
+            "image": "SOURCE/team/app:stable",
+            "location": { "file": "images.toml", "line": 10, "column": 1 },
+            "message": "the tag `stable` names no version",
+            "details": [],
+            "hint": "list the tag of a version, which is not moved",
+        },
+        {
+            "code": "registry-not-allowed",
+            "severity": "error",
+            "check": "list",
+            "image": "SOURCE/team/app:stable",
+            "location": { "file": "images.toml", "line": 10, "column": 1 },
+            "message": "`SOURCE/team/app` is not allowed as a source",
+            "details": [],
+            "hint": "`allowed-registries` of `[policy]` has `SOURCE/team/tool`, `quay.io`",
+        },
+    ]);
+    scene.verify(&["--only", "list"]).assert(1, &human, &findings);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_that_cannot_be_used_is_a_finding_for_programs_and_drawn_for_people() {
+    let scene = Scene::new().await;
+    scene.edit("images.toml", "tag = \"1.0\"", "tga = \"1.0\"");
+    let human = scene.run(&["verify"]);
+    assert_eq!((human.exit_code, human.stdout.as_str()), (2, ""));
+    assert!(human.stderr.contains("--> images.toml:12:1"), "{}", human.stderr);
+    let json = scene.run(&["verify", "--format", "json"]);
+    assert_eq!(json.exit_code, 2);
+    let document: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+    assert_eq!(document["passes"], false);
+    assert_eq!(
+        document["findings"],
+        json!([
+            {
+                "code": "list-invalid",
+                "severity": "error",
+                "check": "list",
+                "image": null,
+                "location": { "file": "images.toml", "line": 10, "column": 1 },
+                "message": "missing key `tag` in `[[image]]`",
+                "details": [],
+                "hint": "without a tag it would be `latest`, which changes without notice: write the version",
+            },
+            {
+                "code": "list-invalid",
+                "severity": "error",
+                "check": "list",
+                "image": null,
+                "location": { "file": "images.toml", "line": 12, "column": 1 },
+                "message": "unknown key `tga` in `[[image]]`",
+                "details": [],
+                "hint": "did you mean `tag`?",
+            },
+        ])
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_removed_from_the_values_is_found_with_the_lines_that_differ() {
+    let scene = Scene::new().await;
+    scene.edit("values/mirror.yaml", "tool:\n  repository: ", "other:\n  repository: ");
+    let verified = scene.verify(&[]);
+    let details = json!([
+        "--- mirror.yaml",
+        "+++ images.toml",
+        "@@ -4,4 +4,4 @@",
+        " global:",
+        "   imageRegistry: \"DESTINATION\"",
+        "-other:",
+        "+tool:",
+        "   repository: \"DESTINATION/team/tool\"",
+    ]);
+    let findings = json!([{
+        "code": "values-stale",
+        "severity": "error",
+        "check": "values",
+        "image": null,
+        "location": { "file": "values/mirror.yaml", "line": 1, "column": 1 },
+        "message": "`values/mirror.yaml` is not what images.toml makes of it",
+        "details": details,
+        "hint": "`cargo xtask values -d mirror --write` writes it",
+    }]);
+    let lines: String = details
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|line| format!("  {}\n", line.as_str().unwrap()))
+        .collect();
+    let human = format!(
+        "error[values-stale] `values/mirror.yaml` is not what images.toml makes of it (values/mirror.yaml:1:1)\n\
+         {lines}  hint: `cargo xtask values -d mirror --write` writes it\n\n{}",
+        sum(
+            ["passed", "1 error", "passed", "passed", "passed"],
+            "2 images: 1 error; requests: 2 to sources, 2 to the destination"
+        )
+    );
+    verified.assert(1, &human, &findings);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn values_that_nobody_wrote_or_that_contradict_each_other_are_found() {
+    let scene = Scene::new().await;
+    std::fs::remove_file(scene.path("values/mirror.yaml")).unwrap();
+    let values = ["--only", "values"];
+    let only_values = |total: &str| {
+        sum([NOTHING, total, NOTHING, NOTHING, NOTHING], &format!("2 images: {total}"))
+    };
+    let human = format!(
+        "error[values-missing] `values/mirror.yaml` is not there\n  \
+           hint: `cargo xtask values -d mirror --write` writes it\n\n{}",
+        only_values("1 error")
+    );
+    let findings = json!([{
+        "code": "values-missing",
+        "severity": "error",
+        "check": "values",
+        "image": null,
+        "location": null,
+        "message": "`values/mirror.yaml` is not there",
+        "details": [],
+        "hint": "`cargo xtask values -d mirror --write` writes it",
+    }]);
+    scene.verify(&values).assert(1, &human, &findings);
+
+    scene.edit("images.toml", "[values]\n", "[values]\n\"tool\" = \"x\"\n");
+    let verified = scene.verify(&values);
+    assert_eq!(verified.exit_code, 1);
+    assert_eq!(verified.findings[0]["code"], "values-clash");
+    assert!(verified.human.starts_with("error[values-clash] "), "{}", verified.human);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_check_without_a_destination_is_an_error_and_no_pass() {
+    let scene = Scene::new().await;
+    let address = scene.destination.address();
+    scene.edit("images.toml", &format!("[destinations.mirror]\nregistry = \"{address}\"\n"), "");
+    let hint = "name one with `-d`, or in images.toml as `[destinations.NAME]`, or choose checks with `--only`";
+    let finding = |check: &str| {
+        json!({
+            "code": "check-not-run",
+            "severity": "error",
+            "check": check,
+            "image": null,
+            "location": null,
+            "message": format!("the check `{check}` has no destination to look at"),
+            "details": [],
+            "hint": hint,
+        })
+    };
+    let human = format!(
+        "error[check-not-run] the check `values` has no destination to look at\n  hint: {hint}\n\
+         error[check-not-run] the check `destination` has no destination to look at\n\n{}",
+        sum(
+            ["passed", "1 error", "passed", "passed", "1 error"],
+            "2 images: 2 errors; requests: 2 to sources, 0 to the destination"
+        )
+    );
+    scene.verify(&[]).assert(1, &human, &json!([finding("values"), finding("destination")]));
+}

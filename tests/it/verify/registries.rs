@@ -1,0 +1,237 @@
+//! The checks `source` and `destination`, each time one thing at a registry is not as listed.
+
+use serde_json::json;
+use xtask::embedded::content;
+use xtask::embedded::{EmbeddedRegistry, Fault, Options};
+
+use super::{Scene, sum};
+use crate::mirror::support::{done, layers, store};
+
+/// The report where one check has one error about `team/app`, and all others pass.
+fn assert_only(scene: &Scene, arguments: &[&str], expected: &Only<'_>) {
+    let Only { check, code, message, details, hint, requests } = expected;
+    let verified = scene.verify(arguments);
+    let lines: String = details.iter().map(|line| format!("    {line}\n")).collect();
+    let position = ["list", "values", "chart", "source", "destination"]
+        .iter()
+        .position(|name| name == check)
+        .unwrap();
+    let mut states = ["passed"; 5];
+    states[position] = "1 error";
+    let human = format!(
+        "SOURCE/team/app:1.0\n  \
+           error[{code}] {message} (images.toml:10:1)\n\
+         {lines}    hint: {hint}\n\n{}",
+        sum(states, &format!("2 images: 1 error; requests: {requests}"))
+    );
+    let finding = json!([{
+        "code": code,
+        "severity": "error",
+        "check": check,
+        "image": "SOURCE/team/app:1.0",
+        "location": { "file": "images.toml", "line": 10, "column": 1 },
+        "message": message,
+        "details": details,
+        "hint": hint,
+    }]);
+    verified.assert(1, &human, &finding);
+}
+
+struct Only<'a> {
+    check: &'a str,
+    code: &'a str,
+    message: &'a str,
+    details: &'a [&'a str],
+    hint: &'a str,
+    requests: &'a str,
+}
+
+impl Default for Only<'_> {
+    fn default() -> Self {
+        Self {
+            check: "source",
+            code: "",
+            message: "",
+            details: &[],
+            hint: "",
+            requests: "2 to sources, 2 to the destination",
+        }
+    }
+}
+
+const PIN_HINT: &str = "`cargo xtask pin --check SOURCE/team/app:1.0` shows what changed, \
+                        `cargo xtask pin --update SOURCE/team/app:1.0` accepts it";
+const MIRROR_HINT: &str = "`cargo xtask mirror -d mirror` brings it there";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_that_was_moved_at_the_source_is_found() {
+    let scene = Scene::new().await;
+    let new = content::oci_image(&layers(&["base", "newer"]));
+    store(&scene.source, "team/app", "1.0", &new);
+    let message = format!("the tag names {} at the source, and the list pins APP", new.top);
+    let expected = Only {
+        code: "source-moved",
+        message: &message,
+        hint: PIN_HINT,
+        // Whether the pinned image can still be had is one more question.
+        requests: "3 to sources, 2 to the destination",
+        ..Only::default()
+    };
+    assert_only(&scene, &[], &expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_gone_from_the_source_is_told_from_what_was_moved() {
+    let scene = Scene::new().await;
+    let expected = |message, hint| Only {
+        code: "source-missing",
+        message,
+        hint,
+        requests: "3 to sources, 2 to the destination",
+        ..Only::default()
+    };
+    let check = "check source and tag; some registries answer like this to what needs a login";
+    scene.source.store().delete_tag("team/app", "1.0");
+    let message = "the source has the pinned APP, but the tag `1.0` no longer";
+    assert_only(&scene, &[], &expected(message, check));
+
+    let new = content::oci_image(&layers(&["base", "newer"]));
+    store(&scene.source, "team/app", "1.0", &new);
+    scene.source.store().delete_manifest("team/app", &scene.app.top);
+    let message =
+        format!("the pinned APP is gone from the source, where the tag names {} now", new.top);
+    assert_only(&scene, &[], &expected(&message, PIN_HINT));
+
+    scene.source.store().delete_tag("team/app", "1.0");
+    let message = "the source has neither the tag `1.0` nor the pinned APP";
+    assert_only(&scene, &[], &expected(message, check));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_image_that_was_deleted_at_the_destination_is_found() {
+    let scene = Scene::new().await;
+    scene.destination.store().delete_tag("team/app", "1.0");
+    let expected = Only {
+        check: "destination",
+        code: "destination-missing",
+        message: "`DESTINATION/team/app:1.0` is not there",
+        hint: MIRROR_HINT,
+        ..Only::default()
+    };
+    assert_only(&scene, &[], &expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_image_at_the_destination_is_found_against_the_pin_or_else_the_source() {
+    let scene = Scene::new().await;
+    let other = content::oci_image(&layers(&["base", "other"]));
+    store(&scene.destination, "team/app", "1.0", &other);
+    let message = format!("`DESTINATION/team/app:1.0` is {}, not APP", other.top);
+    let expected = Only {
+        check: "destination",
+        code: "destination-differs",
+        message: &message,
+        hint: MIRROR_HINT,
+        ..Only::default()
+    };
+    assert_only(&scene, &[], &expected);
+
+    // Unpinned: the source, which is asked anyway, says what should be there.
+    scene.edit_list(&format!("digest = \"{}\"\n\n", scene.app.top), "\n");
+    let verified = scene.verify(&["--only", "source", "--only", "destination"]);
+    assert_eq!(verified.findings[0]["code"], "destination-differs", "{:#}", verified.findings);
+    assert_eq!(verified.findings.as_array().unwrap().len(), 1);
+    // Alone it can only tell that something is there.
+    let verified = scene.verify(&["--only", "destination"]);
+    assert_eq!((verified.exit_code, verified.findings), (0, json!([])));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lacks_below_a_tag_is_found_with_deep_and_repaired() {
+    let scene = Scene::new().await;
+    let blob = scene.app.blobs[0].0.clone();
+    let child = scene.app.manifests[0].digest.clone();
+    scene.destination.store().delete_blob("team/app", &blob);
+    assert_eq!(scene.verify(&[]).exit_code, 0, "a look at the tags cannot tell");
+
+    let details = [format!("blob {blob}")];
+    let details: Vec<&str> = details.iter().map(String::as_str).collect();
+    let app = scene.app.manifests.len();
+    let requests =
+        app + scene.tool.manifests.len() + scene.app.blobs.len() + scene.tool.blobs.len() + 2;
+    let requests = format!("2 to sources, {requests} to the destination");
+    let expected = Only {
+        check: "destination",
+        code: "destination-incomplete",
+        message: "`DESTINATION/team/app:1.0` lacks 1 blob",
+        details: &details,
+        hint: "`cargo xtask mirror -d mirror --repair` brings what is missing",
+        requests: &requests,
+    };
+    assert_only(&scene, &["--deep"], &expected);
+
+    scene.destination.store().delete_manifest("team/app", &child);
+    let verified = scene.verify(&["--deep"]);
+    let message = verified.findings[0]["message"].as_str().unwrap();
+    assert!(message.contains("lacks 1 manifest"), "{message}");
+
+    // An ordinary run believes the tag; this one asks.
+    let mirror = scene.run(&["mirror", "-d", "mirror"]);
+    assert!(mirror.stdout.contains("0 copied, 2 up to date"), "{}", mirror.stdout);
+    let repair = scene.run(&["mirror", "-d", "mirror", "--repair"]);
+    assert_eq!(repair.exit_code, 0, "{}{}", repair.stdout, repair.stderr);
+    assert!(repair.stdout.contains("1 copied, 1 up to date"), "{}", repair.stdout);
+    assert_eq!(scene.verify(&["--deep"]).exit_code, 0);
+    scene.forget_requests();
+    scene.run(&["mirror", "-d", "mirror", "--repair"]);
+    assert_eq!(done(&scene.source), "", "what is whole needs nothing");
+    assert!(!done(&scene.destination).contains("P"), "{}", done(&scene.destination));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_cannot_be_asked_is_an_error_and_no_pass() {
+    let scene = Scene::new().await;
+    scene.destination.inject(Fault::status(403).authorized().always());
+    scene.source.inject(Fault::status(401).repository("team/app").always());
+    let verified = scene.verify(&["--only", "source"]);
+    assert_eq!(verified.exit_code, 1);
+    let found = verified.findings.as_array().unwrap();
+    assert_eq!(found.len(), 1, "{found:#?}");
+    assert_eq!(found[0]["code"], "unreachable");
+    assert_eq!(found[0]["image"], "SOURCE/team/app:1.0");
+    let message = found[0]["message"].as_str().unwrap();
+    assert!(
+        message.starts_with("source: look for manifest `1.0`: HEAD http://SOURCE/v2/team/app/"),
+        "{message}"
+    );
+    assert!(message.contains(": 401"), "{message}");
+    assert!(verified.human.contains("1 error"), "{}", verified.human);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_thousand_images_of_one_registry_are_verified_in_one_run() {
+    let scene = Scene::new().await;
+    let mirror = EmbeddedRegistry::start(Options::default()).await.unwrap();
+    let mut list = String::new();
+    for number in 0..1000 {
+        let (repository, image) =
+            (format!("team/{number}"), content::oci_image(&layers(&["base"])));
+        for registry in [&scene.source, &mirror] {
+            store(registry, &repository, "1", &image);
+        }
+        let source = scene.source.address();
+        list += &format!(
+            "[[image]]\nsource = \"{source}/{repository}\"\ntag = \"1\"\ndigest = \"{}\"\n",
+            image.top
+        );
+    }
+    scene.write("images.toml", &list);
+    scene.forget_requests();
+    let arguments = ["verify", "-d", mirror.address(), "--only", "source", "--only", "destination"];
+    let finished = scene.run(&arguments);
+    assert_eq!(finished.exit_code, 0, "{}", finished.stdout);
+    assert_eq!(done(&scene.source), "1000 HEAD manifest");
+    assert_eq!(done(&mirror), "1000 HEAD manifest");
+    assert!(finished.stderr.contains("asked for 900 of 1000 images"), "{}", finished.stderr);
+    assert!(scene.source.most_at_once() <= 48, "{}", scene.source.most_at_once());
+}

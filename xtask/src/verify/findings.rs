@@ -1,0 +1,124 @@
+//! Collects what the checks find, each with the severity that the policy gives it.
+
+use super::Subject;
+use crate::finding::{Check, Code, Finding, Location, Severity};
+use crate::list::{Image, Place, ValuePath};
+use crate::printable::is_unprintable;
+
+pub(super) struct Findings<'a> {
+    subject: Subject<'a>,
+    is_strict: bool,
+    found: Vec<Finding>,
+    ignored: usize,
+}
+
+impl<'a> Findings<'a> {
+    pub(super) fn new(subject: Subject<'a>, is_strict: bool) -> Self {
+        Self { subject, is_strict, found: Vec::new(), ignored: 0 }
+    }
+
+    pub(super) fn add(&mut self, finding: Finding) {
+        let policy = &self.subject.list.policy;
+        let usual = match finding.code {
+            Code::Unpinned if policy.require_pins => Severity::Error,
+            code => code.severity(),
+        };
+        let severity = match policy.severities.get(&finding.code).copied().unwrap_or(usual) {
+            Severity::Warning if self.is_strict => Severity::Error,
+            severity => severity,
+        };
+        match severity {
+            Severity::Ignore => self.ignored += 1,
+            _ => self.found.push(Finding { severity, ..shown(finding) }),
+        }
+    }
+
+    /// What holds for several destinations is found once.
+    pub(super) fn add_once(&mut self, finding: Finding) {
+        let is_same =
+            |have: &Finding| Finding { severity: finding.severity, ..have.clone() } == finding;
+        if !self.found.iter().any(is_same) {
+            self.add(finding);
+        }
+    }
+
+    /// A finding about an image of the list.
+    pub(super) fn about(
+        &self,
+        check: Check,
+        code: Code,
+        image: &Image,
+        message: String,
+    ) -> Finding {
+        let mut finding = Finding::new(check, code, message);
+        finding.image = Some(image.source.tagged(&image.tag));
+        finding.location = Some(self.in_list(image.place));
+        finding
+    }
+
+    pub(super) fn in_list(&self, place: Place) -> Location {
+        Location { file: self.subject.shown.to_owned(), place }
+    }
+
+    /// Where a value of the list is said.
+    pub(super) fn place_of(&self, path: &ValuePath) -> Option<Location> {
+        self.subject.list.value_places.get(path).map(|&place| self.in_list(place))
+    }
+
+    /// Everything, in the order of the list and of the checks, and how much a policy ignored. What is
+    /// about no image comes first.
+    pub(super) fn finish(mut self) -> (Vec<Finding>, usize) {
+        let images = &self.subject.list.images;
+        let position = |finding: &Finding| {
+            let image = finding.image.as_ref()?;
+            let is_it = |listed: &Image| listed.source.tagged(&listed.tag) == *image;
+            Some(images.iter().position(is_it).unwrap_or(usize::MAX))
+        };
+        self.found.sort_by_cached_key(|finding| (position(finding), finding.check, finding.code));
+        (self.found, self.ignored)
+    }
+}
+
+/// What charts, servers and programs said, made fit for one line each. The renderers escape further.
+fn shown(finding: Finding) -> Finding {
+    let clean = |text: String| text.replace(is_unprintable, "");
+    Finding {
+        message: clean(finding.message),
+        details: finding.details.into_iter().map(clean).collect(),
+        hint: finding.hint.map(clean),
+        ..finding
+    }
+}
+
+impl Finding {
+    pub(super) fn new(check: Check, code: Code, message: impl Into<String>) -> Self {
+        Self {
+            code,
+            severity: code.severity(),
+            check,
+            image: None,
+            location: None,
+            message: message.into(),
+            details: Vec::new(),
+            hint: None,
+        }
+    }
+
+    /// An error of one line or several; its hint is a line of its own.
+    pub(super) fn told(check: Check, code: Code, error: &str) -> Self {
+        let (message, hint) = match error.split_once("\nhint: ") {
+            Some((message, hint)) => (message, Some(hint)),
+            None => (error, None),
+        };
+        let mut lines = message.lines().map(|line| line.trim().to_owned());
+        let mut finding = Self::new(check, code, lines.next().unwrap_or_default());
+        finding.details = lines.collect();
+        finding.hint = hint.map(str::to_owned);
+        finding
+    }
+
+    pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}

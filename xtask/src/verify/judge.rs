@@ -1,0 +1,133 @@
+//! What was seen at the registries, and what to find in it. Pure.
+
+use super::findings::Findings;
+use crate::copy::complete::Missing;
+use crate::finding::{Check, Code, Finding};
+use crate::list::Image;
+use crate::oci::Digest;
+use crate::registry::Error;
+
+/// What a source showed of an image.
+#[derive(Debug)]
+pub(super) struct AtSource {
+    /// What the tag names.
+    pub(super) tag: Option<Digest>,
+    /// Whether the pinned digest can be had, where the tag names another.
+    pub(super) has_pin: bool,
+}
+
+/// What a destination showed of an image.
+#[derive(Debug)]
+pub(super) struct AtDestination {
+    pub(super) tag: Option<Digest>,
+    /// What is missing below it, of those that were asked for.
+    pub(super) missing: Missing,
+}
+
+/// Of what is missing; the rest is counted.
+const MOST_DETAILS: usize = 10;
+
+pub(super) fn source(findings: &mut Findings<'_>, image: &Image, seen: &Result<AtSource, Error>) {
+    let seen = match seen {
+        Ok(seen) => seen,
+        Err(error) => return unreachable(findings, Check::Source, image, error),
+    };
+    let (code, message) = match (&image.digest, &seen.tag) {
+        (None, Some(_)) => return,
+        (Some(pin), Some(tag)) if pin == tag => return,
+        (Some(pin), Some(tag)) if seen.has_pin => (
+            Code::SourceMoved,
+            format!("the tag names {tag} at the source, and the list pins {pin}"),
+        ),
+        (Some(pin), Some(tag)) => (
+            Code::SourceMissing,
+            format!("the pinned {pin} is gone from the source, where the tag names {tag} now"),
+        ),
+        (Some(pin), None) if seen.has_pin => (
+            Code::SourceMissing,
+            format!("the source has the pinned {pin}, but the tag `{}` no longer", image.tag),
+        ),
+        (Some(pin), None) => (
+            Code::SourceMissing,
+            format!("the source has neither the tag `{}` nor the pinned {pin}", image.tag),
+        ),
+        (None, None) => (Code::SourceMissing, format!("the source has no tag `{}`", image.tag)),
+    };
+    let name = image.source.tagged(&image.tag);
+    let hint = match (&image.digest, &seen.tag) {
+        (Some(_), Some(_)) => format!(
+            "`cargo xtask pin --check {name}` shows what changed, `cargo xtask pin --update {name}` accepts it"
+        ),
+        _ => "check source and tag; some registries answer like this to what needs a login"
+            .to_owned(),
+    };
+    let finding = findings.about(Check::Source, code, image, message);
+    findings.add(finding.hint(hint));
+}
+
+/// `expected` is what the tag should name there, if anybody knows.
+pub(super) fn destination(
+    findings: &mut Findings<'_>,
+    image: &Image,
+    target: &str,
+    expected: Option<&Digest>,
+    mirror: &str,
+    seen: &Result<AtDestination, Error>,
+) {
+    const CHECK: Check = Check::Destination;
+    let seen = match seen {
+        Ok(seen) => seen,
+        Err(error) => return unreachable(findings, CHECK, image, error),
+    };
+    let hint = format!("`{mirror}` brings it there");
+    let Some(tag) = &seen.tag else {
+        let message = format!("`{target}` is not there");
+        let finding = findings.about(CHECK, Code::DestinationMissing, image, message);
+        return findings.add(finding.hint(hint));
+    };
+    if let Some(expected) = expected.filter(|expected| *expected != tag) {
+        let message = format!("`{target}` is {tag}, not {expected}");
+        let finding = findings.about(CHECK, Code::DestinationDiffers, image, message);
+        return findings.add(finding.hint(hint));
+    }
+    let missing = &seen.missing;
+    if !missing.is_empty() {
+        let message = format!("`{target}` lacks {}", amount(missing));
+        let mut finding = findings.about(CHECK, Code::DestinationIncomplete, image, message);
+        finding.details = details(missing);
+        findings.add(finding.hint(format!("`{mirror} --repair` brings what is missing")));
+    }
+}
+
+fn unreachable(findings: &mut Findings<'_>, check: Check, image: &Image, error: &Error) {
+    let mut finding: Finding = findings.about(check, Code::Unreachable, image, error.to_string());
+    finding.hint = error.hint();
+    findings.add(finding);
+}
+
+/// `1 manifest and 2 blobs`.
+fn amount(missing: &Missing) -> String {
+    let count = |number: usize, noun: &str| match number {
+        0 => None,
+        1 => Some(format!("1 {noun}")),
+        number => Some(format!("{number} {noun}s")),
+    };
+    let parts = [
+        count(missing.manifests.len() + missing.unreadable.len(), "manifest"),
+        count(missing.blobs.len(), "blob"),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" and ")
+}
+
+fn details(missing: &Missing) -> Vec<String> {
+    let manifests = missing.manifests.iter().map(|digest| format!("manifest {digest}"));
+    let blobs = missing.blobs.iter().map(|digest| format!("blob {digest}"));
+    let mut all: Vec<_> =
+        missing.unreadable.iter().cloned().chain(manifests).chain(blobs).collect();
+    if all.len() > MOST_DETAILS {
+        let more = all.len() - MOST_DETAILS;
+        all.truncate(MOST_DETAILS);
+        all.push(format!("and {more} more"));
+    }
+    all
+}

@@ -1,0 +1,192 @@
+//! The checks `source` and `destination`: one HEAD per image and side, all under the queues of the
+//! hosts. Looking is here, judging is `judge`'s.
+
+use std::collections::BTreeSet;
+
+use futures_util::{StreamExt as _, stream};
+
+use super::findings::Findings;
+use super::judge::{self, AtDestination, AtSource};
+use super::{Named, Options, Subject, Watch, values};
+use crate::copy::complete::{self, Asked, Missing};
+use crate::finding::{Check, Code, Finding};
+use crate::list::{Image, ImageList};
+use crate::oci::Digest;
+use crate::plan::{Selection, Transfer, transfers};
+use crate::registry::credentials::Environment;
+use crate::registry::{Error, ManifestName, Registries, RemoteRepository, Settings, Side};
+use crate::report::Requests;
+
+/// Images that are looked at together. More than any queue lets through, and few enough that a long
+/// list takes no more memory than a short one.
+const IMAGES_AT_ONCE: usize = 256;
+
+/// What is known of one image.
+#[derive(Default)]
+struct Seen {
+    source: Option<Result<AtSource, Error>>,
+    /// In the order of the destinations.
+    destinations: Vec<Result<AtDestination, Error>>,
+}
+
+/// What asking the registries took, and which of them anybody may have stood in for.
+#[derive(Default)]
+pub(super) struct Looked {
+    pub(super) requests: Requests,
+    pub(super) insecure: Vec<String>,
+}
+
+/// A destination with the transfers to it, in the order of the list.
+struct Planned<'a> {
+    named: &'a Named,
+    transfers: Vec<Transfer>,
+}
+
+struct Look<'a> {
+    list: &'a ImageList,
+    planned: &'a [Planned<'a>],
+    registries: &'a Registries,
+    asks_source: bool,
+    is_deep: bool,
+    asked: Asked,
+}
+
+pub(super) async fn check(
+    subject: Subject<'_>,
+    named: &[Named],
+    options: &Options,
+    environment: &dyn Environment,
+    watch: &dyn Watch,
+    findings: &mut Findings<'_>,
+) -> anyhow::Result<Looked> {
+    let list = subject.list;
+    let asks_source = options.checks.contains(&Check::Source);
+    let planned = match options.checks.contains(&Check::Destination) {
+        true => planned(list, named, findings),
+        false => Vec::new(),
+    };
+    if !asks_source && planned.is_empty() {
+        return Ok(Looked::default());
+    }
+    let settings = Settings {
+        registries: list.registries.clone(),
+        concurrency: options.concurrency,
+        retry: options.retry,
+    };
+    let registries = Registries::new(settings, &hosts(list, asks_source, &planned), environment)?;
+    let look = Look {
+        list,
+        planned: &planned,
+        registries: &registries,
+        asks_source,
+        is_deep: options.deep,
+        asked: Asked::default(),
+    };
+    watch.begins("asking registries", list.images.len());
+    let mut looks = stream::iter(0..list.images.len())
+        .map(async |number| {
+            let seen = look.at(number).await;
+            watch.looked();
+            (number, seen)
+        })
+        .buffer_unordered(IMAGES_AT_ONCE);
+    while let Some((number, seen)) = looks.next().await {
+        judge(findings, &list.images[number], number, &planned, &seen?);
+    }
+    let requests = Requests::of(|side| registries.requests(side));
+    Ok(Looked { requests, insecure: registries.insecure() })
+}
+
+/// The transfers to each destination; a destination that cannot be planned for is a finding.
+fn planned<'a>(
+    list: &ImageList,
+    named: &'a [Named],
+    findings: &mut Findings<'_>,
+) -> Vec<Planned<'a>> {
+    if named.is_empty() {
+        findings.add(values::no_destination(Check::Destination));
+    }
+    let mut planned = Vec::new();
+    for named in named {
+        match transfers(list, &named.destination, &Selection::default()) {
+            Ok(transfers) => planned.push(Planned { named, transfers }),
+            Err(error) => {
+                let message = format!("destination `{}`: {error}", named.name);
+                findings.add(Finding::new(Check::Destination, Code::CheckNotRun, message));
+            }
+        }
+    }
+    planned
+}
+
+fn hosts(list: &ImageList, asks_source: bool, planned: &[Planned<'_>]) -> Vec<(String, Side)> {
+    let sources = list.images.iter().filter(|_| asks_source).map(|image| image.source.registry());
+    let sources = sources.map(|host| (host.to_owned(), Side::Source));
+    let targets = planned.iter().flat_map(|planned| &planned.transfers);
+    let targets =
+        targets.map(|transfer| (transfer.target.registry().to_owned(), Side::Destination));
+    let hosts: BTreeSet<_> = sources.chain(targets).collect();
+    hosts.into_iter().collect()
+}
+
+fn judge(
+    findings: &mut Findings<'_>,
+    image: &Image,
+    number: usize,
+    planned: &[Planned<'_>],
+    seen: &Seen,
+) {
+    let mut expected = image.digest.as_ref();
+    if let Some(source) = &seen.source {
+        judge::source(findings, image, source);
+        // Without a pin the source says what should be there, if it was asked.
+        expected = expected.or(source.as_ref().ok().and_then(|source| source.tag.as_ref()));
+    }
+    for (planned, seen) in planned.iter().zip(&seen.destinations) {
+        let target = planned.transfers[number].target_reference();
+        let mirror = format!("cargo xtask mirror -d {}", planned.named.name);
+        judge::destination(findings, image, &target, expected, &mirror, seen);
+    }
+}
+
+impl Look<'_> {
+    async fn at(&self, number: usize) -> anyhow::Result<Seen> {
+        let image = &self.list.images[number];
+        let mut seen = Seen::default();
+        if self.asks_source {
+            let source = self.registries.repository(&image.source, Side::Source)?;
+            seen.source = Some(at_source(&source, image).await);
+        }
+        for planned in self.planned {
+            let transfer = &planned.transfers[number];
+            let target = self.registries.repository(&transfer.target, Side::Destination)?;
+            seen.destinations.push(self.at_destination(&target, transfer).await);
+        }
+        Ok(seen)
+    }
+
+    async fn at_destination(
+        &self,
+        target: &RemoteRepository,
+        transfer: &Transfer,
+    ) -> Result<AtDestination, Error> {
+        let tag = target.resolve(&ManifestName::Tag(transfer.tag.clone())).await?;
+        let missing = match &tag {
+            Some(digest) if self.is_deep => complete::missing(target, digest, &self.asked).await?,
+            _ => Missing::default(),
+        };
+        Ok(AtDestination { tag, missing })
+    }
+}
+
+async fn at_source(source: &RemoteRepository, image: &Image) -> Result<AtSource, Error> {
+    let resolve = async |name: ManifestName| source.resolve(&name).await;
+    let tag: Option<Digest> = resolve(ManifestName::Tag(image.tag.clone())).await?;
+    let has_pin = match &image.digest {
+        Some(pin) if tag.as_ref() == Some(pin) => true,
+        // Moved, or gone: can the mirror still have what the list pins?
+        Some(pin) => resolve(ManifestName::Digest(pin.clone())).await?.is_some(),
+        None => false,
+    };
+    Ok(AtSource { tag, has_pin })
+}
