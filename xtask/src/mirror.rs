@@ -20,6 +20,7 @@ pub struct Options {
     pub destination: Option<String>,
     pub only: Vec<String>,
     pub concurrency: Option<usize>,
+    /// Attachments are copied if either this or the destination asks for it.
     pub wishes: Wishes,
     pub retry: RetryPolicy,
 }
@@ -82,7 +83,7 @@ fn check_depth(
     }
     bail!(
         "`{registry}` takes repositories of at most {most} parts, and these have more: `{}`\n\
-         hint: give the images shorter paths with `target`, or say `deepest-path` in `[registries.\"{registry}\"]`",
+         hint: give the images shorter paths with `target`, or all of them with `max-path-depth = {most}` of the destination",
         deep.join("`, `")
     )
 }
@@ -105,7 +106,9 @@ pub async fn run(
         retry: options.retry,
     };
     let registries = Registries::new(settings, &hosts(&plan.transfers), environment)?;
-    let results = copy_all(&registries, &plan.transfers, options.wishes, observer).await?;
+    let attachments = plan.destination.attachments.max(options.wishes.attachments);
+    let wishes = Wishes { attachments, ..options.wishes };
+    let results = copy_all(&registries, &plan.transfers, wishes, observer).await?;
     let images = plan
         .transfers
         .iter()

@@ -17,7 +17,7 @@ use super::proxy::Proxies;
 use super::queue::Queue;
 use super::repository::RemoteRepository;
 use super::retry::RetryPolicy;
-use crate::list::{Destination, RegistrySettings};
+use crate::list::{Address, RegistrySettings};
 use crate::oci::Repository;
 
 /// Requests at a time to one registry, unless the user says otherwise.
@@ -88,7 +88,7 @@ impl Registries {
     ) -> anyhow::Result<RemoteRepository> {
         let host = self.host(&self.settings.asked_for(repository.registry(), side), side)?;
         let path = match self.settings.via(repository.registry(), side) {
-            Some(Destination { prefix: Some(prefix), .. }) => repository.path().below(prefix),
+            Some(Address { prefix: Some(prefix), .. }) => repository.path().below(prefix),
             _ => repository.path().clone(),
         };
         Ok(RemoteRepository { host, path })
@@ -154,7 +154,7 @@ impl Settings {
     }
 
     /// Where images of a registry are read instead.
-    fn via(&self, host: &str, side: Side) -> Option<&Destination> {
+    fn via(&self, host: &str, side: Side) -> Option<&Address> {
         let settings = self.registries.get(host).filter(|_| side == Side::Source)?;
         settings.via.as_ref()
     }

@@ -108,7 +108,6 @@ impl Profile {
             mounts: declared.mounts.or(profile.mounts),
             largest_request: declared.largest_request.or(profile.largest_request),
             pieces,
-            deepest_path: declared.deepest_path.or(profile.deepest_path),
             ..profile
         }
     }
@@ -205,7 +204,6 @@ mod tests {
         assert_eq!(small, Some(Pieces { smallest: 1000, largest: 1000 }));
         let large = declared("smallest-piece = 20000000").pieces;
         assert_eq!(large, Some(Pieces { smallest: 20_000_000, largest: 20_000_000 }));
-        assert_eq!(declared("deepest-path = 2").deepest_path, Some(2));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `[registries]` and `[destinations]`.
+//! `[registries]`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -9,8 +9,8 @@ use toml::Spanned;
 use super::{Reader, listed};
 use crate::list::fields::{Entries, Field, Table};
 use crate::list::problems::{Problem, nearest};
-use crate::list::raw::{RawDestination, RawRegistry};
-use crate::list::{Destination, Mounts, RegistryKind, RegistrySettings, holds_userinfo};
+use crate::list::raw::RawRegistry;
+use crate::list::{Address, Mounts, RegistryKind, RegistrySettings};
 use crate::oci::reference::parse_registry;
 
 impl Reader<'_> {
@@ -39,7 +39,7 @@ impl Reader<'_> {
     /// or a misunderstanding.
     fn detour(
         &mut self,
-        vias: &BTreeMap<String, Destination>,
+        vias: &BTreeMap<String, Address>,
         host: &str,
         span: Range<usize>,
     ) -> Option<()> {
@@ -128,7 +128,6 @@ impl Reader<'_> {
         let largest_request = self.optional(raw.largest_request, Self::at_least_one);
         let smallest_piece = self.optional(raw.smallest_piece, Self::at_least_one);
         let largest_piece = self.optional(raw.largest_piece, Self::at_least_one);
-        let deepest_path = self.optional(raw.deepest_path, Self::at_least_one);
         self.both_or_none(key, pairs)?;
         let settings = RegistrySettings {
             plain_http: plain_http?,
@@ -147,7 +146,6 @@ impl Reader<'_> {
             pieces: pieces?,
             smallest_piece: smallest_piece?,
             largest_piece: largest_piece?,
-            deepest_path: deepest_path?,
         };
         self.transport(key, &settings)?;
         Some((settings, detour))
@@ -238,8 +236,8 @@ impl Reader<'_> {
         Some(PathBuf::from(text.into_inner()))
     }
 
-    fn via(&mut self, text: Spanned<String>) -> Option<Destination> {
-        self.address(text, "`via = \"harbor.example.com/quay-proxy\"`")
+    fn via(&mut self, text: Spanned<String>) -> Option<Address> {
+        self.address("via", &text)
     }
 
     fn environment_variable(&mut self, text: Spanned<String>) -> Option<String> {
@@ -265,56 +263,6 @@ impl Reader<'_> {
             _ => {
                 let hint = "write how many requests may be under way at a time, or leave it out";
                 self.report(number.span(), "`concurrency` is at least 1", hint.to_owned());
-                None
-            }
-        }
-    }
-
-    pub(super) fn destinations(
-        &mut self,
-        entries: Spanned<Entries<Table<RawDestination>>>,
-    ) -> Option<BTreeMap<String, Destination>> {
-        let destinations = self.all(entries.into_inner().0, |reader, (key, field)| {
-            let name = reader.destination_name(&key);
-            let destination = reader.destination(field);
-            Some((name?, destination?))
-        });
-        destinations.map(|destinations| destinations.into_iter().collect())
-    }
-
-    /// The name is an argument of `-d`, where a registry may stand as well, and a file name.
-    fn destination_name(&mut self, key: &Spanned<String>) -> Option<String> {
-        let name = key.get_ref();
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
-        if name == "localhost" || !starts_well || !name.chars().all(is_word) {
-            let message = format!("`{}` cannot be the name of a destination", name.escape_debug());
-            let hint = "names are letters, digits, `-` and `_`, so that `-d` can tell them from registries";
-            self.report(key.span(), message, hint.to_owned());
-            return None;
-        }
-        Some(name.clone())
-    }
-
-    fn destination(&mut self, field: Field<Table<RawDestination>>) -> Option<Destination> {
-        let entry = self.value(field)?;
-        let table = Spanned::new(entry.span(), "`[destinations]`");
-        let raw = self.keys(entry.into_inner(), table.get_ref());
-        let hint = "write where to: `registry = \"mirror.example.com/team\"`";
-        self.required(raw.registry, &table, "registry", hint, |reader, text| {
-            reader.address(text, "`registry = \"mirror.example.com/team\"`")
-        })
-    }
-
-    fn address(&mut self, text: Spanned<String>, example: &str) -> Option<Destination> {
-        if holds_userinfo(text.get_ref()) {
-            self.report_credentials(text.span());
-            return None;
-        }
-        match text.get_ref().parse() {
-            Ok(destination) => Some(destination),
-            Err(error) => {
-                self.report(text.span(), format!("{error}"), format!("write it as in {example}"));
                 None
             }
         }
