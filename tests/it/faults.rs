@@ -3,6 +3,7 @@
 
 mod downloads;
 mod hostile;
+mod locations;
 mod login;
 mod manifests;
 mod pieces;

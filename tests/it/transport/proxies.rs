@@ -9,6 +9,7 @@ use xtask::embedded::content::{Layer, docker_image};
 
 use super::tls::{Asks, Front, behind, table, trusted};
 use crate::faults::stage::{REPOSITORY, Stage, TAG, words};
+use crate::support::xtask::Xtask;
 
 /// A proxy that leads everybody to one address, whatever they ask for.
 pub(super) struct Proxy {
@@ -158,4 +159,23 @@ async fn a_proxy_that_cannot_be_used_is_told_before_any_request() {
     let error = stage.try_mirror().await.unwrap_err().to_string();
     assert!(error.contains("`HTTPS_PROXY`") && error.contains("`socks5` is not spoken"), "{error}");
     assert!(!error.contains("canary"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_verbose_run_shows_no_password_of_a_proxy() {
+    let (stage, front) = far_away("registry.example.com").await;
+    let xtask = Xtask::new();
+    std::fs::write(xtask.directory().join("images.toml"), stage.list()).unwrap();
+    let arguments = ["mirror", "-v", "--images", "images.toml", "-d", stage.destination.address()];
+    for refusal in [None, Some("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")] {
+        let proxy = Proxy::to(front.address.clone(), refusal).await;
+        let variable = format!("http://user:canary@{}", proxy.address);
+        let variables = [("HTTPS_PROXY", variable.as_str())];
+        let finished = tokio::task::block_in_place(|| xtask.run(&arguments, &variables));
+        assert_eq!(finished.exit_code, i32::from(refusal.is_some()), "{}", finished.stderr);
+        let said = format!("{}{}", finished.stdout, finished.stderr);
+        assert!(said.contains("https://registry.example.com/v2/"), "{said}");
+        assert!(!said.contains("canary") && !said.contains("dXNlcjpjYW5hcnk"), "{said}");
+        stage.destination.store().delete_tag(REPOSITORY, TAG);
+    }
 }
