@@ -206,7 +206,7 @@ fn make(name: &str, kind: &Kind, proxies: &Proxies) -> anyhow::Result<Client> {
 }
 
 /// HTTP/1.1 unless asked otherwise: on a line of 50 ms a fresh mirror took 1.3 s with it and 1.9 s with
-/// HTTP/2, whose one connection is held up by its flow control; and half of the processor's time.
+/// the one connection of HTTP/2. ARCHITECTURE.md has the rest.
 fn protocol(builder: ClientBuilder, kind: &Kind) -> ClientBuilder {
     if kind.http2 {
         // Enough for a line of 100 ms and 100 MB/s; the default of 5 MB is shared by all blobs.
