@@ -22,6 +22,11 @@ pub(crate) fn write(xtask: &Xtask, name: &str, content: impl AsRef<[u8]>) -> Str
 /// Runs `mirror` with the images of a stage, to its destination, in the environment of the stage.
 /// The registries are served meanwhile, so the runtime needs another thread.
 fn mirror(stage: &Stage, arguments: &[&str]) -> Finished {
+    tokio::task::block_in_place(|| mirror_here(stage, arguments))
+}
+
+/// [`mirror`], for a thread that may wait.
+fn mirror_here(stage: &Stage, arguments: &[&str]) -> Finished {
     let xtask = Xtask::new();
     let images = write(&xtask, "images.toml", stage.list());
     let destination = stage.reached_at();
@@ -29,7 +34,7 @@ fn mirror(stage: &Stage, arguments: &[&str]) -> Finished {
     let arguments = [&fixed, arguments].concat();
     let variables: Vec<_> =
         stage.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
-    tokio::task::block_in_place(|| xtask.run(&arguments, &variables))
+    xtask.run(&arguments, &variables)
 }
 
 /// Not one of the words is missing from what was said.

@@ -3,12 +3,15 @@
 
 mod downloads;
 mod hostile;
+mod locations;
 mod login;
 mod manifests;
 mod pieces;
 mod redirects;
+mod refusals;
 mod retry;
 pub(crate) mod secrets;
+mod sessions;
 pub(crate) mod stage;
 mod throttling;
 mod uploads;

@@ -98,7 +98,13 @@ fn write(
     let is_removed = |image: &Image| removed.contains(image);
     let positions = list.images.iter().enumerate().filter(|(_, image)| is_removed(image));
     let positions: Vec<usize> = positions.map(|(position, _)| position).collect();
-    let mut expected = list.clone();
+    // As it stands in the text: the list has files of `[registries]` where they are found from here.
+    let mut expected = ImageList::parse(&shown.to_string(), &text)?;
+    if expected.images != list.images {
+        bail!(
+            "`{shown}` has changed meanwhile, and nothing was written\nhint: run the same command again"
+        );
+    }
     expected.images.retain(|image| !is_removed(image));
     expected.images.extend_from_slice(&added);
     let edited = edit::edited(&text, &added, &positions);

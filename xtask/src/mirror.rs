@@ -8,9 +8,11 @@ use std::time::Instant;
 use anyhow::{anyhow, bail};
 
 use crate::copy::{Observer, Wishes, copy_all};
+use crate::files::folder_of;
 use crate::list::{Destination, ImageList, holds_userinfo};
 use crate::plan::{Selection, Transfer, transfers};
 use crate::registry::credentials::Environment;
+use crate::registry::profile::Profile;
 use crate::registry::{Registries, RetryPolicy, Settings, Side};
 use crate::report::{ImageReport, MirrorReport, Requests};
 
@@ -35,7 +37,11 @@ pub struct MirrorPlan {
 /// # Errors
 /// When the file cannot be read; or [`Problems`](crate::list::Problems), all of them at once.
 pub fn read_list(file: &Path) -> anyhow::Result<ImageList> {
-    Ok(ImageList::parse(&file.display().to_string(), &read_text(file)?)?)
+    let mut list = ImageList::parse(&file.display().to_string(), &read_text(file)?)?;
+    for settings in list.registries.values_mut() {
+        *settings = std::mem::take(settings).with_files_below(folder_of(file));
+    }
+    Ok(list)
 }
 
 /// Reads the text of an image list.
@@ -62,7 +68,32 @@ pub(crate) fn read_text(file: &Path) -> anyhow::Result<String> {
 pub fn plan(list: &ImageList, options: &Options) -> anyhow::Result<MirrorPlan> {
     let destination = destination(list, options.destination.as_deref())?;
     let transfers = transfers(list, &destination, &Selection::new(&options.only)?)?;
+    check_depth(list, &destination, &transfers)?;
     Ok(MirrorPlan { destination, transfers })
+}
+
+/// A path that the destination does not take would be answered as if a right were missing.
+fn check_depth(
+    list: &ImageList,
+    destination: &Destination,
+    transfers: &[Transfer],
+) -> anyhow::Result<()> {
+    let registry = &destination.registry;
+    let profile = Profile::of_host(registry, list.registries.get(registry));
+    let Some(most) = profile.deepest_path else { return Ok(()) };
+    let is_deep = |path: &str| path.split('/').count() > most;
+    let paths = transfers.iter().map(|transfer| transfer.target.path().as_str());
+    let mut deep: Vec<&str> = paths.filter(|path| is_deep(path)).collect();
+    deep.sort_unstable();
+    deep.dedup();
+    if deep.is_empty() {
+        return Ok(());
+    }
+    bail!(
+        "`{registry}` takes repositories of at most {most} parts, and these have more: `{}`\n\
+         hint: give the images shorter paths with `target`, or all of them with `max-path-depth = {most}` of the destination",
+        deep.join("`, `")
+    )
 }
 
 /// Copies what is planned. Images that fail are in the report, and stop no other.
@@ -96,6 +127,7 @@ pub async fn run(
         images: images.collect(),
         requests: Requests::of(|side| registries.requests(side)),
         took: began.elapsed(),
+        insecure: registries.insecure(),
     })
 }
 

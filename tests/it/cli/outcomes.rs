@@ -151,3 +151,22 @@ async fn only_what_is_selected_is_copied() {
     assert_eq!(of_others.count(), 0);
     assert!(stage.source.requests().iter().any(|request| request.kind() == Kind::Blob));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn two_runs_of_one_list_in_two_processes_both_succeed() {
+    let mut stage = Stage::new().await;
+    stage.publish_many(8);
+    let slow = Effect::Delay(std::time::Duration::from_millis(20));
+    stage.destination.inject(Fault::new(slow).kind(Kind::Upload).always());
+    let both = || {
+        std::thread::scope(|scope| {
+            let run = || super::mirror_here(&stage, &[]);
+            [scope.spawn(run), scope.spawn(run)].map(|thread| thread.join().unwrap())
+        })
+    };
+    for finished in tokio::task::block_in_place(both) {
+        assert_eq!(finished.exit_code, 0, "{}", finished.stderr);
+    }
+    stage.assert_mirrored();
+    assert_eq!(stage.destination.store().open_uploads(), 0);
+}

@@ -164,7 +164,7 @@ async fn a_realm_at_another_port_sees_the_login_only_if_the_list_says_whose_it_i
     assert!(told.contains(&advice), "{told}");
     assert_eq!(other.requests().len(), 0);
 
-    stage.declared = format!("[registries.\"{source}\"]\ntoken-server = \"{server}\"\n");
+    stage.tables = format!("[registries.\"{source}\"]\ntoken-server = \"{server}\"\n");
     stage.mirror_fails().await;
     let shown = asked(&other, "GET", Kind::Token);
     assert!(shown.iter().any(|request| request.header("authorization").is_some()));

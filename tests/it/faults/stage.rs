@@ -28,10 +28,12 @@ pub(crate) struct Stage {
     pub(crate) jobs: Option<usize>,
     /// By which address the destination is reached, if not its own.
     pub(crate) reached_at: Option<String>,
+    /// By which registry the list names the source, if not by its address.
+    pub(crate) source_at: Option<String>,
+    /// Tables of the list beside its images.
+    pub(crate) tables: String,
     /// Whether the list names the digests.
     pub(crate) pinned: bool,
-    /// What the list says beside its images.
-    pub(crate) declared: String,
     images: Vec<(String, String, Digest)>,
 }
 
@@ -48,8 +50,9 @@ impl Stage {
             variables: Vec::new(),
             jobs: None,
             reached_at: None,
+            source_at: None,
+            tables: String::new(),
             pinned: true,
-            declared: String::new(),
             images: Vec::new(),
         }
     }
@@ -85,6 +88,14 @@ impl Stage {
         self.images.push((repository.to_owned(), tag.to_owned(), content.top.clone()));
     }
 
+    /// [`Stage::publish`], in place of what was there under the tag.
+    pub(crate) fn republish(&mut self, repository: &str, tag: &str, content: &Content) {
+        self.images.retain(|(known, known_tag, _)| {
+            (known.as_str(), known_tag.as_str()) != (repository, tag)
+        });
+        self.publish(repository, tag, content);
+    }
+
     /// Small images without a layer in common, each in a repository of its own.
     pub(crate) fn publish_many(&mut self, count: usize) {
         for number in 0..count {
@@ -99,9 +110,9 @@ impl Stage {
 
     /// The images that are published, as images.toml lists them.
     pub(crate) fn list(&self) -> String {
-        let mut text = self.declared.clone();
+        let mut text = self.tables.clone();
+        let source = self.source_at.as_deref().unwrap_or(self.source.address());
         for (repository, tag, digest) in &self.images {
-            let source = self.source.address();
             writeln!(text, "[[image]]\nsource = \"{source}/{repository}\"\ntag = \"{tag}\"")
                 .unwrap();
             if self.pinned {
@@ -124,7 +135,16 @@ impl Stage {
 
     /// [`Stage::mirror`], for a run that may not even begin.
     pub(crate) async fn try_mirror(&self) -> anyhow::Result<MirrorReport> {
-        let list = ImageList::parse("images.toml", &self.list()).unwrap();
+        self.try_mirror_text(&self.list()).await
+    }
+
+    /// Mirrors another list than that of the published images.
+    pub(crate) async fn mirror_text(&self, text: &str) -> MirrorReport {
+        self.try_mirror_text(text).await.unwrap()
+    }
+
+    async fn try_mirror_text(&self, text: &str) -> anyhow::Result<MirrorReport> {
+        let list = ImageList::parse("images.toml", text).unwrap();
         let options = mirror::Options {
             destination: Some(self.reached_at()),
             only: Vec::new(),

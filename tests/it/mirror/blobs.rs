@@ -86,7 +86,7 @@ async fn where_a_mount_needs_the_manifest_it_comes_after_it_and_blobs_still_leav
         let index = content::oci_index(&layers(&["base", "of the index"]));
         bench.list("team/index", "1.0", &index);
         bench.list("team/index-again", "1.0", &index);
-        bench.declared = "mount-needs-manifest = true";
+        bench.declared = "mounts = \"after-manifest\"";
         bench.mirror_all().await;
 
         let fetched = fetched_blobs(&bench.source);
@@ -119,7 +119,7 @@ async fn where_a_mount_needs_the_manifest_and_nobody_said_so_all_is_copied_all_t
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_a_mount_needs_a_manifest_that_fails_its_followers_bring_the_blobs_themselves() {
     let mut bench = sharing(like_ecr(), 6).await;
-    bench.declared = "mount-needs-manifest = true";
+    bench.declared = "mounts = \"after-manifest\"";
     let denied = Fault::status(403).method("PUT").kind(Kind::Manifest);
     bench.destination.inject(denied.repository("team/image-0").always());
     let report = bench.mirror().await;
@@ -141,7 +141,7 @@ async fn an_index_that_has_layers_of_its_own_does_not_wait_for_itself() {
     strange.manifests.push(content::GeneratedManifest { bytes, digest, ..list });
 
     let mut bench = Bench::to(like_ecr()).await;
-    bench.declared = "mount-needs-manifest = true";
+    bench.declared = "mounts = \"after-manifest\"";
     for number in 0..6 {
         bench.list(&format!("team/strange-{number}"), "1.0", &strange);
     }

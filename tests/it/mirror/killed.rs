@@ -30,7 +30,7 @@ async fn plain() -> Bench {
 /// To a registry that mounts only what a manifest refers to.
 async fn like_ecr() -> Bench {
     let mut bench = corpus(Options { mount_needs_manifest: true, ..Options::default() }).await;
-    bench.declared = "mount-needs-manifest = true";
+    bench.declared = "mounts = \"after-manifest\"";
     bench
 }
 

@@ -59,9 +59,9 @@ async fn bring(way: &Way, blob: &Descriptor, from: &RepositoryPath) -> Result<()
     let capabilities = &way.destination.host.capabilities;
     let own = from == way.target();
     let mut session = None;
-    // What is there without a manifest cannot be mounted there, so a refusal would tell nothing.
-    let refusal_tells = !(own && capabilities.mount_needs_manifest);
-    if capabilities.can_mount() && refusal_tells {
+    // Where a mount from the repository itself is refused for other reasons, it would tell nothing.
+    let worth_asking = if own { capabilities.self_mount_tells() } else { capabilities.can_mount() };
+    if worth_asking {
         match way.destination.start_upload(Some((&blob.digest, from))).await? {
             Started::Mounted if own => {
                 way.tally.present.add(blob.size);

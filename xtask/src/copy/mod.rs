@@ -124,7 +124,7 @@ pub async fn copy_all(
     }
     let mount_needs_manifest = ends
         .first()
-        .is_some_and(|(_, destination)| destination.host.capabilities.mount_needs_manifest);
+        .is_some_and(|(_, destination)| destination.host.capabilities.mount_needs_manifest());
     let board = Board::new(mount_needs_manifest);
     let run = Arc::new(Run { board, observer, wishes, asked: Asked::default() });
 

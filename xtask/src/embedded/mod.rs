@@ -25,6 +25,9 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
+use crate::list::Mounts;
+use crate::registry::profile::Profile;
+
 pub use faults::{Effect, Fault, Matcher, dead_from_nth_request, fail_nth_request};
 pub use log::LoggedRequest;
 pub use route::Kind;
@@ -52,12 +55,18 @@ pub struct Options {
     pub largest_put: Option<u64>,
     /// A larger body of an upload's PATCH is answered 413.
     pub largest_patch: Option<u64>,
+    /// What a larger one is answered with: 413, or 416 as if the range were wrong.
+    pub refusal_of_patch: u16,
+    /// A smaller body of a PATCH may only be the last one; announced as `OCI-Chunk-Min-Length`.
+    pub smallest_patch: Option<u64>,
     /// Whether uploads know PATCH.
     pub chunked_uploads: bool,
     /// Whether a tag that exists refuses another digest.
     pub immutable_tags: bool,
     /// Whether the first push makes the repository. If not, see [`Store::create_repository`].
     pub create_repositories: bool,
+    /// The most parts that a repository's path may have.
+    pub deepest_path: Option<usize>,
     /// The form of the `Location` of an upload.
     pub location: LocationStyle,
     /// How long each request waits before anything is done with it.
@@ -85,14 +94,38 @@ impl Default for Options {
             digest_header: true,
             largest_put: None,
             largest_patch: None,
+            refusal_of_patch: 413,
+            smallest_patch: None,
             chunked_uploads: true,
             immutable_tags: false,
             create_repositories: true,
+            deepest_path: None,
             location: LocationStyle::Absolute,
             latency: Duration::ZERO,
         }
     }
 }
+
+impl Options {
+    /// A registry that refuses what one with this profile refuses. What the profile leaves open is
+    /// allowed.
+    pub fn playing(profile: &Profile) -> Self {
+        Self {
+            mounts: profile.mounts != Some(Mounts::No),
+            mount_needs_manifest: profile.mounts == Some(Mounts::AfterManifest),
+            largest_put: profile.largest_request,
+            largest_patch: profile.pieces.map(|pieces| pieces.largest.max(LARGEST_STREAM)),
+            smallest_patch: profile.pieces.map(|pieces| pieces.smallest),
+            chunked_uploads: profile.pieces.is_some(),
+            create_repositories: profile.makes_repositories,
+            deepest_path: profile.deepest_path,
+            ..Self::default()
+        }
+    }
+}
+
+/// A PATCH that is the whole of a blob is not limited as pieces are, as far as anybody knows.
+const LARGEST_STREAM: u64 = 1 << 30;
 
 impl EmbeddedRegistry {
     /// Starts a registry on a free loopback port.
@@ -100,7 +133,15 @@ impl EmbeddedRegistry {
     /// # Errors
     /// When no port can be had.
     pub async fn start(options: Options) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        Self::start_at("127.0.0.1:0", options).await
+    }
+
+    /// Starts a registry at an address: `[::1]:0` is a free port of the loopback of IPv6.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    pub async fn start_at(address: &str, options: Options) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?.to_string();
         let shared = Arc::new(server::Shared::new(address, options));
         let accepting = tokio::spawn(server::accept(listener, shared.clone())).abort_handle();

@@ -211,6 +211,12 @@ async fn handle(call: &Call<'_>, route: &Route, body: &mut RequestBody) -> Resul
         let why = "invalid repository name";
         return Err(Stop::refused(StatusCode::BAD_REQUEST, "NAME_INVALID", why));
     }
+    let parts = route.repository().map_or(0, |repository| repository.split('/').count());
+    if options.deepest_path.is_some_and(|most| parts > most) {
+        // Not a word about the path: they take it for somebody else's.
+        let why = "requested access to the resource is denied";
+        return Err(Stop::refused(StatusCode::FORBIDDEN, "DENIED", why));
+    }
     match route {
         Route::Base => base(call),
         Route::Manifest { repository, reference } => {

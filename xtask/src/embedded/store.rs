@@ -42,6 +42,8 @@ struct StoredManifest {
 struct Session {
     repository: String,
     received: Vec<u8>,
+    /// A piece came that was too small to be any but the last.
+    is_short: bool,
 }
 
 /// What a manifest needs to be complete.
@@ -223,7 +225,8 @@ impl Store {
         // Not a bare number: nobody should come to depend on one id following another.
         let seed = format!("{repository} {}", state.next_upload);
         let id = Digest::of(seed.as_bytes()).hex()[..32].to_owned();
-        let session = Session { repository: repository.to_owned(), received: Vec::new() };
+        let session =
+            Session { repository: repository.to_owned(), received: Vec::new(), is_short: false };
         state.uploads.insert(id.clone(), session);
         id
     }
@@ -240,6 +243,17 @@ impl Store {
         let mut state = lock(&self.0);
         let session = state.uploads.get_mut(id);
         session.map(|session| session.received.extend_from_slice(piece)).is_some()
+    }
+
+    /// Notes that a piece came after which only the end of the upload may come.
+    pub(super) fn shorten_upload(&self, id: &str) {
+        if let Some(session) = lock(&self.0).uploads.get_mut(id) {
+            session.is_short = true;
+        }
+    }
+
+    pub(super) fn is_upload_short(&self, id: &str) -> bool {
+        lock(&self.0).uploads.get(id).is_some_and(|session| session.is_short)
     }
 
     /// Takes an upload back to an earlier size.

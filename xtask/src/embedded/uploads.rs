@@ -54,7 +54,7 @@ pub(super) async fn handle(
         }
         Method::PATCH if call.shared.options.chunked_uploads => {
             check_order(call, repository, id, size, body)?;
-            append(call, id, size, body, call.shared.options.largest_patch).await?;
+            take_piece(call, repository, id, size, body).await?;
             let size = store.upload_size(repository, id).ok_or_else(|| unknown(id))?;
             Ok(session(call, StatusCode::ACCEPTED, repository, id, size))
         }
@@ -68,6 +68,32 @@ pub(super) async fn handle(
         }
         _ => Err(Stop::method_unsupported()),
     }
+}
+
+/// Adds the body of a PATCH, if it is neither too large nor comes after one that was too small.
+async fn take_piece(
+    call: &Call<'_>,
+    repository: &str,
+    id: &str,
+    size: u64,
+    body: &mut RequestBody,
+) -> Result<(), Stop> {
+    let options = &call.shared.options;
+    if call.shared.store.is_upload_short(id) {
+        let why = "a piece that is not the last one was smaller than the minimum";
+        return Err(Stop::refused(StatusCode::BAD_REQUEST, "SIZE_INVALID", why));
+    }
+    let taken = append(call, id, size, body, options.largest_patch).await;
+    if taken.is_err() && options.refusal_of_patch != 413 {
+        let status = StatusCode::from_u16(options.refusal_of_patch);
+        return Err(Answer::new(status.unwrap_or(StatusCode::RANGE_NOT_SATISFIABLE)).into());
+    }
+    taken?;
+    let now = call.shared.store.upload_size(repository, id).unwrap_or(size);
+    if options.smallest_patch.is_some_and(|smallest| now - size < smallest) {
+        call.shared.store.shorten_upload(id);
+    }
+    Ok(())
 }
 
 fn mount(call: &Call<'_>, repository: &str) -> Result<Option<Answer>, Stop> {
@@ -165,7 +191,11 @@ fn session(call: &Call<'_>, status: StatusCode, repository: &str, id: &str, size
     if call.shared.options.location == LocationStyle::WithState {
         location += &format!("?_state={}", state_of(id));
     }
-    Answer::new(status)
+    let answer = match call.shared.options.smallest_patch {
+        Some(smallest) => Answer::new(status).with("oci-chunk-min-length", smallest.to_string()),
+        None => Answer::new(status),
+    };
+    answer
         .with("location", location)
         .with("docker-upload-uuid", id)
         // `0-0` stands for nothing and for one byte: a quirk of the specification's.

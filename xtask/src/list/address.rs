@@ -87,6 +87,8 @@ mod tests {
             ("localhost:5000/a/b/", "localhost:5000", Some("a/b")),
             ("localhost/a", "localhost", Some("a")),
             ("docker.io/a", "docker.io", Some("a")),
+            ("[::1]:5000", "[::1]:5000", None),
+            ("[::1]/a", "[::1]", Some("a")),
             (
                 "57413481473.dkr.ecr.eu-west-1.amazonaws.com/x",
                 "57413481473.dkr.ecr.eu-west-1.amazonaws.com",

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::path::{Path, PathBuf};
 
 use crate::finding::{Code, Severity};
 use crate::oci::{Digest, Platforms, Repository, RepositoryPath, Tag};
@@ -18,6 +19,7 @@ mod destination;
 mod document;
 pub mod edit;
 mod fields;
+mod kind;
 mod problems;
 mod raw;
 mod read;
@@ -30,6 +32,7 @@ mod value_path;
 
 pub use address::{Address, InvalidAddress};
 pub use destination::{Attachments, Destination, TargetError};
+pub use kind::{Mounts, RegistryKind};
 pub use problems::{Problem, Problems};
 pub use secret::{holds_userinfo, sounds_like_a_secret};
 pub use target::{InvalidTarget, TargetTemplate};
@@ -94,6 +97,17 @@ pub struct Place {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RegistrySettings {
     pub plain_http: Option<bool>,
+    /// Authorities that are trusted beside the system's. As written: relative to the list.
+    pub ca_file: Option<PathBuf>,
+    /// What we show, and its key: both or none. Relative to the list, too.
+    pub client_certificate_file: Option<PathBuf>,
+    pub client_key_file: Option<PathBuf>,
+    /// Whether any certificate will do.
+    pub insecure: bool,
+    /// Whether HTTP/2 is preferred.
+    pub http2: bool,
+    /// Where images of this registry are read instead. That registry has no `via` of its own.
+    pub via: Option<Address>,
     /// Names of environment variables: both or none.
     pub username_env: Option<String>,
     pub password_env: Option<String>,
@@ -101,8 +115,14 @@ pub struct RegistrySettings {
     pub token_server: Option<String>,
     /// At least 1.
     pub concurrency: Option<usize>,
-    /// Whether a blob can be mounted only once a manifest of its repository refers to it.
-    pub mount_needs_manifest: Option<bool>,
+    pub kind: Option<RegistryKind>,
+    pub mounts: Option<Mounts>,
+    /// The largest blob that is sent in one request, in bytes.
+    pub largest_request: Option<u64>,
+    /// Whether a blob may be sent in pieces; in bytes, how small and how large, each at least 1.
+    pub pieces: Option<bool>,
+    pub smallest_piece: Option<u64>,
+    pub largest_piece: Option<u64>,
 }
 
 /// The chart that the images are for.
@@ -139,6 +159,20 @@ pub enum SetValue {
 impl Place {
     /// Of what stands in no text; after everything that does.
     pub const NOWHERE: Self = Self { line: usize::MAX, column: usize::MAX };
+}
+
+impl RegistrySettings {
+    /// With its files below a folder, unless they are absolute.
+    #[must_use]
+    pub fn with_files_below(self, folder: &Path) -> Self {
+        let below = |file: Option<PathBuf>| file.map(|file| folder.join(file));
+        Self {
+            ca_file: below(self.ca_file),
+            client_certificate_file: below(self.client_certificate_file),
+            client_key_file: below(self.client_key_file),
+            ..self
+        }
+    }
 }
 
 impl ImageList {

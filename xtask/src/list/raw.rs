@@ -11,7 +11,7 @@ use serde::de::{Deserializer, Error, Visitor};
 use super::SetValue;
 use super::fields::{Entries, Field, Kind, OfKind, Table};
 #[cfg(test)]
-use super::schema::pattern;
+use super::schema::{kinds, pattern};
 
 /// The container images to mirror, the chart that uses them, and the registries in between.
 #[derive(Debug, Deserialize)]
@@ -125,11 +125,31 @@ pub(super) struct RawDestination {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 #[cfg_attr(test, derive(schemars::JsonSchema), schemars(extend("dependentRequired" = {
-    "username-env": ["password-env"], "password-env": ["username-env"]
+    "username-env": ["password-env"], "password-env": ["username-env"],
+    "client-certificate-file": ["client-key-file"], "client-key-file": ["client-certificate-file"]
 })))]
 pub(super) struct RawRegistry {
     /// Speak HTTP instead of HTTPS.
     pub(super) plain_http: Option<Field<bool>>,
+    /// A file with the certificates (PEM) of authorities that are trusted beside the system's.
+    /// Relative to this file.
+    #[cfg_attr(test, schemars(length(min = 1)))]
+    pub(super) ca_file: Option<Field<String>>,
+    /// A file with the certificate (PEM) that is shown to the registry.
+    #[cfg_attr(test, schemars(length(min = 1)))]
+    pub(super) client_certificate_file: Option<Field<String>>,
+    /// The file with the key (PEM) of that certificate.
+    #[cfg_attr(test, schemars(length(min = 1)))]
+    pub(super) client_key_file: Option<Field<String>>,
+    /// Believe any certificate. Whoever is in between can read and alter everything, and every report
+    /// says so.
+    pub(super) insecure: Option<Field<bool>>,
+    /// Speak HTTP/2 where the registry offers it. By default only where it offers nothing else.
+    pub(super) http2: Option<Field<bool>>,
+    /// The proxy cache to read this registry's images from: `host[:port][/path]`. Digests are checked
+    /// all the same. Not used for a destination.
+    #[cfg_attr(test, schemars(regex(pattern = pattern::DESTINATION)))]
+    pub(super) via: Option<Field<String>>,
     /// The environment variable that holds the user name.
     #[cfg_attr(test, schemars(regex(pattern = pattern::ENVIRONMENT_VARIABLE)))]
     pub(super) username_env: Option<Field<String>>,
@@ -143,9 +163,24 @@ pub(super) struct RawRegistry {
     /// The largest number of requests at a time.
     #[cfg_attr(test, schemars(range(min = 1)))]
     pub(super) concurrency: Option<Field<i64>>,
-    /// Whether a blob can be mounted from a repository only once a manifest there refers to it, as in
-    /// ECR, which is known by its name.
-    pub(super) mount_needs_manifest: Option<Field<bool>>,
+    /// What kind of registry it is, where its name does not tell: what it can do follows from that.
+    #[cfg_attr(test, schemars(extend("enum" = kinds())))]
+    pub(super) kind: Option<Field<String>>,
+    /// Whether a blob can be mounted from another repository; `after-manifest`: only once a manifest
+    /// there refers to it.
+    #[cfg_attr(test, schemars(extend("enum" = ["yes", "no", "after-manifest"])))]
+    pub(super) mounts: Option<Field<String>>,
+    /// The largest blob that is sent in one request, in bytes.
+    #[cfg_attr(test, schemars(range(min = 1)))]
+    pub(super) largest_request: Option<Field<i64>>,
+    /// Whether a blob that is too large for one request may be sent in pieces.
+    pub(super) pieces: Option<Field<bool>>,
+    /// The smallest piece but for the last one, in bytes.
+    #[cfg_attr(test, schemars(range(min = 1)))]
+    pub(super) smallest_piece: Option<Field<i64>>,
+    /// The largest piece, in bytes.
+    #[cfg_attr(test, schemars(range(min = 1)))]
+    pub(super) largest_piece: Option<Field<i64>>,
 }
 
 /// What the images have to fulfil.

@@ -9,8 +9,8 @@ use schemars::transform::{Transform, transform_subschemas};
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
-use super::SetValue;
 use super::raw::RawList;
+use super::{RegistryKind, SetValue};
 
 /// The parts of the grammar that patterns can say. The parser is the judge: the tests hold every file
 /// in `tests/data/list` against both.
@@ -32,7 +32,7 @@ pub(super) mod pattern {
                 label!(),
                 ")+(:[0-9]+)?|",
                 label!(),
-                ":[0-9]+|localhost)"
+                ":[0-9]+|localhost|\\[[0-9A-Fa-f:.]+\\](:[0-9]+)?)"
             )
         };
     }
@@ -104,6 +104,11 @@ pub(super) mod pattern {
     pub(crate) const VALUE_PATH: &str = concat!("^", steps!(), "(\\.", steps!(), ")*$");
     pub(crate) const TEMPLATE_OF_ALL: &str = "^([^{}]|\\{registry\\})*$";
     pub(crate) const TEMPLATE_OF_IMAGE: &str = "^([^{}]|\\{(registry|repository|tag|digest)\\})*$";
+}
+
+/// What `kind` may be.
+pub(super) fn kinds() -> Vec<&'static str> {
+    RegistryKind::ALL.map(RegistryKind::name).to_vec()
 }
 
 impl JsonSchema for SetValue {

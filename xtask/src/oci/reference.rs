@@ -5,6 +5,7 @@
 //! tables take 20 MB and, unoptimised, 0.2 s: half of what a whole mirror run may use.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 const DOCKER_HUB: &str = "docker.io";
@@ -160,12 +161,25 @@ pub fn parse_registry(text: &str) -> Result<String, InvalidReference> {
     if text.contains("://") {
         return Err(invalid("a registry has no scheme: leave out `https://`"));
     }
+    let is_port =
+        |port: &str| port.parse::<u16>().is_ok() && port.bytes().all(|c| c.is_ascii_digit());
+    if let Some(rest) = text.strip_prefix('[') {
+        // As in an address (RFC 3986, section 3.2.2): the colons of the port are others than these.
+        let address = rest.split_once(']').and_then(|(address, port)| {
+            let fits = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+            Some((address.parse::<Ipv6Addr>().ok().filter(|_| fits)?, port))
+        });
+        let (address, port) = address.ok_or_else(|| {
+            invalid(
+                "a registry in brackets is an IPv6 address, with or without a port: `[::1]:5000`",
+            )
+        })?;
+        return Ok(format!("[{address}]{port}"));
+    }
     let (host, port) = match text.split_once(':') {
         Some((host, port)) => (host, Some(port)),
         None => (text, None),
     };
-    let is_port =
-        |port: &str| port.parse::<u16>().is_ok() && port.bytes().all(|c| c.is_ascii_digit());
     let is_host = host.split('.').all(is_label) && port.is_none_or(is_port);
     if !is_host || (port.is_none() && !host.contains('.') && host != "localhost") {
         return Err(invalid(
@@ -305,6 +319,25 @@ mod tests {
             "57413481473.dkr.ecr.eu-west-1.amazonaws.com",
         ] {
             assert_eq!(parse_registry(good).as_deref(), Ok(good));
+        }
+        let written =
+            [("[::1]:5000", "[::1]:5000"), ("[0:0::1]", "[::1]"), ("[FD00::A]:1", "[fd00::a]:1")];
+        for (text, expected) in written {
+            assert_eq!(parse_registry(text).as_deref(), Ok(expected));
+            let repository: Repository = format!("{text}/a/b").parse().unwrap();
+            assert_eq!((repository.registry(), repository.path().as_str()), (expected, "a/b"));
+        }
+        for bad in [
+            "[::1",
+            "::1",
+            "[::1]5000",
+            "[::1]:",
+            "[::1]:x",
+            "[quay.io]:5000",
+            "[]",
+            "[fe80::1%eth0]",
+        ] {
+            assert!(parse_registry(bad).is_err(), "{bad}");
         }
         for bad in ["", "quay", "quay.io/x", "https://quay.io", "quay.io:", "a b.c"] {
             assert!(parse_registry(bad).is_err(), "{bad}");

@@ -1,13 +1,12 @@
-//! What a registry can do: declared for the hosts that are known, learned from the others.
-//!
-//! Differences between registries are rows here, not conditions spread about.
+//! What a registry can do: from its profile at first, and learned from its answers.
 
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
-/// The size of a piece until the registry refuses one for it, in bytes.
-const PIECE: u64 = 16 << 20;
-/// Pieces are not made smaller than this, in bytes.
-const SMALLEST_PIECE: u64 = 1 << 20;
+use super::profile::{Pieces, Presence, Profile};
+use crate::list::{Mounts, RegistryKind};
+
+/// A host that wants larger ones than this at least means something else.
+const LARGEST_SMALLEST_PIECE: u64 = 1 << 30;
 
 /// How the bytes of a blob are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -20,43 +19,70 @@ pub(crate) enum UploadMode {
     Pieces,
 }
 
-/// What is known of one host's abilities. What was learned holds for the rest of the run.
+/// What is known of one host's abilities: its profile, and what was learned since. That holds for the
+/// rest of the run.
 pub(crate) struct Capabilities {
-    /// A blob can be mounted only once a manifest of its repository refers to it.
-    pub(crate) mount_needs_manifest: bool,
-    /// Blobs above this many bytes are not sent whole, whatever the host answers to smaller ones.
-    pub(crate) largest_whole: u64,
+    profile: Profile,
     mounts: AtomicU8,
     upload: AtomicU8,
     piece: AtomicU64,
+    smallest_piece: AtomicU64,
 }
-
-/// Hosts by their ending: (ending, mount needs the manifest, largest blob sent whole).
-const KNOWN: [(&str, bool, u64); 3] = [
-    (".amazonaws.com", true, u64::MAX),
-    (".amazonaws.com.cn", true, u64::MAX),
-    // Azure refuses single requests above some 20 MB.
-    (".azurecr.io", false, 20_000_000),
-];
 
 const UNKNOWN: u8 = 0;
 const WORKS: u8 = 1;
 const REFUSED: u8 = 2;
 
 impl Capabilities {
-    /// What is declared for a host, by its name.
-    pub(crate) fn of(host: &str) -> Self {
-        let host = host.split(':').next().unwrap_or(host);
-        let row = KNOWN.iter().find(|(ending, ..)| host.ends_with(ending));
-        let (_, mount_needs_manifest, largest_whole) =
-            row.copied().unwrap_or(("", false, u64::MAX));
+    pub(crate) fn new(profile: Profile) -> Self {
+        let mounts = match profile.mounts {
+            None => UNKNOWN,
+            Some(Mounts::Yes | Mounts::AfterManifest) => WORKS,
+            Some(Mounts::No) => REFUSED,
+        };
+        let pieces = profile.pieces.unwrap_or(Pieces { smallest: 1, largest: u64::MAX });
         Self {
-            mount_needs_manifest,
-            largest_whole,
-            mounts: AtomicU8::new(UNKNOWN),
+            profile,
+            mounts: AtomicU8::new(mounts),
             upload: AtomicU8::new(UploadMode::Whole as u8),
-            piece: AtomicU64::new(PIECE),
+            piece: AtomicU64::new(pieces.largest),
+            smallest_piece: AtomicU64::new(pieces.smallest),
         }
+    }
+
+    /// What was known of the host from the beginning, for people.
+    pub(crate) fn in_words(&self) -> Vec<String> {
+        let profile = &self.profile;
+        let mut words = vec![match profile.kind {
+            RegistryKind::DockerRegistry => "taken for a registry like any other".to_owned(),
+            kind => format!("known as a registry of the kind `{}`", kind.name()),
+        }];
+        words.push(match profile.largest_request {
+            Some(most) => format!("blobs above {most} bytes are streamed, smaller ones sent whole"),
+            None => "blobs are sent whole".to_owned(),
+        });
+        words.extend(match profile.mounts {
+            None => None,
+            Some(Mounts::Yes) => Some("blobs are mounted".to_owned()),
+            Some(Mounts::No) => Some("blobs are never mounted".to_owned()),
+            Some(Mounts::AfterManifest) => {
+                Some("a blob is mounted only from where a manifest refers to it".to_owned())
+            }
+        });
+        if !profile.makes_repositories {
+            words.push("repositories have to be created before the first push".to_owned());
+        }
+        words
+    }
+
+    /// A blob can be mounted only once a manifest of its repository refers to it.
+    pub(crate) fn mount_needs_manifest(&self) -> bool {
+        self.profile.mounts == Some(Mounts::AfterManifest)
+    }
+
+    /// Whether asking to mount a blob from its own repository tells if it is there.
+    pub(crate) fn self_mount_tells(&self) -> bool {
+        self.can_mount() && self.profile.presence() == Presence::SelfMount
     }
 
     /// `false` once a mount that had to succeed was refused: then existence is asked for instead.
@@ -81,12 +107,18 @@ impl Capabilities {
             1 => UploadMode::Stream,
             _ => UploadMode::Pieces,
         };
-        if size > self.largest_whole { learned.max(UploadMode::Stream) } else { learned }
+        let largest = self.profile.largest_request.unwrap_or(u64::MAX);
+        let mode = if size > largest { learned.max(UploadMode::Stream) } else { learned };
+        // Without PATCH there is one way.
+        if self.profile.pieces.is_some() { mode } else { UploadMode::Whole }
     }
 
     /// The host refused a blob sent in this mode for its size: the next mode from now on.
     /// `false` if there is none left.
     pub(crate) fn too_large_for(&self, mode: UploadMode) -> bool {
+        if self.profile.pieces.is_none() {
+            return false;
+        }
         let next = match mode {
             UploadMode::Whole => UploadMode::Stream,
             UploadMode::Stream => UploadMode::Pieces,
@@ -98,36 +130,67 @@ impl Capabilities {
 
     /// How large a piece may be.
     pub(crate) fn piece(&self) -> u64 {
-        self.piece.load(Ordering::Relaxed)
+        self.piece.load(Ordering::Relaxed).max(self.smallest_piece.load(Ordering::Relaxed))
     }
 
     /// The host refused a piece of this length: smaller ones from now on. `false` if it was one of
     /// the smallest.
     pub(crate) fn piece_too_large(&self, length: u64) -> bool {
-        self.piece.fetch_min((length / 2).max(SMALLEST_PIECE), Ordering::Relaxed);
-        length > SMALLEST_PIECE
+        let smallest = self.smallest_piece.load(Ordering::Relaxed);
+        self.piece.fetch_min((length / 2).max(smallest), Ordering::Relaxed);
+        length > smallest
+    }
+
+    /// The host announced how small a piece may be, but for the last one.
+    pub(crate) fn pieces_are_at_least(&self, bytes: u64) {
+        self.smallest_piece.fetch_max(bytes.min(LARGEST_SMALLEST_PIECE), Ordering::Relaxed);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::list::RegistryKind;
+
+    fn any() -> Capabilities {
+        of(RegistryKind::DockerRegistry)
+    }
+
+    fn of(kind: RegistryKind) -> Capabilities {
+        Capabilities::new(Profile::of(kind))
+    }
 
     #[test]
-    fn known_hosts_are_recognised_by_their_ending() {
-        let ecr = Capabilities::of("57413481473.dkr.ecr.eu-west-1.amazonaws.com");
-        assert!(ecr.mount_needs_manifest);
-        let acr = Capabilities::of("mine.azurecr.io:443");
+    fn a_host_begins_with_what_its_kind_can_do() {
+        assert!(of(RegistryKind::Ecr).mount_needs_manifest() && of(RegistryKind::Ecr).can_mount());
+        assert!(!of(RegistryKind::Ecr).self_mount_tells() && any().self_mount_tells());
+        let acr = of(RegistryKind::Acr);
         assert_eq!(acr.upload_mode(19_000_000), UploadMode::Whole);
         assert_eq!(acr.upload_mode(21_000_000), UploadMode::Stream);
-        let other = Capabilities::of("amazonaws.com.example.org");
-        assert!(!other.mount_needs_manifest);
-        assert_eq!(other.upload_mode(u64::MAX), UploadMode::Whole);
+        assert_eq!(any().upload_mode(u64::MAX), UploadMode::Whole);
+        let without_patch = of(RegistryKind::Gar);
+        assert!(!without_patch.too_large_for(UploadMode::Whole));
+        assert_eq!(without_patch.upload_mode(u64::MAX), UploadMode::Whole);
+        let never = Profile { mounts: Some(Mounts::No), ..Profile::of(RegistryKind::Nexus) };
+        let never = Capabilities::new(never);
+        assert!(!never.can_mount() && !never.self_mount_tells());
+    }
+
+    #[test]
+    fn pieces_stay_above_what_the_host_announces() {
+        let ecr = of(RegistryKind::Ecr);
+        while ecr.piece_too_large(ecr.piece()) {}
+        assert_eq!(ecr.piece(), 5 << 20);
+        let host = any();
+        host.pieces_are_at_least(20 << 20);
+        assert_eq!(host.piece(), 20 << 20);
+        host.pieces_are_at_least(u64::MAX);
+        assert_eq!(host.piece(), LARGEST_SMALLEST_PIECE);
     }
 
     #[test]
     fn what_was_refused_for_its_size_is_sent_in_the_next_mode_until_none_is_left() {
-        let host = Capabilities::of("harbor.local");
+        let host = any();
         assert!(host.too_large_for(UploadMode::Whole));
         assert_eq!(host.upload_mode(1), UploadMode::Stream);
         // A slower task that still was in the first mode does not lead back.
@@ -139,7 +202,7 @@ mod tests {
 
     #[test]
     fn pieces_become_smaller_until_they_are_the_smallest() {
-        let host = Capabilities::of("harbor.local");
+        let host = any();
         let mut refused = Vec::new();
         while host.piece_too_large(host.piece()) {
             refused.push(host.piece() >> 20);
@@ -147,16 +210,16 @@ mod tests {
         assert_eq!(refused, [8, 4, 2, 1]);
         // A blob's last piece was smaller than any: nothing is learned from it.
         assert!(!host.piece_too_large(1000));
-        assert_eq!(host.piece(), SMALLEST_PIECE);
+        assert_eq!(host.piece(), 1 << 20);
     }
 
     #[test]
     fn one_refused_mount_does_not_unlearn_that_mounting_works() {
-        let host = Capabilities::of("harbor.local");
+        let host = any();
         host.mount_worked();
         host.mount_refused();
         assert!(host.can_mount());
-        let other = Capabilities::of("harbor.local");
+        let other = any();
         other.mount_refused();
         assert!(!other.can_mount());
     }

@@ -2,20 +2,22 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use reqwest::Url;
 
 use super::auth::Authenticator;
+use super::capability::Capabilities;
+use super::connections::{Clients, Connections};
 use super::credentials::Environment;
 use super::error::Side;
 use super::host::Host;
 use super::logins::{HostSide, Logins};
+use super::profile::Profile;
+use super::proxy::Proxies;
 use super::queue::Queue;
-use super::redirect;
 use super::repository::RemoteRepository;
 use super::retry::RetryPolicy;
-use crate::list::RegistrySettings;
+use crate::list::{Address, RegistrySettings};
 use crate::oci::Repository;
 
 /// Requests at a time to one registry, unless the user says otherwise.
@@ -34,9 +36,10 @@ pub struct Settings {
 pub struct Registries {
     settings: Settings,
     pub(super) logins: Arc<Logins>,
-    secure: reqwest::Client,
-    plain: reqwest::Client,
-    hosts: Mutex<BTreeMap<(String, Side), Arc<Host>>>,
+    clients: Arc<Clients>,
+    /// Made before the first request: what is wrong with a file is told at once.
+    connections: Mutex<BTreeMap<HostSide, Connections>>,
+    hosts: Mutex<BTreeMap<HostSide, Arc<Host>>>,
     queues: Mutex<BTreeMap<String, Arc<Queue>>>,
 }
 
@@ -45,7 +48,7 @@ impl Registries {
     ///
     /// # Errors
     /// When the environment is contradictory (half a login, credentials that fit several hosts) or
-    /// unreadable. The text says what to change.
+    /// unreadable, or a file with certificates is. The text says what to change.
     pub fn new(
         settings: Settings,
         hosts: &[HostSide],
@@ -64,17 +67,24 @@ impl Registries {
         hosts: &[HostSide],
         environment: &dyn Environment,
     ) -> anyhow::Result<Self> {
-        let logins = Logins::read(&settings.registries, hosts, environment);
+        let mut asked: Vec<HostSide> =
+            hosts.iter().map(|(host, side)| (settings.asked_for(host, *side), *side)).collect();
+        asked.sort();
+        asked.dedup();
+        let logins = Logins::read(&settings.registries, &asked, environment);
         let logins = Arc::new(logins.map_err(anyhow::Error::msg)?);
-        let needs_tls = hosts.iter().any(|(host, _)| !settings.is_plain(host));
-        let plain = client(true)?;
-        // Reading the system's certificates takes longer than a run with nothing to do.
-        let secure = if needs_tls { client(false)? } else { plain.clone() };
+        let proxies = Proxies::of(environment).map_err(anyhow::Error::msg)?;
+        let clients = Arc::new(Clients::new(settings.registries.clone(), proxies));
+        let mut connections = BTreeMap::new();
+        for (host, side) in asked {
+            let base = settings.base(&host)?;
+            connections.insert((host.clone(), side), clients.of(&host, base)?);
+        }
         Ok(Self {
             settings,
             logins,
-            secure,
-            plain,
+            clients,
+            connections: Mutex::new(connections),
             hosts: Mutex::default(),
             queues: Mutex::default(),
         })
@@ -89,8 +99,23 @@ impl Registries {
         repository: &Repository,
         side: Side,
     ) -> anyhow::Result<RemoteRepository> {
-        let host = self.host(repository.registry(), side)?;
-        Ok(RemoteRepository { host, path: repository.path().clone() })
+        let host = self.host(&self.settings.asked_for(repository.registry(), side), side)?;
+        let path = match self.settings.via(repository.registry(), side) {
+            Some(Address { prefix: Some(prefix), .. }) => repository.path().below(prefix),
+            _ => repository.path().clone(),
+        };
+        Ok(RemoteRepository { host, path })
+    }
+
+    /// The registries of this run whose certificates nobody verifies, for the report to say so.
+    pub fn insecure(&self) -> Vec<String> {
+        let mut hosts: Vec<String> = self.logins.hosts().map(str::to_owned).collect();
+        hosts.dedup();
+        hosts.retain(|host| {
+            let declared = self.settings.registries.get(host);
+            declared.is_some_and(|registry| registry.insecure) && !self.settings.is_plain(host)
+        });
+        hosts
     }
 
     /// Requests sent so far to all hosts of a side.
@@ -102,26 +127,25 @@ impl Registries {
 
     pub(super) fn host(&self, name: &str, side: Side) -> anyhow::Result<Arc<Host>> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (name.to_owned(), side);
+        let key: HostSide = (name.to_owned(), side);
         if let Some(host) = hosts.get(&key) {
             return Ok(Arc::clone(host));
         }
-        let plain = self.settings.is_plain(name);
-        let scheme = if plain { "http" } else { "https" };
-        let base = Url::parse(&format!("{scheme}://{}/", api_host(name)))?;
-        let client = if plain { self.plain.clone() } else { self.secure.clone() };
         if !self.logins.takes_part(name, side) {
             anyhow::bail!("`{name}` takes no part in this run");
         }
         let declared = self.settings.registries.get(name);
         let token_server = declared.and_then(|registry| registry.token_server.clone());
         let authenticator = Authenticator::new(name, side, Arc::clone(&self.logins), token_server);
+        let made = self.connections.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+        let connections = match made {
+            Some(connections) => connections,
+            None => self.clients.of(name, self.settings.base(name)?)?,
+        };
         let queue = self.queue(name);
-        let mut host =
-            Host::new(name, side, base, client, queue, authenticator, self.settings.retry);
-        if let Some(declared) = declared.and_then(|registry| registry.mount_needs_manifest) {
-            host.capabilities.mount_needs_manifest = declared;
-        }
+        let capabilities = Capabilities::new(Profile::of_host(name, declared));
+        let retry = self.settings.retry;
+        let host = Host::new(name, side, connections, queue, authenticator, capabilities, retry);
         let host = Arc::new(host);
         hosts.insert(key, Arc::clone(&host));
         Ok(host)
@@ -142,8 +166,26 @@ impl Registries {
 impl Settings {
     /// Plain HTTP only where it is asked for, or on this machine.
     fn is_plain(&self, host: &str) -> bool {
-        let declared = self.registries.get(host).and_then(|registry| registry.plain_http);
-        declared.unwrap_or_else(|| is_loopback(host))
+        let Some(registry) = self.registries.get(host) else { return is_loopback(host) };
+        let shows = registry.client_certificate_file.is_some();
+        let speaks_tls = registry.insecure || registry.http2 || registry.ca_file.is_some() || shows;
+        registry.plain_http.unwrap_or_else(|| is_loopback(host) && !speaks_tls)
+    }
+
+    /// Where images of a registry are read instead.
+    fn via(&self, host: &str, side: Side) -> Option<&Address> {
+        let settings = self.registries.get(host).filter(|_| side == Side::Source)?;
+        settings.via.as_ref()
+    }
+
+    /// The registry that is asked for the images of another.
+    fn asked_for(&self, host: &str, side: Side) -> String {
+        self.via(host, side).map_or_else(|| host.to_owned(), |via| via.registry.clone())
+    }
+
+    fn base(&self, host: &str) -> anyhow::Result<Url> {
+        let scheme = if self.is_plain(host) { "http" } else { "https" };
+        Ok(Url::parse(&format!("{scheme}://{}/", api_host(host)))?)
     }
 }
 
@@ -154,25 +196,59 @@ fn api_host(name: &str) -> &str {
 
 /// Whether `host[:port]` is this machine, which is spoken to without TLS.
 pub(crate) fn is_loopback(host: &str) -> bool {
-    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-    let address = name.trim_matches(|c| c == '[' || c == ']').parse::<std::net::IpAddr>();
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or(rest),
+        None => host.split(':').next().unwrap_or(host),
+    };
+    let address = name.parse::<std::net::IpAddr>();
     name == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
-fn client(plain: bool) -> anyhow::Result<reqwest::Client> {
-    // Installing twice is no error that matters: somebody else in this process did it first.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let builder = reqwest::Client::builder()
-        .user_agent(concat!("xtask/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(Duration::from_secs(15))
-        .tcp_keepalive(Duration::from_secs(30))
-        .redirect(redirect::policy());
-    let builder = if plain { builder.tls_certs_only([]) } else { builder };
-    builder.build().map_err(|error| {
-        let why = super::host::innermost(&error);
-        anyhow::anyhow!(
-            "no connections can be made: {why}\n\
-             hint: install the system's certificates (`ca-certificates`), or name a file in `SSL_CERT_FILE`"
-        )
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn this_machine_is_known_by_all_its_names() {
+        for host in
+            ["localhost", "localhost:5000", "127.0.0.1:5000", "127.1.2.3", "[::1]", "[::1]:5000"]
+        {
+            assert!(is_loopback(host), "{host}");
+        }
+        for host in
+            ["localhost.example.com", "[fd00::1]:5000", "128.0.0.1", "quay.io", "127.example.com"]
+        {
+            assert!(!is_loopback(host), "{host}");
+        }
+    }
+
+    #[test]
+    fn plain_http_is_spoken_where_it_is_asked_for_or_on_this_machine() {
+        let with = |text: &str| {
+            let settings = RegistrySettings {
+                plain_http: (text == "plain").then_some(true).or((text == "tls").then_some(false)),
+                insecure: text == "insecure",
+                ca_file: (text == "ca").then(|| "ca.pem".into()),
+                ..RegistrySettings::default()
+            };
+            let registries =
+                ["127.0.0.1:5000", "quay.io"].map(|host| (host.to_owned(), settings.clone()));
+            Settings { registries: BTreeMap::from(registries), ..Settings::default() }
+        };
+        let table = [
+            ("", true, false),
+            ("plain", true, true),
+            ("tls", false, false),
+            ("insecure", false, false),
+            ("ca", false, false),
+        ];
+        for (text, here, there) in table {
+            let settings = with(text);
+            assert_eq!(
+                (settings.is_plain("127.0.0.1:5000"), settings.is_plain("quay.io")),
+                (here, there),
+                "{text}"
+            );
+        }
+    }
 }

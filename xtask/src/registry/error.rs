@@ -117,7 +117,9 @@ impl Error {
         let hint = match &self.cause {
             Cause::Status(refusal) | Cause::NoLogin(refusal) => return refusal.hint(self.side, login),
             Cause::Network { phase: Phase::Connect, detail } if detail.contains("certificate") => {
-                "give the authority that signed the certificate in `SSL_CERT_FILE`".to_owned()
+                "name a file with the authority that signed the certificate: `ca-file` in \
+                 `[registries.\"HOST\"]`, or `SSL_CERT_FILE`"
+                    .to_owned()
             }
             Cause::Network { phase: Phase::Connect, .. } => {
                 "check the host name, the network and the proxy; a registry without TLS needs \

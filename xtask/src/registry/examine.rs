@@ -90,17 +90,8 @@ impl Registries {
     /// When its name does not make an address.
     pub fn manner(&self, name: &str, side: Side) -> anyhow::Result<Manner> {
         let host = self.host(name, side)?;
-        let abilities = &host.capabilities;
         let mut told = vec![format!("at most {} requests at a time", self.concurrency(name))];
-        if abilities.largest_whole < u64::MAX {
-            let most = abilities.largest_whole;
-            told.push(format!("blobs above {most} bytes are streamed, smaller ones sent whole"));
-        } else {
-            told.push("blobs are sent whole".to_owned());
-        }
-        if abilities.mount_needs_manifest {
-            told.push("a blob is mounted only from where a manifest refers to it".to_owned());
-        }
+        told.extend(host.capabilities.in_words());
         Ok(Manner { address: host.base.to_string(), abilities: told })
     }
 

@@ -7,17 +7,18 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Body, Method, Response, Url};
+use reqwest::{Body, Method, Request, Response, Url};
 use tokio::time::Instant;
 
 use super::auth::{Authenticator, Scope};
 use super::body::read_limited;
 use super::capability::Capabilities;
 use super::challenge::Scheme;
+use super::connections::Connections;
 use super::credentials::{Credentials, Secret};
 use super::error::{Cause, Error, Phase, Refusal, Side, address, printable};
 use super::queue::{Permit, Priority, Queue};
-use super::redirect::{self, Unanswered};
+use super::redirect::{self, Unanswered, Why};
 use super::retry::{self, RetryPolicy};
 
 /// An error answer is read this far and no farther, in bytes.
@@ -34,7 +35,7 @@ pub struct Host {
     pub name: String,
     pub side: Side,
     pub(crate) base: Url,
-    pub(crate) client: reqwest::Client,
+    pub(crate) connections: Connections,
     pub(crate) queue: Arc<Queue>,
     pub(crate) authenticator: Authenticator,
     pub(crate) capabilities: Capabilities,
@@ -69,18 +70,18 @@ impl Host {
     pub(crate) fn new(
         name: &str,
         side: Side,
-        base: Url,
-        client: reqwest::Client,
+        connections: Connections,
         queue: Arc<Queue>,
         authenticator: Authenticator,
+        capabilities: Capabilities,
         retry: RetryPolicy,
     ) -> Self {
         Self {
             name: name.to_owned(),
             side,
-            capabilities: Capabilities::of(name),
-            base,
-            client,
+            capabilities,
+            base: connections.base.clone(),
+            connections,
             queue,
             authenticator,
             retry,
@@ -155,23 +156,19 @@ impl Host {
             return Err(self.error(call, cause.clone()));
         }
         let authorization = self.authorization(call).await?;
-        let mut request = self
-            .client
-            .request(call.method.clone(), call.url.clone())
-            .headers(call.headers.clone());
+        let mut request = Request::new(call.method.clone(), call.url.clone());
+        *request.headers_mut() = call.headers.clone();
         if let Some(secret) = &authorization
             && let Ok(mut value) = HeaderValue::from_str(secret.expose())
         {
             value.set_sensitive(true);
-            request = request.header(AUTHORIZATION, value);
+            request.headers_mut().insert(AUTHORIZATION, value);
         }
         let streams = body.is_some() && call.body.is_none();
-        if let Some(body) = body {
-            request = request.body(body);
-        }
+        *request.body_mut() = body;
         let began = Instant::now();
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let sent = redirect::send(request);
+        let sent = redirect::send(&self.connections, request);
         let result = if streams {
             // Whoever streams watches for silence: only there is it known whether bytes still flow.
             sent.await
@@ -310,16 +307,34 @@ impl Host {
     }
 
     pub(super) fn network_error(&self, call: &Call, unanswered: Unanswered) -> Error {
-        let Unanswered { error, sent_on_to } = unanswered;
-        let at = sent_on_to.unwrap_or_else(|| call.url.clone());
-        // The address of a redirect may have a signature in it.
-        let error = error.without_url();
+        let Unanswered { why, at } = unanswered;
+        let elsewhere = at.origin() != call.url.origin();
+        let where_to = |detail: String| match elsewhere {
+            true => format!("{detail} (at {}, where the registry sends us)", address(&at)),
+            false => detail,
+        };
+        let error = match why {
+            // The address of a redirect may have a signature in it.
+            Why::Library(error) => error.without_url(),
+            Why::Broken(why) => {
+                return self.error(call, Cause::Protocol(where_to(why.to_owned())));
+            }
+            Why::Refused(why) => {
+                let why = format!("the registry sends us to {}: {why}", address(&at));
+                return self.error(call, Cause::Unsupported(why));
+            }
+        };
         tracing::debug!("{} {} failed: {error:?}", call.method, address(&call.url));
-        let mut detail = printable(&innermost(&error));
-        if at.origin() != call.url.origin() {
-            let at = address(&at);
-            detail = format!("{detail} (at {at}, where the registry sends us)");
+        if !elsewhere && self.connections.switches_to_http2(&self.name, &error) {
+            tracing::debug!("{} offers HTTP/2 only", self.name);
         }
+        let mut detail = printable(&innermost(&error));
+        if error.is_connect()
+            && let Some(proxy) = self.connections.proxy(&at)
+        {
+            detail = format!("{detail} (through the proxy {proxy})");
+        }
+        let detail = where_to(detail);
         if error.is_redirect() || error.is_builder() {
             return self.error(call, Cause::Protocol(detail));
         }

@@ -13,7 +13,7 @@ use super::auth::{Scope, Token};
 use super::body::read_limited;
 use super::challenge::Scheme;
 use super::credentials::{Credentials, Secret};
-use super::error::{Cause, Error, Refusal, address};
+use super::error::{Cause, Error, Refusal, address, printable};
 use super::host::{Call, Host, LONGEST_REFUSAL};
 use super::logins::{Login, Refresh, RefreshUse};
 use super::realm::{Realm, Trust};
@@ -83,7 +83,7 @@ impl Host {
         let once = async {
             let Ok(url) = self.base.join("/v2/") else { return };
             self.requests.fetch_add(1, Ordering::Relaxed);
-            let sent = self.client.get(url).send();
+            let sent = self.connections.own().get(url).send();
             if let Ok(Ok(response)) = tokio::time::timeout(self.retry.silence, sent).await
                 && response.status().as_u16() == 401
                 && response.url().origin() == self.base.origin()
@@ -183,10 +183,14 @@ impl Host {
     ) -> Result<Token, Error> {
         let call = &token_call(realm, scope, proof.method());
         let asked_at = Instant::now();
-        let request = token_request(&self.client, realm, scope, proof);
+        let request = token_request(self.connections.own(), realm, scope, proof).build();
+        let request = request.map_err(|error| {
+            let why = super::host::innermost(&error);
+            self.error(call, Cause::Token(format!("no request can be made: {}", printable(&why))))
+        })?;
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let sent = tokio::time::timeout(self.retry.silence, redirect::send_to_one(request));
-        let response = match sent.await {
+        let sent = redirect::send_to_realm(&self.connections, realm.trust, request);
+        let response = match tokio::time::timeout(self.retry.silence, sent).await {
             Ok(result) => result.map_err(|unanswered| self.network_error(call, unanswered))?,
             Err(_) => return Err(self.error(call, self.silence())),
         };

@@ -112,6 +112,11 @@ impl Logins {
         Ok(())
     }
 
+    /// Those that take part, in the order of their names; twice if they do on both sides.
+    pub(crate) fn hosts(&self) -> impl Iterator<Item = &str> {
+        self.without.keys().map(|(host, _)| host.as_str())
+    }
+
     pub(crate) fn takes_part(&self, host: &str, side: Side) -> bool {
         self.without.contains_key(&(host.to_owned(), side))
     }

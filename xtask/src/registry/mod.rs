@@ -1,11 +1,13 @@
 //! Registries: the distribution API over one small door to the network.
 //!
 //! `host` sends every request: `queue` says when, `login` with `auth` as whom, `retry` how often;
-//! `body` reads the answers that are small, `redirect` follows them elsewhere. `repository` is the API
+//! `body` reads the answers that are small, `redirect` follows them elsewhere. `connections` are whom we
+//! trust and what we show of us, `proxy` who is in between. `repository` is the API
 //! in terms of manifests and blobs, `session` its uploads; `download` and `upload` are the two halves of a blob's way, and
-//! `transfer` is all of it. `capability` is what a host can do, `challenge` what it asks for, `realm` whom it names,
-//! `credentials` and `logins` who we are there, `examine` what it is before a run; `error` is what went
-//! wrong, for a reader.
+//! `transfer` is all of it. `profile` is what is known of each kind of registry, `capability` what a host
+//! can do, `challenge` what it asks for, `realm` whom it names, `credentials` and `logins` who we are
+//! there, `connections` and `proxy` the way there, `examine` what a host is before a run; `error` is what
+//! went wrong, for a reader.
 
 mod asking;
 mod auth;
@@ -14,6 +16,7 @@ pub(crate) mod capability;
 mod challenge;
 pub mod cloud;
 pub mod connect;
+mod connections;
 pub mod credentials;
 pub(crate) mod download;
 mod error;
@@ -21,6 +24,8 @@ pub mod examine;
 pub(crate) mod host;
 mod login;
 mod logins;
+pub mod profile;
+mod proxy;
 mod queue;
 mod realm;
 mod redirect;

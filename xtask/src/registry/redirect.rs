@@ -1,62 +1,113 @@
-//! Redirects: where a registry may send us, and where it did.
+//! Redirects: where a registry may send us, and with what we go there.
+//!
+//! Neither the login nor cookies nor our certificate travel to another origin; nothing goes out of TLS,
+//! nor to a private address unless the registry is at one itself. Uploads that were sent elsewhere by
+//! their `Location` keep to the same rules.
 
-use std::cell::RefCell;
+use reqwest::header::{AUTHORIZATION, COOKIE, LOCATION};
+use reqwest::{Client, Method, Request, Response, StatusCode, Url};
 
-use reqwest::redirect::{Action, Attempt, Policy};
-use reqwest::{RequestBuilder, Response, Url};
+use super::connections::Connections;
+use super::realm::Trust;
 
 /// More redirects than any registry needs to reach its storage.
 const LONGEST_CHAIN: usize = 5;
 
-tokio::task_local! {
-    /// Where the request under way was sent on to. The HTTP library tells that to its policy only:
-    /// its errors name the address where the request began.
-    static SENT_ON_TO: RefCell<Option<Url>>;
-    /// Set while a request is under way that goes where it was sent, or nowhere.
-    static STAYS: ();
-}
-
 /// A request without an answer.
 pub(crate) struct Unanswered {
-    pub(crate) error: reqwest::Error,
-    /// Where it was sent on to, if it was.
-    pub(crate) sent_on_to: Option<Url>,
+    pub(crate) why: Why,
+    /// Where it was sent in the end.
+    pub(crate) at: Url,
 }
 
-/// Follows a blob to where the registry stores it, and nowhere else: never from TLS to plain HTTP.
-/// Credentials do not travel to another origin; the HTTP library takes them off.
-pub(crate) fn policy() -> Policy {
-    Policy::custom(follow)
+/// Why there is no answer.
+pub(crate) enum Why {
+    Library(reqwest::Error),
+    /// The server broke the rules of HTTP.
+    Broken(&'static str),
+    /// We do not go where we were sent.
+    Refused(String),
 }
 
 /// Sends a request, through all redirects.
-pub(crate) async fn send(request: RequestBuilder) -> Result<Response, Unanswered> {
-    let sent = async {
-        let result = request.send().await;
-        result.map_err(|error| Unanswered { error, sent_on_to: SENT_ON_TO.with(RefCell::take) })
+pub(crate) async fn send(
+    connections: &Connections,
+    request: Request,
+) -> Result<Response, Unanswered> {
+    let client = client_for(connections, request.url()).await?;
+    send_with(connections, client, request).await
+}
+
+/// Sends a request for a token, and follows no redirect: what it carries may be a secret. Who belongs to
+/// the registry is asked in the same way as the registry itself.
+pub(crate) async fn send_to_realm(
+    connections: &Connections,
+    trust: Trust,
+    request: Request,
+) -> Result<Response, Unanswered> {
+    let at = request.url().clone();
+    let client = match trust {
+        Trust::Login => connections.own().clone(),
+        Trust::Nothing => client_for(connections, &at).await?,
     };
-    SENT_ON_TO.scope(RefCell::default(), sent).await
+    let sent = client.execute(request).await;
+    sent.map_err(|error| Unanswered { why: Why::Library(error), at })
 }
 
-/// Sends a request that follows no redirect: the body of it may be a secret, and the HTTP library would
-/// send it on.
-pub(crate) async fn send_to_one(request: RequestBuilder) -> Result<Response, Unanswered> {
-    STAYS.scope((), send(request)).await
+async fn send_with(
+    connections: &Connections,
+    mut client: Client,
+    mut request: Request,
+) -> Result<Response, Unanswered> {
+    for _ in 0..=LONGEST_CHAIN {
+        let at = request.url().clone();
+        // A stream cannot be sent twice; whoever sends one gets the redirect for an answer.
+        let again = request.try_clone();
+        let sent = client.execute(request).await;
+        let response =
+            sent.map_err(|error| Unanswered { why: Why::Library(error), at: at.clone() })?;
+        connections.answered(&response);
+        let (Some(to), Some(mut next)) = (target(&response), again) else { return Ok(response) };
+        if !is_followed(response.status(), next.method()) {
+            return Ok(response);
+        }
+        let Some(to) = to.filter(|to| matches!(to.scheme(), "https" | "http") && to.has_host())
+        else {
+            return Err(Unanswered { why: Why::Broken("the redirect leads to no address"), at });
+        };
+        if at.scheme() == "https" && to.scheme() != "https" {
+            return Err(Unanswered { why: Why::Broken("a redirect leaves TLS"), at: to });
+        }
+        if to.origin() != at.origin() {
+            for header in [AUTHORIZATION, COOKIE] {
+                next.headers_mut().remove(header);
+            }
+            client = client_for(connections, &to).await?;
+        }
+        *next.url_mut() = to;
+        request = next;
+    }
+    Err(Unanswered { why: Why::Broken("too many redirects"), at: request.url().clone() })
 }
 
-fn follow(attempt: Attempt<'_>) -> Action {
-    if STAYS.try_with(|()| ()).is_ok() {
-        return attempt.stop();
+async fn client_for(connections: &Connections, url: &Url) -> Result<Client, Unanswered> {
+    let client = connections.client_for(url).await;
+    client.map_err(|why| Unanswered { why: Why::Refused(why), at: url.clone() })
+}
+
+/// Where an answer sends us: `None` for one that does not, `Some(None)` for one that cannot be read.
+fn target(response: &Response) -> Option<Option<Url>> {
+    let location =
+        response.headers().get(LOCATION).filter(|_| response.status().is_redirection())?;
+    Some(location.to_str().ok().and_then(|location| response.url().join(location).ok()))
+}
+
+/// Whether a redirect is for this method: others than reading would have to become reading
+/// (RFC 9110, section 15.4), and a registry means something else.
+fn is_followed(status: StatusCode, method: &Method) -> bool {
+    match status.as_u16() {
+        301..=303 => *method == Method::GET || *method == Method::HEAD,
+        307 | 308 => true,
+        _ => false,
     }
-    let leaves_tls = attempt.url().scheme() != "https"
-        && attempt.previous().first().is_some_and(|first| first.scheme() == "https");
-    if leaves_tls {
-        return attempt.error("a redirect leaves TLS");
-    }
-    if attempt.previous().len() > LONGEST_CHAIN {
-        return attempt.error("too many redirects");
-    }
-    // Outside of `send` nobody asks.
-    drop(SENT_ON_TO.try_with(|to| to.replace(Some(attempt.url().clone()))));
-    attempt.follow()
 }

@@ -11,8 +11,9 @@ use reqwest::{Method, StatusCode, Url};
 
 use super::auth::Scope;
 use super::body::Whole;
+use super::challenge::Scheme;
 use super::error::{Cause, Error, Side};
-use super::host::{Call, Host};
+use super::host::{Answer, Call, Host};
 use crate::oci::{Descriptor, Digest, InvalidManifest, Manifest, RepositoryPath, Tag, manifest};
 use crate::printable::printable;
 
@@ -58,10 +59,7 @@ impl RemoteRepository {
             format!("look for manifest {name}"),
             self.absent(),
         );
-        let answer = self.host.call(&call).await?;
-        if !answer.response.status().is_success() {
-            return Ok(None);
-        }
+        let Some(answer) = self.look(&call).await? else { return Ok(None) };
         match header_digest(answer.response.headers()) {
             Some(digest) => Ok(Some(digest)),
             None => {
@@ -154,7 +152,10 @@ impl RemoteRepository {
             self.host.error(&call, Cause::Protocol("its media type is no header value".to_owned()))
         })?;
         call.headers.insert(CONTENT_TYPE, media_type);
-        let answer = self.host.call(&call).await?;
+        let answer = match self.host.call(&call).await {
+            Ok(answer) => answer,
+            Err(error) => return self.refused_manifest(&call, name, manifest, error).await,
+        };
         let subject_is_tracked = answer.response.headers().contains_key(OCI_SUBJECT);
         let (stored, created) = (
             header_digest(answer.response.headers()),
@@ -185,6 +186,41 @@ impl RemoteRepository {
         }
     }
 
+    /// What a refused push means: the tag cannot be overwritten, which is right if it names this very
+    /// manifest, or the registry does not take its kind.
+    async fn refused_manifest(
+        &self,
+        call: &Call,
+        name: &ManifestName,
+        manifest: &Manifest,
+        mut error: Error,
+    ) -> Result<Pushed, Error> {
+        if let ManifestName::Tag(tag) = name
+            && says_immutable(&error)
+            && let Some(there) = self.resolve(name).await?
+        {
+            if there == manifest.digest {
+                return Ok(Pushed { subject_is_tracked: false });
+            }
+            let why = format!(
+                "the tag `{tag}` is immutable and holds {there}, not {}: delete it there, or list another tag ({})",
+                manifest.digest,
+                words(&error),
+            );
+            return Err(self.host.error(call, Cause::Unsupported(why)));
+        }
+        let is_about_its_kind = error.status() == Some(415)
+            || ["MANIFEST_INVALID", "UNSUPPORTED"].iter().any(|code| error.has_code(code));
+        if is_about_its_kind && let Cause::Status(refusal) = &mut error.cause {
+            let media_type = printable(&manifest.media_type);
+            let more = format!(
+                "(of the media type `{media_type}`, which it may not take; nothing is converted)"
+            );
+            refusal.words = format!("{} {more}", refusal.words).trim_start().to_owned();
+        }
+        Err(error)
+    }
+
     /// Whether a blob is in this repository.
     pub(crate) async fn has_blob(&self, digest: &Digest) -> Result<bool, Error> {
         let call = Call {
@@ -196,7 +232,24 @@ impl RemoteRepository {
             scope: Scope::pull(self.path.as_str()),
             expected: self.absent(),
         };
-        Ok(self.host.call(&call).await?.response.status().is_success())
+        Ok(self.look(&call).await?.is_some())
+    }
+
+    /// Asks whether something is there.
+    async fn look(&self, call: &Call) -> Result<Option<Answer>, Error> {
+        match self.host.call(call).await {
+            Ok(answer) => Ok(Some(answer).filter(|answer| answer.response.status().is_success())),
+            // Some answer so for a repository that does not exist, with a token that they gave for it:
+            // the push that follows makes it, or says what is wrong.
+            Err(error) if self.is_absent_for_a_token(&error) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn is_absent_for_a_token(&self, error: &Error) -> bool {
+        let refused = matches!(&error.cause, Cause::Status(refusal) if refusal.status == 401);
+        let has_token = matches!(self.host.authenticator.scheme(), Scheme::Bearer(_));
+        refused && has_token && self.host.side == Side::Destination
     }
 
     /// The manifests attached to one, by the referrers API; `None` where a registry does not have it.
@@ -336,6 +389,27 @@ impl fmt::Display for ManifestName {
             Self::Tag(tag) => write!(f, "`{tag}`"),
             Self::Digest(digest) => write!(f, "{}", digest.short()),
         }
+    }
+}
+
+/// Whether a registry refuses to move a tag: ECR, Harbor and Artifactory each in words of their own.
+fn says_immutable(error: &Error) -> bool {
+    let said = words(error).to_lowercase();
+    let is_refusal = matches!(error.status(), Some(400 | 403 | 405 | 409 | 412));
+    is_refusal
+        && (error.status() == Some(409)
+            || error.has_code("TAG_INVALID")
+            || ["immutable", "already exists", "tagalreadyexists", "overwrit"]
+                .iter()
+                .any(|word| said.contains(word)))
+}
+
+fn words(error: &Error) -> String {
+    match &error.cause {
+        Cause::Status(refusal) => {
+            format!("{} {}", refusal.status, refusal.words).trim_end().to_owned()
+        }
+        _ => String::new(),
     }
 }
 

@@ -11,6 +11,9 @@ use super::queue::Priority;
 use super::repository::RemoteRepository;
 use crate::oci::{Digest, RepositoryPath};
 
+/// How small a piece of a blob may be (distribution-spec, "Pushing a blob in chunks").
+const SMALLEST_PIECE: &str = "oci-chunk-min-length";
+
 /// What became of the wish to start an upload.
 pub(crate) enum Started {
     /// The registry has the blob in this repository now, without a byte sent.
@@ -119,6 +122,10 @@ impl RemoteRepository {
     /// The address of an upload, from any form of `Location` that registries send.
     pub(crate) fn session(&self, call: &Call, response: &Response) -> Result<Url, Error> {
         let broken = |why: &str| self.host.error(call, Cause::Protocol(why.to_owned()));
+        let smallest = response.headers().get(SMALLEST_PIECE);
+        if let Some(bytes) = smallest.and_then(|value| value.to_str().ok()?.trim().parse().ok()) {
+            self.host.capabilities.pieces_are_at_least(bytes);
+        }
         let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
         let location =
             location.ok_or_else(|| broken("the answer has no `Location` for the upload"))?;

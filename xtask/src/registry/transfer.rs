@@ -42,7 +42,7 @@ pub(crate) async fn transfer(
         let result = attempt(source, destination, blob, &open, mode, on_bytes).await;
         let Err(error) = result else { return Ok(()) };
         let learned = error.side == Side::Destination
-            && error.status() == Some(413)
+            && matches!(error.status(), Some(413 | 416))
             && destination.host.capabilities.too_large_for(mode);
         drop(permits);
         tracing::debug!("{error}");
@@ -60,8 +60,10 @@ pub(crate) async fn transfer(
             logged_in_again |= log_in_now;
             continue;
         }
-        // An upload that the registry has forgotten begins anew, like one that broke.
-        let forgotten = error.side == Side::Destination && error.status() == Some(404);
+        // An upload that the registry has forgotten begins anew, like one that broke; so does one about
+        // whose progress it cannot be agreed with.
+        let forgotten =
+            error.side == Side::Destination && matches!(error.status(), Some(404 | 416));
         if forgotten && let Some(pause) = pauses.next() {
             tokio::time::sleep(pause).await;
             continue;
@@ -80,7 +82,7 @@ async fn begin(
     blob: &Descriptor,
     unanswered: bool,
 ) -> Result<Started, Error> {
-    match (unanswered, destination.host.capabilities.can_mount()) {
+    match (unanswered, destination.host.capabilities.self_mount_tells()) {
         (false, _) => destination.start_upload(None).await,
         (true, true) => destination.start_upload(Some((&blob.digest, &destination.path))).await,
         (true, false) if destination.has_blob(&blob.digest).await? => Ok(Started::Mounted),

@@ -99,10 +99,23 @@ pub fn mirror(report: &MirrorReport) -> String {
             count(totals.images as u64, "image"),
         );
     }
+    text.push_str(&insecure(&report.insecure));
     if totals.failed > 0 {
         let _ = writeln!(
             text,
             "run the same command again when the causes are mended: only what is missing is copied"
+        );
+    }
+    text
+}
+
+/// A line for each registry that anybody may have stood in for.
+pub fn insecure(hosts: &[String]) -> String {
+    let mut text = String::new();
+    for host in hosts {
+        let _ = writeln!(
+            text,
+            "INSECURE: the certificate of {host} was not verified, as images.toml asks: whoever was in between could read the login and alter what has no digest"
         );
     }
     text

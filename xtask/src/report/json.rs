@@ -43,6 +43,7 @@ pub fn mirror(report: &MirrorReport) -> String {
         "totals": report.totals(),
         "requests": report.requests,
         "seconds": report.took.as_secs_f64(),
+        "insecure": report.insecure,
     }))
 }
 

@@ -22,6 +22,8 @@ pub struct MirrorReport {
     pub images: Vec<ImageReport>,
     pub requests: Requests,
     pub took: Duration,
+    /// Registries whose certificates nobody verified.
+    pub insecure: Vec<String>,
 }
 
 /// What became of one image.
@@ -54,7 +56,7 @@ pub enum Outcome {
 }
 
 /// Requests sent to each side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Requests {
     pub source: u64,
     pub destination: u64,

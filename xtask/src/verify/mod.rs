@@ -76,7 +76,7 @@ pub fn run(
     let began = Instant::now();
     let named = destinations(subject.list, options.destination.as_deref())?;
     let mut findings = Findings::new(subject, options.strict);
-    let mut requests = Requests { source: 0, destination: 0 };
+    let mut looked = registries::Looked::default();
     let is_wanted = |check| options.checks.contains(&check);
     if is_wanted(Check::List) {
         list::check(subject.list, &mut findings);
@@ -91,7 +91,7 @@ pub fn run(
     if is_wanted(Check::Source) || is_wanted(Check::Destination) {
         let looking =
             registries::check(subject, &named, options, environment, watch, &mut findings);
-        requests = runtime::block_on(looking)?;
+        looked = runtime::block_on(looking)?;
     }
     let destinations = named.iter().map(|named| named.destination.to_string()).collect();
     let (findings, ignored) = findings.finish();
@@ -103,7 +103,8 @@ pub fn run(
         findings,
         ignored,
         is_strict: options.strict,
-        requests,
+        requests: looked.requests,
+        insecure: looked.insecure,
         took: began.elapsed(),
     })
 }
@@ -118,7 +119,8 @@ pub fn unusable(shown: &str, problems: &Problems, checks: &BTreeSet<Check>) -> V
         findings: problems.iter().map(|problem| list::unusable(shown, problem)).collect(),
         ignored: 0,
         is_strict: false,
-        requests: Requests { source: 0, destination: 0 },
+        requests: Requests::default(),
+        insecure: Vec::new(),
         took: std::time::Duration::ZERO,
     }
 }

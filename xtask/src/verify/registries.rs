@@ -30,6 +30,13 @@ struct Seen {
     destinations: Vec<Result<AtDestination, Error>>,
 }
 
+/// What asking the registries took, and which of them anybody may have stood in for.
+#[derive(Default)]
+pub(super) struct Looked {
+    pub(super) requests: Requests,
+    pub(super) insecure: Vec<String>,
+}
+
 /// A destination with the transfers to it, in the order of the list.
 struct Planned<'a> {
     named: &'a Named,
@@ -52,7 +59,7 @@ pub(super) async fn check(
     environment: &dyn Environment,
     watch: &dyn Watch,
     findings: &mut Findings<'_>,
-) -> anyhow::Result<Requests> {
+) -> anyhow::Result<Looked> {
     let list = subject.list;
     let asks_source = options.checks.contains(&Check::Source);
     let planned = match options.checks.contains(&Check::Destination) {
@@ -60,7 +67,7 @@ pub(super) async fn check(
         false => Vec::new(),
     };
     if !asks_source && planned.is_empty() {
-        return Ok(Requests { source: 0, destination: 0 });
+        return Ok(Looked::default());
     }
     let settings = Settings {
         registries: list.registries.clone(),
@@ -87,7 +94,8 @@ pub(super) async fn check(
     while let Some((number, seen)) = looks.next().await {
         judge(findings, &list.images[number], number, &planned, &seen?);
     }
-    Ok(Requests::of(|side| registries.requests(side)))
+    let requests = Requests::of(|side| registries.requests(side));
+    Ok(Looked { requests, insecure: registries.insecure() })
 }
 
 /// The transfers to each destination; a destination that cannot be planned for is a finding.

@@ -94,7 +94,7 @@ impl Reader<'_> {
         })
     }
 
-    fn address(&mut self, key: &str, text: &Spanned<String>) -> Option<Address> {
+    pub(super) fn address(&mut self, key: &str, text: &Spanned<String>) -> Option<Address> {
         if holds_userinfo(text.get_ref()) {
             self.report_credentials(text.span());
             return None;

@@ -2,14 +2,15 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
+use std::path::PathBuf;
 
 use toml::Spanned;
 
-use super::Reader;
-use crate::list::RegistrySettings;
+use super::{Reader, listed};
 use crate::list::fields::{Entries, Field, Table};
-use crate::list::problems::Problem;
+use crate::list::problems::{Problem, nearest};
 use crate::list::raw::RawRegistry;
+use crate::list::{Address, Mounts, RegistryKind, RegistrySettings};
 use crate::oci::reference::parse_registry;
 
 impl Reader<'_> {
@@ -18,12 +19,44 @@ impl Reader<'_> {
         entries: Spanned<Entries<Table<RawRegistry>>>,
     ) -> Option<BTreeMap<String, RegistrySettings>> {
         let mut seen = HashMap::new();
+        let mut vias = BTreeMap::new();
+        let mut places = Vec::new();
         let registries = self.all(entries.into_inner().0, |reader, (key, field)| {
             let host = reader.host(&key, &mut seen);
-            let settings = reader.registry(&key, field);
-            Some((host?, settings?))
+            let (settings, place) = reader.registry(&key, field)?;
+            let host = host?;
+            if let (Some(via), Some(place)) = (&settings.via, place) {
+                vias.insert(host.clone(), via.clone());
+                places.push((host.clone(), place));
+            }
+            Some((host, settings))
         });
-        registries.map(|registries| registries.into_iter().collect())
+        let straight = self.all(places, |reader, (host, place)| reader.detour(&vias, &host, place));
+        straight.and(registries).map(|registries| registries.into_iter().collect())
+    }
+
+    /// A proxy cache is asked itself: one that is read through another, or through itself, is a circle
+    /// or a misunderstanding.
+    fn detour(
+        &mut self,
+        vias: &BTreeMap<String, Address>,
+        host: &str,
+        span: Range<usize>,
+    ) -> Option<()> {
+        let first = vias.get(host)?;
+        if first.registry == host {
+            let hint = "name the proxy cache, which is another registry, or leave `via` out";
+            self.report(span, format!("`{host}` is read via itself"), hint.to_owned());
+            return None;
+        }
+        let Some(second) = vias.get(&first.registry) else { return Some(()) };
+        let message = format!("`{}` is itself read via `{second}`", first.registry);
+        let hint = match second.registry == host {
+            true => "this is a circle: remove one of the two".to_owned(),
+            false => "name the registry that is to be asked in the end".to_owned(),
+        };
+        self.report(span, message, hint);
+        None
     }
 
     fn host(
@@ -51,40 +84,162 @@ impl Reader<'_> {
         Some(host)
     }
 
+    /// The settings, with the place of `via`.
     fn registry(
         &mut self,
         key: &Spanned<String>,
         field: Field<Table<RawRegistry>>,
-    ) -> Option<RegistrySettings> {
+    ) -> Option<(RegistrySettings, Option<Range<usize>>)> {
         let table = self.value(field)?;
         let raw = self.keys(table.into_inner(), "`[registries]`");
-        let has = (raw.username_env.is_some(), raw.password_env.is_some());
-        let plain_http = self.optional(raw.plain_http, |_, value| Some(value.into_inner()));
+        let pairs = [
+            (
+                "username-env",
+                raw.username_env.is_some(),
+                "password-env",
+                raw.password_env.is_some(),
+            ),
+            (
+                "client-certificate-file",
+                raw.client_certificate_file.is_some(),
+                "client-key-file",
+                raw.client_key_file.is_some(),
+            ),
+        ];
+        let detour = raw.via.as_ref().map(|via| via.span.clone());
+        let flag = |_: &mut Self, value: Spanned<bool>| Some(value.into_inner());
+        let plain_http = self.optional(raw.plain_http, flag);
+        let insecure = self.optional(raw.insecure, flag);
+        let http2 = self.optional(raw.http2, flag);
+        let ca_file = self.optional(raw.ca_file, Self::file);
+        let client_certificate_file = self.optional(raw.client_certificate_file, Self::file);
+        let client_key_file = self.optional(raw.client_key_file, Self::file);
+        let via = self.optional(raw.via, Self::via);
         let username_env = self.optional(raw.username_env, Self::environment_variable);
         let password_env = self.optional(raw.password_env, Self::environment_variable);
         let token_server = self.optional(raw.token_server, Self::token_server);
         let concurrency = self.optional(raw.concurrency, Self::concurrency);
-        let mount_needs_manifest =
-            self.optional(raw.mount_needs_manifest, |_, value| Some(value.into_inner()));
-        let missing = match has {
-            (true, false) => Some(("username-env", "password-env")),
-            (false, true) => Some(("password-env", "username-env")),
-            (true, true) | (false, false) => None,
-        };
-        if let Some((there, missing)) = missing {
-            let message = format!("`{there}` without `{missing}`");
-            let hint = format!("add `{missing}`: a registry takes both or none");
-            self.report(key.span(), message, hint);
-            return None;
-        }
-        Some(RegistrySettings {
+        let kind = self.optional(raw.kind, |reader, text| {
+            reader.one_of(text, RegistryKind::ALL.map(|kind| (kind.name(), kind)))
+        });
+        let mounts = self.optional(raw.mounts, |reader, text| {
+            reader.one_of(text, Mounts::ALL.map(|mounts| (mounts.name(), mounts)))
+        });
+        let pieces = self.optional(raw.pieces, flag);
+        let largest_request = self.optional(raw.largest_request, Self::at_least_one);
+        let smallest_piece = self.optional(raw.smallest_piece, Self::at_least_one);
+        let largest_piece = self.optional(raw.largest_piece, Self::at_least_one);
+        self.both_or_none(key, pairs)?;
+        let settings = RegistrySettings {
             plain_http: plain_http?,
+            ca_file: ca_file?,
+            client_certificate_file: client_certificate_file?,
+            client_key_file: client_key_file?,
+            insecure: insecure?.unwrap_or_default(),
+            http2: http2?.unwrap_or_default(),
+            via: via?,
             username_env: username_env?,
             password_env: password_env?,
             token_server: token_server?,
             concurrency: concurrency?,
-            mount_needs_manifest: mount_needs_manifest?,
-        })
+            kind: kind?,
+            mounts: mounts?,
+            largest_request: largest_request?,
+            pieces: pieces?,
+            smallest_piece: smallest_piece?,
+            largest_piece: largest_piece?,
+        };
+        self.transport(key, &settings)?;
+        Some((settings, detour))
+    }
+
+    fn both_or_none(
+        &mut self,
+        key: &Spanned<String>,
+        pairs: [(&str, bool, &str, bool); 2],
+    ) -> Option<()> {
+        let mut whole = Some(());
+        for (one, has_one, other, has_other) in pairs {
+            if has_one != has_other {
+                let (there, missing) = if has_one { (one, other) } else { (other, one) };
+                let hint = format!("add `{missing}`: a registry takes both or none");
+                self.report(key.span(), format!("`{there}` without `{missing}`"), hint);
+                whole = None;
+            }
+        }
+        whole
+    }
+
+    /// What protects a connection and what takes the protection away is not said of one registry.
+    fn transport(&mut self, key: &Spanned<String>, settings: &RegistrySettings) -> Option<()> {
+        let about_tls = [
+            ("ca-file", settings.ca_file.is_some()),
+            ("client-certificate-file", settings.client_certificate_file.is_some()),
+            ("insecure", settings.insecure),
+            ("http2", settings.http2),
+        ];
+        let without_tls = about_tls
+            .into_iter()
+            .find(|(_, is_set)| *is_set && settings.plain_http == Some(true))
+            .map(|(name, _)| (name, "plain-http"));
+        let unverified =
+            (settings.insecure && settings.ca_file.is_some()).then_some(("ca-file", "insecure"));
+        let Some((useless, because)) = without_tls.or(unverified) else { return Some(()) };
+        let message = format!("`{useless}` means nothing with `{because} = true`");
+        self.report(key.span(), message, "remove one of the two".to_owned());
+        None
+    }
+
+    /// A word out of a few.
+    fn one_of<T: Copy, const N: usize>(
+        &mut self,
+        text: Spanned<String>,
+        known: [(&'static str, T); N],
+    ) -> Option<T> {
+        let word = text.get_ref();
+        if let Some((_, meant)) = known.iter().find(|(name, _)| name == word) {
+            return Some(*meant);
+        }
+        let names = known.map(|(name, _)| name);
+        let hint = match nearest(word, &names) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None => format!("known here: {}", listed(&names)),
+        };
+        self.report(text.span(), format!("`{}` is not known here", word.escape_debug()), hint);
+        None
+    }
+
+    fn at_least_one<T: TryFrom<i64>>(&mut self, number: Spanned<i64>) -> Option<T> {
+        match T::try_from(*number.get_ref()) {
+            Ok(found) if *number.get_ref() >= 1 => Some(found),
+            _ => {
+                let hint = "write a number from 1 on, or leave it out".to_owned();
+                self.report(number.span(), "this is at least 1", hint);
+                None
+            }
+        }
+    }
+
+    fn file(&mut self, text: Spanned<String>) -> Option<PathBuf> {
+        let name = text.get_ref();
+        if name.contains("-----BEGIN") {
+            let message = "this is the content of a file and not its name";
+            let problem = Problem::new(self.text, text.span(), message)
+                .hint("write it into a file of its own, and name that")
+                .about_a_secret();
+            self.problems.push(problem);
+            return None;
+        }
+        if name.is_empty() || name.contains(char::is_control) {
+            let hint = "write its path, relative to this file or absolute".to_owned();
+            self.report(text.span(), "this is not the name of a file", hint);
+            return None;
+        }
+        Some(PathBuf::from(text.into_inner()))
+    }
+
+    fn via(&mut self, text: Spanned<String>) -> Option<Address> {
+        self.address("via", &text)
     }
 
     fn environment_variable(&mut self, text: Spanned<String>) -> Option<String> {

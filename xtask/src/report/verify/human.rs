@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::VerifyReport;
 use crate::finding::{Check, Code, Finding, Location, Severity};
-use crate::report::human::{count, seconds};
+use crate::report::human::{count, insecure, seconds};
 
 /// How the text may be decorated. It says the same either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,6 +39,7 @@ pub fn report(report: &VerifyReport, style: Style) -> String {
         writer.together(finding, alike.copied());
         told.push(finding);
     }
+    writer.text.push_str(&insecure(&report.insecure));
     writer.sum(report);
     writer.text
 }

@@ -30,6 +30,7 @@ pub fn report(report: &VerifyReport) -> String {
         },
         "requests": report.requests,
         "seconds": report.took.as_secs_f64(),
+        "insecure": report.insecure,
     }))
 }
 

@@ -25,6 +25,8 @@ pub struct VerifyReport {
     /// Whether warnings were turned into errors.
     pub is_strict: bool,
     pub requests: Requests,
+    /// Registries whose certificates nobody verified.
+    pub insecure: Vec<String>,
     pub took: Duration,
 }
 

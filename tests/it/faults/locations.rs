@@ -1,0 +1,54 @@
+//! The `Location` of an upload in every form, and what becomes of its query.
+
+use xtask::embedded::{Effect, Fault, Kind, LocationStyle, Options};
+use xtask::registry::Cause;
+
+use super::stage::{REPOSITORY, Stage, asked, words};
+
+#[tokio::test]
+async fn a_query_comes_back_as_it_was_with_the_digest_behind_it() {
+    let options = Options { location: LocationStyle::WithState, ..Options::default() };
+    let (stage, layer) = Stage::with_layer_and(Options::default(), options, 5000).await;
+    stage.mirror_all().await;
+    let digest = layer.as_str().replace(':', "%3A");
+    let puts = asked(&stage.destination, "PUT", Kind::Upload);
+    let put = puts.iter().find(|put| put.query.contains(&digest)).unwrap();
+    let (state, rest) = put.query.split_once('&').unwrap();
+    assert!(state.starts_with("_state="), "{}", put.query);
+    assert_eq!(rest, format!("digest={digest}"));
+}
+
+#[tokio::test]
+async fn a_location_is_read_as_an_address_is_whatever_it_leaves_out() {
+    let base = format!("/v2/{REPOSITORY}/blobs/uploads/");
+    // Each is the same place, told from the address of the POST.
+    for written in ["7", "./7", "/v2/stackstate/wait/blobs/uploads/7", "?_state=1&x=a%2Fb"] {
+        let (mut stage, _) = Stage::with_layer(5000).await;
+        stage.retry.retries = 0;
+        let location = Effect::SetHeader("Location".to_owned(), written.to_owned());
+        stage.destination.inject(Fault::new(location).method("POST").always());
+        stage.mirror_fails().await;
+        let puts = asked(&stage.destination, "PUT", Kind::Upload);
+        assert!(!puts.is_empty(), "{written}");
+        for put in puts {
+            match written.strip_prefix('?') {
+                Some(query) => {
+                    assert!(put.query.starts_with(&format!("{query}&digest=")), "{}", put.query);
+                }
+                None => assert_eq!(put.path, format!("{base}7"), "{written}"),
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_location_that_is_no_address_is_an_error_that_says_so() {
+    for written in ["http://", "http://[::1", "https://exa mple.com/x"] {
+        let (stage, _) = Stage::with_layer(5000).await;
+        let location = Effect::SetHeader("Location".to_owned(), written.to_owned());
+        stage.destination.inject(Fault::new(location).method("POST").always());
+        let error = stage.mirror_fails().await;
+        assert!(matches!(error.cause, Cause::Protocol(_)), "{written}: {error:?}");
+        assert!(words(&error).contains("is no address"), "{}", words(&error));
+    }
+}

@@ -1,0 +1,212 @@
+//! Upload sessions as registries get them wrong: statuses, progress, limits of pieces, lost ones.
+
+use xtask::embedded::content::{Layer, docker_image};
+use xtask::embedded::{Authentication, Effect, Fault, Kind, LoggedRequest, Options};
+use xtask::oci::Digest;
+
+use super::stage::{REPOSITORY, Stage, asked, commits, statuses, words};
+
+const MIB: u64 = 1 << 20;
+const SIZE: usize = 5 * MIB as usize / 2;
+
+/// A stage to a registry that takes a blob only in pieces of a mebibyte, or as `more` says.
+async fn in_pieces(more: Options) -> (Stage, Digest) {
+    let options = Options { largest_put: Some(0), largest_patch: Some(MIB), ..more };
+    let (mut stage, layer) = Stage::with_layer_and(Options::default(), options, SIZE).await;
+    stage.jobs = Some(1);
+    (stage, layer)
+}
+
+/// The pieces that were sent with a place, and what became of them.
+fn pieces(stage: &Stage) -> Vec<LoggedRequest> {
+    let patches = asked(&stage.destination, "PATCH", Kind::Upload);
+    patches.into_iter().filter(|patch| patch.header("content-range").is_some()).collect()
+}
+
+/// Exactly this many sessions were begun and nothing is left of any.
+fn assert_tidy(stage: &Stage) {
+    assert_eq!(stage.destination.store().open_uploads(), 0, "a stray session is left");
+}
+
+#[tokio::test]
+async fn a_patch_that_is_answered_with_201_is_as_good_as_one_with_202() {
+    for largest_patch in [None, Some(MIB)] {
+        let options = Options { largest_put: Some(0), largest_patch, ..Options::default() };
+        let (stage, _) = Stage::with_layer_and(Options::default(), options, SIZE).await;
+        let created = Fault::new(Effect::AnswerStatus(201)).method("PATCH");
+        // Where a piece is refused for its size, it stays refused.
+        let skipped = if largest_patch.is_some() { 4 } else { 0 };
+        stage.destination.inject(created.skip(skipped).always());
+        stage.mirror_all().await;
+        assert!(statuses(&stage.destination, "PATCH", Kind::Upload).contains(&201));
+    }
+}
+
+#[tokio::test]
+async fn a_range_that_lags_behind_a_patch_is_not_believed_over_its_status() {
+    for range in ["0-0", "0-1048574", "0-1000", "bytes=0-99999999", "nonsense"] {
+        let (stage, layer) = in_pieces(Options::default()).await;
+        let stale = Effect::SetHeader("Range".to_owned(), range.to_owned());
+        stage.destination.inject(Fault::new(stale).method("PATCH").always());
+        stage.mirror_all().await;
+        let taken = pieces(&stage).into_iter().filter(|piece| piece.status == Some(202)).count();
+        // Two and a half mebibytes, and the config.
+        assert_eq!(taken, 4, "{range}: nothing is sent twice");
+        let committed: Vec<_> =
+            commits(&stage.destination, &layer).iter().map(|p| p.status).collect();
+        assert_eq!(committed.last(), Some(&Some(201)));
+    }
+}
+
+#[tokio::test]
+async fn a_session_about_whose_progress_nobody_agrees_is_given_up_for_another() {
+    for told in ["0-0", "0-99", "0-99999999"] {
+        let (stage, _) = in_pieces(Options::default()).await;
+        // Learn the size of a piece first, then refuse the second one, and lie about how far it is.
+        let refused = Fault::status(416).method("PATCH").skip(5);
+        stage.destination.inject(refused);
+        let lie = Effect::SetHeader("Range".to_owned(), told.to_owned());
+        stage.destination.inject(Fault::new(lie).method("GET").kind(Kind::Upload).skip(2).always());
+        stage.mirror_all().await;
+        assert!(pieces(&stage).len() < 40, "{told}: {}", pieces(&stage).len());
+        assert_tidy(&stage);
+    }
+}
+
+#[tokio::test]
+async fn a_piece_that_is_refused_with_416_is_made_smaller_and_that_is_learned_for_the_host() {
+    let options = Options { refusal_of_patch: 416, ..Options::default() };
+    let (mut stage, _) = in_pieces(options).await;
+    stage.publish("stackstate/other", "1", &docker_image(&[Layer::new("other", SIZE)]));
+    stage.mirror_all().await;
+    let refused = pieces(&stage).into_iter().filter(|piece| piece.status == Some(416)).count();
+    assert!(refused <= 2, "2.5 MiB and 1.25 MiB, once for the host: {refused}");
+    assert_tidy(&stage);
+}
+
+#[tokio::test]
+async fn no_piece_but_the_last_is_smaller_than_the_registry_announces() {
+    let smallest = 3 * MIB / 4;
+    let options = Options {
+        largest_put: Some(0),
+        largest_patch: Some(MIB),
+        smallest_patch: Some(smallest),
+        ..Options::default()
+    };
+    let (mut stage, _) = Stage::with_layer_and(Options::default(), options, SIZE).await;
+    stage.jobs = Some(1);
+    stage.mirror_all().await;
+    let refused = pieces(&stage).into_iter().filter(|piece| piece.status == Some(400)).count();
+    assert_eq!(refused, 0);
+
+    // One that wants more than it takes is told so, and not asked for ever.
+    let options = Options {
+        largest_put: Some(0),
+        largest_patch: Some(MIB),
+        smallest_patch: Some(4 * MIB),
+        ..Options::default()
+    };
+    let (stage, _) = Stage::with_layer_and(Options::default(), options, 9 * MIB as usize).await;
+    let error = stage.mirror_fails().await;
+    assert_eq!(error.status(), Some(413), "{error}");
+    assert!(
+        pieces(&stage).iter().all(|piece| piece
+            .header("content-length")
+            .unwrap()
+            .parse::<u64>()
+            .unwrap()
+            >= 4 * MIB
+            || piece.bytes_in < MIB)
+    );
+    assert!(pieces(&stage).len() < 20);
+}
+
+#[tokio::test]
+async fn a_session_that_is_lost_between_two_pieces_begins_anew() {
+    let (stage, layer) = in_pieces(Options::default()).await;
+    let gone = Effect::Status {
+        code: 404,
+        headers: Vec::new(),
+        body: r#"{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN","message":"gone"}]}"#.to_owned(),
+    };
+    stage.destination.inject(Fault::new(gone).method("PATCH").skip(5).times(1));
+    stage.mirror_all().await;
+    let mut sessions: Vec<_> = pieces(&stage)
+        .into_iter()
+        .filter(|piece| piece.status == Some(202))
+        .map(|piece| piece.path)
+        .collect();
+    sessions.dedup();
+    assert!(sessions.len() >= 2, "{sessions:?}");
+    assert_eq!(commits(&stage.destination, &layer).last().unwrap().status, Some(201));
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_between_two_pieces_is_renewed() {
+    let authentication = Authentication::bearer("u", "p");
+    let (mut stage, layer) = in_pieces(Options { authentication, ..Options::default() }).await;
+    stage.set("DST_REGISTRY_USERNAME", "u");
+    stage.set("DST_REGISTRY_PASSWORD", "p");
+    let address = stage.destination.address();
+    let challenge = format!("Bearer realm=\"http://{address}/token\",service=\"{address}\"");
+    let headers = vec![("WWW-Authenticate".to_owned(), challenge)];
+    let refused = Effect::Status { code: 401, headers, body: String::new() };
+    stage.destination.inject(Fault::new(refused).method("PATCH").authorized().skip(5));
+    stage.mirror_all().await;
+    assert_eq!(commits(&stage.destination, &layer).last().unwrap().status, Some(201));
+    assert!(pieces(&stage).iter().any(|piece| piece.status == Some(401)));
+}
+
+#[tokio::test]
+async fn every_answer_to_a_mount_leads_to_the_blob_and_no_session_is_left() {
+    for status in [201, 202, 400, 403, 404, 405, 500, 501] {
+        let mounts = status != 202;
+        let mut stage =
+            Stage::with(Options::default(), Options { mounts, ..Options::default() }).await;
+        let shared = Layer::new("shared", 5000);
+        for repository in [REPOSITORY, "stackstate/other"] {
+            let own = Layer::new(repository, 500);
+            stage.publish(repository, "1", &docker_image(&[shared.clone(), own]));
+        }
+        if status >= 400 {
+            let refused = Fault::status(status).method("POST").path("mount=");
+            stage.destination.inject(refused.always());
+        }
+        let report = stage.mirror_all().await;
+        assert_eq!(report.totals().mounted.blobs, u64::from(status == 201), "{status}");
+        assert_tidy(&stage);
+    }
+}
+
+#[tokio::test]
+async fn an_upload_that_is_given_up_is_cancelled_at_the_registry() {
+    let (mut stage, layer) = Stage::with_layer(50_000).await;
+    stage.retry.retries = 1;
+    let spoilt = Fault::new(Effect::Corrupt { at: 7 }).method("GET").path(layer.as_str());
+    stage.source.inject(spoilt.always());
+    stage.mirror_fails().await;
+    assert!(statuses(&stage.destination, "DELETE", Kind::Upload).contains(&204));
+    assert_tidy(&stage);
+    // Whoever does not know DELETE gets the blob all the same.
+    let (stage, layer) = Stage::with_layer(50_000).await;
+    stage.source.inject(Fault::new(Effect::Corrupt { at: 7 }).method("GET").path(layer.as_str()));
+    stage.destination.inject(Fault::status(405).method("DELETE").always());
+    stage.mirror_all().await;
+}
+
+#[tokio::test]
+async fn a_limit_that_nothing_helps_against_is_told_with_who_may_have_set_it() {
+    let limit = Fault::status(413).kind(Kind::Upload).always();
+    for method in ["PUT", "PATCH"] {
+        let (stage, _) = Stage::with_layer(50_000).await;
+        stage.destination.inject(limit.clone().method(method));
+        if method == "PATCH" {
+            stage.destination.inject(limit.clone().method("PUT"));
+        }
+        let told = words(&stage.mirror_fails().await);
+        assert!(
+            told.contains("413") && told.contains("a proxy in front of the registry"),
+            "{told}"
+        );
+    }
+}

@@ -1,0 +1,104 @@
+//! Sources that are read through a proxy cache, and registries at IPv6 addresses.
+
+use xtask::embedded::content::{Layer, docker_image};
+use xtask::embedded::{Authentication, Effect, EmbeddedRegistry, Fault, Kind, Options};
+use xtask::registry::Side;
+
+use super::tls::table;
+use crate::faults::stage::{REPOSITORY, Stage, TAG, told};
+
+/// A stage whose source is a proxy cache: its images are listed under a registry that nobody can reach.
+async fn cached(registry: &str, below: &str, authentication: Authentication) -> Stage {
+    let mut stage =
+        Stage::with(Options { authentication, ..Options::default() }, Options::default()).await;
+    let content = docker_image(&[Layer::new("layer", 50_000)]);
+    stage.publish(REPOSITORY, TAG, &content);
+    let store = stage.source.store();
+    for (_, bytes) in &content.blobs {
+        store.put_blob(&format!("{below}/{REPOSITORY}"), bytes.clone());
+    }
+    for manifest in &content.manifests {
+        let media_type = manifest.media_type.as_str();
+        store.put_manifest(
+            &format!("{below}/{REPOSITORY}"),
+            TAG,
+            media_type,
+            manifest.bytes.clone(),
+        );
+    }
+    let via = format!("via = \"{}/{below}\"", stage.source.address());
+    stage.tables = table(registry, &[&via]);
+    stage.source_at = Some(registry.to_owned());
+    stage
+}
+
+#[tokio::test]
+async fn a_source_is_read_through_its_proxy_cache_with_the_login_of_that() {
+    let mut stage = cached("quay.io", "quay-proxy", Authentication::basic("u", "p")).await;
+    stage.set("CACHE_USER", "u");
+    stage.set("CACHE_PASSWORD", "p");
+    let login = ["username-env = \"CACHE_USER\"", "password-env = \"CACHE_PASSWORD\""];
+    let tables = table(stage.source.address(), &login);
+    stage.tables += &tables;
+    let report = stage.mirror_all().await;
+    assert_eq!(report.images[0].source, format!("quay.io/{REPOSITORY}:{TAG}"));
+    let asked = stage.source.requests();
+    let below = format!("/v2/quay-proxy/{REPOSITORY}/");
+    assert!(asked.iter().all(|request| request.path == "/v2/" || request.path.starts_with(&below)));
+    let there = stage.destination.requests();
+    assert!(there.iter().all(|request| !request.path.contains("quay-proxy")));
+}
+
+#[tokio::test]
+async fn an_error_names_the_registry_and_the_cache_and_digests_are_checked_as_ever() {
+    let stage = cached("quay.io", "quay-proxy", Authentication::None).await;
+    stage.source.inject(Fault::new(Effect::Corrupt { at: 7 }).kind(Kind::Blob).always());
+    let error = stage.mirror_fails().await;
+    assert_eq!(error.side, Side::Source);
+    let report = stage.mirror().await;
+    let told = told(&report);
+    assert!(told.contains(&format!("error: quay.io/{REPOSITORY}:{TAG}")), "{told}");
+    assert!(
+        told.contains(&format!("{}/v2/quay-proxy/{REPOSITORY}/blobs/", stage.source.address())),
+        "{told}"
+    );
+}
+
+#[tokio::test]
+async fn the_images_of_docker_hub_keep_their_library() {
+    let mut stage = Stage::new().await;
+    stage.publish("hub/library/busybox", "1", &docker_image(&[Layer::new("layer", 500)]));
+    let via = format!("via = \"{}/hub\"", stage.source.address());
+    let text =
+        stage.list().replace(&format!("{}/hub/library/busybox", stage.source.address()), "busybox");
+    stage.tables = table("docker.io", &[&via]);
+    let report = stage.mirror_text(&format!("{}{text}", stage.tables)).await;
+    assert_eq!(report.failures().count(), 0, "{}", told(&report));
+    assert_eq!(report.images[0].source, "docker.io/library/busybox:1");
+}
+
+#[tokio::test]
+async fn a_destination_is_written_to_itself_whatever_its_images_are_read_through() {
+    let mut stage = Stage::new().await;
+    stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", 500)]));
+    stage.tables = table(stage.destination.address(), &["via = \"127.0.0.1:9/cache\""]);
+    stage.mirror_all().await;
+}
+
+#[tokio::test]
+async fn a_registry_at_an_ipv6_address_is_mirrored_from_and_to() {
+    let Ok(registry) = EmbeddedRegistry::start_at("[::1]:0", Options::default()).await else {
+        panic!("loopback has no IPv6 here");
+    };
+    let mut stage = Stage::new().await;
+    stage.destination = registry;
+    stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", 500)]));
+    assert!(stage.reached_at().starts_with("[::1]:"));
+    stage.mirror_all().await;
+    // And back again.
+    std::mem::swap(&mut stage.source, &mut stage.destination);
+    stage.destination.store().delete_tag(REPOSITORY, TAG);
+    stage.tables = table(stage.source.address(), &["concurrency = 2"]);
+    stage.mirror_all().await;
+    assert!(!stage.source.requests().is_empty());
+}

@@ -1,0 +1,181 @@
+//! Registries behind a proxy.
+
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::AbortHandle;
+use xtask::embedded::content::{Layer, docker_image};
+
+use super::tls::{Asks, Front, behind, table, trusted};
+use crate::faults::stage::{REPOSITORY, Stage, TAG, words};
+use crate::support::xtask::Xtask;
+
+/// A proxy that leads everybody to one address, whatever they ask for.
+pub(super) struct Proxy {
+    pub(super) address: String,
+    heads: Arc<Mutex<Vec<String>>>,
+    accepting: AbortHandle,
+}
+
+impl Proxy {
+    /// `refusal` is what it says instead of letting anybody through.
+    pub(super) async fn to(behind: String, refusal: Option<&'static str>) -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let heads = Arc::new(Mutex::new(Vec::new()));
+        let log = Arc::clone(&heads);
+        let accepting = tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(serve(client, behind.clone(), refusal, Arc::clone(&log)));
+            }
+        });
+        Self { address, heads, accepting: accepting.abort_handle() }
+    }
+
+    pub(super) fn heads(&self) -> Vec<String> {
+        self.heads.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn serve(
+    mut client: TcpStream,
+    behind: String,
+    refusal: Option<&str>,
+    log: Arc<Mutex<Vec<String>>>,
+) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let Ok(byte) = client.read_u8().await else { return };
+        head.push(byte);
+    }
+    let text = String::from_utf8(head.clone()).unwrap();
+    log.lock().unwrap().push(text.clone());
+    if let Some(refusal) = refusal {
+        let _ = client.write_all(refusal.as_bytes()).await;
+        return;
+    }
+    let mut server = TcpStream::connect(behind).await.unwrap();
+    if text.starts_with("CONNECT ") {
+        client.write_all(b"HTTP/1.1 200 OK\r\n\r\n").await.unwrap();
+    } else {
+        server.write_all(&head).await.unwrap();
+    }
+    let _ = tokio::io::copy_bidirectional(&mut client, &mut server).await;
+}
+
+/// The source behind TLS, and the stage named so that only a proxy finds it.
+async fn far_away(name: &str) -> (Stage, Front) {
+    let mut stage = Stage::with(behind(), behind()).await;
+    stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", 50_000)]));
+    let front = Front::of(&stage.source, Asks::Nobody, &[]).await;
+    stage.source_at = Some(name.to_owned());
+    stage.tables = table(name, &[&trusted()]);
+    (stage, front)
+}
+
+#[tokio::test]
+async fn a_registry_is_reached_through_a_tunnel_and_the_password_goes_to_the_proxy_alone() {
+    let (mut stage, front) = far_away("registry.example.com").await;
+    let proxy = Proxy::to(front.address.clone(), None).await;
+    stage.set("HTTPS_PROXY", &format!("http://user:canary@{}", proxy.address));
+    stage.mirror_all().await;
+    let heads = proxy.heads();
+    assert!(!heads.is_empty());
+    for head in &heads {
+        assert!(head.starts_with("CONNECT registry.example.com:443 HTTP/1.1"), "{head}");
+        assert!(
+            head.to_lowercase().contains("proxy-authorization: basic dxnlcjpjyw5hcnk="),
+            "{head}"
+        );
+    }
+    let told: Vec<_> = stage.source.requests();
+    assert!(told.iter().all(|request| request.header("proxy-authorization").is_none()));
+    // The destination is on this machine: no proxy leads there.
+    assert!(!stage.destination.requests().is_empty());
+}
+
+#[tokio::test]
+async fn plain_http_takes_a_proxy_too() {
+    let mut stage = Stage::with(behind(), behind()).await;
+    stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", 50_000)]));
+    stage.source_at = Some("registry.example.com:5000".to_owned());
+    stage.tables = table("registry.example.com:5000", &["plain-http = true"]);
+    let proxy = Proxy::to(stage.source.address().to_owned(), None).await;
+    stage.set("http_proxy", &proxy.address);
+    stage.mirror_all().await;
+    assert!(
+        proxy.heads()[0].starts_with("GET http://registry.example.com:5000/v2/"),
+        "{:?}",
+        proxy.heads()
+    );
+}
+
+#[tokio::test]
+async fn no_proxy_is_a_way_around_it_by_name_and_by_network() {
+    for except in ["127.9.0.0/16, other.example.com", "127.9.1.1"] {
+        let (mut stage, front) = far_away("registry.example.com").await;
+        let port = front.address.rsplit_once(':').unwrap().1.to_owned();
+        stage.source_at = Some(format!("127.9.1.1:{port}"));
+        stage.set("HTTPS_PROXY", "http://127.0.0.1:9");
+        stage.set("NO_PROXY", except);
+        // No certificate is for that address: a refusal of the certificate shows that it was reached.
+        stage.retry.retries = 0;
+        stage.tables = table(&stage.source_at.clone().unwrap(), &["plain-http = false"]);
+        let error = stage.mirror_fails().await;
+        assert!(!words(&error).contains("through the proxy"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_refuses_is_named_without_its_password() {
+    let refusals = [
+        Some("HTTP/1.1 407 Proxy Authentication Required\r\nContent-Length: 0\r\n\r\n"),
+        Some("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"),
+        Some(""),
+    ];
+    for refusal in refusals {
+        let (mut stage, front) = far_away("registry.example.com").await;
+        stage.retry.retries = 1;
+        let proxy = Proxy::to(front.address.clone(), refusal).await;
+        stage.set("HTTPS_PROXY", &format!("http://user:canary@{}", proxy.address));
+        let error = stage.mirror_fails().await;
+        let told = format!("{} {error:?}", words(&error));
+        assert!(told.contains(&format!("through the proxy http://{}", proxy.address)), "{told}");
+        assert!(!told.contains("canary") && !told.contains("dXNlcjpjYW5hcnk"), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_proxy_that_cannot_be_used_is_told_before_any_request() {
+    let (mut stage, _front) = far_away("registry.example.com").await;
+    stage.set("HTTPS_PROXY", "socks5://user:canary@proxy.example.com:1080");
+    let error = stage.try_mirror().await.unwrap_err().to_string();
+    assert!(error.contains("`HTTPS_PROXY`") && error.contains("`socks5` is not spoken"), "{error}");
+    assert!(!error.contains("canary"), "{error}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_verbose_run_shows_no_password_of_a_proxy() {
+    let (stage, front) = far_away("registry.example.com").await;
+    let xtask = Xtask::new();
+    std::fs::write(xtask.directory().join("images.toml"), stage.list()).unwrap();
+    let arguments = ["mirror", "-v", "--images", "images.toml", "-d", stage.destination.address()];
+    for refusal in [None, Some("HTTP/1.1 407 No\r\nContent-Length: 0\r\n\r\n")] {
+        let proxy = Proxy::to(front.address.clone(), refusal).await;
+        let variable = format!("http://user:canary@{}", proxy.address);
+        let variables = [("HTTPS_PROXY", variable.as_str())];
+        let finished = tokio::task::block_in_place(|| xtask.run(&arguments, &variables));
+        assert_eq!(finished.exit_code, i32::from(refusal.is_some()), "{}", finished.stderr);
+        let said = format!("{}{}", finished.stdout, finished.stderr);
+        assert!(said.contains("https://registry.example.com/v2/"), "{said}");
+        assert!(!said.contains("canary") && !said.contains("dXNlcjpjYW5hcnk"), "{said}");
+        stage.destination.store().delete_tag(REPOSITORY, TAG);
+    }
+}

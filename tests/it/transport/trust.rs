@@ -1,0 +1,139 @@
+//! Certificates: whom we trust, what we show, and what is shouted.
+
+use xtask::registry::{Cause, Phase};
+
+use super::tls::{Asks, Connection, Front, behind, file, table, trusted};
+use crate::faults::stage::{REPOSITORY, Stage, TAG, told, words};
+use crate::support::xtask::Xtask;
+use xtask::embedded::content::{Layer, docker_image};
+
+/// A stage whose registries are both behind TLS.
+async fn behind_tls(asks: Asks) -> (Stage, Front, Front) {
+    let mut stage = Stage::with(behind(), behind()).await;
+    stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", 100_000)]));
+    let source = Front::of(&stage.source, asks, &["http/1.1"]).await;
+    let destination = Front::of(&stage.destination, asks, &["http/1.1"]).await;
+    stage.source_at = Some(source.address.clone());
+    stage.reached_at = Some(destination.address.clone());
+    (stage, source, destination)
+}
+
+fn both(stage: &Stage, lines: &[&str]) -> String {
+    table(stage.source_at.as_deref().unwrap(), lines) + &table(&stage.reached_at(), lines)
+}
+
+#[tokio::test]
+async fn an_authority_of_its_own_is_trusted_by_the_registry_that_names_it_and_by_no_other() {
+    let (mut stage, source, _destination) = behind_tls(Asks::Nobody).await;
+    stage.retry.retries = 1;
+    stage.tables = both(&stage, &[&trusted()]);
+    let report = stage.mirror_all().await;
+    assert_eq!(report.insecure, [""; 0]);
+
+    stage.destination.store().delete_tag(REPOSITORY, TAG);
+    stage.tables = table(&source.address, &[&trusted()])
+        + &table(&stage.reached_at(), &["plain-http = false"]);
+    let error = stage.mirror_fails().await;
+    assert!(matches!(error.cause, Cause::Network { phase: Phase::Connect, .. }), "{error:?}");
+    let told = words(&error);
+    assert!(told.contains("certificate") && told.contains("`ca-file`"), "{told}");
+}
+
+#[tokio::test]
+async fn an_insecure_registry_is_believed_and_shouted_about_in_every_report() {
+    let (mut stage, source, _destination) = behind_tls(Asks::Nobody).await;
+    stage.tables =
+        table(&source.address, &["insecure = true"]) + &table(&stage.reached_at(), &[&trusted()]);
+    let report = stage.mirror_all().await;
+    assert_eq!(report.insecure, [source.address.as_str()]);
+    let line = format!("INSECURE: the certificate of {} was not verified", source.address);
+    assert!(told(&report).contains(&line), "{}", told(&report));
+    let json: serde_json::Value =
+        serde_json::from_str(&xtask::report::json::mirror(&report)).unwrap();
+    assert_eq!(json["insecure"], serde_json::json!([source.address]));
+    // Also when there was nothing to do.
+    assert!(told(&stage.mirror_all().await).contains(&line));
+}
+
+#[tokio::test]
+async fn a_certificate_for_another_name_is_refused() {
+    let (mut stage, source, _destination) = behind_tls(Asks::Nobody).await;
+    stage.retry.retries = 0;
+    stage.source_at = Some(source.at("127.0.0.2"));
+    stage.tables = both(&stage, &[&trusted()]);
+    // Nobody listens there but by the front's own address: reached by it, named by another.
+    let error = stage.mirror_fails().await;
+    assert!(matches!(error.cause, Cause::Network { phase: Phase::Connect, .. }), "{error:?}");
+    assert_eq!(source.connections(), []);
+}
+
+#[tokio::test]
+async fn our_certificate_is_shown_to_the_registry_that_it_is_for() {
+    let (mut stage, source, destination) = behind_tls(Asks::Everyone).await;
+    let certificate = format!("client-certificate-file = {:?}", file("client.pem"));
+    let key = format!("client-key-file = {:?}", file("client-key.pem"));
+    stage.tables = both(&stage, &[&trusted(), &certificate, &key]);
+    stage.mirror_all().await;
+    for front in [&source, &destination] {
+        assert!(front.connections().iter().all(|seen| seen.has_certificate));
+        assert!(!front.connections().is_empty());
+    }
+    stage.destination.store().delete_tag(REPOSITORY, TAG);
+    stage.retry.retries = 1;
+    stage.tables = both(&stage, &[&trusted()]);
+    let before = source.connections().len();
+    stage.mirror_fails().await;
+    assert_eq!(source.connections().len(), before);
+}
+
+#[tokio::test]
+async fn files_that_cannot_be_used_are_told_before_any_request() {
+    let (mut stage, source, _destination) = behind_tls(Asks::Nobody).await;
+    let server_key = format!("ca-file = {:?}", file("server-key.pem"));
+    let swapped = format!(
+        "client-certificate-file = {:?}\nclient-key-file = {:?}",
+        file("client-key.pem"),
+        file("client.pem").with_file_name("nothing.pem"),
+    );
+    let half = format!(
+        "client-certificate-file = {:?}\nclient-key-file = {:?}",
+        file("client.pem"),
+        file("client.pem"),
+    );
+    let table_of = [
+        ("ca-file = \"/nowhere/ca.pem\"", "`ca-file` of"),
+        (server_key.as_str(), "no certificate in PEM form"),
+        (swapped.as_str(), "nothing.pem"),
+        (half.as_str(), "no certificate with its key"),
+    ];
+    for (line, why) in table_of {
+        stage.tables = table(&source.address, &["plain-http = false", line]);
+        let error = stage.try_mirror().await.unwrap_err().to_string();
+        assert!(error.contains(why) && error.contains("hint: "), "{error}");
+        assert!(error.contains(&source.address), "{error}");
+    }
+    assert_eq!(source.connections(), [] as [Connection; 0]);
+    assert_eq!(stage.source.requests().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_are_relative_to_the_list_and_every_command_shouts() {
+    let (mut stage, source, destination) = behind_tls(Asks::Nobody).await;
+    stage.tables = table(&source.address, &["ca-file = \"certificates/ours.pem\""])
+        + &table(&destination.address, &["insecure = true"]);
+    let xtask = Xtask::new();
+    let folder = xtask.directory().join("lists");
+    std::fs::create_dir_all(folder.join("certificates")).unwrap();
+    std::fs::copy(file("authority.pem"), folder.join("certificates/ours.pem")).unwrap();
+    std::fs::write(folder.join("images.toml"), stage.list()).unwrap();
+    let to = ["-d", &destination.address];
+    let shouted = format!("INSECURE: the certificate of {} was not verified", destination.address);
+    for command in [&["mirror"][..], &["verify", "--only", "source", "--only", "destination"]] {
+        let list = ["--images", "lists/images.toml"];
+        let arguments = [command, &list, &to].concat();
+        let finished = tokio::task::block_in_place(|| xtask.run(&arguments, &[]));
+        assert_eq!(finished.exit_code, 0, "{}{}", finished.stdout, finished.stderr);
+        assert!(finished.stdout.contains(&shouted), "{command:?}: {}", finished.stdout);
+        assert!(!finished.stdout.contains(&format!("certificate of {}", source.address)));
+    }
+}

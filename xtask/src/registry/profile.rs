@@ -1,0 +1,223 @@
+//! What is known of each kind of registry, as one table: the engine starts from it, the embedded
+//! registry plays it, and README.md shows it.
+//!
+//! Only what somebody has met is here. Where nothing is known a kind is like any other registry, and
+//! what it refuses is learned from it.
+
+use crate::list::{Mounts, RegistryKind, RegistrySettings};
+
+const MIB: u64 = 1 << 20;
+
+/// A kind of registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    pub kind: RegistryKind,
+    /// Host names that are known to be of this kind: a whole name, or the end of one from its dot or
+    /// hyphen on.
+    pub hosts: &'static [&'static str],
+    /// `None`: it is tried.
+    pub mounts: Option<Mounts>,
+    /// A blob above this many bytes is not sent in one PUT.
+    pub largest_request: Option<u64>,
+    /// `None`: a blob is sent in one PUT or not at all.
+    pub pieces: Option<Pieces>,
+    /// Whether the first push makes the repository.
+    pub makes_repositories: bool,
+    /// The most parts that the path of a repository may have.
+    pub deepest_path: Option<usize>,
+}
+
+/// How large the pieces of a blob may be, but for the last one, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pieces {
+    pub smallest: u64,
+    pub largest: u64,
+}
+
+/// How to find out whether a blob is in a repository already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    /// By asking to mount it from the repository itself: the refusal is the upload's beginning.
+    SelfMount,
+    /// By HEAD, where such a mount would tell nothing.
+    Head,
+}
+
+/// A registry of which nothing is known.
+const ANY: Profile = Profile {
+    kind: RegistryKind::DockerRegistry,
+    hosts: &[],
+    mounts: None,
+    largest_request: None,
+    pieces: Some(Pieces { smallest: MIB, largest: 16 * MIB }),
+    makes_repositories: true,
+    deepest_path: None,
+};
+
+impl Profile {
+    /// The profile of a kind.
+    pub const fn of(kind: RegistryKind) -> Self {
+        let any = Self { kind, ..ANY };
+        match kind {
+            // Parts go to a storage that wants 5 MiB of each; blobs are mounted only from where a
+            // manifest names them (aws/containers-roadmap#2831 and #853).
+            RegistryKind::Ecr => Self {
+                hosts: &[".amazonaws.com", ".amazonaws.com.cn"],
+                mounts: Some(Mounts::AfterManifest),
+                pieces: Some(Pieces { smallest: 5 * MIB, largest: 16 * MIB }),
+                makes_repositories: false,
+                ..any
+            },
+            RegistryKind::EcrPublic => Self { hosts: &["public.ecr.aws"], ..any },
+            // 413 for a PUT of more than some 20 MB (goharbor/harbor#21640).
+            RegistryKind::Acr => {
+                Self { hosts: &[".azurecr.io"], largest_request: Some(20_000_000), ..any }
+            }
+            // There is no PATCH.
+            RegistryKind::Gar => {
+                Self { hosts: &["-docker.pkg.dev", "gcr.io", ".gcr.io"], pieces: None, ..any }
+            }
+            // Blobs of several PATCHes have arrived spoilt, and large ones are refused.
+            RegistryKind::Ghcr => Self { hosts: &["ghcr.io"], pieces: None, ..any },
+            RegistryKind::Quay => Self { hosts: &["quay.io"], ..any },
+            // NAMESPACE/NAME, and nothing below.
+            RegistryKind::DockerHub => Self { hosts: &["docker.io"], deepest_path: Some(2), ..any },
+            RegistryKind::DockerRegistry
+            | RegistryKind::Harbor
+            | RegistryKind::Artifactory
+            | RegistryKind::Nexus => any,
+        }
+    }
+
+    /// The profile of a host: what images.toml says of it, and else what its name does.
+    pub fn of_host(host: &str, declared: Option<&RegistrySettings>) -> Self {
+        let kind = declared.and_then(|settings| settings.kind).unwrap_or_else(|| recognise(host));
+        let profile = Self::of(kind);
+        let Some(declared) = declared else { return profile };
+        let most = profile.pieces.or(ANY.pieces);
+        let mut pieces = if declared.pieces == Some(true) { most } else { profile.pieces };
+        if declared.pieces == Some(false) {
+            pieces = None;
+        }
+        let pieces = pieces.map(|pieces| {
+            let smallest = declared.smallest_piece.unwrap_or(pieces.smallest);
+            let largest = declared.largest_piece.unwrap_or(pieces.largest.max(smallest));
+            Pieces { smallest: smallest.min(largest), largest }
+        });
+        Self {
+            mounts: declared.mounts.or(profile.mounts),
+            largest_request: declared.largest_request.or(profile.largest_request),
+            pieces,
+            ..profile
+        }
+    }
+
+    pub fn presence(&self) -> Presence {
+        match self.mounts {
+            Some(Mounts::No | Mounts::AfterManifest) => Presence::Head,
+            Some(Mounts::Yes) | None => Presence::SelfMount,
+        }
+    }
+
+    /// All profiles as the rows of a Markdown table.
+    pub fn table() -> String {
+        let mut text = String::from(
+            "| `kind` | known by | mounts | one PUT | pieces | first push makes the repository | parts of a path |\n\
+             |---|---|---|---|---|---|---|\n",
+        );
+        for kind in RegistryKind::ALL {
+            let profile = Self::of(kind);
+            let hosts: Vec<_> = profile.hosts.iter().map(|host| format!("`{host}`")).collect();
+            let cells = [
+                format!("`{}`", kind.name()),
+                if hosts.is_empty() { "-".to_owned() } else { hosts.join(", ") },
+                profile.mounts.map_or("tried", Mounts::name).to_owned(),
+                profile.largest_request.map_or("any size".to_owned(), |most| format!("to {most}")),
+                profile.pieces.map_or("no".to_owned(), |pieces| {
+                    format!("{} to {} MiB", pieces.smallest / MIB, pieces.largest / MIB)
+                }),
+                if profile.makes_repositories { "yes" } else { "no" }.to_owned(),
+                profile.deepest_path.map_or("-".to_owned(), |most| most.to_string()),
+            ];
+            text += &format!("| {} |\n", cells.join(" | "));
+        }
+        text
+    }
+}
+
+/// The kind of a host by its name, without its port.
+fn recognise(host: &str) -> RegistryKind {
+    let name = if host.starts_with('[') { host } else { host.split(':').next().unwrap_or(host) };
+    let is_of = |kind: &RegistryKind| {
+        Profile::of(*kind).hosts.iter().any(|known| match known.starts_with(['.', '-']) {
+            true => name.ends_with(known),
+            false => name == *known,
+        })
+    };
+    RegistryKind::ALL.into_iter().find(is_of).unwrap_or(ANY.kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hosts_are_recognised_by_their_name_and_by_nothing_that_looks_like_it() {
+        let table = [
+            ("57413481473.dkr.ecr.eu-west-1.amazonaws.com", RegistryKind::Ecr),
+            ("57413481473.dkr.ecr.cn-north-1.amazonaws.com.cn", RegistryKind::Ecr),
+            ("public.ecr.aws", RegistryKind::EcrPublic),
+            ("mine.azurecr.io:443", RegistryKind::Acr),
+            ("europe-docker.pkg.dev", RegistryKind::Gar),
+            ("gcr.io", RegistryKind::Gar),
+            ("eu.gcr.io", RegistryKind::Gar),
+            ("ghcr.io", RegistryKind::Ghcr),
+            ("quay.io", RegistryKind::Quay),
+            ("docker.io", RegistryKind::DockerHub),
+            ("amazonaws.com.example.org", RegistryKind::DockerRegistry),
+            ("not-quay.io", RegistryKind::DockerRegistry),
+            ("mygcr.io", RegistryKind::DockerRegistry),
+            ("[::1]:5000", RegistryKind::DockerRegistry),
+            ("localhost:5000", RegistryKind::DockerRegistry),
+        ];
+        for (host, kind) in table {
+            assert_eq!(Profile::of_host(host, None).kind, kind, "{host}");
+        }
+    }
+
+    #[test]
+    fn what_is_declared_of_a_host_wins_over_its_kind_and_its_name() {
+        let declared = |text: &str| {
+            let list = format!(
+                "[registries.\"quay.io\"]\n{text}\n[[image]]\nsource = \"a/b\"\ntag = \"1\"\n"
+            );
+            let list = crate::list::ImageList::parse("images.toml", &list).unwrap();
+            Profile::of_host("quay.io", list.registries.get("quay.io"))
+        };
+        assert_eq!(declared(""), Profile::of(RegistryKind::Quay));
+        assert_eq!(declared("kind = \"ecr\""), Profile::of(RegistryKind::Ecr));
+        let ecr = declared("kind = \"ecr\"\nmounts = \"no\"\nlargest-request = 7");
+        assert_eq!((ecr.mounts, ecr.largest_request), (Some(Mounts::No), Some(7)));
+        assert_eq!(declared("pieces = false").pieces, None);
+        assert_eq!(declared("kind = \"ghcr\"\npieces = true").pieces, ANY.pieces);
+        let small = declared("largest-piece = 1000").pieces;
+        assert_eq!(small, Some(Pieces { smallest: 1000, largest: 1000 }));
+        let large = declared("smallest-piece = 20000000").pieces;
+        assert_eq!(large, Some(Pieces { smallest: 20_000_000, largest: 20_000_000 }));
+    }
+
+    #[test]
+    fn where_a_refused_mount_tells_nothing_blobs_are_asked_for() {
+        let presence = |mounts| Profile { mounts, ..ANY }.presence();
+        assert_eq!(presence(None), Presence::SelfMount);
+        assert_eq!(presence(Some(Mounts::Yes)), Presence::SelfMount);
+        assert_eq!(presence(Some(Mounts::No)), Presence::Head);
+        assert_eq!(presence(Some(Mounts::AfterManifest)), Presence::Head);
+    }
+
+    #[test]
+    fn the_readme_shows_the_table() {
+        let readme = include_str!("../../../README.md");
+        assert!(readme.contains(&Profile::table()), "README.md lacks:\n{}", Profile::table());
+    }
+}
