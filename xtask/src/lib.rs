@@ -6,6 +6,7 @@
 
 pub mod chart;
 pub mod ci;
+pub mod cloud;
 pub mod copy;
 pub mod demo;
 pub mod dispatch;

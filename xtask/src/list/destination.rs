@@ -7,7 +7,7 @@ use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use super::target::fold;
-use super::{Address, Image, InvalidAddress, TargetTemplate};
+use super::{Address, EcrSettings, Image, InvalidAddress, TargetTemplate};
 use crate::oci::reference::InvalidReference;
 use crate::oci::{Digest, Platforms, Repository, RepositoryPath};
 
@@ -27,6 +27,8 @@ pub struct Destination {
     /// What of an index is wanted; without it, all.
     pub platforms: Option<Platforms>,
     pub attachments: Attachments,
+    /// Of no use anywhere else than at a registry of Amazon ECR.
+    pub ecr: EcrSettings,
 }
 
 /// What to do about signatures, attestations and referrers.
@@ -152,6 +154,7 @@ impl From<Address> for Destination {
             max_path_depth: None,
             platforms: None,
             attachments: Attachments::default(),
+            ecr: EcrSettings::default(),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::oci::{Digest, Platforms, Repository, RepositoryPath, Tag};
 mod address;
 mod destination;
 mod document;
+mod ecr;
 pub mod edit;
 mod fields;
 mod kind;
@@ -32,6 +33,7 @@ mod value_path;
 
 pub use address::{Address, InvalidAddress};
 pub use destination::{Attachments, Destination, TargetError};
+pub use ecr::{Creation, EcrSettings, Encryption, RepositoryOptions};
 pub use kind::{Mounts, RegistryKind};
 pub use problems::{Problem, Problems};
 pub use secret::{holds_userinfo, sounds_like_a_secret};

@@ -119,6 +119,40 @@ pub(super) struct RawDestination {
     /// refuses, `required` fails the image then. Default: `ignore`.
     #[cfg_attr(test, schemars(extend("enum" = ["ignore", "copy", "required"])))]
     pub(super) attachments: Option<Field<String>>,
+    /// The repositories of a registry of Amazon ECR.
+    pub(super) ecr: Option<Field<Table<RawEcr>>>,
+}
+
+/// How repositories are made in Amazon ECR, where no push makes them. Those that are there are left as
+/// they are.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(extend("dependentRequired" = {
+    "kms-key": ["encryption"]
+})))]
+pub(super) struct RawEcr {
+    /// Whether repositories that are missing are made before the first push. Default: true.
+    pub(super) create_repositories: Option<Field<bool>>,
+    /// The tags that a new repository gets, for accounting and rights.
+    #[cfg_attr(test, schemars(extend(
+        "maxProperties" = 50,
+        "propertyNames" = { "pattern": pattern::RESOURCE_TAG },
+        "additionalProperties" = { "type": "string", "maxLength": 256 }
+    )))]
+    pub(super) tags: Option<Field<Entries<String>>>,
+    /// Whether a new repository looks for vulnerabilities in what is pushed.
+    pub(super) scan_on_push: Option<Field<bool>>,
+    /// Whether the tags of a new repository stay what they are.
+    pub(super) immutable_tags: Option<Field<bool>>,
+    /// How a new repository is encrypted.
+    #[cfg_attr(test, schemars(extend("enum" = ["AES256", "KMS"])))]
+    pub(super) encryption: Option<Field<String>>,
+    /// The key for `encryption = "KMS"`. Default: the account's own for ECR.
+    #[cfg_attr(test, schemars(regex(pattern = pattern::KMS_KEY)))]
+    pub(super) kms_key: Option<Field<String>>,
+    /// A file with the lifecycle policy that a new repository gets, as JSON; relative to this file.
+    #[cfg_attr(test, schemars(length(min = 1)))]
+    pub(super) lifecycle_policy_file: Option<Field<String>>,
 }
 
 /// How to talk to a registry.

@@ -98,6 +98,8 @@ pub(super) mod pattern {
     pub(crate) const TAG: &str = "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$";
     pub(crate) const DIGEST: &str = "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$";
     pub(crate) const DESTINATION_NAME: &str = "^[A-Za-z0-9][A-Za-z0-9_-]*$";
+    pub(crate) const RESOURCE_TAG: &str = "^(?![Aa][Ww][Ss]:).{1,128}$";
+    pub(crate) const KMS_KEY: &str = "^[A-Za-z0-9_:/][A-Za-z0-9_:/-]*$";
     pub(crate) const ENVIRONMENT_VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
     pub(crate) const CHART_REPOSITORY: &str = "^(https?|oci)://[^/@]+(/|$)";
     pub(crate) const ARGUMENT: &str = "^[^-]";

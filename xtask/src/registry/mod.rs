@@ -14,7 +14,7 @@ mod auth;
 mod body;
 pub(crate) mod capability;
 mod challenge;
-pub mod cloud;
+mod cloud;
 pub mod connect;
 mod connections;
 pub mod credentials;

@@ -4,6 +4,7 @@
 //! Only what somebody has met is here. Where nothing is known a kind is like any other registry, and
 //! what it refuses is learned from it.
 
+use crate::cloud::CloudHost;
 use crate::list::{Mounts, RegistryKind, RegistrySettings};
 
 const MIB: u64 = 1 << 20;
@@ -12,8 +13,7 @@ const MIB: u64 = 1 << 20;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
     pub kind: RegistryKind,
-    /// Host names that are known to be of this kind: a whole name, or the end of one from its dot or
-    /// hyphen on.
+    /// Host names of this kind. Those of clouds have several forms, of which this shows one.
     pub hosts: &'static [&'static str],
     /// `None`: it is tried.
     pub mounts: Option<Mounts>,
@@ -62,20 +62,22 @@ impl Profile {
             // Parts go to a storage that wants 5 MiB of each; blobs are mounted only from where a
             // manifest names them (aws/containers-roadmap#2831 and #853).
             RegistryKind::Ecr => Self {
-                hosts: &[".amazonaws.com", ".amazonaws.com.cn"],
+                hosts: &["ACCOUNT.dkr.ecr.REGION.amazonaws.com"],
                 mounts: Some(Mounts::AfterManifest),
                 pieces: Some(Pieces { smallest: 5 * MIB, largest: 16 * MIB }),
                 makes_repositories: false,
                 ..any
             },
-            RegistryKind::EcrPublic => Self { hosts: &["public.ecr.aws"], ..any },
+            RegistryKind::EcrPublic => {
+                Self { hosts: &["public.ecr.aws"], makes_repositories: false, ..any }
+            }
             // 413 for a PUT of more than some 20 MB (goharbor/harbor#21640).
             RegistryKind::Acr => {
-                Self { hosts: &[".azurecr.io"], largest_request: Some(20_000_000), ..any }
+                Self { hosts: &["NAME.azurecr.io"], largest_request: Some(20_000_000), ..any }
             }
             // There is no PATCH.
             RegistryKind::Gar => {
-                Self { hosts: &["-docker.pkg.dev", "gcr.io", ".gcr.io"], pieces: None, ..any }
+                Self { hosts: &["REGION-docker.pkg.dev", "gcr.io"], pieces: None, ..any }
             }
             // Blobs of several PATCHes have arrived spoilt, and large ones are refused.
             RegistryKind::Ghcr => Self { hosts: &["ghcr.io"], pieces: None, ..any },
@@ -148,13 +150,16 @@ impl Profile {
 /// The kind of a host by its name, without its port.
 fn recognise(host: &str) -> RegistryKind {
     let name = if host.starts_with('[') { host } else { host.split(':').next().unwrap_or(host) };
-    let is_of = |kind: &RegistryKind| {
-        Profile::of(*kind).hosts.iter().any(|known| match known.starts_with(['.', '-']) {
-            true => name.ends_with(known),
-            false => name == *known,
-        })
-    };
-    RegistryKind::ALL.into_iter().find(is_of).unwrap_or(ANY.kind)
+    match CloudHost::of(host) {
+        Some(CloudHost::Ecr(_)) => RegistryKind::Ecr,
+        Some(CloudHost::EcrPublic) => RegistryKind::EcrPublic,
+        Some(CloudHost::Acr { .. }) => RegistryKind::Acr,
+        Some(CloudHost::Google) => RegistryKind::Gar,
+        None => {
+            let is_of = |kind: &RegistryKind| Profile::of(*kind).hosts.contains(&name);
+            RegistryKind::ALL.into_iter().find(is_of).unwrap_or(ANY.kind)
+        }
+    }
 }
 
 #[cfg(test)]
@@ -167,13 +172,16 @@ mod tests {
             ("57413481473.dkr.ecr.eu-west-1.amazonaws.com", RegistryKind::Ecr),
             ("57413481473.dkr.ecr.cn-north-1.amazonaws.com.cn", RegistryKind::Ecr),
             ("public.ecr.aws", RegistryKind::EcrPublic),
+            ("57413481473.dkr-ecr-fips.us-east-1.on.aws", RegistryKind::Ecr),
             ("mine.azurecr.io:443", RegistryKind::Acr),
+            ("mine.azurecr.cn", RegistryKind::Acr),
             ("europe-docker.pkg.dev", RegistryKind::Gar),
             ("gcr.io", RegistryKind::Gar),
             ("eu.gcr.io", RegistryKind::Gar),
             ("ghcr.io", RegistryKind::Ghcr),
             ("quay.io", RegistryKind::Quay),
             ("docker.io", RegistryKind::DockerHub),
+            ("s3.eu-west-1.amazonaws.com", RegistryKind::DockerRegistry),
             ("amazonaws.com.example.org", RegistryKind::DockerRegistry),
             ("not-quay.io", RegistryKind::DockerRegistry),
             ("mygcr.io", RegistryKind::DockerRegistry),

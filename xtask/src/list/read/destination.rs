@@ -72,6 +72,12 @@ impl Reader<'_> {
         let platforms = self.optional(raw.platforms, Self::platforms);
         let attachments = self.optional(raw.attachments, |reader, text| reader.attachments(&text));
 
+        let host = registry.as_ref().map(|address| address.registry.clone());
+        let ecr = match raw.ecr {
+            Some(field) => self.ecr(field, host.as_deref()).map(Some),
+            None => Some(None),
+        };
+
         let registry = joined(registry?, prefix?);
         let max_path_depth = max_path_depth?;
         let of_prefix =
@@ -90,6 +96,7 @@ impl Reader<'_> {
             max_path_depth,
             platforms: platforms?,
             attachments: attachments?.unwrap_or_default(),
+            ecr: ecr?.unwrap_or_default(),
             ..registry.into()
         })
     }

@@ -19,6 +19,7 @@ use crate::oci::{Repository, RepositoryPath, Tag};
 
 mod chart;
 mod destination;
+mod ecr;
 mod image;
 mod platform;
 mod policy;

@@ -191,7 +191,7 @@ impl Reader<'_> {
     }
 
     /// A word out of a few.
-    fn one_of<T: Copy, const N: usize>(
+    pub(super) fn one_of<T: Copy, const N: usize>(
         &mut self,
         text: Spanned<String>,
         known: [(&'static str, T); N],
@@ -220,7 +220,7 @@ impl Reader<'_> {
         }
     }
 
-    fn file(&mut self, text: Spanned<String>) -> Option<PathBuf> {
+    pub(super) fn file(&mut self, text: Spanned<String>) -> Option<PathBuf> {
         let name = text.get_ref();
         if name.contains("-----BEGIN") {
             let message = "this is the content of a file and not its name";

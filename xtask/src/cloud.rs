@@ -1,4 +1,5 @@
-//! `CloudHost`: the registries of clouds, by their names. Pure.
+//! `CloudHost`: the registries of clouds, by their names. Pure, because the list, the engine and the
+//! reports all have to know; the commands that give a login there are `registry/cloud`.
 
 /// A registry of a cloud.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,11 +9,11 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::{CloudHost, EcrHost};
+use super::credentials::Credentials;
+use super::credentials::program::LONGEST;
+use crate::cloud::{CloudHost, EcrHost};
 use crate::printable::printable;
 use crate::program::Program;
-use crate::registry::credentials::Credentials;
-use crate::registry::credentials::program::LONGEST;
 
 /// A command that prints a password, and whose it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
