@@ -16,6 +16,7 @@ mod agreed;
 mod chart;
 mod list;
 mod registries;
+mod reports;
 
 /// Two images, `team/app:1.0` and `team/tool:2.0`, pinned, at the source and at the destination; a
 /// chart that names both; the values of the destination `mirror`, written.

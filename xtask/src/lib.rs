@@ -10,6 +10,8 @@ pub mod copy;
 pub mod demo;
 pub mod dispatch;
 pub mod embedded;
+#[cfg(test)]
+mod expect;
 pub mod files;
 pub mod finding;
 pub mod flags;
