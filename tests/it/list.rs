@@ -11,6 +11,7 @@ use jsonschema::error::ValidationErrorKind;
 use proptest::prelude::*;
 use serde_json::Value;
 use xtask::list::{ImageList, Placeholders, SetValue};
+use xtask::oci::platform::{ARCHITECTURES, OPERATING_SYSTEMS};
 
 #[test]
 fn images_toml_lists_the_22_images_of_stackstate_4_5_6() {
@@ -23,7 +24,7 @@ fn images_toml_lists_the_22_images_of_stackstate_4_5_6() {
     assert_eq!(list.images.len(), 22);
     assert_eq!(listed, expected);
     for image in &list.images {
-        assert_eq!(&image.target, image.source.path(), "every image keeps its path");
+        assert_eq!(image.target, None, "every image keeps its path");
         assert_eq!(image.digest, None, "nobody has resolved it");
     }
 }
@@ -38,7 +39,7 @@ fn images_toml_moves_every_image_of_the_chart() {
     for image in &list.images {
         let placeholders = Placeholders {
             registry,
-            repository: image.target.as_str(),
+            repository: image.path().as_str(),
             tag: image.tag.as_str(),
             digest: None,
         };
@@ -193,6 +194,32 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn a_platform_is_one_to_the_schema_if_and_only_if_it_is_to_the_parser(
+        system in prop::sample::select(&OPERATING_SYSTEMS[..]),
+        architecture in prop::sample::select(&ARCHITECTURES[..]),
+        rest in "(/v[0-9]([.][0-9])?|/[a-zA-Z0-9./]{0,4}|[a-z,/ ])?",
+    ) {
+        let text = format!("[destinations.a]\nregistry = 'r.io'\nplatforms = ['{system}/{architecture}{rest}']\n{IMAGE}");
+        let parsed = ImageList::parse("x", &text);
+        prop_assert_eq!(schema().is_valid(&json(&text)), parsed.is_ok(), "{}", text);
+    }
+
+    #[test]
+    fn a_target_is_one_to_the_schema_if_and_only_if_it_is_to_the_parser(
+        target in "([a-zA]|[-./_:]|__|[{](path|name|registry|tag)[}]|[{}]){0,8}",
+    ) {
+        let text = format!("[destinations.a]\nregistry = 'r.io'\ntarget = '{target}'\n{IMAGE}");
+        let parsed = ImageList::parse("x", &text);
+        prop_assert_eq!(schema().is_valid(&json(&text)), parsed.is_ok(), "{}", text);
+    }
+}
+
+const IMAGE: &str = "[[image]]\nsource = 'a'\ntag = '1'\n";
+
 /// A piece of text to put somewhere into a list: what the grammar is made of, or anything.
 fn piece() -> impl Strategy<Value = String> {
     const PARTS: &[&str] = &[
@@ -228,6 +255,11 @@ fn piece() -> impl Strategy<Value = String> {
         "a.b = 1\n",
         "\"x\" = \"{registry\"\n",
         "rendering = 1\n",
+        "[destinations.x]\n",
+        "platforms = ['linux/amd64']\n",
+        "max-path-depth = 1\n",
+        "target = '{name}'\n",
+        "registry = 'r.io/a'\n",
     ];
     prop_oneof![prop::sample::select(PARTS).prop_map(str::to_owned), ".{0,20}"]
 }

@@ -10,6 +10,7 @@ mod fresh;
 mod killed;
 mod kinds;
 mod pins;
+mod platforms;
 mod repair;
 pub(crate) mod support;
 mod together;

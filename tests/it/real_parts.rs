@@ -122,6 +122,64 @@ async fn the_tool_mirrors_between_real_registries_and_then_has_nothing_to_do() {
 }
 
 #[tokio::test]
+async fn a_part_of_an_index_is_read_back_by_others_with_its_digest() {
+    let source = DockerRegistry::start(Access::Anyone);
+    let destination = DockerRegistry::start(Access::Anyone);
+    let mut list = format!(
+        "[destinations.d]\nregistry = \"{}\"\nprefix = \"team\"\nplatforms = [\"linux/arm64\"]\n\
+         attachments = \"required\"\n",
+        destination.address()
+    );
+    let indexes = corpus()
+        .into_iter()
+        .filter(|(_, _, content)| content.manifests.len() > 1)
+        .collect::<Vec<_>>();
+    assert_eq!(indexes.len(), 2);
+    for (repository, tag, content) in &indexes {
+        publish(source.address(), repository, tag, content).await.unwrap();
+        list += &format!(
+            "[[image]]\nsource = \"{}/{repository}\"\ntag = \"{tag}\"\ndigest = \"{}\"\n",
+            source.address(),
+            content.top
+        );
+    }
+    let xtask = Xtask::new();
+    let images = xtask.directory().join("images.toml");
+    std::fs::write(&images, list).unwrap();
+    let arguments = ["mirror", "--images", images.to_str().unwrap(), "--format", "json"];
+    let run = xtask.run(&arguments, &[]);
+    assert_eq!(run.exit_code, 0, "{}{}", run.stderr, run.stdout);
+    let report: serde_json::Value = serde_json::from_str(&run.stdout).unwrap();
+
+    let skopeo = Skopeo::ANONYMOUS;
+    let fresh = DockerRegistry::start(Access::Anyone);
+    for (number, (repository, tag, content)) in indexes.iter().enumerate() {
+        let image = &report["images"][number];
+        assert_eq!(image["made-from"], content.top.as_str());
+        let told: Digest = image["digest"].as_str().unwrap().parse().unwrap();
+        let there = format!("{}/team/{repository}:{tag}", destination.address());
+        assert_eq!(skopeo.digest_of(&there).unwrap(), told);
+        let index: serde_json::Value =
+            serde_json::from_slice(&skopeo.inspect_raw(&there).unwrap()).unwrap();
+        let entries = index["manifests"].as_array().unwrap();
+        let images = entries.iter().filter(|entry| entry["platform"]["os"] == "linux");
+        let architectures: Vec<_> =
+            images.map(|entry| entry["platform"]["architecture"].as_str().unwrap()).collect();
+        assert_eq!(architectures, ["arm64"], "{index}");
+        // Whoever copies it on finds all that it lists.
+        let on = format!("{}/{repository}:{tag}", fresh.address());
+        skopeo.copy_all(&there, &on).unwrap();
+        assert_eq!(skopeo.digest_of(&on).unwrap(), told);
+    }
+    let (before, after) = (source.requests().len(), destination.requests().len());
+    assert_eq!(xtask.run(&arguments, &[]).exit_code, 0);
+    let again = destination.requests().split_off(after);
+    assert!(again.iter().all(|request| request.method != "PUT"), "{again:?}");
+    let fetched = source.requests().split_off(before);
+    assert!(fetched.iter().all(|request| !request.path.contains("/blobs/")), "{fetched:?}");
+}
+
+#[tokio::test]
 async fn a_real_registry_that_refuses_the_login_is_reported_for_each_image() {
     let source = DockerRegistry::start(Access::Anyone);
     let destination = DockerRegistry::start(Access::Password);

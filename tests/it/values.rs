@@ -185,6 +185,66 @@ fn an_image_that_no_value_moves_is_told() {
 }
 
 #[test]
+fn values_and_proof_name_where_pods_pull_from_and_a_mirror_where_it_pushes_to() {
+    let mine = "[destinations.mine]\nregistry = \"push.example.com/team\"\nprefix = \"charts\"\n\
+                pull-registry = \"pull.example.com/virtual\"\n";
+    let xtask = Xtask::new();
+    let prove = ["--prove", "-d", "mine", "-c", &chart(SHAPES)];
+    let proven = values(&xtask, &format!("{IMAGES}\n{mine}"), &prove);
+    assert_eq!((proven.exit_code, proven.stderr.as_str()), (0, ""), "{}", proven.stdout);
+    let all = "all 22 images are pulled from pull.example.com/virtual, each";
+    assert!(proven.stdout.contains(all), "{}", proven.stdout);
+    let printed = values(&xtask, "", &["-d", "mine"]).stdout;
+    let header = "\
+# pull.example.com/virtual.
+# They are pushed to push.example.com/team/charts.
+# Made by `cargo xtask values -d mine --write` from images.toml: edit that, not this.
+global:
+  imageRegistry: \"pull.example.com/virtual\"
+";
+    assert!(printed.contains(header), "{printed}");
+    let list = xtask.directory().join("images.toml");
+    let list = ["--images", list.to_str().unwrap()];
+    let mirror = [&["mirror", "-t", "-d", "mine", "--only", "wait"], &list[..]].concat();
+    assert_eq!(
+        xtask.run(&mirror, &[]).stdout,
+        "Copying quay.io/stackstate/wait:1.0.6 to push.example.com/team/charts/stackstate/wait:1.0.6 (dry-run)\n"
+    );
+
+    // What the chart makes of one registry for all images is not where this destination has them.
+    let xtask = Xtask::new();
+    let deep = format!("{IMAGES}\n{mine}target = \"{{registry}}/{{path}}\"\nmax-path-depth = 4\n");
+    let proven = values(&xtask, &deep, &prove);
+    assert_eq!(proven.exit_code, 1, "{}", proven.stdout);
+    let gap =
+        "hint: the list is copied to `pull.example.com/virtual/quay.io/stackstate-wait:1.0.6`";
+    assert!(proven.stdout.contains(gap), "{}", proven.stdout);
+    let two = "2 images are pulled from pull.example.com/virtual";
+    assert!(proven.stdout.ends_with(&format!("{two}\n")), "{}", proven.stdout);
+}
+
+#[test]
+fn values_of_some_platforms_name_the_recorded_digest_or_none() {
+    let digest = |c: char| format!("sha256:{}", c.to_string().repeat(64));
+    let list = |subsets: &str| {
+        format!(
+            "[destinations.mine]\nregistry = \"r.io\"\nplatforms = [\"linux/amd64\"]\n\
+             [[image]]\nsource = \"q.io/a\"\ntag = \"1\"\ndigest = \"{}\"\n{subsets}\
+             [image.values]\n\"a.digest\" = \"{{digest}}\"\n",
+            digest('a')
+        )
+    };
+    let refused = values(&Xtask::new(), &list(""), &["-d", "mine"]);
+    assert_eq!((refused.exit_code, refused.stdout.as_str()), (2, ""));
+    let error = "error: the value `a.digest` names the digest of `q.io/a:1` for linux/amd64, which is not recorded\nhint: ";
+    assert!(refused.stderr.starts_with(error), "{}", refused.stderr);
+    let record = format!("[image.subsets]\n\"linux/amd64\" = \"{}\"\n", digest('b'));
+    let printed = values(&Xtask::new(), &list(&record), &["-d", "mine"]);
+    assert!(printed.stdout.contains(&format!("digest: \"{}\"", digest('b'))), "{printed:?}");
+    assert!(printed.stdout.contains("# There they are for linux/amd64 alone.\n"), "{printed:?}");
+}
+
+#[test]
 fn files_are_written_once_and_checked_with_a_diff() {
     let named = format!("{IMAGES}\n[destinations.mine]\nregistry = \"m.example.com\"\n");
     let xtask = Xtask::new();

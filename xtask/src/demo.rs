@@ -88,12 +88,24 @@ pub async fn run(original: &ImageList, root: &Path) -> anyhow::Result<String> {
 fn localised(list: &ImageList, address: &str) -> anyhow::Result<ImageList> {
     let mut local = list.clone();
     local.registries.clear();
-    for image in &mut local.images {
+    let targets = destination_for(list, "registry.example.com")?.paths(&list.images)?;
+    for (image, target) in local.images.iter_mut().zip(targets) {
+        image.target = Some(target);
         let host: RepositoryPath =
             image.source.registry().to_lowercase().replace(':', "-").parse()?;
         image.source = Repository::new(address, image.source.path().below(&host));
     }
     Ok(local)
+}
+
+/// A destination that has a place for every image: where paths are not enough to tell two of them
+/// apart, with the names of their registries.
+fn destination_for(list: &ImageList, address: &str) -> anyhow::Result<Destination> {
+    let plain: Destination = address.parse()?;
+    if plain.paths(&list.images).is_ok() {
+        return Ok(plain);
+    }
+    Ok(Destination { target: "{registry}/{path}".parse()?, ..plain })
 }
 
 /// Puts generated content under every source, and pins the list to it.
@@ -122,7 +134,7 @@ async fn rebuild_first(list: &mut ImageList, source: &EmbeddedRegistry) -> anyho
     let path = image.source.path().as_str();
     let content = content::for_list(path, &format!("{}-rebuilt", image.tag));
     publish(&Publisher::new(source.address())?, image, &content).await?;
-    Ok(format!("{}:{}", image.target, image.tag))
+    Ok(format!("{}:{}", image.path(), image.tag))
 }
 
 /// One mirror run, told by its own report and by the destination's log.
@@ -173,7 +185,7 @@ fn compare(
 ) -> anyhow::Result<()> {
     for image in &list.images {
         let (path, target, tag) =
-            (image.source.path().as_str(), image.target.as_str(), image.tag.as_str());
+            (image.source.path().as_str(), image.path().as_str(), image.tag.as_str());
         let here = source.store().manifest(path, tag).map(|(_, bytes, _)| bytes);
         let there = destination.store().manifest(target, tag).map(|(_, bytes, _)| bytes);
         anyhow::ensure!(here.is_some() && here == there, "{target}:{tag} differs from its source");
@@ -191,14 +203,14 @@ fn example(list: &ImageList, destination: &EmbeddedRegistry) -> anyhow::Result<S
     let image = list.images.first().context("the list is empty")?;
     let (_, _, digest) = destination
         .store()
-        .manifest(image.target.as_str(), image.tag.as_str())
+        .manifest(image.path().as_str(), image.tag.as_str())
         .context("the first image is not there")?;
-    Ok(format!("{}:{} is {}", image.target, image.tag, digest.short()))
+    Ok(format!("{}:{} is {}", image.path(), image.tag, digest.short()))
 }
 
 /// The values for a mirror, and the proof on a chart that has the keys of the real one.
 fn values_and_proof(story: &mut String, list: &ImageList, root: &Path) -> anyhow::Result<()> {
-    let destination: Destination = "registry.example.com".parse()?;
+    let destination = destination_for(list, "registry.example.com")?;
     let overlay = Overlay::of(list, &destination)?.render(
         list,
         &destination,

@@ -7,6 +7,7 @@ use crate::copy::Wishes;
 use crate::files::{Written, folder_of, write_atomically};
 use crate::flags::{Command, Flags, Format, Mirror, Values};
 use crate::images::{self, Ending};
+use crate::list::Attachments;
 use crate::list::ImageList;
 use crate::registry::RetryPolicy;
 use crate::registry::credentials::ProcessEnvironment;
@@ -49,13 +50,18 @@ pub fn run(flags: &Flags) -> anyhow::Result<u8> {
 fn run_mirror(flags: &Flags, asked: &Mirror) -> anyhow::Result<u8> {
     let mut list = read_list(flags)?;
     if !asked.chart.wanted().is_empty() {
-        list = images::list_of_chart(&list, &list_file(flags), &asked.chart.wanted())?;
+        let destination = mirror::destination(&list, asked.destination.as_deref())?;
+        let (file, wanted) = (list_file(flags), asked.chart.wanted());
+        list = images::list_of_chart(&list, &file, &wanted, &destination)?;
     }
     let options = mirror::Options {
         destination: asked.destination.clone(),
         only: asked.only.clone(),
         concurrency: asked.jobs.map(usize::from),
-        wishes: Wishes { attachments: asked.attachments, repair: asked.repair },
+        wishes: Wishes {
+            attachments: if asked.attachments { Attachments::Copy } else { Attachments::Ignore },
+            repair: asked.repair,
+        },
         retry: RetryPolicy::default(),
     };
     let plan = mirror::plan(&list, &options)?;
@@ -145,7 +151,7 @@ fn run_values_of_chart(flags: &Flags, asked: &Values, list: &ImageList) -> anyho
     if asked.prove {
         let destination = mirror::destination(list, asked.destination.as_deref())?;
         let proof = subject.prove(list, &destination)?;
-        terminal::result(&chart::proof(&proof, &destination.to_string()))?;
+        terminal::result(&chart::proof(&proof, &destination.pull_address().to_string()))?;
         return Ok(if proof.holds() { DONE } else { FAILED });
     }
     let (probed, suggestion) = subject.probe(list, &terminal::message)?;

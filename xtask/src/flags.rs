@@ -69,7 +69,8 @@ pub struct Mirror {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub jobs: Option<u16>,
 
-    /// Copy what is attached to the images too: cosign signatures, attestations, SBOMs, OCI referrers
+    /// Copy what is attached to the images too: cosign signatures, attestations, SBOMs, OCI referrers.
+    /// What the registry refuses of them is a warning [default: as `attachments` of the destination says]
     #[arg(long)]
     pub attachments: bool,
 

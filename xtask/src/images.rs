@@ -9,7 +9,7 @@ use crate::chart::{self, Rendered, Renderer, Wanted, render_all};
 use crate::files::{folder_of, write_atomically};
 use crate::flags::{self, InventoryFormat};
 use crate::inventory::{Inventory, Obstacle, Unused};
-use crate::list::{Image, ImageList, Rendering, edit};
+use crate::list::{Destination, Image, ImageList, Rendering, edit};
 use crate::report::images as report;
 use crate::terminal;
 
@@ -29,13 +29,19 @@ struct Edited {
     obstacles: Vec<Obstacle>,
 }
 
-/// The list with the images of the wanted chart in the place of its own.
+/// The list with the images of the wanted chart in the place of its own, all on their way to a
+/// destination.
 ///
 /// # Errors
 /// When the chart cannot be rendered, or names no image, or one that cannot be mirrored.
-pub fn list_of_chart(list: &ImageList, file: &Path, wanted: &Wanted) -> anyhow::Result<ImageList> {
+pub fn list_of_chart(
+    list: &ImageList,
+    file: &Path,
+    wanted: &Wanted,
+    destination: &Destination,
+) -> anyhow::Result<ImageList> {
     let inventory = take(list, file, wanted)?;
-    let images = inventory.images_of_chart()?;
+    let images = inventory.images_of_chart(destination)?;
     if images.is_empty() {
         bail!("the chart names no image, so there is nothing to copy");
     }

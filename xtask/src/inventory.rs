@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use crate::chart::{
     Found, ImageReference, Malformed, Rendered, UnreadableManifest, malformed_in, references_in,
 };
-use crate::list::{Image, ImageList, Place};
+use crate::list::{Destination, Image, ImageList, Place};
 use crate::oci::{Digest, Repository, Tag};
 
 mod obstacle;
@@ -20,6 +20,8 @@ pub struct Inventory {
     pub entries: Vec<Entry>,
     /// What stands where an image belongs and is none.
     pub malformed: Vec<Malformed>,
+    /// Where every image has to have a place of its own: the destinations of the list.
+    destinations: Vec<Destination>,
 }
 
 /// One image.
@@ -81,16 +83,18 @@ impl Inventory {
             let pin = entry.listed.as_ref().and_then(|image| image.digest.clone());
             entry.digest = pin.or_else(|| entry.digests_of_chart().into_iter().next().cloned());
         }
-        Ok(Self { entries, malformed })
+        let destinations = list.destinations.values().cloned().collect();
+        Ok(Self { entries, malformed, destinations })
     }
 
     /// The images that the chart names, as entries of a list: those that are listed first, as they
-    /// are, then the new ones, which keep their paths.
+    /// are, then the new ones, which keep their paths. Each has a place of its own at the destination.
     ///
     /// # Errors
     /// Everything that stands in the way, at once.
-    pub fn images_of_chart(&self) -> Result<Vec<Image>, Obstacles> {
-        let images = Images::of(self.entries.iter().filter(|entry| !entry.found.is_empty()));
+    pub fn images_of_chart(&self, destination: &Destination) -> Result<Vec<Image>, Obstacles> {
+        let images = self.entries.iter().filter(|entry| !entry.found.is_empty());
+        let images = Images::of(images, std::slice::from_ref(destination));
         if images.obstacles.is_empty() {
             Ok(images.images)
         } else {
@@ -102,7 +106,7 @@ impl Inventory {
     /// do not count if they are to be removed.
     pub fn images_to_list(&self, unused: Unused) -> (Vec<Image>, Vec<Obstacle>) {
         let is_kept = |entry: &&Entry| unused == Unused::Keep || entry.mark() != Some(Mark::Unused);
-        let mut images = Images::of(self.entries.iter().filter(is_kept));
+        let mut images = Images::of(self.entries.iter().filter(is_kept), &self.destinations);
         images.images.retain(|image| image.place == Place::NOWHERE);
         (images.images, images.obstacles)
     }
@@ -207,7 +211,8 @@ impl Entry {
                 source: self.source.clone(),
                 tag,
                 digest,
-                target: self.source.path().clone(),
+                subsets: BTreeMap::new(),
+                target: None,
                 values: Vec::new(),
                 place: Place::NOWHERE,
             },
@@ -253,34 +258,51 @@ fn settle(entries: &mut BTreeMap<String, Entry>, found: Found) {
 struct Images {
     images: Vec<Image>,
     obstacles: Vec<Obstacle>,
-    targets: HashMap<String, String>,
+    /// By the number of the destination and the target there.
+    targets: HashMap<(usize, String), String>,
 }
 
 impl Images {
-    fn of<'a>(entries: impl Iterator<Item = &'a Entry>) -> Self {
+    fn of<'a>(entries: impl Iterator<Item = &'a Entry>, destinations: &[Destination]) -> Self {
         let mut entries: Vec<_> = entries.collect();
         let place =
             |entry: &Entry| entry.listed.as_ref().map_or(Place::NOWHERE, |image| image.place);
         // Stable: the new ones stay in the order of their references.
         entries.sort_by_key(|entry| place(entry));
         let mut images = Self::default();
-        entries.into_iter().for_each(|entry| images.push(entry));
+        entries.into_iter().for_each(|entry| images.push(entry, destinations));
         images
     }
 
-    fn push(&mut self, entry: &Entry) {
+    fn push(&mut self, entry: &Entry, destinations: &[Destination]) {
         let result = entry.image().and_then(|image| {
-            let target = format!("{}:{}", image.target, image.tag);
-            match self.targets.insert(target.clone(), entry.reference()) {
-                Some(other) => Err(ObstacleKind::SameTarget { target, other }),
-                None => Ok(image),
+            for (number, target) in targets(&image, destinations).into_iter().enumerate() {
+                let Some(target) = target else { continue };
+                let place = (number, target.clone());
+                if let Some(other) = self.targets.insert(place, entry.reference()) {
+                    return Err(ObstacleKind::SameTarget { target, other });
+                }
             }
+            Ok(image)
         });
         match result {
             Ok(image) => self.images.push(image),
             Err(kind) => self.obstacles.push(Obstacle::new(entry, kind)),
         }
     }
+}
+
+/// Where an image would be at each destination; `None` where its path is too long, which the plan
+/// tells. Without any destination it is its path that counts.
+fn targets(image: &Image, destinations: &[Destination]) -> Vec<Option<String>> {
+    if destinations.is_empty() {
+        return vec![Some(format!("{}:{}", image.path(), image.tag))];
+    }
+    let target = |destination: &Destination| {
+        let path = destination.path(&image.source, image.target.as_ref()).ok()?;
+        Some(destination.repository(&path).tagged(&image.tag))
+    };
+    destinations.iter().map(target).collect()
 }
 
 #[cfg(test)]

@@ -19,6 +19,7 @@ pub struct Options {
     pub destination: Option<String>,
     pub only: Vec<String>,
     pub concurrency: Option<usize>,
+    /// Attachments are copied if either this or the destination asks for it.
     pub wishes: Wishes,
     pub retry: RetryPolicy,
 }
@@ -74,7 +75,9 @@ pub async fn run(
         retry: options.retry,
     };
     let registries = Registries::new(settings, &hosts(&plan.transfers), environment)?;
-    let results = copy_all(&registries, &plan.transfers, options.wishes, observer).await?;
+    let attachments = plan.destination.attachments.max(options.wishes.attachments);
+    let wishes = Wishes { attachments, ..options.wishes };
+    let results = copy_all(&registries, &plan.transfers, wishes, observer).await?;
     let images = plan
         .transfers
         .iter()

@@ -5,8 +5,8 @@ use std::fmt;
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use crate::list::{Destination, Image, ImageList};
-use crate::oci::{Digest, Repository, Tag};
+use crate::list::{Destination, Image, ImageList, TargetError};
+use crate::oci::{Digest, Platforms, Repository, Tag};
 
 /// One image and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -16,6 +16,16 @@ pub struct Transfer {
     /// What the tag must name; without it, whatever it names now.
     pub digest: Option<Digest>,
     pub target: Repository,
+    /// What of an index is wanted; without it, all.
+    pub platforms: Option<Choice>,
+}
+
+/// Some platforms of an index.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Choice {
+    pub platforms: Platforms,
+    /// What the list says of the index that is made of them. There is none without a pin.
+    pub recorded: Option<Digest>,
 }
 
 /// Which images of the list are meant.
@@ -37,6 +47,7 @@ pub enum PlanError {
     BadGlob { glob: String, why: String },
     NothingSelected { glob: String },
     OntoItself { reference: String },
+    Target(TargetError),
 }
 
 impl Transfer {
@@ -46,6 +57,14 @@ impl Transfer {
 
     pub fn target_reference(&self) -> String {
         self.target.tagged(&self.tag)
+    }
+
+    /// What the tag must name at the destination, as far as the list says.
+    pub fn pin(&self) -> Option<&Digest> {
+        match &self.platforms {
+            Some(choice) => choice.recorded.as_ref(),
+            None => self.digest.as_ref(),
+        }
     }
 }
 
@@ -92,7 +111,8 @@ impl Selection {
 /// The transfers that bring the selected images to a destination, in the order of the list.
 ///
 /// # Errors
-/// When a glob selects nothing, or an image would be copied onto itself.
+/// When a glob selects nothing, two images of the list, selected or not, would be one, or an image
+/// would be copied onto itself.
 pub fn transfers(
     list: &ImageList,
     destination: &Destination,
@@ -104,14 +124,19 @@ pub fn transfers(
             return Err(PlanError::NothingSelected { glob: glob.clone() });
         }
     }
-    let selected = list.images.iter().filter(|image| selection.matches(image));
+    let paths = destination.paths(&list.images).map_err(PlanError::Target)?;
+    let selected = list.images.iter().zip(paths).filter(|(image, _)| selection.matches(image));
     selected
-        .map(|image| {
+        .map(|(image, path)| {
             let transfer = Transfer {
                 source: image.source.clone(),
                 tag: image.tag.clone(),
                 digest: image.digest.clone(),
-                target: target_in(destination, image),
+                target: destination.repository(&path),
+                platforms: destination.platforms.clone().map(|platforms| Choice {
+                    platforms,
+                    recorded: destination.digest(image).cloned(),
+                }),
             };
             if transfer.source == transfer.target {
                 return Err(PlanError::OntoItself { reference: transfer.source_reference() });
@@ -119,14 +144,6 @@ pub fn transfers(
             Ok(transfer)
         })
         .collect()
-}
-
-fn target_in(destination: &Destination, image: &Image) -> Repository {
-    let path = match &destination.prefix {
-        Some(prefix) => image.target.below(prefix),
-        None => image.target.clone(),
-    };
-    Repository::new(&destination.registry, path)
 }
 
 /// What to do, from the pin and from the digests seen. `source` is `None` while nobody has looked.
@@ -160,6 +177,7 @@ impl fmt::Display for PlanError {
                 "`{reference}` would be copied onto itself\n\
                  hint: give the image another `target`, or choose another destination"
             ),
+            Self::Target(error) => error.fmt(f),
         }
     }
 }
@@ -222,6 +240,31 @@ mod tests {
             matches!(plan("harbor.local", &["mc", "kafak"]), Err(PlanError::NothingSelected { glob }) if glob == "kafak")
         );
         assert!(matches!(plan("harbor.local", &["["]), Err(PlanError::BadGlob { .. })));
+    }
+
+    #[test]
+    fn a_destination_of_the_list_places_images_and_says_what_of_them_is_wanted() {
+        let record = Digest::of(b"subset");
+        let text = format!(
+            "[destinations.d]\nregistry = \"r.io/m\"\ntarget = \"{{registry}}/{{path}}\"\n\
+             max-path-depth = 3\nplatforms = [\"linux/amd64\"]\n\
+             [[image]]\nsource = \"quay.io/a/b\"\ntag = \"1\"\ndigest = \"{}\"\n\
+             [image.subsets]\n\"linux/amd64\" = \"{record}\"\n\
+             [[image]]\nsource = \"a/b\"\ntag = \"1\"\ndigest = \"{}\"\n",
+            Digest::of(b"whole"),
+            Digest::of(b"other"),
+        );
+        let list = ImageList::parse("images.toml", &text).unwrap();
+        let planned = transfers(&list, &list.destinations["d"], &Selection::default()).unwrap();
+        let planned = planned.iter().map(|one| (one.target_reference(), one.pin().cloned()));
+        let expected = [("r.io/m/quay.io/a-b:1", Some(record)), ("r.io/m/docker.io/a-b:1", None)];
+        assert_eq!(
+            planned.collect::<Vec<_>>(),
+            expected.map(|(target, pin)| (target.to_owned(), pin))
+        );
+        let only = Selection::new(&["quay.io/**".to_owned()]).unwrap();
+        let error = transfers(&list, &"r.io".parse().unwrap(), &only).unwrap_err();
+        assert!(matches!(error, PlanError::Target(TargetError::Same { .. })), "{error}");
     }
 
     #[test]

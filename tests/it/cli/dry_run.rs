@@ -87,6 +87,32 @@ fn a_dry_run_for_programs_is_json_and_nothing_else() {
 }
 
 #[test]
+fn an_address_that_puts_two_images_in_one_place_is_refused_before_anything_is_copied() {
+    let xtask = Xtask::new();
+    let list = "[destinations.sorted]\nregistry = \"r.io\"\ntarget = \"{registry}/{path}\"\n\
+                platforms = [\"linux/arm64\", \"linux/amd64\"]\n\
+                [[image]]\nsource = \"quay.io/a/b\"\ntag = \"1\"\n\
+                [[image]]\nsource = \"docker.io/a/b\"\ntag = \"1\"\n";
+    let images = write(&xtask, "images.toml", list);
+    let run = |arguments: &[&str]| {
+        xtask.run(&[&["mirror", "-t", "--images", &images][..], arguments].concat(), &NO_NETWORK)
+    };
+    let refused = run(&["-d", "r.io/m"]);
+    assert_eq!((refused.exit_code, refused.stdout.as_str()), (2, ""));
+    let error = "error: `quay.io/a/b:1` and `docker.io/a/b:1` would both be `r.io/m/a/b:1`\nhint: ";
+    assert!(refused.stderr.starts_with(error), "{}", refused.stderr);
+    assert_eq!(
+        run(&[]).stdout,
+        "Copying quay.io/a/b:1 to r.io/quay.io/a/b:1 (dry-run)\n\
+         Copying docker.io/a/b:1 to r.io/docker.io/a/b:1 (dry-run)\n"
+    );
+    let told: serde_json::Value = serde_json::from_str(&run(&["--format", "json"]).stdout).unwrap();
+    let platforms = serde_json::json!(["linux/amd64", "linux/arm64"]);
+    assert_eq!(told["images"][0]["platforms"], platforms);
+    assert!(told["images"][0]["recorded"].is_null());
+}
+
+#[test]
 fn the_only_destination_of_a_list_needs_no_name() {
     let xtask = Xtask::new();
     let list = "[destinations.ecr]\nregistry = \"mirror.example.com/team\"\n\

@@ -102,7 +102,7 @@ fn the_toml_is_a_list_of_its_own() {
         list.images.iter().map(identity).collect::<std::collections::BTreeSet<_>>()
     };
     assert_eq!(sorted(&list), sorted(&written));
-    assert_eq!(list.images[0].target.as_str(), "apps/app");
+    assert_eq!(list.images[0].path().as_str(), "apps/app");
 }
 
 #[test]
@@ -116,7 +116,7 @@ fn what_cannot_be_listed_is_told_and_the_rest_is_added() {
     assert_eq!(run.exit_code, 1, "{run:?}");
     assert!(run.stderr.contains("added       quay.io/example/new:1\n"), "{}", run.stderr);
     assert!(run.stderr.contains("error: `docker.io/library/busybox` has no tag"), "{}", run.stderr);
-    let clash = "error: `docker.io/example/old:1` would be `example/old:1` at the destination, as `quay.io/example/old:1` is";
+    let clash = "error: `docker.io/example/old:1` would be `registry.example.com/example/old:1` at the destination, as `quay.io/example/old:1` is";
     assert!(run.stderr.contains(clash), "{}", run.stderr);
     assert!(run.stderr.contains("warning: `quay.io//a:1` is no image: "), "{}", run.stderr);
     assert_eq!(ImageList::parse("x", &place.list()).unwrap().images.len(), 3);

@@ -92,7 +92,10 @@ fn everything_that_cannot_be_mirrored_is_told_before_anything_is_copied() {
         &format!(
             "`quay.io/example/app:1.2.0` is wanted as {OTHER}, and the list pins it to {DIGEST}"
         ),
-        "`r.io/x/b:1` would be `x/b:1` at the destination, as `q.io/x/b:1` is",
+        &format!(
+            "`r.io/x/b:1` would be `{}/x/b:1` at the destination, as `q.io/x/b:1` is",
+            destination.address()
+        ),
     ];
     for told in told {
         assert!(run.stderr.contains(told), "{told}\n{}", run.stderr);

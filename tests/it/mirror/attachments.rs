@@ -2,8 +2,9 @@
 
 use serde_json::Value;
 use xtask::embedded::content::{self, Content};
-use xtask::embedded::{EmbeddedRegistry, Options};
+use xtask::embedded::{Effect, EmbeddedRegistry, Fault, Options};
 use xtask::oci::Digest;
+use xtask::report::{human, json};
 
 use super::support::{Bench, assert_holds, done, failures, layers, outcomes, store, tell};
 
@@ -198,4 +199,61 @@ async fn an_attachment_that_cannot_be_copied_fails_the_image_and_its_tag_stays()
     let failures = failures(&report);
     assert!(failures.len() == 1 && failures[0].contains("404 MANIFEST_UNKNOWN"), "{failures:?}");
     assert_holds(&bench.destination, REPOSITORY, "1.0", &image);
+}
+
+#[tokio::test]
+async fn what_the_registry_refuses_is_a_warning_unless_it_is_required() {
+    for (wanted, flag, expected) in [
+        ("attachments = \"copy\"", false, "copied"),
+        ("", true, "copied"),
+        ("attachments = \"required\"", false, "failed"),
+        // The flag asks for no less than the list does.
+        ("attachments = \"required\"", true, "failed"),
+    ] {
+        let Signed { mut bench, image, sbom, .. } = signed(true, Options::default()).await;
+        (bench.wanted, bench.attachments) = (wanted, flag);
+        let refuse = Fault::status(405).method("PUT").path(".sig").always();
+        bench.destination.inject(refuse);
+        let report = bench.mirror().await;
+        assert_eq!(outcomes(&report), [expected], "{wanted} {flag}");
+        assert_holds(&bench.destination, REPOSITORY, "1.0", &image);
+        if expected == "failed" {
+            assert!(failures(&report)[0].contains("405"), "{report:?}");
+            continue;
+        }
+        assert!(has(&bench.destination, &sbom), "one refusal is none of the rest");
+        let told = human::mirror(&report);
+        assert!(told.starts_with("warning: ") && told.contains(".sig: 405"), "{told}");
+        let told: Value = serde_json::from_str(&json::mirror(&report)).unwrap();
+        assert_eq!(told["images"][0]["warnings"][0]["status"], 405);
+        assert_eq!(told["totals"]["refused"], 1);
+        // It is refused each time, and each time the image is done.
+        let report = bench.mirror().await;
+        assert_eq!(outcomes(&report), ["up to date"]);
+        assert_eq!(report.images[0].refused.len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn trouble_on_the_way_of_an_attachment_is_no_refusal() {
+    let broken = [
+        Fault::status(500).method("PUT").path(".sig").always(),
+        Fault::status(401).method("PUT").path(".sig").always(),
+        Fault::new(Effect::Reset).method("PUT").path(".sig").always(),
+    ];
+    for fault in broken {
+        let Signed { bench, .. } = signed(true, Options::default()).await;
+        let told = format!("{fault:?}");
+        bench.destination.inject(fault);
+        assert_eq!(outcomes(&bench.mirror().await), ["failed"], "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_list_that_asks_for_attachments_needs_no_flag_and_no_referrers_api() {
+    let Signed { mut bench, image, .. } = signed(true, without_api()).await;
+    (bench.wanted, bench.attachments) = ("attachments = \"required\"", false);
+    let report = bench.mirror_all().await;
+    assert_eq!(report.totals().attachments, 2);
+    assert_eq!(fallback_index(&bench.destination, &image.top).len(), 1);
 }

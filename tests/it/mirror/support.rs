@@ -8,7 +8,7 @@ use std::time::Duration;
 use xtask::copy::{Copied, Observer, Wishes};
 use xtask::embedded::content::{Content, Layer};
 use xtask::embedded::{EmbeddedRegistry, Kind, LoggedRequest, Options};
-use xtask::list::ImageList;
+use xtask::list::{Attachments, ImageList};
 use xtask::mirror;
 use xtask::oci::Digest;
 use xtask::plan::Transfer;
@@ -27,6 +27,8 @@ pub(super) struct Bench {
     pub(super) retry: RetryPolicy,
     /// What the list says of the destination, under `[registries]`.
     pub(super) declared: &'static str,
+    /// What it says beside the address, under `[destinations]`.
+    pub(super) wanted: &'static str,
     listed: Vec<Listed>,
 }
 
@@ -36,6 +38,8 @@ struct Listed {
     repository: String,
     tag: String,
     pin: Option<Digest>,
+    /// Lines below `[image.subsets]`.
+    records: String,
     content: Option<Content>,
 }
 
@@ -62,6 +66,7 @@ impl Bench {
                 longest_wait: Duration::from_secs(5),
             },
             declared: "",
+            wanted: "",
             listed: Vec::new(),
         }
     }
@@ -94,7 +99,14 @@ impl Bench {
         content: Option<&Content>,
     ) {
         let (repository, tag) = (repository.to_owned(), tag.to_owned());
-        self.listed.push(Listed { source, repository, tag, pin, content: content.cloned() });
+        let (records, content) = (String::new(), content.cloned());
+        self.listed.push(Listed { source, repository, tag, pin, records, content });
+    }
+
+    /// Records what some platforms of the last entry make.
+    pub(super) fn record(&mut self, platforms: &str, digest: &Digest) {
+        let last = self.listed.last_mut().unwrap();
+        writeln!(last.records, "\"{platforms}\" = \"{digest}\"").unwrap();
     }
 
     /// Lets the tag of an unpinned entry name something else at the source.
@@ -116,17 +128,26 @@ impl Bench {
     /// To a registry, with a path of which the slash is part in front of all repositories.
     pub(super) async fn mirror_below(&self, registry: &str, path: &str) -> MirrorReport {
         let mut text = format!("[registries.\"{registry}\"]\n{}\n", self.declared);
-        for Listed { source, repository, tag, pin, .. } in &self.listed {
+        writeln!(text, "[destinations.d]\nregistry = \"{registry}{path}\"\n{}", self.wanted)
+            .unwrap();
+        for Listed { source, repository, tag, pin, records, .. } in &self.listed {
             let entry = format!("source = \"{source}/{repository}\"\ntag = \"{tag}\"");
             let pin = pin.as_ref().map_or(String::new(), |pin| format!("digest = \"{pin}\""));
-            writeln!(text, "[[image]]\n{entry}\n{pin}").unwrap();
+            let records = match records.as_str() {
+                "" => String::new(),
+                records => format!("[image.subsets]\n{records}"),
+            };
+            writeln!(text, "[[image]]\n{entry}\n{pin}\n{records}").unwrap();
         }
         let list = ImageList::parse("images.toml", &text).unwrap();
         let options = mirror::Options {
-            destination: Some(format!("{registry}{path}")),
+            destination: Some("d".to_owned()),
             only: Vec::new(),
             concurrency: self.jobs,
-            wishes: Wishes { attachments: self.attachments, repair: false },
+            wishes: Wishes {
+                attachments: if self.attachments { Attachments::Copy } else { Attachments::Ignore },
+                repair: false,
+            },
             retry: self.retry,
         };
         let plan = mirror::plan(&list, &options).unwrap();

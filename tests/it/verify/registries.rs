@@ -189,6 +189,40 @@ async fn what_lacks_below_a_tag_is_found_with_deep_and_repaired() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_platform_that_the_policy_requires_and_an_image_lacks_is_found() {
+    let scene = Scene::new().await;
+    let text = std::fs::read_to_string(scene.path("images.toml")).unwrap();
+    let policy = |platforms: &str| format!("{text}[policy]\nrequire-platforms = [{platforms}]\n");
+    scene.write("images.toml", &policy("\"linux/amd64\""));
+    let source = ["--only", "source"];
+    assert_eq!(scene.verify(&source).exit_code, 0, "all are for that");
+
+    scene.write("images.toml", &policy("\"linux/amd64\", \"linux/arm64\""));
+    let verified = scene.verify(&source);
+    let hint = "list an image that has it, or change `require-platforms` of `[policy]`";
+    let message = "the image is for `linux/amd64` alone";
+    // The index has both, the other image is for one machine only.
+    let findings = json!([{
+        "code": "platform-missing",
+        "severity": "error",
+        "check": "source",
+        "image": "SOURCE/team/tool:2.0",
+        "location": { "file": "images.toml", "line": 15, "column": 1 },
+        "message": message,
+        "details": [],
+        "hint": hint,
+    }]);
+    let state = sum(
+        ["not asked for", "not asked for", "not asked for", "1 error", "not asked for"],
+        "2 images: 1 error; requests: 5 to sources, 0 to the destination",
+    );
+    let human = format!(
+        "SOURCE/team/tool:2.0\n  error[platform-missing] {message} (images.toml:15:1)\n    hint: {hint}\n\n{state}"
+    );
+    verified.assert(1, &human, &findings);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_registry_that_cannot_be_asked_is_an_error_and_no_pass() {
     let scene = Scene::new().await;
     scene.destination.inject(Fault::status(403).authorized().always());
@@ -234,4 +268,56 @@ async fn a_thousand_images_of_one_registry_are_verified_in_one_run() {
     assert_eq!(done(&mirror), "1000 HEAD manifest");
     assert!(finished.stderr.contains("asked for 900 of 1000 images"), "{}", finished.stderr);
     assert!(scene.source.most_at_once() <= 48, "{}", scene.source.most_at_once());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn some_platforms_are_held_against_their_record_and_without_one_that_is_told() {
+    let scene = Scene::new().await;
+    let registry = format!("registry = \"{}\"\n", scene.destination.address());
+    scene.edit_list(&registry, &format!("{registry}platforms = [\"linux/amd64\"]\n"));
+    let check = ["--only", "destination"];
+    let codes = || {
+        let verified = scene.verify(&check);
+        let all = verified.findings.as_array().unwrap().iter();
+        all.map(|it| format!("{} {}", it["image"], it["code"])).collect::<Vec<_>>()
+    };
+    let unpinned = |name: &str| format!("\"SOURCE/{name}\" \"unpinned\"");
+    assert_eq!(codes(), [unpinned("team/app:1.0"), unpinned("team/tool:2.0")]);
+
+    let mirrored = scene.run(&["mirror", "--format", "json"]);
+    let report: serde_json::Value = serde_json::from_str(&mirrored.stdout).unwrap();
+    let record = |image: usize| {
+        format!("subsets = {{ \"linux/amd64\" = {} }}\n", report["images"][image]["digest"])
+    };
+    for (number, pin) in [&scene.app.top, &scene.tool.top].into_iter().enumerate() {
+        let pin = format!("digest = \"{pin}\"\n");
+        scene.edit_list(&pin, &format!("{pin}{}", record(number)));
+    }
+    assert_eq!(codes(), [""; 0]);
+    assert_eq!(scene.verify(&["--deep"]).exit_code, 0);
+
+    // The whole index is more than was wanted.
+    store(&scene.destination, "team/app", "1.0", &scene.app);
+    assert_eq!(codes(), ["\"SOURCE/team/app:1.0\" \"destination-differs\""]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_lacks_of_some_platforms_is_repaired_and_the_others_stay_away() {
+    let scene = Scene::new().await;
+    let registry = format!("registry = \"{}\"\n", scene.destination.address());
+    scene.edit_list(
+        &registry,
+        &format!("{registry}prefix = \"p\"\nplatforms = [\"linux/arm64\"]\n"),
+    );
+    let only = ["mirror", "--only", "app"];
+    assert_eq!(scene.run(&only).exit_code, 0);
+    let arm64 = &scene.app.manifests[1];
+    scene.destination.store().delete_manifest("p/team/app", &arm64.digest);
+    assert!(scene.run(&only).stdout.contains("1 up to date"));
+    let repaired = scene.run(&[&only[..], &["--repair"]].concat());
+    assert!(repaired.stdout.contains("1 copied"), "{}", repaired.stdout);
+    let store = scene.destination.store();
+    assert!(store.manifest("p/team/app", arm64.digest.as_str()).is_some());
+    let amd64 = &scene.app.manifests[0];
+    assert!(store.manifest("p/team/app", amd64.digest.as_str()).is_none());
 }

@@ -5,6 +5,7 @@
 //! one does not, an index under the digest's tag does (distribution-spec, "Referrers Tag Schema").
 
 use std::collections::HashSet;
+use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
@@ -13,18 +14,25 @@ use serde_json::{Value, json};
 
 use super::Way;
 use super::graph::{self, Known};
+use crate::list::Attachments;
 use crate::oci::{Descriptor, Digest, Manifest, Tag};
-use crate::registry::{Cause, Error, ManifestName};
+use crate::registry::{Cause, Error, ManifestName, Side};
 
 const COSIGN_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
 /// Signatures of signatures of SBOMs end somewhere; a circle does not.
 const MOST_SUBJECTS: usize = 1000;
 
 /// Copies what is attached to a manifest, to its children, and to what is attached.
-pub(super) async fn copy(way: &Way, top: &Digest) -> Result<(), Error> {
+///
+/// Nothing is attached to an index that was made anew, and what is attached to the one that it was made
+/// from would be about something that is not there.
+pub(super) async fn copy(way: &Way, top: &Digest, is_made_anew: bool) -> Result<(), Error> {
     let mut seen: HashSet<Digest> = HashSet::new();
-    let mut pending = vec![top.clone()];
-    pending.extend(children(way, top).await?);
+    let mut pending = if is_made_anew { Vec::new() } else { vec![top.clone()] };
+    let holder = if is_made_anew { &way.destination } else { &way.source };
+    let manifest = holder.manifest(&ManifestName::Digest(top.clone())).await?;
+    // The platforms of an index may be signed, too.
+    pending.extend(manifest.manifests.into_iter().map(|child| child.digest));
     while !pending.is_empty() {
         pending.retain(|subject| seen.insert(subject.clone()));
         if seen.len() > MOST_SUBJECTS {
@@ -39,23 +47,17 @@ pub(super) async fn copy(way: &Way, top: &Digest) -> Result<(), Error> {
     Ok(())
 }
 
-/// The platforms of an index may be signed, too.
-async fn children(way: &Way, top: &Digest) -> Result<Vec<Digest>, Error> {
-    let manifest = way.source.manifest(&ManifestName::Digest(top.clone())).await?;
-    Ok(manifest.manifests.into_iter().map(|child| child.digest).collect())
-}
-
 /// Copies what is attached to one manifest; what was found may have attachments itself.
 async fn copy_those_of(way: &Way, subject: &Digest) -> Result<Vec<Digest>, Error> {
     let tags = join_all(COSIGN_SUFFIXES.iter().map(|suffix| copy_tag(way, subject, suffix))).await;
     let mut found: Vec<Digest> =
         tags.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
     let referrers = referrers(way, subject).await?;
-    let unlisted = copy_referrers(way, subject, &referrers).await?;
+    let (arrived, unlisted) = copy_referrers(way, subject, &referrers).await?;
     if !unlisted.is_empty() {
-        list_under_fallback_tag(way, subject, &unlisted).await?;
+        unless_refused(way, list_under_fallback_tag(way, subject, &unlisted).await)?;
     }
-    found.extend(referrers.into_iter().map(|referrer| referrer.digest));
+    found.extend(arrived);
     Ok(found)
 }
 
@@ -66,29 +68,36 @@ async fn copy_tag(way: &Way, subject: &Digest, suffix: &str) -> Result<Option<Di
     let Some(here) = way.source.resolve(&name).await? else { return Ok(None) };
     if way.destination.resolve(&name).await?.as_ref() != Some(&here) {
         let manifest = way.source.manifest(&ManifestName::Digest(here.clone())).await?;
-        graph::copy(way, &manifest, &name, &Known::default()).await?;
+        let copied = graph::copy(way, &manifest, &name, &Known::default()).await;
+        if unless_refused(way, copied)?.is_none() {
+            return Ok(None);
+        }
         way.tally.attachments.fetch_add(1, Ordering::Relaxed);
     }
     Ok(Some(here))
 }
 
-/// Copies the referrers that are not there, and returns those that the destination does not list by
-/// itself.
+/// Copies the referrers that are not there. Returns all that are there then, and those that the
+/// destination does not list by itself.
 async fn copy_referrers(
     way: &Way,
     subject: &Digest,
     referrers: &[Descriptor],
-) -> Result<Vec<Manifest>, Error> {
+) -> Result<(Vec<Digest>, Vec<Manifest>), Error> {
+    let mut arrived = Vec::new();
     let mut unlisted = Vec::new();
     let mut present = Vec::new();
     for referrer in referrers {
         let name = ManifestName::Digest(referrer.digest.clone());
         if way.destination.resolve(&name).await?.is_some() {
+            arrived.push(referrer.digest.clone());
             present.push(name);
             continue;
         }
         let manifest = way.source.manifest(&name).await?;
-        let is_tracked = graph::copy(way, &manifest, &name, &Known::default()).await?;
+        let copied = graph::copy(way, &manifest, &name, &Known::default()).await;
+        let Some(is_tracked) = unless_refused(way, copied)? else { continue };
+        arrived.push(referrer.digest.clone());
         way.tally.attachments.fetch_add(1, Ordering::Relaxed);
         if !is_tracked {
             unlisted.push(manifest);
@@ -104,7 +113,30 @@ async fn copy_referrers(
     for name in present {
         unlisted.push(way.destination.manifest(&name).await?);
     }
-    Ok(unlisted)
+    Ok((arrived, unlisted))
+}
+
+/// `None`, and a note of the reason, if the destination did not take it and need not.
+fn unless_refused<T>(way: &Way, result: Result<T, Error>) -> Result<Option<T>, Error> {
+    match result {
+        Ok(done) => Ok(Some(done)),
+        Err(error) if way.run.wishes.attachments != Attachments::Required && is_refusal(&error) => {
+            way.tally.refused.lock().unwrap_or_else(PoisonError::into_inner).push(error);
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Whether a destination says that it does not want something, as opposed to all that may be otherwise
+/// next time: trouble on the way, a login that has run out, a limit.
+fn is_refusal(error: &Error) -> bool {
+    let is_final = |status: u16| {
+        (400..500).contains(&status) && !matches!(status, 401 | 407 | 408 | 425 | 429 | 499)
+    };
+    error.side == Side::Destination
+        && matches!(error.cause, Cause::Status(_))
+        && error.status().is_some_and(is_final)
 }
 
 /// The referrers at the source, by the API or by the fallback tag; only a 404 there means none.

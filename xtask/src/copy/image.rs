@@ -1,20 +1,30 @@
 //! One image of the list: look, decide, copy.
 
 use super::graph::{self, Known};
+use super::platforms::{self, Wanted};
 use super::{Copied, Way, attachments, complete};
+use crate::list::Attachments;
 use crate::oci::{Digest, Manifest};
 use crate::plan::{Decision, Transfer, decide};
 use crate::registry::{Cause, Error, ManifestName};
 
+/// What a look at the source has shown.
+enum Seen {
+    /// What the tag names.
+    Digest(Digest),
+    /// What of it is wanted, which takes the whole index to know.
+    Wanted(Wanted),
+}
+
 pub(super) async fn copy(way: &Way, transfer: &Transfer) -> Result<Copied, Error> {
     let name = ManifestName::Tag(transfer.tag.clone());
-    let pin = transfer.digest.as_ref();
     let there = way.destination.resolve(&name).await?;
-    let mut here = None;
-    let mut decision = decide(pin, there.as_ref(), None);
+    let mut seen = None;
+    let mut decision = decide(transfer.pin(), there.as_ref(), None);
     if decision == Decision::AskSource {
-        here = Some(source_digest(way, &name).await?);
-        decision = decide(pin, there.as_ref(), here.as_ref());
+        let look = look(way, transfer, &name).await?;
+        decision = decide(transfer.pin(), there.as_ref(), Some(look.digest()));
+        seen = Some(look);
     }
     if decision == Decision::UpToDate
         && let (true, Some(there)) = (way.run.wishes.repair, &there)
@@ -22,28 +32,68 @@ pub(super) async fn copy(way: &Way, transfer: &Transfer) -> Result<Copied, Error
     {
         decision = Decision::Copy;
     }
-    let digest = match (decision, there) {
-        (Decision::UpToDate, Some(there)) => there,
-        (_, _) if way.run.wishes.repair => {
-            let manifest = fetch(way, transfer, here).await?;
-            graph::repair(way, &manifest, &name).await?;
-            manifest.digest
+    let (digest, made_from) = match (decision, there) {
+        (Decision::UpToDate, Some(there)) => {
+            let source = match &seen {
+                Some(Seen::Wanted(wanted)) => Some(&wanted.source),
+                _ => transfer.digest.as_ref().filter(|_| transfer.platforms.is_some()),
+            };
+            let made_from = source.filter(|source| **source != there).cloned();
+            (there, made_from)
         }
         (_, there) => {
-            let manifest = fetch(way, transfer, here).await?;
-            let known = match there {
-                Some(stale) => known_through(way, &stale).await,
-                None => Known::default(),
+            let wanted = match seen {
+                Some(Seen::Wanted(wanted)) => wanted,
+                Some(Seen::Digest(digest)) => fetch_wanted(way, transfer, Some(digest)).await?,
+                None => fetch_wanted(way, transfer, None).await?,
             };
-            graph::copy(way, &manifest, &name, &known).await?;
-            manifest.digest
+            if way.run.wishes.repair {
+                graph::repair(way, &wanted.manifest, &name).await?;
+            } else {
+                let known = match there {
+                    Some(stale) => known_through(way, &stale).await,
+                    None => Known::default(),
+                };
+                graph::copy(way, &wanted.manifest, &name, &known).await?;
+            }
+            let made_from = Some(wanted.source).filter(|source| *source != wanted.manifest.digest);
+            (wanted.manifest.digest, made_from)
         }
     };
-    if way.run.wishes.attachments {
-        attachments::copy(way, &digest).await?;
+    if way.run.wishes.attachments != Attachments::Ignore {
+        attachments::copy(way, &digest, made_from.is_some()).await?;
     }
-    let copied = way.copied(digest, decision != Decision::UpToDate);
+    let copied = way.copied(digest, made_from, decision != Decision::UpToDate);
     Ok(Copied { changed: copied.changed || copied.attachments > 0, ..copied })
+}
+
+impl Seen {
+    fn digest(&self) -> &Digest {
+        match self {
+            Self::Digest(digest) => digest,
+            Self::Wanted(wanted) => &wanted.manifest.digest,
+        }
+    }
+}
+
+async fn look(way: &Way, transfer: &Transfer, name: &ManifestName) -> Result<Seen, Error> {
+    match &transfer.platforms {
+        None => source_digest(way, name).await.map(Seen::Digest),
+        Some(_) => fetch_wanted(way, transfer, None).await.map(Seen::Wanted),
+    }
+}
+
+/// The manifest to copy, with what it was made from.
+async fn fetch_wanted(
+    way: &Way,
+    transfer: &Transfer,
+    seen: Option<Digest>,
+) -> Result<Wanted, Error> {
+    let manifest = fetch(way, transfer, seen).await?;
+    match &transfer.platforms {
+        None => Ok(Wanted { source: manifest.digest.clone(), manifest }),
+        Some(choice) => platforms::choose(&way.source, manifest, choice).await,
+    }
 }
 
 async fn source_digest(way: &Way, name: &ManifestName) -> Result<Digest, Error> {

@@ -1,16 +1,17 @@
 //! The copy engine: one image after the other would be slow, so all of them at once.
 //!
-//! `image` decides and copies one image; `graph` walks a manifest, children first and the tag last;
-//! `blob` brings one blob by the cheapest way; `board` knows which repository has or brings which
-//! blob; `attachments` finds signatures and referrers, `complete` what an image lacks. Requests are ordered and limited by the
-//! queues of the hosts, not here.
+//! `image` decides and copies one image; `platforms` takes some platforms of it; `graph` walks a
+//! manifest, children first and the tag last; `blob` brings one blob by the cheapest way; `board` knows
+//! which repository has or brings which blob; `attachments` finds signatures and referrers, `complete`
+//! what an image lacks. Requests are ordered and limited by the queues of the hosts, not here.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinSet;
 
+use crate::list::Attachments;
 use crate::oci::{Digest, RepositoryPath};
 use crate::plan::Transfer;
 use crate::registry::{Cause, Error, Registries, RemoteRepository, Side};
@@ -23,12 +24,13 @@ mod board;
 pub(crate) mod complete;
 mod graph;
 mod image;
+pub(crate) mod platforms;
 
 /// What a run does beyond copying what is not there.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Wishes {
     /// Copy signatures, attestations and referrers, too.
-    pub attachments: bool,
+    pub attachments: Attachments,
     /// Do not believe a tag: ask for everything below it.
     pub repair: bool,
 }
@@ -44,10 +46,12 @@ pub trait Observer: Send + Sync {
 }
 
 /// What became of one image.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Copied {
     /// What the tag at the destination names now.
     pub digest: Digest,
+    /// What the source has instead, where the index was made anew with some of its platforms.
+    pub made_from: Option<Digest>,
     /// `false`: the destination had it all.
     pub changed: bool,
     pub moved: Amount,
@@ -55,6 +59,8 @@ pub struct Copied {
     pub present: Amount,
     /// Signatures, attestations, referrers that were copied beside the image.
     pub attachments: u64,
+    /// What the registry did not take of them.
+    pub refused: Vec<Error>,
     /// Layers that no registry holds, left where they are.
     pub foreign_layers: u64,
 }
@@ -90,6 +96,7 @@ struct Tally {
     mounted: Counter,
     present: Counter,
     attachments: AtomicU64,
+    refused: Mutex<Vec<Error>>,
     foreign_layers: AtomicU64,
 }
 
@@ -159,14 +166,16 @@ impl Way {
         &self.destination.path
     }
 
-    fn copied(&self, digest: Digest, changed: bool) -> Copied {
+    fn copied(&self, digest: Digest, made_from: Option<Digest>, changed: bool) -> Copied {
         Copied {
             digest,
+            made_from,
             changed,
             moved: self.tally.moved.read(),
             mounted: self.tally.mounted.read(),
             present: self.tally.present.read(),
             attachments: self.tally.attachments.load(Ordering::Relaxed),
+            refused: self.tally.refused.lock().unwrap_or_else(PoisonError::into_inner).clone(),
             foreign_layers: self.tally.foreign_layers.load(Ordering::Relaxed),
         }
     }

@@ -53,7 +53,7 @@ fn entries(inventory: &Inventory) -> Vec<String> {
 fn images(images: &[Image]) -> Vec<String> {
     let shown = images.iter().map(|image| {
         let digest = image.digest.as_ref().map_or("", |digest| &digest.as_str()[7..8]);
-        format!("{}@{digest} > {}", image.source.tagged(&image.tag), image.target)
+        format!("{}@{digest} > {}", image.source.tagged(&image.tag), image.path())
     });
     shown.collect()
 }
@@ -95,7 +95,7 @@ fn the_list_supplies_target_and_pin_and_new_images_keep_their_paths() {
         "docker.io/minio/mc:1@ > minio/mc",
         "q.io/new:1@b > new",
     ];
-    assert_eq!(images(&inventory.images_of_chart().unwrap()), expected);
+    assert_eq!(images(&inventory.images_of_chart(&"m.io".parse().unwrap()).unwrap()), expected);
     let (new, obstacles) = inventory.images_to_list(Unused::Keep);
     assert_eq!(images(&new), expected[3..]);
     assert_eq!(obstacles, []);
@@ -127,7 +127,10 @@ fn the_list_stands_for_what_the_chart_names_without_a_version() {
     }
     // So does another place of the chart, for a digest.
     let inventory = take(&["q.io/x:1"], [&["q.io/a@A"], &["q.io/a:1@A"]]);
-    assert_eq!(images(&inventory.images_of_chart().unwrap()), ["q.io/a:1@a > a"]);
+    assert_eq!(
+        images(&inventory.images_of_chart(&"m.io".parse().unwrap()).unwrap()),
+        ["q.io/a:1@a > a"]
+    );
 }
 
 #[test]
@@ -140,7 +143,12 @@ fn everything_in_the_way_is_told_at_once_with_place_and_advice() {
         (&["x:1"], &["q.io/a:latest@A"], &["OnlyDigest"], "`digest = "),
         (&["x:1"], &["q.io/a:1@A", "q.io/a:1@B"], &["TwoDigests"], "spec.containers[1].image"),
         (&["q.io/a:1@A"], &["q.io/a:1@B"], &["OtherThanPinned"], "write `digest = \"sha256:bb"),
-        (&["q.io/a:1"], &["q.io/a:1", "r.io/a:1"], &["SameTarget"], "`r.io/a:1` would be `a:1`"),
+        (
+            &["q.io/a:1"],
+            &["q.io/a:1", "r.io/a:1"],
+            &["SameTarget"],
+            "`r.io/a:1` would be `m.io/a:1`",
+        ),
         (
             &["x:1"],
             &["busybox", "q.io/a:1", "q.io/b:latest", "r.io/a:1"],
@@ -149,7 +157,8 @@ fn everything_in_the_way_is_told_at_once_with_place_and_advice() {
         ),
     ];
     for (listed, named, kinds, told) in table {
-        let obstacles = take(listed, [named, &[]]).images_of_chart().unwrap_err();
+        let obstacles =
+            take(listed, [named, &[]]).images_of_chart(&"m.io".parse().unwrap()).unwrap_err();
         let found: Vec<_> =
             obstacles.0.iter().map(|obstacle| format!("{:?}", obstacle.kind)).collect();
         assert!(
@@ -166,7 +175,10 @@ fn everything_in_the_way_is_told_at_once_with_place_and_advice() {
 #[test]
 fn an_unused_image_keeps_its_target_until_it_is_removed() {
     let inventory = take(&["q.io/a:1"], [&["r.io/a:1"], &[]]);
-    assert_eq!(images(&inventory.images_of_chart().unwrap()), ["r.io/a:1@ > a"]);
+    assert_eq!(
+        images(&inventory.images_of_chart(&"m.io".parse().unwrap()).unwrap()),
+        ["r.io/a:1@ > a"]
+    );
     let (new, obstacles) = inventory.images_to_list(Unused::Keep);
     assert_eq!((new.len(), obstacles.len()), (0, 1));
     assert!(obstacles[0].to_string().starts_with("`r.io/a:1` would be `a:1`"), "{}", obstacles[0]);
@@ -180,4 +192,32 @@ fn what_is_no_image_is_kept_apart() {
     assert_eq!(entries(&inventory), ["q.io/a:1 [] one"]);
     assert_eq!(inventory.malformed.len(), 1);
     assert_eq!(inventory.malformed[0].written, "q.io//a:1");
+}
+
+#[test]
+fn new_images_have_a_place_of_their_own_at_every_destination_of_the_list() {
+    let text =
+        "Source: c/templates/a.yaml\nkind: Pod\nspec:\n  containers:\n  - image: p.io/x/b:1\n";
+    let rendering = "one".to_owned();
+    let rendered = [Rendered { rendering, text: text.to_owned(), warnings: String::new() }];
+    let obstacle = |destination: &str| {
+        let text = format!("{destination}\n[[image]]\nsource = 'q.io/x/b'\ntag = '1'\n");
+        let list = ImageList::parse("x", &text).unwrap();
+        let (added, obstacles) =
+            Inventory::take(&list, &rendered).unwrap().images_to_list(Unused::Keep);
+        assert_eq!(added.len() + obstacles.len(), 1);
+        obstacles.first().map(|obstacle| obstacle.kind.clone())
+    };
+    let same = |target: &str| {
+        let (target, other) = (target.to_owned(), "q.io/x/b:1".to_owned());
+        Some(ObstacleKind::SameTarget { target, other })
+    };
+    let named = "[destinations.d]\nregistry = 'r.io/m'\n";
+    assert_eq!(obstacle(""), same("x/b:1"));
+    assert_eq!(obstacle(named), same("r.io/m/x/b:1"));
+    let apart = format!("{named}target = '{{registry}}/{{path}}'\n");
+    assert_eq!(obstacle(&apart), None);
+    // One address may be two destinations.
+    let other = named.replace(".d]", ".e]");
+    assert_eq!(obstacle(&format!("{apart}{other}")), same("r.io/m/x/b:1"));
 }

@@ -1,124 +1,264 @@
-//! `Destination`: the registry that images are copied to, and the path in front of all of them.
+//! `Destination`: where images are copied to, under which names, how much of each, and where they are
+//! pulled from.
 
+use std::collections::HashMap;
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::str::FromStr;
 
-use super::holds_userinfo;
-use crate::oci::RepositoryPath;
-use crate::oci::reference::parse_registry;
+use super::target::fold;
+use super::{Address, Image, InvalidAddress, TargetTemplate};
+use crate::oci::reference::InvalidReference;
+use crate::oci::{Digest, Platforms, Repository, RepositoryPath};
 
-/// `host[:port][/path]`: `mirror.example.com/team`.
+/// A place to mirror to: of the list, or an address alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
     /// `host[:port]`.
     pub registry: String,
     /// What stands before every repository.
     pub prefix: Option<RepositoryPath>,
+    /// Where pods pull from, if it is not where images are pushed to.
+    pub pull_registry: Option<Address>,
+    /// For images that name no target themselves.
+    pub target: TargetTemplate,
+    /// The most parts that a path may have, prefix and all. More than the prefix has.
+    pub max_path_depth: Option<NonZeroUsize>,
+    /// What of an index is wanted; without it, all.
+    pub platforms: Option<Platforms>,
+    pub attachments: Attachments,
 }
 
-/// Why a string is not a destination.
+/// What to do about signatures, attestations and referrers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Attachments {
+    #[default]
+    Ignore,
+    /// Copy them; what the registry refuses is worth a warning.
+    Copy,
+    /// An image without them has failed.
+    Required,
+}
+
+/// Why images cannot be copied to where a destination puts them. References are those of the sources.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidDestination(String);
+pub enum TargetError {
+    Invalid {
+        reference: String,
+        why: InvalidReference,
+    },
+    /// Two images would be one.
+    Same {
+        target: String,
+        first: String,
+        second: String,
+    },
+}
+
+impl Attachments {
+    pub const ALL: [Self; 3] = [Self::Ignore, Self::Copy, Self::Required];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ignore => "ignore",
+            Self::Copy => "copy",
+            Self::Required => "required",
+        }
+    }
+}
+
+impl Destination {
+    /// Where images are pushed to.
+    pub fn push_address(&self) -> Address {
+        Address { registry: self.registry.clone(), prefix: self.prefix.clone() }
+    }
+
+    /// Where images are pulled from: what values and proof name.
+    pub fn pull_address(&self) -> Address {
+        self.pull_registry.clone().unwrap_or_else(|| self.push_address())
+    }
+
+    /// The path of an image below the address, the same for pushing and pulling.
+    ///
+    /// # Errors
+    /// When it is too long. That of an image of the list is not, at a destination of the list.
+    pub fn path(
+        &self,
+        source: &Repository,
+        own: Option<&RepositoryPath>,
+    ) -> Result<RepositoryPath, InvalidReference> {
+        let mut path = own.map_or_else(|| self.target.render(source), ToString::to_string);
+        if let Some(depth) = self.depth_below_prefix() {
+            path = fold(&path, depth);
+        }
+        let path: RepositoryPath = path.parse()?;
+        self.repository(&path).path().as_str().parse::<RepositoryPath>().map(|_| path)
+    }
+
+    /// A path below the address, as a repository to push to.
+    pub fn repository(&self, path: &RepositoryPath) -> Repository {
+        let path = match &self.prefix {
+            Some(prefix) => path.below(prefix),
+            None => path.clone(),
+        };
+        Repository::new(&self.registry, path)
+    }
+
+    /// [`Destination::path`] of all images, in their order.
+    ///
+    /// # Errors
+    /// When two of them would be one, or a path is too long.
+    pub fn paths(&self, images: &[Image]) -> Result<Vec<RepositoryPath>, TargetError> {
+        let mut seen: HashMap<String, String> = HashMap::new();
+        let path = |image: &Image| {
+            let reference = image.source.tagged(&image.tag);
+            let path = self
+                .path(&image.source, image.target.as_ref())
+                .map_err(|why| TargetError::Invalid { reference: reference.clone(), why })?;
+            let target = self.repository(&path).tagged(&image.tag);
+            match seen.insert(target.clone(), reference.clone()) {
+                Some(first) => Err(TargetError::Same { target, first, second: reference }),
+                None => Ok(path),
+            }
+        };
+        images.iter().map(path).collect()
+    }
+
+    /// What the tag of an image names here, as far as the list says.
+    pub fn digest<'i>(&self, image: &'i Image) -> Option<&'i Digest> {
+        match &self.platforms {
+            Some(platforms) => image.subsets.get(platforms),
+            None => image.digest.as_ref(),
+        }
+    }
+
+    fn depth_below_prefix(&self) -> Option<NonZeroUsize> {
+        let of_prefix = self.prefix.as_ref().map_or(0, |prefix| prefix.as_str().split('/').count());
+        // Reading the list makes sure that there is something left.
+        self.max_path_depth.map(|depth| {
+            NonZeroUsize::new(depth.get().saturating_sub(of_prefix)).unwrap_or(NonZeroUsize::MIN)
+        })
+    }
+}
+
+/// Everything goes there whole, each image under its own path.
+impl From<Address> for Destination {
+    fn from(Address { registry, prefix }: Address) -> Self {
+        Self {
+            registry,
+            prefix,
+            pull_registry: None,
+            target: TargetTemplate::default(),
+            max_path_depth: None,
+            platforms: None,
+            attachments: Attachments::default(),
+        }
+    }
+}
 
 impl FromStr for Destination {
-    type Err = InvalidDestination;
+    type Err = InvalidAddress;
 
-    fn from_str(text: &str) -> Result<Self, InvalidDestination> {
-        if holds_userinfo(text) {
-            return Err(invalid(
-                "an address holds no credentials: they come from environment variables or docker's login",
-            ));
-        }
-        if text.contains("://") {
-            return Err(invalid(
-                "a destination has no scheme: leave out `https://`; `plain-http` of `[registries]` chooses HTTP",
-            ));
-        }
-        // A trailing slash is harmless here and would be a double one in every reference.
-        let text = text.trim_end_matches('/');
-        let (registry, path) = match text.split_once('/') {
-            Some((registry, path)) => (registry, Some(path)),
-            None => (text, None),
-        };
-        let registry = parse_registry(registry).map_err(|error| invalid(&error.to_string()))?;
-        let Some(path) = path else { return Ok(Self { registry, prefix: None }) };
-        if path.contains([':', '@']) {
-            return Err(invalid(
-                "a destination has neither tag nor digest: each image brings its own",
-            ));
-        }
-        let prefix = path.parse().map_err(|_| {
-            invalid("the path of a destination is made of lowercase words with `/` between them")
-        })?;
-        Ok(Self { registry, prefix: Some(prefix) })
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
+        text.parse::<Address>().map(Self::from)
     }
 }
 
-fn invalid(why: &str) -> InvalidDestination {
-    InvalidDestination(why.to_owned())
-}
-
+/// The address that images are pushed to.
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.prefix {
-            Some(prefix) => write!(f, "{}/{prefix}", self.registry),
-            None => f.write_str(&self.registry),
+        self.push_address().fmt(f)
+    }
+}
+
+impl fmt::Display for TargetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid { reference, why } => write!(
+                f,
+                "there is no target for `{reference}`: {why}\nhint: give the image a shorter `target`"
+            ),
+            Self::Same { target, first, second } => write!(
+                f,
+                "`{first}` and `{second}` would both be `{target}`\nhint: give one of them another `target`"
+            ),
         }
     }
 }
 
-impl fmt::Display for InvalidDestination {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for InvalidDestination {}
+impl std::error::Error for TargetError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::list::ImageList;
+
+    fn list(destination: &str, images: &[(&str, Option<&str>)]) -> ImageList {
+        let mut text = format!("[destinations.d]\n{destination}\n");
+        for (source, target) in images {
+            let target = target.map_or(String::new(), |target| format!("target = \"{target}\"\n"));
+            text += &format!("[[image]]\nsource = \"{source}\"\ntag = \"1\"\n{target}");
+        }
+        ImageList::parse("images.toml", &text).unwrap_or_else(|problems| panic!("{problems}"))
+    }
 
     #[test]
-    fn a_destination_is_a_registry_with_an_optional_path() {
+    fn prefix_template_depth_and_own_target_make_the_path_at_both_addresses() {
+        let plain = "registry = \"r.io/a\"";
+        let deep = "registry = \"r.io/a\"\nprefix = \"b/c/\"\nmax-path-depth = 4";
+        let sorted = "registry = \"r.io\"\nprefix = \"m\"\ntarget = \"{registry}/{path}\"";
+        let flat = "registry = \"r.io/a\"\ntarget = \"{registry}/{path}\"\nmax-path-depth = 2\n\
+                    pull-registry = \"pull.io:5000/v\"";
         let table = [
-            ("mirror.example.com", "mirror.example.com", None),
-            ("mirror.example.com//", "mirror.example.com", None),
-            ("localhost:5000/a/b/", "localhost:5000", Some("a/b")),
-            ("localhost/a", "localhost", Some("a")),
-            ("docker.io/a", "docker.io", Some("a")),
-            (
-                "57413481473.dkr.ecr.eu-west-1.amazonaws.com/x",
-                "57413481473.dkr.ecr.eu-west-1.amazonaws.com",
-                Some("x"),
-            ),
+            (plain, "q.io/x/y", None, "r.io/a/x/y", "r.io/a", "x/y"),
+            (plain, "q.io/x/y", Some("z"), "r.io/a/z", "r.io/a", "z"),
+            (deep, "q.io/x", None, "r.io/a/b/c/x", "r.io/a/b/c", "x"),
+            (deep, "q.io/x/y/z", None, "r.io/a/b/c/x-y-z", "r.io/a/b/c", "x-y-z"),
+            (deep, "q.io/x", Some("s/t"), "r.io/a/b/c/s-t", "r.io/a/b/c", "s-t"),
+            (sorted, "q.io:1/x/y", None, "r.io/m/q.io-1/x/y", "r.io/m", "q.io-1/x/y"),
+            (sorted, "q.io:1/x/y", Some("x/y"), "r.io/m/x/y", "r.io/m", "x/y"),
+            (flat, "q.io/x/y", None, "r.io/a/q.io-x-y", "pull.io:5000/v", "q.io-x-y"),
         ];
-        for (text, registry, prefix) in table {
-            let destination: Destination = text.parse().unwrap();
-            assert_eq!(destination.registry, registry, "{text}");
-            assert_eq!(destination.prefix.as_ref().map(RepositoryPath::as_str), prefix, "{text}");
-            assert_eq!(destination.to_string(), text.trim_end_matches('/'));
+        for (written, source, own, target, pull, path) in table {
+            let list = list(written, &[(source, own)]);
+            let destination = &list.destinations["d"];
+            let paths = destination.paths(&list.images).unwrap();
+            assert_eq!(paths[0].as_str(), path, "{written} {source}");
+            assert_eq!(destination.repository(&paths[0]).to_string(), target);
+            assert_eq!(destination.pull_address().to_string(), pull);
         }
     }
 
     #[test]
-    fn what_is_not_a_destination_is_refused_with_the_reason() {
-        let table = [
-            ("https://mirror.example.com", "no scheme"),
-            ("oci://mirror.example.com/a", "no scheme"),
-            ("mirror", "a dot or a port"),
-            ("", "`host` or `host:port`"),
-            ("/", "`host` or `host:port`"),
-            ("mirror.example.com/a:1", "neither tag nor digest"),
-            ("mirror.example.com/A", "lowercase"),
-            ("mirror.example.com/a//b", "lowercase words"),
-            ("user@mirror.example.com/a", "no credentials"),
-            ("user:hunter2@mirror.example.com", "no credentials"),
-            ("mirror.example.com/a@sha256:00", "neither tag nor digest"),
-        ];
-        for (text, reason) in table {
-            let error = text.parse::<Destination>().unwrap_err().to_string();
-            assert!(error.contains(reason), "{text}: {error}");
-        }
+    fn two_images_that_would_be_one_and_paths_without_end_are_refused() {
+        let images = [("q.io/a/x", None), ("p.io/a/x", None)];
+        // Valid, because no `-d host` is known to the list.
+        let list = list("registry = \"r.io\"\ntarget = \"{registry}/{path}\"", &images);
+        let plain: Destination = "r.io/m".parse().unwrap();
+        let error = plain.paths(&list.images).unwrap_err().to_string();
+        assert!(
+            error.starts_with("`q.io/a/x:1` and `p.io/a/x:1` would both be `r.io/m/a/x:1`\nhint: "),
+            "{error}"
+        );
+        let long: Destination = format!("r.io/{}", "p".repeat(253)).parse().unwrap();
+        let error = long.paths(&list.images[..1]).unwrap_err().to_string();
+        assert!(error.contains("there is no target for `q.io/a/x:1`: "), "{error}");
+        assert!(error.contains("at most 255 characters"), "{error}");
+    }
+
+    #[test]
+    fn the_digest_at_a_destination_of_some_platforms_is_the_recorded_one() {
+        let digest = Digest::of(b"whole");
+        let subset = Digest::of(b"subset");
+        let text = format!(
+            "[destinations.whole]\nregistry = \"r.io\"\n\
+             [destinations.some]\nregistry = \"r.io\"\nplatforms = [\"linux/arm64\", \"linux/amd64\"]\n\
+             [destinations.one]\nregistry = \"r.io\"\nplatforms = [\"linux/amd64\"]\n\
+             [[image]]\nsource = \"q.io/a\"\ntag = \"1\"\ndigest = \"{digest}\"\n\
+             [image.subsets]\n\"linux/amd64,linux/arm64\" = \"{subset}\"\n"
+        );
+        let list = ImageList::parse("images.toml", &text).unwrap();
+        let at = |name: &str| list.destinations[name].digest(&list.images[0]);
+        assert_eq!([at("whole"), at("some"), at("one")], [Some(&digest), Some(&subset), None]);
     }
 }

@@ -58,6 +58,12 @@ pub fn entry(image: &Image) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(text, "{key} = {}", quoted(&value));
     }
+    if !image.subsets.is_empty() {
+        text.push_str("[image.subsets]\n");
+    }
+    for (platforms, digest) in &image.subsets {
+        let _ = writeln!(text, "{} = {}", quoted(&platforms.to_string()), quoted(digest.as_str()));
+    }
     if !image.values.is_empty() {
         text.push_str("[image.values]\n");
     }
@@ -238,9 +244,7 @@ fn line_end(text: &str) -> &'static str {
 fn keys(image: &Image) -> Vec<(&'static str, String)> {
     let mut keys = vec![("source", image.source.to_string()), ("tag", image.tag.to_string())];
     keys.extend(image.digest.as_ref().map(|digest| ("digest", digest.to_string())));
-    if image.target != *image.source.path() {
-        keys.push(("target", image.target.to_string()));
-    }
+    keys.extend(image.target.as_ref().map(|target| ("target", target.to_string())));
     keys
 }
 

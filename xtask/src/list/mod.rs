@@ -11,8 +11,9 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::finding::{Code, Severity};
-use crate::oci::{Digest, Repository, RepositoryPath, Tag};
+use crate::oci::{Digest, Platforms, Repository, RepositoryPath, Tag};
 
+mod address;
 mod destination;
 mod document;
 pub mod edit;
@@ -24,12 +25,15 @@ mod read;
 #[cfg(test)]
 mod schema;
 mod secret;
+mod target;
 mod template;
 mod value_path;
 
-pub use destination::{Destination, InvalidDestination};
+pub use address::{Address, InvalidAddress};
+pub use destination::{Attachments, Destination, TargetError};
 pub use problems::{Problem, Problems};
 pub use secret::{holds_userinfo, sounds_like_a_secret};
+pub use target::{InvalidTarget, TargetTemplate};
 pub use template::{InvalidTemplate, Placeholder, Placeholders, Template, ValueTemplate};
 pub use value_path::{InvalidValuePath, Key, ValuePath};
 
@@ -37,7 +41,7 @@ pub use value_path::{InvalidValuePath, Key, ValuePath};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ImageList {
     /// In the order of the file; at least one. No two have the same source and tag, or the same
-    /// target and tag.
+    /// target and tag at one of the destinations.
     pub images: Vec<Image>,
     /// Helm values that relocate many images at once; only `{registry}` occurs in them. In the order
     /// of the file.
@@ -58,6 +62,8 @@ pub struct Policy {
     pub allowed_registries: Vec<String>,
     /// Whether an image without a digest is an error.
     pub require_pins: bool,
+    /// Every image has to be for all of these.
+    pub require_platforms: Option<Platforms>,
     /// What findings are instead of what they usually are.
     pub severities: BTreeMap<Code, Severity>,
 }
@@ -69,8 +75,10 @@ pub struct Image {
     pub tag: Tag,
     /// What the tag must name, if the image is pinned.
     pub digest: Option<Digest>,
-    /// The repository at the destination; the source's path unless the list says otherwise.
-    pub target: RepositoryPath,
+    /// What recorded parts of the pinned index have for a digest, by their platforms.
+    pub subsets: BTreeMap<Platforms, Digest>,
+    /// The repository below the address of any destination; without it, the destination says.
+    pub target: Option<RepositoryPath>,
     /// Helm values for this image alone, as `ImageList::values`.
     pub values: Vec<(ValuePath, ValueTemplate)>,
     pub place: Place,
@@ -159,6 +167,13 @@ impl ImageList {
             Some(list) if problems.is_empty() => Ok(list),
             _ => Err(Problems::new(file_name, text, problems)),
         }
+    }
+}
+
+impl Image {
+    /// The repository at a destination that says nothing of its own.
+    pub fn path(&self) -> &RepositoryPath {
+        self.target.as_ref().unwrap_or_else(|| self.source.path())
     }
 }
 

@@ -48,7 +48,9 @@ pub(super) struct RawList {
 /// An image.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[cfg_attr(test, derive(schemars::JsonSchema), schemars(extend("dependentRequired" = {
+    "subsets": ["digest"]
+})))]
 pub(super) struct RawImage {
     /// The repository it comes from, with its registry: `quay.io/stackstate/wait`.
     #[cfg_attr(test, schemars(required, regex(pattern = pattern::REPOSITORY)))]
@@ -63,7 +65,15 @@ pub(super) struct RawImage {
     /// What the tag must name: `sha256:` and 64 hex digits.
     #[cfg_attr(test, schemars(regex(pattern = pattern::DIGEST)))]
     pub(super) digest: Option<Field<String>>,
-    /// The repository at the destination, without its registry. Default: the path of `source`.
+    /// What the index of `digest` becomes for destinations that want some of its platforms: their
+    /// names, sorted and with commas between them, to the digest of what is left.
+    #[cfg_attr(test, schemars(extend(
+        "propertyNames" = { "pattern": pattern::PLATFORMS },
+        "additionalProperties" = { "type": "string", "pattern": pattern::DIGEST }
+    )))]
+    pub(super) subsets: Option<Field<Entries<String>>>,
+    /// The repository at every destination, below its registry and prefix. Default: what the `target`
+    /// of the destination makes of `source`.
     #[cfg_attr(test, schemars(regex(pattern = pattern::REPOSITORY_PATH)))]
     pub(super) target: Option<Field<String>>,
     /// Helm values for what the top-level `[values]` do not reach: dotted path, quoted as one key, to
@@ -86,6 +96,29 @@ pub(super) struct RawDestination {
     /// `host[:port][/path]`, without a scheme.
     #[cfg_attr(test, schemars(required, regex(pattern = pattern::DESTINATION)))]
     pub(super) registry: Option<Field<String>>,
+    /// The path that everything goes below; if `registry` has one, this one goes on from there.
+    #[cfg_attr(test, schemars(regex(pattern = pattern::PREFIX)))]
+    pub(super) prefix: Option<Field<String>>,
+    /// Where pods pull from, if it is not where images are pushed to: `host[:port][/path]`. Values and
+    /// their proof name it instead of `registry` and `prefix`.
+    #[cfg_attr(test, schemars(regex(pattern = pattern::DESTINATION)))]
+    pub(super) pull_registry: Option<Field<String>>,
+    /// The repository of images that name no `target` themselves. Placeholders are `{path}` (of the
+    /// source), `{name}` (its last part) and `{registry}` (the host of the source). Default: `{path}`.
+    #[cfg_attr(test, schemars(regex(pattern = pattern::TARGET_TEMPLATE)))]
+    pub(super) target: Option<Field<String>>,
+    /// The most parts that a path may have, with those of the prefix. Of a deeper one the last parts
+    /// are joined by `-`.
+    #[cfg_attr(test, schemars(range(min = 1)))]
+    pub(super) max_path_depth: Option<Field<i64>>,
+    /// The platforms that are wanted, each `os/architecture[/variant]`. An index is made anew with
+    /// them alone, and has another digest. Default: the whole index, as it is.
+    #[cfg_attr(test, schemars(length(min = 1), inner(regex(pattern = pattern::PLATFORM))))]
+    pub(super) platforms: Option<Field<Vec<Field<String>>>>,
+    /// Signatures, attestations and referrers: `copy` copies them and warns of what the registry
+    /// refuses, `required` fails the image then. Default: `ignore`.
+    #[cfg_attr(test, schemars(extend("enum" = ["ignore", "copy", "required"])))]
+    pub(super) attachments: Option<Field<String>>,
 }
 
 /// How to talk to a registry.
@@ -121,6 +154,9 @@ pub(super) struct RawPolicy {
     pub(super) allowed_registries: Option<Field<Vec<Field<String>>>>,
     /// Whether an image without a digest is an error. Default: a warning.
     pub(super) require_pins: Option<Field<bool>>,
+    /// Platforms that every image has to be for, each `os/architecture[/variant]`.
+    #[cfg_attr(test, schemars(length(min = 1), inner(regex(pattern = pattern::PLATFORM))))]
+    pub(super) require_platforms: Option<Field<Vec<Field<String>>>>,
     /// What findings are, by their codes, instead of what they usually are.
     #[cfg_attr(test, schemars(extend(
         "propertyNames" = { "enum": pattern::adjustable_codes() },

@@ -51,6 +51,26 @@ pub(super) mod pattern {
             concat!(component!(), "|[a-z0-9]+((__?|-+)[a-z0-9]+)*(/", component!(), ")+")
         };
     }
+    // A letter, a digit, or what stands for a text that begins and ends with one.
+    macro_rules! target_component {
+        () => {
+            concat!(target_word!(), "+(([._]|__|-+)", target_word!(), "+)*")
+        };
+    }
+    macro_rules! target_word {
+        () => {
+            "([a-z0-9]|\\{(path|name|registry)\\})"
+        };
+    }
+    macro_rules! platform {
+        () => {
+            concat!(
+                "(linux|windows|darwin|freebsd|netbsd|openbsd|solaris|illumos|aix|plan9|wasip1)/",
+                "(amd64|arm64|arm|386|ppc64le|s390x|riscv64|loong64|mips|mipsle|mips64|mips64le|ppc64|wasm)",
+                "(/[a-z][a-z0-9]*([.][a-z0-9]+)*)?"
+            )
+        };
+    }
     // A key of a map, and the items of lists that follow it.
     macro_rules! steps {
         () => {
@@ -68,6 +88,11 @@ pub(super) mod pattern {
     pub(crate) const REPOSITORY_PATH: &str = concat!("^", path!(), "$");
     pub(crate) const REPOSITORY: &str =
         concat!("^(", host!(), "/", path!(), "|", path_of_docker_hub!(), ")$");
+    pub(crate) const PREFIX: &str = concat!("^", path!(), "/*$");
+    pub(crate) const TARGET_TEMPLATE: &str =
+        concat!("^(?=.*\\{(path|name)\\})", target_component!(), "(/", target_component!(), ")*$");
+    pub(crate) const PLATFORM: &str = concat!("^", platform!(), "$");
+    pub(crate) const PLATFORMS: &str = concat!("^", platform!(), "(,", platform!(), ")*$");
     pub(crate) const DESTINATION: &str = concat!("^", host!(), "(/", path!(), ")?/*$");
     pub(crate) const TAG: &str = "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$";
     pub(crate) const DIGEST: &str = "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$";

@@ -28,7 +28,7 @@ pub struct Placeholders<'a> {
     /// The path of the image at the destination.
     pub repository: &'a str,
     pub tag: &'a str,
-    /// Reading the list makes sure that `{digest}` occurs only where there is one.
+    /// Whoever renders makes sure that `{digest}` occurs only where there is one.
     pub digest: Option<&'a str>,
 }
 
@@ -64,6 +64,11 @@ impl ValueTemplate {
             Self::Boolean(boolean) => SetValue::Boolean(*boolean),
             Self::Integer(integer) => SetValue::Integer(*integer),
         }
+    }
+
+    /// Whether a placeholder occurs in it.
+    pub fn names(&self, placeholder: Placeholder) -> bool {
+        matches!(self, Self::Text(template) if template.placeholders().any(|it| it == placeholder))
     }
 
     /// Whether it is another value for another image or destination.
@@ -118,31 +123,51 @@ impl FromStr for Template {
     type Err = InvalidTemplate;
 
     fn from_str(text: &str) -> Result<Self, InvalidTemplate> {
-        let mut parts = Vec::new();
-        let mut rest = text;
-        while let Some(brace) = rest.find(['{', '}']) {
-            let (before, from_brace) = rest.split_at(brace);
-            if !before.is_empty() {
-                parts.push(Part::Text(before.to_owned()));
-            }
-            let Some(inside) = from_brace.strip_prefix('{') else {
-                return Err(InvalidTemplate::Unopened);
-            };
-            let (name, after) = inside.split_once('}').ok_or(InvalidTemplate::Unclosed)?;
-            if name.contains('{') {
-                return Err(InvalidTemplate::Unclosed);
-            }
-            let placeholder = Placeholder::ALL.into_iter().find(|known| known.name() == name);
-            let placeholder =
-                placeholder.ok_or_else(|| InvalidTemplate::Unknown(name.to_owned()))?;
-            parts.push(Part::Placeholder(placeholder));
-            rest = after;
-        }
-        if !rest.is_empty() {
-            parts.push(Part::Text(rest.to_owned()));
-        }
-        Ok(Self(parts))
+        let part = |piece| {
+            Ok(match piece {
+                Piece::Text(text) => Part::Text(text.to_owned()),
+                Piece::Name(name) => {
+                    let known = Placeholder::ALL.into_iter().find(|known| known.name() == name);
+                    let unknown = || InvalidTemplate::Unknown(name.to_owned());
+                    Part::Placeholder(known.ok_or_else(unknown)?)
+                }
+            })
+        };
+        pieces(text)?.into_iter().map(part).collect::<Result<_, _>>().map(Self)
     }
+}
+
+/// A piece of a template as it is written.
+pub(super) enum Piece<'t> {
+    Text(&'t str),
+    /// What stands between braces.
+    Name(&'t str),
+}
+
+/// Takes a text with names in braces apart.
+///
+/// # Errors
+/// When the braces do not match.
+pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, InvalidTemplate> {
+    let mut pieces = Vec::new();
+    let mut rest = text;
+    while let Some(brace) = rest.find(['{', '}']) {
+        let (before, from_brace) = rest.split_at(brace);
+        if !before.is_empty() {
+            pieces.push(Piece::Text(before));
+        }
+        let inside = from_brace.strip_prefix('{').ok_or(InvalidTemplate::Unopened)?;
+        let (name, after) = inside.split_once('}').ok_or(InvalidTemplate::Unclosed)?;
+        if name.contains('{') {
+            return Err(InvalidTemplate::Unclosed);
+        }
+        pieces.push(Piece::Name(name));
+        rest = after;
+    }
+    if !rest.is_empty() {
+        pieces.push(Piece::Text(rest));
+    }
+    Ok(pieces)
 }
 
 /// The text that was parsed.

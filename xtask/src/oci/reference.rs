@@ -55,6 +55,11 @@ impl RepositoryPath {
         &self.0
     }
 
+    /// Its last part.
+    pub fn name(&self) -> &str {
+        self.0.rsplit('/').next().unwrap_or(&self.0)
+    }
+
     /// This path below another: `stackstate/wait` below `mirror` is `mirror/stackstate/wait`.
     #[must_use]
     pub fn below(&self, prefix: &Self) -> Self {

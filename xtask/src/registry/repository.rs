@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
 
@@ -154,6 +155,29 @@ impl RemoteRepository {
             expected: self.absent(),
         };
         Ok(self.host.call(&call).await?.response.status().is_success())
+    }
+
+    /// Fetches a blob into memory: a config.
+    ///
+    /// # Errors
+    /// When it is larger than `limit`, cannot be fetched, or is not what its digest says.
+    pub(crate) async fn small_blob(&self, blob: &Descriptor, limit: usize) -> Result<Bytes, Error> {
+        let call = Call {
+            operation: format!("get blob {}", blob.digest.short()),
+            method: Method::GET,
+            url: self.url(&format!("blobs/{}", blob.digest))?,
+            headers: HeaderMap::new(),
+            body: None,
+            scope: Scope::pull(self.path.as_str()),
+            expected: &[],
+        };
+        let body = self.host.call_and_read(&call, limit).await?.body;
+        let digest = blob.digest.of_same_kind(&body);
+        if digest != blob.digest {
+            let why = format!("the content has the digest {digest}, not {}", blob.digest);
+            return Err(self.host.error(&call, Cause::Integrity(why)));
+        }
+        Ok(body)
     }
 
     /// The manifests attached to one, by the referrers API; `None` where a registry does not have it.

@@ -41,6 +41,9 @@ pub fn image(image: &ImageReport) -> String {
                     count(copied.foreign_layers, "foreign layer")
                 ));
             }
+            if let Some(subset) = image.subset.as_ref().filter(|it| it.made_from.is_some()) {
+                parts.push(format!("{} alone", subset.platforms));
+            }
             format!("copied      {} ({})", image.target, parts.join(", "))
         }
     }
@@ -50,8 +53,14 @@ pub fn image(image: &ImageReport) -> String {
 pub fn mirror(report: &MirrorReport) -> String {
     let mut text = String::new();
     for (image, error) in report.failures() {
-        let _ = writeln!(text, "{}", failure(image, error));
+        let _ = writeln!(text, "{}", trouble("error", image, error));
     }
+    for image in &report.images {
+        for refused in &image.refused {
+            let _ = writeln!(text, "{}", trouble("warning", image, refused));
+        }
+    }
+    report.images.iter().filter_map(made_anew).for_each(|line| text += &line);
     let totals = report.totals();
     let _ = writeln!(
         text,
@@ -75,6 +84,18 @@ pub fn mirror(report: &MirrorReport) -> String {
             text,
             "{} of {} unpinned: the tag decides what is copied, until a `digest` in images.toml does",
             totals.unpinned,
+            count(totals.images as u64, "image"),
+        );
+    }
+    let is_unrecorded = |image: &&ImageReport| {
+        image.pinned && image.subset.as_ref().is_some_and(|subset| !subset.recorded)
+    };
+    let unrecorded = report.images.iter().filter(is_unrecorded).count();
+    if unrecorded > 0 {
+        let _ = writeln!(
+            text,
+            "{unrecorded} of {} without a record of its platforms: the source is asked each time, until \
+             `[image.subsets]` in images.toml says their digest",
             count(totals.images as u64, "image"),
         );
     }
@@ -104,8 +125,22 @@ fn amounts(totals: &Totals) -> String {
     if parts.is_empty() { "no blob moved".to_owned() } else { parts.join(", ") }
 }
 
-fn failure(image: &ImageReport, error: &Error) -> String {
-    let mut text = format!("error: {} to {}\n  {error}", image.source, image.target);
+/// An index that is not the source's any more. Where it was there already, that was told before.
+fn made_anew(image: &ImageReport) -> Option<String> {
+    let (Outcome::Copied(copied), Some(subset)) = (&image.outcome, &image.subset) else {
+        return None;
+    };
+    Some(format!(
+        "made anew: {} holds {} alone, {}\n  made from {}\n",
+        image.target,
+        subset.platforms,
+        copied.digest,
+        subset.made_from.as_ref()?
+    ))
+}
+
+fn trouble(level: &str, image: &ImageReport, error: &Error) -> String {
+    let mut text = format!("{level}: {} to {}\n  {error}", image.source, image.target);
     if let Some(hint) = error.hint() {
         let _ = write!(text, "\n  hint: {hint}");
     }

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::{ImageReport, MirrorReport, Outcome};
 use crate::plan::Transfer;
+use crate::registry::Error;
 
 pub(super) const VERSION: u32 = 1;
 
@@ -13,11 +14,16 @@ pub fn dry_run(destination: &str, transfers: &[Transfer]) -> String {
     let images: Vec<Value> = transfers
         .iter()
         .map(|transfer| {
-            json!({
+            let mut image = json!({
                 "source": transfer.source_reference(),
                 "target": transfer.target_reference(),
                 "pin": transfer.digest,
-            })
+            });
+            if let Some(choice) = &transfer.platforms {
+                image["platforms"] = json!(choice.platforms);
+                image["recorded"] = json!(choice.recorded);
+            }
+            image
         })
         .collect();
     pretty(
@@ -46,7 +52,12 @@ fn image(image: &ImageReport) -> Value {
         "target": image.target,
         "pinned": image.pinned,
         "digest": image.digest(),
+        "warnings": image.refused.iter().map(error).collect::<Vec<_>>(),
     });
+    if let Some(subset) = &image.subset {
+        value["platforms"] = json!(subset.platforms);
+        value["made-from"] = json!(subset.made_from);
+    }
     let (outcome, more) = match &image.outcome {
         Outcome::UpToDate(_) => ("up-to-date", json!({})),
         Outcome::Copied(copied) => (
@@ -59,25 +70,24 @@ fn image(image: &ImageReport) -> Value {
                 "foreign-layers": copied.foreign_layers,
             }),
         ),
-        Outcome::Failed(error) => (
-            "failed",
-            json!({
-                "error": {
-                    "side": error.side,
-                    "operation": error.operation,
-                    "request": error.request,
-                    "status": error.status(),
-                    "message": error.to_string(),
-                    "hint": error.hint(),
-                },
-            }),
-        ),
+        Outcome::Failed(why) => ("failed", json!({ "error": error(why) })),
     };
     value["outcome"] = json!(outcome);
     if let (Some(value), Value::Object(more)) = (value.as_object_mut(), more) {
         value.extend(more);
     }
     value
+}
+
+fn error(error: &Error) -> Value {
+    json!({
+        "side": error.side,
+        "operation": error.operation,
+        "request": error.request,
+        "status": error.status(),
+        "message": error.to_string(),
+        "hint": error.hint(),
+    })
 }
 
 pub(super) fn pretty(value: &Value) -> String {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::copy::{Amount, Copied};
-use crate::oci::Digest;
+use crate::oci::{Digest, Platforms};
 use crate::plan::Transfer;
 use crate::registry::{Error, Side};
 
@@ -28,7 +28,20 @@ pub struct ImageReport {
     pub source: String,
     pub target: String,
     pub pinned: bool,
+    pub subset: Option<SubsetReport>,
+    /// What the destination did not take of the attachments.
+    pub refused: Vec<Error>,
     pub outcome: Outcome,
+}
+
+/// The platforms that were wanted of an image, and what became of it.
+#[derive(Debug)]
+pub struct SubsetReport {
+    pub platforms: Platforms,
+    /// Whether the list says what they make of the index.
+    pub recorded: bool,
+    /// The digest at the source, if the index was made anew.
+    pub made_from: Option<Digest>,
 }
 
 #[derive(Debug)]
@@ -54,6 +67,10 @@ pub struct Totals {
     pub up_to_date: usize,
     pub failed: usize,
     pub unpinned: usize,
+    /// Images whose index was made anew with some of its platforms.
+    pub made_anew: usize,
+    /// Attachments that the destination did not take.
+    pub refused: usize,
     pub moved: Amount,
     pub mounted: Amount,
     pub skipped: Amount,
@@ -65,6 +82,8 @@ impl MirrorReport {
         let mut totals = Totals { images: self.images.len(), ..Totals::default() };
         for image in &self.images {
             totals.unpinned += usize::from(!image.pinned);
+            totals.made_anew += usize::from(image.made_from().is_some());
+            totals.refused += image.refused.len();
             match &image.outcome {
                 Outcome::UpToDate(_) => totals.up_to_date += 1,
                 Outcome::Failed(_) => totals.failed += 1,
@@ -89,17 +108,33 @@ impl MirrorReport {
 }
 
 impl ImageReport {
-    pub fn new(transfer: &Transfer, result: Result<Copied, Error>) -> Self {
+    pub fn new(transfer: &Transfer, mut result: Result<Copied, Error>) -> Self {
+        let refused = match &mut result {
+            Ok(copied) => std::mem::take(&mut copied.refused),
+            Err(_) => Vec::new(),
+        };
+        let made_from = result.as_ref().ok().and_then(|copied| copied.made_from.clone());
         Self {
             source: transfer.source_reference(),
             target: transfer.target_reference(),
             pinned: transfer.digest.is_some(),
+            subset: transfer.platforms.as_ref().map(|choice| SubsetReport {
+                platforms: choice.platforms.clone(),
+                recorded: choice.recorded.is_some(),
+                made_from,
+            }),
+            refused,
             outcome: match result {
                 Ok(copied) if copied.changed => Outcome::Copied(copied),
                 Ok(copied) => Outcome::UpToDate(copied.digest),
                 Err(error) => Outcome::Failed(error),
             },
         }
+    }
+
+    /// What the source has in the place of an index that was made anew.
+    pub fn made_from(&self) -> Option<&Digest> {
+        self.subset.as_ref()?.made_from.as_ref()
     }
 
     /// What the tag at the destination names, as far as it was seen.

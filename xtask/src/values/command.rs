@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
-use super::{Clash, Overlay};
+use super::{Overlay, OverlayError};
 use crate::files::{Written, folder_of, write_atomically};
 use crate::list::{Destination, ImageList};
 
@@ -108,7 +108,7 @@ fn values_file(
     list_file: &Path,
     name: &str,
     destination: &Destination,
-) -> Result<ValuesFile, Clash> {
+) -> Result<ValuesFile, OverlayError> {
     let command = format!("cargo xtask values -d {name} --write");
     let file = folder_of(list_file).join("values").join(format!("{}.yaml", file_stem(name)));
     let list_file = list_file.file_name().unwrap_or_default().to_string_lossy().into_owned();

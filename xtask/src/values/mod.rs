@@ -10,7 +10,7 @@ mod tree;
 mod vanished;
 mod yaml;
 
-pub use overlay::Overlay;
+pub use overlay::{Overlay, OverlayError};
 pub use tree::{Clash, Shape, Tree};
 
 use crate::chart::ImageReference;

@@ -3,9 +3,11 @@
 //! `[values]` comes first, as it relocates most images with one key; an image has entries of its own
 //! only where that does not reach. Paths become nested maps and lists.
 
+use std::fmt;
+
 use super::{Clash, Tree};
-use crate::list::{Destination, Image, ImageList, Placeholders};
-use crate::oci::RepositoryPath;
+use crate::list::{Destination, ImageList, Placeholder, Placeholders, TargetError, ValuePath};
+use crate::oci::{Platforms, RepositoryPath};
 use crate::printable::printable_within;
 
 /// Of the comment in front of the values, in characters.
@@ -17,22 +19,49 @@ pub struct Overlay {
     pub tree: Tree,
 }
 
+/// Why there are no values for a destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OverlayError {
+    /// Two entries of the list contradict each other, or say a list of the chart with a gap.
+    Clash(Clash),
+    Target(TargetError),
+    /// A value names a digest that the list does not have: of the image, or of some platforms of it.
+    NoDigest {
+        image: String,
+        path: ValuePath,
+        platforms: Option<Platforms>,
+    },
+}
+
 impl Overlay {
     /// Derives the values for a destination.
     ///
     /// # Errors
-    /// When two entries of the list contradict each other for this destination, or say a list of the
-    /// chart with a gap.
-    pub fn of(list: &ImageList, destination: &Destination) -> Result<Self, Clash> {
-        let registry = destination.to_string();
+    /// When the list does not say what they are, or says two things.
+    pub fn of(list: &ImageList, destination: &Destination) -> Result<Self, OverlayError> {
+        let registry = destination.pull_address().to_string();
+        let repositories = destination.paths(&list.images).map_err(OverlayError::Target)?;
         let mut tree = Tree::Map(Vec::new());
         let all = Placeholders { registry: &registry, ..Placeholders::default() };
         for (path, value) in &list.values {
             tree.set(path, value.render(&all))?;
         }
-        for image in &list.images {
+        for (image, repository) in list.images.iter().zip(&repositories) {
+            let placeholders = Placeholders {
+                registry: &registry,
+                repository: RepositoryPath::as_str(repository),
+                tag: image.tag.as_str(),
+                digest: destination.digest(image).map(|digest| digest.as_str()),
+            };
             for (path, value) in &image.values {
-                tree.set(path, value.render(&placeholders(image, &registry)))?;
+                if value.names(Placeholder::Digest) && placeholders.digest.is_none() {
+                    return Err(OverlayError::NoDigest {
+                        image: image.source.tagged(&image.tag),
+                        path: path.clone(),
+                        platforms: destination.platforms.clone(),
+                    });
+                }
+                tree.set(path, value.render(&placeholders))?;
             }
         }
         tree.lists_are_complete()?;
@@ -54,29 +83,58 @@ impl Overlay {
                 None => format!("the chart {}", chart.name),
             },
         );
-        let header = [
+        let mut header = vec![
             format!("Helm values that make {chart} pull its images from"),
-            format!("{destination}."),
-            format!("Made by `{command}` from {list_file}: edit that, not this."),
+            format!("{}.", destination.pull_address()),
         ];
-        // A line break in a name would end the comment.
-        let header = header.map(|line| format!("# {}\n", printable_within(LONGEST_LINE, &line)));
-        header.concat() + &super::yaml::document(&self.tree)
+        if destination.pull_registry.is_some() {
+            header.push(format!("They are pushed to {destination}."));
+        }
+        if let Some(platforms) = &destination.platforms {
+            header.push(format!("There they are for {platforms} alone."));
+        }
+        header.push(format!("Made by `{command}` from {list_file}: edit that, not this."));
+        let mut text = String::new();
+        for line in header {
+            // A line break in a name would end the comment.
+            text += &format!("# {}\n", printable_within(LONGEST_LINE, &line));
+        }
+        text + &super::yaml::document(&self.tree)
     }
 }
 
-fn placeholders<'a>(image: &'a Image, registry: &'a str) -> Placeholders<'a> {
-    Placeholders {
-        registry,
-        repository: RepositoryPath::as_str(&image.target),
-        tag: image.tag.as_str(),
-        digest: image.digest.as_ref().map(|digest| digest.as_str()),
+impl From<Clash> for OverlayError {
+    fn from(clash: Clash) -> Self {
+        Self::Clash(clash)
     }
 }
+
+impl fmt::Display for OverlayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Clash(clash) => clash.fmt(f),
+            Self::Target(error) => error.fmt(f),
+            Self::NoDigest { image, path, platforms: None } => write!(
+                f,
+                "the value `{path}` names the digest of `{image}`, which is not pinned\n\
+                 hint: give the image its `digest`, or use `{{tag}}`"
+            ),
+            Self::NoDigest { image, path, platforms: Some(platforms) } => write!(
+                f,
+                "the value `{path}` names the digest of `{image}` for {platforms}, which is not recorded\n\
+                 hint: record it below `[image.subsets]` of that image, `\"{platforms}\" = \"sha256:...\"`: \
+                 `mirror --format json` tells it"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for OverlayError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oci::Digest;
 
     const LIST: &str = r#"
         [values]
@@ -92,9 +150,10 @@ mod tests {
         values = { 'elastic\.search.image' = "{registry}/{repository}:{tag}" }
     "#;
 
-    fn overlay(text: &str, destination: &str) -> Result<String, Clash> {
-        let list = ImageList::parse("images.toml", text).unwrap();
-        let destination = destination.parse().unwrap();
+    fn overlay(text: &str, destination: &str) -> Result<String, OverlayError> {
+        let list = ImageList::parse("images.toml", text).unwrap_or_else(|why| panic!("{why}"));
+        let named = list.destinations.get(destination).cloned();
+        let destination = named.unwrap_or_else(|| destination.parse().unwrap());
         let overlay = Overlay::of(&list, &destination)?;
         Ok(overlay.render(&list, &destination, "cargo xtask values", "images.toml"))
     }
@@ -115,6 +174,49 @@ minio:
   image: \"harbor.local/p/tools/exporter:2\"
 ";
         assert_eq!(overlay(LIST, "harbor.local/p/").unwrap(), expected);
+    }
+
+    #[test]
+    fn values_name_where_pods_pull_from_with_the_digest_that_is_there() {
+        let text = |subsets: &str| {
+            format!(
+                "[values]\n\"global.registry\" = \"{{registry}}\"\n\
+                 [destinations.d]\nregistry = \"push.io/a\"\nprefix = \"b\"\n\
+                 pull-registry = \"pull.io/virtual\"\ntarget = \"{{registry}}/{{path}}\"\n\
+                 max-path-depth = 4\nplatforms = [\"linux/arm64\", \"linux/amd64\"]\n\
+                 [[image]]\nsource = \"q.io/x/y\"\ntag = \"1\"\ndigest = \"{}\"\n{subsets}\n\
+                 [image.values]\n\"z.image\" = \"{{registry}}/{{repository}}@{{digest}}\"\n",
+                Digest::of(b"whole"),
+            )
+        };
+        let record = Digest::of(b"subset");
+        let recorded = format!("subsets = {{ \"linux/amd64,linux/arm64\" = \"{record}\" }}");
+        let expected = format!(
+            "\
+# Helm values that make the chart pull its images from
+# pull.io/virtual.
+# They are pushed to push.io/a/b.
+# There they are for linux/amd64,linux/arm64 alone.
+# Made by `cargo xtask values` from images.toml: edit that, not this.
+global:
+  registry: \"pull.io/virtual\"
+z:
+  image: \"pull.io/virtual/q.io/x-y@{record}\"
+"
+        );
+        assert_eq!(overlay(&text(&recorded), "d").unwrap(), expected);
+        for subsets in ["", &recorded.replace("linux/amd64,", "")] {
+            let error = overlay(&text(subsets), "d").unwrap_err().to_string();
+            assert!(
+                error.starts_with(
+                    "the value `z.image` names the digest of `q.io/x/y:1` for \
+                     linux/amd64,linux/arm64, which is not recorded\nhint: "
+                ),
+                "{error}"
+            );
+        }
+        // Elsewhere the pin holds.
+        assert!(overlay(&text(""), "r.io").unwrap().contains(Digest::of(b"whole").as_str()));
     }
 
     #[test]
@@ -139,7 +241,10 @@ packs:
 ";
         assert!(written.as_ref().unwrap().ends_with(expected), "{written:?}");
         let clash = overlay(&image("b", 1), "r.io").unwrap_err();
-        assert!(matches!(clash, Clash::MissingItem { index: 0, .. }), "{clash:?}");
+        assert!(
+            matches!(clash, OverlayError::Clash(Clash::MissingItem { index: 0, .. })),
+            "{clash:?}"
+        );
     }
 
     #[test]

@@ -10,8 +10,8 @@ use crate::chart::{
     Found, FoundAt, ImageReference, Rendered, UnreadableManifest, malformed_in, mentions_in,
     references_in,
 };
-use crate::list::{Destination, Image, ImageList};
-use crate::oci::Repository;
+use crate::list::{Address, Destination, Image, ImageList};
+use crate::oci::{Repository, RepositoryPath};
 use crate::printable::printable;
 
 /// Something that the overlay leaves undone.
@@ -30,6 +30,8 @@ pub struct Gap {
 pub enum GapKind {
     /// The image would be pulled from elsewhere. `listed`: it is an image of the list, by its source.
     NotRelocated { listed: bool },
+    /// It points to where images are pushed, and pods pull from elsewhere.
+    Pushed { pull: String },
     /// It points to the destination, at something that no image of the list is copied to.
     NotCopied { nearest: Option<String> },
     /// A registry inside of a path, or an empty part: `mirror.example.com//wait`, `a.io/b.io/wait`.
@@ -103,33 +105,44 @@ fn add(gaps: &mut Vec<Gap>, kind: GapKind, written: String, place: FoundAt) {
 /// The destination as the list fills it.
 pub(super) struct Mirror<'a> {
     pub(super) list: &'a ImageList,
-    /// Where pods pull from, up to the target's path.
-    root: String,
+    destination: &'a Destination,
+    /// The images with their paths below where pods pull from.
+    images: Vec<(&'a Image, RepositoryPath)>,
+    /// Where pods pull from.
+    root: Address,
     source_hosts: BTreeSet<String>,
 }
 
 impl<'a> Mirror<'a> {
-    pub(super) fn new(list: &'a ImageList, destination: &Destination) -> Self {
+    pub(super) fn new(list: &'a ImageList, destination: &'a Destination) -> Self {
+        let root = destination.pull_address();
         let hosts = list.images.iter().map(|image| image.source.registry().to_owned());
-        let source_hosts = hosts.filter(|host| *host != destination.registry).collect();
-        Self { list, root: destination.to_string(), source_hosts }
+        let source_hosts = hosts.filter(|host| *host != root.registry).collect();
+        // What has too long a path there cannot be there.
+        let path = |image: &Image| destination.path(&image.source, image.target.as_ref()).ok();
+        let images = list.images.iter().filter_map(|image| Some((image, path(image)?))).collect();
+        Self { list, destination, images, root, source_hosts }
     }
 
     /// What is wrong with a reference; `None` if an image of the list is copied to just there.
     fn judge(&self, found: &Found) -> Option<GapKind> {
         let reference = &found.reference;
         let Some(path) = self.path_below_root(&reference.repository) else {
+            let push = self.destination.push_address();
+            if self.root != push && path_below(&push, &reference.repository).is_some() {
+                return Some(GapKind::Pushed { pull: self.root.to_string() });
+            }
             let listed = self.list.images.iter().any(|image| image.source == reference.repository);
             return Some(GapKind::NotRelocated { listed });
         };
         if self.image_at(path, reference).is_some() {
             return None;
         }
-        if path
-            .split('/')
-            .next()
-            .is_some_and(|first| first.contains('.') || self.source_hosts.contains(first))
-        {
+        let first = path.split('/').next().unwrap_or(path);
+        let is_host = first.contains('.') || self.source_hosts.contains(first);
+        // A destination may have the registries of its sources in its paths.
+        let belongs = |have: &RepositoryPath| have.as_str().split('/').next() == Some(first);
+        if is_host && !self.images.iter().any(|(_, path)| belongs(path)) {
             let reason = "a registry stands inside of the path".to_owned();
             return Some(GapKind::Malformed { reason });
         }
@@ -140,11 +153,13 @@ impl<'a> Mirror<'a> {
     pub(super) fn image_at(&self, path: &str, reference: &ImageReference) -> Option<&'a Image> {
         let (tag, digest) = (reference.tag.as_ref(), reference.digest.as_ref());
         let is_fixed = tag.is_some() || digest.is_some();
-        self.list.images.iter().filter(|_| is_fixed).find(|image| {
-            image.target.as_str() == path
+        let mut images = self.images.iter().filter(|_| is_fixed);
+        let found = images.find(|(image, have)| {
+            have.as_str() == path
                 && tag.is_none_or(|tag| *tag == image.tag)
-                && digest.is_none_or(|digest| image.digest.as_ref() == Some(digest))
-        })
+                && digest.is_none_or(|digest| self.destination.digest(image) == Some(digest))
+        });
+        found.map(|(image, _)| *image)
     }
 
     /// Whether a word that names a host is, from the host on, what an image is pulled by: it says which
@@ -168,27 +183,28 @@ impl<'a> Mirror<'a> {
     }
 
     pub(super) fn path_below_root<'r>(&self, repository: &'r Repository) -> Option<&'r str> {
-        let (registry, prefix) = match self.root.split_once('/') {
-            Some((registry, prefix)) => (registry, Some(prefix)),
-            None => (self.root.as_str(), None),
-        };
-        let path = repository.path().as_str();
-        match prefix {
-            _ if repository.registry() != registry => None,
-            None => Some(path),
-            Some(prefix) => path.strip_prefix(prefix)?.strip_prefix('/'),
-        }
+        path_below(&self.root, repository)
     }
 
     /// The target of the list that was probably meant: the same last word, or nearly.
     fn nearest(&self, path: &str) -> Option<String> {
         let last = |path: &str| path.rsplit('/').next().unwrap_or(path).replace('_', "-");
         let meant = last(path);
-        let targets = self.list.images.iter();
-        let scored = targets
-            .map(|image| (strsim::jaro_winkler(&meant, &last(image.target.as_str())), image));
-        let (score, image) = scored.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
-        (score > 0.85).then(|| format!("{}/{}:{}", self.root, image.target, image.tag))
+        let scored = self
+            .images
+            .iter()
+            .map(|(image, path)| (strsim::jaro_winkler(&meant, &last(path.as_str())), image, path));
+        let (score, image, path) = scored.max_by(|(a, ..), (b, ..)| a.total_cmp(b))?;
+        (score > 0.85).then(|| format!("{}/{path}:{}", self.root, image.tag))
+    }
+}
+
+fn path_below<'r>(root: &Address, repository: &'r Repository) -> Option<&'r str> {
+    let path = repository.path().as_str();
+    match &root.prefix {
+        _ if repository.registry() != root.registry => None,
+        None => Some(path),
+        Some(prefix) => path.strip_prefix(prefix.as_str())?.strip_prefix('/'),
     }
 }
 
@@ -199,6 +215,11 @@ impl Gap {
         match &self.kind {
             GapKind::NotRelocated { .. } => {
                 format!("`{written}` is not pulled from the destination")
+            }
+            GapKind::Pushed { .. } => {
+                format!(
+                    "`{written}` names where images are pushed to, not where they are pulled from"
+                )
             }
             GapKind::NotCopied { .. } => {
                 format!("`{written}` is not copied: no image of the list goes there")
@@ -225,6 +246,7 @@ impl Gap {
                 "images.toml does not list it: add an `[[image]]`, then `cargo xtask values --probe` finds its key"
                     .to_owned()
             }
+            GapKind::Pushed { pull } => format!("pods pull from `{pull}`: write `{{registry}}` in images.toml"),
             GapKind::NotCopied { nearest: Some(nearest) } => format!("the list is copied to `{nearest}`"),
             GapKind::NotCopied { nearest: None } => "no image of the list has this target".to_owned(),
             GapKind::Malformed { .. } => {
@@ -256,6 +278,7 @@ impl fmt::Display for Gap {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::oci::Digest;
 
     const LIST: &str = r#"
         [[image]]
@@ -328,6 +351,10 @@ mod tests {
     }
 
     fn kinds(images: &[&str], destination: &str) -> Vec<String> {
+        kinds_at(LIST, images, &destination.parse().unwrap())
+    }
+
+    fn kinds_at(list: &str, images: &[&str], destination: &Destination) -> Vec<String> {
         let mut text = String::from(
             "---\n# Source: c/templates/a.yaml\nkind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n",
         );
@@ -335,8 +362,8 @@ mod tests {
             text += &format!("  - image: \"{image}\"\n");
         }
         let rendered = Rendered { rendering: "default".to_owned(), text, warnings: String::new() };
-        let list = ImageList::parse("images.toml", LIST).unwrap();
-        let proof = prove(&list, &destination.parse().unwrap(), &[rendered]).unwrap();
+        let list = ImageList::parse("images.toml", list).unwrap();
+        let proof = prove(&list, destination, &[rendered]).unwrap();
         proof.gaps.iter().map(|gap| format!("{:?}", gap.kind)).collect()
     }
 
@@ -372,5 +399,38 @@ mod tests {
             assert!(kinds.len() == 1 && kinds[0].contains(expected), "{image}: {kinds:?}");
         }
         assert!(kinds(&["r.io/stackstate/wait:1.0.6"], "r.io/p")[0].contains("NotRelocated"));
+    }
+
+    #[test]
+    fn a_reference_is_judged_by_where_pods_pull_from_and_what_is_there() {
+        let (whole, subset) = (Digest::of(b"whole"), Digest::of(b"subset"));
+        let text = format!(
+            "[destinations.d]\nregistry = \"push.io/a\"\npull-registry = \"pull.io/v\"\n\
+             target = \"{{registry}}/{{name}}\"\nplatforms = [\"linux/amd64\"]\n\
+             [[image]]\nsource = \"q.io/team/one\"\ntag = \"1\"\ndigest = \"{whole}\"\n\
+             [image.subsets]\n\"linux/amd64\" = \"{subset}\"\n\
+             [[image]]\nsource = \"q.io/team/two\"\ntag = \"1\"\ntarget = \"own/two\"\n"
+        );
+        let list = ImageList::parse("images.toml", &text).unwrap();
+        let subset_digest = format!("pull.io/v/q.io/one:1@{subset}");
+        let whole_digest = format!("pull.io/v/q.io/one:1@{whole}");
+        let table = [
+            ("pull.io/v/q.io/one:1", ""),
+            ("pull.io/v/own/two:1", ""),
+            (subset_digest.as_str(), ""),
+            (whole_digest.as_str(), "NotCopied"),
+            ("push.io/a/q.io/one:1", "Pushed { pull: \"pull.io/v\" }"),
+            ("pull.io/v/team/one:1", "nearest: Some(\"pull.io/v/q.io/one:1\")"),
+            ("push.io/one:1", "NotRelocated { listed: false }"),
+            ("q.io/team/one:1", "NotRelocated { listed: true }"),
+        ];
+        for (image, expected) in table {
+            let kinds = kinds_at(&text, &[image], &list.destinations["d"]);
+            let found = kinds.first().map_or("", String::as_str);
+            assert!(
+                found.contains(expected) && kinds.is_empty() == expected.is_empty(),
+                "{image}: {kinds:?}"
+            );
+        }
     }
 }

@@ -53,7 +53,7 @@ fn by_template(found: Vec<Found>) -> BTreeMap<Option<String>, Vec<Found>> {
     groups
 }
 
-/// The same for an image at its source and at the destination: its target, if it is listed.
+/// The same for an image at its source and at the destination: its source, if it is listed.
 fn name_of(mirror: &Mirror<'_>, reference: &ImageReference) -> String {
     let path = mirror.path_below_root(&reference.repository);
     let image = match path {
@@ -61,7 +61,7 @@ fn name_of(mirror: &Mirror<'_>, reference: &ImageReference) -> String {
         None => listed(mirror.list, reference),
     };
     if let Some(image) = image {
-        return format!("{}:{}", image.target, image.tag);
+        return image.source.tagged(&image.tag);
     }
     let path = path.unwrap_or_else(|| reference.repository.path().as_str());
     let tag = reference.tag.as_ref().map_or("", |tag| tag.as_str());

@@ -11,6 +11,7 @@ use crate::finding::{Check, Code, Finding};
 use crate::inventory::{Entry, Inventory, Mark, Obstacle, ObstacleKind, Unused};
 use crate::list::{Destination, Image, ImageList, ValuePath};
 use crate::printable::printable;
+use crate::values::OverlayError;
 use crate::values::chart_command;
 use crate::values::listed;
 use crate::values::proof::{Gap, GapKind};
@@ -62,7 +63,9 @@ pub(super) fn check(
                 }
             }
             Err(why) => {
-                findings.add_once(Finding::told(CHECK, Code::ChartFails, &format!("{why:#}")));
+                let has_values = !why.is::<OverlayError>();
+                let code = if has_values { Code::ChartFails } else { Code::CheckNotRun };
+                findings.add_once(Finding::told(CHECK, code, &format!("{why:#}")));
             }
         }
     }

@@ -5,6 +5,8 @@ use crate::copy::complete::Missing;
 use crate::finding::{Check, Code, Finding};
 use crate::list::Image;
 use crate::oci::Digest;
+use crate::oci::subset::SubsetError;
+use crate::plan::Transfer;
 use crate::registry::Error;
 
 /// What a source showed of an image.
@@ -14,6 +16,8 @@ pub(super) struct AtSource {
     pub(super) tag: Option<Digest>,
     /// Whether the pinned digest can be had, where the tag names another.
     pub(super) has_pin: bool,
+    /// What it lacks of the platforms that the policy requires.
+    pub(super) lacks: Option<SubsetError>,
 }
 
 /// What a destination showed of an image.
@@ -32,6 +36,12 @@ pub(super) fn source(findings: &mut Findings<'_>, image: &Image, seen: &Result<A
         Ok(seen) => seen,
         Err(error) => return unreachable(findings, Check::Source, image, error),
     };
+    if let Some(lacks) = &seen.lacks {
+        let finding =
+            findings.about(Check::Source, Code::PlatformMissing, image, lacks.to_string());
+        let hint = "list an image that has it, or change `require-platforms` of `[policy]`";
+        findings.add(finding.hint(hint));
+    }
     let (code, message) = match (&image.digest, &seen.tag) {
         (None, Some(_)) => return,
         (Some(pin), Some(tag)) if pin == tag => return,
@@ -97,6 +107,31 @@ pub(super) fn destination(
         finding.details = details(missing);
         findings.add(finding.hint(format!("`{mirror} --repair` brings what is missing")));
     }
+}
+
+/// What is there of some platforms can be compared with a record only.
+pub(super) fn record(
+    findings: &mut Findings<'_>,
+    image: &Image,
+    transfer: &Transfer,
+    seen: &Result<AtDestination, Error>,
+) {
+    let is_there = seen.as_ref().is_ok_and(|seen| seen.tag.is_some());
+    let Some(choice) = transfer.platforms.as_ref().filter(|choice| choice.recorded.is_none())
+    else {
+        return;
+    };
+    // Of an image without a pin the check of the list says so.
+    if !is_there || image.digest.is_none() {
+        return;
+    }
+    let target = transfer.target_reference();
+    let platforms = &choice.platforms;
+    let message = format!("`{target}` is there, and no digest of {platforms} is recorded for it");
+    let finding = findings.about(Check::Destination, Code::Unpinned, image, message);
+    findings.add(finding.hint(format!(
+        "write `\"{platforms}\" = \"sha256:...\"` below `[image.subsets]`: `mirror --format json` tells it"
+    )));
 }
 
 fn unreachable(findings: &mut Findings<'_>, check: Check, image: &Image, error: &Error) {

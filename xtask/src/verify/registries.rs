@@ -9,9 +9,10 @@ use super::findings::Findings;
 use super::judge::{self, AtDestination, AtSource};
 use super::{Named, Options, Subject, Watch, values};
 use crate::copy::complete::{self, Asked, Missing};
+use crate::copy::platforms;
 use crate::finding::{Check, Code, Finding};
 use crate::list::{Image, ImageList};
-use crate::oci::Digest;
+use crate::oci::{Digest, Platforms};
 use crate::plan::{Selection, Transfer, transfers};
 use crate::registry::credentials::Environment;
 use crate::registry::{Error, ManifestName, Registries, RemoteRepository, Settings, Side};
@@ -128,16 +129,22 @@ fn judge(
     planned: &[Planned<'_>],
     seen: &Seen,
 ) {
-    let mut expected = image.digest.as_ref();
+    let mut at_source = None;
     if let Some(source) = &seen.source {
         judge::source(findings, image, source);
-        // Without a pin the source says what should be there, if it was asked.
-        expected = expected.or(source.as_ref().ok().and_then(|source| source.tag.as_ref()));
+        at_source = source.as_ref().ok().and_then(|source| source.tag.as_ref());
     }
     for (planned, seen) in planned.iter().zip(&seen.destinations) {
-        let target = planned.transfers[number].target_reference();
+        let transfer = &planned.transfers[number];
+        // Without a pin the source says what should be there, if it was asked, and of all of it.
+        let expected = match &transfer.platforms {
+            None => transfer.pin().or(at_source),
+            Some(_) => transfer.pin(),
+        };
         let mirror = format!("cargo xtask mirror -d {}", planned.named.name);
+        let target = transfer.target_reference();
         judge::destination(findings, image, &target, expected, &mirror, seen);
+        judge::record(findings, image, transfer, seen);
     }
 }
 
@@ -147,7 +154,8 @@ impl Look<'_> {
         let mut seen = Seen::default();
         if self.asks_source {
             let source = self.registries.repository(&image.source, Side::Source)?;
-            seen.source = Some(at_source(&source, image).await);
+            let required = self.list.policy.require_platforms.as_ref();
+            seen.source = Some(at_source(&source, image, required).await);
         }
         for planned in self.planned {
             let transfer = &planned.transfers[number];
@@ -171,7 +179,11 @@ impl Look<'_> {
     }
 }
 
-async fn at_source(source: &RemoteRepository, image: &Image) -> Result<AtSource, Error> {
+async fn at_source(
+    source: &RemoteRepository,
+    image: &Image,
+    required: Option<&Platforms>,
+) -> Result<AtSource, Error> {
     let resolve = async |name: ManifestName| source.resolve(&name).await;
     let tag: Option<Digest> = resolve(ManifestName::Tag(image.tag.clone())).await?;
     let has_pin = match &image.digest {
@@ -180,5 +192,13 @@ async fn at_source(source: &RemoteRepository, image: &Image) -> Result<AtSource,
         Some(pin) => resolve(ManifestName::Digest(pin.clone())).await?.is_some(),
         None => false,
     };
-    Ok(AtSource { tag, has_pin })
+    let meant = image.digest.clone().filter(|_| has_pin).or_else(|| tag.clone());
+    let lacks = match (required, meant) {
+        (Some(required), Some(digest)) => {
+            let manifest = source.manifest(&ManifestName::Digest(digest)).await?;
+            platforms::lacks(source, &manifest, required).await?
+        }
+        _ => None,
+    };
+    Ok(AtSource { tag, has_pin, lacks })
 }

@@ -6,7 +6,7 @@ use super::findings::Findings;
 use super::{Named, Subject};
 use crate::finding::{Check, Code, Finding, Location};
 use crate::list::Place;
-use crate::values::Clash;
+use crate::values::OverlayError;
 use crate::values::command::{self, Difference, ValuesFile};
 
 const CHECK: Check = Check::Values;
@@ -27,7 +27,10 @@ pub(super) fn check(
         Ok(files) => files,
         Err(error) => {
             // Two destinations in one file is no contradiction between values.
-            let code = if error.is::<Clash>() { Code::ValuesClash } else { Code::CheckNotRun };
+            let code = match error.downcast_ref() {
+                Some(OverlayError::Clash(_)) => Code::ValuesClash,
+                _ => Code::CheckNotRun,
+            };
             findings.add(Finding::told(CHECK, code, &format!("{error:#}")));
             return;
         }

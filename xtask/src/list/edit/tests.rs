@@ -6,10 +6,11 @@ use crate::list::{ImageList, Place};
 fn image(source: &str, tag: &str) -> Image {
     let source: crate::oci::Repository = source.parse().unwrap();
     Image {
-        target: source.path().clone(),
         source,
         tag: tag.parse().unwrap(),
         digest: None,
+        subsets: Default::default(),
+        target: None,
         values: Vec::new(),
         place: Place::NOWHERE,
     }

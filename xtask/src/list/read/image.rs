@@ -1,23 +1,19 @@
 //! The `[[image]]` entries.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 use toml::Spanned;
 
-use super::Reader;
-use crate::list::fields::{Field, Table};
+use super::{Placed, Reader};
+use crate::list::fields::{Entries, Field, Table};
 use crate::list::problems::Problem;
 use crate::list::raw::RawImage;
 use crate::list::{Image, holds_userinfo};
-use crate::oci::{Digest, Repository, RepositoryPath, Tag};
+use crate::oci::{Digest, Platforms, Repository, RepositoryPath, Tag};
 
-/// The places of what no two entries may share.
-#[derive(Default)]
-struct Seen {
-    sources: HashMap<String, Range<usize>>,
-    targets: HashMap<String, Range<usize>>,
-}
+/// The places of the sources, which no two entries may share.
+type Seen = HashMap<String, Range<usize>>;
 
 impl Reader<'_> {
     pub(super) fn images(
@@ -46,6 +42,7 @@ impl Reader<'_> {
         let source_span = raw.source.as_ref().map_or(0..0, |field| field.span.clone());
         let target_span = raw.target.as_ref().map(|field| field.span.clone());
         let is_pinned = raw.digest.is_some();
+        let subsets_span = raw.subsets.as_ref().map(|field| field.span.clone());
 
         let hint = "write where it comes from: `source = \"quay.io/stackstate/wait\"`";
         let source = self.required(raw.source, &table, "source", hint, Self::source);
@@ -53,21 +50,29 @@ impl Reader<'_> {
             "without a tag it would be `latest`, which changes without notice: write the version";
         let tag = self.required(raw.tag, &table, "tag", hint, Self::tag);
         let digest = self.optional(raw.digest, Self::digest);
+        let subsets = self.optional(raw.subsets, Self::subsets);
+        if let (Some(span), false) = (subsets_span, is_pinned) {
+            let hint =
+                "they are parts of the index that the image is pinned to: give it its `digest`";
+            self.report(span, "`subsets` without `digest`", hint.to_owned());
+        }
         let target = self.optional(raw.target, Self::target);
         let values =
             self.optional(raw.values, |reader, values| reader.values_of_image(values, is_pinned));
 
         let (source, tag) = (source?, tag?);
-        let target = target.map(|target| target.unwrap_or_else(|| source.path().clone()));
         let is_new = self.is_new_source(seen, &source.tagged(&tag), source_span.clone());
         // The same source and tag has the same target: one mistake, not two.
         if let (true, Some(target)) = (is_new, &target) {
-            self.check_target(seen, format!("{target}:{tag}"), target_span.unwrap_or(source_span));
+            let span = target_span.unwrap_or(source_span);
+            let (source, tag, target) = (source.clone(), tag.clone(), target.clone());
+            self.placed.push(Placed { source, tag, target, span });
         }
         Some(Image {
             source,
             tag,
             digest: digest?,
+            subsets: subsets?.unwrap_or_default(),
             target: target?,
             values: values?.unwrap_or_default(),
             place: self.place(&table.span()),
@@ -120,6 +125,18 @@ impl Reader<'_> {
         }
     }
 
+    fn subsets(
+        &mut self,
+        subsets: Spanned<Entries<String>>,
+    ) -> Option<BTreeMap<Platforms, Digest>> {
+        let subsets = self.all(subsets.into_inner().0, |reader, (key, field)| {
+            let platforms = reader.platforms_of_key(&key);
+            let digest = reader.value(field).and_then(|text| reader.digest(text));
+            Some((platforms?, digest?))
+        });
+        subsets.map(|subsets| subsets.into_iter().collect())
+    }
+
     fn target(&mut self, text: Spanned<String>) -> Option<RepositoryPath> {
         match text.get_ref().parse() {
             Ok(path) => Some(path),
@@ -134,7 +151,7 @@ impl Reader<'_> {
     }
 
     fn is_new_source(&mut self, seen: &mut Seen, reference: &str, span: Range<usize>) -> bool {
-        let Some(first) = seen.sources.insert(reference.to_owned(), span.clone()) else {
+        let Some(first) = seen.insert(reference.to_owned(), span.clone()) else {
             return true;
         };
         let problem = Problem::new(self.text, span, format!("`{reference}` is listed twice"))
@@ -142,16 +159,6 @@ impl Reader<'_> {
             .hint("remove one of the two entries");
         self.problems.push(problem);
         false
-    }
-
-    fn check_target(&mut self, seen: &mut Seen, reference: String, span: Range<usize>) {
-        let message = format!("two images would be `{reference}` at the destination");
-        if let Some(first) = seen.targets.insert(reference, span.clone()) {
-            let problem = Problem::new(self.text, span, message)
-                .first(first)
-                .hint("give one of them another `target`");
-            self.problems.push(problem);
-        }
     }
 }
 

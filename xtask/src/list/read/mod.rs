@@ -15,9 +15,12 @@ use super::problems::{Position, Problem, nearest};
 use super::raw::RawList;
 use super::secret::sounds_like_a_secret;
 use super::{ImageList, Place, ValuePath};
+use crate::oci::{Repository, RepositoryPath, Tag};
 
 mod chart;
+mod destination;
 mod image;
+mod platform;
 mod policy;
 mod registry;
 mod values;
@@ -30,7 +33,13 @@ pub(super) fn read(
     document: Spanned<DeTable<'_>>,
     is_whole: bool,
 ) -> (Option<ImageList>, Vec<Problem>) {
-    let mut reader = Reader { text, is_whole, problems: Vec::new(), value_places: BTreeMap::new() };
+    let mut reader = Reader {
+        text,
+        is_whole,
+        problems: Vec::new(),
+        placed: Vec::new(),
+        value_places: BTreeMap::new(),
+    };
     let document = Spanned::new(document.span(), DeValue::Table(document.into_inner()));
     let list = match Table::<RawList>::deserialize(ValueDeserializer::from(document)) {
         Ok(raw) => reader.list(raw),
@@ -47,7 +56,18 @@ struct Reader<'t> {
     text: &'t str,
     is_whole: bool,
     problems: Vec<Problem>,
+    /// The images, as far as it is known where they go.
+    placed: Vec<Placed>,
     value_places: BTreeMap<ValuePath, Place>,
+}
+
+/// An image that is on its way to every destination.
+struct Placed {
+    source: Repository,
+    tag: Tag,
+    target: Option<RepositoryPath>,
+    /// Of what says where it goes.
+    span: Range<usize>,
 }
 
 impl Reader<'_> {
@@ -56,7 +76,14 @@ impl Reader<'_> {
         let images = self.images(raw.image);
         let values = self.optional(raw.values, Self::values_of_all);
         let registries = self.optional(raw.registries, Self::registries);
-        let destinations = self.optional(raw.destinations, Self::destinations);
+        // Images come first: each destination is held against all of them.
+        let destinations = match raw.destinations {
+            None => {
+                self.check_default_targets();
+                Some(None)
+            }
+            destinations => self.optional(destinations, Self::destinations),
+        };
         let chart = self.optional(raw.chart, Self::chart);
         let policy = self.optional(raw.policy, Self::policy);
         Some(ImageList {

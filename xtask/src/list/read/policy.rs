@@ -18,10 +18,12 @@ impl Reader<'_> {
         let raw = self.keys(entry.into_inner(), "`[policy]`");
         let allowed_registries = self.optional(raw.allowed_registries, Self::allowed_registries);
         let require_pins = self.optional(raw.require_pins, |_, value| Some(value.into_inner()));
+        let require_platforms = self.optional(raw.require_platforms, Self::platforms);
         let severities = self.optional(raw.severity, Self::severities);
         Some(Policy {
             allowed_registries: allowed_registries?.unwrap_or_default(),
             require_pins: require_pins?.unwrap_or_default(),
+            require_platforms: require_platforms?,
             severities: severities?.unwrap_or_default(),
         })
     }

@@ -1,4 +1,4 @@
-//! `[registries]` and `[destinations]`.
+//! `[registries]`.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -6,10 +6,10 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::Reader;
+use crate::list::RegistrySettings;
 use crate::list::fields::{Entries, Field, Table};
 use crate::list::problems::Problem;
-use crate::list::raw::{RawDestination, RawRegistry};
-use crate::list::{Destination, RegistrySettings, holds_userinfo};
+use crate::list::raw::RawRegistry;
 use crate::oci::reference::parse_registry;
 
 impl Reader<'_> {
@@ -111,53 +111,6 @@ impl Reader<'_> {
                 None
             }
         }
-    }
-
-    pub(super) fn destinations(
-        &mut self,
-        entries: Spanned<Entries<Table<RawDestination>>>,
-    ) -> Option<BTreeMap<String, Destination>> {
-        let destinations = self.all(entries.into_inner().0, |reader, (key, field)| {
-            let name = reader.destination_name(&key);
-            let destination = reader.destination(field);
-            Some((name?, destination?))
-        });
-        destinations.map(|destinations| destinations.into_iter().collect())
-    }
-
-    /// The name is an argument of `-d`, where a registry may stand as well, and a file name.
-    fn destination_name(&mut self, key: &Spanned<String>) -> Option<String> {
-        let name = key.get_ref();
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        let starts_well = name.starts_with(|c: char| c.is_ascii_alphanumeric());
-        if name == "localhost" || !starts_well || !name.chars().all(is_word) {
-            let message = format!("`{}` cannot be the name of a destination", name.escape_debug());
-            let hint = "names are letters, digits, `-` and `_`, so that `-d` can tell them from registries";
-            self.report(key.span(), message, hint.to_owned());
-            return None;
-        }
-        Some(name.clone())
-    }
-
-    fn destination(&mut self, field: Field<Table<RawDestination>>) -> Option<Destination> {
-        let entry = self.value(field)?;
-        let table = Spanned::new(entry.span(), "`[destinations]`");
-        let raw = self.keys(entry.into_inner(), table.get_ref());
-        let hint = "write where to: `registry = \"mirror.example.com/team\"`";
-        self.required(raw.registry, &table, "registry", hint, |reader, text| {
-            if holds_userinfo(text.get_ref()) {
-                reader.report_credentials(text.span());
-                return None;
-            }
-            match text.get_ref().parse() {
-                Ok(destination) => Some(destination),
-                Err(error) => {
-                    let hint = "write it as in `registry = \"mirror.example.com/team\"`".to_owned();
-                    reader.report(text.span(), format!("{error}"), hint);
-                    None
-                }
-            }
-        })
     }
 }
 
