@@ -14,6 +14,7 @@ mod images;
 mod list;
 mod listed;
 mod mirror;
+mod pin;
 mod real_parts;
 mod support;
 mod tidy;

@@ -5,17 +5,18 @@ use std::sync::Arc;
 
 use crate::copy::Wishes;
 use crate::files::{Written, folder_of, write_atomically};
-use crate::flags::{Command, Flags, Format, Mirror, Values};
+use crate::flags::{Command, Flags, Format, Mirror, Pin, Values};
 use crate::images::{self, Ending};
 use crate::list::Attachments;
 use crate::list::ImageList;
 use crate::registry::RetryPolicy;
 use crate::registry::credentials::ProcessEnvironment;
-use crate::report::{chart, human, json};
+use crate::report::{chart, human, json, pin as pin_report};
+use crate::runtime::Interrupted;
 use crate::terminal::{self, Progress};
 use crate::values::chart_command::Subject;
 use crate::values::command::{self as values, Difference};
-use crate::{ci, demo, mirror, runtime};
+use crate::{ci, demo, mirror, pin, runtime};
 
 mod verify;
 
@@ -36,6 +37,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<u8> {
             let ending = images::run(&list_file(flags), &read_list(flags)?, asked)?;
             Ok(if ending == Ending::Done { DONE } else { FAILED })
         }
+        Command::Pin(asked) => run_pin(flags, asked),
         Command::Demo => {
             let list = read_list(flags)?;
             let story = runtime::block_on(demo::run(&list, &runtime::workspace_root()))
@@ -83,6 +85,30 @@ fn run_mirror(flags: &Flags, asked: &Mirror) -> anyhow::Result<u8> {
         Format::Json => json::mirror(&report),
     })?;
     Ok(if report.failures().next().is_some() { FAILED } else { DONE })
+}
+
+fn run_pin(flags: &Flags, asked: &Pin) -> anyhow::Result<u8> {
+    let file = list_file(flags);
+    let list = read_list(flags)?;
+    let mode = match asked {
+        Pin { check: true, .. } => pin_report::Mode::Check,
+        Pin { update: true, .. } => pin_report::Mode::Update,
+        _ => pin_report::Mode::Pin,
+    };
+    let options = pin::Options { images: asked.image.clone(), mode, retry: RetryPolicy::default() };
+    let looked = runtime::block_on(pin::look(&list, &options, &ProcessEnvironment));
+    let report = looked.map_err(|error| match error.is::<Interrupted>() {
+        true => error.context(format!("`{}` is as it was", file.display())),
+        false => error,
+    })?;
+    pin::write(&file, &report)?;
+    let command = format!("{} pin", command_with_list(flags));
+    terminal::result(&match asked.format {
+        Format::Human => pin_report::human(&report, &command),
+        Format::Json => pin_report::json(&report),
+    })?;
+    terminal::message(&pin_report::summary(&report, &file.display().to_string(), &command));
+    Ok(if report.is_settled() { DONE } else { FAILED })
 }
 
 fn run_values(flags: &Flags, asked: &Values) -> anyhow::Result<u8> {
@@ -133,15 +159,19 @@ fn run_values(flags: &Flags, asked: &Values) -> anyhow::Result<u8> {
 
 /// What puts right what `--check` found, with the same list and destination.
 fn command_to_write(flags: &Flags, asked: &Values) -> String {
-    let mut command = "cargo xtask".to_owned();
-    if let Some(file) = &flags.images {
-        command += &format!(" --images {}", file.display());
-    }
-    command += " values";
+    let mut command = command_with_list(flags) + " values";
     if let Some(destination) = &asked.destination {
         command += &format!(" -d {destination}");
     }
     command + " --write"
+}
+
+/// How the program was called, up to the name of the command.
+fn command_with_list(flags: &Flags) -> String {
+    match &flags.images {
+        Some(file) => format!("cargo xtask --images {}", file.display()),
+        None => "cargo xtask".to_owned(),
+    }
 }
 
 /// The parts of `values` that render the chart.

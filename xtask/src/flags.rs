@@ -13,8 +13,8 @@ use crate::report::verify::Form;
 ///
 /// images.toml lists every image: where it comes from, which digest it must have, where it goes.
 ///
-/// Exit codes: 0 done, 1 some images failed, files differ or `verify` found errors, 2 could not run (usage, images.toml, the
-/// chart), 130 interrupted.
+/// Exit codes: 0 done, 1 some images failed, tags moved, files differ or `verify` found errors, 2 could
+/// not run (usage, images.toml, the chart), 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
 pub struct Flags {
@@ -41,6 +41,8 @@ pub enum Command {
     Verify(Verify),
     /// List the images of the list and of the chart, and bring the list up to date
     Images(Images),
+    /// Write into images.toml which digests its tags name at their sources, and show which tags moved
+    Pin(Pin),
     /// Show it all in seconds: two registries in memory, generated images, mirror, mirror again
     Demo,
     /// Run what CI runs: fetch missing test tools, fmt, clippy, tests, cargo-deny
@@ -118,6 +120,25 @@ pub struct Images {
     /// With --write: remove what no rendering uses, too
     #[arg(long, requires = "write")]
     pub prune: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct Pin {
+    /// Pin only images whose reference, repository, path or name matches this glob
+    #[arg(value_name = "IMAGE")]
+    pub image: Vec<String>,
+
+    /// Change nothing; exit 1 if a digest is missing, or a tag names another one
+    #[arg(long, conflicts_with = "update")]
+    pub check: bool,
+
+    /// Accept tags that moved: write what they name now
+    #[arg(long)]
+    pub update: bool,
+
+    /// The form of the report on stdout
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
 }
 
 #[derive(Debug, Args)]

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail};
 
 use crate::chart::{self, Rendered, Renderer, Wanted, render_all};
-use crate::files::{folder_of, write_atomically};
+use crate::files::{Written, folder_of, write_atomically};
 use crate::flags::{self, InventoryFormat};
 use crate::inventory::{Inventory, Obstacle, Unused};
 use crate::list::{Destination, Image, ImageList, Rendering, edit};
@@ -102,19 +102,34 @@ fn write(
     expected.images.retain(|image| !is_removed(image));
     expected.images.extend_from_slice(&added);
     let edited = edit::edited(&text, &added, &positions);
-    let result = edited.as_deref().and_then(|text| ImageList::parse(&shown.to_string(), text).ok());
-    match (edited, result) {
-        (Some(text), Some(result))
-            if result.clone().without_places() == expected.without_places() =>
-        {
-            write_atomically(file, &text)?;
+    let hint = "add what `cargo xtask images --format toml` prints";
+    write_list(file, edited, &expected, hint)?;
+    Ok(Edited { added, removed, obstacles })
+}
+
+/// Replaces the list in `file` by an edited text, if that is the list that it should be. The hint says
+/// what to do by hand.
+///
+/// # Errors
+/// When it is not, or the file cannot be written.
+pub(crate) fn write_list(
+    file: &Path,
+    edited: Option<String>,
+    expected: &ImageList,
+    hint: &str,
+) -> anyhow::Result<Written> {
+    let shown = file.display();
+    let read =
+        |text: &str| ImageList::parse(&shown.to_string(), text).ok().map(ImageList::without_places);
+    match edited {
+        Some(text) if read(&text) == Some(expected.clone().without_places()) => {
+            write_atomically(file, &text)
         }
         _ => bail!(
             "`{shown}` cannot be edited safely, and was left as it is\n\
-             hint: it may have changed meanwhile; if not, add what `cargo xtask images --format toml` prints"
+             hint: it may have changed meanwhile; if not, {hint}"
         ),
     }
-    Ok(Edited { added, removed, obstacles })
 }
 
 /// Renders the wanted chart with every rendering of the list, which is in `file`, and takes the

@@ -1,8 +1,8 @@
 //! Mirrors container images, writes Helm values for the mirror, and proves that all of it agrees.
 //!
 //! One way through: `list` (images.toml) -> `plan` -> `copy` over `registry` -> `report` -> text.
-//! `oci` is the vocabulary and knows nothing above it; `mirror` is a command, and so are `demo` and
-//! `ci`; `flags`, `runtime` and `terminal` are what `main` needs. ARCHITECTURE.md draws it.
+//! `oci` is the vocabulary and knows nothing above it; `mirror` is a command, and so are `pin`,
+//! `demo` and `ci`; `flags`, `runtime` and `terminal` are what `main` needs. ARCHITECTURE.md draws it.
 
 pub mod chart;
 pub mod ci;
@@ -20,6 +20,7 @@ pub mod inventory;
 pub mod list;
 pub mod mirror;
 pub mod oci;
+pub mod pin;
 pub mod plan;
 mod printable;
 pub mod registry;

@@ -35,7 +35,15 @@ pub struct MirrorPlan {
 /// # Errors
 /// When the file cannot be read; or [`Problems`](crate::list::Problems), all of them at once.
 pub fn read_list(file: &Path) -> anyhow::Result<ImageList> {
-    let shown = file.display().to_string();
+    Ok(ImageList::parse(&file.display().to_string(), &read_text(file)?)?)
+}
+
+/// Reads the text of an image list.
+///
+/// # Errors
+/// When the file cannot be read, or is no text.
+pub(crate) fn read_text(file: &Path) -> anyhow::Result<String> {
+    let shown = file.display();
     let bytes = std::fs::read(file).map_err(|error| {
         anyhow!(
             "cannot read the image list `{shown}`: {error}\nhint: name another with `--images FILE`"
@@ -44,7 +52,7 @@ pub fn read_list(file: &Path) -> anyhow::Result<ImageList> {
     let Ok(text) = String::from_utf8(bytes) else {
         bail!("the image list `{shown}` is not UTF-8 text")
     };
-    Ok(ImageList::parse(&shown, &text)?)
+    Ok(text)
 }
 
 /// Decides what goes where, without any request.

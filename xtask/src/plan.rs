@@ -87,12 +87,23 @@ impl Selection {
         globs.iter().map(compile).collect::<Result<_, _>>().map(Self)
     }
 
-    fn matches(&self, image: &Image) -> bool {
-        self.0.is_empty()
-            || self
-                .0
-                .iter()
-                .any(|(_, glob)| Self::names(image).iter().any(|name| glob.is_match(name)))
+    /// The images that are meant, in the order of the list.
+    ///
+    /// # Errors
+    /// When a glob selects nothing.
+    pub fn of<'l>(&self, list: &'l ImageList) -> Result<Vec<&'l Image>, PlanError> {
+        let is_meant = |matcher: &GlobMatcher, image: &Image| {
+            Self::names(image).iter().any(|name| matcher.is_match(name))
+        };
+        for (glob, matcher) in &self.0 {
+            if !list.images.iter().any(|image| is_meant(matcher, image)) {
+                return Err(PlanError::NothingSelected { glob: glob.clone() });
+            }
+        }
+        let is_selected = |image: &&Image| {
+            self.0.is_empty() || self.0.iter().any(|(_, matcher)| is_meant(matcher, image))
+        };
+        Ok(list.images.iter().filter(is_selected).collect())
     }
 
     fn names(image: &Image) -> [String; 5] {
@@ -118,15 +129,11 @@ pub fn transfers(
     destination: &Destination,
     selection: &Selection,
 ) -> Result<Vec<Transfer>, PlanError> {
-    for (glob, matcher) in &selection.0 {
-        let names = list.images.iter().flat_map(Selection::names);
-        if !names.into_iter().any(|name| matcher.is_match(name)) {
-            return Err(PlanError::NothingSelected { glob: glob.clone() });
-        }
-    }
+    let selected = selection.of(list)?;
     let paths = destination.paths(&list.images).map_err(PlanError::Target)?;
-    let selected = list.images.iter().zip(paths).filter(|(image, _)| selection.matches(image));
-    selected
+    let is_selected = |image: &Image| selected.iter().any(|one| std::ptr::eq(*one, image));
+    let all = list.images.iter().zip(paths);
+    all.filter(|(image, _)| is_selected(image))
         .map(|(image, path)| {
             let transfer = Transfer {
                 source: image.source.clone(),
@@ -166,10 +173,10 @@ pub fn decide(
 impl fmt::Display for PlanError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::BadGlob { glob, why } => write!(f, "`--only {glob}`: {why}"),
+            Self::BadGlob { glob, why } => write!(f, "`{glob}` selects no images: {why}"),
             Self::NothingSelected { glob } => write!(
                 f,
-                "`--only {glob}` selects no image of the list\n\
+                "`{glob}` selects no image of the list\n\
                  hint: `*` stands for any text: `*kafka*`, `stackstate/wait`, `*:4.2.19`; `mirror -t` shows all images"
             ),
             Self::OntoItself { reference } => write!(

@@ -139,7 +139,7 @@ fn a_list_that_is_not_there_is_named_with_the_flag_that_names_another() {
 
 #[test]
 fn every_command_has_a_help_that_names_its_flags() {
-    let table: [(&[&str], &[&str]); 5] = [
+    let table: [(&[&str], &[&str]); 6] = [
         (
             &["--help"],
             &["mirror", "values", "Exit codes: 0 done, 1 some", "2 could not run", "130"],
@@ -149,6 +149,7 @@ fn every_command_has_a_help_that_names_its_flags() {
             &["--destination", "--dry-run", "--only", "--jobs", "--attachments", "--format"],
         ),
         (&["values", "--help"], &["--destination"]),
+        (&["pin", "--help"], &["[IMAGE]...", "--check", "--update", "--format"]),
         (&["demo", "--help"], &["cargo xtask demo"]),
         (&["ci", "--help"], &["cargo xtask ci"]),
     ];
@@ -162,12 +163,13 @@ fn every_command_has_a_help_that_names_its_flags() {
 
 #[test]
 fn flags_that_do_not_exist_are_answered_on_stderr() {
-    let table: [(&[&str], &[&str]); 6] = [
+    let table: [(&[&str], &[&str]); 7] = [
         (&[], &["Usage: cargo xtask"]),
         (&["mirorr"], &["'mirorr'", "mirror"]),
         (&["mirror", "--dryrun"], &["--dryrun", "--dry-run"]),
         (&["mirror", "--jobs", "0"], &["--jobs", "1..=1000"]),
         (&["mirror", "--format", "yaml"], &["human", "json"]),
+        (&["pin", "--check", "--update"], &["--check", "--update"]),
         (&["mirror", "--password", "x"], &["--password"]),
     ];
     for (arguments, words) in table {

@@ -119,7 +119,7 @@ async fn fetch(way: &Way, transfer: &Transfer, seen: Option<Digest>) -> Result<M
     let now = way.source.resolve(&ManifestName::Tag(transfer.tag.clone())).await.ok().flatten();
     let why = match now {
         Some(now) => format!(
-            "the pinned {pin} is gone, and the tag `{}` names {now} now: check what changed, then pin that",
+            "the pinned {pin} is gone, and the tag `{}` names {now} now: look at it, then accept it with `cargo xtask pin --update`",
             transfer.tag
         ),
         None => format!("the pinned {pin} is gone, and so is the tag `{}`", transfer.tag),

@@ -1,5 +1,5 @@
-//! Changes to the text of an image list: entries are added and removed, everything else stays as it is,
-//! byte by byte. Pure.
+//! Changes to the text of an image list: what is not changed stays as it is, byte by byte. Entries are
+//! added and removed here, digests set in `digests`, Helm values added in `values`. Pure.
 //!
 //! The parser says where things are, and the text is cut there: a document that is edited as such and
 //! written back keeps comments, but neither the ends of lines nor which comment belongs to which entry.
@@ -11,6 +11,11 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::{Image, ValueTemplate};
+use lines::{below, end_of_line, indent, line_end, quoted, start_of_line};
+
+pub mod digests;
+mod lines;
+pub mod values;
 
 const BYTE_ORDER_MARK: char = '\u{feff}';
 
@@ -116,10 +121,8 @@ impl Entry {
         let line_end = line_end(text);
         let mut added = String::new();
         if !self.is_inline {
-            let at = end_of_line(text, self.end());
-            if !text[..at].ends_with('\n') {
-                added.push_str(line_end);
-            }
+            let (at, before) = below(text, self.end());
+            added.push_str(before);
             for image in new {
                 added.push_str(line_end);
                 added.push_str(&entry(image).replace('\n', line_end));
@@ -127,10 +130,9 @@ impl Entry {
             return (at, added);
         }
         let start = start_of_line(text, self.end());
-        let line = &text[start..self.end()];
-        let indent = &line[..line.len() - line.trim_start().len()];
-        let is_alone =
-            line.trim_start().starts_with('{') && start == start_of_line(text, self.parts[0].start);
+        let indent = indent(text, self.end());
+        let is_alone = text[start..self.end()].trim_start().starts_with('{')
+            && start == start_of_line(text, self.parts[0].start);
         let between = if is_alone { format!(",{line_end}{indent}") } else { ", ".to_owned() };
         for image in new {
             added.push_str(&between);
@@ -177,13 +179,19 @@ fn sections(text: &str, table: &Spanned<DeValue<'_>>, parts: &mut Vec<Range<usiz
     let mut end = header.end;
     if let DeValue::Table(entries) = table.get_ref() {
         for (_, value) in entries.iter() {
-            let span = value.span();
-            let is_section =
-                matches!(value.get_ref(), DeValue::Table(_)) && text[span.clone()].starts_with('[');
-            if is_section { sections(text, value, parts) } else { end = end.max(end_of(value)) }
+            if is_section(text, value) {
+                sections(text, value, parts);
+            } else {
+                end = end.max(end_of(value));
+            }
         }
     }
     parts.push(header.start..end);
+}
+
+/// Whether a value is a table with a header of its own.
+fn is_section(text: &str, value: &Spanned<DeValue<'_>>) -> bool {
+    matches!(value.get_ref(), DeValue::Table(_)) && text[value.span()].starts_with('[')
 }
 
 /// The end of a value; of dotted keys, that of the last one.
@@ -226,20 +234,6 @@ fn is_only_comments(text: &str) -> bool {
     text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
 }
 
-/// The beginning of the line that a place is in.
-fn start_of_line(text: &str, at: usize) -> usize {
-    text[..at].rfind('\n').map_or(0, |newline| newline + 1)
-}
-
-/// The beginning of the line after the one that a place is in.
-fn end_of_line(text: &str, at: usize) -> usize {
-    text[at..].find('\n').map_or(text.len(), |newline| at + newline + 1)
-}
-
-fn line_end(text: &str) -> &'static str {
-    if text.contains("\r\n") { "\r\n" } else { "\n" }
-}
-
 /// What an entry says that does not go without saying.
 fn keys(image: &Image) -> Vec<(&'static str, String)> {
     let mut keys = vec![("source", image.source.to_string()), ("tag", image.tag.to_string())];
@@ -253,20 +247,6 @@ fn inline_entry(image: &Image) -> String {
     let pairs: Vec<_> =
         keys.iter().map(|(key, value)| format!("{key} = {}", quoted(value))).collect();
     format!("{{ {} }}", pairs.join(", "))
-}
-
-/// A basic string of TOML.
-fn quoted(text: &str) -> String {
-    let mut quoted = String::from("\"");
-    for c in text.chars() {
-        match c {
-            '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() => drop(write!(quoted, "\\u{:04X}", u32::from(c))),
-            c => quoted.push(c),
-        }
-    }
-    quoted.push('"');
-    quoted
 }
 
 #[cfg(test)]

@@ -17,7 +17,6 @@ mod address;
 mod destination;
 mod document;
 pub mod edit;
-pub mod edit_values;
 mod fields;
 mod problems;
 mod raw;

@@ -98,6 +98,48 @@ impl RemoteRepository {
         self.read_manifest(&call, answer, name).map(Some)
     }
 
+    /// What a tag names by our own hash, whatever the registry says that it is; `None` if there is no
+    /// such tag.
+    pub(crate) async fn manifest_by_own_hash(&self, tag: &Tag) -> Result<Option<Manifest>, Error> {
+        let name = ManifestName::Tag(tag.clone());
+        let call =
+            self.manifest_call(Method::GET, &name, format!("get manifest {name}"), self.absent());
+        let mut answer = self.host.call_and_read(&call, LARGEST_MANIFEST).await?;
+        if !answer.status.is_success() {
+            return Ok(None);
+        }
+        answer.headers.remove(CONTENT_DIGEST);
+        self.read_manifest(&call, answer, &name).map(Some)
+    }
+
+    /// Fetches a blob into memory.
+    ///
+    /// # Errors
+    /// When it has more bytes than `limit`, cannot be fetched, or is not what its descriptor says.
+    pub(crate) async fn small_blob(&self, blob: &Descriptor, limit: usize) -> Result<Bytes, Error> {
+        let call = Call {
+            operation: format!("get blob {}", blob.digest.short()),
+            method: Method::GET,
+            url: self.url(&format!("blobs/{}", blob.digest))?,
+            headers: HeaderMap::new(),
+            body: None,
+            scope: Scope::pull(self.path.as_str()),
+            expected: &[],
+        };
+        if blob.size > limit as u64 {
+            let why = format!("it has {} bytes, and no more than {limit} are read", blob.size);
+            return Err(self.host.error(&call, Cause::Unsupported(why)));
+        }
+        // What is longer than it says is not read to its end.
+        let body = self.host.call_and_read(&call, blob.size as usize).await?.body;
+        let digest = blob.digest.of_same_kind(&body);
+        if digest != blob.digest {
+            let why = format!("the content has the digest {digest}, not {}", blob.digest);
+            return Err(self.host.error(&call, Cause::Integrity(why)));
+        }
+        Ok(body)
+    }
+
     /// Pushes a manifest under a name.
     pub(crate) async fn push_manifest(
         &self,
@@ -155,29 +197,6 @@ impl RemoteRepository {
             expected: self.absent(),
         };
         Ok(self.host.call(&call).await?.response.status().is_success())
-    }
-
-    /// Fetches a blob into memory: a config.
-    ///
-    /// # Errors
-    /// When it is larger than `limit`, cannot be fetched, or is not what its digest says.
-    pub(crate) async fn small_blob(&self, blob: &Descriptor, limit: usize) -> Result<Bytes, Error> {
-        let call = Call {
-            operation: format!("get blob {}", blob.digest.short()),
-            method: Method::GET,
-            url: self.url(&format!("blobs/{}", blob.digest))?,
-            headers: HeaderMap::new(),
-            body: None,
-            scope: Scope::pull(self.path.as_str()),
-            expected: &[],
-        };
-        let body = self.host.call_and_read(&call, limit).await?.body;
-        let digest = blob.digest.of_same_kind(&body);
-        if digest != blob.digest {
-            let why = format!("the content has the digest {digest}, not {}", blob.digest);
-            return Err(self.host.error(&call, Cause::Integrity(why)));
-        }
-        Ok(body)
     }
 
     /// The manifests attached to one, by the referrers API; `None` where a registry does not have it.

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::list::edit_values::line;
+use crate::list::edit::values::line;
 use crate::printable::{printable, printable_within};
 use crate::values::probe::{Holds, Probed, Suggestion};
 use crate::values::proof::Proof;

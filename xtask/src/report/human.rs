@@ -82,7 +82,7 @@ pub fn mirror(report: &MirrorReport) -> String {
     if totals.unpinned > 0 {
         let _ = writeln!(
             text,
-            "{} of {} unpinned: the tag decides what is copied, until a `digest` in images.toml does",
+            "{} of {} unpinned: the tag decides what is copied, until `cargo xtask pin` writes what it names",
             totals.unpinned,
             count(totals.images as u64, "image"),
         );

@@ -70,7 +70,7 @@ fn image(image: &ImageReport) -> Value {
                 "foreign-layers": copied.foreign_layers,
             }),
         ),
-        Outcome::Failed(why) => ("failed", json!({ "error": error(why) })),
+        Outcome::Failed(error) => ("failed", json!({ "error": self::error(error) })),
     };
     value["outcome"] = json!(outcome);
     if let (Some(value), Value::Object(more)) = (value.as_object_mut(), more) {
@@ -79,7 +79,7 @@ fn image(image: &ImageReport) -> Value {
     value
 }
 
-fn error(error: &Error) -> Value {
+pub(super) fn error(error: &Error) -> Value {
     json!({
         "side": error.side,
         "operation": error.operation,

@@ -11,6 +11,7 @@ pub mod chart;
 pub mod human;
 pub mod images;
 pub mod json;
+pub mod pin;
 pub mod verify;
 
 /// What `mirror` did.

@@ -1,0 +1,157 @@
+//! The list as a file: what stays, what somebody else changed meanwhile, links, and runs that end early.
+
+use std::time::{Duration, Instant};
+
+use xtask::embedded::{Effect, Fault};
+
+use super::{Place, named};
+use crate::support::clean_environment;
+
+const LIST: &str = "\
+#:schema ./images.schema.json
+# The head.
+
+# About a.
+[[image]] # first
+  tag    = '1'   # odd   spaces
+  source = \"SOURCE/team/a\"
+[image.values]
+\"a.tag\" = '{tag}'
+
+[[image]]
+source = 'SOURCE/team/b'
+tag = \"2\"
+digest = 'OLD' # by hand
+# The end.
+";
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn everything_but_the_digests_stays_byte_for_byte() {
+    let place = Place::new().await;
+    let (a, b) = (named("a"), named("b"));
+    let (a, b) = (place.tag("team/a", "1", &a), place.tag("team/b", "2", &b));
+    let old = xtask::oci::Digest::of(b"old");
+    let in_sections = LIST.replace("OLD", old.as_str());
+    let pinned = LIST
+        .replace("odd   spaces\n", &format!("odd   spaces\n  digest = \"{a}\"\n"))
+        .replace("OLD", b.as_str());
+    let in_braces = "# In braces.\nimage = [\n  { source = 'SOURCE/team/a', tag = '1' }, # a\n  { tag = '2', source = 'SOURCE/team/b' }\n]";
+    let braces_pinned = format!(
+        "# In braces.\nimage = [\n  {{ source = 'SOURCE/team/a', tag = '1', digest = \"{a}\" }}, # a\n  {{ tag = '2', digest = \"{b}\", source = 'SOURCE/team/b' }}\n]"
+    );
+    let of_windows = |text: &str| format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    let table = [
+        (in_sections.clone(), pinned.clone()),
+        (of_windows(&in_sections), of_windows(&pinned)),
+        (in_braces.to_owned(), braces_pinned.clone()),
+        (of_windows(in_braces), of_windows(&braces_pinned)),
+    ];
+    for (text, expected) in table {
+        place.write(&text);
+        let finished = place.pin(&["--update"]);
+        assert_eq!((finished.exit_code, place.text()), (0, expected), "{}", finished.stderr);
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_stays_one_and_what_it_leads_to_is_written() {
+    let place = Place::new().await;
+    let digest = place.tag("team/a", "1", &named("a"));
+    place.list(&[("team/a", "1", None)]);
+    let real = place.xtask.directory().join("lists/real.toml");
+    std::fs::create_dir(real.parent().unwrap()).unwrap();
+    std::fs::rename(place.file(), &real).unwrap();
+    std::os::unix::fs::symlink("lists/real.toml", place.file()).unwrap();
+    assert_eq!(place.pin(&[]).exit_code, 0);
+    assert!(std::fs::symlink_metadata(place.file()).unwrap().is_symlink());
+    assert!(std::fs::read_to_string(real).unwrap().contains(digest.as_str()));
+}
+
+/// Lets the first run wait for its answer until `meanwhile` has happened.
+fn while_it_waits(place: &Place, meanwhile: impl FnOnce() + Send) -> (i32, String) {
+    let delay = Effect::Delay(Duration::from_millis(1500));
+    place.source.inject(Fault::new(delay).repository("team/slow"));
+    place.source.forget_requests();
+    std::thread::scope(|scope| {
+        let slow =
+            scope.spawn(|| place.xtask.run(&["pin", "--images", "images.toml", "slow"], &[]));
+        tokio::task::block_in_place(|| {
+            let deadline = Instant::now() + Duration::from_secs(20);
+            while place.source.requests().is_empty() {
+                assert!(Instant::now() < deadline, "nothing is asked");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            meanwhile();
+            let finished = slow.join().unwrap();
+            (finished.exit_code, finished.stderr)
+        })
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn two_processes_that_pin_different_images_keep_each_others_digests() {
+    let place = Place::new().await;
+    let (slow, quick) = (named("slow"), named("quick"));
+    let (slow, quick) = (place.tag("team/slow", "1", &slow), place.tag("team/quick", "1", &quick));
+    place.list(&[("team/slow", "1", None), ("team/quick", "1", None)]);
+    let (exit_code, stderr) = while_it_waits(&place, || {
+        let arguments = ["pin", "--images", "images.toml", "quick"];
+        assert_eq!(place.xtask.run(&arguments, &[]).exit_code, 0);
+        assert_eq!(place.digests(), [quick.as_str()]);
+    });
+    assert_eq!(exit_code, 0, "{stderr}");
+    assert_eq!(place.digests(), [slow.as_str(), quick.as_str()]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 3)]
+async fn an_entry_that_changed_meanwhile_is_not_overwritten() {
+    let place = Place::new().await;
+    place.tag("team/slow", "1", &named("slow"));
+    let other = xtask::oci::Digest::of(b"other");
+    for (entry, digest) in [("team/slow", Some(&other)), ("team/gone", None)] {
+        place.list(&[("team/slow", "1", None)]);
+        let (exit_code, stderr) = while_it_waits(&place, || place.list(&[(entry, "1", digest)]));
+        assert_eq!(exit_code, 2, "{stderr}");
+        let words =
+            "team/slow:1` in `images.toml` has changed meanwhile, and nothing was written\nhint: ";
+        assert!(stderr.contains(words), "{stderr}");
+        assert_eq!(place.digests(), digest.iter().map(|d| d.as_str()).collect::<Vec<_>>());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_run_writes_nothing_and_says_so() {
+    let place = Place::new().await;
+    for name in ["team/quick", "team/slow"] {
+        place.tag(name, "1", &named(name));
+    }
+    place.list(&[("team/quick", "1", None), ("team/slow", "1", None)]);
+    let before = place.text();
+    let hour = Effect::Delay(Duration::from_secs(3600));
+    place.source.inject(Fault::new(hour).repository("team/slow").always());
+    let arguments = ["pin", "--images", "images.toml"];
+    let running = duct::cmd(env!("CARGO_BIN_EXE_xtask"), arguments)
+        .dir(place.xtask.directory())
+        .full_env(clean_environment(std::env::vars_os(), place.xtask.directory()))
+        .stdin_null()
+        .stdout_capture()
+        .stderr_capture()
+        .unchecked()
+        .start()
+        .unwrap();
+    let deadline = Instant::now() + Duration::from_secs(20);
+    // One image is resolved by then, and the other is being asked for.
+    while place.source.requests().len() < 3 {
+        assert!(Instant::now() < deadline, "nothing is asked");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    duct::cmd!("kill", "-INT", running.pids()[0].to_string()).run().unwrap();
+    let ended = tokio::task::block_in_place(|| running.wait_timeout(Duration::from_secs(10)));
+    let output = ended.unwrap().expect("it goes on after SIGINT");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(130), "{stderr}");
+    assert!(stderr.starts_with("error: `images.toml` is as it was: interrupted"), "{stderr}");
+    assert_eq!((place.text(), output.stdout.len()), (before, 0));
+}

@@ -1,0 +1,195 @@
+//! Pins images in the text of an image list.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::BYTE_ORDER_MARK;
+use super::lines::{below, indent, line_end, separator};
+use crate::oci::Digest;
+
+/// The text with these digests for the images at these positions: below their tags, or in the place of
+/// the digests that they have.
+///
+/// `None` if the text is not TOML, or has no entry with a tag at one of the positions.
+pub fn pinned(text: &str, digests: &[(usize, Digest)]) -> Option<String> {
+    let bare = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let document = DeTable::parse(bare).ok()?;
+    let images = document.get_ref().get("image")?.get_ref().as_array()?;
+    let changes =
+        digests.iter().map(|(position, digest)| change(bare, images.get(*position)?, digest));
+    let mut changes: Vec<(Range<usize>, String)> = changes.collect::<Option<_>>()?;
+    // Later ones first, so that the earlier ones keep their places.
+    changes.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
+    let mark = text.len() - bare.len();
+    let mut pinned = text.to_owned();
+    for (range, new) in changes {
+        pinned.replace_range(mark + range.start..mark + range.end, &new);
+    }
+    Some(pinned)
+}
+
+/// What stands where, and what is to stand there instead.
+fn change(
+    text: &str,
+    image: &Spanned<DeValue<'_>>,
+    digest: &Digest,
+) -> Option<(Range<usize>, String)> {
+    let entry = image.get_ref().as_table()?;
+    if let Some(old) = entry.get("digest") {
+        let quote = if text[old.span()].starts_with('\'') { '\'' } else { '"' };
+        return Some((old.span(), format!("{quote}{digest}{quote}")));
+    }
+    let (key, tag) = entry.get_key_value("tag")?;
+    let line = format!("digest = \"{digest}\"");
+    if text[image.span()].starts_with('{') {
+        let end = tag.span().end;
+        return Some((end..end, separator(text, key.span().start) + &line));
+    }
+    let (at, before) = below(text, tag.span().end);
+    let indent = indent(text, key.span().start);
+    Some((at..at, format!("{before}{indent}{line}{}", line_end(text))))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::list::ImageList;
+
+    /// Pins the images at some positions, and reads the result again.
+    fn pin(text: &str, positions: &[usize]) -> String {
+        let digest = Digest::of(b"new");
+        let digests: Vec<_> = positions.iter().map(|&at| (at, digest.clone())).collect();
+        let pinned = pinned(text, &digests).unwrap();
+        let mut expected = ImageList::parse("x", text).unwrap();
+        for &position in positions {
+            expected.images[position].digest = Some(digest.clone());
+        }
+        let found = ImageList::parse("x", &pinned).unwrap_or_else(|e| panic!("{pinned}\n{e}"));
+        assert_eq!(found.without_places(), expected.without_places(), "{pinned}");
+        pinned
+    }
+
+    #[test]
+    fn each_form_of_an_entry_is_pinned_in_its_own_way_and_nothing_else_changes() {
+        let new = Digest::of(b"new").to_string();
+        let old = Digest::of(b"old").to_string();
+        let (a, b) = ("source = 'a'", "source = 'b'");
+        let table: [(String, &[usize], String); 14] = [
+            // Below the tag: with its indentation, after its comment, before what follows it.
+            (
+                format!(
+                    "# a\n[[image]] # 1\n  tag = '1' # why\n  # b\n  {a}\ntarget = 'c'\n\n# end\n"
+                ),
+                &[0],
+                format!(
+                    "# a\n[[image]] # 1\n  tag = '1' # why\n  digest = \"NEW\"\n  # b\n  {a}\ntarget = 'c'\n\n# end\n"
+                ),
+            ),
+            (
+                format!(
+                    "[[image]]\n\t{a}\n\ttag='1'\n[image.values]\n\"x\" = '1'\n[[image]]\n{b}\ntag = '2'"
+                ),
+                &[1, 0],
+                format!(
+                    "[[image]]\n\t{a}\n\ttag='1'\n\tdigest = \"NEW\"\n[image.values]\n\"x\" = '1'\n[[image]]\n{b}\ntag = '2'\ndigest = \"NEW\"\n"
+                ),
+            ),
+            (
+                format!("[[image]]\n{a}\ntag = '''\n1'''\n"),
+                &[0],
+                format!("[[image]]\n{a}\ntag = '''\n1'''\ndigest = \"NEW\"\n"),
+            ),
+            (
+                format!("\u{feff}[[image]]\r\n{a}\r\n\"tag\" = '1'\r\n"),
+                &[0],
+                format!("\u{feff}[[image]]\r\n{a}\r\n\"tag\" = '1'\r\ndigest = \"NEW\"\r\n"),
+            ),
+            // In the place of the old one.
+            (
+                format!("[[image]]\ndigest   =   \"{old}\" # by hand\n{a}\ntag = '1'\n"),
+                &[0],
+                format!("[[image]]\ndigest   =   \"NEW\" # by hand\n{a}\ntag = '1'\n"),
+            ),
+            (
+                format!("[[image]]\n{a}\ntag = '1'\ndigest = '{old}'"),
+                &[0],
+                format!("[[image]]\n{a}\ntag = '1'\ndigest = 'NEW'"),
+            ),
+            (
+                format!("[[image]]\n{a}\ntag = '1'\ndigest = '''{old}'''\n"),
+                &[0],
+                format!("[[image]]\n{a}\ntag = '1'\ndigest = 'NEW'\n"),
+            ),
+            (
+                format!("image = [{{ {a}, tag = '1', digest = '{old}' }}]"),
+                &[0],
+                format!("image = [{{ {a}, tag = '1', digest = 'NEW' }}]"),
+            ),
+            // In braces: in one line, in lines, with and without a last comma.
+            (
+                format!("image = [{{ {a}, tag = '1' }}, {{ tag='1', {b} }}]"),
+                &[0, 1],
+                format!(
+                    "image = [{{ {a}, tag = '1', digest = \"NEW\" }}, {{ tag='1', digest = \"NEW\", {b} }}]"
+                ),
+            ),
+            (
+                format!("image = [\n  {{ {a}, tag = '1' }}, # a\n  {{ {b}, tag = '1' }}\n]\n"),
+                &[1],
+                format!(
+                    "image = [\n  {{ {a}, tag = '1' }}, # a\n  {{ {b}, tag = '1', digest = \"NEW\" }}\n]\n"
+                ),
+            ),
+            (
+                format!("image = [{{\r\n  {a},\r\n  tag = '1' # why\r\n}}]\r\n"),
+                &[0],
+                format!(
+                    "image = [{{\r\n  {a},\r\n  tag = '1',\r\n  digest = \"NEW\" # why\r\n}}]\r\n"
+                ),
+            ),
+            (
+                format!("image = [{{\n  tag = '1', # why\n  {a},\n}}]\n"),
+                &[0],
+                format!("image = [{{\n  tag = '1',\n  digest = \"NEW\", # why\n  {a},\n}}]\n"),
+            ),
+            // Other tables have tags as well.
+            (
+                format!(
+                    "[values]\n\"tag\" = '1'\n[[image]]\n{a}\ntag = '1'\n[image.values]\n\"tag\" = '1'\n"
+                ),
+                &[0],
+                format!(
+                    "[values]\n\"tag\" = '1'\n[[image]]\n{a}\ntag = '1'\ndigest = \"NEW\"\n[image.values]\n\"tag\" = '1'\n"
+                ),
+            ),
+            (format!("[[image]]\n{a}\ntag = '1'\n"), &[], format!("[[image]]\n{a}\ntag = '1'\n")),
+        ];
+        for (text, positions, expected) in table {
+            assert_eq!(pin(&text, positions), expected.replace("NEW", &new), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_real_list_is_pinned_and_only_lines_with_digests_are_added() {
+        let text = include_str!("../../../../images.toml");
+        let all: Vec<usize> = (0..22).collect();
+        for text in [text.to_owned(), text.replace('\n', "\r\n")] {
+            let pinned = pin(&text, &all);
+            let added = |line: &&str| line.starts_with("digest = ");
+            assert_eq!(pinned.lines().filter(added).count(), 22);
+            let rest: String = pinned.split_inclusive('\n').filter(|line| !added(line)).collect();
+            assert_eq!(rest, text);
+            assert_eq!(pin(&pinned, &all), pinned);
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_cannot_be_pinned() {
+        let digest = [(1, Digest::of(b"new"))];
+        for text in ["", "image = 1", "[[image]]\nsource = 'a'\ntag = '1'\n", "[[image"] {
+            assert_eq!(pinned(text, &digest), None, "{text}");
+        }
+    }
+}
