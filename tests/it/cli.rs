@@ -12,7 +12,7 @@ use crate::faults::stage::Stage;
 use crate::support::xtask::{Finished, Xtask};
 
 /// A file of the tool's own directory.
-fn write(xtask: &Xtask, name: &str, content: impl AsRef<[u8]>) -> String {
+pub(crate) fn write(xtask: &Xtask, name: &str, content: impl AsRef<[u8]>) -> String {
     let path = xtask.directory().join(name);
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     std::fs::write(&path, content).unwrap();
@@ -33,7 +33,7 @@ fn mirror(stage: &Stage, arguments: &[&str]) -> Finished {
 }
 
 /// Not one of the words is missing from what was said.
-fn assert_says(said: &str, words: &[&str]) {
+pub(crate) fn assert_says(said: &str, words: &[&str]) {
     for word in words {
         assert!(said.contains(word), "`{word}` is missing:\n{said}");
     }

@@ -5,18 +5,18 @@ use std::sync::Arc;
 
 use crate::copy::Wishes;
 use crate::files::{Written, folder_of, write_atomically};
-use crate::flags::{Command, Flags, Format, Mirror, Pin, Values};
+use crate::flags::{Command, Doctor, Flags, Format, Mirror, Pin, Values};
 use crate::images::{self, Ending};
 use crate::list::Attachments;
 use crate::list::ImageList;
 use crate::registry::RetryPolicy;
 use crate::registry::credentials::ProcessEnvironment;
-use crate::report::{chart, human, json, pin as pin_report};
+use crate::report::{chart, doctor as found, human, json, pin as pin_report};
 use crate::runtime::Interrupted;
 use crate::terminal::{self, Progress};
 use crate::values::chart_command::Subject;
 use crate::values::command::{self as values, Difference};
-use crate::{ci, demo, mirror, pin, runtime};
+use crate::{ci, demo, doctor, mirror, pin, runtime};
 
 mod verify;
 
@@ -38,6 +38,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<u8> {
             Ok(if ending == Ending::Done { DONE } else { FAILED })
         }
         Command::Pin(asked) => run_pin(flags, asked),
+        Command::Doctor(asked) => run_doctor(flags, asked),
         Command::Demo => {
             let list = read_list(flags)?;
             let story = runtime::block_on(demo::run(&list, &runtime::workspace_root()))
@@ -85,6 +86,23 @@ fn run_mirror(flags: &Flags, asked: &Mirror) -> anyhow::Result<u8> {
         Format::Json => json::mirror(&report),
     })?;
     Ok(if report.failures().next().is_some() { FAILED } else { DONE })
+}
+
+fn run_doctor(flags: &Flags, asked: &Doctor) -> anyhow::Result<u8> {
+    let list = read_list(flags)?;
+    let reach = if asked.offline { doctor::Reach::Offline } else { doctor::Reach::Registries };
+    let options = doctor::Options {
+        destination: asked.destination.clone(),
+        reach,
+        retry: doctor::impatient(),
+    };
+    let mut report = runtime::block_on(doctor::run(&list, &options, &ProcessEnvironment))?;
+    report.programs = doctor::programs(&ProcessEnvironment);
+    terminal::result(&match asked.format {
+        Format::Human => found::human(&report),
+        Format::Json => found::json(&report),
+    })?;
+    Ok(if report.is_well() { DONE } else { FAILED })
 }
 
 fn run_pin(flags: &Flags, asked: &Pin) -> anyhow::Result<u8> {

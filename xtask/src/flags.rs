@@ -13,8 +13,8 @@ use crate::report::verify::Form;
 ///
 /// images.toml lists every image: where it comes from, which digest it must have, where it goes.
 ///
-/// Exit codes: 0 done, 1 some images failed, tags moved, files differ or `verify` found errors, 2 could
-/// not run (usage, images.toml, the chart), 130 interrupted.
+/// Exit codes: 0 done, 1 some images failed, tags moved, files differ, `verify` found errors or `doctor` a
+/// registry that cannot be used, 2 could not run (usage, images.toml, the chart), 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
 pub struct Flags {
@@ -43,6 +43,8 @@ pub enum Command {
     Images(Images),
     /// Write into images.toml which digests its tags name at their sources, and show which tags moved
     Pin(Pin),
+    /// Tell for every registry how it is spoken to and which login it is shown, and whether that works
+    Doctor(Doctor),
     /// Show it all in seconds: two registries in memory, generated images, mirror, mirror again
     Demo,
     /// Run what CI runs: fetch missing test tools, fmt, clippy, tests, cargo-deny
@@ -135,6 +137,22 @@ pub struct Pin {
     /// Accept tags that moved: write what they name now
     #[arg(long)]
     pub update: bool,
+
+    /// The form of the report on stdout
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+}
+
+#[derive(Debug, Args)]
+pub struct Doctor {
+    /// The destination to examine: one of images.toml, or a registry `host[:port][/path]` [default: the
+    /// only destination of images.toml]
+    #[arg(short, long, value_name = "DESTINATION")]
+    pub destination: Option<String>,
+
+    /// Read variables and files only: no registry is asked, nor a program that gives a login
+    #[arg(long)]
+    pub offline: bool,
 
     /// The form of the report on stdout
     #[arg(long, value_enum, default_value_t = Format::Human)]

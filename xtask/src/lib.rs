@@ -1,7 +1,7 @@
 //! Mirrors container images, writes Helm values for the mirror, and proves that all of it agrees.
 //!
 //! One way through: `list` (images.toml) -> `plan` -> `copy` over `registry` -> `report` -> text.
-//! `oci` is the vocabulary and knows nothing above it; `mirror` is a command, and so are `pin`,
+//! `oci` is the vocabulary and knows nothing above it; `mirror` is a command, and so are `pin`, `doctor`,
 //! `demo` and `ci`; `flags`, `runtime` and `terminal` are what `main` needs. ARCHITECTURE.md draws it.
 
 pub mod chart;
@@ -9,6 +9,7 @@ pub mod ci;
 pub mod copy;
 pub mod demo;
 pub mod dispatch;
+pub mod doctor;
 pub mod embedded;
 #[cfg(test)]
 mod expect;

@@ -186,7 +186,8 @@ fn a_contradictory_login_is_refused_before_any_request() {
         ("STS_REGISTRY_USERNAME", "u", "`STS_REGISTRY_PASSWORD` is not"),
         ("DST_REGISTRY_PASSWORD", "p", "`DST_REGISTRY_USERNAME` is not"),
         ("config.json", config, "not valid base64"),
-        ("config.json", "{", "docker's config.json"),
+        ("config.json", "{", "hint: mend the file"),
+        ("config.json", r#"{"credsStore":"../x"}"#, "no name of a credential helper"),
     ];
     for (name, value, words) in table {
         let xtask = Xtask::new();

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use xtask::embedded::{Authentication, Kind, Options, TokenKey, TokenStyle};
+use xtask::embedded::{Authentication, Kind, Options, RefreshToken, TokenKey, TokenStyle};
 
 use super::Wire;
 
@@ -163,4 +163,26 @@ async fn tokens_are_for_those_with_the_credentials_or_for_everybody() {
     .await;
     assert_eq!(wire.get("/token").await.status, 200);
     assert_eq!(start(Authentication::None).await.get("/token").await.status, 404);
+}
+
+#[tokio::test]
+async fn a_refresh_token_gives_tokens_once_or_for_good() {
+    for (kind, second) in [(RefreshToken::Replaced, 401), (RefreshToken::Lasting, 200)] {
+        let wire = start(Authentication::bearer("u", "p")).await;
+        wire.registry.take_refresh_token("r", kind);
+        wire.registry.date_tokens("1999-12-31T23:59:59Z");
+        let form = "grant_type=refresh_token&refresh_token=r&scope=repository:a:pull";
+        let answer = wire.send("POST", "/token", &[], form).await.unwrap();
+        let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+        assert_eq!(body["issued_at"], "1999-12-31T23:59:59Z");
+        assert_eq!(body["refresh_token"] == "r", kind == RefreshToken::Lasting);
+        let token = format!("Bearer {}", body["token"].as_str().unwrap());
+        let headers = [("authorization", token.as_str())];
+        let answer = wire.send("GET", "/v2/a/tags/list", &headers, "").await.unwrap();
+        assert_eq!(answer.status, 404);
+        let answer = wire.send("POST", "/token", &[], form).await.unwrap();
+        assert_eq!(answer.status, second);
+        let next = form.replace("=r&", &format!("={}&", body["refresh_token"].as_str().unwrap()));
+        assert_eq!(wire.send("POST", "/token", &[], next).await.unwrap().status, 200);
+    }
 }

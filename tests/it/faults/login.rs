@@ -267,7 +267,9 @@ async fn the_login_of_docker_is_used_where_the_variables_are_not_set() {
     let auths: serde_json::Map<_, _> =
         hosts.iter().map(|host| ((*host).to_owned(), entry.clone())).collect();
     let config = serde_json::json!({"auths": auths}).to_string();
-    stage.set("test: docker's config.json", &config);
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("config.json"), config).unwrap();
+    stage.set("DOCKER_CONFIG", folder.path().to_str().unwrap());
     let report = stage.mirror_all().await;
     assert!(told(&report).contains("1 copied"));
 }

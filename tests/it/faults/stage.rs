@@ -1,6 +1,7 @@
 //! Two embedded registries, the images of the one, and a run that mirrors them to the other.
 
 use std::fmt::Write as _;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use xtask::list::ImageList;
 use xtask::mirror;
 use xtask::oci::Digest;
 use xtask::plan::Transfer;
-use xtask::registry::credentials::Environment;
+use xtask::registry::credentials::{Environment, FileText};
 use xtask::registry::{Error, RetryPolicy};
 use xtask::report::MirrorReport;
 
@@ -29,6 +30,8 @@ pub(crate) struct Stage {
     pub(crate) reached_at: Option<String>,
     /// Whether the list names the digests.
     pub(crate) pinned: bool,
+    /// What the list says beside its images.
+    pub(crate) declared: String,
     images: Vec<(String, String, Digest)>,
 }
 
@@ -46,6 +49,7 @@ impl Stage {
             jobs: None,
             reached_at: None,
             pinned: true,
+            declared: String::new(),
             images: Vec::new(),
         }
     }
@@ -95,7 +99,7 @@ impl Stage {
 
     /// The images that are published, as images.toml lists them.
     pub(crate) fn list(&self) -> String {
-        let mut text = String::new();
+        let mut text = self.declared.clone();
         for (repository, tag, digest) in &self.images {
             let source = self.source.address();
             writeln!(text, "[[image]]\nsource = \"{source}/{repository}\"\ntag = \"{tag}\"")
@@ -229,8 +233,8 @@ impl Environment for Variables<'_> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
     }
 
-    fn docker_config(&self) -> Result<Option<String>, String> {
-        Ok(self.variable("test: docker's config.json"))
+    fn login_file(&self, file: &Path) -> Result<Option<FileText>, String> {
+        FileText::read(file)
     }
 }
 

@@ -29,7 +29,7 @@ pub use faults::{Effect, Fault, Matcher, dead_from_nth_request, fail_nth_request
 pub use log::LoggedRequest;
 pub use route::Kind;
 pub use store::Store;
-pub use tokens::{Authentication, TokenKey, TokenStyle};
+pub use tokens::{Authentication, RefreshToken, TokenKey, TokenStyle};
 
 /// A running registry. Dropping it closes the port and every connection.
 pub struct EmbeddedRegistry {
@@ -138,6 +138,16 @@ impl EmbeddedRegistry {
     /// Makes every token that was given out so far expired.
     pub fn expire_tokens(&self) {
         self.shared.tokens.expire_all();
+    }
+
+    /// Makes the token endpoint take this refresh token, by POST.
+    pub fn take_refresh_token(&self, token: &str, kind: RefreshToken) {
+        self.shared.tokens.take(token, kind);
+    }
+
+    /// Makes tokens say that they were given out then, whatever the time is.
+    pub fn date_tokens(&self, issued_at: &str) {
+        self.shared.tokens.date(issued_at);
     }
 
     pub fn store(&self) -> &Store {

@@ -46,6 +46,14 @@ pub enum TokenStyle {
     Both,
 }
 
+/// How often a refresh token can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefreshToken {
+    Lasting,
+    /// Once: the answer has the next one in it.
+    Replaced,
+}
+
 /// Under which name the token comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum TokenKey {
@@ -74,6 +82,8 @@ impl Authentication {
 #[derive(Default)]
 pub(super) struct Tokens {
     issued: Mutex<HashMap<String, Grant>>,
+    refresh: Mutex<HashMap<String, RefreshToken>>,
+    issued_at: Mutex<Option<String>>,
     count: AtomicU64,
     secret: RandomState,
 }
@@ -89,6 +99,30 @@ type Needs = Vec<(String, &'static str)>;
 impl Tokens {
     pub(super) fn expire_all(&self) {
         lock(&self.issued).values_mut().for_each(|grant| grant.expires = Instant::now());
+    }
+
+    /// Takes a refresh token in place of a password.
+    pub(super) fn take(&self, token: &str, kind: RefreshToken) {
+        lock(&self.refresh).insert(token.to_owned(), kind);
+    }
+
+    /// Says of every token that it was given out then.
+    pub(super) fn date(&self, issued_at: &str) {
+        *lock(&self.issued_at) = Some(issued_at.to_owned());
+    }
+
+    /// Uses a refresh token up as far as it can be: the one to use next, if it was good.
+    fn refreshed(&self, token: &str) -> Option<String> {
+        let mut known = lock(&self.refresh);
+        match known.get(token)? {
+            RefreshToken::Lasting => Some(token.to_owned()),
+            RefreshToken::Replaced => {
+                known.remove(token);
+                let next = self.next_token();
+                known.insert(next.clone(), RefreshToken::Replaced);
+                Some(next)
+            }
+        }
     }
 
     /// Refuses a request that does not show what it must.
@@ -126,6 +160,7 @@ impl Tokens {
         else {
             return Err(Stop::refused(StatusCode::NOT_FOUND, "UNSUPPORTED", "there are no tokens"));
         };
+        let mut next = None;
         let (form, shown) = match *request.method {
             Method::GET if *style != TokenStyle::Post => {
                 (request.query.clone(), basic(request.headers))
@@ -134,12 +169,16 @@ impl Tokens {
                 let form = body.whole(64 * 1024).await?;
                 let form = Parameters::parse(&String::from_utf8_lossy(&form));
                 let value = |name: &str| form.get(name).map(str::to_owned);
-                let shown = value("username").zip(value("password"));
+                let shown = match value("grant_type").as_deref() {
+                    Some("password") => value("username").zip(value("password")),
+                    _ => None,
+                };
+                next = value("refresh_token").and_then(|token| self.refreshed(&token));
                 (form, shown)
             }
             _ => return Err(Stop::method_unsupported()),
         };
-        if credentials.is_some() && shown != *credentials {
+        if credentials.is_some() && shown != *credentials && next.is_none() {
             return Err(Stop::refused(
                 StatusCode::UNAUTHORIZED,
                 "UNAUTHORIZED",
@@ -158,6 +197,12 @@ impl Tokens {
         let mut answer = json!({name: token});
         if *expires_in {
             answer["expires_in"] = lifetime.as_secs().into();
+        }
+        if let Some(next) = next {
+            answer["refresh_token"] = next.into();
+        }
+        if let Some(issued_at) = &*lock(&self.issued_at) {
+            answer["issued_at"] = issued_at.as_str().into();
         }
         Ok(Answer::json(StatusCode::OK, "application/json", &answer))
     }

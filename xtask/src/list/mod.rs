@@ -97,6 +97,8 @@ pub struct RegistrySettings {
     /// Names of environment variables: both or none.
     pub username_env: Option<String>,
     pub password_env: Option<String>,
+    /// Who gives tokens for the registry and may see its login, as `host[:port]`.
+    pub token_server: Option<String>,
     /// At least 1.
     pub concurrency: Option<usize>,
     /// Whether a blob can be mounted only once a manifest of its repository refers to it.

@@ -136,6 +136,10 @@ pub(super) struct RawRegistry {
     /// The environment variable that holds the password or token.
     #[cfg_attr(test, schemars(regex(pattern = pattern::ENVIRONMENT_VARIABLE)))]
     pub(super) password_env: Option<Field<String>>,
+    /// The token server that may see the login of the registry, `host[:port]`. Known by itself if it is
+    /// the registry or a sibling under its domain.
+    #[cfg_attr(test, schemars(regex(pattern = pattern::REGISTRY)))]
+    pub(super) token_server: Option<Field<String>>,
     /// The largest number of requests at a time.
     #[cfg_attr(test, schemars(range(min = 1)))]
     pub(super) concurrency: Option<Field<i64>>,

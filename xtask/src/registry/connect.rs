@@ -10,7 +10,7 @@ use super::auth::Authenticator;
 use super::credentials::Environment;
 use super::error::Side;
 use super::host::Host;
-use super::logins::{HostSide, Login, logins};
+use super::logins::{HostSide, Logins};
 use super::queue::Queue;
 use super::redirect;
 use super::repository::RemoteRepository;
@@ -33,7 +33,7 @@ pub struct Settings {
 /// All hosts of a run.
 pub struct Registries {
     settings: Settings,
-    logins: BTreeMap<HostSide, Login>,
+    pub(super) logins: Arc<Logins>,
     secure: reqwest::Client,
     plain: reqwest::Client,
     hosts: Mutex<BTreeMap<(String, Side), Arc<Host>>>,
@@ -48,11 +48,24 @@ impl Registries {
     /// unreadable. The text says what to change.
     pub fn new(
         settings: Settings,
-        hosts: &[(String, Side)],
+        hosts: &[HostSide],
         environment: &dyn Environment,
     ) -> anyhow::Result<Self> {
-        let logins =
-            logins(&settings.registries, hosts, environment).map_err(anyhow::Error::msg)?;
+        let registries = Self::without_warnings(settings, hosts, environment)?;
+        for warning in registries.logins.warnings() {
+            tracing::warn!("{warning}");
+        }
+        Ok(registries)
+    }
+
+    /// [`Registries::new`] for who tells the warnings in his own way.
+    pub(super) fn without_warnings(
+        settings: Settings,
+        hosts: &[HostSide],
+        environment: &dyn Environment,
+    ) -> anyhow::Result<Self> {
+        let logins = Logins::read(&settings.registries, hosts, environment);
+        let logins = Arc::new(logins.map_err(anyhow::Error::msg)?);
         let needs_tls = hosts.iter().any(|(host, _)| !settings.is_plain(host));
         let plain = client(true)?;
         // Reading the system's certificates takes longer than a run with nothing to do.
@@ -87,7 +100,7 @@ impl Registries {
         of_side.map(|host| host.requests.load(std::sync::atomic::Ordering::Relaxed)).sum()
     }
 
-    fn host(&self, name: &str, side: Side) -> anyhow::Result<Arc<Host>> {
+    pub(super) fn host(&self, name: &str, side: Side) -> anyhow::Result<Arc<Host>> {
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (name.to_owned(), side);
         if let Some(host) = hosts.get(&key) {
@@ -97,13 +110,15 @@ impl Registries {
         let scheme = if plain { "http" } else { "https" };
         let base = Url::parse(&format!("{scheme}://{}/", api_host(name)))?;
         let client = if plain { self.plain.clone() } else { self.secure.clone() };
-        let login = self.logins.get(&key).cloned();
-        let login = login.ok_or_else(|| anyhow::anyhow!("`{name}` takes no part in this run"))?;
-        let authenticator = Authenticator::new(login);
+        if !self.logins.takes_part(name, side) {
+            anyhow::bail!("`{name}` takes no part in this run");
+        }
+        let declared = self.settings.registries.get(name);
+        let token_server = declared.and_then(|registry| registry.token_server.clone());
+        let authenticator = Authenticator::new(name, side, Arc::clone(&self.logins), token_server);
         let queue = self.queue(name);
         let mut host =
             Host::new(name, side, base, client, queue, authenticator, self.settings.retry);
-        let declared = self.settings.registries.get(name);
         if let Some(declared) = declared.and_then(|registry| registry.mount_needs_manifest) {
             host.capabilities.mount_needs_manifest = declared;
         }
@@ -112,9 +127,13 @@ impl Registries {
         Ok(host)
     }
 
-    fn queue(&self, name: &str) -> Arc<Queue> {
+    pub(super) fn concurrency(&self, name: &str) -> usize {
         let declared = self.settings.registries.get(name).and_then(|registry| registry.concurrency);
-        let ceiling = declared.or(self.settings.concurrency).unwrap_or(DEFAULT_CONCURRENCY);
+        declared.or(self.settings.concurrency).unwrap_or(DEFAULT_CONCURRENCY)
+    }
+
+    fn queue(&self, name: &str) -> Arc<Queue> {
+        let ceiling = self.concurrency(name);
         let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(queues.entry(name.to_owned()).or_insert_with(|| Queue::new(ceiling)))
     }

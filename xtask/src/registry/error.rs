@@ -44,6 +44,8 @@ pub enum Cause {
     NoLogin(Box<Refusal>),
     /// No token could be had.
     Token(String),
+    /// There is a login, and it cannot be had.
+    Login(String),
     /// Content is not what its descriptor says.
     Integrity(String),
     /// The server broke the protocol in a way that leaves nothing to do.
@@ -126,7 +128,7 @@ impl Error {
             Cause::RateLimited { .. } => {
                 "run again later; a login often raises the limit".to_owned()
             }
-            Cause::Token(_) => login.to_owned(),
+            Cause::Token(_) | Cause::Login(_) => login.to_owned(),
             Cause::Integrity(_) => {
                 "nothing was committed; if it happens again, the registry or a proxy in between alters content"
                     .to_owned()
@@ -248,6 +250,7 @@ impl fmt::Display for Error {
                 Ok(())
             }
             Cause::Token(why) => write!(f, "no token: {why}"),
+            Cause::Login(why) => write!(f, "no login: {why}"),
             Cause::Integrity(why) | Cause::Protocol(why) | Cause::Unsupported(why) => {
                 f.write_str(why)
             }

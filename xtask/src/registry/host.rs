@@ -13,7 +13,8 @@ use tokio::time::Instant;
 use super::auth::{Authenticator, Scope};
 use super::body::read_limited;
 use super::capability::Capabilities;
-use super::credentials::Secret;
+use super::challenge::Scheme;
+use super::credentials::{Credentials, Secret};
 use super::error::{Cause, Error, Phase, Refusal, Side, address, printable};
 use super::queue::{Permit, Priority, Queue};
 use super::redirect::{self, Unanswered};
@@ -209,7 +210,7 @@ impl Host {
             operation: call.operation.clone(),
             request,
             cause,
-            login: Some(Arc::clone(&self.authenticator.advice)),
+            login: Some(self.authenticator.advice(&call.scope.repository)),
         }
     }
 
@@ -229,6 +230,9 @@ impl Host {
         let body =
             read_limited(response, LONGEST_REFUSAL, self.retry.silence).await.unwrap_or_default();
         let mut refusal = Refusal::new(status, &body, retry_after);
+        if let Some(shown) = &authorization {
+            refusal.words = shown.taken_out_of(&refusal.words);
+        }
         if let Err(too_long) = self.check_pause(&refusal) {
             return self.error(call, too_long);
         }
@@ -249,7 +253,15 @@ impl Host {
             if let Some(refused) = &authorization {
                 self.authenticator.forget(&call.scope, refused).await;
             }
-            if let Err(why) = self.authenticator.learn(&headers, &self.base) {
+            let learned = match self.authenticator.learn(&headers, &self.base) {
+                Ok(()) => self.can_answer(call).await,
+                Err(why) => Ok(Err(why)),
+            };
+            let learned = match learned {
+                Ok(learned) => learned,
+                Err(error) => return error,
+            };
+            if let Err(why) = learned {
                 let words = if refusal.words.is_empty() {
                     why
                 } else {
@@ -259,6 +271,25 @@ impl Host {
             }
         }
         self.error(call, Cause::Status(Box::new(refusal)))
+    }
+
+    /// Whether we have what the host has just asked for. The inner result is the host's fault or ours;
+    /// the outer one is that of a login that cannot be had.
+    async fn can_answer(&self, call: &Call) -> Result<Result<(), String>, Error> {
+        if self.authenticator.scheme() != Scheme::Basic {
+            return Ok(Ok(()));
+        }
+        Ok(match &self.login(call).await?.credentials {
+            Some(Credentials::Password { .. }) => Ok(()),
+            Some(Credentials::RefreshToken(_)) => {
+                Err("the registry wants a user and a password, and there is only an identity token"
+                    .to_owned())
+            }
+            None => {
+                Err("the registry wants a user and a password, and there are none for it"
+                    .to_owned())
+            }
+        })
     }
 
     /// # Errors

@@ -1,93 +1,258 @@
-//! Which login belongs to which host of a run, and what to say when the host does not take it.
+//! Which login belongs to which repository of a run, and what to say when the host does not take it.
+//!
+//! Variables and files are read when the run begins. A credential helper is asked when its host wants
+//! to know who we are, not before, so that nobody unlocks a keychain for a registry that is open to
+//! everybody; and once per run, whoever waits for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use super::credentials::{Credentials, DockerConfig, Environment, from_variables, variables_of};
+use tokio::sync::OnceCell;
+
+use super::credentials::files::{self, LoginFile, Means, Origin, Way};
+use super::credentials::program::{self, ProgramName};
+use super::credentials::{Credentials, Environment, Secret, from_variables, variables_of};
 use super::error::Side;
 use crate::list::RegistrySettings;
 
-/// Who we are at one host.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The variable with the longest time to wait for a credential helper, in seconds.
+const DEADLINE_VARIABLE: &str = "XTASK_CREDENTIAL_HELPER_SECONDS";
+
+/// All that is known of logins when a run begins.
+pub(crate) struct Logins {
+    of_variables: BTreeMap<HostSide, Way>,
+    files: Vec<LoginFile>,
+    /// What to advise where there is no login.
+    without: BTreeMap<HostSide, Arc<str>>,
+    search_path: String,
+    deadline: Duration,
+    asked: Mutex<HashMap<(ProgramName, String), Asked>>,
+    refresh: Mutex<HashMap<(String, String), SharedRefresh>>,
+}
+
+/// Who we are at one repository.
+#[derive(Debug)]
 pub(crate) struct Login {
     pub(crate) credentials: Option<Credentials>,
+    pub(crate) origin: Option<Origin>,
     /// What to do if the host does not take it; a hint for the user.
-    pub(crate) advice: String,
+    pub(crate) advice: Arc<str>,
+    /// What has become of the refresh token, if it is one.
+    pub(crate) refresh: Option<SharedRefresh>,
 }
+
+/// A refresh token as far as it was used.
+#[derive(Debug)]
+pub(crate) struct Refresh {
+    pub(crate) token: Secret,
+    pub(crate) usage: RefreshUse,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RefreshUse {
+    /// Nobody has used it yet.
+    Untried,
+    /// It stays good: any number of requests may use it at a time.
+    Lasting,
+    /// Each answer has another in it: only one request may use it at a time.
+    Replaced,
+}
+
+/// Both sides of a run may have the same.
+pub(crate) type SharedRefresh = Arc<tokio::sync::Mutex<Refresh>>;
 
 /// A host with its side, as a key.
 pub(crate) type HostSide = (String, Side);
 
-/// Finds the login of every host: the variables that images.toml names for it, the variables of its
-/// side, docker's login; the first that is there.
-///
-/// # Errors
-/// When half of a login is set, when nobody can know whose a login is, or when docker's configuration
-/// cannot be read. The text says what to change.
-pub(crate) fn logins(
-    registries: &BTreeMap<String, RegistrySettings>,
-    hosts: &[HostSide],
-    environment: &dyn Environment,
-) -> Result<BTreeMap<HostSide, Login>, String> {
-    let docker = match environment.docker_config()? {
-        Some(text) => DockerConfig::parse(&text).map_err(|why| unreadable(&why))?,
-        None => DockerConfig::default(),
-    };
-    let mut logins = BTreeMap::new();
-    for (host, side) in hosts {
-        let login = match of_variables(registries, hosts, host, *side, environment)? {
-            Some(login) => login,
-            None => of_docker(&docker, registries, host, *side)?,
+/// What a program has answered; whoever comes first asks.
+type Asked = Arc<OnceCell<Result<Option<Credentials>, String>>>;
+
+impl Logins {
+    /// Reads the variables that images.toml names for each host, those of its side, and the files of
+    /// docker and podman.
+    ///
+    /// # Errors
+    /// When half of a login is set, when nobody can know whose a login is, or when a file or what it
+    /// says of one of the hosts cannot be read. The text says what to change.
+    pub(crate) fn read(
+        registries: &BTreeMap<String, RegistrySettings>,
+        hosts: &[HostSide],
+        environment: &dyn Environment,
+    ) -> Result<Self, String> {
+        let mut of_variables = BTreeMap::new();
+        let mut without = BTreeMap::new();
+        for (host, side) in hosts {
+            let key = (host.clone(), *side);
+            if let Some(way) = variables(registries, hosts, host, *side, environment)? {
+                of_variables.insert(key.clone(), way);
+            }
+            let (username, password) = names(registries, host).unwrap_or(variables_of(*side));
+            let advice =
+                format!("log in: set `{username}` and `{password}`, or use `docker login {host}`");
+            without.insert(key, advice.into());
+        }
+        let logins = Self {
+            of_variables,
+            files: files::read_all(environment)?,
+            without,
+            search_path: environment.variable("PATH").unwrap_or_default(),
+            deadline: deadline(environment)?,
+            asked: Mutex::default(),
+            refresh: Mutex::default(),
         };
-        logins.insert((host.clone(), *side), login);
+        for (host, side) in hosts {
+            logins.check(host, *side)?;
+        }
+        Ok(logins)
     }
-    Ok(logins)
+
+    /// A way that is broken ends the run before it begins, unless a login comes before it.
+    fn check(&self, host: &str, side: Side) -> Result<(), String> {
+        for way in self.ways(host, side, None) {
+            match way.means {
+                Means::Broken(why) => return Err(why),
+                Means::Known(_) => return Ok(()),
+                Means::Ask(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    pub(crate) fn takes_part(&self, host: &str, side: Side) -> bool {
+        self.without.contains_key(&(host.to_owned(), side))
+    }
+
+    /// What is wrong with the files, and keeps nobody from using them.
+    pub(crate) fn warnings(&self) -> Vec<String> {
+        let open = self.files.iter().filter(|file| file.shows_secrets);
+        let tell = |file: &LoginFile| {
+            let file = file.path.display();
+            format!(
+                "other users of this machine may read the logins in {file}\n\
+                 hint: `chmod 600 {file}`"
+            )
+        };
+        open.map(tell).collect()
+    }
+
+    /// The ways to a login, best first. Without a repository: of any repository of the host.
+    ///
+    /// A program that gives logins for hosts of one kind, whatever the files say, goes behind them.
+    pub(crate) fn ways(&self, host: &str, side: Side, repository: Option<&str>) -> Vec<Way> {
+        let of_variables = self.of_variables.get(&(host.to_owned(), side)).cloned();
+        let of_files = self.files.iter().flat_map(|file| file.ways(host, repository));
+        of_variables.into_iter().chain(of_files).collect()
+    }
+
+    /// The login for a repository: the first way that leads to one.
+    ///
+    /// # Errors
+    /// When a way is there and broken: an entry that cannot be read, a program that fails. To go on
+    /// without it would log in as somebody else, or nobody.
+    pub(crate) async fn login(
+        &self,
+        host: &str,
+        side: Side,
+        repository: &str,
+    ) -> Result<Login, String> {
+        for Way { origin, means } in self.ways(host, side, Some(repository)) {
+            let found = match means {
+                Means::Known(credentials) => Some(credentials),
+                Means::Ask(program) => self.ask(&program, host).await?,
+                Means::Broken(why) => return Err(why),
+            };
+            let Some(credentials) = found else { continue };
+            let advice = advice(&origin, host).into();
+            let refresh = self.refresh(host, &credentials);
+            return Ok(Login {
+                credentials: Some(credentials),
+                origin: Some(origin),
+                advice,
+                refresh,
+            });
+        }
+        let advice = self.advice_without(host, side);
+        Ok(Login { credentials: None, origin: None, advice, refresh: None })
+    }
+
+    /// What to do where there is no login.
+    pub(crate) fn advice_without(&self, host: &str, side: Side) -> Arc<str> {
+        let advice = self.without.get(&(host.to_owned(), side)).cloned();
+        advice.unwrap_or_else(|| "log in".into())
+    }
+
+    async fn ask(&self, program: &ProgramName, host: &str) -> Result<Option<Credentials>, String> {
+        let server = files::server_of(host).to_owned();
+        let asked = {
+            let mut asked = self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(asked.entry((program.clone(), server.clone())).or_default())
+        };
+        let answer = asked.get_or_init(|| async {
+            tracing::debug!("{program} get, for {server}");
+            let (program, path, deadline) =
+                (program.clone(), self.search_path.clone(), self.deadline);
+            // It may wait for its user: the runtime goes on meanwhile.
+            tokio::task::spawn_blocking(move || program.ask(&server, &path, deadline))
+                .await
+                .unwrap_or_else(|error| Err(error.to_string()))
+        });
+        answer.await.clone()
+    }
+
+    fn refresh(&self, host: &str, credentials: &Credentials) -> Option<SharedRefresh> {
+        let Credentials::RefreshToken(token) = credentials else { return None };
+        let key = (host.to_owned(), token.expose().to_owned());
+        let mut known = self.refresh.lock().unwrap_or_else(PoisonError::into_inner);
+        let state = known.entry(key).or_insert_with(|| {
+            let refresh = Refresh { token: token.clone(), usage: RefreshUse::Untried };
+            Arc::new(tokio::sync::Mutex::new(refresh))
+        });
+        Some(Arc::clone(state))
+    }
 }
 
-fn of_variables(
+fn deadline(environment: &dyn Environment) -> Result<Duration, String> {
+    let Some(text) = environment.variable(DEADLINE_VARIABLE) else { return Ok(program::DEADLINE) };
+    match text.parse() {
+        Ok(seconds) if (1..=600).contains(&seconds) => Ok(Duration::from_secs(seconds)),
+        _ => Err(format!("`{DEADLINE_VARIABLE}` is not a number of seconds from 1 to 600")),
+    }
+}
+
+fn advice(origin: &Origin, host: &str) -> String {
+    match origin {
+        Origin::Variables { .. } => {
+            format!("the registry does not take the login of {origin}: check both")
+        }
+        Origin::Entry { .. } => {
+            format!("the registry does not take the login {origin}: `docker login {host}` again")
+        }
+        Origin::Helper { .. } => format!(
+            "the registry does not take the login that {origin}, gives: log in again, \
+             with `docker login {host}` or with what the program belongs to"
+        ),
+    }
+}
+
+fn variables(
     registries: &BTreeMap<String, RegistrySettings>,
     hosts: &[HostSide],
     host: &str,
     side: Side,
     environment: &dyn Environment,
-) -> Result<Option<Login>, String> {
-    let of_side = variables_of(side);
-    let found = match names(registries, host) {
-        Some((username, password)) => from_variables(environment, username, password)?
-            .map(|found| (found, (username, password))),
-        None => None,
+) -> Result<Option<Way>, String> {
+    let way = |credentials, (username, password): (&str, &str)| Way {
+        origin: Origin::Variables { username: username.to_owned(), password: password.to_owned() },
+        means: Means::Known(credentials),
     };
-    let found = match found {
-        Some(found) => Some(found),
-        None => of_its_side(registries, hosts, side, environment)?.map(|found| (found, of_side)),
-    };
-    Ok(found.map(|(credentials, (username, password))| Login {
-        credentials: Some(credentials),
-        advice: format!(
-            "the registry does not take the login of `{username}` and `{password}`: check both"
-        ),
-    }))
-}
-
-fn of_docker(
-    docker: &DockerConfig,
-    registries: &BTreeMap<String, RegistrySettings>,
-    host: &str,
-    side: Side,
-) -> Result<Login, String> {
-    if let Some(credentials) = docker.lookup(host).map_err(|why| unreadable(&why))? {
-        let advice = format!(
-            "the registry does not take docker's login for it: `docker login {host}` again"
-        );
-        return Ok(Login { credentials: Some(credentials), advice });
+    if let Some(own) = names(registries, host)
+        && let Some(found) = from_variables(environment, own.0, own.1)?
+    {
+        return Ok(Some(way(found, own)));
     }
-    let (username, password) = names(registries, host).unwrap_or(variables_of(side));
-    let set = format!("set `{username}` and `{password}`");
-    let advice = if docker.has_helper(host) {
-        format!("log in: {set}; the credential helper that docker's config.json names is not asked")
-    } else {
-        format!("log in: {set}, or use `docker login {host}`")
-    };
-    Ok(Login { credentials: None, advice })
+    let found = of_its_side(registries, hosts, side, environment)?;
+    Ok(found.map(|found| way(found, variables_of(side))))
 }
 
 /// The variables that images.toml names for a host.
@@ -135,42 +300,38 @@ fn of_its_side(
     Ok(found)
 }
 
-fn unreadable(why: &str) -> String {
-    format!(
-        "docker's config.json cannot be used: {why}\n\
-         hint: it is in `$DOCKER_CONFIG`, else in `~/.docker`; mend it or move it away"
-    )
-}
-
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
+    use super::super::credentials::FileText;
     use super::*;
 
     struct Stand {
         variables: Vec<(&'static str, &'static str)>,
+        podman: &'static str,
         docker: &'static str,
     }
 
     impl Environment for Stand {
         fn variable(&self, name: &str) -> Option<String> {
-            self.variables
-                .iter()
-                .find(|(have, _)| *have == name)
-                .map(|(_, value)| (*value).to_owned())
+            let all = [("HOME", "/home/x"), ("XDG_RUNTIME_DIR", "/run")];
+            let mut all = self.variables.iter().chain(&all);
+            all.find(|(have, _)| *have == name).map(|(_, value)| (*value).to_owned())
         }
 
-        fn docker_config(&self) -> Result<Option<String>, String> {
-            Ok(Some(self.docker.to_owned()))
+        fn login_file(&self, file: &Path) -> Result<Option<FileText>, String> {
+            let text = match file.to_str() {
+                Some("/run/containers/auth.json") => self.podman,
+                Some("/home/x/.docker/config.json") => self.docker,
+                _ => return Ok(None),
+            };
+            Ok(Some(FileText { text: text.to_owned(), is_open_to_others: true }))
         }
     }
 
-    /// The user for `a.io` as a source, and the advice.
-    fn login(
-        variables: &[(&'static str, &'static str)],
-        docker: &'static str,
-        bound: bool,
-        others: bool,
-    ) -> Result<(Option<String>, String), String> {
+    /// The logins of a run with `a.io` as a source.
+    fn logins(stand: &Stand, bound: bool, others: bool) -> Result<Logins, String> {
         let own = RegistrySettings {
             username_env: Some("A_USER".to_owned()),
             password_env: Some("A_PASS".to_owned()),
@@ -183,18 +344,17 @@ mod tests {
         if others {
             hosts.push(("b.io".to_owned(), Side::Source));
         }
-        let environment = Stand { variables: variables.to_vec(), docker };
-        let login = logins(&registries, &hosts, &environment)?[&hosts[0]].clone();
-        Ok((login.credentials.map(|found| found.username), login.advice))
+        Logins::read(&registries, &hosts, stand)
     }
 
-    #[test]
-    fn the_first_login_that_is_there_is_taken_and_the_advice_speaks_of_it() {
-        const OWN: [(&str, &str); 2] = [("A_USER", "own"), ("A_PASS", "x")];
-        const OF_SIDE: [(&str, &str); 2] =
-            [("STS_REGISTRY_USERNAME", "side"), ("STS_REGISTRY_PASSWORD", "x")];
+    const OWN: [(&str, &str); 2] = [("A_USER", "own"), ("A_PASS", "x")];
+    const OF_SIDE: [(&str, &str); 2] =
+        [("STS_REGISTRY_USERNAME", "side"), ("STS_REGISTRY_PASSWORD", "x")];
+
+    #[tokio::test]
+    async fn the_first_login_that_is_there_is_taken_and_the_advice_speaks_of_it() {
+        const PODMAN: &str = r#"{"auths": {"a.io/team": {"username": "podman", "password": "x"}}}"#;
         const DOCKER: &str = r#"{"auths": {"a.io": {"username": "docker", "password": "x"}}}"#;
-        const HELPER: &str = r#"{"auths": {}, "credsStore": "desktop"}"#;
         let all = [OWN, OF_SIDE].concat();
         type Row<'a> =
             (&'a [(&'static str, &'static str)], &'static str, bool, Option<&'a str>, &'a str);
@@ -202,35 +362,48 @@ mod tests {
             (&all, DOCKER, true, Some("own"), "`A_USER` and `A_PASS`: check both"),
             (&OF_SIDE, DOCKER, true, Some("side"), "`STS_REGISTRY_USERNAME` and"),
             (&OF_SIDE, DOCKER, false, Some("side"), "`STS_REGISTRY_USERNAME` and"),
-            (&[], DOCKER, true, Some("docker"), "`docker login a.io` again"),
+            (&[], PODMAN, true, Some("podman"), "`a.io/team` in /run/containers/auth.json"),
+            (&[], "{}", true, Some("docker"), "`docker login a.io` again"),
             (&[], "{}", true, None, "set `A_USER` and `A_PASS`, or use `docker login a.io`"),
             (&[], "{}", false, None, "set `STS_REGISTRY_USERNAME`"),
-            (
-                &[],
-                HELPER,
-                false,
-                None,
-                "the credential helper that docker's config.json names is not asked",
-            ),
         ];
-        for (variables, docker, bound, user, advice) in table {
-            let (found, told) = login(variables, docker, bound, false).unwrap();
-            assert_eq!(found.as_deref(), user, "{variables:?} {docker}");
-            assert!(told.contains(advice), "{told}");
+        for (variables, podman, bound, user, advice) in table {
+            let docker = if user.is_none() { "{}" } else { DOCKER };
+            let stand = Stand { variables: variables.to_vec(), podman, docker };
+            let logins = logins(&stand, bound, false).unwrap();
+            let login = logins.login("a.io", Side::Source, "team/wait").await.unwrap();
+            let found = login.credentials.map(|found| match found {
+                Credentials::Password { username, .. } => username,
+                Credentials::RefreshToken(_) => "<token>".to_owned(),
+            });
+            assert_eq!(found.as_deref(), user, "{variables:?} {podman}");
+            assert!(login.advice.contains(advice), "{}", login.advice);
         }
     }
 
     #[test]
     fn a_login_that_could_be_of_several_hosts_is_given_to_none() {
-        let of_side = [("STS_REGISTRY_USERNAME", "side"), ("STS_REGISTRY_PASSWORD", "x")];
-        let error = login(&of_side, "{}", false, true).unwrap_err();
+        let stand =
+            |variables: &[_], docker| Stand { variables: variables.to_vec(), podman: "{}", docker };
+        let error = logins(&stand(&OF_SIDE, "{}"), false, true).err().unwrap();
         assert!(
             error.contains("several registries (a.io, b.io)") && error.contains("hint: "),
             "{error}"
         );
-        let own = [("A_USER", "own"), ("A_PASS", "x")];
-        let both = [own, of_side].concat();
-        assert_eq!(login(&both, "{}", true, true).unwrap().0.as_deref(), Some("own"));
-        assert!(login(&[], "{", false, false).unwrap_err().contains("mend it"));
+        let both = [OWN, OF_SIDE].concat();
+        let ways =
+            logins(&stand(&both, "{}"), true, true).unwrap().ways("a.io", Side::Source, None);
+        assert!(ways[0].origin.to_string().contains("A_USER"), "{ways:?}");
+        let error = logins(&stand(&[], "{"), false, false).err().unwrap();
+        assert!(error.contains("mend the file") && error.contains("/home/x/.docker"), "{error}");
+    }
+
+    #[test]
+    fn a_file_with_logins_that_others_may_read_is_warned_of() {
+        const DOCKER: &str = r#"{"auths": {"a.io": {"auth": "eDp5"}}}"#;
+        let stand = Stand { variables: Vec::new(), podman: "{}", docker: DOCKER };
+        let warnings = logins(&stand, false, false).unwrap().warnings();
+        assert_eq!(warnings.len(), 1, "{warnings:?}");
+        assert!(warnings[0].contains("chmod 600 /home/x/.docker/config.json"), "{warnings:?}");
     }
 }

@@ -3,20 +3,24 @@
 //! `host` sends every request: `queue` says when, `login` with `auth` as whom, `retry` how often;
 //! `body` reads the answers that are small, `redirect` follows them elsewhere. `repository` is the API
 //! in terms of manifests and blobs, `session` its uploads; `download` and `upload` are the two halves of a blob's way, and
-//! `transfer` is all of it. `capability` is what a host can do, `credentials` and `logins` who we are there, `error`
-//! what went wrong, for a reader.
+//! `transfer` is all of it. `capability` is what a host can do, `challenge` what it asks for, `realm` whom it names,
+//! `credentials` and `logins` who we are there, `examine` what it is before a run; `error` is what went
+//! wrong, for a reader.
 
 mod auth;
 mod body;
 pub(crate) mod capability;
+mod challenge;
 pub mod connect;
 pub mod credentials;
 pub(crate) mod download;
 mod error;
+pub mod examine;
 pub(crate) mod host;
 mod login;
 mod logins;
 mod queue;
+mod realm;
 mod redirect;
 pub(crate) mod repository;
 mod retry;

@@ -12,6 +12,8 @@ tokio::task_local! {
     /// Where the request under way was sent on to. The HTTP library tells that to its policy only:
     /// its errors name the address where the request began.
     static SENT_ON_TO: RefCell<Option<Url>>;
+    /// Set while a request is under way that goes where it was sent, or nowhere.
+    static STAYS: ();
 }
 
 /// A request without an answer.
@@ -36,7 +38,16 @@ pub(crate) async fn send(request: RequestBuilder) -> Result<Response, Unanswered
     SENT_ON_TO.scope(RefCell::default(), sent).await
 }
 
+/// Sends a request that follows no redirect: the body of it may be a secret, and the HTTP library would
+/// send it on.
+pub(crate) async fn send_to_one(request: RequestBuilder) -> Result<Response, Unanswered> {
+    STAYS.scope((), send(request)).await
+}
+
 fn follow(attempt: Attempt<'_>) -> Action {
+    if STAYS.try_with(|()| ()).is_ok() {
+        return attempt.stop();
+    }
     let leaves_tls = attempt.url().scheme() != "https"
         && attempt.previous().first().is_some_and(|first| first.scheme() == "https");
     if leaves_tls {

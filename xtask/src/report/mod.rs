@@ -8,6 +8,7 @@ use crate::plan::Transfer;
 use crate::registry::{Error, Side};
 
 pub mod chart;
+pub mod doctor;
 pub mod human;
 pub mod images;
 pub mod json;

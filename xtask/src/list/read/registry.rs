@@ -62,6 +62,7 @@ impl Reader<'_> {
         let plain_http = self.optional(raw.plain_http, |_, value| Some(value.into_inner()));
         let username_env = self.optional(raw.username_env, Self::environment_variable);
         let password_env = self.optional(raw.password_env, Self::environment_variable);
+        let token_server = self.optional(raw.token_server, Self::token_server);
         let concurrency = self.optional(raw.concurrency, Self::concurrency);
         let mount_needs_manifest =
             self.optional(raw.mount_needs_manifest, |_, value| Some(value.into_inner()));
@@ -80,6 +81,7 @@ impl Reader<'_> {
             plain_http: plain_http?,
             username_env: username_env?,
             password_env: password_env?,
+            token_server: token_server?,
             concurrency: concurrency?,
             mount_needs_manifest: mount_needs_manifest?,
         })
@@ -100,6 +102,17 @@ impl Reader<'_> {
         };
         self.problems.push(problem);
         None
+    }
+
+    fn token_server(&mut self, text: Spanned<String>) -> Option<String> {
+        match parse_registry(text.get_ref()) {
+            Ok(host) => Some(host),
+            Err(reason) => {
+                let hint = "write it as in `token-server = \"auth.example.com\"`".to_owned();
+                self.report(text.span(), reason.to_string(), hint);
+                None
+            }
+        }
     }
 
     fn concurrency(&mut self, number: Spanned<i64>) -> Option<usize> {

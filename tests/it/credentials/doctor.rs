@@ -1,0 +1,187 @@
+//! `doctor`: what it tells of every registry, and that it changes and shows nothing.
+
+use serde_json::{Value, json};
+use xtask::embedded::{Authentication, Effect, Fault, Options};
+
+use super::{Home, answer, asking, for_both, stage_with_tokens};
+use crate::cli::{assert_says, write};
+use crate::faults::stage::Stage;
+use crate::support::xtask::{Finished, Xtask};
+
+/// Runs `doctor` with the images of a stage, in the environment of the stage.
+fn doctor(stage: &Stage, arguments: &[&str]) -> Finished {
+    let xtask = Xtask::new();
+    let images = write(&xtask, "images.toml", stage.list());
+    let destination = stage.reached_at();
+    let fixed = ["doctor", "--images", &images, "-d", &destination];
+    let arguments = [&fixed, arguments].concat();
+    let variables: Vec<_> =
+        stage.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    tokio::task::block_in_place(|| xtask.run(&arguments, &variables))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn it_tells_where_each_login_is_from_and_that_it_is_taken() {
+    let mut stage = stage_with_tokens().await;
+    stage.publish_many(3);
+    let source = stage.source.address().to_owned();
+    let home = Home::new();
+    home.config(&json!({"auths": {&source: {"auth": "dTpyaWdodA=="}}}));
+    home.serve(&mut stage);
+    stage.set("DST_REGISTRY_USERNAME", "u");
+    stage.set("DST_REGISTRY_PASSWORD", "right");
+    let finished = doctor(&stage, &[]);
+    assert_eq!(finished.exit_code, 0, "{finished:?}");
+    let config = home.path("config.json");
+    let words = [
+        &format!("{source} (source): http://{source}/, plain HTTP"),
+        &format!("login for 3 repositories: from `{source}` in {}", config.display()),
+        "from `DST_REGISTRY_USERNAME` and `DST_REGISTRY_PASSWORD`",
+        "answers, and takes the login; round trip ",
+        &format!("there      {}", config.display()),
+        "at most 48 requests at a time",
+        "well: 2 of 2 registries can be used",
+    ];
+    assert_says(&finished.stdout, &words);
+    let said = finished.stdout + &finished.stderr;
+    assert!(!said.contains("right") && !said.contains("dTpyaWdodA"), "{said}");
+    for registry in [&stage.source, &stage.destination] {
+        assert!(registry.requests().iter().all(|request| request.method == "GET"));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn each_login_of_one_registry_is_tried() {
+    let mut stage = stage_with_tokens().await;
+    stage.publish_many(3);
+    let source = stage.source.address().to_owned();
+    let home = Home::new();
+    home.config(&json!({"auths": {
+        &source: {"auth": "dTpyaWdodA=="},
+        format!("{source}/stackstate/i01"): {"auth": "dTp3cm9uZw=="},
+        stage.destination.address(): {"auth": "dTpyaWdodA=="},
+    }}));
+    home.serve(&mut stage);
+    let finished = doctor(&stage, &[]);
+    assert_eq!(finished.exit_code, 1, "{finished:?}");
+    let words = [
+        "login for 2 repositories: ",
+        "login for `stackstate/i01`: ",
+        "error: source: ",
+        "401",
+        "hint: the registry does not take the login `",
+        "not well: 1 of 2 registries cannot be used",
+    ];
+    assert_says(&finished.stdout, &words);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registry_that_is_not_there_fails_and_the_other_is_told_all_the_same() {
+    let mut stage = Stage::new().await;
+    stage.publish_many(1);
+    stage.reached_at = Some("127.0.0.1:1".to_owned());
+    let finished = doctor(&stage, &[]);
+    assert_eq!(finished.exit_code, 1, "{finished:?}");
+    let words = ["cannot connect", "hint: check the host name", "does not ask who we are"];
+    assert_says(&finished.stdout, &words);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_login_that_is_wanted_and_missing_fails_unless_tokens_are_for_everybody() {
+    let basic = asking(Authentication::basic("u", "right"));
+    let mut stage = Stage::with(Options::default(), basic).await;
+    stage.publish_many(1);
+    let finished = doctor(&stage, &[]);
+    assert_eq!(finished.exit_code, 1, "{finished:?}");
+    assert_says(&finished.stdout, &["login for `stackstate/i00`: none", "set `DST_REGISTRY_USER"]);
+
+    let everybody = Authentication::Bearer {
+        credentials: None,
+        lifetime: std::time::Duration::from_secs(60),
+        style: xtask::embedded::TokenStyle::Get,
+        key: xtask::embedded::TokenKey::Token,
+        expires_in: true,
+    };
+    let mut stage = Stage::with(asking(everybody), Options::default()).await;
+    stage.publish_many(1);
+    let finished = doctor(&stage, &[]);
+    assert_eq!(finished.exit_code, 0, "{finished:?}");
+    assert_says(&finished.stdout, &["answers, and lets in who has no login"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_is_no_registry_is_found_out() {
+    let mut stage = Stage::new().await;
+    stage.publish_many(1);
+    let body = "<html>".to_owned();
+    let page = Effect::Status { code: 404, headers: Vec::new(), body };
+    stage.destination.inject(Fault::new(page).always());
+    let finished = doctor(&stage, &[]);
+    assert_eq!(finished.exit_code, 1, "{finished:?}");
+    assert_says(&finished.stdout, &["404 an HTML page"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn offline_nobody_is_asked() {
+    let mut stage = stage_with_tokens().await;
+    stage.publish_many(1);
+    let home = Home::new();
+    let helpers = for_both(&stage, &json!("x"));
+    home.config(&json!({"credHelpers": helpers})).helper("x", &answer("u", "right"));
+    home.serve(&mut stage);
+    let finished = doctor(&stage, &["--offline"]);
+    assert_eq!(finished.exit_code, 0, "{finished:?}");
+    let words = ["to be asked of `docker-credential-x`", "without asking the registries"];
+    assert_says(&finished.stdout, &words);
+    assert_eq!(home.calls(), [""; 0]);
+    assert_eq!(stage.source.requests().len() + stage.destination.requests().len(), 0);
+
+    let finished = doctor(&stage, &[]);
+    assert_eq!(finished.exit_code, 0, "{finished:?}");
+    assert_says(&finished.stdout, &["from `docker-credential-x`, which ", "takes the login"]);
+    assert_eq!(home.calls().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn for_programs_it_is_json_with_the_documented_fields() {
+    let mut stage = Stage::new().await;
+    stage.publish_many(2);
+    let helm = Xtask::new();
+    let script = write(&helm, "helm.sh", "#!/bin/sh\necho v9.9.9\n");
+    let program = helm.directory().join("helm");
+    duct::cmd!("install", "-m", "755", script, &program).run().unwrap();
+    stage.set("HELM", program.to_str().unwrap());
+    let finished = doctor(&stage, &["--format", "json"]);
+    assert_eq!(finished.exit_code, 0, "{finished:?}");
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!((&report["version"], &report["command"]), (&json!(1), &json!("doctor")));
+    assert_eq!((&report["well"], &report["warnings"]), (&json!(true), &json!([])));
+    assert_eq!(report["destination"], stage.destination.address());
+    assert_eq!(report["programs"][0]["version"], "v9.9.9");
+    assert_eq!(report["programs"][0]["path"], program.to_str().unwrap());
+    assert_eq!(report["login-files"].as_array().unwrap().len(), 2);
+    let registries = report["registries"].as_array().unwrap();
+    let mut sides: Vec<_> = registries.iter().map(|host| host["side"].as_str().unwrap()).collect();
+    sides.sort_unstable();
+    assert_eq!(sides, ["destination", "source"]);
+    for host in registries {
+        assert_eq!((&host["tls"], &host["logins"][0]["login"]), (&json!(false), &json!("none")));
+        assert_eq!(host["logins"][0]["answer"], "open");
+        assert_eq!(host["logins"][0]["repositories"].as_array().unwrap().len(), 2);
+        assert!(host["logins"][0]["seconds"].as_f64() > Some(0.0));
+        assert!(host["address"].as_str().unwrap().starts_with("http://127.0.0.1:"));
+        assert!(!host["abilities"].as_array().unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_list_without_a_destination_is_examined_for_its_sources() {
+    let xtask = Xtask::new();
+    let list = "[[image]]\nsource = \"quay.io/a/b\"\ntag = \"1\"\n";
+    let images = write(&xtask, "images.toml", list);
+    let finished = xtask.run(&["doctor", "--offline", "--images", &images], &[]);
+    assert_eq!(finished.exit_code, 0, "{finished:?}");
+    let words =
+        ["quay.io (source): https://quay.io/, TLS", "login for `a/b`: none", "hint: name one"];
+    assert_says(&finished.stdout, &words);
+}

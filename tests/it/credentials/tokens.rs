@@ -1,0 +1,171 @@
+//! Tokens: how they are asked for, how long they are used, and whom a login is shown for them.
+
+use std::time::Duration;
+
+use serde_json::json;
+use xtask::embedded::content::{Layer, docker_image};
+use xtask::embedded::{
+    Authentication, Effect, EmbeddedRegistry, Fault, Kind, RefreshToken, TokenKey, TokenStyle,
+};
+
+use super::{Home, asking, for_both, stage_with_tokens};
+use crate::faults::stage::{REPOSITORY, Stage, asked, statuses, words};
+
+fn log_in(stage: &mut Stage) {
+    for side in ["STS", "DST"] {
+        stage.set(&format!("{side}_REGISTRY_USERNAME"), "u");
+        stage.set(&format!("{side}_REGISTRY_PASSWORD"), "right");
+    }
+}
+
+/// A stage whose logins are the refresh token `first`.
+async fn with_refresh_token(kind: RefreshToken) -> (Stage, Home) {
+    let mut stage = stage_with_tokens().await;
+    for registry in [&stage.source, &stage.destination] {
+        registry.take_refresh_token("first", kind);
+    }
+    let home = Home::new();
+    let auths = for_both(&stage, &json!({"auth": "eDo=", "identitytoken": "first"}));
+    home.config(&json!({ "auths": auths }));
+    home.serve(&mut stage);
+    (stage, home)
+}
+
+#[tokio::test]
+async fn a_token_server_that_takes_forms_only_is_found_out_with_one_request() {
+    let by_form = Authentication::Bearer {
+        credentials: Some(("u".to_owned(), "right".to_owned())),
+        lifetime: Duration::from_secs(300),
+        style: TokenStyle::Post,
+        key: TokenKey::AccessToken,
+        expires_in: true,
+    };
+    let mut stage = Stage::with(asking(by_form.clone()), asking(by_form)).await;
+    stage.publish_many(1);
+    log_in(&mut stage);
+    stage.mirror_all().await;
+    for registry in [&stage.source, &stage.destination] {
+        assert_eq!(statuses(registry, "GET", Kind::Token), [405]);
+        let posts = statuses(registry, "POST", Kind::Token);
+        assert!(!posts.is_empty() && posts.iter().all(|status| *status == 200), "{posts:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_is_used_and_what_the_answer_gives_anew_after_it() {
+    for kind in [RefreshToken::Replaced, RefreshToken::Lasting] {
+        let (mut stage, _home) = with_refresh_token(kind).await;
+        stage.publish_many(6);
+        stage.mirror_all().await;
+        for registry in [&stage.source, &stage.destination] {
+            assert_eq!(asked(registry, "GET", Kind::Token).len(), 0);
+            let posts = statuses(registry, "POST", Kind::Token);
+            assert!(posts.len() >= 6 && posts.iter().all(|status| *status == 200), "{posts:?}");
+            for request in asked(registry, "POST", Kind::Token) {
+                assert_eq!(request.query, "", "what is secret is in the body");
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_refresh_token_that_is_not_taken_says_to_log_in_again() {
+    let (mut stage, _home) = with_refresh_token(RefreshToken::Lasting).await;
+    stage.publish_many(1);
+    let said = r#"{"error":"invalid_grant","error_description":"`first` has ended"}"#.to_owned();
+    let refused = Effect::Status { code: 400, headers: Vec::new(), body: said };
+    stage.source.inject(Fault::new(refused).kind(Kind::Token).always());
+    let told = words(&stage.mirror_fails().await);
+    assert!(told.contains("invalid_grant") && told.contains("docker login"), "{told}");
+    assert!(told.contains("`***` has ended"), "{told}");
+}
+
+#[tokio::test]
+async fn an_identity_token_is_no_password_for_a_registry_that_wants_one() {
+    let basic = asking(Authentication::basic("u", "right"));
+    let mut stage = Stage::with(basic.clone(), basic).await;
+    stage.publish_many(1);
+    let home = Home::new();
+    let auths = for_both(&stage, &json!({"identitytoken": "first"}));
+    home.config(&json!({ "auths": auths }));
+    home.serve(&mut stage);
+    let told = words(&stage.mirror_fails().await);
+    assert!(told.contains("there is only an identity token"), "{told}");
+}
+
+#[tokio::test]
+async fn a_clock_that_is_wrong_renews_no_token() {
+    for issued_at in ["1999-12-31T23:59:59Z", "2999-12-31T23:59:59Z", "tomorrow"] {
+        let mut stage = stage_with_tokens().await;
+        log_in(&mut stage);
+        stage.publish_many(3);
+        for registry in [&stage.source, &stage.destination] {
+            registry.date_tokens(issued_at);
+        }
+        stage.mirror_all().await;
+        assert_eq!(asked(&stage.source, "GET", Kind::Token).len(), 3, "{issued_at}");
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_ends_in_the_middle_of_an_upload_costs_one_replay() {
+    let mut stage = stage_with_tokens().await;
+    log_in(&mut stage);
+    stage.publish(REPOSITORY, "1", &docker_image(&[Layer::new("a", 300_000)]));
+    let address = stage.destination.address();
+    let challenge =
+        format!("Bearer realm=\"http://{address}/token\",service=\"x\",error=\"invalid_token\"");
+    let headers = vec![("WWW-Authenticate".to_owned(), challenge)];
+    let ended = Effect::Status { code: 401, headers, body: String::new() };
+    stage.destination.inject(Fault::new(ended).kind(Kind::Upload).method("PUT"));
+    stage.mirror_all().await;
+    let mut puts = statuses(&stage.destination, "PUT", Kind::Upload);
+    puts.sort_unstable();
+    assert_eq!(puts, [201, 201, 401], "the config, the layer, and the refused one of them");
+}
+
+#[tokio::test]
+async fn a_login_follows_no_redirect_of_a_token_server() {
+    for style in [TokenStyle::Get, TokenStyle::Post] {
+        let mut stage = stage_with_tokens().await;
+        log_in(&mut stage);
+        stage.publish_many(1);
+        let stranger = EmbeddedRegistry::start(asking(Authentication::bearer("u", "right"))).await;
+        let stranger = stranger.unwrap();
+        let location = format!("http://{}/token", stranger.address());
+        let away = Effect::Redirect { location, status: 307 };
+        let mut fault = Fault::new(away).kind(Kind::Token).always();
+        if style == TokenStyle::Post {
+            stage.source.inject(Fault::status(405).kind(Kind::Token).method("GET").always());
+            fault = fault.method("POST");
+        }
+        stage.source.inject(fault);
+        let told = words(&stage.mirror_fails().await);
+        assert!(told.contains("sends us elsewhere"), "{told}");
+        assert_eq!(stranger.requests().len(), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_realm_at_another_port_sees_the_login_only_if_the_list_says_whose_it_is() {
+    let mut stage = stage_with_tokens().await;
+    log_in(&mut stage);
+    stage.publish_many(1);
+    let other =
+        EmbeddedRegistry::start(asking(Authentication::bearer("u", "right"))).await.unwrap();
+    let challenge = format!("Bearer realm=\"http://{}/token\",service=\"x\"", other.address());
+    let headers = vec![("WWW-Authenticate".to_owned(), challenge)];
+    let elsewhere = Effect::Status { code: 401, headers, body: String::new() };
+    stage.source.inject(Fault::new(elsewhere).always());
+    let told = words(&stage.mirror_fails().await);
+    assert!(told.contains("belongs to somebody else than the registry"), "{told}");
+    let (source, server) = (stage.source.address().to_owned(), other.address().to_owned());
+    let advice = format!("[registries.\"{source}\"] token-server = \"{server}\"");
+    assert!(told.contains(&advice), "{told}");
+    assert_eq!(other.requests().len(), 0);
+
+    stage.declared = format!("[registries.\"{source}\"]\ntoken-server = \"{server}\"\n");
+    stage.mirror_fails().await;
+    let shown = asked(&other, "GET", Kind::Token);
+    assert!(shown.iter().any(|request| request.header("authorization").is_some()));
+}

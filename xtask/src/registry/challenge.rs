@@ -1,0 +1,197 @@
+//! What a host asks for: the challenges of a 401 (RFC 9110, section 11.6.1). Whether the address that
+//! one of them names is trusted is `realm`'s to say.
+
+use reqwest::Url;
+use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
+
+use super::realm::Realm;
+
+/// What a host asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Scheme {
+    /// No answer has told yet; a request goes out as it is.
+    Unknown,
+    Basic,
+    Bearer(Realm),
+}
+
+impl Scheme {
+    /// Picks the scheme to use among all challenges of an answer: a token where one is offered.
+    /// `declared` is the token server that images.toml names, as `host[:port]`.
+    ///
+    /// # Errors
+    /// When there is nothing that we can do, with the reason.
+    pub(crate) fn choose(
+        headers: &HeaderMap,
+        host: &Url,
+        declared: Option<&str>,
+    ) -> Result<Self, String> {
+        let values = headers.get_all(WWW_AUTHENTICATE).iter();
+        let values: Vec<_> =
+            values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
+        let challenges: Vec<_> = values.iter().flat_map(|value| challenges(value)).collect();
+        let named = |scheme: &str| {
+            challenges.iter().find(|challenge| challenge.scheme.eq_ignore_ascii_case(scheme))
+        };
+        if let Some(challenge) = named("bearer") {
+            let realm = challenge.parameter("realm").ok_or("the challenge names no realm")?;
+            let service = challenge.parameter("service");
+            return Realm::new(realm, service, host, declared).map(Self::Bearer);
+        }
+        if named("basic").is_some() {
+            return Ok(Self::Basic);
+        }
+        Err(if values.is_empty() {
+            "the registry does not say how to log in".to_owned()
+        } else {
+            "the registry asks for a login that is neither Basic nor Bearer".to_owned()
+        })
+    }
+}
+
+#[derive(Debug, PartialEq, Eq)]
+struct Challenge {
+    scheme: String,
+    parameters: Vec<(String, String)>,
+}
+
+impl Challenge {
+    fn parameter(&self, name: &str) -> Option<&str> {
+        let found = self.parameters.iter().find(|(key, _)| key.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// Takes a header apart. Registries forget quotes and commas; what can be understood is.
+fn challenges(header: &str) -> Vec<Challenge> {
+    let mut challenges: Vec<Challenge> = Vec::new();
+    let mut rest = header;
+    loop {
+        rest = rest.trim_start_matches(|c: char| c == ',' || c.is_whitespace());
+        if rest.is_empty() {
+            return challenges;
+        }
+        let end = rest.find(|c: char| c == '=' || c == ',' || c.is_whitespace());
+        let (word, behind) = rest.split_at(end.unwrap_or(rest.len()));
+        let value = behind.trim_start().strip_prefix('=');
+        match (value, challenges.last_mut()) {
+            (Some(value), Some(challenge)) => {
+                let (value, behind) = read_value(value.trim_start());
+                challenge.parameters.push((word.to_owned(), value));
+                rest = behind;
+            }
+            // A value without a scheme in front of it is nobody's.
+            (Some(value), None) => rest = read_value(value.trim_start()).1,
+            (None, _) => {
+                challenges.push(Challenge { scheme: word.to_owned(), parameters: Vec::new() });
+                rest = behind;
+            }
+        }
+    }
+}
+
+/// A quoted or bare value at the start of a text, and what is behind it.
+fn read_value(text: &str) -> (String, &str) {
+    let Some(quoted) = text.strip_prefix('"') else {
+        let end = text.find(|c: char| c == ',' || c.is_whitespace()).unwrap_or(text.len());
+        return (text[..end].to_owned(), &text[end..]);
+    };
+    let mut value = String::new();
+    let mut characters = quoted.char_indices();
+    while let Some((place, c)) = characters.next() {
+        match c {
+            '"' => return (value, &quoted[place + 1..]),
+            '\\' => value.extend(characters.next().map(|(_, escaped)| escaped)),
+            _ => value.push(c),
+        }
+    }
+    (value, "")
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn headers(values: &[&str]) -> HeaderMap {
+        values.iter().map(|value| (WWW_AUTHENTICATE, value.parse().unwrap())).collect()
+    }
+
+    fn url(text: &str) -> Url {
+        Url::parse(text).unwrap()
+    }
+
+    #[test]
+    fn challenges_as_real_registries_send_them_are_understood() {
+        let host = url("https://registry-1.docker.io/v2/");
+        let hub = r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull""#;
+        let table: [(&[&str], &str); 14] = [
+            (&[hub], "https://auth.docker.io/token service=registry.docker.io"),
+            (
+                &[r#"Basic realm="x", Bearer realm="https://auth.docker.io/token""#],
+                "https://auth.docker.io/token",
+            ),
+            (
+                &[r#"Bearer realm="https://auth.docker.io/token", Basic realm="x""#],
+                "https://auth.docker.io/token",
+            ),
+            (
+                &[r#"Basic realm="x""#, r#"bearer realm="/token""#],
+                "https://registry-1.docker.io/token",
+            ),
+            (&[r#"Bearer realm=https://auth.docker.io/token,service=x"#], "token service=x"),
+            (&[r#"Bearer realm = "/t" service='x'"#], "https://registry-1.docker.io/t service='x'"),
+            (&[r#"Bearer service="a \"b\", c",realm="/t""#], r#"/t service=a "b", c"#),
+            (&[r#"BEARER Realm="/t",,scope="a:b,c",error="invalid_token""#], "/t"),
+            (&[r#"Bearer realm="/t"#], "https://registry-1.docker.io/t"),
+            (&[r#"Negotiate YII==, Basic realm="ECR""#], "basic"),
+            (&[r#"Bearer realm="http://evil.example/token""#], "not https"),
+            (&[r#"Bearer service="x""#], "names no realm"),
+            (&[r#"Negotiate"#], "neither Basic nor Bearer"),
+            (&[], "does not say how"),
+        ];
+        for (values, expected) in table {
+            let shown = match Scheme::choose(&headers(values), &host, None) {
+                Ok(Scheme::Bearer(Realm { url, service, .. })) => match service {
+                    Some(service) => format!("{url} service={service}"),
+                    None => url.to_string(),
+                },
+                Ok(Scheme::Basic) => "basic".to_owned(),
+                Ok(Scheme::Unknown) => "unknown".to_owned(),
+                Err(why) => why,
+            };
+            assert!(shown.contains(expected), "{values:?}: {shown}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_well_formed_is_read_as_another_parser_reads_it(
+            schemes in proptest::collection::vec("[A-Za-z]{1,8}", 1..4),
+            parameters in proptest::collection::vec(("[a-z]{1,8}", "[ -~]{0,12}"), 1..4),
+        ) {
+            let quoted = |(key, value): &(String, String)| {
+                let value = value.replace('\\', r"\\").replace('"', "\\\"");
+                format!("{key}=\"{value}\"")
+            };
+            let list = parameters.iter().map(quoted).collect::<Vec<_>>().join(", ");
+            let header = schemes.iter().map(|scheme| format!("{scheme} {list}"));
+            let header = header.collect::<Vec<_>>().join(", ");
+            let ours = challenges(&header);
+            let theirs = http_auth::parse_challenges(&header).unwrap();
+            prop_assert_eq!(ours.len(), theirs.len());
+            for (ours, theirs) in ours.iter().zip(theirs) {
+                prop_assert_eq!(ours.scheme.as_str(), theirs.scheme);
+                let theirs: Vec<_> = theirs.params.iter()
+                    .map(|(key, value)| ((*key).to_owned(), value.to_unescaped())).collect();
+                prop_assert_eq!(&ours.parameters, &theirs);
+            }
+        }
+
+        #[test]
+        fn no_header_keeps_the_parser_from_its_end(header in "\\PC*") {
+            challenges(&header);
+        }
+    }
+}

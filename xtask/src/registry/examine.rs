@@ -1,0 +1,177 @@
+//! What a host is before a run needs it: how it is spoken to, which login it would be shown, and
+//! whether it answers and takes that login. Nothing is changed at a registry.
+
+use std::time::{Duration, Instant};
+
+use reqwest::Method;
+use reqwest::header::HeaderMap;
+
+use super::auth::Scope;
+use super::challenge::Scheme;
+use super::connect::{Registries, Settings};
+use super::credentials::Environment;
+pub use super::credentials::files::Origin;
+use super::credentials::files::{self, Means};
+pub(crate) use super::credentials::program::find_program;
+use super::error::{Cause, Error, Side};
+use super::host::Call;
+use super::logins::HostSide;
+
+/// How a host is spoken to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Manner {
+    /// `https://quay.io/`
+    pub address: String,
+    /// What the tool does there that it would not do elsewhere, and how much at a time.
+    pub abilities: Vec<String>,
+}
+
+/// The login for a repository, as far as it is known.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LoginFound {
+    Nobody,
+    From(Origin),
+    /// A program would be asked first.
+    ToBeAsked(Origin),
+    /// There is one that cannot be had.
+    Broken(String),
+}
+
+/// A host that has answered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Greeting {
+    pub round_trip: Duration,
+    pub accepted: Accepted,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    /// The host does not ask who we are.
+    Everybody,
+    /// It asks, and gives a token to those who do not tell.
+    Anonymous,
+    Login,
+}
+
+/// Where files with logins may be, in the order in which they are asked, and whether they are there.
+///
+/// # Errors
+/// When one cannot be read.
+pub fn login_files(
+    environment: &dyn Environment,
+) -> Result<Vec<(std::path::PathBuf, bool)>, String> {
+    let mut found: Vec<(std::path::PathBuf, bool)> = Vec::new();
+    for (file, _) in files::places(environment) {
+        if found.iter().all(|(known, _)| *known != file) {
+            let is_there = environment.login_file(&file)?.is_some();
+            found.push((file, is_there));
+        }
+    }
+    Ok(found)
+}
+
+impl Registries {
+    /// [`Registries::new`], and the warnings that it would have told.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn to_examine(
+        settings: Settings,
+        hosts: &[HostSide],
+        environment: &dyn Environment,
+    ) -> anyhow::Result<(Self, Vec<String>)> {
+        let registries = Self::without_warnings(settings, hosts, environment)?;
+        let warnings = registries.logins.warnings();
+        Ok((registries, warnings))
+    }
+
+    /// How a host is spoken to, without doing it.
+    ///
+    /// # Errors
+    /// When its name does not make an address.
+    pub fn manner(&self, name: &str, side: Side) -> anyhow::Result<Manner> {
+        let host = self.host(name, side)?;
+        let abilities = &host.capabilities;
+        let mut told = vec![format!("at most {} requests at a time", self.concurrency(name))];
+        if abilities.largest_whole < u64::MAX {
+            let most = abilities.largest_whole;
+            told.push(format!("blobs above {most} bytes are streamed, smaller ones sent whole"));
+        } else {
+            told.push("blobs are sent whole".to_owned());
+        }
+        if abilities.mount_needs_manifest {
+            told.push("a blob is mounted only from where a manifest refers to it".to_owned());
+        }
+        Ok(Manner { address: host.base.to_string(), abilities: told })
+    }
+
+    /// Which login a repository would be shown, without asking a program for it.
+    pub fn login_to_show(&self, name: &str, side: Side, repository: &str) -> LoginFound {
+        let ways = self.logins.ways(name, side, Some(repository));
+        match ways.into_iter().next().map(|way| (way.means, way.origin)) {
+            None => LoginFound::Nobody,
+            Some((Means::Known(_), origin)) => LoginFound::From(origin),
+            Some((Means::Ask(_), origin)) => LoginFound::ToBeAsked(origin),
+            Some((Means::Broken(why), _)) => LoginFound::Broken(why),
+        }
+    }
+
+    /// Which login a repository is shown; programs are asked.
+    pub async fn login_shown(&self, name: &str, side: Side, repository: &str) -> LoginFound {
+        match self.logins.login(name, side, repository).await {
+            Ok(login) => login.origin.clone().map_or(LoginFound::Nobody, LoginFound::From),
+            Err(why) => LoginFound::Broken(why),
+        }
+    }
+
+    /// Asks a host whether it is there and takes the login for a repository.
+    ///
+    /// # Errors
+    /// When it does not.
+    pub async fn greet(&self, name: &str, side: Side, repository: &str) -> Result<Greeting, Error> {
+        let operation = "ask whether it answers";
+        let broken = |why: String| Error::new(side, operation, Cause::Protocol(why));
+        let host = self.host(name, side).map_err(|error| broken(error.to_string()))?;
+        let url = host.base.join("/v2/").map_err(|error| broken(error.to_string()))?;
+        let call = Call {
+            operation: operation.to_owned(),
+            method: Method::GET,
+            url,
+            headers: HeaderMap::new(),
+            body: None,
+            scope: Scope::pull(repository),
+            expected: &[],
+        };
+        let login = host.call(&call).await.map(drop);
+        let is_anonymous = host
+            .authenticator
+            .login(repository)
+            .await
+            .is_ok_and(|login| login.credentials.is_none());
+        let asks = host.authenticator.scheme() != Scheme::Unknown;
+        let takes_tokens = matches!(host.authenticator.scheme(), Scheme::Bearer(_));
+        if let Err(error) = login {
+            // The token was to be had; that it opens repositories only is no fault of it.
+            let is_about_login = matches!(&error.cause, Cause::Status(refusal)
+                if matches!(refusal.status, 401 | 403));
+            if !(is_anonymous && takes_tokens && is_about_login) {
+                return Err(error);
+            }
+        }
+        // The connection is open and the token is there by now.
+        let began = Instant::now();
+        let answered = host.call_once(&call, None).await.map(drop);
+        let round_trip = began.elapsed();
+        if let Err(error) = answered
+            && error.status().is_none()
+        {
+            return Err(error);
+        }
+        let accepted = match (asks, is_anonymous) {
+            (false, _) => Accepted::Everybody,
+            (true, true) => Accepted::Anonymous,
+            (true, false) => Accepted::Login,
+        };
+        Ok(Greeting { round_trip, accepted })
+    }
+}
