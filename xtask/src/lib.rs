@@ -11,6 +11,8 @@ pub mod demo;
 pub mod dispatch;
 pub mod doctor;
 pub mod embedded;
+#[cfg(test)]
+mod expect;
 pub mod files;
 pub mod finding;
 pub mod flags;
