@@ -5,5 +5,5 @@ mod detours;
 mod protocols;
 mod proxies;
 mod sent_elsewhere;
-mod tls;
+pub(crate) mod tls;
 mod trust;

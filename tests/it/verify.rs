@@ -16,6 +16,8 @@ mod agreed;
 mod chart;
 mod list;
 mod registries;
+mod reports;
+mod templates;
 
 /// Two images, `team/app:1.0` and `team/tool:2.0`, pinned, at the source and at the destination; a
 /// chart that names both; the values of the destination `mirror`, written.
@@ -29,10 +31,14 @@ struct Scene {
 
 impl Scene {
     async fn new() -> Self {
+        Self::with_destination(Options::default()).await
+    }
+
+    async fn with_destination(destination: Options) -> Self {
         let scene = Self {
             xtask: Xtask::new(),
             source: EmbeddedRegistry::start(Options::default()).await.unwrap(),
-            destination: EmbeddedRegistry::start(Options::default()).await.unwrap(),
+            destination: EmbeddedRegistry::start(destination).await.unwrap(),
             app: content::oci_index(&layers(&["base", "app"])),
             tool: content::docker_image(&layers(&["base", "tool"])),
         };

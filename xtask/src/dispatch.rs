@@ -5,20 +5,20 @@ use std::sync::Arc;
 
 use crate::copy::Wishes;
 use crate::files::{Written, folder_of, write_atomically};
-use crate::finding::Check;
-use crate::flags::{Command, Doctor, Flags, Format, Mirror, Pin, Values, Verify};
+use crate::flags::{Command, Doctor, Flags, Format, Mirror, Pin, Values};
 use crate::images::{self, Ending};
 use crate::list::Attachments;
 use crate::list::ImageList;
 use crate::registry::RetryPolicy;
 use crate::registry::credentials::ProcessEnvironment;
-use crate::report::verify::VerifyReport;
-use crate::report::{self, chart, doctor as found, human, json, pin as pin_report};
+use crate::report::{chart, doctor as found, human, json, pin as pin_report};
 use crate::runtime::Interrupted;
-use crate::terminal::{self, Looking, Progress};
+use crate::terminal::{self, Progress};
 use crate::values::chart_command::Subject;
 use crate::values::command::{self as values, Difference};
-use crate::{ci, demo, doctor, mirror, pin, runtime, verify};
+use crate::{ci, demo, doctor, mirror, pin, runtime};
+
+mod verify;
 
 pub const DONE: u8 = 0;
 /// Something was found or has failed, and was told.
@@ -32,7 +32,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<u8> {
     match &flags.command {
         Command::Mirror(asked) => run_mirror(flags, asked),
         Command::Values(asked) => run_values(flags, asked),
-        Command::Verify(asked) => run_verify(flags, asked),
+        Command::Verify(asked) => verify::run(&list_file(flags), flags.verbose, asked),
         Command::Images(asked) => {
             let ending = images::run(&list_file(flags), &read_list(flags)?, asked)?;
             Ok(if ending == Ending::Done { DONE } else { FAILED })
@@ -103,48 +103,6 @@ fn run_doctor(flags: &Flags, asked: &Doctor) -> anyhow::Result<u8> {
         Format::Json => found::json(&report),
     })?;
     Ok(if report.is_well() { DONE } else { FAILED })
-}
-
-fn run_verify(flags: &Flags, asked: &Verify) -> anyhow::Result<u8> {
-    let file = list_file(flags);
-    let shown = runtime::shown(&file);
-    let checks = match asked.only.as_slice() {
-        [] => Check::ALL.into(),
-        only => only.iter().copied().collect(),
-    };
-    let list = match mirror::read_list(&file) {
-        Ok(list) => list,
-        Err(error) => {
-            // Programs that read reports should learn of it, too, where it can be mended.
-            if let (Some(problems), false) = (error.downcast_ref(), asked.format == Format::Human) {
-                tell_verification(&verify::unusable(&shown, problems, &checks), asked)?;
-            }
-            return Err(error);
-        }
-    };
-    let options = verify::Options {
-        destination: asked.destination.clone(),
-        checks,
-        deep: asked.deep,
-        strict: asked.strict,
-        chart: asked.chart.wanted(),
-        concurrency: asked.jobs.map(usize::from),
-        retry: RetryPolicy::default(),
-    };
-    let subject = verify::Subject { list: &list, file: &file, shown: &shown };
-    let looking = Looking::new(flags.verbose);
-    let report = verify::run(subject, &options, &ProcessEnvironment, &looking);
-    looking.finish();
-    let report = report?;
-    tell_verification(&report, asked)?;
-    Ok(if report.passes() { DONE } else { FAILED })
-}
-
-fn tell_verification(report: &VerifyReport, asked: &Verify) -> std::io::Result<()> {
-    terminal::result(&match asked.format {
-        Format::Human => report::verify::human::report(report, terminal::style_of_results()),
-        Format::Json => report::verify::json::report(report),
-    })
 }
 
 fn run_pin(flags: &Flags, asked: &Pin) -> anyhow::Result<u8> {

@@ -45,6 +45,17 @@ pub fn write_atomically(file: &Path, text: &str) -> anyhow::Result<Written> {
     Ok(Written::Changed)
 }
 
+/// Appends to a file that others write to as well, one after the other. It need not be there.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn append(file: &Path, text: &str) -> anyhow::Result<()> {
+    let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
+    opened
+        .and_then(|mut file| file.write_all(text.as_bytes()))
+        .with_context(|| format!("cannot append to `{}`", file.display()))
+}
+
 /// Where the file is that a link leads to. A rename would replace the link itself.
 fn followed(file: &Path) -> anyhow::Result<PathBuf> {
     let is_link = std::fs::symlink_metadata(file).is_ok_and(|metadata| metadata.is_symlink());
@@ -81,6 +92,18 @@ mod tests {
         let names: Vec<_> = std::fs::read_dir(file.parent().unwrap()).unwrap().collect();
         assert_eq!(names.len(), 1, "nothing is left beside it");
     }
+
+    #[test]
+    fn what_is_appended_stands_behind_what_was_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("summary.md");
+        append(&file, "one\n").unwrap();
+        append(&file, "two\n").unwrap();
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "one\ntwo\n");
+        let refused = append(folder.path(), "three").unwrap_err();
+        assert!(format!("{refused:#}").starts_with("cannot append to `"), "{refused:#}");
+    }
+
     #[test]
     fn the_folder_of_a_bare_name_is_the_current_one() {
         let table = [("p.toml", "."), ("./p.toml", "."), ("../a/p.toml", "../a"), ("/p.toml", "/")];

@@ -54,6 +54,7 @@ pub enum Code {
     DestinationMissing,
     DestinationDiffers,
     DestinationIncomplete,
+    Insecure,
     Unreachable,
     CheckNotRun,
 }
@@ -109,7 +110,7 @@ impl Severity {
 }
 
 impl Code {
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::ListInvalid,
         Self::Unpinned,
         Self::TagFloating,
@@ -132,6 +133,7 @@ impl Code {
         Self::DestinationMissing,
         Self::DestinationDiffers,
         Self::DestinationIncomplete,
+        Self::Insecure,
         Self::Unreachable,
         Self::CheckNotRun,
     ];
@@ -227,6 +229,11 @@ impl Code {
                 "destination-incomplete",
                 Error,
                 "the image at the destination lacks manifests or blobs (`--deep`)",
+            ),
+            Self::Insecure => (
+                "insecure",
+                Warning,
+                "the certificate of a registry is not checked (`insecure = true`)",
             ),
             Self::Unreachable => ("unreachable", Error, "a registry could not be asked"),
             Self::CheckNotRun => ("check-not-run", Error, "a check lacks what it needs"),

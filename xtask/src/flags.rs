@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use crate::chart::Wanted;
 use crate::finding::Check;
+use crate::report::verify::Form;
 
 /// Mirror the container images of a Helm chart into a registry of your own
 ///
@@ -214,8 +215,12 @@ pub struct Verify {
     pub jobs: Option<u16>,
 
     /// The form of the report on stdout
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = Form::Human)]
+    pub format: Form,
+
+    /// Write the report to a file, too, in one of the forms of --format; may be repeated
+    #[arg(long, value_name = "FORM=FILE", value_parser = report_file)]
+    pub report: Vec<(Form, PathBuf)>,
 }
 
 impl Chart {
@@ -261,4 +266,43 @@ impl ValueEnum for Check {
         };
         Some(PossibleValue::new(self.name()).help(help))
     }
+}
+
+impl ValueEnum for Form {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Human => "For people: by image, and the sum",
+            Self::Json => "One document, verify.schema.json is its schema",
+            Self::Github => {
+                "Workflow commands, which GitHub Actions shows as annotations; the job summary gets \
+                 the Markdown"
+            }
+            Self::Markdown => "For a job summary or a comment",
+            Self::Gitlab => "A code quality report of GitLab",
+            Self::Junit => "JUnit XML: each check a suite, each image a case",
+            Self::Sarif => "SARIF 2.1.0, for code scanning",
+        };
+        Some(PossibleValue::new(self.name()).help(help))
+    }
+}
+
+fn report_file(text: &str) -> Result<(Form, PathBuf), String> {
+    let names = || Form::ALL.map(|form| format!("`{}`", form.name())).join(", ");
+    let Some((name, file)) = text.split_once('=') else {
+        return Err(format!(
+            "say a form and a file, `junit=report.xml`; the forms are {}",
+            names()
+        ));
+    };
+    let Some(form) = Form::ALL.into_iter().find(|form| form.name() == name) else {
+        return Err(format!("there is no form `{name}`; the forms are {}", names()));
+    };
+    if file.is_empty() {
+        return Err(format!("no file behind `{name}=`"));
+    }
+    Ok((form, file.into()))
 }

@@ -12,6 +12,8 @@ pub mod demo;
 pub mod dispatch;
 pub mod doctor;
 pub mod embedded;
+#[cfg(test)]
+mod expect;
 pub mod files;
 pub mod finding;
 pub mod flags;

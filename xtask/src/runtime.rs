@@ -61,6 +61,12 @@ pub fn shown(file: &Path) -> String {
     below.unwrap_or(absolute).to_string_lossy().replace('\\', "/")
 }
 
+/// The file that GitHub Actions shows as the summary of a job.
+pub fn step_summary() -> Option<PathBuf> {
+    let file = std::env::var_os("GITHUB_STEP_SUMMARY")?;
+    (!file.is_empty()).then(|| file.into())
+}
+
 #[cfg(unix)]
 async fn interruption() {
     use tokio::signal::unix::{SignalKind, signal};

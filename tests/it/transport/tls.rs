@@ -21,22 +21,22 @@ use tokio_rustls::server::TlsStream;
 use xtask::embedded::{EmbeddedRegistry, LocationStyle, Options};
 
 /// Listens on loopback and hands on what it hears to a registry, without TLS. Ends when dropped.
-pub(super) struct Front {
-    pub(super) address: String,
+pub(crate) struct Front {
+    pub(crate) address: String,
     seen: Arc<Mutex<Vec<Connection>>>,
     accepting: AbortHandle,
 }
 
 /// What a client showed when it connected.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Connection {
-    pub(super) has_certificate: bool,
-    pub(super) protocol: String,
+pub(crate) struct Connection {
+    pub(crate) has_certificate: bool,
+    pub(crate) protocol: String,
 }
 
 /// Whether a front wants to see a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Asks {
+pub(crate) enum Asks {
     Nobody,
     /// Takes one, and goes on without.
     Anyone,
@@ -45,11 +45,11 @@ pub(super) enum Asks {
 
 impl Front {
     /// In front of a registry; `protocols` is what it offers, in its order of preference.
-    pub(super) async fn of(registry: &EmbeddedRegistry, asks: Asks, protocols: &[&str]) -> Self {
+    pub(crate) async fn of(registry: &EmbeddedRegistry, asks: Asks, protocols: &[&str]) -> Self {
         Self::of_address(registry.address(), asks, protocols).await
     }
 
-    pub(super) async fn of_address(behind: &str, asks: Asks, protocols: &[&str]) -> Self {
+    pub(crate) async fn of_address(behind: &str, asks: Asks, protocols: &[&str]) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let acceptor = TlsAcceptor::from(Arc::new(configuration(asks, protocols)));
@@ -79,12 +79,12 @@ impl Front {
     }
 
     /// Connections whose handshake succeeded.
-    pub(super) fn connections(&self) -> Vec<Connection> {
+    pub(crate) fn connections(&self) -> Vec<Connection> {
         self.seen.lock().unwrap().clone()
     }
 
     /// `127.0.0.1:PORT` under another name that its certificate is for.
-    pub(super) fn at(&self, name: &str) -> String {
+    pub(crate) fn at(&self, name: &str) -> String {
         self.address.replace("127.0.0.1", name)
     }
 }
@@ -96,22 +96,22 @@ impl Drop for Front {
 }
 
 /// A registry that can stand behind a front: it does not say that it speaks plain HTTP.
-pub(super) fn behind() -> Options {
+pub(crate) fn behind() -> Options {
     Options { location: LocationStyle::Relative, ..Options::default() }
 }
 
 /// The path of a file of `tests/data/tls`.
-pub(super) fn file(name: &str) -> PathBuf {
+pub(crate) fn file(name: &str) -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/data/tls").join(name)
 }
 
 /// A table of images.toml for a registry.
-pub(super) fn table(host: &str, lines: &[&str]) -> String {
+pub(crate) fn table(host: &str, lines: &[&str]) -> String {
     format!("[registries.\"{host}\"]\n{}\n\n", lines.join("\n"))
 }
 
 /// The line that names the tests' authority.
-pub(super) fn trusted() -> String {
+pub(crate) fn trusted() -> String {
     format!("ca-file = {:?}", file("authority.pem"))
 }
 

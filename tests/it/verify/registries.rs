@@ -6,6 +6,7 @@ use xtask::embedded::{EmbeddedRegistry, Fault, Options};
 
 use super::{Scene, sum};
 use crate::mirror::support::{done, layers, store};
+use crate::transport::tls::{Asks, Front};
 
 /// The report where one check has one error about `team/app`, and all others pass.
 fn assert_only(scene: &Scene, arguments: &[&str], expected: &Only<'_>) {
@@ -220,6 +221,32 @@ async fn a_platform_that_the_policy_requires_and_an_image_lacks_is_found() {
         "SOURCE/team/tool:2.0\n  error[platform-missing] {message} (images.toml:15:1)\n    hint: {hint}\n\n{state}"
     );
     verified.assert(1, &human, &findings);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_whose_certificate_nobody_checks_is_a_warning_in_every_report() {
+    let scene = Scene::new().await;
+    let front = Front::of(&scene.source, Asks::Nobody, &["http/1.1"]).await;
+    let source = scene.source.address().to_owned();
+    let insecure = format!("[registries.\"{}\"]\ninsecure = true\n", front.address);
+    let text = std::fs::read_to_string(scene.path("images.toml")).unwrap();
+    scene.write("images.toml", &(text.replace(&source, &front.address) + &insecure));
+    let verified = scene.verify(&["--only", "source"]);
+    let finding = json!([{
+        "code": "insecure",
+        "severity": "warning",
+        "check": "source",
+        "image": null,
+        "location": null,
+        "message": format!("the certificate of `{}` is not checked", front.address),
+        "details": [],
+        "hint": format!(
+            "name the authority that signed it: `ca-file` of `[registries.\"{}\"]`", front.address
+        ),
+    }]);
+    assert_eq!((verified.exit_code, &verified.findings), (0, &finding));
+    assert!(verified.human.contains("warning[insecure]"), "{}", verified.human);
+    assert!(verified.human.contains("INSECURE: "), "{}", verified.human);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,8 +1,6 @@
 //! The JSON schema of the image list, made from the raw types: what an editor knows of the rules.
 
 use std::borrow::Cow;
-use std::io::Write as _;
-use std::path::Path;
 
 use schemars::generate::SchemaSettings;
 use schemars::transform::{Transform, transform_subschemas};
@@ -11,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::raw::RawList;
 use super::{RegistryKind, SetValue};
+use crate::expect::assert_kept;
 
 /// The parts of the grammar that patterns can say. The parser is the judge: the tests hold every file
 /// in `tests/data/list` against both.
@@ -173,23 +172,5 @@ fn generate() -> String {
 
 #[test]
 fn the_schema_file_is_what_the_types_say() {
-    let generated = generate();
-    if std::env::var_os("UPDATE_EXPECT").is_some_and(|value| value == "1") {
-        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-        replace(&folder, "images.schema.json", &generated);
-        return;
-    }
-    assert!(
-        generated == include_str!("../../../images.schema.json"),
-        "images.schema.json is not what the types in raw.rs say\n\
-         hint: `UPDATE_EXPECT=1 cargo test the_schema_file` writes it anew"
-    );
-}
-
-fn replace(folder: &Path, name: &str, text: &str) {
-    let path = folder.join(name);
-    let mut file = tempfile::NamedTempFile::new_in(folder).unwrap();
-    file.write_all(text.as_bytes()).unwrap();
-    file.as_file().set_permissions(path.metadata().unwrap().permissions()).unwrap();
-    file.persist(&path).unwrap();
+    assert_kept("images.schema.json", &generate());
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use crate::chart::Wanted;
-use crate::finding::Check;
+use crate::finding::{Check, Code, Finding};
 use crate::list::{Destination, ImageList, Problems};
 use crate::registry::RetryPolicy;
 use crate::registry::credentials::Environment;
@@ -99,7 +99,7 @@ pub fn run(
         list: subject.shown.to_owned(),
         destinations,
         checks: options.checks.iter().copied().collect(),
-        images: subject.list.images.len(),
+        images: subject.list.images.iter().map(|image| image.source.tagged(&image.tag)).collect(),
         findings,
         ignored,
         is_strict: options.strict,
@@ -110,13 +110,17 @@ pub fn run(
 }
 
 /// The report about a list that cannot be used: nothing else could be looked at.
-pub fn unusable(shown: &str, problems: &Problems, checks: &BTreeSet<Check>) -> VerifyReport {
+pub fn unusable(shown: &str, why: &anyhow::Error) -> VerifyReport {
+    let findings = match why.downcast_ref::<Problems>() {
+        Some(problems) => problems.iter().map(|problem| list::unusable(shown, problem)).collect(),
+        None => vec![Finding::told(Check::List, Code::ListInvalid, &format!("{why:#}"))],
+    };
     VerifyReport {
         list: shown.to_owned(),
         destinations: Vec::new(),
-        checks: checks.iter().copied().collect(),
-        images: 0,
-        findings: problems.iter().map(|problem| list::unusable(shown, problem)).collect(),
+        checks: vec![Check::List],
+        images: Vec::new(),
+        findings,
         ignored: 0,
         is_strict: false,
         requests: Requests::default(),

@@ -95,7 +95,19 @@ pub(super) async fn check(
         judge(findings, &list.images[number], number, &planned, &seen?);
     }
     let requests = Requests::of(|side| registries.requests(side));
-    Ok(Looked { requests, insecure: registries.insecure() })
+    let insecure = registries.insecure();
+    for host in &insecure {
+        // A source may be read through another registry, so what is no target is one.
+        let is_target = |transfer: &Transfer| transfer.target.registry() == host;
+        let is_destination = planned.iter().any(|planned| planned.transfers.iter().any(is_target));
+        let check = if is_destination { Check::Destination } else { Check::Source };
+        let message = format!("the certificate of `{host}` is not checked");
+        let finding = Finding::new(check, Code::Insecure, message);
+        findings.add(finding.hint(format!(
+            "name the authority that signed it: `ca-file` of `[registries.\"{host}\"]`"
+        )));
+    }
+    Ok(Looked { requests, insecure })
 }
 
 /// The transfers to each destination; a destination that cannot be planned for is a finding.

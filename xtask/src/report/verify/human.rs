@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::VerifyReport;
+use super::{VerifyReport, said};
 use crate::finding::{Check, Code, Finding, Location, Severity};
-use crate::report::human::{count, insecure, seconds};
+use crate::report::human::{insecure, seconds};
 
 /// How the text may be decorated. It says the same either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,7 @@ pub enum Style {
 const MANY: usize = 3;
 
 /// Every finding, then the sum.
-pub fn report(report: &VerifyReport, style: Style) -> String {
+pub(super) fn report(report: &VerifyReport, style: Style) -> String {
     let mut writer = Writer { style, text: String::new(), hints: BTreeSet::new() };
     let (shared, own): (Vec<&Finding>, Vec<&Finding>) =
         report.findings.iter().partition(|finding| is_shared(report, finding));
@@ -116,15 +116,11 @@ impl Writer {
         for check in Check::ALL {
             let state = match report.checks.contains(&check) {
                 false => "not asked for".to_owned(),
-                true => state(report.count_of(check)),
+                true => said::state(report.count_of(check)),
             };
             self.line("", &format!("{:<12} {state}", check.name()));
         }
-        let totals = (report.count(Severity::Error), report.count(Severity::Warning));
-        let mut sum = format!("{}: {}", count(report.images as u64, "image"), state(totals));
-        if report.ignored > 0 {
-            let _ = write!(sum, ", {} ignored by the policy", report.ignored);
-        }
+        let mut sum = said::totals(report);
         let requests = report.requests;
         if requests.source + requests.destination > 0 {
             let _ = write!(
@@ -160,12 +156,4 @@ const YELLOW: &str = "1;33";
 
 fn place(location: &Location) -> String {
     format!("{}:{}:{}", location.file, location.place.line, location.place.column)
-}
-
-/// `1 error, 22 warnings`.
-fn state((errors, warnings): (usize, usize)) -> String {
-    let amount = |number: usize, noun| (number > 0).then(|| count(number as u64, noun));
-    let parts: Vec<_> =
-        [amount(errors, "error"), amount(warnings, "warning")].into_iter().flatten().collect();
-    if parts.is_empty() { "passed".to_owned() } else { parts.join(", ") }
 }

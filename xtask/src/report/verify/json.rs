@@ -8,7 +8,7 @@ use crate::finding::{Finding, Location, Severity};
 use crate::report::json::{VERSION, pretty};
 
 /// One document.
-pub fn report(report: &VerifyReport) -> String {
+pub(super) fn report(report: &VerifyReport) -> String {
     let checks = report.checks.iter().map(|&check| {
         let (errors, warnings) = report.count_of(check);
         json!({ "check": check.name(), "errors": errors, "warnings": warnings })
@@ -23,7 +23,7 @@ pub fn report(report: &VerifyReport) -> String {
         "checks": checks.collect::<Vec<Value>>(),
         "findings": report.findings.iter().map(finding).collect::<Vec<Value>>(),
         "totals": {
-            "images": report.images,
+            "images": report.images.len(),
             "errors": report.count(Severity::Error),
             "warnings": report.count(Severity::Warning),
             "ignored": report.ignored,
