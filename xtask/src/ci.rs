@@ -12,6 +12,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use xshell::Shell;
 
+mod aws;
 mod helm;
 
 /// A command that must succeed, written as a reader would type it.
@@ -55,6 +56,7 @@ pub fn run(workspace_root: &Path, tell: &mut dyn FnMut(&str)) -> anyhow::Result<
     let shell = door(workspace_root)?;
     obtain_test_tools(&shell, tell)?;
     helm::obtain(&shell, workspace_root, tell)?;
+    aws::obtain(&shell, workspace_root, tell)?;
     for step in &STEPS {
         run_step(&shell, step.name, &words(step.command), tell)?;
     }
@@ -106,6 +108,12 @@ fn install(shell: &Shell, packages: &[&str], tell: &mut dyn FnMut(&str)) -> anyh
         run_step(shell, "test tools", &command, tell)?;
     }
     Ok(())
+}
+
+/// Whether Python can do something.
+fn answers(shell: &Shell, question: &[&str]) -> bool {
+    let question = shell.cmd("python3").args(question).quiet();
+    question.ignore_stdout().ignore_stderr().run().is_ok()
 }
 
 fn run_step(

