@@ -8,6 +8,7 @@
 
 mod chart;
 mod cli;
+mod clouds;
 mod credentials;
 mod embedded;
 mod faults;

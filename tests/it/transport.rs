@@ -3,7 +3,7 @@
 
 mod detours;
 mod protocols;
-mod proxies;
+pub(crate) mod proxies;
 mod sent_elsewhere;
 pub(crate) mod tls;
 mod trust;

@@ -75,6 +75,9 @@ impl CloudHost {
 }
 
 impl EcrHost {
+    /// The region that answers for the public registry.
+    pub(crate) const OF_PUBLIC: &'static str = "us-east-1";
+
     fn of(name: &str) -> Option<Self> {
         let (account, rest) = name.split_once('.')?;
         let is_account = (1..=12).contains(&account.len());

@@ -11,7 +11,7 @@ use crate::list::Attachments;
 use crate::list::ImageList;
 use crate::registry::RetryPolicy;
 use crate::registry::credentials::ProcessEnvironment;
-use crate::report::{chart, doctor as found, human, json, pin as pin_report};
+use crate::report::{chart, doctor as found, ecr, human, json, pin as pin_report};
 use crate::runtime::Interrupted;
 use crate::terminal::{self, Progress};
 use crate::values::chart_command::Subject;
@@ -69,10 +69,16 @@ fn run_mirror(flags: &Flags, asked: &Mirror) -> anyhow::Result<u8> {
     };
     let plan = mirror::plan(&list, &options)?;
     if asked.dry_run {
+        let repositories = plan.repositories();
+        let destination = plan.destination.to_string();
         terminal::result(&match asked.format {
             Format::Human => human::dry_run(&plan.transfers),
-            Format::Json => json::dry_run(&plan.destination.to_string(), &plan.transfers),
+            Format::Json => json::dry_run(&destination, &plan.transfers, repositories.as_ref()),
         })?;
+        if let (Format::Human, Some(repositories)) = (asked.format, &repositories) {
+            // Beside the lines that `copy_images.sh` prints, which programs read.
+            ecr::dry_run(repositories).lines().for_each(terminal::message);
+        }
         return Ok(DONE);
     }
     let progress = Arc::new(Progress::new(plan.transfers.len(), flags.verbose));

@@ -11,6 +11,7 @@ pub mod copy;
 pub mod demo;
 pub mod dispatch;
 pub mod doctor;
+pub mod ecr;
 pub mod embedded;
 #[cfg(test)]
 mod expect;

@@ -8,8 +8,9 @@ use std::time::Instant;
 use anyhow::{anyhow, bail};
 
 use crate::copy::{Observer, Wishes, copy_all};
+use crate::ecr::{Repositories, RepositoryPlan};
 use crate::files::folder_of;
-use crate::list::{Destination, ImageList, holds_userinfo};
+use crate::list::{Creation, Destination, ImageList, holds_userinfo};
 use crate::plan::{Selection, Transfer, transfers};
 use crate::registry::credentials::Environment;
 use crate::registry::profile::Profile;
@@ -120,7 +121,9 @@ pub async fn run(
     let registries = Registries::new(settings, &hosts(&plan.transfers), environment)?;
     let attachments = plan.destination.attachments.max(options.wishes.attachments);
     let wishes = Wishes { attachments, ..options.wishes };
-    let results = copy_all(&registries, &plan.transfers, wishes, observer).await?;
+    let repositories = repositories(plan, environment)?.map(Arc::new);
+    let copying = copy_all(&registries, &plan.transfers, wishes, repositories.clone(), observer);
+    let results = copying.await?;
     let images = plan
         .transfers
         .iter()
@@ -132,7 +135,34 @@ pub async fn run(
         requests: Requests::of(|side| registries.requests(side)),
         took: began.elapsed(),
         insecure: registries.insecure(),
+        repositories: repositories.and_then(|repositories| repositories.prepared()),
     })
+}
+
+/// What makes repositories where no push does.
+fn repositories(
+    plan: &MirrorPlan,
+    environment: &dyn Environment,
+) -> anyhow::Result<Option<Repositories>> {
+    let Some(plan) = plan.repositories() else { return Ok(None) };
+    if let (Creation::Create, Some(file)) = (plan.creation, &plan.options.lifecycle_policy_file) {
+        // Found out later, half of the repositories would be there without it.
+        let shown = file.display();
+        let text = std::fs::read(file)
+            .map_err(|error| anyhow!("cannot read the lifecycle policy `{shown}`: {error}"))?;
+        if let Err(error) = serde_json::from_slice::<serde_json::Value>(&text) {
+            bail!("the lifecycle policy `{shown}` is not JSON: {error}");
+        }
+    }
+    let search_path = environment.variable("PATH").unwrap_or_default();
+    Ok(Some(Repositories::new(plan, search_path)))
+}
+
+impl MirrorPlan {
+    /// The repositories that may have to be made first.
+    pub fn repositories(&self) -> Option<RepositoryPlan> {
+        RepositoryPlan::of(&self.destination, &self.transfers)
+    }
 }
 
 /// A destination by its name in the list, or by its address.

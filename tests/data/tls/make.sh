@@ -16,8 +16,10 @@ EOF
 key authority-key.pem
 openssl req -x509 -new -key authority-key.pem -subj "/CN=tests authority" -days "$days" -out authority.pem \
     -addext "basicConstraints=critical,CA:TRUE" -addext "keyUsage=critical,keyCertSign,cRLSign"
+# Registries of clouds are recognised by their names, so the tests have some.
+clouds="DNS:123456789012.dkr.ecr.eu-west-1.amazonaws.com,DNS:mine.azurecr.io,DNS:europe-docker.pkg.dev"
 issue server "tests server" 2 \
-    "subjectAltName=IP:127.0.0.1,IP:::1,DNS:localhost,DNS:registry.example.com
+    "subjectAltName=IP:127.0.0.1,IP:::1,DNS:localhost,DNS:registry.example.com,$clouds
 extendedKeyUsage=serverAuth"
 issue client "tests client" 3 "extendedKeyUsage=clientAuth"
 rm authority-key.pem

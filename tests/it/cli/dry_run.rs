@@ -49,7 +49,35 @@ fn a_dry_run_prints_the_lines_of_the_documentation_for_every_image_without_a_net
         })
         .collect();
     assert_eq!(finished.stdout, expected);
+    assert_eq!(finished.exit_code, 0, "{}", finished.stderr);
+    // Of ECR, where no push makes repositories. Kafka has two tags in one.
+    let lines: Vec<_> = finished.stderr.lines().collect();
+    assert_eq!(lines.len(), 21, "{lines:?}");
+    assert!(lines.contains(
+        &"would create, if missing: 57413481473.dkr.ecr.eu-west-1.amazonaws.com/stackstate/wait"
+    ));
+}
+
+#[test]
+fn a_dry_run_tells_programs_which_repositories_of_ecr_it_would_make_and_how() {
+    let xtask = Xtask::new();
+    let list = "[destinations.ecr]\nregistry = \"123456789012.dkr.ecr.eu-west-1.amazonaws.com/m\"\n\
+                ecr = { tags = { team = \"a\" }, immutable-tags = true, encryption = \"KMS\", kms-key = \"k\" }\n\
+                [[image]]\nsource = \"quay.io/stackstate/wait\"\ntag = \"1\"\n";
+    let images = write(&xtask, "images.toml", list);
+    let json = ["mirror", "--images", &images, "-t", "--format", "json"];
+    let finished = xtask.run(&json, &NO_NETWORK);
     assert_eq!((finished.exit_code, finished.stderr.as_str()), (0, ""));
+    let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    let expected = serde_json::json!({
+        "create": true, "names": ["m/stackstate/wait"], "tags": {"team": "a"}, "scan-on-push": null,
+        "immutable-tags": true, "encryption": "KMS", "kms-key": "k", "lifecycle-policy-file": null
+    });
+    assert_eq!(report["repositories"], expected);
+    let human = xtask.run(&["mirror", "--images", &images, "-t"], &NO_NETWORK);
+    let line = "would create, if missing: 123456789012.dkr.ecr.eu-west-1.amazonaws.com/m/stackstate/wait \
+                (tags team=a, immutable tags, KMS with k)\n";
+    assert_eq!((human.exit_code, human.stderr.as_str()), (0, line));
 }
 
 #[test]

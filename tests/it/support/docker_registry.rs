@@ -12,8 +12,10 @@ use super::{clean_environment, installed};
 /// The only account of a registry that asks for a password.
 pub(crate) const USER: &str = "mirror";
 pub(crate) const PASSWORD: &str = "open-sesame";
-/// Both as `htpasswd -Bbn -C 5` writes them; the registry understands bcrypt only.
-const HTPASSWD: &str = "mirror:$2y$05$.iprGTaHxtAXtvcFQb4PCuuPdZ8xLLjgxvVrPWyKzQKDK0U/Xuqfm\n";
+/// It as `htpasswd -Bbn -C 5` writes it, and what moto gives as the login of ECR; the registry
+/// understands bcrypt only.
+const HTPASSWD: &str = "mirror:$2y$05$.iprGTaHxtAXtvcFQb4PCuuPdZ8xLLjgxvVrPWyKzQKDK0U/Xuqfm\n\
+                        AWS:$2y$05$ZakOSxmljeSWQP85.qAlzOG6c2VpwYxI5KLcE/zlowubDaIIBTIim\n";
 
 /// Runs until it is dropped.
 pub(crate) struct DockerRegistry {
@@ -28,6 +30,8 @@ pub(crate) enum Access {
     Anyone,
     /// [`USER`] with [`PASSWORD`], asked for by a `Basic` challenge.
     Password,
+    /// The same behind TLS, with the certificate of `tests/data/tls`.
+    PasswordOverTls,
 }
 
 /// A line of the access log.
@@ -118,7 +122,13 @@ fn configuration_text(directory: &Path, access: Access) -> String {
         },
         "http": { "addr": "127.0.0.1:0", "secret": "the same for every start" },
     });
-    if access == Access::Password {
+    if access == Access::PasswordOverTls {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/tls");
+        let files =
+            json!({ "certificate": data.join("server.pem"), "key": data.join("server-key.pem") });
+        configuration["http"]["tls"] = files;
+    }
+    if access != Access::Anyone {
         let htpasswd = json!({ "realm": "mirror", "path": directory.join("htpasswd") });
         configuration["auth"] = json!({ "htpasswd": htpasswd });
     }
@@ -135,7 +145,8 @@ fn error_log(directory: &Path) -> PathBuf {
 
 fn listening_address(line: &str) -> Option<String> {
     let entry: serde_json::Value = serde_json::from_str(line).ok()?;
-    Some(entry.get("msg")?.as_str()?.strip_prefix("listening on ")?.to_owned())
+    let address = entry.get("msg")?.as_str()?.strip_prefix("listening on ")?;
+    Some(address.trim_end_matches(", tls").to_owned())
 }
 
 /// Reads a line of the combined log format: `host - user [time] "GET /v2/ HTTP/1.1" 200 2 ...`.

@@ -7,6 +7,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 
+pub(crate) mod aws;
 pub(crate) mod docker_registry;
 pub(crate) mod helm;
 pub(crate) mod skopeo;

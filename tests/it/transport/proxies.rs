@@ -12,15 +12,15 @@ use crate::faults::stage::{REPOSITORY, Stage, TAG, words};
 use crate::support::xtask::Xtask;
 
 /// A proxy that leads everybody to one address, whatever they ask for.
-pub(super) struct Proxy {
-    pub(super) address: String,
+pub(crate) struct Proxy {
+    pub(crate) address: String,
     heads: Arc<Mutex<Vec<String>>>,
     accepting: AbortHandle,
 }
 
 impl Proxy {
     /// `refusal` is what it says instead of letting anybody through.
-    pub(super) async fn to(behind: String, refusal: Option<&'static str>) -> Self {
+    pub(crate) async fn to(behind: String, refusal: Option<&'static str>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let heads = Arc::new(Mutex::new(Vec::new()));
@@ -33,7 +33,7 @@ impl Proxy {
         Self { address, heads, accepting: accepting.abort_handle() }
     }
 
-    pub(super) fn heads(&self) -> Vec<String> {
+    pub(crate) fn heads(&self) -> Vec<String> {
         self.heads.lock().unwrap().clone()
     }
 }

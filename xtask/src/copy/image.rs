@@ -42,20 +42,28 @@ pub(super) async fn copy(way: &Way, transfer: &Transfer) -> Result<Copied, Error
             (there, made_from)
         }
         (_, there) => {
-            let wanted = match seen {
-                Some(Seen::Wanted(wanted)) => wanted,
-                Some(Seen::Digest(digest)) => fetch_wanted(way, transfer, Some(digest)).await?,
-                None => fetch_wanted(way, transfer, None).await?,
+            let fetch = async {
+                match seen {
+                    Some(Seen::Wanted(wanted)) => Ok(wanted),
+                    Some(Seen::Digest(digest)) => fetch_wanted(way, transfer, Some(digest)).await,
+                    None => fetch_wanted(way, transfer, None).await,
+                }
             };
-            if way.run.wishes.repair {
-                graph::repair(way, &wanted.manifest, &name).await?;
+            // A repository with a tag is there.
+            let wanted = match &there {
+                Some(_) => fetch.await?,
+                None => tokio::try_join!(fetch, way.ready())?.0,
+            };
+            let copied = if way.run.wishes.repair {
+                graph::repair(way, &wanted.manifest, &name).await
             } else {
                 let known = match there {
                     Some(stale) => known_through(way, &stale).await,
                     None => Known::default(),
                 };
-                graph::copy(way, &wanted.manifest, &name, &known).await?;
-            }
+                graph::copy(way, &wanted.manifest, &name, &known).await
+            };
+            copied.map_err(|error| way.explain(error))?;
             let made_from = Some(wanted.source).filter(|source| *source != wanted.manifest.digest);
             (wanted.manifest.digest, made_from)
         }

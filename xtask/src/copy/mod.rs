@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::task::JoinSet;
 
+use crate::ecr::Repositories;
 use crate::list::Attachments;
 use crate::oci::{Digest, RepositoryPath};
 use crate::plan::Transfer;
@@ -78,6 +79,7 @@ pub(crate) struct Run {
     observer: Arc<dyn Observer>,
     wishes: Wishes,
     asked: Asked,
+    repositories: Option<Arc<Repositories>>,
 }
 
 /// One image's way: its two ends, and what was counted on it.
@@ -110,10 +112,11 @@ struct Counter {
 ///
 /// # Errors
 /// When a registry's name makes no address; whatever else goes wrong belongs to one image.
-pub async fn copy_all(
+pub(crate) async fn copy_all(
     registries: &Registries,
     transfers: &[Transfer],
     wishes: Wishes,
+    repositories: Option<Arc<Repositories>>,
     observer: Arc<dyn Observer>,
 ) -> anyhow::Result<Vec<Result<Copied, Error>>> {
     let mut ends = Vec::new();
@@ -126,7 +129,7 @@ pub async fn copy_all(
         .first()
         .is_some_and(|(_, destination)| destination.host.capabilities.mount_needs_manifest());
     let board = Board::new(mount_needs_manifest);
-    let run = Arc::new(Run { board, observer, wishes, asked: Asked::default() });
+    let run = Arc::new(Run { board, observer, wishes, asked: Asked::default(), repositories });
 
     let mut tasks = JoinSet::new();
     let mut numbers = HashMap::new();
@@ -162,6 +165,22 @@ pub async fn copy_all(
 }
 
 impl Way {
+    /// Waits until the repository at the destination can be pushed to.
+    async fn ready(&self) -> Result<(), Error> {
+        match &self.run.repositories {
+            Some(repositories) => repositories.ready(self.target()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// The error of a push, with what is known of the repository.
+    fn explain(&self, error: Error) -> Error {
+        match &self.run.repositories {
+            Some(repositories) => repositories.explain(self.target(), error),
+            None => error,
+        }
+    }
+
     fn target(&self) -> &RepositoryPath {
         &self.destination.path
     }

@@ -203,7 +203,12 @@ async fn handle(call: &Call<'_>, route: &Route, body: &mut RequestBody) -> Resul
     if *route == Route::Token {
         return tokens.issue(&options.authentication, &asked, body).await;
     }
-    tokens.check(&options.authentication, address, &asked)?;
+    // Who does not say that he speaks plain HTTP stands behind somebody who speaks TLS.
+    let origin = match options.location {
+        LocationStyle::Relative => String::new(),
+        LocationStyle::Absolute | LocationStyle::WithState => format!("http://{address}"),
+    };
+    tokens.check(&options.authentication, &origin, &asked)?;
 
     if let Some(repository) = route.repository()
         && repository.parse::<RepositoryPath>().is_err()

@@ -129,7 +129,7 @@ impl Tokens {
     pub(super) fn check(
         &self,
         authentication: &Authentication,
-        address: &str,
+        origin: &str,
         request: &Asked<'_>,
     ) -> Result<(), Stop> {
         match authentication {
@@ -143,7 +143,7 @@ impl Tokens {
             Authentication::Bearer { .. } => {
                 let needs = needs(request);
                 let Err(reason) = self.allows(request.headers, &needs) else { return Ok(()) };
-                Err(unauthorized(&challenge(address, &needs, reason)))
+                Err(unauthorized(&challenge(origin, &needs, reason)))
             }
         }
     }
@@ -254,8 +254,9 @@ fn needs(request: &Asked<'_>) -> Needs {
     needs
 }
 
-fn challenge(address: &str, needs: &Needs, reason: Option<&str>) -> String {
-    let mut challenge = format!(r#"Bearer realm="http://{address}/token",service="{address}""#);
+fn challenge(origin: &str, needs: &Needs, reason: Option<&str>) -> String {
+    let service = origin.strip_prefix("http://").unwrap_or("embedded registry");
+    let mut challenge = format!(r#"Bearer realm="{origin}/token",service="{service}""#);
     let mut scopes: Vec<String> = Vec::new();
     for (repository, action) in needs {
         let of_repository = format!("repository:{repository}:");
@@ -333,7 +334,7 @@ mod tests {
         let needs =
             vec![("a".to_owned(), "pull"), ("a".to_owned(), "push"), ("b".to_owned(), "pull")];
         assert_eq!(
-            challenge("127.0.0.1:1", &needs, Some("invalid_token")),
+            challenge("http://127.0.0.1:1", &needs, Some("invalid_token")),
             "Bearer realm=\"http://127.0.0.1:1/token\",service=\"127.0.0.1:1\",\
              scope=\"repository:a:pull,push repository:b:pull\",error=\"invalid_token\""
         );

@@ -136,11 +136,6 @@ impl CloudLogin {
     }
 }
 
-impl EcrHost {
-    /// The region that answers for the public registry.
-    pub(crate) const OF_PUBLIC: &'static str = "us-east-1";
-}
-
 fn amazon(arguments: &[&str]) -> CloudLogin {
     CloudLogin {
         program: "aws",

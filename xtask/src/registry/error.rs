@@ -46,6 +46,8 @@ pub enum Cause {
     Token(String),
     /// There is a login, and it cannot be had.
     Login(String),
+    /// The repository has to be made first, and nobody did.
+    NoRepository { words: String, hint: String },
     /// Content is not what its descriptor says.
     Integrity(String),
     /// The server broke the protocol in a way that leaves nothing to do.
@@ -131,6 +133,7 @@ impl Error {
                 "run again later; a login often raises the limit".to_owned()
             }
             Cause::Token(_) | Cause::Login(_) => login.to_owned(),
+            Cause::NoRepository { hint, .. } => hint.clone(),
             Cause::Integrity(_) => {
                 "nothing was committed; if it happens again, the registry or a proxy in between alters content"
                     .to_owned()
@@ -253,6 +256,7 @@ impl fmt::Display for Error {
             }
             Cause::Token(why) => write!(f, "no token: {why}"),
             Cause::Login(why) => write!(f, "no login: {why}"),
+            Cause::NoRepository { words, .. } => f.write_str(words),
             Cause::Integrity(why) | Cause::Protocol(why) | Cause::Unsupported(why) => {
                 f.write_str(why)
             }

@@ -60,6 +60,7 @@ pub fn mirror(report: &MirrorReport) -> String {
             let _ = writeln!(text, "{}", trouble("warning", image, refused));
         }
     }
+    text.extend(report.repositories.iter().map(super::ecr::human));
     report.images.iter().filter_map(made_anew).for_each(|line| text += &line);
     let totals = report.totals();
     let _ = writeln!(

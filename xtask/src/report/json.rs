@@ -4,13 +4,18 @@
 use serde_json::{Value, json};
 
 use super::{ImageReport, MirrorReport, Outcome};
+use crate::ecr::RepositoryPlan;
 use crate::plan::Transfer;
 use crate::registry::Error;
 
 pub(super) const VERSION: u32 = 1;
 
 /// What a dry run would copy.
-pub fn dry_run(destination: &str, transfers: &[Transfer]) -> String {
+pub fn dry_run(
+    destination: &str,
+    transfers: &[Transfer],
+    repositories: Option<&RepositoryPlan>,
+) -> String {
     let images: Vec<Value> = transfers
         .iter()
         .map(|transfer| {
@@ -27,7 +32,7 @@ pub fn dry_run(destination: &str, transfers: &[Transfer]) -> String {
         })
         .collect();
     pretty(
-        &json!({ "version": VERSION, "command": "mirror", "dry-run": true, "destination": destination, "images": images }),
+        &json!({ "version": VERSION, "command": "mirror", "dry-run": true, "destination": destination, "images": images, "repositories": repositories.map(super::ecr::dry_run_value) }),
     )
 }
 
@@ -44,6 +49,7 @@ pub fn mirror(report: &MirrorReport) -> String {
         "requests": report.requests,
         "seconds": report.took.as_secs_f64(),
         "insecure": report.insecure,
+        "repositories": report.repositories.as_ref().map(super::ecr::value),
     }))
 }
 

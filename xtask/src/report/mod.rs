@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use crate::copy::{Amount, Copied};
+use crate::ecr::Prepared;
 use crate::oci::{Digest, Platforms};
 use crate::plan::Transfer;
 use crate::registry::{Error, Side};
 
 pub mod chart;
 pub mod doctor;
+pub mod ecr;
 pub mod human;
 pub mod images;
 pub mod json;
@@ -24,6 +26,8 @@ pub struct MirrorReport {
     pub took: Duration,
     /// Registries whose certificates nobody verified.
     pub insecure: Vec<String>,
+    /// What was done about repositories that no push makes, if anything was pushed.
+    pub repositories: Option<Prepared>,
 }
 
 /// What became of one image.

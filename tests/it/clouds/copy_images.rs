@@ -1,0 +1,58 @@
+//! Who used `copy_images.sh` changes one word: the lines of README.md are run as they stand there, as far
+//! as they go without a network.
+
+use crate::cli::assert_says;
+use crate::support::xtask::Xtask;
+
+/// A proxy that is not there: whoever makes a request fails.
+const NO_NETWORK: [(&str, &str); 6] = [
+    ("HTTPS_PROXY", "http://127.0.0.1:1"),
+    ("PATH", "/nonexistent"),
+    ("STS_REGISTRY_USERNAME", "u"),
+    ("STS_REGISTRY_PASSWORD", "canary"),
+    ("DST_REGISTRY_USERNAME", "AWS"),
+    ("DST_REGISTRY_PASSWORD", "canary"),
+];
+
+/// The lines of both programs in README.md, without what begins them.
+fn lines() -> (Vec<Vec<&'static str>>, Vec<Vec<&'static str>>) {
+    let readme = include_str!("../../../README.md");
+    let after = |start: &str| {
+        let lines = readme.lines().filter_map(|line| line.strip_prefix(start));
+        lines.map(|line| line.split(" #").next().unwrap().split_whitespace().collect()).collect()
+    };
+    (after("copy_images.sh "), after("cargo xtask mirror  "))
+}
+
+#[test]
+fn the_lines_of_the_readme_are_those_of_copy_images_with_another_first_word() {
+    let (theirs, ours) = lines();
+    assert_eq!(theirs, ours);
+    assert_eq!(ours.len(), 3, "{ours:?}");
+}
+
+#[test]
+fn the_lines_of_the_readme_print_what_copy_images_printed_or_reach_the_network() {
+    for arguments in lines().1 {
+        let xtask = Xtask::new();
+        let finished = xtask.run(&[&["mirror"], arguments.as_slice()].concat(), &NO_NETWORK);
+        let said = format!("{}{}", finished.stdout, finished.stderr);
+        assert!(!said.contains("canary") && !said.contains("usage:"), "{said}");
+        if arguments.contains(&"-c") {
+            // The chart is fetched by helm, which is not there.
+            assert_eq!(finished.exit_code, 2, "{said}");
+            assert_says(&said, &["helm"]);
+        } else if arguments.contains(&"-t") {
+            assert_eq!(finished.exit_code, 0, "{said}");
+            let copying = finished.stdout.lines().filter(|line| {
+                line.starts_with("Copying quay.io/stackstate/") && line.ends_with(" (dry-run)")
+            });
+            assert_eq!(copying.count(), 22, "{said}");
+            assert_eq!(finished.stdout.lines().count(), 22, "{said}");
+            assert_eq!(finished.stderr.matches("would create, if missing: ").count(), 21, "{said}");
+        } else {
+            assert_eq!(finished.exit_code, 1, "{said}");
+            assert_says(&said, &["22 failed", "cannot connect"]);
+        }
+    }
+}

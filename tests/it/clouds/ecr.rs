@@ -1,0 +1,173 @@
+//! The whole story at ECR, with the real AWS CLI: moto plays what makes repositories and gives logins, a
+//! real docker-registry that takes this very login plays the registry.
+
+use serde_json::{Value, json};
+use xtask::embedded::content::{Layer, docker_image};
+
+use crate::cli::{assert_says, write};
+use crate::faults::stage::Stage;
+use crate::support::aws::{ACCOUNT, Moto, REGION, folder};
+use crate::support::docker_registry::{Access, DockerRegistry};
+use crate::support::xtask::{Finished, Xtask};
+use crate::transport::proxies::Proxy;
+use crate::transport::tls::file;
+
+/// An account of Amazon.
+struct Amazon {
+    moto: Moto,
+    registry: DockerRegistry,
+    proxy: Proxy,
+    stage: Stage,
+    xtask: Xtask,
+}
+
+impl Amazon {
+    async fn new() -> Self {
+        let registry = DockerRegistry::start(Access::PasswordOverTls);
+        let proxy = Proxy::to(registry.address().to_owned(), None).await;
+        let mut stage = Stage::new().await;
+        for (name, layer) in [("wait", "base"), ("kafka", "base"), ("minio", "minio")] {
+            let image = docker_image(&[Layer::new(layer, 30_000), Layer::new(name, 20_000)]);
+            stage.publish(&format!("stackstate/{name}"), "1.0", &image);
+        }
+        Self { moto: Moto::start(), registry, proxy, stage, xtask: Xtask::new() }
+    }
+
+    fn host() -> String {
+        format!("{ACCOUNT}.dkr.ecr.{REGION}.amazonaws.com")
+    }
+
+    /// Mirrors to the destination `ecr`, with these lines in its table for ECR.
+    fn mirror(&self, options: &str, arguments: &[&str]) -> Finished {
+        let table = format!(
+            "[destinations.ecr]\nregistry = \"{}\"\n[destinations.ecr.ecr]\n{options}\n\n",
+            Self::host()
+        );
+        let images = write(&self.xtask, "images.toml", table + &self.stage.list());
+        let arguments = [&["mirror", "--images", &images, "-d", "ecr"], arguments].concat();
+        let mut variables = self.moto.variables();
+        variables.push(("PATH".to_owned(), folder().to_str().unwrap().to_owned()));
+        variables.push(("HTTPS_PROXY".to_owned(), format!("http://{}", self.proxy.address)));
+        let authority = file("authority.pem").to_str().unwrap().to_owned();
+        variables.push(("SSL_CERT_FILE".to_owned(), authority));
+        let variables: Vec<_> =
+            variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+        let finished = tokio::task::block_in_place(|| self.xtask.run(&arguments, &variables));
+        for secret in ["canary-of-amazon", "auth-token"] {
+            let said = format!("{}{}", finished.stdout, finished.stderr);
+            assert!(!said.contains(secret), "{said}");
+        }
+        finished
+    }
+}
+
+fn report(finished: &Finished) -> Value {
+    assert_eq!(finished.exit_code, 0, "{}{}", finished.stdout, finished.stderr);
+    serde_json::from_str(&finished.stdout).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fresh_account_gets_its_repositories_and_images_and_a_second_run_asks_amazon_nothing_new()
+{
+    const POLICY: &str = r#"{"rules": [{"rulePriority": 1, "selection": {"tagStatus": "untagged",
+        "countType": "imageCountMoreThan", "countNumber": 9}, "action": {"type": "expire"}}]}"#;
+    const OPTIONS: &str = "tags = { team = \"a b/c\" }\nscan-on-push = true\nimmutable-tags = true\n\
+                           encryption = \"KMS\"\nkms-key = \"alias/x\"\n\
+                           lifecycle-policy-file = \"policy.json\"";
+    let amazon = Amazon::new().await;
+    write(&amazon.xtask, "policy.json", POLICY);
+
+    let first = report(&amazon.mirror(OPTIONS, &["--format", "json"]));
+    assert_eq!(first["totals"]["copied"], 3, "{first:#}");
+    let names = json!(["stackstate/wait", "stackstate/kafka", "stackstate/minio"]);
+    assert_eq!(
+        first["repositories"],
+        json!({"created": names, "differences": [], "warnings": []}),
+        "{first:#}"
+    );
+    let repositories = amazon.moto.repositories();
+    assert_eq!(repositories.len(), 3);
+    for repository in &repositories {
+        assert_eq!(repository["imageTagMutability"], "IMMUTABLE");
+        assert_eq!(repository["imageScanningConfiguration"]["scanOnPush"], true);
+        assert_eq!(repository["encryptionConfiguration"]["encryptionType"], "KMS");
+        let arn = repository["repositoryArn"].as_str().unwrap();
+        let tags = amazon.moto.ecr(&["list-tags-for-resource", "--resource-arn", arn]);
+        assert_eq!(tags["tags"], json!([{"Key": "team", "Value": "a b/c"}]));
+        let name = repository["repositoryName"].as_str().unwrap();
+        let policy = amazon.moto.ecr(&["get-lifecycle-policy", "--repository-name", name]);
+        let policy: Value =
+            serde_json::from_str(policy["lifecyclePolicyText"].as_str().unwrap()).unwrap();
+        assert_eq!(policy, serde_json::from_str::<Value>(POLICY).unwrap());
+    }
+    // Blobs are mounted once the manifest of the first is there, as ECR wants it.
+    assert!(first["totals"]["mounted"]["blobs"].as_u64().unwrap() >= 1, "{first:#}");
+
+    let before = amazon.registry.requests().len();
+    let second = report(&amazon.mirror(OPTIONS, &["--format", "json"]));
+    assert_eq!(
+        (&second["totals"]["up-to-date"], &second["repositories"]),
+        (&json!(3), &json!(null))
+    );
+    let requests = amazon.registry.requests();
+    assert!(
+        requests[before..].iter().all(|request| matches!(request.method.as_str(), "GET" | "HEAD"))
+    );
+    assert_eq!(amazon.moto.repositories(), repositories);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repository_that_is_there_is_left_as_it_is_and_its_differences_are_told() {
+    let amazon = Amazon::new().await;
+    amazon.moto.ecr(&["create-repository", "--repository-name", "stackstate/wait"]);
+    amazon.moto.ecr(&["create-repository", "--repository-name", "somebody/else"]);
+    let finished = amazon.mirror("immutable-tags = true\nscan-on-push = false", &[]);
+    assert_eq!(finished.exit_code, 0, "{}{}", finished.stdout, finished.stderr);
+    assert_says(
+        &finished.stdout,
+        &[
+            "warning: the repository `stackstate/wait` was there with `immutable-tags` false, and \
+             images.toml says true: it is left as it is\n",
+            "created the repository stackstate/kafka\n",
+            "created the repository stackstate/minio\n",
+            "3 copied",
+        ],
+    );
+    assert_eq!(finished.stdout.matches("warning: ").count(), 1, "{}", finished.stdout);
+    let mutability: Vec<_> = amazon
+        .moto
+        .repositories()
+        .iter()
+        .map(|repository| repository["imageTagMutability"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(mutability, ["MUTABLE", "IMMUTABLE", "IMMUTABLE", "MUTABLE"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_login_that_amazon_does_not_give_any_more_is_told_of() {
+    let amazon = Amazon::new().await;
+    let images = write(&amazon.xtask, "images.toml", amazon.stage.list());
+    let authority = file("authority.pem").to_str().unwrap().to_owned();
+    let proxy = format!("http://{}", amazon.proxy.address);
+    let path = folder().to_str().unwrap().to_owned();
+    // No keys, and nobody who gives some.
+    let variables = [
+        ("PATH", path.as_str()),
+        ("HTTPS_PROXY", &proxy),
+        ("SSL_CERT_FILE", &authority),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    let arguments = ["mirror", "--images", &images, "-d", &Amazon::host(), "--only", "wait"];
+    let finished = tokio::task::block_in_place(|| amazon.xtask.run(&arguments, &variables));
+    assert_eq!(finished.exit_code, 1, "{}{}", finished.stdout, finished.stderr);
+    assert_says(
+        &finished.stdout,
+        &[
+            "401",
+            "`aws ecr get-login-password --region eu-west-1` gives no login",
+            "Unable to locate credentials",
+            "hint: ",
+        ],
+    );
+    assert_eq!(amazon.moto.repositories().len(), 0);
+}
