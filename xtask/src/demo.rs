@@ -3,32 +3,36 @@
 //! Nothing is staged: the images go over HTTP into one registry, the same engine as `mirror`'s copies
 //! them, and what is told is read off reports and the registries themselves.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use anyhow::Context as _;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
-
 use crate::chart::Wanted;
 use crate::copy::{Copied, Observer, Wishes};
-use crate::embedded::content::{self, Content};
-use crate::embedded::publish::Publisher;
-use crate::embedded::{EmbeddedRegistry, Options};
-use crate::list::{Destination, Image, ImageList};
-use crate::mirror;
-use crate::oci::{Repository, RepositoryPath};
+use crate::embedded::EmbeddedRegistry;
+use crate::finding::{Check, Code};
+use crate::list::ImageList;
 use crate::plan::Transfer;
 use crate::registry::credentials::NobodysEnvironment;
 use crate::registry::{Error, RetryPolicy};
+use crate::report::pin::Mode;
+use crate::report::verify::Form;
+use crate::report::verify::human::Style;
 use crate::report::{self, MirrorReport, human};
 use crate::values::Overlay;
 use crate::values::chart_command::Subject;
+use crate::verify::{self, Verification, Watch};
+use crate::{mirror, pin};
+use stage::{Stage, destination_for};
 
-const PUBLISHED_AT_ONCE: usize = 4;
+mod stage;
+
 /// A chart with the keys and shapes of StackState 4.5.6.
 const CHART: &str = "tests/data/charts/stackstate-shapes";
+/// What can be verified without files and helm.
+const CHECKS: [Check; 2] = [Check::Source, Check::Destination];
 
 /// Runs the demonstration over the images of a list, and tells what came of it. `root` is the folder
 /// of the workspace, whose charts for tests stand in for the real one.
@@ -37,113 +41,107 @@ const CHART: &str = "tests/data/charts/stackstate-shapes";
 /// When no port can be had, or when something that should have worked did not.
 pub async fn run(original: &ImageList, root: &Path) -> anyhow::Result<String> {
     let began = Instant::now();
-    let source = EmbeddedRegistry::start(Options::default()).await?;
-    let destination = EmbeddedRegistry::start(Options::default()).await?;
-    let mut list = localised(original, source.address())?;
-    publish_all(&mut list, &source).await?;
-
+    let mut stage = Stage::open(original).await?;
     let mut story = String::new();
-    let images = list.images.len();
     writeln!(
         story,
-        "Two registries in memory: a source at {} with {images} generated images",
-        source.address()
+        "Two registries in memory: a source at {} with {} generated images\n\
+         under the names of the list, and an empty destination at {}.\n",
+        stage.source.address(),
+        stage.list.images.len(),
+        stage.destination.address(),
     )?;
+    writeln!(story, "pin: which digests the tags name")?;
+    pin_list(&mut story, &mut stage, Mode::Pin).await?;
+
+    mirror_list(&mut story, "mirror", &stage).await?;
+    mirror_list(&mut story, "mirror again: each image costs one look at the destination", &stage)
+        .await?;
+    writeln!(story, "verify: source and destination have what the list pins")?;
+    verify_list(&mut story, &stage, &[]).await?;
+
+    let rebuilt = stage.rebuild_first().await?;
+    writeln!(story, "Somebody moves a tag at the source: {rebuilt}\nverify finds it")?;
+    verify_list(&mut story, &stage, &[Code::SourceMoved]).await?;
+    writeln!(story, "pin --update: what has changed, and accepted")?;
+    pin_list(&mut story, &mut stage, Mode::Update).await?;
+    mirror_list(&mut story, "mirror: only what is new moves", &stage).await?;
+
+    let deleted = stage.delete_first()?;
+    writeln!(story, "Somebody deletes an image at the destination: {deleted}\nverify finds it")?;
+    verify_list(&mut story, &stage, &[Code::DestinationMissing]).await?;
+    mirror_list(&mut story, "mirror: it comes back", &stage).await?;
+    verify_list(&mut story, &stage, &[]).await?;
+
+    stage.compare()?;
     writeln!(
         story,
-        "under the names of the list, and an empty destination at {}.\n",
-        destination.address()
+        "Every tag at the destination has the digest of the source, and all that it points to.\n\
+         For example: {}\n",
+        stage.example()?
     )?;
-
-    chapter(&mut story, "Mirror", &list, &destination).await?;
-    chapter(
-        &mut story,
-        "Mirror again: each image costs one look at the destination",
-        &list,
-        &destination,
-    )
-    .await?;
-
-    let rebuilt = rebuild_first(&mut list, &source).await?;
-    let title = format!("{rebuilt} was rebuilt and pinned anew: only what is new moves");
-    chapter(&mut story, &title, &list, &destination).await?;
-
-    compare(&list, &source, &destination)?;
-    writeln!(
-        story,
-        "Every tag at the destination has the digest of the source, and all that it points to."
-    )?;
-    writeln!(story, "For example: {}\n", example(&list, &destination)?)?;
     values_and_proof(&mut story, original, root)?;
-    writeln!(story, "With registries of your own: cargo xtask mirror -d registry.example.com")?;
     writeln!(
         story,
-        "(-t prints what would be copied). This took {:.1} s.",
+        "With registries of your own: cargo xtask mirror -d registry.example.com\n\
+         (-t prints what would be copied). This took {:.1} s.",
         began.elapsed().as_secs_f64()
     )?;
     Ok(story)
 }
 
-/// The list with every source moved to the registry in memory, below the name of its own registry.
-fn localised(list: &ImageList, address: &str) -> anyhow::Result<ImageList> {
-    let mut local = list.clone();
-    local.registries.clear();
-    let targets = destination_for(list, "registry.example.com")?.paths(&list.images)?;
-    for (image, target) in local.images.iter_mut().zip(targets) {
-        image.target = Some(target);
-        let host: RepositoryPath =
-            image.source.registry().to_lowercase().replace(':', "-").parse()?;
-        image.source = Repository::new(address, image.source.path().below(&host));
+/// One run of `pin`.
+async fn pin_list(story: &mut String, stage: &mut Stage, mode: Mode) -> anyhow::Result<()> {
+    let options = pin::Options { images: Vec::new(), mode, retry: RetryPolicy::default() };
+    let report = pin::look(&stage.list, &options, &NobodysEnvironment).await?;
+    for image in &report.images {
+        if let Some(digest) = image.written(mode) {
+            stage.write(&image.source, digest);
+        }
     }
-    Ok(local)
-}
-
-/// A destination that has a place for every image: where paths are not enough to tell two of them
-/// apart, with the names of their registries.
-fn destination_for(list: &ImageList, address: &str) -> anyhow::Result<Destination> {
-    let plain: Destination = address.parse()?;
-    if plain.paths(&list.images).is_ok() {
-        return Ok(plain);
+    // Twenty lines with a digest each tell less than their sum.
+    if mode == Mode::Update {
+        indent(story, &report::pin::human(&report, "cargo xtask pin"), is_about_a_change)?;
     }
-    Ok(Destination { target: "{registry}/{path}".parse()?, ..plain })
-}
-
-/// Puts generated content under every source, and pins the list to it.
-async fn publish_all(list: &mut ImageList, source: &EmbeddedRegistry) -> anyhow::Result<()> {
-    let publisher = Publisher::new(source.address())?;
-    let all = list.images.iter_mut().map(|image| async {
-        let content = content::for_list(image.source.path().as_str(), image.tag.as_str());
-        publish(&publisher, image, &content).await
-    });
-    stream::iter(all).buffer_unordered(PUBLISHED_AT_ONCE).try_collect().await
-}
-
-async fn publish(
-    publisher: &Publisher,
-    image: &mut Image,
-    content: &Content,
-) -> anyhow::Result<()> {
-    publisher.publish(image.source.path().as_str(), image.tag.as_str(), content).await?;
-    image.digest = Some(content.top.clone());
+    let summary = report::pin::summary(&report, "the list in memory", "cargo xtask pin");
+    indent(story, &summary, |_| true)?;
+    writeln!(story)?;
     Ok(())
 }
 
-/// Gives the first image of the list a second version, as a rebuilt one has.
-async fn rebuild_first(list: &mut ImageList, source: &EmbeddedRegistry) -> anyhow::Result<String> {
-    let image = list.images.first_mut().context("the list is empty")?;
-    let path = image.source.path().as_str();
-    let content = content::for_list(path, &format!("{}-rebuilt", image.tag));
-    publish(&Publisher::new(source.address())?, image, &content).await?;
-    Ok(format!("{}:{}", image.path(), image.tag))
+fn is_about_a_change(line: &str) -> bool {
+    !line.starts_with("unchanged")
 }
 
-/// One mirror run, told by its own report and by the destination's log.
-async fn chapter(
-    story: &mut String,
-    title: &str,
-    list: &ImageList,
-    destination: &EmbeddedRegistry,
-) -> anyhow::Result<()> {
+/// One run of `verify`, which has to find just this.
+async fn verify_list(story: &mut String, stage: &Stage, expected: &[Code]) -> anyhow::Result<()> {
+    let options = verify::Options {
+        destination: Some(stage.destination.address().to_owned()),
+        checks: BTreeSet::from(CHECKS),
+        deep: true,
+        strict: true,
+        chart: Wanted::default(),
+        concurrency: None,
+        retry: RetryPolicy::default(),
+    };
+    let file = Path::new("images.toml");
+    let subject = verify::Subject { list: &stage.list, file, shown: "images.toml" };
+    let mut verification = Verification::begin(subject, &options)?;
+    verification.look_here(&Unwatched);
+    verification.ask_registries(&NobodysEnvironment, &Unwatched).await?;
+    let report = verification.end();
+    indent(story, &Form::Human.render(&report, Style::Plain), |line| {
+        !line.ends_with("not asked for")
+    })?;
+    writeln!(story)?;
+    let found: Vec<Code> = report.findings.iter().map(|finding| finding.code).collect();
+    anyhow::ensure!(found == expected, "found {found:?} instead of {expected:?}:\n{story}");
+    Ok(())
+}
+
+/// One run of `mirror`, told by its own report and by the destination's log.
+async fn mirror_list(story: &mut String, title: &str, stage: &Stage) -> anyhow::Result<()> {
+    let Stage { destination, list, .. } = stage;
     destination.forget_requests();
     let options = mirror::Options {
         destination: Some(destination.address().to_owned()),
@@ -159,11 +157,14 @@ async fn chapter(
         anyhow::bail!("{}: {error}", image.source);
     }
     writeln!(story, "{title}")?;
-    for line in human::mirror(&report).lines() {
-        writeln!(story, "  {line}")?;
-    }
+    indent(story, &human::mirror(&report), |_| true)?;
     writeln!(story, "  {}\n", methods(&report, destination))?;
     Ok(())
+}
+
+fn indent(story: &mut String, text: &str, is_told: impl Fn(&str) -> bool) -> std::fmt::Result {
+    let mut lines = text.lines().filter(|line| !line.is_empty() && is_told(line));
+    lines.try_for_each(|line| writeln!(story, "  {line}"))
 }
 
 /// What the destination was asked, by its own log.
@@ -175,37 +176,6 @@ fn methods(report: &MirrorReport, destination: &EmbeddedRegistry) -> String {
     let seconds = report.took.as_secs_f64().max(0.001);
     let rate = (report.totals().images as f64 / seconds).round();
     format!("the destination answered {}; {rate} images a second", counted.join(", "))
-}
-
-/// Proves what the story claims, from the registries' contents.
-fn compare(
-    list: &ImageList,
-    source: &EmbeddedRegistry,
-    destination: &EmbeddedRegistry,
-) -> anyhow::Result<()> {
-    for image in &list.images {
-        let (path, target, tag) =
-            (image.source.path().as_str(), image.path().as_str(), image.tag.as_str());
-        let here = source.store().manifest(path, tag).map(|(_, bytes, _)| bytes);
-        let there = destination.store().manifest(target, tag).map(|(_, bytes, _)| bytes);
-        anyhow::ensure!(here.is_some() && here == there, "{target}:{tag} differs from its source");
-    }
-    let incomplete = destination.store().incomplete_tags();
-    anyhow::ensure!(
-        incomplete.is_empty(),
-        "incomplete at the destination: {}",
-        incomplete.join(", ")
-    );
-    Ok(())
-}
-
-fn example(list: &ImageList, destination: &EmbeddedRegistry) -> anyhow::Result<String> {
-    let image = list.images.first().context("the list is empty")?;
-    let (_, _, digest) = destination
-        .store()
-        .manifest(image.path().as_str(), image.tag.as_str())
-        .context("the first image is not there")?;
-    Ok(format!("{}:{} is {}", image.path(), image.tag, digest.short()))
 }
 
 /// The values for a mirror, and the proof on a chart that has the keys of the real one.
@@ -255,6 +225,11 @@ impl Observer for Unwatched {
     fn ended(&self, _: &Transfer, _: &Result<Copied, Error>) {}
 }
 
+impl Watch for Unwatched {
+    fn begins(&self, _: &str, _: usize) {}
+    fn looked(&self) {}
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -268,5 +243,7 @@ mod tests {
         assert!(story.contains("2 images to 127.0.0.1:"), "{story}");
         assert!(story.contains("0 copied, 2 up to date"), "{story}");
         assert!(story.contains("1 copied, 1 up to date"), "{story}");
+        assert!(story.contains("error[source-moved]"), "{story}");
+        assert!(story.contains("error[destination-missing]"), "{story}");
     }
 }

@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use crate::chart::{ChartSource, Helm, RenderError};
 use crate::list::{Destination, ImageList};
 use crate::mirror;
+use crate::oci::Repository;
 use crate::plan::{Selection, transfers};
 use crate::program::find_program;
 use crate::registry::credentials::Environment;
@@ -86,7 +87,7 @@ pub fn programs(environment: &dyn Environment) -> Vec<ProgramReport> {
         RenderError::Missing { .. } => "not found".to_owned(),
         RenderError::Failed { reason, .. } => reason,
     });
-    let needed_for = "`images`, `mirror -c`, `values --prove` and `--probe`";
+    let needed_for = "`verify`, `images`, `mirror -c`, `values --prove` and `--probe`";
     vec![ProgramReport { name: "helm".to_owned(), path, version, needed_for }]
 }
 
@@ -102,23 +103,23 @@ fn destination(list: &ImageList, options: &Options) -> anyhow::Result<Option<Des
 fn repositories(
     list: &ImageList,
     destination: Option<&Destination>,
-) -> anyhow::Result<BTreeMap<(String, Side), Vec<String>>> {
-    let mut all: BTreeMap<(String, Side), Vec<String>> = BTreeMap::new();
-    let mut add = |registry: &str, side, path: &str| {
-        let of_host = all.entry((registry.to_owned(), side)).or_default();
-        if of_host.iter().all(|known| known != path) {
-            of_host.push(path.to_owned());
+) -> anyhow::Result<BTreeMap<(String, Side), Vec<Repository>>> {
+    let mut all: BTreeMap<(String, Side), Vec<Repository>> = BTreeMap::new();
+    let mut add = |repository: &Repository, side| {
+        let of_host = all.entry((repository.registry().to_owned(), side)).or_default();
+        if !of_host.contains(repository) {
+            of_host.push(repository.clone());
         }
     };
     let Some(destination) = destination else {
         for image in &list.images {
-            add(image.source.registry(), Side::Source, image.source.path().as_str());
+            add(&image.source, Side::Source);
         }
         return Ok(all);
     };
     for transfer in transfers(list, destination, &Selection::new(&[])?)? {
-        add(transfer.source.registry(), Side::Source, transfer.source.path().as_str());
-        add(transfer.target.registry(), Side::Destination, transfer.target.path().as_str());
+        add(&transfer.source, Side::Source);
+        add(&transfer.target, Side::Destination);
     }
     Ok(all)
 }
@@ -128,32 +129,37 @@ async fn host(
     reach: Reach,
     name: String,
     side: Side,
-    repositories: Vec<String>,
+    repositories: Vec<Repository>,
 ) -> anyhow::Result<HostReport> {
-    let manner = registries.manner(&name, side)?;
-    let mut logins: Vec<LoginReport> = Vec::new();
+    let Some(first) = repositories.first() else {
+        anyhow::bail!("`{name}` takes no part in a run");
+    };
+    let manner = registries.manner(first, side)?;
+    // Each with one of its repositories, which stands for all of them.
+    let mut logins: Vec<(Repository, LoginReport)> = Vec::new();
     for repository in repositories {
         let login = match reach {
-            Reach::Registries => registries.login_shown(&name, side, &repository).await,
-            Reach::Offline => registries.login_to_show(&name, side, &repository),
+            Reach::Registries => registries.login_shown(&repository, side).await,
+            Reach::Offline => registries.login_to_show(&repository, side),
         };
-        match logins.iter_mut().find(|known| known.login == login) {
-            Some(known) => known.repositories.push(repository),
+        let path = repository.path().to_string();
+        match logins.iter_mut().find(|(_, known)| known.login == login) {
+            Some((_, known)) => known.repositories.push(path),
             None => {
-                let repositories = vec![repository];
-                logins.push(LoginReport { repositories, login, answer: HostAnswer::Unknown });
+                let answer = HostAnswer::Unknown;
+                logins.push((repository, LoginReport { repositories: vec![path], login, answer }));
             }
         }
     }
-    for login in &mut logins {
+    for (repository, login) in &mut logins {
         if reach == Reach::Offline || matches!(login.login, LoginFound::Broken(_)) {
             continue;
         }
-        let Some(repository) = login.repositories.first() else { continue };
-        login.answer = match registries.greet(&name, side, repository).await {
+        login.answer = match registries.greet(repository, side).await {
             Ok(greeting) => HostAnswer::Good(greeting),
             Err(error) => HostAnswer::Bad(error),
         };
     }
+    let logins = logins.into_iter().map(|(_, login)| login).collect();
     Ok(HostReport { registry: name, side, manner, logins })
 }

@@ -45,7 +45,7 @@ pub enum Command {
     Pin(Pin),
     /// Tell for every registry how it is spoken to and which login it is shown, and whether that works
     Doctor(Doctor),
-    /// Show it all in seconds: two registries in memory, generated images, mirror, mirror again
+    /// Show it all in seconds, between two registries in memory: pin, mirror, verify, and what goes wrong
     Demo,
     /// Run what CI runs: fetch missing test tools, fmt, clippy, tests, cargo-deny
     Ci,

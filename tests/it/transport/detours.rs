@@ -5,7 +5,9 @@ use xtask::embedded::{Authentication, Effect, EmbeddedRegistry, Fault, Kind, Opt
 use xtask::registry::Side;
 
 use super::tls::table;
+use crate::cli::{assert_says, write};
 use crate::faults::stage::{REPOSITORY, Stage, TAG, told};
+use crate::support::xtask::Xtask;
 
 /// A stage whose source is a proxy cache: its images are listed under a registry that nobody can reach.
 async fn cached(registry: &str, below: &str, authentication: Authentication) -> Stage {
@@ -47,6 +49,22 @@ async fn a_source_is_read_through_its_proxy_cache_with_the_login_of_that() {
     assert!(asked.iter().all(|request| request.path == "/v2/" || request.path.starts_with(&below)));
     let there = stage.destination.requests();
     assert!(there.iter().all(|request| !request.path.contains("quay-proxy")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_examines_the_proxy_cache_that_is_asked() {
+    let stage = cached("quay.io", "quay-proxy", Authentication::None).await;
+    let xtask = Xtask::new();
+    let images = write(&xtask, "images.toml", stage.list());
+    let arguments = ["doctor", "--images", &images, "-d", &stage.reached_at()];
+    let finished = tokio::task::block_in_place(|| xtask.run(&arguments, &[]));
+    assert_eq!(finished.exit_code, 0, "{finished:?}");
+    let cache = stage.source.address();
+    assert_says(
+        &finished.stdout,
+        &[&format!("read through `{cache}`"), "quay.io (source): http://"],
+    );
+    assert_eq!(stage.source.requests().len(), 2, "it was asked, and how long that takes");
 }
 
 #[tokio::test]

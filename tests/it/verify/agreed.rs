@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Scene, sum};
 use crate::mirror::support::done;
+use crate::support::xtask::Xtask;
 
 const ALL_PASSED: [&str; 5] = ["passed"; 5];
 
@@ -57,6 +58,42 @@ async fn deep_asks_for_every_manifest_and_for_each_blob_of_a_repository_once() {
         format!("{manifests} GET manifest, {blobs} HEAD blob, 2 HEAD manifest")
     );
     assert_eq!(done(&scene.source), "");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_without_pins_passes_strictly_once_it_is_pinned() {
+    let scene = Scene::new().await;
+    for pin in [&scene.app.top, &scene.tool.top] {
+        scene.edit("images.toml", &format!("digest = \"{pin}\"\n"), "");
+    }
+    let loose = scene.verify(&[]);
+    assert_eq!(loose.exit_code, 0, "{}", loose.human);
+    assert!(loose.human.contains("2 images: 2 warnings"), "{}", loose.human);
+    assert_eq!(scene.verify(&["--strict"]).exit_code, 1);
+    let pinned = scene.run(&["pin"]);
+    assert_eq!(pinned.exit_code, 0, "{}{}", pinned.stdout, pinned.stderr);
+    scene.write_values();
+    let total = "2 images: passed; requests: 2 to sources, 2 to the destination";
+    scene.verify(&["--strict"]).assert(0, &sum(ALL_PASSED, total), &json!([]));
+}
+
+#[test]
+fn the_list_of_this_repository_is_unpinned_which_only_strictness_refuses() {
+    let list = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../images.toml");
+    let xtask = Xtask::new();
+    let images = list.canonicalize().unwrap();
+    let verify = |more: &[&str]| {
+        let arguments = ["--images", images.to_str().unwrap(), "verify", "--only", "list"];
+        xtask.run(&[&arguments, more].concat(), &[])
+    };
+    let finished = verify(&[]);
+    assert_eq!(finished.exit_code, 0, "{}", finished.stdout);
+    assert!(finished.stdout.contains("22 images: 22 warnings"), "{}", finished.stdout);
+    assert!(finished.stdout.contains("warning[unpinned]"), "{}", finished.stdout);
+    assert!(finished.stdout.contains("hint: `cargo xtask pin`"), "{}", finished.stdout);
+    let finished = verify(&["--strict"]);
+    assert_eq!(finished.exit_code, 1, "{}", finished.stdout);
+    assert!(finished.stdout.contains("22 images: 22 errors"), "{}", finished.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread")]

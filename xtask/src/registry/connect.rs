@@ -99,12 +99,22 @@ impl Registries {
         repository: &Repository,
         side: Side,
     ) -> anyhow::Result<RemoteRepository> {
-        let host = self.host(&self.settings.asked_for(repository.registry(), side), side)?;
-        let path = match self.settings.via(repository.registry(), side) {
-            Some(Address { prefix: Some(prefix), .. }) => repository.path().below(prefix),
-            _ => repository.path().clone(),
+        let asked = self.asked_for(repository, side);
+        let host = self.host(asked.registry(), side)?;
+        Ok(RemoteRepository { host, path: asked.path().clone() })
+    }
+
+    /// The repository that is asked instead of another: the same, but for a source that is read through
+    /// a proxy cache.
+    pub(super) fn asked_for(&self, repository: &Repository, side: Side) -> Repository {
+        let Some(via) = self.settings.via(repository.registry(), side) else {
+            return repository.clone();
         };
-        Ok(RemoteRepository { host, path })
+        let path = match &via.prefix {
+            Some(prefix) => repository.path().below(prefix),
+            None => repository.path().clone(),
+        };
+        Repository::new(&via.registry, path)
     }
 
     /// The registries of this run whose certificates nobody verifies, for the report to say so.

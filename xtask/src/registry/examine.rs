@@ -15,6 +15,7 @@ use super::credentials::files::{self, Means};
 use super::error::{Cause, Error, Side};
 use super::host::Call;
 use super::logins::HostSide;
+use crate::oci::Repository;
 
 /// How a host is spoken to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,16 +89,26 @@ impl Registries {
     ///
     /// # Errors
     /// When its name does not make an address.
-    pub fn manner(&self, name: &str, side: Side) -> anyhow::Result<Manner> {
+    pub fn manner(&self, repository: &Repository, side: Side) -> anyhow::Result<Manner> {
+        let asked = self.asked_for(repository, side);
+        let name = asked.registry();
         let host = self.host(name, side)?;
-        let mut told = vec![format!("at most {} requests at a time", self.concurrency(name))];
+        let mut told = Vec::new();
+        if self.insecure().iter().any(|insecure| insecure == name) {
+            told.push("INSECURE: its certificate is not checked".to_owned());
+        }
+        if name != repository.registry() {
+            told.push(format!("read through `{name}`"));
+        }
+        told.push(format!("at most {} requests at a time", self.concurrency(name)));
         told.extend(host.capabilities.in_words());
         Ok(Manner { address: host.base.to_string(), abilities: told })
     }
 
     /// Which login a repository would be shown, without asking a program for it.
-    pub fn login_to_show(&self, name: &str, side: Side, repository: &str) -> LoginFound {
-        let ways = self.logins.ways(name, side, Some(repository));
+    pub fn login_to_show(&self, repository: &Repository, side: Side) -> LoginFound {
+        let asked = self.asked_for(repository, side);
+        let ways = self.logins.ways(asked.registry(), side, Some(asked.path().as_str()));
         match ways.into_iter().next().map(|way| (way.means, way.origin)) {
             None => LoginFound::Nobody,
             Some((Means::Known(_), origin)) => LoginFound::From(origin),
@@ -107,8 +118,9 @@ impl Registries {
     }
 
     /// Which login a repository is shown; programs are asked.
-    pub async fn login_shown(&self, name: &str, side: Side, repository: &str) -> LoginFound {
-        match self.logins.login(name, side, repository).await {
+    pub async fn login_shown(&self, repository: &Repository, side: Side) -> LoginFound {
+        let asked = self.asked_for(repository, side);
+        match self.logins.login(asked.registry(), side, asked.path().as_str()).await {
             Ok(login) => login.origin.clone().map_or(LoginFound::Nobody, LoginFound::From),
             Err(why) => LoginFound::Broken(why),
         }
@@ -118,7 +130,9 @@ impl Registries {
     ///
     /// # Errors
     /// When it does not.
-    pub async fn greet(&self, name: &str, side: Side, repository: &str) -> Result<Greeting, Error> {
+    pub async fn greet(&self, repository: &Repository, side: Side) -> Result<Greeting, Error> {
+        let asked = self.asked_for(repository, side);
+        let (name, repository) = (asked.registry(), asked.path().as_str());
         let operation = "ask whether it answers";
         let broken = |why: String| Error::new(side, operation, Cause::Protocol(why));
         let host = self.host(name, side).map_err(|error| broken(error.to_string()))?;

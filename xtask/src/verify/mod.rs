@@ -63,6 +63,16 @@ struct Named {
     destination: Destination,
 }
 
+/// A verification under way.
+pub struct Verification<'a> {
+    subject: Subject<'a>,
+    options: &'a Options,
+    named: Vec<Named>,
+    findings: Findings<'a>,
+    looked: registries::Looked,
+    began: Instant,
+}
+
 /// Runs the chosen checks. Whatever they find is in the report.
 ///
 /// # Errors
@@ -73,40 +83,81 @@ pub fn run(
     environment: &dyn Environment,
     watch: &dyn Watch,
 ) -> anyhow::Result<VerifyReport> {
-    let began = Instant::now();
-    let named = destinations(subject.list, options.destination.as_deref())?;
-    let mut findings = Findings::new(subject, options.strict);
-    let mut looked = registries::Looked::default();
-    let is_wanted = |check| options.checks.contains(&check);
-    if is_wanted(Check::List) {
-        list::check(subject.list, &mut findings);
+    let mut verification = Verification::begin(subject, options)?;
+    verification.look_here(watch);
+    if verification.wants_registries() {
+        runtime::block_on(verification.ask_registries(environment, watch))?;
     }
-    if is_wanted(Check::Values) {
-        values::check(subject, &named, options.destination.as_deref(), &mut findings);
+    Ok(verification.end())
+}
+
+impl<'a> Verification<'a> {
+    /// Begins without looking at anything but the list.
+    ///
+    /// # Errors
+    /// When `-d` names nothing.
+    pub fn begin(subject: Subject<'a>, options: &'a Options) -> anyhow::Result<Self> {
+        Ok(Self {
+            subject,
+            options,
+            named: destinations(subject.list, options.destination.as_deref())?,
+            findings: Findings::new(subject, options.strict),
+            looked: registries::Looked::default(),
+            began: Instant::now(),
+        })
     }
-    if is_wanted(Check::Chart) {
-        watch.begins("rendering the chart", 0);
-        chart::check(subject, &named, &options.chart, &mut findings);
+
+    /// Runs the checks that need files and helm.
+    pub fn look_here(&mut self, watch: &dyn Watch) {
+        let Self { subject, options, named, findings, .. } = self;
+        if options.checks.contains(&Check::List) {
+            list::check(subject.list, findings);
+        }
+        if options.checks.contains(&Check::Values) {
+            values::check(*subject, named, options.destination.as_deref(), findings);
+        }
+        if options.checks.contains(&Check::Chart) {
+            watch.begins("rendering the chart", 0);
+            chart::check(*subject, named, &options.chart, findings);
+        }
     }
-    if is_wanted(Check::Source) || is_wanted(Check::Destination) {
-        let looking =
-            registries::check(subject, &named, options, environment, watch, &mut findings);
-        looked = runtime::block_on(looking)?;
+
+    pub fn wants_registries(&self) -> bool {
+        [Check::Source, Check::Destination].iter().any(|check| self.options.checks.contains(check))
     }
-    let destinations = named.iter().map(|named| named.destination.to_string()).collect();
-    let (findings, ignored) = findings.finish();
-    Ok(VerifyReport {
-        list: subject.shown.to_owned(),
-        destinations,
-        checks: options.checks.iter().copied().collect(),
-        images: subject.list.images.iter().map(|image| image.source.tagged(&image.tag)).collect(),
-        findings,
-        ignored,
-        is_strict: options.strict,
-        requests: looked.requests,
-        insecure: looked.insecure,
-        took: began.elapsed(),
-    })
+
+    /// Runs the checks that need registries.
+    ///
+    /// # Errors
+    /// When nothing could be tried: a contradictory login, no certificates.
+    pub async fn ask_registries(
+        &mut self,
+        environment: &dyn Environment,
+        watch: &dyn Watch,
+    ) -> anyhow::Result<()> {
+        let Self { subject, options, named, findings, .. } = self;
+        self.looked =
+            registries::check(*subject, named, options, environment, watch, findings).await?;
+        Ok(())
+    }
+
+    pub fn end(self) -> VerifyReport {
+        let Self { subject, options, named, looked, began, .. } = self;
+        let (findings, ignored) = self.findings.finish();
+        let images = subject.list.images.iter();
+        VerifyReport {
+            list: subject.shown.to_owned(),
+            destinations: named.iter().map(|named| named.destination.to_string()).collect(),
+            checks: options.checks.iter().copied().collect(),
+            images: images.map(|image| image.source.tagged(&image.tag)).collect(),
+            findings,
+            ignored,
+            is_strict: options.strict,
+            requests: looked.requests,
+            insecure: looked.insecure,
+            took: began.elapsed(),
+        }
+    }
 }
 
 /// The report about a list that cannot be used: nothing else could be looked at.
