@@ -6,7 +6,9 @@ use std::time::Duration;
 use xtask::embedded::{Authentication, TokenKey, TokenStyle};
 
 use super::Cloud;
+use crate::cli::{assert_says, write};
 use crate::faults::stage::words;
+use crate::support::xtask::Xtask;
 
 const ACR: &str = "mine.azurecr.io";
 const GAR: &str = "europe-docker.pkg.dev";
@@ -83,6 +85,22 @@ async fn a_command_that_fails_is_told_of_with_its_words_and_without_what_it_prin
     ] {
         assert!(told.contains(part), "`{part}` is missing: {told}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn doctor_tells_why_a_command_gives_no_login() {
+    let mut cloud = Cloud::new(GAR, Authentication::bearer("oauth2accesstoken", "t0ken")).await;
+    cloud.program("gcloud", "echo no account >&2; exit 1").stage.publish_many(1);
+    let xtask = Xtask::new();
+    let images = write(&xtask, "images.toml", cloud.stage.list());
+    let variables: Vec<_> =
+        cloud.stage.variables.iter().map(|(name, it)| (name.as_str(), it.as_str())).collect();
+    let arguments = ["doctor", "--images", &images, "-d", GAR];
+    let finished = tokio::task::block_in_place(|| xtask.run(&arguments, &variables));
+    let expected =
+        "none: `gcloud auth print-access-token` gives no login (no account): log in there";
+    assert_says(&finished.stdout, &[expected, "`gcloud auth login`"]);
+    assert_eq!(finished.exit_code, 1, "{}", finished.stdout);
 }
 
 #[tokio::test]

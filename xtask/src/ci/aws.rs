@@ -21,7 +21,9 @@ pub(super) fn obtain(
     tell: &mut dyn FnMut(&str),
 ) -> anyhow::Result<()> {
     let installed = workspace_root.join(INSTALLED);
-    if std::fs::read_to_string(&installed).is_ok_and(|text| text == REQUIREMENTS) {
+    // Its programs name their interpreter by its path: one that was moved is none.
+    let wanted = format!("{REQUIREMENTS}# in {}\n", workspace_root.display());
+    if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
         return Ok(());
     }
     // Debian's python3 comes without what makes environments.
@@ -40,6 +42,6 @@ pub(super) fn obtain(
     tell(&format!("test tools: pip install --requirement {REQUIREMENTS_FILE}, into {ENVIRONMENT}"));
     let pip = shell.cmd(python).args(pip).args(what).quiet();
     pip.run().context("the AWS CLI and moto could not be installed from PyPI")?;
-    write_atomically(&installed, REQUIREMENTS)?;
+    write_atomically(&installed, &wanted)?;
     Ok(())
 }

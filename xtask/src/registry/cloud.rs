@@ -23,8 +23,8 @@ pub(crate) struct CloudLogin {
     variables: Vec<(&'static str, &'static str)>,
     username: &'static str,
     answer: AnswerForm,
-    /// What to do where the command gives nothing.
-    remedy: &'static str,
+    /// What the program belongs to, and how to log in there.
+    tool: (&'static str, &'static str),
 }
 
 /// What a command prints.
@@ -68,7 +68,7 @@ impl CloudLogin {
                 // Azure's name for "whoever this token is of".
                 username: "00000000-0000-0000-0000-000000000000",
                 answer: AnswerForm::AccessToken,
-                remedy: "install the Azure CLI and `az login`",
+                tool: ("the Azure CLI", "`az login`"),
             },
             CloudHost::Google => Self {
                 program: "gcloud",
@@ -76,7 +76,7 @@ impl CloudLogin {
                 variables: vec![("CLOUDSDK_CORE_DISABLE_PROMPTS", "1")],
                 username: "oauth2accesstoken",
                 answer: AnswerForm::Line,
-                remedy: "install the Google Cloud CLI and `gcloud auth login`",
+                tool: ("the Google Cloud CLI", "`gcloud auth login`"),
             },
         })
     }
@@ -106,13 +106,14 @@ impl CloudLogin {
 
     /// What to do where the command gives no login, and why it gives none.
     pub(crate) fn advice(&self, why: &str, otherwise: &str) -> String {
-        let Self { program, remedy, .. } = self;
+        let Self { program, tool: (tool, log_in), .. } = self;
         if why.is_empty() {
             format!(
-                "`{program}`, which could give a login, is not on PATH: {remedy}; or {otherwise}"
+                "`{program}`, which could give a login, is not on PATH: install {tool}, and log in \
+                 there by {log_in}; or {otherwise}"
             )
         } else {
-            format!("{self} gives no login ({why}): {remedy}; or {otherwise}")
+            format!("{self} gives no login ({why}): log in there by {log_in}; or {otherwise}")
         }
     }
 
@@ -143,7 +144,7 @@ fn amazon(arguments: &[&str]) -> CloudLogin {
         variables: Vec::new(),
         username: "AWS",
         answer: AnswerForm::Line,
-        remedy: "install the AWS CLI and log in there, by `aws sso login` or `aws configure`",
+        tool: ("the AWS CLI", "`aws sso login` or `aws configure`"),
     }
 }
 

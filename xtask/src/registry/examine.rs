@@ -30,6 +30,8 @@ pub struct Manner {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoginFound {
     Nobody,
+    /// The command of a cloud gave none: what to do.
+    InVain(String),
     From(Origin),
     /// A program would be asked first.
     ToBeAsked(Origin),
@@ -121,7 +123,16 @@ impl Registries {
     pub async fn login_shown(&self, repository: &Repository, side: Side) -> LoginFound {
         let asked = self.asked_for(repository, side);
         match self.logins.login(asked.registry(), side, asked.path().as_str()).await {
-            Ok(login) => login.origin.clone().map_or(LoginFound::Nobody, LoginFound::From),
+            Ok(login) => {
+                let path = asked.path().as_str();
+                let ways = self.logins.ways(asked.registry(), side, Some(path));
+                let was_asked = ways.iter().any(|way| matches!(way.means, Means::Command(_)));
+                match login.origin {
+                    Some(origin) => LoginFound::From(origin),
+                    None if was_asked => LoginFound::InVain(login.advice.to_string()),
+                    None => LoginFound::Nobody,
+                }
+            }
             Err(why) => LoginFound::Broken(why),
         }
     }

@@ -41,10 +41,12 @@ const PAIRS: [(&str, &str); 3] =
     [("docker.com", "auth.docker.io"), ("nvcr.io", "authn.nvidia.com"), ("lscr.io", "ghcr.io")];
 
 /// Domains below which strangers are each other's siblings.
-const SHARED: [&str; 12] = [
+const SHARED: [&str; 16] = [
     "amazonaws.com",
     "amazonaws.com.cn",
+    "amazonaws.eu",
     "azurecr.cn",
+    "azurecr.de",
     "azurecr.io",
     "azurecr.us",
     "cloudfront.net",
@@ -52,6 +54,8 @@ const SHARED: [&str; 12] = [
     "gitlab.io",
     "herokuapp.com",
     "nip.io",
+    "on.amazonwebservices.com.cn",
+    "on.aws",
     "pkg.dev",
     "sslip.io",
 ];

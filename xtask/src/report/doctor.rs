@@ -114,6 +114,7 @@ fn human_host(host: &HostReport) -> String {
     for login in &host.logins {
         let found = match &login.login {
             LoginFound::Nobody => "none".to_owned(),
+            LoginFound::InVain(advice) => format!("none: {advice}"),
             LoginFound::From(origin) => format!("from {origin}"),
             LoginFound::ToBeAsked(origin) => format!("to be asked of {origin}"),
             LoginFound::Broken(why) => format!("broken: {}", why.replace("\nhint: ", "\n  hint: ")),
@@ -195,6 +196,7 @@ fn host_value(host: &HostReport) -> Value {
 fn login_value(login: &LoginReport) -> Value {
     let (state, from) = match &login.login {
         LoginFound::Nobody => ("none", None),
+        LoginFound::InVain(advice) => ("none", Some(advice.clone())),
         LoginFound::From(origin) => ("found", Some(origin.to_string())),
         LoginFound::ToBeAsked(origin) => ("to-be-asked", Some(origin.to_string())),
         LoginFound::Broken(why) => ("broken", Some(why.clone())),
