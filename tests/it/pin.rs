@@ -15,6 +15,7 @@ mod lies;
 mod moved;
 mod outcomes;
 mod story;
+mod subsets;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const IMAGE: &str = "application/vnd.oci.image.manifest.v1+json";

@@ -8,10 +8,10 @@ use anyhow::bail;
 use futures_util::future::join_all;
 
 use crate::images::write_list;
-use crate::list::edit::digests;
+use crate::list::edit::digests::{self, Pin};
 use crate::list::{Image, ImageList};
 use crate::mirror::read_text;
-use crate::oci::{Digest, Manifest, Tag};
+use crate::oci::{Digest, Manifest, Platforms, Tag};
 use crate::plan::Selection;
 use crate::registry::credentials::Environment;
 use crate::registry::{
@@ -21,6 +21,7 @@ use crate::report::pin::{Mode, Outcome, PinReport, PinnedImage};
 
 mod describe;
 pub mod difference;
+mod subsets;
 
 /// What to pin, and how.
 pub struct Options {
@@ -46,10 +47,12 @@ pub async fn look(
     let settings =
         Settings { registries: list.registries.clone(), concurrency: None, retry: options.retry };
     let registries = Registries::new(settings, &Vec::from_iter(hosts), environment)?;
+    let wanted = subsets::wanted(list);
     let mut looks = Vec::new();
     for image in selected {
         let source = registries.repository(&image.source, Side::Source)?;
-        looks.push(async move { seen(&source, image).await });
+        let (mode, wanted) = (options.mode, &wanted);
+        looks.push(async move { seen(&source, image, wanted, mode).await });
     }
     let images = join_all(looks).await;
     let requests = registries.requests(Side::Source);
@@ -64,11 +67,8 @@ pub async fn look(
 /// When an image of the report is not listed as it was any more, or the file cannot be read or
 /// written.
 pub fn write(file: &Path, report: &PinReport) -> anyhow::Result<()> {
-    let new: Vec<(&PinnedImage, &Digest)> = report
-        .images
-        .iter()
-        .filter_map(|image| Some((image, image.written(report.mode)?)))
-        .collect();
+    let is_new = |image: &&PinnedImage| image.changes_list(report.mode);
+    let new: Vec<&PinnedImage> = report.images.iter().filter(is_new).collect();
     if new.is_empty() {
         return Ok(());
     }
@@ -76,12 +76,13 @@ pub fn write(file: &Path, report: &PinReport) -> anyhow::Result<()> {
     let text = read_text(file)?;
     let mut list = ImageList::parse(&shown.to_string(), &text)?;
     let mut changes = Vec::new();
-    for (seen, digest) in new {
+    for seen in new {
+        let digest = seen.written(report.mode);
         let is_meant = |image: &Image| image.source.tagged(&image.tag) == seen.source;
         let position = list.images.iter().position(is_meant);
         let as_it_was = position.filter(|&position| {
             let now = &list.images[position].digest;
-            *now == seen.pin || now.as_ref() == Some(digest)
+            *now == seen.pin || now.is_some() && now.as_ref() == digest
         });
         let Some(position) = as_it_was else {
             bail!(
@@ -90,51 +91,74 @@ pub fn write(file: &Path, report: &PinReport) -> anyhow::Result<()> {
                 seen.source
             );
         };
-        list.images[position].digest = Some(digest.clone());
-        changes.push((position, digest.clone()));
+        let image = &mut list.images[position];
+        image.digest = digest.cloned().or(image.digest.take());
+        image.subsets.extend(seen.subsets.iter().cloned());
+        changes.push(Pin { position, digest: digest.cloned(), subsets: seen.subsets.clone() });
     }
     let hint = "write the digests that `--format json` shows";
     write_list(file, digests::pinned(&text, &changes), &list, hint)?;
     Ok(())
 }
 
-async fn seen(source: &RemoteRepository, image: &Image) -> PinnedImage {
-    let (outcome, warning) = match outcome(source, image).await {
-        Ok(found) => found,
-        Err(error) => (Outcome::Failed(error), None),
-    };
-    let reference = image.source.tagged(&image.tag);
-    PinnedImage { source: reference, pin: image.digest.clone(), outcome, warning }
-}
-
-async fn outcome(
+async fn seen(
     source: &RemoteRepository,
     image: &Image,
-) -> Result<(Outcome, Option<String>), Error> {
-    let missing = Ok((Outcome::Missing, None));
+    wanted: &BTreeSet<Platforms>,
+    mode: Mode,
+) -> PinnedImage {
+    let mut found = PinnedImage {
+        source: image.source.tagged(&image.tag),
+        pin: image.digest.clone(),
+        outcome: Outcome::Missing,
+        subsets: Vec::new(),
+        warnings: Vec::new(),
+    };
+    let result = look_at(source, image, &mut found).await;
+    let result = match result {
+        // What stays as it is keeps its subsets, too.
+        Ok(Some(_)) if matches!(found.outcome, Outcome::Moved { .. }) && mode != Mode::Update => {
+            Ok(())
+        }
+        Ok(manifest) => subsets::add(source, image, manifest, wanted, &mut found).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = result {
+        found.outcome = Outcome::Failed(error);
+    }
+    found
+}
+
+/// Fills in what the tag names; returns the manifest if it was fetched.
+async fn look_at(
+    source: &RemoteRepository,
+    image: &Image,
+    found: &mut PinnedImage,
+) -> Result<Option<Manifest>, Error> {
     let Some(stated) = source.resolve(&ManifestName::Tag(image.tag.clone())).await? else {
-        return missing;
+        return Ok(None);
     };
     if image.digest.as_ref() == Some(&stated) {
-        return Ok((Outcome::Unchanged, None));
+        found.outcome = Outcome::Unchanged;
+        return Ok(None);
     }
-    let Some(manifest) = named(source, &image.tag, &stated).await? else { return missing };
-    let warning = (stated.of_same_kind(&manifest.bytes) != stated).then(|| {
-        format!(
+    let Some(manifest) = named(source, &image.tag, &stated).await? else { return Ok(None) };
+    if stated.of_same_kind(&manifest.bytes) != stated {
+        found.warnings.push(format!(
             "the registry states the digest {stated}, and sends content with {}",
             manifest.digest
-        )
-    });
-    let outcome = match &image.digest {
-        None => Outcome::New(manifest.digest),
+        ));
+    }
+    found.outcome = match &image.digest {
+        None => Outcome::New(manifest.digest.clone()),
         // A registry may state a digest of another kind than the listed one.
         Some(pin) if pin.of_same_kind(&manifest.bytes) == *pin => Outcome::Unchanged,
         Some(pin) => {
             let change = describe::change(source, pin, &manifest).await;
-            Outcome::Moved { to: manifest.digest, change }
+            Outcome::Moved { to: manifest.digest.clone(), change }
         }
     };
-    Ok((outcome, warning))
+    Ok(Some(manifest))
 }
 
 /// The manifest that a tag names, of which a header says which it is. Headers can lie, and a digest

@@ -14,14 +14,14 @@ const CONFIGS: [&str; 2] = [IMAGE_CONFIG_MEDIA_TYPE, IMAGE_DOCKER_CONFIG_MEDIA_T
 const LARGEST_CONFIG: usize = 4 << 20;
 
 /// What is to be at the destination.
-pub(super) struct Wanted {
-    pub(super) manifest: Manifest,
+pub(crate) struct Wanted {
+    pub(crate) manifest: Manifest,
     /// What the source has, the same if it was not made anew.
-    pub(super) source: Digest,
+    pub(crate) source: Digest,
 }
 
 /// What of a manifest is for the wanted platforms. It is what the list records, or an error.
-pub(super) async fn choose(
+pub(crate) async fn choose(
     source: &RemoteRepository,
     manifest: Manifest,
     choice: &Choice,

@@ -1,5 +1,6 @@
 //! Changes to the text of an image list: what is not changed stays as it is, byte by byte. Entries are
-//! added and removed here, digests set in `digests`, Helm values added in `values`. Pure.
+//! added and removed here, digests set in `digests`, Helm values added in `values`; `tables` and `lines`
+//! say where in the text. Pure.
 //!
 //! The parser says where things are, and the text is cut there: a document that is edited as such and
 //! written back keeps comments, but neither the ends of lines nor which comment belongs to which entry.
@@ -15,6 +16,7 @@ use lines::{below, end_of_line, indent, line_end, quoted, start_of_line};
 
 pub mod digests;
 mod lines;
+mod tables;
 pub mod values;
 
 const BYTE_ORDER_MARK: char = '\u{feff}';

@@ -96,7 +96,7 @@ pub fn mirror(report: &MirrorReport) -> String {
         let _ = writeln!(
             text,
             "{unrecorded} of {} without a record of its platforms: the source is asked each time, until \
-             `[image.subsets]` in images.toml says their digest",
+             `cargo xtask pin` has written it",
             count(totals.images as u64, "image"),
         );
     }

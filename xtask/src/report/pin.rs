@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::human::{bytes, count, seconds};
 use super::json::{VERSION, error, pretty};
-use crate::oci::Digest;
+use crate::oci::{Digest, Platforms};
 use crate::pin::difference::{Difference, Said, What};
 use crate::registry::Error;
 
@@ -40,7 +40,9 @@ pub struct PinnedImage {
     /// What the list says.
     pub pin: Option<Digest>,
     pub outcome: Outcome,
-    pub warning: Option<String>,
+    /// What the digest becomes for some platforms, as far as the list does not record it.
+    pub subsets: Vec<(Platforms, Digest)>,
+    pub warnings: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -79,6 +81,8 @@ pub struct Totals {
     pub missing: usize,
     pub failed: usize,
     pub written: usize,
+    /// Digests of some platforms that were written.
+    pub subsets: usize,
 }
 
 impl PinReport {
@@ -93,14 +97,16 @@ impl PinReport {
                 Outcome::Failed(_) => &mut totals.failed,
             } += 1;
             totals.written += usize::from(image.written(self.mode).is_some());
+            totals.subsets += image.written_subsets(self.mode).len();
         }
         totals
     }
 
     /// Whether the list pins every image to what its tag names, as far as anybody asked.
     pub fn is_settled(&self) -> bool {
-        self.images.iter().all(|image| {
-            matches!(image.outcome, Outcome::Unchanged) || image.written(self.mode).is_some()
+        self.images.iter().all(|image| match image.outcome {
+            Outcome::Unchanged => image.subsets.is_empty() || self.mode != Mode::Check,
+            _ => image.written(self.mode).is_some(),
         })
     }
 }
@@ -113,6 +119,21 @@ impl PinnedImage {
             | (Outcome::Moved { to: digest, .. }, Mode::Update) => Some(digest),
             _ => None,
         }
+    }
+
+    /// The digests of some platforms that go into the list: with their image, or for one that has its
+    /// digest already.
+    pub fn written_subsets(&self, mode: Mode) -> &[(Platforms, Digest)] {
+        let is_written = match self.outcome {
+            Outcome::Unchanged => mode != Mode::Check,
+            _ => self.written(mode).is_some(),
+        };
+        if is_written { &self.subsets } else { &[] }
+    }
+
+    /// Whether something goes into the list.
+    pub fn changes_list(&self, mode: Mode) -> bool {
+        self.written(mode).is_some() || !self.written_subsets(mode).is_empty()
     }
 
     /// What the tag names, as far as it was seen.
@@ -166,7 +187,10 @@ pub fn human(report: &PinReport, command: &str) -> String {
                 }
             }
         }
-        if let Some(warning) = &image.warning {
+        for (platforms, digest) in &image.subsets {
+            let _ = writeln!(text, "  {platforms}: {digest}");
+        }
+        for warning in &image.warnings {
             let _ = writeln!(text, "  warning: {warning}");
         }
     }
@@ -175,19 +199,28 @@ pub fn human(report: &PinReport, command: &str) -> String {
 
 /// How many there are of each, and what became of the list in `file`.
 pub fn summary(report: &PinReport, file: &str, command: &str) -> String {
-    let Totals { images, new, moved, unchanged, missing, failed, written } = report.totals();
+    let Totals { images, new, moved, unchanged, missing, failed, written, subsets } =
+        report.totals();
     let mut text = format!(
         "{}: {new} new, {moved} moved, {unchanged} unchanged, {missing} missing, {failed} failed in {}; {}",
         count(images as u64, "image"),
         seconds(report.took.as_secs_f64()),
         count(report.requests, "request"),
     );
-    if written > 0 {
-        let _ = write!(text, "\nwritten     {file} ({})", count(written as u64, "digest"));
+    if written + subsets > 0 {
+        let _ = write!(text, "\nwritten     {file} ({}", count(written as u64, "digest"));
+        if subsets > 0 {
+            let _ = write!(text, ", {subsets} of some platforms");
+        }
+        text.push(')');
     } else if report.mode != Mode::Check {
         let _ = write!(text, "\nleft as is  {file}");
     }
-    if report.mode == Mode::Check && new > 0 {
+    let is_open = |image: &PinnedImage| {
+        matches!(image.outcome, Outcome::New(_))
+            || (matches!(image.outcome, Outcome::Unchanged) && !image.subsets.is_empty())
+    };
+    if report.mode == Mode::Check && report.images.iter().any(is_open) {
         let _ = write!(text, "\nhint: `{command}` writes the digests that are missing");
     }
     if report.mode != Mode::Update && moved > 0 {
@@ -217,13 +250,19 @@ pub fn json(report: &PinReport) -> String {
 }
 
 fn value(image: &PinnedImage, mode: Mode) -> Value {
+    let subsets: serde_json::Map<String, Value> = image
+        .subsets
+        .iter()
+        .map(|(platforms, digest)| (platforms.to_string(), json!(digest)))
+        .collect();
     let mut value = json!({
         "source": image.source,
         "outcome": image.word(),
         "pin": image.pin,
         "digest": image.digest(),
         "written": image.written(mode).is_some(),
-        "warning": image.warning,
+        "subsets": subsets,
+        "warnings": image.warnings,
     });
     match &image.outcome {
         Outcome::Failed(why) => value["error"] = error(why),

@@ -122,8 +122,7 @@ impl fmt::Display for OverlayError {
             Self::NoDigest { image, path, platforms: Some(platforms) } => write!(
                 f,
                 "the value `{path}` names the digest of `{image}` for {platforms}, which is not recorded\n\
-                 hint: record it below `[image.subsets]` of that image, `\"{platforms}\" = \"sha256:...\"`: \
-                 `mirror --format json` tells it"
+                 hint: `cargo xtask pin {image}` records it"
             ),
         }
     }

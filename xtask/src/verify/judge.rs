@@ -129,9 +129,9 @@ pub(super) fn record(
     let platforms = &choice.platforms;
     let message = format!("`{target}` is there, and no digest of {platforms} is recorded for it");
     let finding = findings.about(Check::Destination, Code::Unpinned, image, message);
-    findings.add(finding.hint(format!(
-        "write `\"{platforms}\" = \"sha256:...\"` below `[image.subsets]`: `mirror --format json` tells it"
-    )));
+    findings.add(
+        finding.hint(format!("`cargo xtask pin {}` records it", image.source.tagged(&image.tag))),
+    );
 }
 
 fn unreachable(findings: &mut Findings<'_>, check: Check, image: &Image, error: &Error) {

@@ -7,19 +7,37 @@ use toml::de::{DeTable, DeValue};
 
 use super::BYTE_ORDER_MARK;
 use super::lines::{below, indent, line_end, separator};
-use crate::oci::Digest;
+use super::tables::Owner;
+use crate::oci::{Digest, Platforms};
 
-/// The text with these digests for the images at these positions: below their tags, or in the place of
-/// the digests that they have.
+/// What is written about one image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pin {
+    /// Of the image in the list.
+    pub position: usize,
+    /// `None`: the one that is there stays.
+    pub digest: Option<Digest>,
+    /// What the digest becomes for some platforms.
+    pub subsets: Vec<(Platforms, Digest)>,
+}
+
+/// The text with these pins: each digest below the tag of its image, or in the place of the one that
+/// it has; the digests of some platforms in its table `subsets`.
 ///
 /// `None` if the text is not TOML, or has no entry with a tag at one of the positions.
-pub fn pinned(text: &str, digests: &[(usize, Digest)]) -> Option<String> {
+pub fn pinned(text: &str, pins: &[Pin]) -> Option<String> {
     let bare = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let document = DeTable::parse(bare).ok()?;
     let images = document.get_ref().get("image")?.get_ref().as_array()?;
-    let changes =
-        digests.iter().map(|(position, digest)| change(bare, images.get(*position)?, digest));
-    let mut changes: Vec<(Range<usize>, String)> = changes.collect::<Option<_>>()?;
+    let mut changes: Vec<(Range<usize>, String)> = Vec::new();
+    for pin in pins {
+        let image = images.get(pin.position)?;
+        // In front of the digest: where both go to one place, it stands before them in the end.
+        changes.extend(subsets(bare, image, &pin.subsets)?);
+        if let Some(digest) = &pin.digest {
+            changes.push(change(bare, image, digest)?);
+        }
+    }
     // Later ones first, so that the earlier ones keep their places.
     changes.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
     let mark = text.len() - bare.len();
@@ -38,8 +56,7 @@ fn change(
 ) -> Option<(Range<usize>, String)> {
     let entry = image.get_ref().as_table()?;
     if let Some(old) = entry.get("digest") {
-        let quote = if text[old.span()].starts_with('\'') { '\'' } else { '"' };
-        return Some((old.span(), format!("{quote}{digest}{quote}")));
+        return Some((old.span(), in_place_of(text, old, digest)));
     }
     let (key, tag) = entry.get_key_value("tag")?;
     let line = format!("digest = \"{digest}\"");
@@ -52,6 +69,34 @@ fn change(
     Some((at..at, format!("{before}{indent}{line}{}", line_end(text))))
 }
 
+fn subsets(
+    text: &str,
+    image: &Spanned<DeValue<'_>>,
+    subsets: &[(Platforms, Digest)],
+) -> Option<Vec<(Range<usize>, String)>> {
+    let entry = image.get_ref().as_table()?;
+    let table = entry.get("subsets").and_then(|table| table.get_ref().as_table());
+    let (mut changes, mut new) = (Vec::new(), Vec::new());
+    for (platforms, digest) in subsets {
+        match table.and_then(|table| table.get(platforms.to_string().as_str())) {
+            Some(old) => changes.push((old.span(), in_place_of(text, old, digest))),
+            None => new.push(format!("\"{platforms}\" = \"{digest}\"")),
+        }
+    }
+    if !new.is_empty() {
+        let owner = Owner::of_image(text, image.span().start);
+        let (at, added) = owner.added(text, entry, "subsets", new);
+        changes.push((at..at, added));
+    }
+    Some(changes)
+}
+
+/// A digest in the quotes of the one that it replaces.
+fn in_place_of(text: &str, old: &Spanned<DeValue<'_>>, digest: &Digest) -> String {
+    let quote = if text[old.span()].starts_with('\'') { '\'' } else { '"' };
+    format!("{quote}{digest}{quote}")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -60,11 +105,17 @@ mod tests {
     /// Pins the images at some positions, and reads the result again.
     fn pin(text: &str, positions: &[usize]) -> String {
         let digest = Digest::of(b"new");
-        let digests: Vec<_> = positions.iter().map(|&at| (at, digest.clone())).collect();
-        let pinned = pinned(text, &digests).unwrap();
+        let pin = |&position| Pin { position, digest: Some(digest.clone()), subsets: Vec::new() };
+        set(text, &positions.iter().map(pin).collect::<Vec<_>>())
+    }
+
+    fn set(text: &str, pins: &[Pin]) -> String {
+        let pinned = pinned(text, pins).unwrap();
         let mut expected = ImageList::parse("x", text).unwrap();
-        for &position in positions {
-            expected.images[position].digest = Some(digest.clone());
+        for pin in pins {
+            let image = &mut expected.images[pin.position];
+            image.digest = pin.digest.clone().or(image.digest.take());
+            image.subsets.extend(pin.subsets.iter().cloned());
         }
         let found = ImageList::parse("x", &pinned).unwrap_or_else(|e| panic!("{pinned}\n{e}"));
         assert_eq!(found.without_places(), expected.without_places(), "{pinned}");
@@ -187,9 +238,52 @@ mod tests {
 
     #[test]
     fn what_is_not_there_cannot_be_pinned() {
-        let digest = [(1, Digest::of(b"new"))];
+        let digest = [Pin { position: 1, digest: Some(Digest::of(b"new")), subsets: Vec::new() }];
         for text in ["", "image = 1", "[[image]]\nsource = 'a'\ntag = '1'\n", "[[image"] {
             assert_eq!(pinned(text, &digest), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn digests_of_some_platforms_go_into_the_table_of_their_image() {
+        let (new, old) = (Digest::of(b"new").to_string(), Digest::of(b"old").to_string());
+        let both = "linux/amd64,linux/arm64";
+        // Before and after; what is new is `linux/amd64`, and the pin where the digest is missing.
+        let table = [
+            (
+                "[[image]]\nsource = 'a'\ntag = '1' # why\n[image.values]\n\"x\" = '1'\n",
+                "[[image]]\nsource = 'a'\ntag = '1' # why\ndigest = \"NEW\"\n[image.subsets]\n\
+                 \"linux/amd64\" = \"NEW\"\n[image.values]\n\"x\" = '1'\n",
+            ),
+            (
+                "[[image]]\r\ntag = '1'\r\nsource = 'a'\r\ndigest = 'OLD'",
+                "[[image]]\r\ntag = '1'\r\nsource = 'a'\r\ndigest = 'OLD'\r\n[image.subsets]\r\n\
+                 \"linux/amd64\" = \"NEW\"\r\n",
+            ),
+            (
+                "[[image]]\nsource = 'a'\ntag = '1'\ndigest = 'OLD'\n\n  [image.subsets] # some\n  \
+                 'linux/amd64' = 'OLD' # stale\n  \"BOTH\" = 'OLD'\n",
+                "[[image]]\nsource = 'a'\ntag = '1'\ndigest = 'OLD'\n\n  [image.subsets] # some\n  \
+                 'linux/amd64' = 'NEW' # stale\n  \"BOTH\" = 'OLD'\n",
+            ),
+            (
+                "[[image]]\nsource = 'a'\ntag = '1'\ndigest = 'OLD'\nsubsets = { \"BOTH\" = 'OLD' }\n",
+                "[[image]]\nsource = 'a'\ntag = '1'\ndigest = 'OLD'\nsubsets = { \"BOTH\" = 'OLD', \
+                 \"linux/amd64\" = \"NEW\" }\n",
+            ),
+            (
+                "image = [{ source = 'a', tag = '1' }]\n",
+                "image = [{ source = 'a', tag = '1', digest = \"NEW\", subsets = { \"linux/amd64\" = \
+                 \"NEW\" } }]\n",
+            ),
+        ];
+        for (before, after) in table {
+            let filled =
+                |text: &str| text.replace("NEW", &new).replace("OLD", &old).replace("BOTH", both);
+            let digest = (!before.contains("digest")).then(|| Digest::of(b"new"));
+            let subsets = vec![("linux/amd64".parse().unwrap(), Digest::of(b"new"))];
+            let pin = Pin { position: 0, digest, subsets };
+            assert_eq!(set(&filled(before), &[pin]), filled(after));
         }
     }
 }

@@ -1,11 +1,10 @@
 //! Adds Helm values to the text of an image list.
 
-use std::ops::Range;
-
 use toml::de::DeTable;
 
-use super::lines::{below, indent, line_end, quoted, separator};
-use super::{BYTE_ORDER_MARK, end_of, is_section};
+use super::BYTE_ORDER_MARK;
+use super::lines::quoted;
+use super::tables::{Addition, Owner};
 use crate::list::{SetValue, ValuePath};
 use crate::oci::{Repository, Tag};
 
@@ -14,7 +13,7 @@ use crate::oci::{Repository, Tag};
 /// # Errors
 /// When the text is not TOML, or `values` is no table.
 pub fn add_values(text: &str, values: &[(ValuePath, SetValue)]) -> Result<String, String> {
-    edited(text, |text, document| Owner::List.addition(text, document, values))
+    edited(text, |text, document| addition(text, &Owner::List, document, values))
 }
 
 /// Adds paths and values to the values of one image.
@@ -42,12 +41,7 @@ pub fn add_image_values(
         let image = tables.into_iter().find(|(_, image)| is_meant(image));
         let (start, image) =
             image.ok_or_else(|| format!("images.toml does not list {}", source.tagged(tag)))?;
-        let owner = if text[start..].starts_with('{') {
-            Owner::ImageInBraces
-        } else {
-            Owner::Image { header: start }
-        };
-        owner.addition(text, image, values)
+        addition(text, &Owner::of_image(text, start), image, values)
     })
 }
 
@@ -61,16 +55,6 @@ pub fn line(path: &ValuePath, set: &SetValue) -> String {
     format!("{} = {value}", quoted(&path.to_string()))
 }
 
-/// Whose values they are, which decides where they go if there are none yet.
-enum Owner {
-    List,
-    Image { header: usize },
-    ImageInBraces,
-}
-
-/// What is put into the text, and where.
-type Addition = (usize, String);
-
 fn edited(
     text: &str,
     addition: impl FnOnce(&str, &DeTable<'_>) -> Result<Addition, String>,
@@ -83,99 +67,22 @@ fn edited(
     Ok(edited)
 }
 
-impl Owner {
-    /// What adds those values that the owner has not.
-    fn addition(
-        &self,
-        text: &str,
-        owner: &DeTable<'_>,
-        values: &[(ValuePath, SetValue)],
-    ) -> Result<Addition, String> {
-        let table = match owner.get("values") {
-            Some(have) => {
-                let table = have.get_ref().as_table();
-                Some((have.span(), table.ok_or("`values` in images.toml is no table")?))
-            }
-            None => None,
-        };
-        let is_new = |path: &ValuePath| {
-            table.as_ref().is_none_or(|(_, table)| !table.contains_key(path.to_string().as_str()))
-        };
-        let new = values.iter().filter(|(path, _)| is_new(path));
-        let lines: Vec<String> = new.map(|(path, value)| line(path, value)).collect();
-        Ok(match table {
-            _ if lines.is_empty() => (text.len(), String::new()),
-            Some((span, table)) => self.added_to(text, span, table, &lines),
-            None => self.new_table(text, owner, lines),
-        })
-    }
-
-    /// To a table that is there, in the form that it has.
-    fn added_to(
-        &self,
-        text: &str,
-        span: Range<usize>,
-        table: &DeTable<'_>,
-        lines: &[String],
-    ) -> Addition {
-        let last = table.iter().map(|(key, value)| (end_of(value), key.span().start)).max();
-        let written = &text[span.clone()];
-        match last {
-            Some((end, key)) if written.starts_with('{') => {
-                pairs(end, &separator(text, key), lines)
-            }
-            None if written.starts_with('{') => (span.start + 1, format!(" {} ", lines.join(", "))),
-            Some((end, key)) if written.starts_with('[') => {
-                rows(text, end, indent(text, key), lines)
-            }
-            None => rows(text, span.end, indent(text, span.start), lines),
-            Some((end, key)) => {
-                let lines: Vec<String> =
-                    lines.iter().map(|line| format!("{written}.{line}")).collect();
-                match self {
-                    Self::ImageInBraces => pairs(end, &separator(text, span.start), &lines),
-                    Self::List | Self::Image { .. } => rows(text, end, indent(text, key), &lines),
-                }
-            }
-        }
-    }
-
-    fn new_table(&self, text: &str, owner: &DeTable<'_>, mut lines: Vec<String>) -> Addition {
-        let own = owner.iter().filter(|(_, value)| !is_section(text, value));
-        let last = own.map(|(key, value)| (end_of(value), key.span().start)).max();
-        match self {
-            Self::List => {
-                lines.splice(0..0, [String::new(), "[values]".to_owned()]);
-                rows(text, text.len(), "", &lines)
-            }
-            Self::Image { header } => {
-                lines.insert(0, "[image.values]".to_owned());
-                let end = last.map_or(*header, |(end, _)| end);
-                rows(text, end, indent(text, *header), &lines)
-            }
-            Self::ImageInBraces => {
-                let (end, key) = last.unwrap_or_default();
-                let table = format!("values = {{ {} }}", lines.join(", "));
-                pairs(end, &separator(text, key), &[table])
-            }
-        }
-    }
-}
-
-/// Lines below the one that a place is in.
-fn rows(text: &str, at: usize, indent: &str, lines: &[String]) -> Addition {
-    let line_end = line_end(text);
-    let (at, before) = below(text, at);
-    let rows: String = lines
-        .iter()
-        .map(|line| format!("{}{line}{line_end}", if line.is_empty() { "" } else { indent }))
-        .collect();
-    (at, format!("{before}{rows}"))
-}
-
-/// Pairs in braces, behind one that ends at a place.
-fn pairs(at: usize, separator: &str, lines: &[String]) -> Addition {
-    (at, lines.iter().map(|line| format!("{separator}{line}")).collect())
+/// What adds those values that the owner has not.
+fn addition(
+    text: &str,
+    owner: &Owner,
+    table: &DeTable<'_>,
+    values: &[(ValuePath, SetValue)],
+) -> Result<Addition, String> {
+    let own = match table.get("values") {
+        Some(own) => Some(own.get_ref().as_table().ok_or("`values` in images.toml is no table")?),
+        None => None,
+    };
+    let is_new =
+        |path: &ValuePath| own.is_none_or(|own| !own.contains_key(path.to_string().as_str()));
+    let new = values.iter().filter(|(path, _)| is_new(path));
+    let lines: Vec<String> = new.map(|(path, value)| line(path, value)).collect();
+    Ok(owner.added(text, table, "values", lines))
 }
 
 #[cfg(test)]

@@ -42,7 +42,8 @@ fn report(mode: Mode) -> PinReport {
         source: format!("q.io/i{number}:1"),
         pin,
         outcome,
-        warning: warning.map(str::to_owned),
+        subsets: Vec::new(),
+        warnings: warning.map(str::to_owned).into_iter().collect(),
     };
     let images = images.into_iter().enumerate().map(image).collect();
     PinReport { mode, images, requests: 14, took: Duration::from_millis(1250) }
@@ -111,7 +112,7 @@ fn programs_are_told_the_same_in_a_form_that_stays() {
     let moved = |source: &str, change: Value| {
         json!({
             "source": source, "outcome": "moved", "pin": "OLD", "digest": "NEW",
-            "written": false, "warning": null, "change": change,
+            "written": false, "subsets": {}, "warnings": [], "change": change,
         })
     };
     let expected = json!({
@@ -122,7 +123,7 @@ fn programs_are_told_the_same_in_a_form_that_stays() {
         "images": [
             {
                 "source": "q.io/i0:1", "outcome": "new", "pin": null, "digest": "NEW",
-                "written": true, "warning": "odd",
+                "written": true, "subsets": {}, "warnings": ["odd"],
             },
             moved("q.io/i1:1", json!({
                 "state": "compared",
@@ -137,15 +138,15 @@ fn programs_are_told_the_same_in_a_form_that_stays() {
             moved("q.io/i3:1", json!({ "state": "untold", "message": "403" })),
             {
                 "source": "q.io/i4:1", "outcome": "unchanged", "pin": "OLD", "digest": "OLD",
-                "written": false, "warning": null,
+                "written": false, "subsets": {}, "warnings": [],
             },
             {
                 "source": "q.io/i5:1", "outcome": "missing", "pin": null, "digest": null,
-                "written": false, "warning": null,
+                "written": false, "subsets": {}, "warnings": [],
             },
             {
                 "source": "q.io/i6:1", "outcome": "failed", "pin": null, "digest": null,
-                "written": false, "warning": null,
+                "written": false, "subsets": {}, "warnings": [],
                 "error": {
                     "side": "source",
                     "operation": "look for manifest `1`",
@@ -158,7 +159,7 @@ fn programs_are_told_the_same_in_a_form_that_stays() {
         ],
         "totals": {
             "images": 7, "new": 1, "moved": 3, "unchanged": 1, "missing": 1, "failed": 1,
-            "written": 1,
+            "written": 1, "subsets": 0,
         },
         "requests": { "source": 14 },
         "seconds": 1.25,
