@@ -1,6 +1,6 @@
 //! A destination that lost what its manifests claim is repaired, and asked no more than that takes.
 
-use xtask::embedded::content;
+use xtask::embedded::{Effect, Fault, content};
 
 use super::support::{Bench, done, layers};
 
@@ -45,18 +45,37 @@ async fn a_platform_that_an_old_index_claims_and_the_destination_has_lost_is_bro
     assert_eq!(super::support::committed(&bench.destination).len(), 0, "no blob was lost");
 }
 
+/// A refusal for content that is missing, of manifests by their tag.
+fn misses_a_blob() -> Fault {
+    let body = r#"{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"no"}]}"#.to_owned();
+    let effect = Effect::Status { code: 400, headers: Vec::new(), body };
+    Fault::new(effect).method("PUT").path("/manifests/1.0")
+}
+
+fn puts_of_the_tag(bench: &Bench) -> usize {
+    let puts = bench.destination.requests().into_iter();
+    puts.filter(|put| put.method == "PUT" && put.path.contains("/manifests/1.0")).count()
+}
+
 #[tokio::test]
-async fn a_destination_that_refuses_a_manifest_whatever_is_done_is_asked_twice_and_no_more() {
+async fn a_destination_that_sees_its_blobs_late_is_given_some_time() {
     let mut bench = Bench::new().await;
     bench.list("team/a", "1.0", &content::oci_image(&layers(&["base"])));
-    let body = r#"{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"no"}]}"#.to_owned();
-    let effect = xtask::embedded::Effect::Status { code: 400, headers: Vec::new(), body };
-    bench
-        .destination
-        .inject(xtask::embedded::Fault::new(effect).method("PUT").path("/manifests/").always());
+    bench.destination.inject(misses_a_blob().times(3));
+    bench.mirror_all().await;
+    assert_eq!(puts_of_the_tag(&bench), 4);
+    assert_eq!(super::support::committed(&bench.destination).len(), 2, "no blob was sent again");
+}
+
+#[tokio::test]
+async fn a_destination_that_refuses_a_manifest_whatever_is_done_is_asked_a_few_times_and_no_more() {
+    let mut bench = Bench::new().await;
+    bench.list("team/a", "1.0", &content::oci_image(&layers(&["base"])));
+    bench.destination.inject(misses_a_blob().always());
     let report = bench.mirror().await;
-    assert_eq!(super::support::failures(&report).len(), 1);
-    let puts = bench.destination.requests();
-    let puts = puts.iter().filter(|request| request.path.contains("/manifests/1.0"));
-    assert_eq!(puts.filter(|request| request.method == "PUT").count(), 2);
+    let failures = super::support::failures(&report);
+    assert_eq!(failures.len(), 1);
+    assert!(failures[0].contains("MANIFEST_BLOB_UNKNOWN: no"), "{}", failures[0]);
+    // As it is, then with all of its content asked for, and after each of three pauses.
+    assert_eq!(puts_of_the_tag(&bench), 5);
 }

@@ -22,6 +22,8 @@ const DEEPEST: usize = 8;
 
 /// Manifests of one index that are in memory at a time.
 const CHILDREN_AT_ONCE: usize = 8;
+/// Before a registry that has all of the content, and does not find it, is believed.
+const PAUSES_TO_SEE: usize = 3;
 /// More manifests than any image has platforms.
 const MOST_MANIFESTS: usize = 1000;
 
@@ -80,11 +82,31 @@ fn copy_below<'a>(
                 // An interrupted run, a proxy cache or a garbage collection: what was believed to be
                 // there is not. Once more, this time asking for everything.
                 tracing::debug!("{error}; asking for all of its content");
-                push_whole(way, manifest, name, &Known::default(), Trust::Ask, depth).await
+                push_until_seen(way, manifest, name, depth).await
             }
             result => result,
         }
     })
+}
+
+/// Brings all that is missing, and the manifest. A registry may take some time to see what it has just
+/// accepted, so it gets some before its word is taken for it.
+async fn push_until_seen(
+    way: &Way,
+    manifest: &Manifest,
+    name: &ManifestName,
+    depth: usize,
+) -> Result<bool, Error> {
+    let mut pauses = way.destination.host.retry.pauses().take(PAUSES_TO_SEE);
+    loop {
+        let pushed = push_whole(way, manifest, name, &Known::default(), Trust::Ask, depth).await;
+        let Err(error) = pushed else { return pushed };
+        let Some(pause) = pauses.next().filter(|_| misses_content(&error)) else {
+            return Err(error);
+        };
+        tracing::debug!("{error}; again in {pause:?}");
+        tokio::time::sleep(pause).await;
+    }
 }
 
 /// Brings what a manifest points to, and then the manifest.
