@@ -125,7 +125,8 @@ async fn verify_list(story: &mut String, stage: &Stage, expected: &[Code]) -> an
         retry: RetryPolicy::default(),
     };
     let file = Path::new("images.toml");
-    let subject = verify::Subject { list: &stage.list, file, shown: "images.toml" };
+    let subject =
+        verify::Subject { list: &stage.list, file, shown: "images.toml", command: "cargo xtask" };
     let mut verification = Verification::begin(subject, &options)?;
     verification.look_here(&Unwatched);
     verification.ask_registries(&NobodysEnvironment, &Unwatched).await?;

@@ -32,7 +32,9 @@ pub fn run(flags: &Flags) -> anyhow::Result<u8> {
     match &flags.command {
         Command::Mirror(asked) => run_mirror(flags, asked),
         Command::Values(asked) => run_values(flags, asked),
-        Command::Verify(asked) => verify::run(&list_file(flags), flags.verbose, asked),
+        Command::Verify(asked) => {
+            verify::run(&list_file(flags), &command_with_list(flags), flags.verbose, asked)
+        }
         Command::Images(asked) => {
             let ending = images::run(&list_file(flags), &read_list(flags)?, asked)?;
             Ok(if ending == Ending::Done { DONE } else { FAILED })

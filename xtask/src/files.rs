@@ -26,6 +26,11 @@ pub fn folder_of(file: &Path) -> &Path {
 /// # Errors
 /// When the folder or the file cannot be written.
 pub fn write_atomically(file: &Path, text: &str) -> anyhow::Result<Written> {
+    let metadata = std::fs::metadata(file);
+    if metadata.as_ref().is_ok_and(|metadata| !metadata.is_file()) {
+        // A device, a pipe: nothing that another file could take the place of.
+        anyhow::bail!("cannot write `{}`: it is no ordinary file", file.display());
+    }
     if std::fs::read(file).is_ok_and(|old| old == text.as_bytes()) {
         return Ok(Written::Unchanged);
     }
@@ -36,7 +41,13 @@ pub fn write_atomically(file: &Path, text: &str) -> anyhow::Result<Written> {
     std::fs::create_dir_all(folder).with_context(failed)?;
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let beside = folder.join(format!(".{name}.{}.partial", std::process::id()));
-    let result = create(&beside, text).and_then(|()| std::fs::rename(&beside, file));
+    let keep_mode = || match &metadata {
+        Ok(metadata) => std::fs::set_permissions(&beside, metadata.permissions()),
+        Err(_) => Ok(()),
+    };
+    let result = create(&beside, text)
+        .and_then(|()| keep_mode())
+        .and_then(|()| std::fs::rename(&beside, file));
     if result.is_err() {
         // The file under its own name is what matters; a rest of this one is only litter.
         drop(std::fs::remove_file(&beside));
@@ -102,6 +113,21 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "one\ntwo\n");
         let refused = append(folder.path(), "three").unwrap_err();
         assert!(format!("{refused:#}").starts_with("cannot append to `"), "{refused:#}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn what_is_no_ordinary_file_stays_and_the_mode_of_one_too() {
+        use std::os::unix::fs::PermissionsExt as _;
+        let refused = write_atomically(Path::new("/dev/null"), "x").unwrap_err().to_string();
+        assert!(refused.contains("it is no ordinary file"), "{refused}");
+        let folder = tempfile::tempdir().unwrap();
+        assert!(write_atomically(folder.path(), "x").is_err());
+        let file = folder.path().join("a");
+        write_atomically(&file, "one").unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        write_atomically(&file, "two").unwrap();
+        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
     }
 
     #[test]

@@ -155,7 +155,14 @@ impl Code {
     /// Whether a policy may make it less than an error. What could not be looked at is never passed
     /// over in silence.
     pub const fn is_fixed(self) -> bool {
-        matches!(self, Self::ListInvalid | Self::ChartFails | Self::Unreachable | Self::CheckNotRun)
+        matches!(
+            self,
+            Self::ListInvalid
+                | Self::ValuesClash
+                | Self::ChartFails
+                | Self::Unreachable
+                | Self::CheckNotRun
+        )
     }
 
     const fn row(self) -> (&'static str, Severity, &'static str) {

@@ -124,6 +124,28 @@ async fn an_image_that_no_value_moves_is_found_at_its_entry() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_the_policy_ignores_hides_nothing_that_stands_beside_it() {
+    let scene = Scene::new().await;
+    let source = scene.source.address();
+    let both = pod("other", "quay.io/team/unlisted:1.0")
+        + "---\n"
+        + &pod("fixed", &format!("{source}/team/app:1.0"));
+    scene.write("chart/templates/both.yaml", &both);
+    let app = Some("SOURCE/team/app:1.0");
+    let found = scene.verify(&CHART).findings;
+    assert_eq!(codes(&found), [("chart-unlisted", None), ("values-not-relocated", app)]);
+    let text = std::fs::read_to_string(scene.path("images.toml")).unwrap();
+    scene.write("images.toml", &(text + "[policy.severity]\nchart-unlisted = \"ignore\"\n"));
+    let verified = scene.verify(&CHART);
+    // What nobody wants to list is not relocated all the same.
+    assert_eq!(
+        codes(&verified.findings),
+        [("values-not-relocated", None), ("values-not-relocated", app)]
+    );
+    assert_eq!(verified.exit_code, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_image_that_the_values_drop_is_found() {
     let scene = Scene::new().await;
     // Helm replaces lists whole: the second pack is gone as soon as the first is said.

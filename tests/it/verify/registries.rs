@@ -142,9 +142,11 @@ async fn another_image_at_the_destination_is_found_against_the_pin_or_else_the_s
     let verified = scene.verify(&["--only", "source", "--only", "destination"]);
     assert_eq!(verified.findings[0]["code"], "destination-differs", "{:#}", verified.findings);
     assert_eq!(verified.findings.as_array().unwrap().len(), 1);
-    // Alone it can only tell that something is there.
+    // Alone it can only tell that something is there, which is no proof.
     let verified = scene.verify(&["--only", "destination"]);
-    assert_eq!((verified.exit_code, verified.findings), (0, json!([])));
+    assert_eq!(verified.findings[0]["code"], "unpinned");
+    assert_eq!(verified.findings[0]["check"], "destination");
+    assert_eq!(scene.verify(&["--only", "destination", "--strict"]).exit_code, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -267,6 +269,28 @@ async fn a_registry_that_cannot_be_asked_is_an_error_and_no_pass() {
     );
     assert!(message.contains(": 401"), "{message}");
     assert!(verified.human.contains("1 error"), "{}", verified.human);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_destination_that_refuses_to_tell_is_not_taken_for_an_empty_one() {
+    let scene = Scene::new().await;
+    scene.destination.inject(Fault::status(403).repository("team/app").always());
+    let verified = scene.verify(&["--only", "destination"]);
+    assert_eq!(verified.findings[0]["code"], "unreachable", "{}", verified.human);
+    assert_eq!((verified.exit_code, verified.findings.as_array().unwrap().len()), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_begun_is_a_finding_beside_those_of_the_other_checks() {
+    let scene = Scene::new().await;
+    std::fs::remove_file(scene.path("values/mirror.yaml")).unwrap();
+    let arguments = ["verify", "--only", "values", "--only", "source", "--format", "json"];
+    let finished = scene.run_with(&arguments, &[("STS_REGISTRY_USERNAME", "robot")]);
+    let document: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    let codes: Vec<_> =
+        document["findings"].as_array().unwrap().iter().map(|found| &found["code"]).collect();
+    assert_eq!(codes, ["values-missing", "check-not-run"], "{}", finished.stdout);
+    assert_eq!(finished.exit_code, 1);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -25,7 +25,7 @@ pub(super) async fn ensure(
     trust: Trust,
     turn: Turn,
 ) -> Result<(), Error> {
-    if trust == Trust::Ask && !way.destination.has_blob(&blob.digest).await? {
+    if trust == Trust::Ask && !way.destination.has_blob(blob).await? {
         way.run.board.forget(&blob.digest, way.target());
     }
     loop {
@@ -73,7 +73,7 @@ async fn bring(way: &Way, blob: &Descriptor, from: &RepositoryPath) -> Result<()
             }
             Started::Session(open) => session = Some(open),
         }
-    } else if way.destination.has_blob(&blob.digest).await? {
+    } else if way.destination.has_blob(blob).await? {
         way.tally.present.add(blob.size);
         return Ok(());
     }

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::{StreamExt as _, stream};
 use tokio::sync::OnceCell;
 
-use crate::oci::{Digest, Manifest};
+use crate::oci::{Descriptor, Digest, Manifest};
 use crate::registry::{Cause, Error, ManifestName, RemoteRepository};
 
 /// Blobs of one manifest that are asked for at a time; the queue of the host limits them further.
@@ -43,14 +43,14 @@ impl Asked {
     async fn has_blob(
         &self,
         repository: &RemoteRepository,
-        digest: &Digest,
+        blob: &Descriptor,
     ) -> Result<bool, Error> {
         let cell = {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let name = format!("{}/{}", repository.host.name, repository.path);
-            Arc::clone(all.entry((name, digest.clone())).or_default())
+            Arc::clone(all.entry((name, blob.digest.clone())).or_default())
         };
-        cell.get_or_try_init(|| repository.has_blob(digest)).await.copied()
+        cell.get_or_try_init(|| repository.has_blob(blob)).await.copied()
     }
 }
 
@@ -81,9 +81,18 @@ pub(crate) async fn missing(
         };
         missing.blobs.extend(missing_blobs(repository, &manifest, asked).await?);
         for child in manifest.manifests {
-            if seen.len() < MOST_MANIFESTS && seen.insert(child.digest.clone()) {
-                open.push(child.digest);
+            if !seen.insert(child.digest.clone()) {
+                continue;
             }
+            if seen.len() > MOST_MANIFESTS {
+                let why = format!(
+                    "there are more than {MOST_MANIFESTS} manifests: not all were asked for"
+                );
+                missing.unreadable.push(why);
+                open.clear();
+                break;
+            }
+            open.push(child.digest);
         }
     }
     missing.manifests.sort();
@@ -101,10 +110,12 @@ async fn missing_blobs(
     manifest: &Manifest,
     asked: &Asked,
 ) -> Result<Vec<Digest>, Error> {
-    let blobs: HashSet<&Digest> = manifest.blobs.iter().map(|blob| &blob.digest).collect();
-    let ask = async |digest: &Digest| -> Result<Option<Digest>, Error> {
-        let is_there = asked.has_blob(repository, digest).await?;
-        Ok((!is_there).then(|| digest.clone()))
+    let mut seen = HashSet::new();
+    let blobs = manifest.blobs.iter().filter(|blob| seen.insert(&blob.digest));
+    let blobs: Vec<Descriptor> = blobs.cloned().collect();
+    let ask = async |blob: Descriptor| -> Result<Option<Digest>, Error> {
+        let is_there = asked.has_blob(repository, &blob).await?;
+        Ok((!is_there).then_some(blob.digest))
     };
     let answers: Vec<_> = stream::iter(blobs).map(ask).buffer_unordered(AT_ONCE).collect().await;
     let answers = answers.into_iter().collect::<Result<Vec<_>, _>>()?;

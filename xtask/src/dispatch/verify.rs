@@ -17,7 +17,7 @@ use crate::report::verify::{Form, VerifyReport};
 use crate::terminal::{self, Looking};
 use crate::{mirror, runtime, verify};
 
-pub(super) fn run(file: &Path, verbose: bool, asked: &Verify) -> anyhow::Result<u8> {
+pub(super) fn run(file: &Path, command: &str, verbose: bool, asked: &Verify) -> anyhow::Result<u8> {
     refuse_one_file_for_two(file, &asked.report)?;
     let shown = runtime::shown(file);
     let list = match mirror::read_list(file) {
@@ -33,12 +33,15 @@ pub(super) fn run(file: &Path, verbose: bool, asked: &Verify) -> anyhow::Result<
             return Err(error);
         }
     };
-    let report = look(verify::Subject { list: &list, file, shown: &shown }, verbose, asked)?;
+    let report =
+        look(verify::Subject { list: &list, file, shown: &shown, command }, verbose, asked)?;
+    // Files first: whoever reads stdout may have gone.
+    let written = write_reports(&report, asked);
     terminal::result(&asked.format.render(&report, terminal::style_of_results()))?;
     if !matches!(asked.format, Form::Human | Form::Github) {
         terminal::message(&report.summary());
     }
-    write_reports(&report, asked)?;
+    written?;
     Ok(if report.passes() { DONE } else { FAILED })
 }
 
@@ -87,8 +90,16 @@ fn write_reports(report: &VerifyReport, asked: &Verify) -> anyhow::Result<()> {
 /// A report in the place of another, or of the list, would be found missing only when it is needed.
 fn refuse_one_file_for_two(list: &Path, reports: &[(Form, PathBuf)]) -> anyhow::Result<()> {
     let mut taken = BTreeMap::from([(place(list), "the image list".to_owned())]);
+    let values = place(&folder_of(list).join("values"));
     for (form, file) in reports {
         let name = form.name();
+        if place(file).starts_with(&values) {
+            bail!(
+                "`--report {name}={file}`: that folder is for the values of destinations\n\
+                 hint: give reports a folder of their own, `reports/` say",
+                file = file.display()
+            );
+        }
         if let Some(other) = taken.insert(place(file), format!("the {name} report")) {
             bail!(
                 "`--report {name}={file}`: that file is {other}\nhint: give each a file of its own",

@@ -89,12 +89,14 @@ impl Refused {
 
     /// Of what a command wrote to stderr: `An error occurred (CODE) when calling the ... operation: ...`.
     pub(super) fn read(stderr: &[u8]) -> Self {
-        let words = printable_within(LONGEST_REFUSAL, &String::from_utf8_lossy(stderr));
-        let code = words
-            .split_once("An error occurred (")
-            .and_then(|(_, rest)| rest.split_once(')'))
-            .map_or("", |(code, _)| code);
-        let kind = match code {
+        // Warnings may stand in front of it, at length.
+        const BEGINNING: &str = "An error occurred (";
+        let said = String::from_utf8_lossy(stderr);
+        let said = said.find(BEGINNING).map_or(&*said, |start| &said[start..]);
+        let rest = said.strip_prefix(BEGINNING).and_then(|rest| rest.split_once(')'));
+        let code = rest.map_or("", |(code, _)| code).to_owned();
+        let words = printable_within(LONGEST_REFUSAL, said);
+        let kind = match code.as_str() {
             "RepositoryNotFoundException" => RefusalKind::NotFound,
             "RepositoryAlreadyExistsException" => RefusalKind::AlreadyExists,
             _ => RefusalKind::Other,

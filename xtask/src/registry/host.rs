@@ -226,10 +226,11 @@ impl Host {
             .and_then(|value| retry::parse_retry_after(value.to_str().ok()?));
         let body =
             read_limited(response, LONGEST_REFUSAL, self.retry.silence).await.unwrap_or_default();
-        let mut refusal = Refusal::new(status, &body, retry_after);
-        if let Some(shown) = &authorization {
-            refusal.words = shown.taken_out_of(&refusal.words);
-        }
+        let hide = |words: &str| match &authorization {
+            Some(shown) => shown.taken_out_of(words),
+            None => words.to_owned(),
+        };
+        let mut refusal = Refusal::hiding(status, &body, retry_after, hide);
         if let Err(too_long) = self.check_pause(&refusal) {
             return self.error(call, too_long);
         }

@@ -223,8 +223,8 @@ impl Host {
         retry_after: Option<std::time::Duration>,
     ) -> Error {
         // The registry and who gives its tokens are one service: its limit is kept by both.
-        let mut refusal = Refusal::new(status, body, retry_after);
-        refusal.words = proof.taken_out_of(&refusal.words);
+        let hide = |words: &str| proof.taken_out_of(words);
+        let refusal = Refusal::hiding(status, body, retry_after, hide);
         if let Err(too_long) = self.check_pause(&refusal) {
             return self.error(call, too_long);
         }

@@ -29,6 +29,7 @@ mod proxy;
 mod queue;
 mod realm;
 mod redirect;
+mod referrers;
 pub(crate) mod repository;
 mod retry;
 pub(crate) mod session;

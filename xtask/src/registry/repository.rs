@@ -6,7 +6,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
 
 use super::auth::Scope;
@@ -18,9 +18,7 @@ use crate::oci::{Descriptor, Digest, InvalidManifest, Manifest, RepositoryPath, 
 use crate::printable::printable;
 
 /// The specification wants registries to take manifests of 4 MiB; nobody has reason to send four times that.
-const LARGEST_MANIFEST: usize = 16 << 20;
-/// Nobody attaches so much to one image; a list without an end has been called an attack.
-const MOST_PAGES: usize = 100;
+pub(super) const LARGEST_MANIFEST: usize = 16 << 20;
 const CONTENT_DIGEST: &str = "docker-content-digest";
 /// Names the manifest that the one just pushed is attached to, if the registry keeps track of that.
 const OCI_SUBJECT: &str = "oci-subject";
@@ -53,13 +51,33 @@ impl RemoteRepository {
     /// # Errors
     /// When the registry cannot be asked.
     pub async fn resolve(&self, name: &ManifestName) -> Result<Option<Digest>, Error> {
-        let call = self.manifest_call(
-            Method::HEAD,
-            name,
-            format!("look for manifest {name}"),
-            self.absent(),
-        );
+        let call = self.look_for_manifest(name, self.absent());
         let Some(answer) = self.look(&call).await? else { return Ok(None) };
+        self.stated(name, answer).await
+    }
+
+    /// [`RemoteRepository::resolve`] for who does not push afterwards: that nothing is there is only
+    /// believed if the registry says just that, and does not refuse to tell.
+    ///
+    /// # Errors
+    /// When the registry cannot be asked, or refuses.
+    pub(crate) async fn resolve_or_refused(
+        &self,
+        name: &ManifestName,
+    ) -> Result<Option<Digest>, Error> {
+        let call = self.look_for_manifest(name, &[404]);
+        let answer = self.host.call(&call).await?;
+        if !answer.response.status().is_success() {
+            return Ok(None);
+        }
+        self.stated(name, answer).await
+    }
+
+    fn look_for_manifest(&self, name: &ManifestName, absent: &'static [u16]) -> Call {
+        self.manifest_call(Method::HEAD, name, format!("look for manifest {name}"), absent)
+    }
+
+    async fn stated(&self, name: &ManifestName, answer: Answer) -> Result<Option<Digest>, Error> {
         match header_digest(answer.response.headers()) {
             Some(digest) => Ok(Some(digest)),
             None => {
@@ -221,8 +239,9 @@ impl RemoteRepository {
         Err(error)
     }
 
-    /// Whether a blob is in this repository.
-    pub(crate) async fn has_blob(&self, digest: &Digest) -> Result<bool, Error> {
+    /// Whether a blob is in this repository, with the size that it has to have.
+    pub(crate) async fn has_blob(&self, blob: &Descriptor) -> Result<bool, Error> {
+        let digest = &blob.digest;
         let call = Call {
             operation: format!("look for blob {}", digest.short()),
             method: Method::HEAD,
@@ -232,7 +251,11 @@ impl RemoteRepository {
             scope: Scope::pull(self.path.as_str()),
             expected: self.absent(),
         };
-        Ok(self.look(&call).await?.is_some())
+        let Some(answer) = self.look(&call).await? else { return Ok(false) };
+        let stated = answer.response.headers().get(CONTENT_LENGTH);
+        let size = stated.and_then(|size| size.to_str().ok()?.parse::<u64>().ok());
+        // What is there and has another size is something else, or a rest of it.
+        Ok(size.is_none_or(|size| size == blob.size))
     }
 
     /// Asks whether something is there.
@@ -250,48 +273,6 @@ impl RemoteRepository {
         let refused = matches!(&error.cause, Cause::Status(refusal) if refusal.status == 401);
         let has_token = matches!(self.host.authenticator.scheme(), Scheme::Bearer(_));
         refused && has_token && self.host.side == Side::Destination
-    }
-
-    /// The manifests attached to one, by the referrers API; `None` where a registry does not have it.
-    pub(crate) async fn referrers(
-        &self,
-        subject: &Digest,
-    ) -> Result<Option<Vec<Descriptor>>, Error> {
-        let mut found = Vec::new();
-        let mut pages = 0;
-        let mut next = Some(self.url(&format!("referrers/{subject}"))?);
-        while let Some(url) = next.take() {
-            let call = Call {
-                operation: format!("list referrers of {}", subject.short()),
-                method: Method::GET,
-                url,
-                headers: HeaderMap::new(),
-                body: None,
-                scope: Scope::pull(self.path.as_str()),
-                expected: &[400, 404, 405],
-            };
-            let answer = self.host.call_and_read(&call, LARGEST_MANIFEST).await?;
-            if !answer.status.is_success() {
-                return Ok(None);
-            }
-            pages += 1;
-            if pages > MOST_PAGES {
-                let why = format!("the list of referrers has more than {MOST_PAGES} pages");
-                return Err(self.host.error(&call, Cause::Protocol(why)));
-            }
-            next = next_page(&answer).filter(|next| next.origin() == call.url.origin());
-            let digest = Digest::of(&answer.body);
-            match Manifest::parse(answer.body, digest, None) {
-                Ok(index) => found.extend(index.manifests),
-                // Web servers in front of old registries answer 200 to any path.
-                Err(_) if found.is_empty() => return Ok(None),
-                Err(why) => {
-                    let why = printable(&why.to_string());
-                    return Err(self.host.error(&call, Cause::Protocol(why)));
-                }
-            }
-        }
-        Ok(Some(found))
     }
 
     /// A request to this repository's part of the API.
@@ -416,14 +397,4 @@ fn words(error: &Error) -> String {
 /// The digest that an answer states, if it states one that we understand.
 pub(crate) fn header_digest(headers: &HeaderMap) -> Option<Digest> {
     headers.get(CONTENT_DIGEST)?.to_str().ok()?.parse().ok()
-}
-
-/// The address of the next page of a list (RFC 8288, `rel="next"`).
-fn next_page(answer: &Whole) -> Option<Url> {
-    let link = answer.headers.get("link")?.to_str().ok()?;
-    let (address, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
-    if !parameters.contains("next") {
-        return None;
-    }
-    answer.url.join(address).ok()
 }

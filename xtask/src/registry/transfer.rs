@@ -85,7 +85,7 @@ async fn begin(
     match (unanswered, destination.host.capabilities.self_mount_tells()) {
         (false, _) => destination.start_upload(None).await,
         (true, true) => destination.start_upload(Some((&blob.digest, &destination.path))).await,
-        (true, false) if destination.has_blob(&blob.digest).await? => Ok(Started::Mounted),
+        (true, false) if destination.has_blob(blob).await? => Ok(Started::Mounted),
         (true, false) => destination.start_upload(None).await,
     }
 }

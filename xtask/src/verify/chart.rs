@@ -7,7 +7,7 @@ use super::findings::Findings;
 use super::{Named, Subject};
 use crate::chart::{FoundAt, ImageReference, RenderError, Rendered, Wanted};
 use crate::files::folder_of;
-use crate::finding::{Check, Code, Finding};
+use crate::finding::{Check, Code, Finding, Severity};
 use crate::inventory::{Entry, Inventory, Mark, Obstacle, ObstacleKind, Unused};
 use crate::list::{Destination, Image, ImageList, ValuePath};
 use crate::printable::printable;
@@ -21,8 +21,9 @@ const CHECK: Check = Check::Chart;
 /// on it. No registry has a name of this domain (RFC 2606).
 const ANY_DESTINATION: &str = "destination.invalid";
 
-/// A place of the chart, without the name of its object, which some charts make up anew each time.
-type Spot = (String, Option<String>, String, String);
+/// An image at a place of the chart: the last part of its path with the tag, which relocating leaves as
+/// they are; without the name of its object, which some charts make up anew each time.
+type Spot = (String, Option<String>, String, String, String);
 
 pub(super) fn check(
     subject: Subject<'_>,
@@ -47,7 +48,7 @@ pub(super) fn check(
     for destination in destinations(named) {
         match chart.prove_beside(subject.list, &destination, &by_itself) {
             Ok(proof) => {
-                let is_new = |gap: &&Gap| !told.contains(&spot(&gap.place));
+                let is_new = |gap: &&Gap| !told.contains(&spot(&gap.place, &gap.written));
                 for gap in proof.gaps.iter().filter(is_new) {
                     let code = match gap.kind {
                         GapKind::Vanished => Code::ValuesImageLost,
@@ -109,10 +110,11 @@ fn tell_inventory(inventory: &Inventory, findings: &mut Findings<'_>) -> BTreeSe
             (None, Some(Mark::Unused), Some(image)) => unused(findings, image),
             _ => continue,
         };
-        findings.add(finding);
-        if !entry.found.is_empty() {
-            told.extend(entry.found.iter().map(|found| spot(&found.place)));
+        // What a policy has made less of it may not hide what the proof would say.
+        if findings.severity(finding.code) == Severity::Error {
+            told.extend(entry.found.iter().map(|found| spot(&found.place, &found.written)));
         }
+        findings.add(finding);
     }
     told
 }
@@ -184,9 +186,11 @@ fn tell_dead(path: &ValuePath, list: &ImageList, findings: &mut Findings<'_>) {
     findings.add(finding.hint("`cargo xtask values --probe` finds the values that do"));
 }
 
-fn spot(place: &FoundAt) -> Spot {
+fn spot(place: &FoundAt, written: &str) -> Spot {
     let FoundAt { rendering, template, kind, path, .. } = place;
-    (rendering.clone(), template.clone(), kind.clone(), path.clone())
+    let last = written.split('@').next().unwrap_or_default();
+    let last = last.rsplit('/').next().unwrap_or_default().to_owned();
+    (rendering.clone(), template.clone(), kind.clone(), path.clone(), last)
 }
 
 fn at(place: &FoundAt) -> String {

@@ -18,18 +18,22 @@ impl<'a> Findings<'a> {
     }
 
     pub(super) fn add(&mut self, finding: Finding) {
+        match self.severity(finding.code) {
+            Severity::Ignore => self.ignored += 1,
+            severity => self.found.push(Finding { severity, ..shown(finding) }),
+        }
+    }
+
+    /// How bad the policy finds it.
+    pub(super) fn severity(&self, code: Code) -> Severity {
         let policy = &self.subject.list.policy;
-        let usual = match finding.code {
+        let usual = match code {
             Code::Unpinned if policy.require_pins => Severity::Error,
             code => code.severity(),
         };
-        let severity = match policy.severities.get(&finding.code).copied().unwrap_or(usual) {
+        match policy.severities.get(&code).copied().unwrap_or(usual) {
             Severity::Warning if self.is_strict => Severity::Error,
             severity => severity,
-        };
-        match severity {
-            Severity::Ignore => self.ignored += 1,
-            _ => self.found.push(Finding { severity, ..shown(finding) }),
         }
     }
 
@@ -54,6 +58,11 @@ impl<'a> Findings<'a> {
         finding.image = Some(image.source.tagged(&image.tag));
         finding.location = Some(self.in_list(image.place));
         finding
+    }
+
+    /// What a command in a hint begins with.
+    pub(super) fn command(&self) -> &'a str {
+        self.subject.command
     }
 
     pub(super) fn in_list(&self, place: Place) -> Location {

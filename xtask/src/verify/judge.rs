@@ -64,9 +64,10 @@ pub(super) fn source(findings: &mut Findings<'_>, image: &Image, seen: &Result<A
         (None, None) => (Code::SourceMissing, format!("the source has no tag `{}`", image.tag)),
     };
     let name = image.source.tagged(&image.tag);
+    let command = findings.command();
     let hint = match (&image.digest, &seen.tag) {
         (Some(_), Some(_)) => format!(
-            "`cargo xtask pin --check {name}` shows what changed, `cargo xtask pin --update {name}` accepts it"
+            "`{command} pin --check {name}` shows what changed, `{command} pin --update {name}` accepts it"
         ),
         _ => "check source and tag; some registries answer like this to what needs a login"
             .to_owned(),
@@ -109,29 +110,21 @@ pub(super) fn destination(
     }
 }
 
-/// What is there of some platforms can be compared with a record only.
-pub(super) fn record(
-    findings: &mut Findings<'_>,
-    image: &Image,
-    transfer: &Transfer,
-    seen: &Result<AtDestination, Error>,
-) {
-    let is_there = seen.as_ref().is_ok_and(|seen| seen.tag.is_some());
-    let Some(choice) = transfer.platforms.as_ref().filter(|choice| choice.recorded.is_none())
-    else {
-        return;
-    };
-    // Of an image without a pin the check of the list says so.
-    if !is_there || image.digest.is_none() {
-        return;
-    }
+/// What is there, and cannot be compared with anything: that it is there is no proof.
+pub(super) fn incomparable(findings: &mut Findings<'_>, image: &Image, transfer: &Transfer) {
     let target = transfer.target_reference();
-    let platforms = &choice.platforms;
-    let message = format!("`{target}` is there, and no digest of {platforms} is recorded for it");
+    let message = match (&image.digest, &transfer.platforms) {
+        (Some(_), Some(choice)) => {
+            format!("`{target}` is there, and no digest of {} is recorded for it", choice.platforms)
+        }
+        _ => format!(
+            "`{target}` is there, and nobody can tell what it should be: the image has no digest"
+        ),
+    };
     let finding = findings.about(Check::Destination, Code::Unpinned, image, message);
-    findings.add(
-        finding.hint(format!("`cargo xtask pin {}` records it", image.source.tagged(&image.tag))),
-    );
+    let name = image.source.tagged(&image.tag);
+    let hint = format!("`{} pin {name}` records it", findings.command());
+    findings.add(finding.hint(hint));
 }
 
 fn unreachable(findings: &mut Findings<'_>, check: Check, image: &Image, error: &Error) {

@@ -11,8 +11,10 @@ pub(super) fn check(list: &ImageList, findings: &mut Findings<'_>) {
         if image.digest.is_none() {
             let message = "no digest: whatever the tag names is copied".to_owned();
             let finding = findings.about(CHECK, Code::Unpinned, image, message);
-            findings
-                .add(finding.hint("`cargo xtask pin` writes the digests that the tags name now"));
+            let command = findings.command();
+            findings.add(
+                finding.hint(format!("`{command} pin` writes the digests that the tags name now")),
+            );
         }
         if is_floating(image.tag.as_str()) {
             let message = format!("the tag `{}` names no version", image.tag);

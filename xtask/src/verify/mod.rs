@@ -46,6 +46,8 @@ pub struct Subject<'a> {
     pub file: &'a Path,
     /// The file as reports call it.
     pub shown: &'a str,
+    /// What hints begin with: `cargo xtask`, and the list if it is not the workspace's.
+    pub command: &'a str,
 }
 
 /// Somebody to be told how far it is. Called often.
@@ -85,8 +87,13 @@ pub fn run(
 ) -> anyhow::Result<VerifyReport> {
     let mut verification = Verification::begin(subject, options)?;
     verification.look_here(watch);
-    if verification.wants_registries() {
-        runtime::block_on(verification.ask_registries(environment, watch))?;
+    if verification.wants_registries()
+        && let Err(error) = runtime::block_on(verification.ask_registries(environment, watch))
+    {
+        if error.is::<runtime::Interrupted>() {
+            return Err(error);
+        }
+        verification.could_not_ask(&error);
     }
     Ok(verification.end())
 }
@@ -139,6 +146,16 @@ impl<'a> Verification<'a> {
         self.looked =
             registries::check(*subject, named, options, environment, watch, findings).await?;
         Ok(())
+    }
+
+    /// What the other checks have found is worth telling, too.
+    fn could_not_ask(&mut self, why: &anyhow::Error) {
+        for check in [Check::Source, Check::Destination] {
+            if self.options.checks.contains(&check) {
+                let why = format!("{why:#}");
+                self.findings.add(Finding::told(check, Code::CheckNotRun, &why));
+            }
+        }
     }
 
     pub fn end(self) -> VerifyReport {

@@ -62,6 +62,7 @@ pub(super) async fn check(
 ) -> anyhow::Result<Looked> {
     let list = subject.list;
     let asks_source = options.checks.contains(&Check::Source);
+    let checks_list = options.checks.contains(&Check::List);
     let planned = match options.checks.contains(&Check::Destination) {
         true => planned(list, named, findings),
         false => Vec::new(),
@@ -92,7 +93,7 @@ pub(super) async fn check(
         })
         .buffer_unordered(IMAGES_AT_ONCE);
     while let Some((number, seen)) = looks.next().await {
-        judge(findings, &list.images[number], number, &planned, &seen?);
+        judge(findings, &list.images[number], number, &planned, &seen?, checks_list);
     }
     let requests = Requests::of(|side| registries.requests(side));
     let insecure = registries.insecure();
@@ -148,6 +149,7 @@ fn judge(
     number: usize,
     planned: &[Planned<'_>],
     seen: &Seen,
+    checks_list: bool,
 ) {
     let mut at_source = None;
     if let Some(source) = &seen.source {
@@ -161,10 +163,15 @@ fn judge(
             None => transfer.pin().or(at_source),
             Some(_) => transfer.pin(),
         };
-        let mirror = format!("cargo xtask mirror -d {}", planned.named.name);
+        let mirror = format!("{} mirror -d {}", findings.command(), planned.named.name);
         let target = transfer.target_reference();
         judge::destination(findings, image, &target, expected, &mirror, seen);
-        judge::record(findings, image, transfer, seen);
+        let is_there = seen.as_ref().is_ok_and(|seen| seen.tag.is_some());
+        // Where the list is checked, that says of images without a digest what there is to say.
+        let is_told = image.digest.is_none() && checks_list;
+        if is_there && expected.is_none() && !is_told {
+            judge::incomparable(findings, image, transfer);
+        }
     }
 }
 
@@ -190,7 +197,7 @@ impl Look<'_> {
         target: &RemoteRepository,
         transfer: &Transfer,
     ) -> Result<AtDestination, Error> {
-        let tag = target.resolve(&ManifestName::Tag(transfer.tag.clone())).await?;
+        let tag = target.resolve_or_refused(&ManifestName::Tag(transfer.tag.clone())).await?;
         let missing = match &tag {
             Some(digest) if self.is_deep => complete::missing(target, digest, &self.asked).await?,
             _ => Missing::default(),

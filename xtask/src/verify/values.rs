@@ -71,7 +71,8 @@ fn compare(subject: Subject<'_>, file: &ValuesFile, destination: &str) -> Option
         Code::ValuesMissing => None,
         _ => Some(Location { file: shown, place }),
     };
-    Some(finding.hint(format!("`cargo xtask values -d {destination} --write` writes it")))
+    let command = subject.command;
+    Some(finding.hint(format!("`{command} values -d {destination} --write` writes it")))
 }
 
 /// A file beside the list, called as the list is.

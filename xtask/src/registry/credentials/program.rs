@@ -79,13 +79,13 @@ fn read(ended: &Ended) -> Result<Option<Credentials>, String> {
         if says(&stdout) || says(&stderr) {
             return Ok(None);
         }
-        let is_answer = stdout.trim_start().starts_with('{');
-        let words = [&stderr, &stdout]
-            .into_iter()
-            .enumerate()
-            .filter(|(place, _)| *place == 0 || !is_answer)
-            .map(|(_, text)| printable(text))
-            .find(|words| !words.is_empty());
+        // Some programs print the answer and fail all the same, some tell it to stderr.
+        let holds_login = |text: &str| text.to_lowercase().contains("\"secret\"");
+        if holds_login(&stdout) || holds_login(&stderr) {
+            return Err("it fails, and what it says holds a login".to_owned());
+        }
+        let words = [&stderr, &stdout].map(|text| printable(text));
+        let words = words.into_iter().find(|words| !words.is_empty());
         return Err(words.unwrap_or_else(|| "it fails without a word".to_owned()));
     }
     let answer: Answer =
@@ -112,7 +112,7 @@ mod tests {
     fn answers_of_credential_helpers_are_logins_none_or_errors_without_secrets() {
         let login = r#"{"ServerURL":"q.io","Username":"u","Secret":"p"}"#;
         type Row<'a> = (bool, &'a str, &'a str, Result<Option<Credentials>, &'a str>);
-        let table: [Row<'_>; 9] = [
+        let table: [Row<'_>; 10] = [
             (true, login, "a warning", Ok(Some(Credentials::new("u", "p")))),
             (
                 true,
@@ -125,7 +125,8 @@ mod tests {
             (false, "", "Error: Credentials not found", Ok(None)),
             (false, "", "the keychain\n is \u{1b}[31mlocked", Err("the keychain is [31mlocked")),
             (false, "cannot reach the daemon", "", Err("cannot reach the daemon")),
-            (false, r#"{"Secret":"canary"}"#, "", Err("fails without a word")),
+            (false, r#"{"Secret":"canary"}"#, "", Err("what it says holds a login")),
+            (false, "", r#"debug: {"Secret":"canary"}"#, Err("what it says holds a login")),
             (true, "canary", "", Err("not the JSON of a login")),
         ];
         for (success, stdout, stderr, expected) in table {
