@@ -5,6 +5,7 @@ mod canaries;
 mod doctor;
 mod files;
 mod helpers;
+mod sweep;
 mod tokens;
 
 use std::path::{Path, PathBuf};

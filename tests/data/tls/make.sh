@@ -1,25 +1,56 @@
 #!/bin/sh
-# Makes the certificates of this folder anew: an authority, a server and a client, for tests alone.
+# Makes the certificates of this folder anew: an authority, servers and a client, for tests alone.
 # They say who is who on loopback and protect nothing. Needs openssl.
 set -eu
 cd "$(dirname "$0")"
-days=36500
-key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1" 2>/dev/null; }
-issue() { # name, subject, extensions
-    key "$1-key.pem"
-    openssl req -new -key "$1-key.pem" -subj "/CN=$2" |
-        openssl x509 -req -CA authority.pem -CAkey authority-key.pem -days "$days" -out "$1.pem" \
-            -set_serial "$3" -extfile /dev/fd/3 3<<EOF 2>/dev/null
-$4
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+: >"$work/index"
+cat >"$work/ca.cnf" <<EOF
+[ca]
+default_ca = here
+[here]
+database = $work/index
+new_certs_dir = $work
+rand_serial = yes
+unique_subject = no
+default_md = sha256
+policy = any
+[any]
+commonName = supplied
 EOF
+
+# In the past, so that no clock is too slow for them.
+begin=20200101000000Z
+end=21200101000000Z
+
+key() { openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out "$1" 2>/dev/null; }
+# The file without its end, the subject, the end of its life, the extensions, and who signs
+sign() {
+    key "$1-key.pem"
+    openssl req -new -key "$1-key.pem" -subj "/CN=$2" -out "$work/request"
+    printf '%s\n' "$4" >"$work/extensions"
+    name=$1
+    until=$3
+    shift 4
+    openssl ca -batch -notext -config "$work/ca.cnf" -startdate "$begin" -enddate "$until" \
+        -in "$work/request" -extfile "$work/extensions" -out "$name.pem" "$@" 2>/dev/null
 }
-key authority-key.pem
-openssl req -x509 -new -key authority-key.pem -subj "/CN=tests authority" -days "$days" -out authority.pem \
-    -addext "basicConstraints=critical,CA:TRUE" -addext "keyUsage=critical,keyCertSign,cRLSign"
+by_authority() { sign "$@" -keyfile authority-key.pem -cert authority.pem; }
+by_itself() { sign "$@" -selfsign -keyfile "$1-key.pem"; }
+
+by_itself authority "tests authority" "$end" "basicConstraints=critical,CA:TRUE
+keyUsage=critical,keyCertSign,cRLSign"
+here="IP:127.0.0.1,IP:::1,DNS:localhost,DNS:registry.example.com"
 # Registries of clouds are recognised by their names, so the tests have some.
 clouds="DNS:123456789012.dkr.ecr.eu-west-1.amazonaws.com,DNS:mine.azurecr.io,DNS:europe-docker.pkg.dev"
-issue server "tests server" 2 \
-    "subjectAltName=IP:127.0.0.1,IP:::1,DNS:localhost,DNS:registry.example.com,$clouds
+by_authority server "tests server" "$end" "subjectAltName=$here,$clouds
 extendedKeyUsage=serverAuth"
-issue client "tests client" 3 "extendedKeyUsage=clientAuth"
+by_authority client "tests client" "$end" "extendedKeyUsage=clientAuth"
+by_authority ended "tests server that has ended" 20210101000000Z "subjectAltName=$here
+extendedKeyUsage=serverAuth"
+by_authority other-name "tests server elsewhere" "$end" "subjectAltName=DNS:elsewhere.example.com
+extendedKeyUsage=serverAuth"
+by_itself self-signed "tests server of its own" "$end" "subjectAltName=$here
+extendedKeyUsage=serverAuth"
 rm authority-key.pem

@@ -153,6 +153,31 @@ async fn only_what_is_selected_is_copied() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_list_that_changes_during_a_run_is_the_one_that_was_read_at_its_beginning() {
+    let mut stage = Stage::new().await;
+    stage.publish_many(3);
+    let slow = Effect::Delay(std::time::Duration::from_millis(500));
+    stage.source.inject(Fault::new(slow).kind(Kind::Manifest).always());
+    let xtask = Xtask::new();
+    let images = write(&xtask, "images.toml", stage.list());
+    let arguments = ["mirror", "--images", &images, "-d", stage.destination.address()];
+    let finished = tokio::task::block_in_place(|| {
+        std::thread::scope(|scope| {
+            let running = scope.spawn(|| xtask.run(&arguments, &[]));
+            let began = std::time::Instant::now();
+            while stage.source.requests().is_empty() {
+                assert!(began.elapsed().as_secs() < 20, "nothing is asked");
+                std::thread::sleep(std::time::Duration::from_millis(5));
+            }
+            write(&xtask, "images.toml", "[[image]]\n");
+            running.join().unwrap()
+        })
+    });
+    assert_eq!(finished.exit_code, 0, "{finished:?}");
+    stage.assert_mirrored();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_runs_of_one_list_in_two_processes_both_succeed() {
     let mut stage = Stage::new().await;
     stage.publish_many(8);

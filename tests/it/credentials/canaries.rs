@@ -13,13 +13,13 @@ use crate::cli::write;
 use crate::faults::stage::Stage;
 use crate::support::xtask::{Finished, Xtask};
 
-const USER: &str = "canary-user-3f1a";
-const PASSWORD: &str = "canary-password-7c1e";
-const REFRESH: &str = "canary-refresh-51d0";
-const SIGNATURE: &str = "canary-signature-99ab";
+pub(super) const USER: &str = "canary-user-3f1a";
+pub(super) const PASSWORD: &str = "canary-password-7c1e";
+pub(super) const REFRESH: &str = "canary-refresh-51d0";
+pub(super) const SIGNATURE: &str = "canary-signature-99ab";
 
 /// A source with a user and a password, and a destination with an identity token.
-async fn stage(refresh: RefreshToken) -> (Stage, EmbeddedRegistry) {
+pub(super) async fn stage(refresh: RefreshToken) -> (Stage, EmbeddedRegistry) {
     let source =
         Options { authentication: Authentication::basic(USER, PASSWORD), ..Options::default() };
     let destination = Options {
@@ -49,13 +49,13 @@ async fn stage(refresh: RefreshToken) -> (Stage, EmbeddedRegistry) {
     (stage, storage)
 }
 
-struct Desk {
-    xtask: Xtask,
-    images: String,
+pub(super) struct Desk {
+    pub(super) xtask: Xtask,
+    pub(super) images: String,
 }
 
 impl Desk {
-    fn new(stage: &Stage) -> Self {
+    pub(super) fn new(stage: &Stage) -> Self {
         let xtask = Xtask::new();
         let values = "[values]\n\"global.imageRegistry\" = \"{registry}\"\n";
         let images = write(&xtask, "images.toml", format!("{values}{}", stage.list()));
@@ -69,15 +69,28 @@ impl Desk {
     }
 
     fn run(&self, stage: &Stage, arguments: &[&str]) -> Finished {
+        self.run_in(stage, arguments, &[])
+    }
+
+    /// Runs any command, with variables.
+    pub(super) fn run_in(
+        &self,
+        stage: &Stage,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Finished {
         let fixed = ["-v", "--images", &self.images];
         let destination = ["-d", stage.destination.address()];
-        let arguments = [&fixed, arguments, &destination].concat();
-        tokio::task::block_in_place(|| self.xtask.run(&arguments, &[]))
+        let has_one = matches!(arguments[0], "mirror" | "doctor" | "values" | "verify");
+        let destination =
+            if has_one && !arguments.contains(&"--probe") { &destination[..] } else { &[] };
+        let arguments = [&fixed, arguments, destination].concat();
+        tokio::task::block_in_place(|| self.xtask.run(&arguments, variables))
     }
 }
 
 /// Everything secret that went over the line, and what it was made of.
-fn secrets(stage: &Stage) -> Vec<String> {
+pub(super) fn secrets(stage: &Stage) -> Vec<String> {
     let mut secrets: Vec<String> = [USER, PASSWORD, REFRESH, SIGNATURE].map(str::to_owned).into();
     for request in stage.source.requests().iter().chain(&stage.destination.requests()) {
         let shown = request.header("authorization").and_then(|value| value.split_once(' '));
@@ -90,7 +103,7 @@ fn secrets(stage: &Stage) -> Vec<String> {
     secrets
 }
 
-fn assert_clean(stage: &Stage, desk: &Desk, what: &str, finished: &Finished) {
+pub(super) fn assert_clean(stage: &Stage, desk: &Desk, what: &str, finished: &Finished) {
     let mut texts = vec![
         (format!("stdout of {what}"), finished.stdout.clone()),
         (format!("stderr of {what}"), finished.stderr.clone()),

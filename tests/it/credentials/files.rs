@@ -2,11 +2,12 @@
 
 use serde_json::json;
 use xtask::embedded::content::{Layer, docker_image};
-use xtask::embedded::{Kind, RefreshToken};
+use xtask::embedded::{Effect, Fault, Kind, LoggedRequest, RefreshToken};
+use xtask::oci::Digest;
 
 use super::{Home, set_mode, stage_with_tokens};
 use crate::cli::{assert_says, write};
-use crate::faults::stage::{Stage, asked};
+use crate::faults::stage::{Stage, asked, fetches};
 use crate::support::xtask::{Finished, Xtask};
 
 #[tokio::test]
@@ -44,6 +45,53 @@ async fn two_robots_on_one_registry_log_in_each_for_its_own_repositories() {
         let refused = registry.requests().into_iter().filter(|r| r.status == Some(401)).count();
         assert!(refused <= 1, "nobody was tried as somebody else: {refused}");
     }
+}
+
+#[tokio::test]
+async fn robots_that_may_not_read_each_others_repositories_mount_among_their_own() {
+    for refusal in [Effect::IgnoreMount, says(401), says(403), says(404)] {
+        let mut stage = stage_with_tokens().await;
+        stage.jobs = Some(1);
+        let mut auths = serde_json::Map::new();
+        let robot = |name: &str| json!({"identitytoken": name});
+        auths.insert(stage.source.address().to_owned(), robot("robot-a"));
+        stage.source.take_refresh_token("robot-a", RefreshToken::Lasting);
+        for team in ["team-a", "team-b"] {
+            stage.destination.take_refresh_token(team, RefreshToken::Lasting);
+            auths.insert(format!("{}/{team}", stage.destination.address()), robot(team));
+            for number in 0..6 {
+                let repository = format!("{team}/{number}");
+                let own = Layer::new(&repository, 99);
+                stage.publish(&repository, "1", &docker_image(&[Layer::new("shared", 4000), own]));
+                let other = if team == "team-a" { "from=team-b" } else { "from=team-a" };
+                let of_strangers = Fault::new(refusal.clone()).path(other).authorized();
+                stage.destination.inject(of_strangers.repository(&repository).always());
+            }
+        }
+        let home = Home::new();
+        home.config(&json!({ "auths": auths }));
+        home.serve(&mut stage);
+        stage.mirror_all().await;
+
+        let posts = asked(&stage.destination, "POST", Kind::Upload);
+        let mounted = |post: &&LoggedRequest| post.status == Some(201);
+        assert_eq!(posts.iter().filter(mounted).count(), 2 * 5, "{refusal:?}");
+        let shared = Digest::of(&Layer::new("shared", 4000).bytes());
+        assert!(fetches(&stage.source, &shared).len() <= 2, "once for each of the two");
+        // The config and the own layer of each image, and the shared one: no request more, but for the
+        // refusals that no session came with.
+        let others = posts.len() - 2 * 5 - (2 * 12 + 2);
+        assert!(
+            others <= if refusal == Effect::IgnoreMount { 0 } else { 6 },
+            "{refusal:?}: {others}"
+        );
+        assert_eq!(asked(&stage.destination, "HEAD", Kind::Blob).len(), 0, "{refusal:?}");
+        assert_eq!(stage.destination.store().open_uploads(), 0);
+    }
+}
+
+fn says(code: u16) -> Effect {
+    Effect::Status { code, headers: Vec::new(), body: String::new() }
 }
 
 /// Runs the built tool as a user with these files in the home directory.

@@ -130,6 +130,29 @@ async fn a_token_that_ends_unannounced_is_renewed_when_it_is_refused() {
 }
 
 #[tokio::test]
+async fn a_blob_that_outlives_its_token_arrives_under_several() {
+    for announced in [true, false] {
+        let short = tokens(Duration::from_secs(1), TokenKey::Token, announced);
+        let pieces =
+            Options { largest_put: Some(0), largest_patch: Some(1 << 20), ..asking(short.clone()) };
+        let mut stage = Stage::with(asking(short), pieces).await;
+        log_in(&mut stage, "right");
+        stage.jobs = Some(1);
+        let layer = Layer::new("slow", 5 << 19);
+        stage.publish(REPOSITORY, "1", &docker_image(std::slice::from_ref(&layer)));
+        let slow = Effect::Trickle { pieces: 6, pause: Duration::from_millis(500) };
+        let digest = xtask::oci::Digest::of(&layer.bytes());
+        stage.source.inject(Fault::new(slow).path(digest.as_str()).authorized().always());
+        stage.mirror_all().await;
+        let patches = asked(&stage.destination, "PATCH", Kind::Upload);
+        let taken = patches.iter().filter(|patch| patch.status == Some(202));
+        let shown: BTreeSet<_> = taken.map(|patch| patch.header("authorization")).collect();
+        assert!(shown.len() > 1, "{announced}: {shown:?}");
+        assert_eq!(stage.destination.store().open_uploads(), 0);
+    }
+}
+
+#[tokio::test]
 async fn a_run_goes_on_when_every_token_is_withdrawn() {
     let stage = slow_run(Authentication::bearer("u", "right")).await;
     let withdraw = async {

@@ -1,5 +1,7 @@
 //! Upload sessions as registries get them wrong: statuses, progress, limits of pieces, lost ones.
 
+use std::time::Duration;
+
 use xtask::embedded::content::{Layer, docker_image};
 use xtask::embedded::{Authentication, Effect, Fault, Kind, LoggedRequest, Options};
 use xtask::oci::Digest;
@@ -176,6 +178,45 @@ async fn every_answer_to_a_mount_leads_to_the_blob_and_no_session_is_left() {
         assert_eq!(report.totals().mounted.blobs, u64::from(status == 201), "{status}");
         assert_tidy(&stage);
     }
+}
+
+#[tokio::test]
+async fn mounts_that_are_refused_are_soon_not_asked_for_any_more() {
+    for status in [400, 401, 403, 404, 405, 500, 501] {
+        let mut stage = Stage::new().await;
+        let mut repositories = Vec::new();
+        for number in 0..8 {
+            let repository = format!("stackstate/{number}");
+            let layers = [Layer::new("shared", 5000), Layer::new(format!("{number}"), 500)];
+            stage.publish(&repository, "1", &docker_image(&layers));
+            repositories.push(repository);
+        }
+        let late = &repositories[4..];
+        for repository in late {
+            // What is under way together learns together.
+            let slow = Fault::new(Effect::Delay(Duration::from_millis(300)));
+            stage.source.inject(slow.kind(Kind::Manifest).repository(repository));
+        }
+        let refused = Fault::status(status).method("POST").path("mount=");
+        stage.destination.inject(refused.always());
+        stage.mirror_all().await;
+        let posts = asked(&stage.destination, "POST", Kind::Upload);
+        let (tried, plain): (Vec<_>, Vec<_>) =
+            posts.into_iter().partition(|post| post.query.contains("mount="));
+        assert!(!tried.is_empty(), "{status}");
+        let is_late = |post: &LoggedRequest| late.contains(post.repository.as_ref().unwrap());
+        assert!(!tried.iter().any(is_late), "{status}: {tried:?}");
+        assert_eq!(plain.iter().filter(|post| is_late(post)).count(), 4 * 3, "{status}");
+    }
+}
+
+#[tokio::test]
+async fn a_mount_that_is_answered_without_a_location_is_followed_by_an_upload() {
+    let (stage, _) = Stage::with_layer(5000).await;
+    let nowhere = Effect::OmitHeader("Location".to_owned());
+    let mounts = Fault::new(nowhere).method("POST").path("mount=");
+    stage.destination.inject(mounts.always());
+    stage.mirror_all().await;
 }
 
 #[tokio::test]

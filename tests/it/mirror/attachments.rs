@@ -107,6 +107,41 @@ async fn a_second_run_lists_the_referrers_of_a_subject_once_however_many_there_a
     assert_eq!(done(&bench.destination), tell(&destination));
 }
 
+/// A page of a list of referrers, and where the next one is.
+fn page(referrer: &Content, next: Option<&str>) -> Effect {
+    let index = content::referrers_index(std::slice::from_ref(referrer));
+    let body = String::from_utf8(index.top_manifest().unwrap().bytes.to_vec()).unwrap();
+    let link = next.map(|next| ("Link".to_owned(), format!("<{next}>; rel=\"next\"")));
+    Effect::Status { code: 200, headers: link.into_iter().collect(), body }
+}
+
+#[tokio::test]
+async fn every_page_of_the_referrers_is_read_and_none_at_another_address() {
+    let Signed { bench, image, sbom, .. } = signed(true, Options::default()).await;
+    let second = content::referrer(image.top_manifest().unwrap(), "application/x-second");
+    attach(&bench.source, true, &image.top, &second);
+    let path = format!("/v2/{REPOSITORY}/referrers/{}", image.top);
+    let with = |next: String| {
+        bench.source.clear_faults();
+        bench.source.inject(Fault::new(page(&second, None)).path("page=2").always());
+        bench.source.inject(Fault::new(page(&sbom, Some(&next))).path(&path).always());
+    };
+    let elsewhere = EmbeddedRegistry::start(Options::default()).await.unwrap();
+    for host in [format!("http://{}", elsewhere.address()), "//registry.example.com".to_owned()] {
+        with(format!("{host}{path}?page=2"));
+        let failed = failures(&bench.mirror().await);
+        assert_eq!(failed.len(), 1, "{failed:?}");
+        assert!(failed[0].contains("goes on at another address"), "{failed:?}");
+        assert_eq!(elsewhere.requests().len(), 0);
+    }
+    for next in [format!("{path}?page=2"), "?n=1&page=2".to_owned()] {
+        with(next);
+        bench.mirror_all().await;
+        assert!(has(&bench.destination, &sbom) && has(&bench.destination, &second));
+        bench.destination.store().delete_manifest(REPOSITORY, &second.top);
+    }
+}
+
 #[tokio::test]
 async fn without_being_asked_for_attachments_nobody_looks_for_them() {
     let Signed { mut bench, image, sbom, .. } = signed(true, Options::default()).await;

@@ -1,8 +1,9 @@
 //! Many things at once: limits that hold, runs side by side, one registry as both ends.
 
+use xtask::embedded::Options;
 use xtask::embedded::content;
 
-use super::support::{Bench, assert_holds, failures, layers};
+use super::support::{Bench, assert_holds, committed, failures, fetched_blobs, layers};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_more_requests_are_under_way_than_jobs_allow() {
@@ -40,6 +41,27 @@ async fn one_registry_is_source_and_destination_with_a_single_job() {
         assert_holds(&bench.source, &format!("copy/{repository}"), "1.0", image);
     }
     assert_eq!(bench.source.most_at_once(), 1);
+}
+
+#[tokio::test]
+async fn within_one_registry_every_blob_is_mounted_and_no_byte_of_one_travels() {
+    for (options, mounts) in [
+        (Options::default(), true),
+        (Options { mount_needs_manifest: true, ..Options::default() }, true),
+        (Options { mounts: false, ..Options::default() }, false),
+    ] {
+        let mut bench = Bench::with(options, Options::default()).await;
+        let image = content::oci_index(&layers(&["base", "own"]));
+        bench.list("team/image", "1.0", &image);
+        let report = bench.mirror_below(bench.source.address(), "/copy").await;
+        assert_eq!(failures(&report), [""; 0]);
+        assert_holds(&bench.source, "copy/team/image", "1.0", &image);
+        let blobs = if mounts { 0 } else { image.blobs.len() };
+        assert_eq!(fetched_blobs(&bench.source).len(), blobs);
+        assert_eq!(committed(&bench.source).len(), blobs);
+        assert_eq!(report.totals().mounted.blobs as usize, image.blobs.len() - blobs);
+        assert_eq!(bench.source.store().open_uploads(), 0);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -97,6 +97,9 @@ async fn a_registry_is_reached_through_a_tunnel_and_the_password_goes_to_the_pro
     }
     let told: Vec<_> = stage.source.requests();
     assert!(told.iter().all(|request| request.header("proxy-authorization").is_none()));
+    let named = front.connections().into_iter().map(|connection| connection.name);
+    assert!(named.flatten().all(|name| name == "registry.example.com"));
+    assert!(front.connections().iter().all(|connection| connection.name.is_some()));
     // The destination is on this machine: no proxy leads there.
     assert!(!stage.destination.requests().is_empty());
 }
@@ -123,13 +126,15 @@ async fn no_proxy_is_a_way_around_it_by_name_and_by_network() {
         let (mut stage, front) = far_away("registry.example.com").await;
         let port = front.address.rsplit_once(':').unwrap().1.to_owned();
         stage.source_at = Some(format!("127.9.1.1:{port}"));
-        stage.set("HTTPS_PROXY", "http://127.0.0.1:9");
+        let proxy = Proxy::to(front.address.clone(), None).await;
+        stage.set("HTTPS_PROXY", &proxy.address);
         stage.set("NO_PROXY", except);
-        // No certificate is for that address: a refusal of the certificate shows that it was reached.
+        // Nobody is at that address, except through the proxy.
         stage.retry.retries = 0;
         stage.tables = table(&stage.source_at.clone().unwrap(), &["plain-http = false"]);
         let error = stage.mirror_fails().await;
         assert!(!words(&error).contains("through the proxy"), "{error}");
+        assert_eq!(proxy.heads(), [""; 0]);
     }
 }
 

@@ -32,6 +32,8 @@ pub(crate) struct Front {
 pub(crate) struct Connection {
     pub(crate) has_certificate: bool,
     pub(crate) protocol: String,
+    /// Whom it wanted to speak to; an address is not told.
+    pub(crate) name: Option<String>,
 }
 
 /// Whether a front wants to see a certificate.
@@ -50,9 +52,18 @@ impl Front {
     }
 
     pub(crate) async fn of_address(behind: &str, asks: Asks, protocols: &[&str]) -> Self {
+        Self::listening(behind, configuration("server", asks, protocols)).await
+    }
+
+    /// With another certificate of `tests/data/tls` than the good one.
+    pub(crate) async fn showing(certificate: &str, registry: &EmbeddedRegistry) -> Self {
+        Self::listening(registry.address(), configuration(certificate, Asks::Nobody, &[])).await
+    }
+
+    async fn listening(behind: &str, configuration: ServerConfig) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let acceptor = TlsAcceptor::from(Arc::new(configuration(asks, protocols)));
+        let acceptor = TlsAcceptor::from(Arc::new(configuration));
         let seen = Arc::new(Mutex::new(Vec::new()));
         let (log, behind) = (Arc::clone(&seen), behind.parse().unwrap());
         let accepting = tokio::spawn(async move {
@@ -64,9 +75,10 @@ impl Front {
                     let session = stream.get_ref().1;
                     let protocol = session.alpn_protocol().unwrap_or_default().to_vec();
                     let has_certificate = session.peer_certificates().is_some();
+                    let name = session.server_name().map(str::to_owned);
                     let protocol = String::from_utf8(protocol).unwrap();
                     let is_http2 = protocol == "h2";
-                    log.lock().unwrap().push(Connection { has_certificate, protocol });
+                    log.lock().unwrap().push(Connection { has_certificate, protocol, name });
                     if is_http2 {
                         serve_http2(stream, behind).await
                     } else {
@@ -81,11 +93,6 @@ impl Front {
     /// Connections whose handshake succeeded.
     pub(crate) fn connections(&self) -> Vec<Connection> {
         self.seen.lock().unwrap().clone()
-    }
-
-    /// `127.0.0.1:PORT` under another name that its certificate is for.
-    pub(crate) fn at(&self, name: &str) -> String {
-        self.address.replace("127.0.0.1", name)
     }
 }
 
@@ -115,10 +122,12 @@ pub(crate) fn trusted() -> String {
     format!("ca-file = {:?}", file("authority.pem"))
 }
 
-fn configuration(asks: Asks, protocols: &[&str]) -> ServerConfig {
+fn configuration(certificate: &str, asks: Asks, protocols: &[&str]) -> ServerConfig {
     drop(rustls::crypto::ring::default_provider().install_default());
-    let certificate = CertificateDer::from_pem_file(file("server.pem")).unwrap();
-    let key = PrivateKeyDer::from_pem_file(file("server-key.pem")).unwrap();
+    let key = file(&format!("{certificate}-key.pem"));
+    let key = PrivateKeyDer::from_pem_file(key).unwrap();
+    let certificate = file(&format!("{certificate}.pem"));
+    let certificate = CertificateDer::from_pem_file(certificate).unwrap();
     let mut authorities = RootCertStore::empty();
     authorities.add(CertificateDer::from_pem_file(file("authority.pem")).unwrap()).unwrap();
     let verifier = WebPkiClientVerifier::builder(Arc::new(authorities));

@@ -56,15 +56,42 @@ async fn an_insecure_registry_is_believed_and_shouted_about_in_every_report() {
 }
 
 #[tokio::test]
-async fn a_certificate_for_another_name_is_refused() {
-    let (mut stage, source, _destination) = behind_tls(Asks::Nobody).await;
-    stage.retry.retries = 0;
-    stage.source_at = Some(source.at("127.0.0.2"));
-    stage.tables = both(&stage, &[&trusted()]);
-    // Nobody listens there but by the front's own address: reached by it, named by another.
-    let error = stage.mirror_fails().await;
-    assert!(matches!(error.cause, Cause::Network { phase: Phase::Connect, .. }), "{error:?}");
-    assert_eq!(source.connections(), []);
+async fn a_certificate_that_proves_nothing_is_refused_before_a_word_is_said() {
+    let table = [
+        ("ended", &trusted()[..], "certificate expired"),
+        ("other-name", &trusted(), "not valid for name"),
+        ("self-signed", &trusted(), "UnknownIssuer"),
+        ("self-signed", "plain-http = false", "UnknownIssuer"),
+    ];
+    for (certificate, trust, why) in table {
+        let mut stage = Stage::with(behind(), behind()).await;
+        stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", 5000)]));
+        stage.retry.retries = 0;
+        let front = Front::showing(certificate, &stage.source).await;
+        stage.source_at = Some(front.address.clone());
+        stage.tables = table_of_one(&front, trust);
+        let error = stage.mirror_fails().await;
+        assert!(matches!(error.cause, Cause::Network { phase: Phase::Connect, .. }), "{error:?}");
+        let told = words(&error);
+        assert!(told.contains("certificate") && told.contains(why), "{certificate}: {told}");
+        assert!(told.contains("hint: ") && told.contains("`ca-file`"), "{told}");
+        assert_eq!((front.connections(), stage.source.requests().len()), (vec![], 0));
+    }
+}
+
+#[tokio::test]
+async fn a_certificate_that_signed_itself_is_trusted_when_the_list_says_so() {
+    let mut stage = Stage::with(behind(), behind()).await;
+    stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", 5000)]));
+    let front = Front::showing("self-signed", &stage.source).await;
+    stage.source_at = Some(front.address.clone());
+    stage.tables = table_of_one(&front, &format!("ca-file = {:?}", file("self-signed.pem")));
+    let report = stage.mirror_all().await;
+    assert_eq!(report.insecure, [""; 0]);
+}
+
+fn table_of_one(front: &Front, line: &str) -> String {
+    table(&front.address, &[line])
 }
 
 #[tokio::test]

@@ -177,4 +177,42 @@ mod tests {
             assert!(text.parse::<ImageReference>().is_err(), "{text}");
         }
     }
+
+    /// What the field's parser makes of a reference. It adds a tag where nothing is said.
+    fn oracle(text: &str) -> Option<(String, String, Option<String>, Option<String>)> {
+        let read = oci_distribution::Reference::try_from(text).ok()?;
+        let of = |text: &str| text.to_owned();
+        Some((
+            of(read.registry()),
+            of(read.repository()),
+            read.tag().map(of),
+            read.digest().map(of),
+        ))
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn references_are_understood_as_the_fields_parser_does(
+            host in "((quay\\.io|localhost|127\\.0\\.0\\.1|docker\\.io|index\\.docker\\.io)(:[0-9]{1,5})?/)?",
+            path in "[a-zA-Z0-9]([a-z0-9._/-]{0,10}[a-z0-9])?",
+            tag in "(:[a-zA-Z0-9_.-]{0,3})?|:[a-z]{127,130}",
+            digest in "(@(sha256|sha512|md5|SHA256):[0-9a-f]{64})?|@sha256:[0-9a-fA-F]{62,66}",
+        ) {
+            let text = format!("{host}{path}{tag}{digest}");
+            let ours = text.parse::<ImageReference>().ok().map(|ours| {
+                let tag = ours.tag.map(|tag| tag.to_string());
+                let digest = ours.digest.map(|digest| digest.to_string());
+                // Whoever says nothing means this.
+                let tag = tag.or(digest.is_none().then(|| "latest".to_owned()));
+                let repository = ours.repository;
+                (repository.registry().to_owned(), repository.path().to_string(), tag, digest)
+            });
+            // Ours knows the digests that it can compute.
+            let expected = oracle(&text).filter(|(_, path, _, digest)| {
+                let known = |digest: &String| digest.parse::<Digest>().is_ok();
+                !path.contains(char::is_uppercase) && digest.as_ref().is_none_or(known)
+            });
+            proptest::prop_assert_eq!(ours, expected, "{}", text);
+        }
+    }
 }

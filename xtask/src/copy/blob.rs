@@ -8,7 +8,8 @@ use super::Way;
 use super::board::{Claim, Turn};
 use crate::oci::{Descriptor, RepositoryPath};
 use crate::registry::Error;
-use crate::registry::session::Started;
+use crate::registry::capability::Between;
+use crate::registry::session::{Mount, Started};
 use crate::registry::transfer::transfer;
 
 /// Whether what the destination is believed to have may be relied on.
@@ -29,7 +30,8 @@ pub(super) async fn ensure(
         way.run.board.forget(&blob.digest, way.target());
     }
     loop {
-        match way.run.board.claim(&blob.digest, way.target(), turn) {
+        let between = |from: &RepositoryPath| way.destination.between(from);
+        match way.run.board.claim(&blob.digest, way.target(), turn, &between) {
             Claim::Nothing => {
                 way.tally.present.add(blob.size);
                 return Ok(());
@@ -38,15 +40,17 @@ pub(super) async fn ensure(
                 // The sender lives as long as the board: this cannot fail.
                 let _ = changed.changed().await;
             }
-            Claim::Mount { from, duty } => {
-                bring(way, blob, &from).await?;
+            Claim::Mount { from, between, duty } => {
+                bring(way, blob, &from, between).await?;
                 duty.fulfil();
                 return Ok(());
             }
             Claim::Upload(duty) => {
-                // To mount from the repository itself asks "do you have it?" and "then take it from
-                // me" in one request.
-                bring(way, blob, way.target()).await?;
+                // Within one registry nothing has to travel.
+                let within = way.source.host.name == way.destination.host.name;
+                let from = if within { &way.source.path } else { way.target() };
+                let between = if within { Between::Strangers } else { Between::Ours };
+                bring(way, blob, from, between).await?;
                 duty.fulfil();
                 return Ok(());
             }
@@ -55,14 +59,24 @@ pub(super) async fn ensure(
 }
 
 /// Asks the registry to mount the blob, and sends it if that is not to be.
-async fn bring(way: &Way, blob: &Descriptor, from: &RepositoryPath) -> Result<(), Error> {
+async fn bring(
+    way: &Way,
+    blob: &Descriptor,
+    from: &RepositoryPath,
+    between: Between,
+) -> Result<(), Error> {
     let capabilities = &way.destination.host.capabilities;
-    let own = from == way.target();
+    let mut mount = Mount { digest: &blob.digest, from, between };
+    if !capabilities.can_mount(between) {
+        // To mount from the repository itself asks "do you have it?" and "then take it from me" in
+        // one request.
+        mount = Mount { from: way.target(), between: Between::Ours, ..mount };
+    }
+    let own = mount.from == way.target();
     let mut session = None;
     // Where a mount from the repository itself is refused for other reasons, it would tell nothing.
-    let worth_asking = if own { capabilities.self_mount_tells() } else { capabilities.can_mount() };
-    if worth_asking {
-        match way.destination.start_upload(Some((&blob.digest, from))).await? {
+    if !own || capabilities.self_mount_tells() {
+        match way.destination.start_upload(Some(mount)).await? {
             Started::Mounted if own => {
                 way.tally.present.add(blob.size);
                 return Ok(());

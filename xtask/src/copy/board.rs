@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use crate::oci::{Digest, RepositoryPath};
+use crate::registry::capability::Between;
 
 /// The table of one destination.
 pub(crate) struct Board {
@@ -61,7 +62,7 @@ enum State {
 pub(crate) enum Claim<'a> {
     Nothing,
     Wait(watch::Receiver<()>),
-    Mount { from: RepositoryPath, duty: Duty<'a> },
+    Mount { from: RepositoryPath, between: Between, duty: Duty<'a> },
     Upload(Duty<'a>),
 }
 
@@ -97,12 +98,14 @@ impl Board {
         turn
     }
 
-    /// Asks what to do about a blob that the manifest of this turn wants in its repository.
+    /// Asks what to do about a blob that the manifest of this turn wants in its repository. `between`
+    /// says whose another repository is, and nothing where no mount from there is worth a try.
     pub(crate) fn claim(
         &self,
         digest: &Digest,
         repository: &RepositoryPath,
         turn: Turn,
+        between: &dyn Fn(&RepositoryPath) -> Option<Between>,
     ) -> Claim<'_> {
         let mut table = self.lock();
         let row = table.rows.entry(digest.clone()).or_insert_with(Row::new);
@@ -113,17 +116,20 @@ impl Board {
             Some(_) if !is_promised => return Claim::Wait(row.changed.subscribe()),
             _ => {}
         }
-        let mut others = row.holders.iter();
-        let from = others.find(|(_, holder)| self.can_mount_from(holder));
-        let from = from.map(|(from, _)| from.clone());
-        let mut others = row.holders.values();
-        if from.is_none()
-            && !is_promised
-            && others.any(|holder| self.is_worth_waiting_for(holder, turn))
-        {
-            return Claim::Wait(row.changed.subscribe());
+        // Strangers may refuse, so even to wait for one of ours is better.
+        let mut mount = None;
+        for sort in [Between::Ours, Between::Strangers] {
+            let mut others = row.holders.iter().filter(|(from, _)| between(from) == Some(sort));
+            let from = others.clone().find(|(_, holder)| self.can_mount_from(holder));
+            mount = from.map(|(from, _)| (from.clone(), sort));
+            if mount.is_some() {
+                break;
+            }
+            if !is_promised && others.any(|(_, holder)| self.is_worth_waiting_for(holder, turn)) {
+                return Claim::Wait(row.changed.subscribe());
+            }
         }
-        let state = if from.is_some() { State::Mounting } else { State::Uploading };
+        let state = if mount.is_some() { State::Mounting } else { State::Uploading };
         row.holders.insert(repository.clone(), Holder { turn, state });
         let duty = Duty {
             board: self,
@@ -131,8 +137,8 @@ impl Board {
             repository: repository.clone(),
             fulfilled: false,
         };
-        match from {
-            Some(from) => Claim::Mount { from, duty },
+        match mount {
+            Some((from, between)) => Claim::Mount { from, between, duty },
             None => Claim::Upload(duty),
         }
     }
@@ -244,6 +250,11 @@ mod tests {
         }
     }
 
+    /// Among repositories that are all ours.
+    fn claim<'b>(board: &'b Board, blob: &Digest, path: &RepositoryPath, turn: Turn) -> Claim<'b> {
+        board.claim(blob, path, turn, &|_| Some(Between::Ours))
+    }
+
     /// The turn of a manifest with one blob.
     fn turn(board: &Board, blob: &Digest, repository: &str) -> Turn {
         board.take_turn([blob].into_iter(), &path(repository))
@@ -253,39 +264,43 @@ mod tests {
     fn the_first_repository_uploads_and_the_others_wait_and_mount() {
         let (board, blob) = (Board::new(false), Digest::of(b"layer"));
         let [first, second] = ["a", "b"].map(|repository| turn(&board, &blob, repository));
-        assert_eq!(kind(&board.claim(&blob, &path("b"), second)), "wait");
-        let Claim::Upload(duty) = board.claim(&blob, &path("a"), first) else { panic!("a leads") };
-        assert_eq!(kind(&board.claim(&blob, &path("a"), second)), "wait");
-        let Claim::Wait(changed) = board.claim(&blob, &path("b"), second) else {
+        assert_eq!(kind(&claim(&board, &blob, &path("b"), second)), "wait");
+        let Claim::Upload(duty) = claim(&board, &blob, &path("a"), first) else {
+            panic!("a leads")
+        };
+        assert_eq!(kind(&claim(&board, &blob, &path("a"), second)), "wait");
+        let Claim::Wait(changed) = claim(&board, &blob, &path("b"), second) else {
             panic!("b waits")
         };
         assert!(!changed.has_changed().unwrap());
         duty.fulfil();
         assert!(changed.has_changed().unwrap());
-        assert_eq!(kind(&board.claim(&blob, &path("a"), second)), "nothing");
-        assert_eq!(kind(&board.claim(&blob, &path("b"), second)), "mount from a");
+        assert_eq!(kind(&claim(&board, &blob, &path("a"), second)), "nothing");
+        assert_eq!(kind(&claim(&board, &blob, &path("b"), second)), "mount from a");
     }
 
     #[test]
     fn a_leader_that_fails_leaves_the_duty_to_the_next() {
         let (board, blob) = (Board::new(false), Digest::of(b"layer"));
         let [first, second] = ["a", "b"].map(|repository| turn(&board, &blob, repository));
-        let Claim::Upload(duty) = board.claim(&blob, &path("a"), first) else { panic!("a leads") };
-        let Claim::Wait(changed) = board.claim(&blob, &path("b"), second) else {
+        let Claim::Upload(duty) = claim(&board, &blob, &path("a"), first) else {
+            panic!("a leads")
+        };
+        let Claim::Wait(changed) = claim(&board, &blob, &path("b"), second) else {
             panic!("b waits")
         };
         drop(duty);
         assert!(changed.has_changed().unwrap());
-        assert_eq!(kind(&board.claim(&blob, &path("b"), second)), "upload");
+        assert_eq!(kind(&claim(&board, &blob, &path("b"), second)), "upload");
     }
 
     #[test]
     fn a_promise_is_void_when_its_turn_is_abandoned() {
         let (board, blob) = (Board::new(false), Digest::of(b"layer"));
         let [first, second] = ["a", "b"].map(|repository| turn(&board, &blob, repository));
-        assert_eq!(kind(&board.claim(&blob, &path("b"), second)), "wait");
+        assert_eq!(kind(&claim(&board, &blob, &path("b"), second)), "wait");
         board.abandoned(first);
-        assert_eq!(kind(&board.claim(&blob, &path("b"), second)), "upload");
+        assert_eq!(kind(&claim(&board, &blob, &path("b"), second)), "upload");
     }
 
     #[test]
@@ -295,12 +310,14 @@ mod tests {
             let other = Digest::of(b"other");
             turn(&board, if repository == "a" { &other } else { &blob }, repository)
         });
-        let Claim::Upload(duty) = board.claim(&blob, &path("b"), leader) else { panic!("b leads") };
+        let Claim::Upload(duty) = claim(&board, &blob, &path("b"), leader) else {
+            panic!("b leads")
+        };
         duty.fulfil();
-        assert_eq!(kind(&board.claim(&blob, &path("c"), late)), "wait");
-        assert_eq!(kind(&board.claim(&blob, &path("a"), early)), "upload");
+        assert_eq!(kind(&claim(&board, &blob, &path("c"), late)), "wait");
+        assert_eq!(kind(&claim(&board, &blob, &path("a"), early)), "upload");
         board.committed([&blob].into_iter(), &path("b"));
-        assert_eq!(kind(&board.claim(&blob, &path("c"), late)), "mount from b");
+        assert_eq!(kind(&claim(&board, &blob, &path("c"), late)), "mount from b");
     }
 
     #[test]
@@ -309,8 +326,8 @@ mod tests {
         let first = board.take_turn([&one, &two].into_iter(), &path("a"));
         let second = board.take_turn([&two, &one].into_iter(), &path("b"));
         for blob in [&two, &one] {
-            assert_eq!(kind(&board.claim(blob, &path("b"), second)), "wait");
-            assert_eq!(kind(&board.claim(blob, &path("a"), first)), "upload");
+            assert_eq!(kind(&claim(&board, blob, &path("b"), second)), "wait");
+            assert_eq!(kind(&claim(&board, blob, &path("a"), first)), "upload");
         }
     }
 
@@ -318,14 +335,16 @@ mod tests {
     fn nobody_waits_for_a_manifest_that_has_failed() {
         let (board, blob) = (Board::new(true), Digest::of(b"layer"));
         let [first, second] = ["a", "c"].map(|repository| turn(&board, &blob, repository));
-        let Claim::Upload(duty) = board.claim(&blob, &path("a"), first) else { panic!("a leads") };
+        let Claim::Upload(duty) = claim(&board, &blob, &path("a"), first) else {
+            panic!("a leads")
+        };
         duty.fulfil();
-        let Claim::Wait(changed) = board.claim(&blob, &path("c"), second) else {
+        let Claim::Wait(changed) = claim(&board, &blob, &path("c"), second) else {
             panic!("c waits")
         };
         board.abandoned(first);
         assert!(changed.has_changed().unwrap());
-        assert_eq!(kind(&board.claim(&blob, &path("c"), second)), "upload");
+        assert_eq!(kind(&claim(&board, &blob, &path("c"), second)), "upload");
     }
 
     #[test]
@@ -333,18 +352,41 @@ mod tests {
         let (board, blob) = (Board::new(false), Digest::of(b"layer"));
         board.committed([&blob].into_iter(), &path("a"));
         let turn = turn(&board, &blob, "a");
-        assert_eq!(kind(&board.claim(&blob, &path("a"), turn)), "nothing");
+        assert_eq!(kind(&claim(&board, &blob, &path("a"), turn)), "nothing");
         board.forget(&blob, &path("a"));
-        assert_eq!(kind(&board.claim(&blob, &path("a"), turn)), "upload");
+        assert_eq!(kind(&claim(&board, &blob, &path("a"), turn)), "upload");
     }
 
     #[test]
     fn a_duty_that_fails_does_not_undo_what_a_manifest_has_shown_to_be_there() {
         let (board, blob) = (Board::new(false), Digest::of(b"layer"));
         let turn = turn(&board, &blob, "a");
-        let Claim::Upload(duty) = board.claim(&blob, &path("a"), turn) else { panic!("a leads") };
+        let Claim::Upload(duty) = claim(&board, &blob, &path("a"), turn) else { panic!("a leads") };
         board.committed([&blob].into_iter(), &path("a"));
         drop(duty);
-        assert_eq!(kind(&board.claim(&blob, &path("a"), turn)), "nothing");
+        assert_eq!(kind(&claim(&board, &blob, &path("a"), turn)), "nothing");
+    }
+
+    #[test]
+    fn one_of_ours_is_waited_for_before_a_stranger_is_asked_and_who_refuses_is_not_asked_at_all() {
+        let (board, blob) = (Board::new(false), Digest::of(b"layer"));
+        let [theirs, ours, late] =
+            ["a/1", "b/1", "b/2"].map(|repository| turn(&board, &blob, repository));
+        let between = |from: &RepositoryPath| match from.as_str().starts_with("b/") {
+            true => Some(Between::Ours),
+            false => Some(Between::Strangers),
+        };
+        let ask = |turn, repository: &str| board.claim(&blob, &path(repository), turn, &between);
+        let Claim::Upload(duty) = ask(theirs, "a/1") else { panic!("the first leads") };
+        assert_eq!(kind(&ask(ours, "b/1")), "wait");
+        let refusing = |from: &RepositoryPath| between(from).filter(|sort| *sort == Between::Ours);
+        assert_eq!(kind(&board.claim(&blob, &path("b/1"), ours, &refusing)), "upload");
+        duty.fulfil();
+        let Claim::Mount { between: Between::Strangers, duty, .. } = ask(ours, "b/1") else {
+            panic!("nobody else has it")
+        };
+        assert_eq!(kind(&ask(late, "b/2")), "wait");
+        duty.fulfil();
+        assert_eq!(kind(&ask(late, "b/2")), "mount from b/1");
     }
 }

@@ -63,6 +63,8 @@ pub enum Effect {
     AnswerStatus(u16),
     /// The whole content comes, with 200.
     IgnoreRange,
+    /// The request is served as if it did not ask for a mount.
+    IgnoreMount,
     /// `Content-Range` says another place than was asked for; the bytes are the right ones.
     WrongContentRange,
     /// The body is longer by so many bytes, and its announced length with it.

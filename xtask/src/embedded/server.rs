@@ -153,6 +153,7 @@ async fn serve_request(
         headers.remove("range");
     }
     let mut body = RequestBody::new(incoming, entry.clone(), cut_after);
+    let query = if effect == Some(Effect::IgnoreMount) { "" } else { query };
     let query = Parameters::parse(query);
     let call = Call { shared: &shared, method: &head.method, query: &query, headers: &headers };
     let answer = match effect.as_ref().and_then(instead) {

@@ -186,7 +186,9 @@ pub fn parse_registry(text: &str) -> Result<String, InvalidReference> {
             "a registry is `host` or `host:port`, with a dot or a port in it, or `localhost`",
         ));
     }
-    Ok(if text == "index.docker.io" { DOCKER_HUB.to_owned() } else { text.to_owned() })
+    // The name of its index, and that of its API.
+    let is_hub = matches!(text, "index.docker.io" | "registry-1.docker.io");
+    Ok(if is_hub { DOCKER_HUB.to_owned() } else { text.to_owned() })
 }
 
 /// A part of a host name: letters, digits and, inside, hyphens.
@@ -263,6 +265,12 @@ mod tests {
             ("minio/mc", "docker.io", "minio/mc"),
             ("docker.io/minio/mc", "docker.io", "minio/mc"),
             ("index.docker.io/library/busybox", "docker.io", "library/busybox"),
+            ("registry-1.docker.io/busybox", "docker.io", "library/busybox"),
+            ("registry-1.docker.io/minio/mc", "docker.io", "minio/mc"),
+            ("docker.io.example.com/mc", "docker.io.example.com", "mc"),
+            ("library/busybox", "docker.io", "library/busybox"),
+            ("a", "docker.io", "library/a"),
+            ("a.b/c", "a.b", "c"),
             ("localhost:5000/stackstate/wait", "localhost:5000", "stackstate/wait"),
             ("localhost/wait", "localhost", "wait"),
             ("127.0.0.1:5000/wait", "127.0.0.1:5000", "wait"),
@@ -351,6 +359,29 @@ mod tests {
     }
 
     proptest::proptest! {
+        #[test]
+        fn what_is_told_of_a_repository_names_it_again_and_is_told_alike(
+            text in "((index\\.|registry-1\\.)?docker\\.io/)?(library/)?[a-z0-9._/-]{1,12}|[a-z0-9.:\\[\\]-]{1,12}/[a-z0-9_./-]{1,9}"
+        ) {
+            if let Ok(repository) = text.parse::<Repository>() {
+                let told = repository.to_string();
+                let again: Repository = told.parse().unwrap();
+                proptest::prop_assert_eq!(&again, &repository, "{}", text);
+                proptest::prop_assert_eq!(again.to_string(), told);
+                let hub = repository.registry().ends_with("docker.io");
+                proptest::prop_assert!(!hub || repository.path().as_str().contains('/'), "{}", text);
+            }
+        }
+
+        #[test]
+        fn no_text_keeps_the_parsers_from_an_answer(text in "\\PC{0,40}|[a-zA-Z0-9@:/._\\[\\]-]{0,300}") {
+            let _ = text.parse::<Repository>();
+            let _ = parse_registry(&text);
+            if let Ok(tag) = text.parse::<Tag>() {
+                proptest::prop_assert!(tag.as_str().len() <= 128);
+            }
+        }
+
         #[test]
         fn repositories_are_understood_as_the_fields_parser_does(
             text in "([a-zA-Z0-9.-]{1,6}(:[0-9]{1,4})?/)?[a-z0-9._/-]{1,12}|(docker\\.io|index\\.docker\\.io|localhost)(:5000)?/[a-z/]{1,9}"

@@ -19,6 +19,7 @@ use super::challenge::Scheme;
 use super::credentials::Secret;
 use super::error::Side;
 use super::logins::{Login, Logins};
+use super::shown::Shown;
 
 /// What a token without `expires_in` is good for (distribution's token specification).
 const DEFAULT_LIFETIME: u64 = 60;
@@ -151,11 +152,29 @@ impl Authenticator {
         found
     }
 
+    /// Whether we are the same for two repositories, as far as anybody has asked who we are.
+    pub(crate) fn is_one_login(&self, one: &str, other: &str) -> bool {
+        let resolved = self.resolved();
+        match (resolved.get(one), resolved.get(other)) {
+            (Some(Ok(one)), Some(Ok(other))) => one.credentials == other.credentials,
+            (Some(Err(_)), _) | (_, Some(Err(_))) => false,
+            _ => true,
+        }
+    }
+
     /// What to do if the host refuses a request for a repository.
     pub(crate) fn advice(&self, repository: &str) -> Arc<str> {
         match self.resolved().get(repository) {
             Some(Ok(login)) => Arc::clone(&login.advice),
             _ => self.logins.advice_without(&self.host, self.side),
+        }
+    }
+
+    /// What was shown, and the login of a repository that it comes from.
+    pub(crate) fn shown(&self, repository: &str, shown: Shown) -> Shown {
+        match self.resolved().get(repository) {
+            Some(Ok(login)) => login.credentials.iter().fold(shown, Shown::login),
+            _ => shown,
         }
     }
 

@@ -8,6 +8,19 @@ use crate::list::{Mounts, RegistryKind};
 /// A host that wants larger ones than this at least means something else.
 const LARGEST_SMALLEST_PIECE: u64 = 1 << 30;
 
+/// So many mounts that fail for reasons of their own are a reason not to try any more.
+const MOST_ACCIDENTS: u8 = 3;
+
+/// Whose the two repositories of a mount are. Learned apart: who may push to one repository need not be
+/// allowed to read another one, which says nothing of two that are both his.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Between {
+    /// We push to both as the same, or they are one.
+    Ours,
+    /// Another login is for the other one, or it is a source.
+    Strangers,
+}
+
 /// How the bytes of a blob are sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum UploadMode {
@@ -23,10 +36,17 @@ pub(crate) enum UploadMode {
 /// rest of the run.
 pub(crate) struct Capabilities {
     profile: Profile,
-    mounts: AtomicU8,
+    mounts: Mounting,
+    mounts_of_strangers: Mounting,
     upload: AtomicU8,
     piece: AtomicU64,
     smallest_piece: AtomicU64,
+}
+
+/// What is known of one sort of mounts.
+struct Mounting {
+    known: AtomicU8,
+    accidents: AtomicU8,
 }
 
 const UNKNOWN: u8 = 0;
@@ -43,7 +63,8 @@ impl Capabilities {
         let pieces = profile.pieces.unwrap_or(Pieces { smallest: 1, largest: u64::MAX });
         Self {
             profile,
-            mounts: AtomicU8::new(mounts),
+            mounts: Mounting::new(mounts),
+            mounts_of_strangers: Mounting::new(mounts),
             upload: AtomicU8::new(UploadMode::Whole as u8),
             piece: AtomicU64::new(pieces.largest),
             smallest_piece: AtomicU64::new(pieces.smallest),
@@ -82,22 +103,39 @@ impl Capabilities {
 
     /// Whether asking to mount a blob from its own repository tells if it is there.
     pub(crate) fn self_mount_tells(&self) -> bool {
-        self.can_mount() && self.profile.presence() == Presence::SelfMount
+        self.can_mount(Between::Ours) && self.profile.presence() == Presence::SelfMount
     }
 
-    /// `false` once a mount that had to succeed was refused: then existence is asked for instead.
-    pub(crate) fn can_mount(&self) -> bool {
-        self.mounts.load(Ordering::Relaxed) != REFUSED
+    /// `false` once mounts that had to succeed were refused: then existence is asked for instead.
+    pub(crate) fn can_mount(&self, between: Between) -> bool {
+        self.mounting(between).known.load(Ordering::Relaxed) != REFUSED
     }
 
-    pub(crate) fn mount_worked(&self) {
-        self.mounts.store(WORKS, Ordering::Relaxed);
+    pub(crate) fn mount_worked(&self, between: Between) {
+        self.mounting(between).known.store(WORKS, Ordering::Relaxed);
     }
 
     /// A host that has mounted once can mount: a later refusal is about that blob.
-    pub(crate) fn mount_refused(&self) {
-        let _ =
-            self.mounts.compare_exchange(UNKNOWN, REFUSED, Ordering::Relaxed, Ordering::Relaxed);
+    pub(crate) fn mount_refused(&self, between: Between) {
+        let known = &self.mounting(between).known;
+        let _ = known.compare_exchange(UNKNOWN, REFUSED, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// A mount failed for a reason that need not be about mounting. Several are one refusal.
+    pub(crate) fn mount_failed(&self, between: Between) {
+        let accidents = &self.mounting(between).accidents;
+        if accidents.fetch_add(1, Ordering::Relaxed) + 1 >= MOST_ACCIDENTS {
+            self.mount_refused(between);
+            // Another time, another three.
+            accidents.store(0, Ordering::Relaxed);
+        }
+    }
+
+    fn mounting(&self, between: Between) -> &Mounting {
+        match between {
+            Between::Ours => &self.mounts,
+            Between::Strangers => &self.mounts_of_strangers,
+        }
     }
 
     /// How to send a blob of this many bytes.
@@ -147,8 +185,15 @@ impl Capabilities {
     }
 }
 
+impl Mounting {
+    fn new(known: u8) -> Self {
+        Self { known: AtomicU8::new(known), accidents: AtomicU8::new(0) }
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use super::Between::{Ours, Strangers};
     use super::*;
     use crate::list::RegistryKind;
 
@@ -162,7 +207,9 @@ mod tests {
 
     #[test]
     fn a_host_begins_with_what_its_kind_can_do() {
-        assert!(of(RegistryKind::Ecr).mount_needs_manifest() && of(RegistryKind::Ecr).can_mount());
+        assert!(
+            of(RegistryKind::Ecr).mount_needs_manifest() && of(RegistryKind::Ecr).can_mount(Ours)
+        );
         assert!(!of(RegistryKind::Ecr).self_mount_tells() && any().self_mount_tells());
         let acr = of(RegistryKind::Acr);
         assert_eq!(acr.upload_mode(19_000_000), UploadMode::Whole);
@@ -173,7 +220,7 @@ mod tests {
         assert_eq!(without_patch.upload_mode(u64::MAX), UploadMode::Whole);
         let never = Profile { mounts: Some(Mounts::No), ..Profile::of(RegistryKind::Nexus) };
         let never = Capabilities::new(never);
-        assert!(!never.can_mount() && !never.self_mount_tells());
+        assert!(!never.can_mount(Ours) && !never.self_mount_tells());
     }
 
     #[test]
@@ -216,11 +263,30 @@ mod tests {
     #[test]
     fn one_refused_mount_does_not_unlearn_that_mounting_works() {
         let host = any();
-        host.mount_worked();
-        host.mount_refused();
-        assert!(host.can_mount());
+        host.mount_worked(Ours);
+        host.mount_refused(Ours);
+        assert!(host.can_mount(Ours));
         let other = any();
-        other.mount_refused();
-        assert!(!other.can_mount());
+        other.mount_refused(Ours);
+        assert!(!other.can_mount(Ours));
+    }
+
+    #[test]
+    fn what_cannot_be_mounted_from_strangers_may_be_from_our_own() {
+        let host = any();
+        host.mount_refused(Strangers);
+        assert!(!host.can_mount(Strangers) && host.can_mount(Ours) && host.self_mount_tells());
+    }
+
+    #[test]
+    fn three_mounts_that_fail_by_accident_are_a_refusal_unless_one_has_worked() {
+        let (host, good) = (any(), any());
+        good.mount_worked(Ours);
+        for accident in 1..=300 {
+            host.mount_failed(Ours);
+            good.mount_failed(Ours);
+            assert_eq!(host.can_mount(Ours), accident < 3, "{accident}");
+            assert!(good.can_mount(Ours));
+        }
     }
 }

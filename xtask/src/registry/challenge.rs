@@ -165,6 +165,99 @@ mod tests {
         }
     }
 
+    #[test]
+    fn each_registry_of_the_field_is_understood_by_its_own_words() {
+        type Row<'a> = (&'a str, &'a [&'a str], &'a str);
+        // As they answer `GET /v2/`.
+        let table: [Row<'_>; 12] = [
+            (
+                "https://registry-1.docker.io/",
+                &[r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io""#],
+                "https://auth.docker.io/token registry.docker.io Login",
+            ),
+            (
+                "https://quay.io/",
+                &[r#"Bearer realm="https://quay.io/v2/auth",service="quay.io""#],
+                "https://quay.io/v2/auth quay.io Login",
+            ),
+            (
+                "https://ghcr.io/",
+                &[
+                    r#"Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="repository:user/image:pull""#,
+                ],
+                "https://ghcr.io/token ghcr.io Login",
+            ),
+            (
+                "https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/",
+                &[
+                    r#"Basic realm="https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/",service="ecr.amazonaws.com""#,
+                ],
+                "basic",
+            ),
+            (
+                "https://public.ecr.aws/",
+                &[
+                    r#"Bearer realm="https://public.ecr.aws/token/",service="public.ecr.aws",scope="aws""#,
+                ],
+                "https://public.ecr.aws/token/ public.ecr.aws Login",
+            ),
+            (
+                "https://europe-docker.pkg.dev/",
+                &[
+                    r#"Bearer realm="https://europe-docker.pkg.dev/v2/token",service="europe-docker.pkg.dev""#,
+                ],
+                "https://europe-docker.pkg.dev/v2/token europe-docker.pkg.dev Login",
+            ),
+            (
+                "https://mine.azurecr.io/",
+                &[
+                    r#"Bearer realm="https://mine.azurecr.io/oauth2/token",service="mine.azurecr.io""#,
+                ],
+                "https://mine.azurecr.io/oauth2/token mine.azurecr.io Login",
+            ),
+            (
+                "https://registry.gitlab.com/",
+                &[r#"Bearer realm="https://gitlab.com/jwt/auth",service="container_registry""#],
+                "https://gitlab.com/jwt/auth container_registry Login",
+            ),
+            (
+                "https://harbor.example.com/",
+                &[
+                    r#"Bearer realm="https://harbor.example.com/service/token",service="harbor-registry""#,
+                ],
+                "https://harbor.example.com/service/token harbor-registry Login",
+            ),
+            (
+                "https://mine.jfrog.io/",
+                &[
+                    r#"Bearer realm="https://mine.jfrog.io/artifactory/api/docker/docker/v2/token",service="mine.jfrog.io""#,
+                ],
+                "https://mine.jfrog.io/artifactory/api/docker/docker/v2/token mine.jfrog.io Login",
+            ),
+            (
+                "https://nexus.example.com/",
+                &[r#"BASIC realm="Sonatype Nexus Repository Manager""#],
+                "basic",
+            ),
+            (
+                "https://nvcr.io/",
+                &[
+                    r#"Bearer realm="https://nvcr.io/proxy_auth",scope="repository:library:pull,push""#,
+                ],
+                "https://nvcr.io/proxy_auth - Login",
+            ),
+        ];
+        for (host, values, expected) in table {
+            let shown = match Scheme::choose(&headers(values), &url(host), None).unwrap() {
+                Scheme::Bearer(Realm { url, service, trust }) => {
+                    format!("{url} {} {trust:?}", service.as_deref().unwrap_or("-"))
+                }
+                scheme => format!("{scheme:?}").to_lowercase(),
+            };
+            assert_eq!(shown, expected, "{host}");
+        }
+    }
+
     proptest! {
         #[test]
         fn what_is_well_formed_is_read_as_another_parser_reads_it(

@@ -146,20 +146,8 @@ impl Error {
 }
 
 impl Refusal {
-    /// [`Refusal::hiding`] nothing.
-    #[cfg(test)]
+    /// Reads the body of an error answer: the envelope of the specification, or whatever it is.
     pub(crate) fn new(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
-        Self::hiding(status, body, retry_after, str::to_owned)
-    }
-
-    /// Reads the body of an error answer: the envelope of the specification, or whatever it is. Whoever
-    /// says it may have been shown a secret: `hide` takes it out, before the words are shortened.
-    pub(crate) fn hiding(
-        status: u16,
-        body: &[u8],
-        retry_after: Option<Duration>,
-        hide: impl Fn(&str) -> String,
-    ) -> Self {
         let (codes, words) = match serde_json::from_slice::<OciEnvelope>(body) {
             Ok(envelope) => {
                 let codes = envelope.errors.iter().map(|error| code_of(&error.code)).collect();
@@ -168,8 +156,7 @@ impl Refusal {
             }
             Err(_) => (Vec::new(), plain_words(body)),
         };
-        let codes = codes.iter().map(|code: &String| hide(code)).collect();
-        Self { status, codes, words: hide(&printable(&hide(&words))), retry_after }
+        Self { status, codes, words: printable(&words), retry_after }
     }
 
     pub(crate) fn is_transient(&self) -> bool {

@@ -20,6 +20,7 @@ use super::error::{Cause, Error, Phase, Refusal, Side, address, printable};
 use super::queue::{Permit, Priority, Queue};
 use super::redirect::{self, Unanswered, Why};
 use super::retry::{self, RetryPolicy};
+use super::shown::Shown;
 
 /// An error answer is read this far and no farther, in bytes.
 pub(super) const LONGEST_REFUSAL: usize = 64 << 10;
@@ -226,11 +227,11 @@ impl Host {
             .and_then(|value| retry::parse_retry_after(value.to_str().ok()?));
         let body =
             read_limited(response, LONGEST_REFUSAL, self.retry.silence).await.unwrap_or_default();
-        let hide = |words: &str| match &authorization {
-            Some(shown) => shown.taken_out_of(words),
-            None => words.to_owned(),
-        };
-        let mut refusal = Refusal::hiding(status, &body, retry_after, hide);
+        let mut shown = Shown::default().query_of(&call.url).query_of(&answered_by);
+        if let Some(header) = &authorization {
+            shown = self.authenticator.shown(&call.scope.repository, shown.secret(header));
+        }
+        let mut refusal = shown.refusal(status, &body, retry_after);
         if let Err(too_long) = self.check_pause(&refusal) {
             return self.error(call, too_long);
         }

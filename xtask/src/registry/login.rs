@@ -13,10 +13,11 @@ use super::auth::{Scope, Token};
 use super::body::read_limited;
 use super::challenge::Scheme;
 use super::credentials::{Credentials, Secret};
-use super::error::{Cause, Error, Refusal, address, printable};
+use super::error::{Cause, Error, address, printable};
 use super::host::{Call, Host, LONGEST_REFUSAL};
 use super::logins::{Login, Refresh, RefreshUse};
 use super::realm::{Realm, Trust};
+use super::shown::Shown;
 use super::{redirect, retry};
 
 /// What a token server has to be told of who asks (RFC 6749 wants a name for the program).
@@ -223,8 +224,7 @@ impl Host {
         retry_after: Option<std::time::Duration>,
     ) -> Error {
         // The registry and who gives its tokens are one service: its limit is kept by both.
-        let hide = |words: &str| proof.taken_out_of(words);
-        let refusal = Refusal::hiding(status, body, retry_after, hide);
+        let refusal = proof.shown().refusal(status, body, retry_after);
         if let Err(too_long) = self.check_pause(&refusal) {
             return self.error(call, too_long);
         }
@@ -244,14 +244,12 @@ impl Proof {
         }
     }
 
-    /// The words of who was shown this, without what is secret of it.
-    fn taken_out_of(&self, words: &str) -> String {
+    fn shown(&self) -> Shown {
         match self {
-            Self::Nothing => words.to_owned(),
-            Self::RefreshToken(token) => token.taken_out_of(words),
+            Self::Nothing => Shown::default(),
+            Self::RefreshToken(token) => Shown::default().secret(token),
             Self::Basic(credentials) | Self::Form(credentials) => {
-                let words = credentials.secret().taken_out_of(words);
-                credentials.basic().map_or(words.clone(), |basic| basic.taken_out_of(&words))
+                Shown::default().login(credentials)
             }
         }
     }

@@ -33,6 +33,7 @@ mod referrers;
 pub(crate) mod repository;
 mod retry;
 pub(crate) mod session;
+mod shown;
 pub(crate) mod transfer;
 mod upload;
 

@@ -43,7 +43,12 @@ impl RemoteRepository {
                 let why = format!("the list of referrers has more than {MOST_PAGES} pages");
                 return Err(self.host.error(&call, Cause::Protocol(why)));
             }
-            next = next_page(&answer).filter(|next| next.origin() == call.url.origin());
+            next = next_page(&answer);
+            if next.as_ref().is_some_and(|next| next.origin() != call.url.origin()) {
+                // Without that page referrers would be missing, and nobody would know.
+                let why = "the list of referrers goes on at another address, where nobody follows";
+                return Err(self.host.error(&call, Cause::Protocol(why.to_owned())));
+            }
             let digest = Digest::of(&answer.body);
             match Manifest::parse(answer.body, digest, None) {
                 Ok(index) => found.extend(index.manifests),

@@ -5,6 +5,7 @@ use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, Response, StatusCode, Url};
 
 use super::auth::Scope;
+use super::capability::Between;
 use super::error::{Cause, Error};
 use super::host::Call;
 use super::queue::Priority;
@@ -13,6 +14,14 @@ use crate::oci::{Digest, RepositoryPath};
 
 /// How small a piece of a blob may be (distribution-spec, "Pushing a blob in chunks").
 const SMALLEST_PIECE: &str = "oci-chunk-min-length";
+
+/// A blob that the registry may take from one of its repositories.
+#[derive(Clone, Copy)]
+pub(crate) struct Mount<'a> {
+    pub(crate) digest: &'a Digest,
+    pub(crate) from: &'a RepositoryPath,
+    pub(crate) between: Between,
+}
 
 /// What became of the wish to start an upload.
 pub(crate) enum Started {
@@ -26,12 +35,9 @@ impl RemoteRepository {
     /// Starts an upload; with `mount`, asks the registry to take the blob from a repository of its
     /// own first. Asking for the very repository that is pushed to tells whether the blob is there
     /// already, in the same request.
-    pub(crate) async fn start_upload(
-        &self,
-        mount: Option<(&Digest, &RepositoryPath)>,
-    ) -> Result<Started, Error> {
-        if let Some((digest, from)) = mount
-            && let Some(started) = self.mount(digest, from).await?
+    pub(crate) async fn start_upload(&self, mount: Option<Mount<'_>>) -> Result<Started, Error> {
+        if let Some(mount) = mount
+            && let Some(started) = self.mount(mount).await?
         {
             return Ok(started);
         }
@@ -49,12 +55,20 @@ impl RemoteRepository {
         self.session(&call, &answer.response).map(Started::Session)
     }
 
+    /// Whose another repository is that is pushed to as well; `None` where that is somebody's from whom
+    /// nothing can be mounted.
+    pub(crate) fn between(&self, from: &RepositoryPath) -> Option<Between> {
+        let (here, there) = (self.path.as_str(), from.as_str());
+        if here == there || self.host.authenticator.is_one_login(here, there) {
+            return Some(Between::Ours);
+        }
+        let worth_asking = self.host.capabilities.can_mount(Between::Strangers);
+        worth_asking.then_some(Between::Strangers)
+    }
+
     /// Asks to mount; `None` where a plain upload remains to be started.
-    async fn mount(
-        &self,
-        digest: &Digest,
-        from: &RepositoryPath,
-    ) -> Result<Option<Started>, Error> {
+    async fn mount(&self, mount: Mount<'_>) -> Result<Option<Started>, Error> {
+        let Mount { digest, from, between } = mount;
         let mut url = self.url("blobs/uploads/")?;
         url.query_pairs_mut()
             .append_pair("mount", digest.as_str())
@@ -63,33 +77,38 @@ impl RemoteRepository {
         let operation = format!("mount blob {}", digest.short());
         let refused = &[400, 403, 404, 405, 500, 501];
         let call = self.upload_call(operation, Method::POST, url, scope, refused);
+        let capabilities = &self.host.capabilities;
         let answer = match self.host.call(&call).await {
             Ok(answer) => answer,
             // Who may push here may not pull there: the upload needs a token for here only.
             Err(error) if error.status() == Some(401) || matches!(error.cause, Cause::Token(_)) => {
+                capabilities.mount_failed(between);
                 return Ok(None);
             }
             Err(error) => return Err(error),
         };
-        let capabilities = &self.host.capabilities;
         match answer.response.status() {
             StatusCode::CREATED => {
                 if *from != self.path {
-                    capabilities.mount_worked();
+                    capabilities.mount_worked(between);
                 }
                 Ok(Some(Started::Mounted))
             }
             StatusCode::ACCEPTED => {
                 if *from != self.path {
                     // The blob is there, so it is mounting that the registry does not do.
-                    capabilities.mount_refused();
+                    capabilities.mount_refused(between);
                 }
-                self.session(&call, &answer.response).map(|open| Some(Started::Session(open)))
+                // Who forgets to say where may do better when asked for nothing but an upload.
+                Ok(self.session(&call, &answer.response).ok().map(Started::Session))
             }
             // An accident, or a right that is missing for one repository, says nothing of the others.
-            StatusCode::INTERNAL_SERVER_ERROR | StatusCode::FORBIDDEN => Ok(None),
+            StatusCode::INTERNAL_SERVER_ERROR | StatusCode::FORBIDDEN => {
+                capabilities.mount_failed(between);
+                Ok(None)
+            }
             _ => {
-                capabilities.mount_refused();
+                capabilities.mount_refused(between);
                 Ok(None)
             }
         }

@@ -2,15 +2,19 @@
 
 use reqwest::Url;
 
-use super::capability::UploadMode;
+use super::capability::{Between, UploadMode};
 use super::download::Download;
 use super::error::{Cause, Error, Side};
 use super::queue::{Permit, Priority};
 use super::repository::RemoteRepository;
-use super::session::Started;
+use super::session::{Mount, Started};
 use super::upload::{OnBytes, upload};
 use crate::oci::Descriptor;
 use std::sync::Arc;
+
+/// A session may be lost so often: to a registry of several replicas that do not know each other's,
+/// more are lost as well.
+const MOST_LOST: u32 = 3;
 
 /// Copies a blob into an upload session that is open already, or into new ones.
 ///
@@ -28,6 +32,7 @@ pub(crate) async fn transfer(
     let mut logged_in_again = false;
     let mut read_again = false;
     let mut unanswered = false;
+    let mut lost = 0;
     loop {
         let open = match session.take() {
             Some(open) => open,
@@ -54,7 +59,10 @@ pub(crate) async fn transfer(
         // A wrong digest may be an accident of this one transmission: once more, from the start.
         let read_again_now =
             matches!(error.cause, Cause::Integrity(_)) && error.side == Side::Source && !read_again;
-        let log_in_now = error.may_log_in_again() && !logged_in_again;
+        let refused = error.may_log_in_again();
+        let log_in_now = refused && !logged_in_again;
+        // Once for each token that has ended, however many do.
+        logged_in_again &= refused;
         if learned || read_again_now || log_in_now {
             read_again |= read_again_now;
             logged_in_again |= log_in_now;
@@ -64,7 +72,11 @@ pub(crate) async fn transfer(
         // whose progress it cannot be agreed with.
         let forgotten =
             error.side == Side::Destination && matches!(error.status(), Some(404 | 416));
-        if forgotten && let Some(pause) = pauses.next() {
+        if forgotten
+            && lost < MOST_LOST
+            && let Some(pause) = pauses.next()
+        {
+            lost += 1;
             tokio::time::sleep(pause).await;
             continue;
         }
@@ -82,9 +94,10 @@ async fn begin(
     blob: &Descriptor,
     unanswered: bool,
 ) -> Result<Started, Error> {
+    let itself = Mount { digest: &blob.digest, from: &destination.path, between: Between::Ours };
     match (unanswered, destination.host.capabilities.self_mount_tells()) {
         (false, _) => destination.start_upload(None).await,
-        (true, true) => destination.start_upload(Some((&blob.digest, &destination.path))).await,
+        (true, true) => destination.start_upload(Some(itself)).await,
         (true, false) if destination.has_blob(blob).await? => Ok(Started::Mounted),
         (true, false) => destination.start_upload(None).await,
     }

@@ -80,6 +80,7 @@ impl Upload<'_> {
         let capabilities = &self.destination.host.capabilities;
         let mut breaks = 0;
         let mut highest = 0;
+        let mut logged_in_again = false;
         let mut pauses = self.destination.host.retry.pauses();
         while download.position() < self.blob.size {
             let start = download.position();
@@ -92,6 +93,7 @@ impl Upload<'_> {
                 Ok((response, rest)) => {
                     session = self.destination.session(&call, &response).unwrap_or(session);
                     download = rest;
+                    logged_in_again = false;
                     // What is stored, lost and sent again is no progress.
                     if download.position() > highest {
                         highest = download.position();
@@ -104,11 +106,15 @@ impl Upload<'_> {
             breaks += 1;
             let too_large = matches!(failure.error.status(), Some(413 | 416))
                 && capabilities.piece_too_large(length);
-            let hopeless = !too_large && (breaks > BREAKS || !failure.error.is_transient());
+            // A blob may outlive any number of tokens, but each piece needs one only.
+            let log_in = failure.error.may_log_in_again() && !logged_in_again;
+            logged_in_again |= log_in;
+            let at_once = too_large || log_in;
+            let hopeless = !at_once && (breaks > BREAKS || !failure.error.is_transient());
             let (false, Some(mut rest)) = (hopeless, failure.download) else {
                 return Err(failure.error);
             };
-            if !too_large {
+            if !at_once {
                 let host = &self.destination.host;
                 host.pause_before_retry(failure.error.clone(), &mut pauses).await?;
             }
@@ -140,12 +146,18 @@ impl Upload<'_> {
 
     async fn commit(&self, session: &Url) -> Result<(), Error> {
         let call = self.call(Method::PUT, self.with_digest(session), 0);
-        let sent = self.destination.host.call_once(&call, None);
-        let patience = self.destination.host.retry.silence * COMMIT_PATIENCE;
+        let host = &self.destination.host;
+        let sent = async {
+            match host.call_once(&call, None).await {
+                Err(refused) if refused.may_log_in_again() => host.call_once(&call, None).await,
+                sent => sent,
+            }
+        };
+        let patience = host.retry.silence * COMMIT_PATIENCE;
         let response = match tokio::time::timeout(patience, sent).await {
             Ok(response) => response?,
             Err(_) => {
-                return Err(self.destination.host.error(&call, self.destination.host.silence()));
+                return Err(host.error(&call, host.silence()));
             }
         };
         self.committed(&call, response)
