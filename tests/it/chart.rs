@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use xtask::chart::{
+use chart_mirror::chart::{
     Helm, Overlay, Rendered, Renderer as _, mentions_in, references_in, render_all,
 };
-use xtask::list::{ImageList, Rendering, SetValue};
+use chart_mirror::list::{ImageList, Rendering, SetValue};
 
 use crate::support::helm::helm;
 
@@ -19,7 +19,7 @@ const RELOCATE: &str = "global:\n  imageRegistry: mirror.example.com/a\n";
 fn the_renderings_of_the_list_name_exactly_the_images_of_the_list() {
     let list = ImageList::parse("images.toml", IMAGES).unwrap();
     let listed: BTreeSet<_> =
-        list.images.iter().map(|image| image.source.tagged(&image.tag)).collect();
+        list.images.iter().map(|image| image.reference().to_string()).collect();
     let renderings = &list.chart.as_ref().unwrap().renderings;
 
     let rendered = render_all(&helm("stackstate-shapes"), renderings, &[]);

@@ -8,8 +8,8 @@ mod ecr;
 mod logins;
 mod refused;
 
+use registry_in_memory::{Authentication, Options};
 use tempfile::TempDir;
-use xtask::embedded::{Authentication, Options};
 
 use crate::faults::stage::Stage;
 use crate::transport::proxies::Proxy;

@@ -10,9 +10,9 @@ mod tokens;
 
 use std::path::{Path, PathBuf};
 
+use registry_in_memory::{Authentication, Options};
 use serde_json::{Value, json};
 use tempfile::TempDir;
-use xtask::embedded::{Authentication, Options};
 
 use crate::faults::stage::Stage;
 

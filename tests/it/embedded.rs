@@ -7,9 +7,9 @@ mod published;
 mod tokens;
 
 use bytes::Bytes;
+use oci::Digest;
+use registry_in_memory::{EmbeddedRegistry, Options};
 use reqwest::header::HeaderMap;
-use xtask::embedded::{EmbeddedRegistry, Options};
-use xtask::oci::Digest;
 
 /// A registry, and a client that does nothing on its own: no redirects, no credentials.
 struct Wire {
@@ -77,7 +77,7 @@ impl Wire {
 
     /// `GET /v2/ 200`, one per request.
     fn log(&self) -> Vec<String> {
-        let line = |request: &xtask::embedded::LoggedRequest| {
+        let line = |request: &registry_in_memory::LoggedRequest| {
             let status = request.status.map_or("cut".to_owned(), |status| status.to_string());
             format!("{} {status}", request.line())
         };

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
+use chart_mirror::list::ImageList;
 use serde_json::Value;
-use xtask::list::ImageList;
 
 use crate::support::helm::{charts, program};
 use crate::support::xtask::{Finished, Xtask};

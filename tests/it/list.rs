@@ -6,18 +6,18 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
+use chart_mirror::list::{ImageList, Placeholders, SetValue};
 use jsonschema::Validator;
 use jsonschema::error::ValidationErrorKind;
+use oci::platform::{ARCHITECTURES, OPERATING_SYSTEMS};
 use proptest::prelude::*;
 use serde_json::Value;
-use xtask::list::{ImageList, Placeholders, SetValue};
-use xtask::oci::platform::{ARCHITECTURES, OPERATING_SYSTEMS};
 
 #[test]
 fn images_toml_lists_the_22_images_of_stackstate_4_5_6() {
     let list = ImageList::parse("images.toml", &images_toml()).unwrap();
     let listed: BTreeSet<_> =
-        list.images.iter().map(|image| image.source.tagged(&image.tag)).collect();
+        list.images.iter().map(|image| image.reference().to_string()).collect();
     let fixture = read(&data().join("images-4.5.6.txt"));
     let expected: BTreeSet<_> = fixture.lines().map(str::to_owned).collect();
     assert_eq!(expected.len(), 22);
@@ -79,7 +79,7 @@ fn a_byte_order_mark_and_windows_line_ends_change_nothing() {
 
     let broken = windows.replacen("\nsource", "\nsorce", 1);
     let problems = ImageList::parse("x", &broken).unwrap_err();
-    let places = |problems: &xtask::list::Problems| -> Vec<_> {
+    let places = |problems: &chart_mirror::list::Problems| -> Vec<_> {
         problems.iter().map(|problem| (problem.line, problem.column)).collect()
     };
     let unix = ImageList::parse("x", &text.replacen("\nsource", "\nsorce", 1)).unwrap_err();
@@ -285,7 +285,7 @@ fn boundary(text: &str, at: usize) -> usize {
 }
 
 fn root() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
 fn data() -> PathBuf {

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use xtask::list::ImageList;
+use chart_mirror::list::ImageList;
 
 use crate::support::helm::{charts, program};
 use crate::support::xtask::{Finished, Xtask};

@@ -3,10 +3,10 @@
 use std::path::PathBuf;
 
 use bytes::Bytes;
+use oci::Digest;
+use registry_in_memory::content::{Content, GeneratedManifest};
+use registry_in_memory::{EmbeddedRegistry, Options};
 use serde_json::{Value, json};
-use xtask::embedded::content::{Content, GeneratedManifest};
-use xtask::embedded::{EmbeddedRegistry, Options};
-use xtask::oci::Digest;
 
 use crate::support::xtask::{Finished, Xtask};
 

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use xtask::embedded::content::{Content, Layer, docker_image, docker_list};
-use xtask::embedded::{EmbeddedRegistry, Kind, LoggedRequest, Options, dead_from_nth_request};
-use xtask::list::{Mounts, RegistryKind};
-use xtask::oci::Digest;
-use xtask::registry::profile::Profile;
+use oci::Digest;
+use registry::known::kind::{Mounts, RegistryKind};
+use registry::known::profile::Profile;
+use registry_in_memory::content::{Content, Layer, docker_image, docker_list};
+use registry_in_memory::{EmbeddedRegistry, Kind, LoggedRequest, Options, dead_from_nth_request};
 
 use crate::faults::stage::{Stage, asked, told};
 

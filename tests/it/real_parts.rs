@@ -1,14 +1,14 @@
 //! Programs that share no code with the tool: what they say about an image is taken for the truth.
 
+use oci::Digest;
 use oci_distribution::client::{Client, ClientConfig, ClientProtocol, Config, ImageLayer};
 use oci_distribution::manifest::{OCI_IMAGE_MEDIA_TYPE, OciImageManifest};
 use oci_distribution::secrets::RegistryAuth;
 use oci_distribution::{Reference, RegistryOperation};
-use xtask::embedded::content::{
+use registry_in_memory::content::{
     Content, Layer, docker_image, docker_list, oci_image, oci_index, oddly_written_image,
 };
-use xtask::embedded::publish::publish;
-use xtask::oci::Digest;
+use registry_in_memory::publish::publish;
 
 use crate::support::docker_registry::{Access, DockerRegistry, PASSWORD, USER};
 use crate::support::skopeo::Skopeo;

@@ -3,10 +3,10 @@
 
 use std::path::Path;
 
-use xtask::chart::render_all;
-use xtask::list::{ImageList, Rendering};
-use xtask::values::chart_command::prove_with;
-use xtask::values::proof::{GapKind, Proof};
+use chart_mirror::chart::render_all;
+use chart_mirror::commands::chart_run::prove_with;
+use chart_mirror::list::{ImageList, Rendering};
+use chart_mirror::values::proof::{GapKind, Proof};
 
 use crate::support::helm::{charts, helm, program};
 use crate::support::xtask::{Finished, Xtask};
@@ -296,12 +296,14 @@ fn a_list_in_the_current_folder_is_proven_and_its_values_are_beside_it() {
 
 #[test]
 fn the_values_folder_of_this_repository_is_in_step_with_its_list() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     let list = ImageList::parse("images.toml", IMAGES).unwrap();
-    for file in xtask::values::command::of_all(&list, &root.join("images.toml"), None).unwrap() {
+    for file in
+        chart_mirror::commands::values::of_all(&list, &root.join("images.toml"), None).unwrap()
+    {
         assert_eq!(
             file.check().unwrap(),
-            xtask::values::command::Difference::None,
+            chart_mirror::commands::values::Difference::None,
             "{}",
             file.file.display()
         );

@@ -3,10 +3,11 @@
 
 use std::path::PathBuf;
 
+use chart_mirror::list::code::Code;
+use registry_in_memory::content;
+use registry_in_memory::content::Content;
+use registry_in_memory::{EmbeddedRegistry, Options};
 use serde_json::Value;
-use xtask::embedded::content::{self, Content};
-use xtask::embedded::{EmbeddedRegistry, Options};
-use xtask::finding::Code;
 
 use crate::mirror::support::{layers, store};
 use crate::support::helm::program;
@@ -189,7 +190,7 @@ fn sum(states: [&str; 5], total: &str) -> String {
 
 #[test]
 fn every_code_has_its_scenario_here() {
-    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/it/verify");
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/it/verify");
     let texts: String = std::fs::read_dir(folder)
         .unwrap()
         .map(|entry| std::fs::read_to_string(entry.unwrap().path()).unwrap())

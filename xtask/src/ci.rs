@@ -8,6 +8,7 @@ use std::env;
 use std::ffi::OsStr;
 use std::fmt;
 use std::path::Path;
+use std::process::ExitCode;
 
 use anyhow::Context as _;
 use xshell::Shell;
@@ -23,8 +24,11 @@ struct Step {
 
 const STEPS: [Step; 5] = [
     Step { name: "format", command: "cargo fmt --all --check" },
-    Step { name: "lints", command: "cargo clippy --locked --all-targets -- -D warnings" },
-    Step { name: "tests", command: "cargo test --locked" },
+    Step {
+        name: "lints",
+        command: "cargo clippy --locked --workspace --all-targets -- -D warnings",
+    },
+    Step { name: "tests", command: "cargo test --locked --workspace" },
     Step { name: "values", command: "cargo xtask values --check" },
     Step { name: "image list", command: "cargo xtask verify --only list" },
 ];
@@ -39,10 +43,23 @@ const TEST_TOOLS: [&str; 2] = ["docker-registry", "skopeo"];
 
 /// A step that did not succeed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StepFailed {
-    pub step: String,
+struct StepFailed {
+    step: String,
     /// What to type to see the same again.
-    pub repeat: String,
+    repeat: String,
+}
+
+/// The command: exit code 0, 1 if a step failed, 2 if one could not be started.
+pub(crate) fn main() -> ExitCode {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let mut say = |line: &str| chart_mirror::cli::terminal::message(line);
+    match run(root, &mut say) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("error: {error:#}"));
+            ExitCode::from(if error.is::<StepFailed>() { 1 } else { 2 })
+        }
+    }
 }
 
 /// Obtains the test tools that are missing, then runs every check in the workspace.
@@ -52,7 +69,7 @@ pub struct StepFailed {
 /// # Errors
 /// [`StepFailed`] when a step fails: its own output has said why. Another error when a step could
 /// not be started.
-pub fn run(workspace_root: &Path, tell: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
+fn run(workspace_root: &Path, tell: &mut dyn FnMut(&str)) -> anyhow::Result<()> {
     let shell = door(workspace_root)?;
     obtain_test_tools(&shell, tell)?;
     helm::obtain(&shell, workspace_root, tell)?;

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use xtask::chart::{ChartSource, Helm, RenderError, Renderer as _};
-use xtask::list::Rendering;
+use chart_mirror::chart::{ChartSource, Helm, RenderError, Renderer as _};
+use chart_mirror::list::Rendering;
 
 use super::rendering;
 use crate::support::helm::{charts, helm, source, stand_in};
@@ -114,7 +114,7 @@ fn a_password_in_an_address_reaches_neither_helm_nor_a_message() {
     }
 }
 
-fn told(script: &str) -> Result<xtask::chart::Rendered, RenderError> {
+fn told(script: &str) -> Result<chart_mirror::chart::Rendered, RenderError> {
     let directory = tempfile::tempdir().unwrap();
     let program = stand_in(&directory, &format!("#!/bin/sh\n{script}\n"));
     Helm::new(source("relocation"), charts()).with_program(program).render(&rendering(), &[])

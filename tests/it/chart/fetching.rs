@@ -5,9 +5,9 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use chart_mirror::chart::{ChartSource, Helm, Renderer as _, render_all};
+use chart_mirror::list::Rendering;
 use tempfile::TempDir;
-use xtask::chart::{ChartSource, Helm, Renderer as _, render_all};
-use xtask::list::Rendering;
 
 use super::{references, rendering};
 use crate::support::docker_registry::{Access, DockerRegistry};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use xtask::embedded::{Effect, Fault, Kind};
+use registry_in_memory::{Effect, Fault, Kind};
 
 use super::{assert_says, mirror, write};
 use crate::faults::stage::{Stage, asked};
@@ -35,7 +35,7 @@ async fn an_interrupted_run_says_so_and_leaves_nothing_half_done() {
             let xtask = Xtask::new();
             let images = write(&xtask, "images.toml", stage.list());
             let arguments = ["mirror", "--images", &images, "-d", stage.destination.address()];
-            let running = duct::cmd(env!("CARGO_BIN_EXE_xtask"), arguments)
+            let running = duct::cmd(env!("CARGO_BIN_EXE_chart-mirror"), arguments)
                 .full_env(clean_environment(std::env::vars_os(), xtask.directory()))
                 .stdin_null()
                 .stdout_capture()

@@ -1,7 +1,7 @@
 //! Runs in which images fail: what is said, what the exit code is, and that the others are copied.
 
-use xtask::embedded::content::{Layer, docker_image};
-use xtask::embedded::{Authentication, Effect, Fault, Kind, Options};
+use registry_in_memory::content::{Layer, docker_image};
+use registry_in_memory::{Authentication, Effect, Fault, Kind, Options};
 
 use super::{assert_says, mirror, write};
 use crate::faults::stage::{REPOSITORY, Stage};

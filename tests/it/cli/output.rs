@@ -1,7 +1,7 @@
 //! Where things are said: results on stdout, the rest on stderr, secrets nowhere.
 
+use registry_in_memory::{Effect, Fault, Kind};
 use serde_json::Value;
-use xtask::embedded::{Effect, Fault, Kind};
 
 use super::{mirror, write};
 use crate::faults::secrets::{assert_no_secret, with_canaries};
@@ -98,7 +98,7 @@ async fn who_reads_the_output_may_stop_early() {
         for errors_too in [false, true] {
             let (reader, writer) = std::io::pipe().unwrap();
             drop(reader);
-            let command = duct::cmd(env!("CARGO_BIN_EXE_xtask"), arguments)
+            let command = duct::cmd(env!("CARGO_BIN_EXE_chart-mirror"), arguments)
                 .full_env(clean_environment(std::env::vars_os(), xtask.directory()))
                 .stdin_null()
                 .stdout_file(writer.try_clone().unwrap())

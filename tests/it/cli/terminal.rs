@@ -7,8 +7,10 @@ fn on_a_terminal_the_tool_starts_and_draws_problems_in_colour() {
     let xtask = Xtask::new();
     std::fs::write(xtask.directory().join("images.toml"), "[[image]]\nsorce = \"quay.io/a\"\n")
         .unwrap();
-    let command =
-        format!("{} --images images.toml mirror -t -d r.example.com", env!("CARGO_BIN_EXE_xtask"));
+    let command = format!(
+        "{} --images images.toml mirror -t -d r.example.com",
+        env!("CARGO_BIN_EXE_chart-mirror")
+    );
     let on_terminal = |variables: &[(&str, &str)]| {
         let mut script = duct::cmd!("script", "-qec", &command, "/dev/null").dir(xtask.directory());
         for (name, value) in variables {

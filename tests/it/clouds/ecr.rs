@@ -1,8 +1,8 @@
 //! The whole story at ECR, with the real AWS CLI: moto plays what makes repositories and gives logins, a
 //! real docker-registry that takes this very login plays the registry.
 
+use registry_in_memory::content::{Layer, docker_image};
 use serde_json::{Value, json};
-use xtask::embedded::content::{Layer, docker_image};
 
 use crate::cli::{assert_says, write};
 use crate::faults::stage::Stage;

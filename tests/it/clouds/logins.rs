@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 
-use xtask::embedded::{Authentication, TokenKey, TokenStyle};
+use registry_in_memory::{Authentication, TokenKey, TokenStyle};
 
 use super::Cloud;
 use crate::cli::{assert_says, write};

@@ -1,8 +1,8 @@
 //! Repositories of ECR that cannot be made: who is told what, and which images go on. A stand-in for
 //! the AWS CLI, and a registry that makes no repositories, as ECR does.
 
-use xtask::embedded::{Authentication, Options};
-use xtask::report::MirrorReport;
+use chart_mirror::commands::mirror::result::MirrorReport;
+use registry_in_memory::{Authentication, Options};
 
 use super::Cloud;
 use crate::faults::stage::{told, words};
@@ -50,7 +50,7 @@ const ALL: &str = r#"echo '{"repositories": [{"repositoryName": "other"},
 fn only_failure(report: &MirrorReport) -> String {
     assert_eq!((report.totals().copied, report.totals().failed), (2, 1), "{}", told(report));
     let (image, error) = report.failures().next().unwrap();
-    assert!(image.target.contains("stackstate/i01"), "{}", image.target);
+    assert!(image.target.to_string().contains("stackstate/i01"), "{}", image.target);
     words(error)
 }
 

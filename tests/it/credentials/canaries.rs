@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use serde_json::json;
-use xtask::embedded::content::{Layer, docker_image};
-use xtask::embedded::{
+use registry_in_memory::content::{Layer, docker_image};
+use registry_in_memory::{
     Authentication, Effect, EmbeddedRegistry, Fault, Kind, LocationStyle, Options, RefreshToken,
 };
+use serde_json::json;
 
 use super::set_mode;
 use crate::cli::write;

@@ -1,7 +1,7 @@
 //! `doctor`: what it tells of every registry, and that it changes and shows nothing.
 
+use registry_in_memory::{Authentication, Effect, Fault, Options};
 use serde_json::{Value, json};
-use xtask::embedded::{Authentication, Effect, Fault, Options};
 
 use super::{Home, answer, asking, for_both, stage_with_tokens};
 use crate::cli::{assert_says, write};
@@ -98,8 +98,8 @@ async fn a_login_that_is_wanted_and_missing_fails_unless_tokens_are_for_everybod
     let everybody = Authentication::Bearer {
         credentials: None,
         lifetime: std::time::Duration::from_secs(60),
-        style: xtask::embedded::TokenStyle::Get,
-        key: xtask::embedded::TokenKey::Token,
+        style: registry_in_memory::TokenStyle::Get,
+        key: registry_in_memory::TokenKey::Token,
         expires_in: true,
     };
     let mut stage = Stage::with(asking(everybody), Options::default()).await;

@@ -1,9 +1,9 @@
 //! Logins that depend on the repository, and the files that they come from.
 
+use oci::Digest;
+use registry_in_memory::content::{Layer, docker_image};
+use registry_in_memory::{Effect, Fault, Kind, LoggedRequest, RefreshToken};
 use serde_json::json;
-use xtask::embedded::content::{Layer, docker_image};
-use xtask::embedded::{Effect, Fault, Kind, LoggedRequest, RefreshToken};
-use xtask::oci::Digest;
 
 use super::{Home, set_mode, stage_with_tokens};
 use crate::cli::{assert_says, write};

@@ -2,8 +2,8 @@
 
 use std::time::Instant;
 
+use registry_in_memory::{Authentication, Options, RefreshToken};
 use serde_json::json;
-use xtask::embedded::{Authentication, Options, RefreshToken};
 
 use super::{Home, answer, asking, for_both, stage_with_tokens};
 use crate::faults::stage::{Stage, words};
@@ -41,8 +41,8 @@ async fn a_helper_without_the_login_leads_to_nobody_and_nobody_may_read() {
     let everybody = Authentication::Bearer {
         credentials: None,
         lifetime: std::time::Duration::from_secs(60),
-        style: xtask::embedded::TokenStyle::Get,
-        key: xtask::embedded::TokenKey::Token,
+        style: registry_in_memory::TokenStyle::Get,
+        key: registry_in_memory::TokenKey::Token,
         expires_in: true,
     };
     let mut stage = Stage::with(asking(everybody), Options::default()).await;

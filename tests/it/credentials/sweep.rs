@@ -3,11 +3,11 @@
 
 use std::sync::{Arc, Mutex};
 
+use registry_in_memory::{Kind, RefreshToken};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
-use xtask::embedded::{Kind, RefreshToken};
 
 use super::canaries::{Desk, PASSWORD, REFRESH, SIGNATURE, USER, assert_clean, secrets, stage};
 use super::set_mode;

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use serde_json::json;
-use xtask::embedded::content::{Layer, docker_image};
-use xtask::embedded::{
+use registry_in_memory::content::{Layer, docker_image};
+use registry_in_memory::{
     Authentication, Effect, EmbeddedRegistry, Fault, Kind, RefreshToken, TokenKey, TokenStyle,
 };
+use serde_json::json;
 
 use super::{Home, asking, for_both, stage_with_tokens};
 use crate::faults::stage::{REPOSITORY, Stage, asked, statuses, words};

@@ -2,11 +2,11 @@
 
 use std::time::{Duration, Instant};
 
+use oci::Digest;
+use registry_in_memory::{Effect, Fault, Kind, Options, dead_from_nth_request, fail_nth_request};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
-use xtask::embedded::{Effect, Fault, Kind, Options, dead_from_nth_request, fail_nth_request};
-use xtask::oci::Digest;
 
 use super::{Wire, blob_path, with_digest};
 

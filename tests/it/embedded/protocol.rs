@@ -1,7 +1,7 @@
 //! The distribution protocol, route by route.
 
-use xtask::embedded::{LocationStyle, Options};
-use xtask::oci::Digest;
+use oci::Digest;
+use registry_in_memory::{LocationStyle, Options};
 
 use super::{Wire, blob_path, manifest_of, with_digest};
 
@@ -295,7 +295,7 @@ async fn tags_are_listed_in_order_and_in_pages() {
 
 #[tokio::test]
 async fn referrers_are_listed_by_type_unless_there_is_no_such_api() {
-    use xtask::embedded::content::{Layer, oci_image, referrer};
+    use registry_in_memory::content::{Layer, oci_image, referrer};
 
     let image = oci_image(&[Layer::new("base", 10)]);
     let subject = image.top_manifest().unwrap();

@@ -5,9 +5,10 @@ use std::time::{Duration, Instant};
 use oci_distribution::client::{ClientConfig, ClientProtocol};
 use oci_distribution::secrets::RegistryAuth;
 use oci_distribution::{Client, Reference};
-use xtask::embedded::content::{self, Content, Layer};
-use xtask::embedded::publish::{Publisher, publish};
-use xtask::embedded::{Authentication, EmbeddedRegistry, Options};
+use registry_in_memory::content;
+use registry_in_memory::content::{Content, Layer};
+use registry_in_memory::publish::{Publisher, publish};
+use registry_in_memory::{Authentication, EmbeddedRegistry, Options};
 
 fn layers() -> [Layer; 2] {
     [Layer::new("base", 70_000), Layer::new("own", 300)]

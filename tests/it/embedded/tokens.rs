@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use xtask::embedded::{Authentication, Kind, Options, RefreshToken, TokenKey, TokenStyle};
+use registry_in_memory::{Authentication, Kind, Options, RefreshToken, TokenKey, TokenStyle};
 
 use super::Wire;
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use xtask::embedded::{Effect, Fault, Kind, Options};
-use xtask::oci::Digest;
-use xtask::registry::{Cause, Side};
+use oci::Digest;
+use registry::{Cause, Side};
+use registry_in_memory::{Effect, Fault, Kind, Options};
 
 use super::stage::{Stage, commits, fetches, words};
 
@@ -148,7 +148,7 @@ async fn a_download_without_a_length_is_read_as_far_as_its_descriptor_says() {
 #[tokio::test]
 async fn a_token_that_ends_during_a_download_is_renewed_for_the_rest_of_it() {
     let token = Options {
-        authentication: xtask::embedded::Authentication::bearer("u", "p"),
+        authentication: registry_in_memory::Authentication::bearer("u", "p"),
         ..Options::default()
     };
     let (mut stage, layer) = Stage::with_layer_and(token, Options::default(), SIZE).await;

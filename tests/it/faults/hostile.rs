@@ -1,9 +1,9 @@
 //! Registries that mean harm, or nobody foresaw: what they say is bounded, and never believed.
 
 use bytes::Bytes;
-use xtask::embedded::content::{Content, GeneratedManifest, docker_image};
-use xtask::embedded::{Fault, Kind};
-use xtask::oci::Digest;
+use oci::Digest;
+use registry_in_memory::content::{Content, GeneratedManifest, docker_image};
+use registry_in_memory::{Fault, Kind};
 
 use super::stage::{REPOSITORY, Stage, TAG, asked, fetches, words};
 

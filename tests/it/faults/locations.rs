@@ -1,7 +1,7 @@
 //! The `Location` of an upload in every form, and what becomes of its query.
 
-use xtask::embedded::{Effect, Fault, Kind, LocationStyle, Options};
-use xtask::registry::Cause;
+use registry::Cause;
+use registry_in_memory::{Effect, Fault, Kind, LocationStyle, Options};
 
 use super::stage::{REPOSITORY, Stage, asked, words};
 

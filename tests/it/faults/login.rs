@@ -3,12 +3,12 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use xtask::embedded::content::{Layer, docker_image, oci_index};
-use xtask::embedded::{
+use registry::{Cause, Side};
+use registry_in_memory::content::{Layer, docker_image, oci_index};
+use registry_in_memory::{
     Authentication, Effect, EmbeddedRegistry, Fault, Kind, LoggedRequest, Options, TokenKey,
     TokenStyle,
 };
-use xtask::registry::{Cause, Side};
 
 use super::stage::{REPOSITORY, Stage, asked, told, words};
 
@@ -141,7 +141,7 @@ async fn a_blob_that_outlives_its_token_arrives_under_several() {
         let layer = Layer::new("slow", 5 << 19);
         stage.publish(REPOSITORY, "1", &docker_image(std::slice::from_ref(&layer)));
         let slow = Effect::Trickle { pieces: 6, pause: Duration::from_millis(500) };
-        let digest = xtask::oci::Digest::of(&layer.bytes());
+        let digest = oci::Digest::of(&layer.bytes());
         stage.source.inject(Fault::new(slow).path(digest.as_str()).authorized().always());
         stage.mirror_all().await;
         let patches = asked(&stage.destination, "PATCH", Kind::Upload);

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use xtask::embedded::content::{Layer, docker_list};
-use xtask::embedded::{Effect, Fault, Kind, Options};
-use xtask::oci::Digest;
-use xtask::registry::{Cause, Side};
+use oci::Digest;
+use registry::{Cause, Side};
+use registry_in_memory::content::{Layer, docker_list};
+use registry_in_memory::{Effect, Fault, Kind, Options};
 
 use super::stage::{REPOSITORY, Stage, TAG, asked, statuses, words};
 

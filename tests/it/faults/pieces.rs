@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use xtask::embedded::content::{Layer, docker_image};
-use xtask::embedded::{Effect, Fault, Kind, LocationStyle, Options};
-use xtask::oci::Digest;
+use oci::Digest;
+use registry_in_memory::content::{Layer, docker_image};
+use registry_in_memory::{Effect, Fault, Kind, LocationStyle, Options};
 
 use super::stage::{REPOSITORY, Stage, asked, fetches, statuses};
 

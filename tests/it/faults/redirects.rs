@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use xtask::embedded::{Authentication, Effect, EmbeddedRegistry, Fault, Kind, Options};
-use xtask::oci::Digest;
-use xtask::registry::{Cause, Side};
+use oci::Digest;
+use registry::{Cause, Side};
+use registry_in_memory::{Authentication, Effect, EmbeddedRegistry, Fault, Kind, Options};
 
 use super::stage::{REPOSITORY, Stage, asked, commits, fetches, retry_after, words};
 

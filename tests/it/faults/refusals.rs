@@ -1,9 +1,9 @@
 //! Destinations that refuse what they are asked: looks that answer "no right", tags that stay, kinds
 //! of manifests that are not taken.
 
-use xtask::embedded::content::{Layer, docker_image, docker_list};
-use xtask::embedded::{Authentication, Effect, Fault, Kind, Options};
-use xtask::registry::Side;
+use registry::Side;
+use registry_in_memory::content::{Layer, docker_image, docker_list};
+use registry_in_memory::{Authentication, Effect, Fault, Kind, Options};
 
 use super::stage::{REPOSITORY, Stage, TAG, statuses, told, words};
 

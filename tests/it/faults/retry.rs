@@ -1,7 +1,7 @@
 //! What is tried again, and what is not.
 
-use xtask::embedded::{Authentication, Effect, Fault, Kind, Options};
-use xtask::registry::Side;
+use registry::Side;
+use registry_in_memory::{Authentication, Effect, Fault, Kind, Options};
 
 use super::stage::{REPOSITORY, Stage, asked, commits, fetches, statuses, words};
 
@@ -77,7 +77,7 @@ async fn one_image_that_fails_stops_no_other() {
     stage.publish_many(5);
     stage.source.inject(Fault::status(400).repository("stackstate/i02").always());
     let report = stage.mirror().await;
-    let failed: Vec<_> = report.failures().map(|(image, _)| image.source.clone()).collect();
+    let failed: Vec<_> = report.failures().map(|(image, _)| image.source.to_string()).collect();
     assert_eq!(failed, [format!("{}/stackstate/i02:1.0.6", stage.source.address())]);
     assert_eq!(report.totals().copied, 4);
     stage.source.clear_faults();
@@ -127,10 +127,10 @@ async fn a_blob_whose_commit_was_not_answered_is_asked_for_before_it_is_sent_aga
 /// Two images that share a layer.
 async fn sharing(destination: Options) -> Stage {
     let mut stage = Stage::with(Options::default(), destination).await;
-    let layer = xtask::embedded::content::Layer::new("shared", 1000);
+    let layer = registry_in_memory::content::Layer::new("shared", 1000);
     for repository in [REPOSITORY, "stackstate/other"] {
-        let own = xtask::embedded::content::Layer::new(repository, 500);
-        let image = xtask::embedded::content::docker_image(&[layer.clone(), own]);
+        let own = registry_in_memory::content::Layer::new(repository, 500);
+        let image = registry_in_memory::content::docker_image(&[layer.clone(), own]);
         stage.publish(repository, "1", &image);
     }
     stage
@@ -188,7 +188,7 @@ async fn a_host_that_is_away_for_a_moment_is_waited_for() {
     let address = free.local_addr().unwrap();
     drop(free);
     let (mut stage, _) = Stage::with_layer(1000).await;
-    stage.retry = xtask::registry::RetryPolicy::default();
+    stage.retry = registry::RetryPolicy::default();
     stage.reached_at = Some(address.to_string());
     let behind = stage.destination.address().to_owned();
     let restarted = tokio::spawn(async move {

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use xtask::embedded::content::{Layer, docker_image};
-use xtask::embedded::{
+use chart_mirror::report::{human, json};
+use registry_in_memory::content::{Layer, docker_image};
+use registry_in_memory::{
     Authentication, Effect, EmbeddedRegistry, Fault, Kind, LocationStyle, Options,
 };
-use xtask::report::{human, json};
 
 use super::stage::Stage;
 

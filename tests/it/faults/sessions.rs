@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use xtask::embedded::content::{Layer, docker_image};
-use xtask::embedded::{Authentication, Effect, Fault, Kind, LoggedRequest, Options};
-use xtask::oci::Digest;
+use oci::Digest;
+use registry_in_memory::content::{Layer, docker_image};
+use registry_in_memory::{Authentication, Effect, Fault, Kind, LoggedRequest, Options};
 
 use super::stage::{REPOSITORY, Stage, asked, commits, statuses, words};
 

@@ -5,16 +5,16 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use xtask::copy::{Copied, Observer, Wishes};
-use xtask::embedded::content::{Content, Layer, docker_image};
-use xtask::embedded::{EmbeddedRegistry, Fault, Kind, LoggedRequest, Options};
-use xtask::list::ImageList;
-use xtask::mirror;
-use xtask::oci::Digest;
-use xtask::plan::Transfer;
-use xtask::registry::credentials::{Environment, FileText};
-use xtask::registry::{Error, RetryPolicy};
-use xtask::report::MirrorReport;
+use chart_mirror::commands::mirror;
+use chart_mirror::commands::mirror::result::MirrorReport;
+use chart_mirror::copy::{Copied, Observer, Wishes};
+use chart_mirror::list::ImageList;
+use chart_mirror::plan::Transfer;
+use oci::Digest;
+use registry::auth::credentials::{Environment, FileText};
+use registry::{Error, RetryPolicy};
+use registry_in_memory::content::{Content, Layer, docker_image};
+use registry_in_memory::{EmbeddedRegistry, Fault, Kind, LoggedRequest, Options};
 
 pub(crate) const REPOSITORY: &str = "stackstate/wait";
 pub(crate) const TAG: &str = "1.0.6";
@@ -202,7 +202,7 @@ pub(crate) fn quick() -> RetryPolicy {
 
 /// A report as people read it.
 pub(crate) fn told(report: &MirrorReport) -> String {
-    xtask::report::human::mirror(report)
+    chart_mirror::report::human::mirror(report)
 }
 
 /// An error as people read it.
@@ -238,7 +238,7 @@ pub(crate) fn commits(registry: &EmbeddedRegistry, blob: &Digest) -> Vec<LoggedR
 
 /// A status with `Retry-After`.
 pub(crate) fn retry_after(code: u16, value: &str) -> Fault {
-    Fault::new(xtask::embedded::Effect::Status {
+    Fault::new(registry_in_memory::Effect::Status {
         code,
         headers: vec![("Retry-After".to_owned(), value.to_owned())],
         body: String::new(),

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant, SystemTime};
 
-use xtask::embedded::{Authentication, EmbeddedRegistry, Fault, Kind, LoggedRequest, Options};
-use xtask::registry::Cause;
+use registry::Cause;
+use registry_in_memory::{Authentication, EmbeddedRegistry, Fault, Kind, LoggedRequest, Options};
 
 use super::stage::{Stage, asked, commits, retry_after, statuses, words};
 

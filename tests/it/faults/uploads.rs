@@ -1,9 +1,9 @@
 //! Uploads on their way: where they lead, what limits them, how they break.
 
-use xtask::embedded::content::{Layer, docker_image};
-use xtask::embedded::{Effect, Fault, Kind, LocationStyle, Options};
-use xtask::oci::Digest;
-use xtask::registry::{Cause, Side};
+use oci::Digest;
+use registry::{Cause, Side};
+use registry_in_memory::content::{Layer, docker_image};
+use registry_in_memory::{Effect, Fault, Kind, LocationStyle, Options};
 
 use super::stage::{REPOSITORY, Stage, asked, commits, fetches, statuses, words};
 
@@ -43,13 +43,13 @@ async fn an_upload_without_a_location_is_an_error_that_says_so() {
 #[tokio::test]
 async fn an_upload_elsewhere_gets_the_bytes_and_no_password() {
     let (mut stage, layer) = to(Options {
-        authentication: xtask::embedded::Authentication::basic("u", "p"),
+        authentication: registry_in_memory::Authentication::basic("u", "p"),
         ..Options::default()
     })
     .await;
     stage.set("DST_REGISTRY_USERNAME", "u");
     stage.set("DST_REGISTRY_PASSWORD", "p");
-    let elsewhere = xtask::embedded::EmbeddedRegistry::start(Options::default()).await.unwrap();
+    let elsewhere = registry_in_memory::EmbeddedRegistry::start(Options::default()).await.unwrap();
     let location = format!("http://{}/v2/x/blobs/uploads/7", elsewhere.address());
     let away = Effect::SetHeader("Location".to_owned(), location);
     stage.destination.inject(Fault::new(away).method("POST").path("mount=").authorized().times(2));
@@ -126,7 +126,7 @@ async fn an_upload_that_the_registry_has_forgotten_begins_anew() {
 
 #[tokio::test]
 async fn a_login_that_is_refused_in_the_middle_of_an_upload_is_renewed() {
-    let token = xtask::embedded::Authentication::bearer("u", "p");
+    let token = registry_in_memory::Authentication::bearer("u", "p");
     let options = Options { authentication: token, ..Options::default() };
     let (mut stage, layer) = to(options).await;
     stage.set("DST_REGISTRY_USERNAME", "u");

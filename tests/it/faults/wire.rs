@@ -4,10 +4,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use registry::{Cause, Phase, Side};
+use registry_in_memory::{Effect, Fault, Kind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
-use xtask::embedded::{Effect, Fault, Kind};
-use xtask::registry::{Cause, Phase, Side};
 
 use super::stage::{Stage, commits, words};
 

@@ -94,7 +94,7 @@ fn the_toml_is_a_list_of_its_own() {
     let list = ImageList::parse("x", &run.stdout).unwrap_or_else(|problems| panic!("{problems}"));
     place.run(&["images", "-c", &ours("relocation"), "--write"]);
     let written = ImageList::parse("x", &place.list()).unwrap();
-    let identity = |image: &xtask::list::Image| {
+    let identity = |image: &chart_mirror::list::Image| {
         let digest = image.digest.clone();
         (image.source.clone(), image.tag.clone(), image.target.clone(), digest)
     };

@@ -1,7 +1,7 @@
 //! `mirror -c`: the images come from rendering a chart.
 
-use xtask::embedded::content::{Layer, oci_image};
-use xtask::embedded::{EmbeddedRegistry, Options};
+use registry_in_memory::content::{Layer, oci_image};
+use registry_in_memory::{EmbeddedRegistry, Options};
 
 use super::*;
 use crate::support::docker_registry::{Access, DockerRegistry};

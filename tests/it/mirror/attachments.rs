@@ -1,10 +1,11 @@
 //! What is attached to images: cosign's tags and referrers, by API and by fallback tag.
 
+use chart_mirror::report::{human, json};
+use oci::Digest;
+use registry_in_memory::content;
+use registry_in_memory::content::Content;
+use registry_in_memory::{Effect, EmbeddedRegistry, Fault, Kind, Options};
 use serde_json::Value;
-use xtask::embedded::content::{self, Content};
-use xtask::embedded::{Effect, EmbeddedRegistry, Fault, Options};
-use xtask::oci::Digest;
-use xtask::report::{human, json};
 
 use super::support::{Bench, assert_holds, done, failures, layers, outcomes, store, tell};
 
@@ -291,4 +292,98 @@ async fn a_list_that_asks_for_attachments_needs_no_flag_and_no_referrers_api() {
     let report = bench.mirror_all().await;
     assert_eq!(report.totals().attachments, 2);
     assert_eq!(fallback_index(&bench.destination, &image.top).len(), 1);
+}
+
+#[tokio::test]
+async fn a_referrers_api_that_is_missing_in_whichever_words_is_replaced_by_the_fallback_tag() {
+    let html = Fault::new(Effect::HtmlOk);
+    for missing in [Fault::status(404), Fault::status(400), Fault::status(405), html] {
+        let told = format!("{missing:?}");
+        let missing = missing.method("GET").kind(Kind::Referrers).always();
+        let Signed { bench, image, sbom, .. } = signed(false, without_api()).await;
+        for registry in [&bench.source, &bench.destination] {
+            registry.inject(missing.clone());
+        }
+        let report = bench.mirror_all().await;
+        assert_eq!(report.totals().attachments, 2, "{told}");
+        let index = fallback_index(&bench.destination, &image.top);
+        assert_eq!((index.len(), &index[0]["digest"]), (1, &Value::from(sbom.top.as_str())));
+        bench.forget_requests();
+        assert_eq!(outcomes(&bench.mirror_all().await), ["up to date"], "{told}");
+        assert!(!done(&bench.destination).contains("PUT"), "{}", done(&bench.destination));
+    }
+}
+
+#[tokio::test]
+async fn an_artifact_that_the_registry_does_not_take_is_a_warning_and_listed_nowhere() {
+    for (code, wanted) in [(415, "copy"), (400, "copy"), (415, "required"), (400, "required")] {
+        let Signed { mut bench, image, signature, sbom } = signed(true, without_api()).await;
+        bench.wanted = match wanted {
+            "required" => "attachments = \"required\"",
+            _ => "attachments = \"copy\"",
+        };
+        let body =
+            r#"{"errors":[{"code":"MANIFEST_INVALID","message":"no artifacts"}]}"#.to_owned();
+        let refuse = Effect::Status { code, headers: Vec::new(), body };
+        bench.destination.inject(Fault::new(refuse).method("PUT").path(sbom.top.as_str()).always());
+        let report = bench.mirror().await;
+        assert_holds(&bench.destination, REPOSITORY, "1.0", &image);
+        let signature_tag = content::signature_tag(&image.top);
+        assert_holds(&bench.destination, REPOSITORY, &signature_tag, &signature);
+        assert_eq!(fallback_index(&bench.destination, &image.top), [""; 0], "it is not there");
+        let why = format!("{code} MANIFEST_INVALID: no artifacts (of the media type ");
+        if wanted == "required" {
+            assert!(failures(&report)[0].contains(&why), "{report:?}");
+            continue;
+        }
+        assert_eq!((outcomes(&report), report.totals().attachments), (vec!["copied"], 1));
+        let told = human::mirror(&report);
+        assert!(told.starts_with("warning: ") && told.contains(&why), "{told}");
+    }
+}
+
+#[tokio::test]
+async fn a_fallback_tag_that_is_refused_is_a_warning_and_the_next_run_tries_again() {
+    for code in [400, 404, 405, 415] {
+        let Signed { mut bench, image, sbom, .. } = signed(true, without_api()).await;
+        (bench.wanted, bench.attachments) = ("attachments = \"required\"", false);
+        let path = format!("/manifests/{}", image.top.as_tag());
+        let refuse = Fault::status(code).method("PUT").path(&path);
+        // The signature has a tag that begins like it, and goes first.
+        bench.destination.inject(refuse.skip(1).always());
+        let report = bench.mirror().await;
+        assert!(failures(&report)[0].contains(&format!(": {code}")), "{report:?}");
+
+        bench.wanted = "attachments = \"copy\"";
+        let report = bench.mirror().await;
+        assert_eq!(report.images[0].refused.len(), 1, "{report:?}");
+        assert!(human::mirror(&report).starts_with("warning: "));
+        assert!(has(&bench.destination, &sbom));
+        assert_eq!(fallback_index(&bench.destination, &image.top), [""; 0]);
+
+        bench.destination.clear_faults();
+        assert_eq!(bench.mirror_all().await.images[0].refused.len(), 0);
+        assert_eq!(fallback_index(&bench.destination, &image.top).len(), 1);
+    }
+}
+
+#[tokio::test]
+async fn a_destination_that_does_not_even_let_look_for_attachments_has_refused_them() {
+    for (kind, path) in [(Kind::Manifest, ".sig"), (Kind::Referrers, "/referrers/")] {
+        for (wanted, expected) in [("copy", "up to date"), ("required", "failed")] {
+            let Signed { mut bench, .. } = signed(true, Options::default()).await;
+            bench.mirror_all().await;
+            bench.wanted = match wanted {
+                "required" => "attachments = \"required\"",
+                _ => "attachments = \"copy\"",
+            };
+            let refuse = Fault::status(406).kind(kind).path(path);
+            bench.destination.inject(refuse.always());
+            let report = bench.mirror().await;
+            assert_eq!(outcomes(&report), [expected], "{path} {report:?}");
+            if wanted == "copy" {
+                assert_eq!(report.images[0].refused.len(), 1, "{path} {report:?}");
+            }
+        }
+    }
 }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use xtask::embedded::content;
-use xtask::embedded::{Fault, Kind, Options};
+use registry_in_memory::content;
+use registry_in_memory::{Fault, Kind, Options};
 
 use super::support::{Bench, committed, done, failures, fetched_blobs, is_mount, layers, tell};
 
@@ -136,7 +136,7 @@ async fn an_index_that_has_layers_of_its_own_does_not_wait_for_itself() {
     let child: serde_json::Value = serde_json::from_slice(&strange.manifests[0].bytes).unwrap();
     document["layers"] = child["layers"].clone();
     let bytes = bytes::Bytes::from(document.to_string());
-    let digest = xtask::oci::Digest::of(&bytes);
+    let digest = oci::Digest::of(&bytes);
     strange.top = digest.clone();
     strange.manifests.push(content::GeneratedManifest { bytes, digest, ..list });
 

@@ -3,10 +3,11 @@
 use std::net::TcpListener;
 use std::time::Instant;
 
-use xtask::embedded::content;
-use xtask::embedded::{Effect, Fault};
-use xtask::registry::{RetryPolicy, Side};
-use xtask::report::{Outcome, human};
+use chart_mirror::commands::mirror::result::Outcome;
+use chart_mirror::report::human;
+use registry::{RetryPolicy, Side};
+use registry_in_memory::content;
+use registry_in_memory::{Effect, Fault};
 
 use super::support::{Bench, done, failures, fetched_blobs, layers, outcomes};
 
@@ -100,7 +101,7 @@ async fn all_images_of_a_host_that_is_down_fail_within_about_the_time_of_one() {
     assert!(twenty < one.max(0.5) * 2.0 && twenty < 5.0, "{twenty} s, where one takes {one} s");
     // Each by itself would have tried seven times.
     assert!(report.requests.destination <= 20 * 4, "{:?}", report.requests);
-    let why = |(_, error): (_, &xtask::registry::Error)| {
+    let why = |(_, error): (_, &registry::Error)| {
         error.to_string().split_once("cannot connect").unwrap().1.to_owned()
     };
     let causes: std::collections::BTreeSet<String> = report.failures().map(why).collect();

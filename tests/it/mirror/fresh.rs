@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use xtask::embedded::content;
-use xtask::list::ImageList;
+use chart_mirror::list::ImageList;
+use registry_in_memory::content;
 
 use super::support::{Bench, done, layers, outcomes, tell};
 

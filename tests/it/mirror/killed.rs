@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
-use xtask::embedded::{
+use registry_in_memory::{
     EmbeddedRegistry, Fault, Options, content, dead_from_nth_request, fail_nth_request,
 };
 
@@ -72,8 +72,8 @@ async fn nothing_is_half_done_and_the_next_run_finishes(n: usize, mut bench: Ben
     let report = bench.mirror().await;
     assert_eq!(bench.destination.store().incomplete_tags(), [""; 0], "cut at {n}");
     for image in &report.images {
-        let (_, reference) = image.target.split_once('/').unwrap();
-        let (repository, tag) = reference.rsplit_once(':').unwrap();
+        let (repository, tag) =
+            (image.target.repository().path().as_str(), image.target.tag().as_str());
         let there = bench.destination.store().manifest(repository, tag);
         let told = image.digest().is_some();
         assert!(!told || there.is_some(), "cut at {n}: {repository} is reported and not there");
@@ -130,7 +130,7 @@ async fn a_connection_that_breaks_at_any_request_to_the_source_is_healed_in_the_
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_answer_that_is_lost_at_any_request_to_the_destination_is_healed_in_the_run() {
-    let lost = |n| Fault { effect: xtask::embedded::Effect::LoseAnswer, ..fail_nth_request(n) };
+    let lost = |n| Fault { effect: registry_in_memory::Effect::LoseAnswer, ..fail_nth_request(n) };
     let check = async |n: usize, bench: Bench| {
         let report = bench.mirror().await;
         assert_eq!(failures(&report), [""; 0], "answer {n} is lost");

@@ -1,6 +1,7 @@
 //! Every kind of content arrives as the bytes it was, under the media type it had.
 
-use xtask::embedded::content::{self, Content, Layer};
+use registry_in_memory::content;
+use registry_in_memory::content::{Content, Layer};
 
 use super::support::{Bench, failures, layers, outcomes};
 
@@ -49,7 +50,7 @@ async fn layers_that_live_elsewhere_are_left_there_and_counted() {
     let manifest = image.top_manifest().unwrap();
     let foreign = serde_json::json!({
         "mediaType": "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip",
-        "digest": xtask::oci::Digest::of(b"elsewhere"), "size": 9, "urls": ["https://example.com/x"],
+        "digest": oci::Digest::of(b"elsewhere"), "size": 9, "urls": ["https://example.com/x"],
     });
     let mut document: serde_json::Value = serde_json::from_slice(&manifest.bytes).unwrap();
     document["layers"].as_array_mut().unwrap().push(foreign);
@@ -60,7 +61,7 @@ async fn layers_that_live_elsewhere_are_left_there_and_counted() {
     let source = bench.source.address().to_owned();
     bench.list_absent(&source, "team/a", "1.0");
     let report = bench.mirror_all().await;
-    let text = xtask::report::human::image(&report.images[0]);
+    let text = chart_mirror::report::human::image(&report.images[0]);
     assert!(text.contains("1 foreign layer left where they are"), "{text}");
     assert_eq!(bench.destination.store().tags("team/a"), ["1.0"]);
 }

@@ -1,7 +1,7 @@
 //! Tags and pins: what moved, what was pinned, what is gone.
 
-use xtask::embedded::content;
-use xtask::report::human;
+use chart_mirror::report::human;
+use registry_in_memory::content;
 
 use super::support::{Bench, assert_holds, done, failures, layers, outcomes, store, tell};
 
@@ -50,7 +50,7 @@ async fn of_an_index_that_moved_the_platforms_that_stayed_are_not_touched() {
     moved.manifests.pop();
     moved.manifests.push(extra);
     let bytes = bytes::Bytes::from(document.to_string());
-    moved.top = xtask::oci::Digest::of(&bytes);
+    moved.top = oci::Digest::of(&bytes);
     let media_type = top.media_type.clone();
     let digest = moved.top.clone();
     moved.manifests.push(content::GeneratedManifest { media_type, bytes, digest });

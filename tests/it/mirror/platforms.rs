@@ -1,11 +1,12 @@
 //! Some platforms of an index instead of all: what is asked for, what arrives, and what is told.
 
 use bytes::Bytes;
+use chart_mirror::report::{human, json};
+use oci::subset::{Subset, subset};
+use oci::{Digest, Manifest};
+use registry_in_memory::content;
+use registry_in_memory::content::Content;
 use serde_json::Value;
-use xtask::embedded::content::{self, Content};
-use xtask::oci::subset::{Subset, subset};
-use xtask::oci::{Digest, Manifest};
-use xtask::report::{human, json};
 
 use super::support::{Bench, assert_holds, done, failures, layers, outcomes, store, tell};
 

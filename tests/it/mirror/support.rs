@@ -5,16 +5,16 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
-use xtask::copy::{Copied, Observer, Wishes};
-use xtask::embedded::content::{Content, Layer};
-use xtask::embedded::{EmbeddedRegistry, Kind, LoggedRequest, Options};
-use xtask::list::{Attachments, ImageList};
-use xtask::mirror;
-use xtask::oci::Digest;
-use xtask::plan::Transfer;
-use xtask::registry::credentials::NobodysEnvironment;
-use xtask::registry::{Error, RetryPolicy};
-use xtask::report::{ImageReport, MirrorReport, Outcome};
+use chart_mirror::commands::mirror;
+use chart_mirror::commands::mirror::result::{ImageReport, MirrorReport, Outcome};
+use chart_mirror::copy::{Copied, Observer, Wishes};
+use chart_mirror::list::{Attachments, ImageList};
+use chart_mirror::plan::Transfer;
+use oci::Digest;
+use registry::auth::credentials::NobodysEnvironment;
+use registry::{Error, RetryPolicy};
+use registry_in_memory::content::{Content, Layer};
+use registry_in_memory::{EmbeddedRegistry, Kind, LoggedRequest, Options};
 
 /// No run of these sizes takes that long, unless it waits for itself.
 const DEADLOCK: Duration = Duration::from_secs(60);

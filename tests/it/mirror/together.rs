@@ -1,7 +1,7 @@
 //! Many things at once: limits that hold, runs side by side, one registry as both ends.
 
-use xtask::embedded::Options;
-use xtask::embedded::content;
+use registry_in_memory::Options;
+use registry_in_memory::content;
 
 use super::support::{Bench, assert_holds, committed, failures, fetched_blobs, layers};
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use xtask::embedded::{Effect, Fault};
+use registry_in_memory::{Effect, Fault};
 
 use super::{Place, named};
 use crate::support::clean_environment;
@@ -30,7 +30,7 @@ async fn everything_but_the_digests_stays_byte_for_byte() {
     let place = Place::new().await;
     let (a, b) = (named("a"), named("b"));
     let (a, b) = (place.tag("team/a", "1", &a), place.tag("team/b", "2", &b));
-    let old = xtask::oci::Digest::of(b"old");
+    let old = oci::Digest::of(b"old");
     let in_sections = LIST.replace("OLD", old.as_str());
     let pinned = LIST
         .replace("odd   spaces\n", &format!("odd   spaces\n  digest = \"{a}\"\n"))
@@ -108,7 +108,7 @@ async fn two_processes_that_pin_different_images_keep_each_others_digests() {
 async fn an_entry_that_changed_meanwhile_is_not_overwritten() {
     let place = Place::new().await;
     place.tag("team/slow", "1", &named("slow"));
-    let other = xtask::oci::Digest::of(b"other");
+    let other = oci::Digest::of(b"other");
     for (entry, digest) in [("team/slow", Some(&other)), ("team/gone", None)] {
         place.list(&[("team/slow", "1", None)]);
         let (exit_code, stderr) = while_it_waits(&place, || place.list(&[(entry, "1", digest)]));
@@ -131,7 +131,7 @@ async fn an_interrupted_run_writes_nothing_and_says_so() {
     let hour = Effect::Delay(Duration::from_secs(3600));
     place.source.inject(Fault::new(hour).repository("team/slow").always());
     let arguments = ["pin", "--images", "images.toml"];
-    let running = duct::cmd(env!("CARGO_BIN_EXE_xtask"), arguments)
+    let running = duct::cmd(env!("CARGO_BIN_EXE_chart-mirror"), arguments)
         .dir(place.xtask.directory())
         .full_env(clean_environment(std::env::vars_os(), place.xtask.directory()))
         .stdin_null()

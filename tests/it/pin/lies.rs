@@ -1,6 +1,6 @@
 //! Registries that state no digest, or another one than that of what they send.
 
-use xtask::embedded::{Effect, Fault, Kind, Options};
+use registry_in_memory::{Effect, Fault, Kind, Options};
 
 use super::{Place, named};
 use crate::faults::stage::asked;
@@ -75,7 +75,7 @@ async fn a_pin_of_another_kind_of_digest_stays_while_its_content_does() {
     let content = named("a");
     place.tag("team/a", "1", &content);
     let bytes = &content.manifests[0].bytes;
-    let sha512 = format!("sha512:{}", "0".repeat(128)).parse::<xtask::oci::Digest>().unwrap();
+    let sha512 = format!("sha512:{}", "0".repeat(128)).parse::<oci::Digest>().unwrap();
     let pin = sha512.of_same_kind(bytes);
     place.list(&[("team/a", "1", Some(&pin))]);
     let before = place.text();

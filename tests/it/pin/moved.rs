@@ -1,8 +1,8 @@
 //! Tags that moved: what is shown before anybody accepts it, and that nobody does so by accident.
 
+use registry_in_memory::content::artifact;
+use registry_in_memory::{Effect, Fault, Kind};
 use serde_json::{Value, json};
-use xtask::embedded::content::artifact;
-use xtask::embedded::{Effect, Fault, Kind};
 
 use super::{Place, image, index, named};
 

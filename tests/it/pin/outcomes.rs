@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use xtask::embedded::{Authentication, Effect, Fault, Kind, Options};
+use registry_in_memory::{Authentication, Effect, Fault, Kind, Options};
 
 use super::{Place, named};
 

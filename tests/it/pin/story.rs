@@ -1,7 +1,7 @@
 //! Mirror, pin, and a tag that moves, between two real registries and told by skopeo.
 
-use xtask::embedded::content::{Content, Layer, docker_image, oci_index};
-use xtask::embedded::publish::publish;
+use registry_in_memory::content::{Content, Layer, docker_image, oci_index};
+use registry_in_memory::publish::publish;
 
 use crate::support::docker_registry::{Access, DockerRegistry};
 use crate::support::skopeo::Skopeo;

@@ -1,17 +1,17 @@
 //! The digests of some platforms: computed once, recorded, and then relied on.
 
+use oci::Digest;
+use registry_in_memory::{EmbeddedRegistry, Options};
 use serde_json::json;
-use xtask::embedded::{EmbeddedRegistry, Options};
-use xtask::oci::Digest;
 
 use super::{Place, image, index};
 use crate::mirror::support::done;
 
-fn built_for(architecture: &str, version: &str) -> xtask::embedded::content::Content {
+fn built_for(architecture: &str, version: &str) -> registry_in_memory::content::Content {
     image(&json!({"os": "linux", "architecture": architecture, "version": version}), 1000)
 }
 
-fn both(version: &str) -> xtask::embedded::content::Content {
+fn both(version: &str) -> registry_in_memory::content::Content {
     let (amd64, arm64) = (built_for("amd64", version), built_for("arm64", version));
     index(&[("linux/amd64", &amd64), ("linux/arm64", &arm64)])
 }
@@ -108,7 +108,89 @@ async fn an_image_without_a_wanted_platform_is_pinned_with_a_warning() {
     place.tag("team/tool", "2", &built_for("s390x", "2"));
     let finished = place.pin(&[]);
     assert_eq!(finished.exit_code, 0, "{}", finished.stdout);
-    let warning = "warning: no digest for linux/amd64: the image is for `linux/s390x` alone";
+    let warning = "warning: no digest for linux/amd64, which `cluster` wants: the image is for `linux/s390x` alone";
     assert!(finished.stdout.contains(warning), "{}", finished.stdout);
     assert_eq!((place.digests().len(), recorded(&place).len()), (2, 1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_the_accepted_image_has_no_platform_for_goes() {
+    let destination = EmbeddedRegistry::start(Options::default()).await.unwrap();
+    let place = place(&destination).await;
+    place.pin(&[]);
+    let (before, old) = (place.text(), recorded(&place));
+    let [app, tool] = [both("1"), built_for("amd64", "2")].map(|content| content.top);
+    // The other record of the app is stale as well, and can be made anew.
+    let others = format!("\"linux/amd64\" = \"{}\"\n", old[0]);
+    let more = format!("{others}\"linux/arm64\" = \"{}\" # for nobody\n", Digest::of(b"stale"));
+    place.write(&before.replace(&others, &more));
+    let arm64 = index(&[("linux/arm64", &built_for("arm64", "newer"))]);
+    place.tag("team/app", "1", &arm64);
+
+    let finished = place.pin(&["--update"]);
+    let told = format!(
+        "  linux/amd64: no longer recorded\n  linux/arm64: {}\n  warning: no digest for linux/amd64, \
+         which `cluster` wants: the index has nothing for `linux/amd64`, but for `linux/arm64`\n",
+        arm64.top
+    );
+    assert!(finished.stdout.contains(&told), "{}", finished.stdout);
+    let expected = before
+        .replace(&others, &format!("\"linux/arm64\" = \"{}\" # for nobody\n", arm64.top))
+        .replace(app.as_str(), arm64.top.as_str());
+    assert_eq!(place.text(), expected);
+    assert_eq!(recorded(&place), [tool.as_str()]);
+    assert_eq!(place.pin(&["--check"]).exit_code, 0, "there is nothing to write");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_fetched_for_one_record_sets_the_others_right_too() {
+    let destination = EmbeddedRegistry::start(Options::default()).await.unwrap();
+    let place = place(&destination).await;
+    let app = both("1");
+    place.tag("team/app", "1", &app);
+    place.pin(&[]);
+    let before = place.text();
+    let right = format!("\"linux/amd64\" = \"{}\"\n", recorded(&place)[0]);
+    let stale = format!("\"linux/amd64,linux/arm64\" = \"{}\"\n", Digest::of(b"stale"));
+    place.write(&before.replace(&right, &stale));
+    let report = place.pin_to_json(&[]);
+    let both = &report["images"][0]["subsets"]["linux/amd64,linux/arm64"];
+    assert_eq!(both, app.top.as_str(), "{report:#}");
+    let expected = stale.replace(Digest::of(b"stale").as_str(), app.top.as_str()) + &right;
+    assert_eq!(place.text(), before.replace(&right, &expected));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_has_the_kind_of_digest_that_the_pin_has() {
+    let destination = EmbeddedRegistry::start(Options::default()).await.unwrap();
+    let place = place(&destination).await;
+    let app = both("1");
+    let sha512 = format!("sha512:{}", "0".repeat(128)).parse::<Digest>().unwrap();
+    let pin = sha512.of_same_kind(&app.manifests.last().unwrap().bytes);
+    place.list(&[("team/app", "1", Some(&pin))]);
+    let text = place.text();
+    place.write(&format!(
+        "[destinations.d]\nregistry = \"r.io\"\nplatforms = [\"linux/arm64\"]\n{text}"
+    ));
+    let finished = place.pin(&[]);
+    assert_eq!(finished.exit_code, 0, "{}", finished.stdout);
+    assert!(place.text().contains("\"linux/arm64\" = \"sha512:"), "{}", place.text());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_config_of_an_image_is_fetched_once_for_all_choices() {
+    let place = Place::new().await;
+    let tool = place.tag("team/tool", "2", &built_for("amd64", "2"));
+    let destination = |name: &str, platforms: &str| {
+        format!("[destinations.{name}]\nregistry = \"{name}.io\"\nplatforms = [{platforms}]\n")
+    };
+    let [one, two] = [
+        destination("one", "\"linux/amd64\""),
+        destination("two", "\"linux/amd64\", \"linux/arm64\""),
+    ];
+    let entry = "[[image]]\nsource = \"SOURCE/team/tool\"\ntag = \"2\"\n";
+    place.write(&format!("{one}{two}{entry}"));
+    assert_eq!(place.pin(&[]).exit_code, 0);
+    assert_eq!(place.text().matches(tool.as_str()).count(), 3);
+    assert_eq!(done(&place.source), "1 GET blob, 1 GET manifest, 1 HEAD manifest");
 }

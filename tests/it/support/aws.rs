@@ -22,7 +22,7 @@ pub(crate) struct Moto {
 
 /// The folder of a program, or the end of the test when it is missing.
 pub(crate) fn folder() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     let folder = root.join("target/tools/aws/bin");
     assert!(folder.join("moto_server").is_file(), "moto is not installed: run cargo xtask ci");
     assert!(folder.join("aws").is_file(), "aws is not installed: run cargo xtask ci");

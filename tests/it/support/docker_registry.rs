@@ -123,7 +123,7 @@ fn configuration_text(directory: &Path, access: Access) -> String {
         "http": { "addr": "127.0.0.1:0", "secret": "the same for every start" },
     });
     if access == Access::PasswordOverTls {
-        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/tls");
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/tls");
         let files =
             json!({ "certificate": data.join("server.pem"), "key": data.join("server-key.pem") });
         configuration["http"]["tls"] = files;

@@ -2,14 +2,14 @@
 
 use std::path::{Path, PathBuf};
 
+use chart_mirror::chart::{ChartSource, Helm};
 use tempfile::TempDir;
-use xtask::chart::{ChartSource, Helm};
 
 use super::clean_environment;
 
 /// The program, or the end of the test when it is missing.
 pub(crate) fn program() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     let path = std::env::var_os("PATH").unwrap_or_default();
     let on_path = std::env::split_paths(&path).map(|directory| directory.join("helm"));
     std::iter::once(root.join("target/tools/helm"))
@@ -20,7 +20,7 @@ pub(crate) fn program() -> PathBuf {
 
 /// The folder of our charts.
 pub(crate) fn charts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/charts")
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/charts")
 }
 
 /// The real program on one of our charts.

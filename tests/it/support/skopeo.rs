@@ -1,6 +1,6 @@
 //! `skopeo`, as a reader that shares no code with the tool.
 
-use xtask::oci::Digest;
+use oci::Digest;
 
 use super::{clean_environment, installed};
 

@@ -36,7 +36,7 @@ impl Xtask {
     pub(crate) fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Finished {
         let mut environment = clean_environment(std::env::vars_os(), self.directory());
         environment.extend(variables.iter().map(|(name, value)| (name.into(), value.into())));
-        let running = duct::cmd(env!("CARGO_BIN_EXE_xtask"), arguments)
+        let running = duct::cmd(env!("CARGO_BIN_EXE_chart-mirror"), arguments)
             .dir(self.directory())
             .full_env(environment)
             .stdin_null()

@@ -1,8 +1,8 @@
 //! Sources that are read through a proxy cache, and registries at IPv6 addresses.
 
-use xtask::embedded::content::{Layer, docker_image};
-use xtask::embedded::{Authentication, Effect, EmbeddedRegistry, Fault, Kind, Options};
-use xtask::registry::Side;
+use registry::Side;
+use registry_in_memory::content::{Layer, docker_image};
+use registry_in_memory::{Authentication, Effect, EmbeddedRegistry, Fault, Kind, Options};
 
 use super::tls::table;
 use crate::cli::{assert_says, write};
@@ -43,7 +43,7 @@ async fn a_source_is_read_through_its_proxy_cache_with_the_login_of_that() {
     let tables = table(stage.source.address(), &login);
     stage.tables += &tables;
     let report = stage.mirror_all().await;
-    assert_eq!(report.images[0].source, format!("quay.io/{REPOSITORY}:{TAG}"));
+    assert_eq!(report.images[0].source.to_string(), format!("quay.io/{REPOSITORY}:{TAG}"));
     let asked = stage.source.requests();
     let below = format!("/v2/quay-proxy/{REPOSITORY}/");
     assert!(asked.iter().all(|request| request.path == "/v2/" || request.path.starts_with(&below)));
@@ -92,7 +92,7 @@ async fn the_images_of_docker_hub_keep_their_library() {
     stage.tables = table("docker.io", &[&via]);
     let report = stage.mirror_text(&format!("{}{text}", stage.tables)).await;
     assert_eq!(report.failures().count(), 0, "{}", told(&report));
-    assert_eq!(report.images[0].source, "docker.io/library/busybox:1");
+    assert_eq!(report.images[0].source.to_string(), "docker.io/library/busybox:1");
 }
 
 #[tokio::test]

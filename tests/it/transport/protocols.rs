@@ -1,6 +1,6 @@
 //! HTTP/1.1 and HTTP/2: which is spoken where both are, and where only one is.
 
-use xtask::embedded::content::{Layer, docker_image};
+use registry_in_memory::content::{Layer, docker_image};
 
 use super::tls::{Asks, Front, behind, table, trusted};
 use crate::faults::stage::{REPOSITORY, Stage, TAG};

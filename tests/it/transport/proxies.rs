@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Mutex};
 
+use registry_in_memory::content::{Layer, docker_image};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
-use xtask::embedded::content::{Layer, docker_image};
 
 use super::tls::{Asks, Front, behind, table, trusted};
 use crate::faults::stage::{REPOSITORY, Stage, TAG, words};

@@ -1,9 +1,9 @@
 //! Registries that send us elsewhere, for a blob or with one: what goes there, and what does not.
 
-use xtask::embedded::content::{Layer, docker_image};
-use xtask::embedded::{Authentication, Effect, EmbeddedRegistry, Fault, Kind, Options};
-use xtask::oci::Digest;
-use xtask::registry::{Cause, Side};
+use oci::Digest;
+use registry::{Cause, Side};
+use registry_in_memory::content::{Layer, docker_image};
+use registry_in_memory::{Authentication, Effect, EmbeddedRegistry, Fault, Kind, Options};
 
 use super::proxies::Proxy;
 use super::tls::{Asks, Front, behind, file, table, trusted};

@@ -10,6 +10,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use registry_in_memory::{EmbeddedRegistry, LocationStyle, Options};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -18,7 +19,6 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
-use xtask::embedded::{EmbeddedRegistry, LocationStyle, Options};
 
 /// Listens on loopback and hands on what it hears to a registry, without TLS. Ends when dropped.
 pub(crate) struct Front {
@@ -109,7 +109,7 @@ pub(crate) fn behind() -> Options {
 
 /// The path of a file of `tests/data/tls`.
 pub(crate) fn file(name: &str) -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../tests/data/tls").join(name)
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/tls").join(name)
 }
 
 /// A table of images.toml for a registry.

@@ -79,7 +79,7 @@ async fn a_list_without_pins_passes_strictly_once_it_is_pinned() {
 
 #[test]
 fn the_list_of_this_repository_is_unpinned_which_only_strictness_refuses() {
-    let list = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../images.toml");
+    let list = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../images.toml");
     let xtask = Xtask::new();
     let images = list.canonicalize().unwrap();
     let verify = |more: &[&str]| {

@@ -1,8 +1,8 @@
 //! The checks `source` and `destination`, each time one thing at a registry is not as listed.
 
+use registry_in_memory::content;
+use registry_in_memory::{EmbeddedRegistry, Fault, Options};
 use serde_json::json;
-use xtask::embedded::content;
-use xtask::embedded::{EmbeddedRegistry, Fault, Options};
 
 use super::{Scene, sum};
 use crate::mirror::support::{done, layers, store};

@@ -1,8 +1,8 @@
 //! The templates for CI systems: what their jobs would run is run, on a scene whose destination wants a
 //! login, as a pipeline would: in the folder of the list, with nothing but its variables.
 
+use registry_in_memory::{Authentication, Options};
 use serde_yaml::Value;
-use xtask::embedded::{Authentication, Options};
 
 use super::Scene;
 use crate::support::helm::program;

@@ -6,7 +6,7 @@ use anyhow::Context as _;
 use xshell::Shell;
 
 use super::{answers, install, run_step};
-use crate::files::write_atomically;
+use chart_mirror::files::write_atomically;
 
 /// From the workspace root, where the tests look.
 const ENVIRONMENT: &str = "target/tools/aws";

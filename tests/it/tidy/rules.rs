@@ -1,0 +1,111 @@
+//! Rules for one file at a time, and for names and paths across all of them.
+
+use std::collections::BTreeMap;
+
+use super::facts::Path;
+use super::paths::Target;
+use super::source::{File, Offence, Workspace};
+
+const LONGEST_FILE: usize = 450;
+const LONGEST_FUNCTION: usize = 60;
+
+/// At the call, `true` does not say what it means.
+pub(crate) fn bool_parameters(file: &File) -> Vec<Offence> {
+    let functions = file.facts.functions.iter().filter(|function| function.bool_parameters > 0);
+    let offences = functions.map(|function| {
+        let what = format!("`{}` takes a `bool`: make it an enum", function.name);
+        Offence::at(&file.path, function.line, what)
+    });
+    offences.filter(|_| !file.is_test).collect()
+}
+
+/// Text cannot be matched on.
+pub(crate) fn string_errors(file: &File) -> Vec<Offence> {
+    let lines = file.facts.string_errors.iter().filter(|_| !file.is_test);
+    lines.map(|line| Offence::at(&file.path, *line, "an error needs a type, not text")).collect()
+}
+
+pub(crate) fn headers(file: &File) -> Vec<Offence> {
+    let offence = Offence::at(&file.path, 1, "does not begin with `//! `");
+    if file.text.starts_with("//! ") { vec![] } else { vec![offence] }
+}
+
+pub(crate) fn sizes(file: &File) -> Vec<Offence> {
+    let lines = file.text.lines().count();
+    let what = format!("{lines} lines, at most {LONGEST_FILE}: split it by what it owns");
+    let too_long = (lines > LONGEST_FILE).then(|| Offence::at(&file.path, lines, what));
+    let functions = file.facts.functions.iter().filter(|_| !file.is_test);
+    let functions =
+        functions.filter(|function| function.lines > LONGEST_FUNCTION).map(|function| {
+            let (name, lines) = (&function.name, function.lines);
+            let what = format!("`{name}` has {lines} lines, at most {LONGEST_FUNCTION}");
+            Offence::at(&file.path, function.line, what)
+        });
+    too_long.into_iter().chain(functions).collect()
+}
+
+pub(crate) fn unfinished(file: &File) -> Vec<Offence> {
+    let marks = ["todo", "unimplemented", "dbg"];
+    let macros = file.facts.macros.iter().filter(|(name, _)| marks.contains(&name.as_str()));
+    let what = "finish it or leave it out";
+    macros
+        .map(|(name, line)| Offence::at(&file.path, *line, format!("`{name}!`: {what}")))
+        .collect()
+}
+
+/// What only some modules may use: no path below `outside` in the modules `pure`, each given
+/// as its path without `.rs`.
+pub(crate) fn doors(workspace: &Workspace, outside: &[&str], pure: &[&str]) -> Vec<Offence> {
+    let is_in = |path: &str, module: &str| {
+        path.strip_prefix(module).is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
+    };
+    let mut offences = Vec::new();
+    for module in pure {
+        if !workspace.files.iter().any(|file| is_in(&file.path, module)) {
+            offences.push(Offence { place: (*module).to_owned(), what: "is not there".to_owned() });
+        }
+    }
+    for usage in &workspace.uses {
+        if let Target::Outside(path) = &usage.to
+            && pure.iter().any(|module| is_in(&usage.path, module))
+            && outside.iter().any(|prefix| reaches(path, prefix))
+        {
+            let what = format!("no `{}` here: this module decides, others act", path.join("::"));
+            offences.push(Offence::at(&usage.path, usage.line, what));
+        }
+    }
+    offences
+}
+
+/// Whether a path is below the prefix. A glob is what it could bring in.
+fn reaches(path: &Path, prefix: &str) -> bool {
+    let prefix: Vec<_> = prefix.split("::").collect();
+    let glob = path.last().is_some_and(|last| last == "*");
+    let names = &path[..path.len() - usize::from(glob)];
+    let is_long_enough = glob || names.len() >= prefix.len();
+    is_long_enough && names.iter().zip(prefix).all(|(name, wanted)| name == wanted)
+}
+
+/// Each public name has one meaning. `allowed` names have a reason, and two meanings.
+pub(crate) fn duplicate_names(workspace: &Workspace, allowed: &[(&str, &str)]) -> Vec<Offence> {
+    let mut places: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
+    for file in workspace.code() {
+        for (name, line) in &file.facts.types {
+            places.entry(name).or_default().insert(&file.path, *line);
+        }
+    }
+    places.retain(|_, places| places.len() > 1);
+    let mut offences = Vec::new();
+    for (name, reason) in allowed {
+        if places.remove(name).is_none() {
+            let what = format!("has one meaning now; this no longer holds: {reason}");
+            offences.push(Offence { place: format!("`{name}`"), what });
+        }
+    }
+    for (name, places) in places {
+        let places: Vec<_> = places.iter().map(|(path, line)| format!("{path}:{line}")).collect();
+        let what = format!("`{name}` is also at {}", places[1..].join(", "));
+        offences.push(Offence { place: places[0].clone(), what });
+    }
+    offences
+}

@@ -1,0 +1,212 @@
+//! What helm is told: arguments, and the quoting that its notations need; pure.
+
+use super::{ChartSource, Overlay};
+use crate::list::{Rendering, SetValue};
+use messages::secret::sounds_like_a_secret;
+
+/// No image depends on it; messages and object names do.
+const RELEASE: &str = "release";
+
+/// The arguments of `helm template`. `chart` are those that say which chart, and each document of the
+/// overlay stands in the file of the same position in `documents`.
+pub(super) fn template(
+    chart: &[String],
+    rendering: &Rendering,
+    overlay: &[Overlay],
+    documents: &[String],
+) -> Vec<String> {
+    let mut arguments = vec!["template".to_owned(), RELEASE.to_owned()];
+    arguments.extend_from_slice(chart);
+    arguments.push("--include-crds".to_owned());
+    let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
+    for file in rendering.values.iter().chain(documents) {
+        option("-f", comma_separated(file));
+    }
+    for (key, value) in &rendering.set {
+        match value {
+            SetValue::String(text) => option("--set-string", assignment(key, text)),
+            SetValue::Boolean(_) | SetValue::Integer(_) => {
+                option("--set", assignment(key, &value.to_string()));
+            }
+        }
+    }
+    let strings_on_top = overlay.iter().filter_map(|overlay| match overlay {
+        Overlay::SetString(pairs) => Some(pairs),
+        Overlay::Document(_) => None,
+    });
+    for (key, text) in rendering.set_string.iter().chain(strings_on_top.flatten()) {
+        option("--set-string", assignment(key, text));
+    }
+    if let Some(version) = &rendering.kube_version {
+        option("--kube-version", version.clone());
+    }
+    for version in &rendering.api_versions {
+        option("--api-versions", comma_separated(version));
+    }
+    arguments
+}
+
+/// The arguments that say which chart.
+pub(super) fn chart(source: &ChartSource) -> Vec<String> {
+    let mut arguments = Vec::new();
+    match &source.repository {
+        // helm takes such a repository as a part of the name only.
+        Some(repository) if repository.starts_with("oci://") => {
+            arguments.push(format!("{}/{}", repository.trim_end_matches('/'), source.chart));
+        }
+        Some(repository) => {
+            arguments.extend([source.chart.clone(), "--repo".to_owned(), repository.clone()]);
+        }
+        None => arguments.push(source.chart.clone()),
+    }
+    if let Some(version) = &source.version {
+        arguments.extend(["--version".to_owned(), version.clone()]);
+    }
+    arguments
+}
+
+/// As a shell would take it, for people to repeat.
+pub(super) fn command_line(program: &str, arguments: &[String]) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
+    let quoted = arguments.iter().map(|argument| {
+        if !argument.is_empty() && argument.chars().all(is_plain) {
+            argument.clone()
+        } else {
+            format!("'{}'", argument.replace('\'', r"'\''"))
+        }
+    });
+    std::iter::once(program.to_owned()).chain(quoted).collect::<Vec<_>>().join(" ")
+}
+
+/// The same with `***` for each value that its key calls a secret.
+pub(super) fn without_secrets(arguments: &[String]) -> Vec<String> {
+    let masked = |argument: &String| match argument.split_once('=') {
+        Some((key, _)) if sounds_like_a_secret(key) => format!("{key}=***"),
+        _ => argument.clone(),
+    };
+    arguments.iter().map(masked).collect()
+}
+
+/// `key=value` so that helm takes the value as it is. The key keeps what it means to helm: dots are
+/// levels, `\.` is a dot, `[0]` an item.
+fn assignment(key: &str, value: &str) -> String {
+    let mut text = String::new();
+    let mut characters = key.chars();
+    while let Some(c) = characters.next() {
+        match c {
+            '\\' => text.extend(['\\', characters.next().unwrap_or('\\')]),
+            ',' | '=' => text.extend(['\\', c]),
+            _ => text.push(c),
+        }
+    }
+    text.push('=');
+    for (index, c) in value.chars().enumerate() {
+        // `{a,b}` would be a list.
+        if matches!(c, ',' | '\\') || (index == 0 && c == '{') {
+            text.push('\\');
+        }
+        text.push(c);
+    }
+    text
+}
+
+/// A value of an option that helm reads as comma separated values.
+fn comma_separated(value: &str) -> String {
+    if value.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", value.replace('"', "\"\""))
+    } else {
+        value.to_owned()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn secrets_are_left_out_of_what_is_shown() {
+        let arguments = ["--set-string", "a.adminPassword=x=y", "--set", "b.tag=1"];
+        let shown = without_secrets(&arguments.map(str::to_owned));
+        assert_eq!(shown, ["--set-string", "a.adminPassword=***", "--set", "b.tag=1"]);
+    }
+
+    fn source(chart: &str, repository: Option<&str>, version: Option<&str>) -> ChartSource {
+        ChartSource {
+            chart: chart.to_owned(),
+            repository: repository.map(str::to_owned),
+            version: version.map(str::to_owned),
+        }
+    }
+
+    #[test]
+    fn a_chart_is_named_as_helm_wants_it() {
+        let table = [
+            (source("./charts/a", None, None), "./charts/a"),
+            (source("a-1.0.0.tgz", None, None), "a-1.0.0.tgz"),
+            (
+                source("stackstate", Some("https://helm.stackstate.io"), Some("4.5.6")),
+                "stackstate --repo https://helm.stackstate.io --version 4.5.6",
+            ),
+            (
+                source("a", Some("oci://example.com/charts/"), Some("1")),
+                "oci://example.com/charts/a --version 1",
+            ),
+            (source("oci://example.com/charts/a", None, None), "oci://example.com/charts/a"),
+        ];
+        for (source, expected) in table {
+            assert_eq!(chart(&source).join(" "), expected);
+        }
+    }
+
+    #[test]
+    fn what_helm_would_take_apart_is_escaped() {
+        let table = [
+            ("a.b", "1", "a.b=1"),
+            (r"a\.b[0].c", "x", r"a\.b[0].c=x"),
+            ("a,b=c", "x", r"a\,b\=c=x"),
+            (r"a\,b", "x", r"a\,b=x"),
+            (r"a\", "x", r"a\\=x"),
+            ("a", r"1,2=\{3}", r"a=1\,2=\\{3}"),
+            ("a", "{x,y}", r"a=\{x\,y}"),
+            ("a", "", "a="),
+        ];
+        for (key, value, expected) in table {
+            assert_eq!(assignment(key, value), expected);
+        }
+        assert_eq!(comma_separated("a b.yaml"), "a b.yaml");
+        assert_eq!(comma_separated("a,\"b\".yaml"), "\"a,\"\"b\"\".yaml\"");
+    }
+
+    #[test]
+    fn a_rendering_becomes_arguments_in_the_order_of_what_wins() {
+        let rendering = Rendering {
+            name: "all".to_owned(),
+            set: vec![
+                ("a".to_owned(), SetValue::Boolean(true)),
+                ("b".to_owned(), SetValue::String("true".to_owned())),
+                ("c".to_owned(), SetValue::Integer(-3)),
+            ],
+            set_string: vec![("d".to_owned(), "1".to_owned())],
+            values: vec!["one.yaml".to_owned()],
+            kube_version: Some("1.34".to_owned()),
+            api_versions: vec!["a/v1".to_owned(), "b/v1".to_owned()],
+        };
+        let overlay = [
+            Overlay::SetString(vec![("e".to_owned(), "x".to_owned())]),
+            Overlay::Document("f: 1\n".to_owned()),
+        ];
+        let arguments =
+            template(&["chart".to_owned()], &rendering, &overlay, &["two.yaml".to_owned()]);
+        assert_eq!(
+            arguments.join(" "),
+            "template release chart --include-crds -f one.yaml -f two.yaml --set a=true --set-string b=true \
+             --set c=-3 --set-string d=1 --set-string e=x --kube-version 1.34 --api-versions a/v1 --api-versions b/v1"
+        );
+    }
+
+    #[test]
+    fn a_command_to_repeat_is_quoted_for_a_shell() {
+        let arguments = ["--set".to_owned(), "a={x} 'y'".to_owned(), String::new()];
+        assert_eq!(command_line("helm", &arguments), r"helm --set 'a={x} '\''y'\''' ''");
+    }
+}

@@ -1,0 +1,218 @@
+//! `ImageReference`: what a manifest names an image by, as it is written and as it is meant.
+
+use std::fmt;
+use std::str::FromStr;
+
+use oci::{Digest, Repository, Tag};
+
+/// `[registry/]path[:tag][@digest]`.
+///
+/// Two that are written differently (`busybox`, `docker.io/library/busybox`) differ; ask
+/// [`repository`](Self::repository) whether they mean the same.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ImageReference {
+    /// What is written, if a registry is.
+    pub registry: Option<String>,
+    /// What is written between the registry and the tag.
+    pub path: String,
+    pub tag: Option<Tag>,
+    pub digest: Option<Digest>,
+    /// What registry and path mean.
+    pub repository: Repository,
+}
+
+/// Why a text is no reference. Reads after "`…`: ".
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvalidImageReference(String);
+
+impl ImageReference {
+    /// The reference that every tool reads alike: with its registry, and `library/` where it belongs.
+    pub fn normalised(&self) -> String {
+        let mut text = self.repository.to_string();
+        self.push_version(&mut text);
+        text
+    }
+
+    fn push_version(&self, text: &mut String) {
+        if let Some(tag) = &self.tag {
+            text.push(':');
+            text.push_str(tag.as_str());
+        }
+        if let Some(digest) = &self.digest {
+            text.push('@');
+            text.push_str(digest.as_str());
+        }
+    }
+}
+
+impl FromStr for ImageReference {
+    type Err = InvalidImageReference;
+
+    fn from_str(text: &str) -> Result<Self, InvalidImageReference> {
+        let (name, digest) = match text.split_once('@') {
+            Some((name, digest)) => (name, Some(digest.parse::<Digest>().map_err(invalid)?)),
+            None => (text, None),
+        };
+        // A colon before the last slash belongs to a port.
+        let last = name.rfind('/').map_or(0, |slash| slash + 1);
+        let (name, tag) = match name[last..].find(':').map(|colon| last + colon) {
+            Some(colon) => (&name[..colon], Some(name[colon + 1..].parse().map_err(invalid)?)),
+            None => (name, None),
+        };
+        let repository: Repository = name.parse().map_err(invalid)?;
+        // As in `Repository`: only a dot, a port or `localhost` makes the first part a registry.
+        let registry = name
+            .split_once('/')
+            .filter(|(first, _)| first.contains(['.', ':']) || *first == "localhost");
+        let (registry, path) = match registry {
+            Some((registry, path)) => (Some(registry.to_owned()), path.to_owned()),
+            None => (None, name.to_owned()),
+        };
+        Ok(Self { registry, path, tag, digest, repository })
+    }
+}
+
+fn invalid(why: impl fmt::Display) -> InvalidImageReference {
+    InvalidImageReference(why.to_string())
+}
+
+/// As it is written.
+impl fmt::Display for ImageReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = String::new();
+        if let Some(registry) = &self.registry {
+            text.push_str(registry);
+            text.push('/');
+        }
+        text.push_str(&self.path);
+        self.push_version(&mut text);
+        f.write_str(&text)
+    }
+}
+
+impl fmt::Debug for ImageReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for InvalidImageReference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for InvalidImageReference {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+
+    #[test]
+    fn a_reference_keeps_what_is_written_and_knows_what_it_means() {
+        let pinned = format!("dp.apps.rancher.io/containers/aws-cli@{DIGEST}");
+        let both = format!("quay.io/stackstate/kafka:3.9@{DIGEST}");
+        let table = [
+            ("quay.io/stackstate/wait:1.0.6", Some("quay.io"), "stackstate/wait", None),
+            ("busybox", None, "busybox", Some("docker.io/library/busybox")),
+            (
+                "docker.io/busybox:1",
+                Some("docker.io"),
+                "busybox",
+                Some("docker.io/library/busybox:1"),
+            ),
+            (
+                "index.docker.io/busybox:1",
+                Some("index.docker.io"),
+                "busybox",
+                Some("docker.io/library/busybox:1"),
+            ),
+            (
+                "index.docker.io/minio/mc:1",
+                Some("index.docker.io"),
+                "minio/mc",
+                Some("docker.io/minio/mc:1"),
+            ),
+            ("minio/mc:RELEASE.2021", None, "minio/mc", Some("docker.io/minio/mc:RELEASE.2021")),
+            ("gcr.io/pause:3.9", Some("gcr.io"), "pause", None),
+            (
+                "localhost:5000/stackstate/wait:1.0.6",
+                Some("localhost:5000"),
+                "stackstate/wait",
+                None,
+            ),
+            ("localhost:5000/wait", Some("localhost:5000"), "wait", None),
+            ("registry.suse.com/a/b/c/d:1", Some("registry.suse.com"), "a/b/c/d", None),
+            (&pinned, Some("dp.apps.rancher.io"), "containers/aws-cli", None),
+            (&both, Some("quay.io"), "stackstate/kafka", None),
+        ];
+        for (text, registry, path, normalised) in table {
+            let reference: ImageReference = text.parse().unwrap();
+            assert_eq!(reference.to_string(), text);
+            assert_eq!((reference.registry.as_deref(), reference.path.as_str()), (registry, path));
+            assert_eq!(reference.normalised(), normalised.unwrap_or(text));
+        }
+        let both: ImageReference = both.parse().unwrap();
+        assert_eq!(both.tag.unwrap().as_str(), "3.9");
+        assert_eq!(both.digest.unwrap().as_str(), DIGEST);
+    }
+
+    #[test]
+    fn what_is_no_reference_is_refused() {
+        for text in [
+            "",
+            "quay.io/stackstate/wait:",
+            "quay.io//wait:1",
+            "quay.io/StackState/wait:1",
+            "quay.io/stackstate/wait@sha256:00",
+            "https://quay.io/stackstate/wait:1",
+            "$(REGISTRY)/wait:1",
+            "{{ .Values.image }}",
+            "what to run",
+            "/images/logo.png",
+            "a:b:c",
+        ] {
+            assert!(text.parse::<ImageReference>().is_err(), "{text}");
+        }
+    }
+
+    /// What the field's parser makes of a reference. It adds a tag where nothing is said.
+    fn oracle(text: &str) -> Option<(String, String, Option<String>, Option<String>)> {
+        let read = oci_distribution::Reference::try_from(text).ok()?;
+        let of = |text: &str| text.to_owned();
+        Some((
+            of(read.registry()),
+            of(read.repository()),
+            read.tag().map(of),
+            read.digest().map(of),
+        ))
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn references_are_understood_as_the_fields_parser_does(
+            host in "((quay\\.io|localhost|127\\.0\\.0\\.1|docker\\.io|index\\.docker\\.io)(:[0-9]{1,4})?/)?",
+            path in "[a-zA-Z0-9]([a-z0-9._/-]{0,10}[a-z0-9])?",
+            tag in "(:[a-zA-Z0-9_.-]{0,3})?|:[a-z]{127,130}",
+            digest in "(@(sha256|sha512|md5|SHA256):[0-9a-f]{64})?|@sha256:[0-9a-fA-F]{62,66}",
+        ) {
+            let text = format!("{host}{path}{tag}{digest}");
+            let ours = text.parse::<ImageReference>().ok().map(|ours| {
+                let tag = ours.tag.map(|tag| tag.to_string());
+                let digest = ours.digest.map(|digest| digest.to_string());
+                // Whoever says nothing means this.
+                let tag = tag.or(digest.is_none().then(|| "latest".to_owned()));
+                let repository = ours.repository;
+                (repository.registry().to_string(), repository.path().to_string(), tag, digest)
+            });
+            // Ours knows the digests that it can compute.
+            let expected = oracle(&text).filter(|(_, path, _, digest)| {
+                let known = |digest: &String| digest.parse::<Digest>().is_ok();
+                !path.contains(char::is_uppercase) && digest.as_ref().is_none_or(known)
+            });
+            proptest::prop_assert_eq!(ours, expected, "{}", text);
+        }
+    }
+}

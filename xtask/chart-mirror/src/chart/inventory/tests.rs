@@ -1,0 +1,223 @@
+//! Tables of lists and charts.
+
+use super::*;
+
+const A: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
+const B: &str = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+
+/// `source:tag`, and a digest and a target if they are there: `q.io/a:1@A > x/a`.
+fn list(images: &[&str]) -> ImageList {
+    let mut text = String::new();
+    for image in images {
+        let (reference, target) = image.split_once(" > ").unwrap_or((image, ""));
+        let (reference, digest) = reference.split_once('@').unwrap_or((reference, ""));
+        let (source, tag) = reference.rsplit_once(':').unwrap();
+        text += &format!("[[image]]\nsource = '{source}'\ntag = '{tag}'\n");
+        for (key, value) in [("digest", spelled(digest)), ("target", target.to_owned())] {
+            if !value.is_empty() {
+                text += &format!("{key} = '{value}'\n");
+            }
+        }
+    }
+    ImageList::parse("x", &text).unwrap()
+}
+
+fn spelled(text: &str) -> String {
+    text.replace('A', A).replace('B', B)
+}
+
+/// Two renderings of one pod each.
+fn take(listed: &[&str], renderings: [&[&str]; 2]) -> Inventory {
+    let render = |(name, images): (&str, &[&str])| {
+        let mut text = "# Source: c/templates/a.yaml\nkind: Pod\nspec:\n  containers:\n".to_owned();
+        for image in images {
+            text += &format!("  - image: \"{}\"\n", spelled(image));
+        }
+        Rendered { rendering: name.to_owned(), text, warnings: String::new() }
+    };
+    let renderings: Vec<_> = ["one", "two"].into_iter().zip(renderings).map(render).collect();
+    Inventory::take(&list(listed), &renderings).unwrap()
+}
+
+/// `reference renderings mark`, without the repository's registry.
+fn entries(inventory: &Inventory) -> Vec<String> {
+    let shown = inventory.entries.iter().map(|entry| {
+        let digest = entry.digest.as_ref().map_or("", |digest| &digest.as_str()[7..8]);
+        let mark = entry.mark().map_or(String::new(), |mark| format!("{mark:?}"));
+        let reference = entry.reference().replace(A, "A").replace(B, "B");
+        format!("{reference} [{digest}] {} {mark}", entry.renderings().join("+"))
+    });
+    shown.map(|line| line.trim_end().to_owned()).collect()
+}
+
+fn images(images: &[Image]) -> Vec<String> {
+    let shown = images.iter().map(|image| {
+        let digest = image.digest.as_ref().map_or("", |digest| &digest.as_str()[7..8]);
+        format!("{}@{digest} > {}", image.reference(), image.path())
+    });
+    shown.collect()
+}
+
+#[test]
+fn the_union_says_who_needs_what_and_who_does_not() {
+    let listed = ["q.io/a:1", "q.io/b:2@B", "q.io/c:3"];
+    let inventory =
+        take(&listed, [&["q.io/a:1", "q.io/b:2", "e:1"], &["q.io/a:1", "q.io/a:2", "q.io/d:4@A"]]);
+    let expected = [
+        "docker.io/library/e:1 [] one Unlisted",
+        "q.io/a:1 [] one+two",
+        "q.io/a:2 [] two Unlisted",
+        "q.io/b:2 [b] one",
+        "q.io/c:3 []  Unused",
+        "q.io/d:4 [a] two Unlisted",
+    ];
+    assert_eq!(entries(&inventory), expected);
+    assert_eq!((inventory.marked(Mark::Unlisted), inventory.marked(Mark::Unused)), (3, 1));
+    let place = &inventory.entries[1].found[1].place;
+    assert_eq!(
+        (place.rendering.as_str(), place.path.as_str()),
+        ("two", "spec.containers[0].image")
+    );
+}
+
+#[test]
+fn the_list_supplies_target_and_pin_and_new_images_keep_their_paths() {
+    let listed = ["q.io/z:1 > x/z", "q.io/a:1@A", "q.io/unused:1", "q.io/c:1"];
+    let inventory = take(
+        &listed,
+        [&["q.io/a:1", "minio/mc:1", "q.io/z:1"], &["q.io/new:1@B", "busybox:1", "q.io/c:1@A"]],
+    );
+    let expected = [
+        "q.io/z:1@ > x/z",
+        "q.io/a:1@a > a",
+        "q.io/c:1@a > c",
+        "docker.io/library/busybox:1@ > library/busybox",
+        "docker.io/minio/mc:1@ > minio/mc",
+        "q.io/new:1@b > new",
+    ];
+    assert_eq!(images(&inventory.images_of_chart(&"m.io".parse().unwrap()).unwrap()), expected);
+    let (new, obstacles) = inventory.images_to_list(Unused::Keep);
+    assert_eq!(images(&new), expected[3..]);
+    assert_eq!(obstacles, []);
+    assert_eq!(
+        inventory.unused().map(|image| image.source.to_string()).collect::<Vec<_>>(),
+        ["q.io/unused"]
+    );
+}
+
+#[test]
+fn the_list_stands_for_what_the_chart_names_without_a_version() {
+    let table: [(&str, &[&str], &[&str]); 8] = [
+        ("busybox", &["busybox:1"], &["docker.io/library/busybox:1 [] one+two"]),
+        ("busybox:latest", &["busybox:1"], &["docker.io/library/busybox:1 [] one+two"]),
+        (
+            "busybox",
+            &["busybox:1", "busybox:2"],
+            &["docker.io/library/busybox:1 [] one+two", "docker.io/library/busybox:2 [] one+two"],
+        ),
+        ("q.io/a@A", &["q.io/a:1@A"], &["q.io/a:1 [a] one+two"]),
+        ("q.io/a:latest@A", &["q.io/a:1@A"], &["q.io/a:1 [a] one+two"]),
+        ("q.io/a@A", &["q.io/a:1@B"], &["q.io/a:1 [b]  Unused", "q.io/a@A [a] one+two Unlisted"]),
+        ("q.io/a@A", &["q.io/a:1"], &["q.io/a:1 []  Unused", "q.io/a@A [a] one+two Unlisted"]),
+        ("q.io/a", &["r.io/a:1"], &["q.io/a [] one+two Unlisted", "r.io/a:1 []  Unused"]),
+    ];
+    for (reference, listed, expected) in table {
+        let inventory = take(listed, [&[reference], &[reference]]);
+        assert_eq!(entries(&inventory), expected, "{reference} {listed:?}");
+    }
+    // So does another place of the chart, for a digest.
+    let inventory = take(&["q.io/x:1"], [&["q.io/a@A"], &["q.io/a:1@A"]]);
+    assert_eq!(
+        images(&inventory.images_of_chart(&"m.io".parse().unwrap()).unwrap()),
+        ["q.io/a:1@a > a"]
+    );
+}
+
+#[test]
+fn everything_in_the_way_is_told_at_once_with_place_and_advice() {
+    type Row<'a> = (&'a [&'a str], &'a [&'a str], &'a [&'a str], &'a str);
+    let table: [Row<'_>; 8] = [
+        (&["x:1"], &["busybox"], &["NoTag"], "`docker.io/library/busybox` has no tag"),
+        (&["x:1"], &["busybox:latest"], &["Floating"], "source = \"docker.io/library/busybox\""),
+        (&["x:1"], &["q.io/a@A"], &["OnlyDigest"], A),
+        (&["x:1"], &["q.io/a:latest@A"], &["OnlyDigest"], "`digest = "),
+        (&["x:1"], &["q.io/a:1@A", "q.io/a:1@B"], &["TwoDigests"], "spec.containers[1].image"),
+        (&["q.io/a:1@A"], &["q.io/a:1@B"], &["OtherThanPinned"], "write `digest = \"sha256:bb"),
+        (
+            &["q.io/a:1"],
+            &["q.io/a:1", "r.io/a:1"],
+            &["SameTarget"],
+            "`r.io/a:1` would be `m.io/a:1`",
+        ),
+        (
+            &["x:1"],
+            &["busybox", "q.io/a:1", "q.io/b:latest", "r.io/a:1"],
+            &["NoTag", "Floating", "SameTarget"],
+            "as `q.io/a:1` is\n  at Pod spec.containers[3].image (c/templates/a.yaml), rendering `one`\nhint: list",
+        ),
+    ];
+    for (listed, named, kinds, told) in table {
+        let obstacles =
+            take(listed, [named, &[]]).images_of_chart(&"m.io".parse().unwrap()).unwrap_err();
+        let found: Vec<_> =
+            obstacles.0.iter().map(|obstacle| format!("{:?}", obstacle.kind)).collect();
+        assert!(
+            found.len() == kinds.len()
+                && found.iter().zip(kinds).all(|(kind, it)| kind.starts_with(it)),
+            "{named:?}: {found:?}"
+        );
+        let text = obstacles.to_string();
+        assert!(text.contains(told), "{named:?}: {text}");
+        assert_eq!(text.matches("\nhint: ").count(), kinds.len(), "{text}");
+    }
+}
+
+#[test]
+fn an_unused_image_keeps_its_target_until_it_is_removed() {
+    let inventory = take(&["q.io/a:1"], [&["r.io/a:1"], &[]]);
+    assert_eq!(
+        images(&inventory.images_of_chart(&"m.io".parse().unwrap()).unwrap()),
+        ["r.io/a:1@ > a"]
+    );
+    let (new, obstacles) = inventory.images_to_list(Unused::Keep);
+    assert_eq!((new.len(), obstacles.len()), (0, 1));
+    assert!(obstacles[0].to_string().starts_with("`r.io/a:1` would be `a:1`"), "{}", obstacles[0]);
+    let (new, obstacles) = inventory.images_to_list(Unused::Remove);
+    assert_eq!((new.len(), obstacles.len()), (1, 0));
+}
+
+#[test]
+fn what_is_no_image_is_kept_apart() {
+    let inventory = take(&["q.io/a:1"], [&["q.io//a:1", "q.io/a:1"], &[]]);
+    assert_eq!(entries(&inventory), ["q.io/a:1 [] one"]);
+    assert_eq!(inventory.malformed.len(), 1);
+    assert_eq!(inventory.malformed[0].written, "q.io//a:1");
+}
+
+#[test]
+fn new_images_have_a_place_of_their_own_at_every_destination_of_the_list() {
+    let text =
+        "Source: c/templates/a.yaml\nkind: Pod\nspec:\n  containers:\n  - image: p.io/x/b:1\n";
+    let rendering = "one".to_owned();
+    let rendered = [Rendered { rendering, text: text.to_owned(), warnings: String::new() }];
+    let obstacle = |destination: &str| {
+        let text = format!("{destination}\n[[image]]\nsource = 'q.io/x/b'\ntag = '1'\n");
+        let list = ImageList::parse("x", &text).unwrap();
+        let (added, obstacles) =
+            Inventory::take(&list, &rendered).unwrap().images_to_list(Unused::Keep);
+        assert_eq!(added.len() + obstacles.len(), 1);
+        obstacles.first().map(|obstacle| obstacle.kind.clone())
+    };
+    let same = |target: &str| {
+        let (target, other) = (target.to_owned(), "q.io/x/b:1".to_owned());
+        Some(ObstacleKind::SameTarget { target, other })
+    };
+    let named = "[destinations.d]\nregistry = 'r.io/m'\n";
+    assert_eq!(obstacle(""), same("x/b:1"));
+    assert_eq!(obstacle(named), same("r.io/m/x/b:1"));
+    let apart = format!("{named}target = '{{registry}}/{{path}}'\n");
+    assert_eq!(obstacle(&apart), None);
+    // One address may be two destinations.
+    let other = named.replace(".d]", ".e]");
+    assert_eq!(obstacle(&format!("{apart}{other}")), same("r.io/m/x/b:1"));
+}

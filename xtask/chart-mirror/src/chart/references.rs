@@ -1,0 +1,406 @@
+//! The image references in a rendered chart, wherever they stand; pure.
+//!
+//! Not by `grep image:`, which takes prose and comments and misses `waitImage:`. Three questions, one
+//! walk: which images the manifests name, which of those names nothing can pull, and where else
+//! something is said about a registry.
+
+use std::fmt;
+
+use super::Rendered;
+use super::image_reference::ImageReference;
+use super::manifests::UnreadableManifest;
+use super::walk::{Role, walk};
+use messages::printable::printable;
+use oci::Repository;
+
+/// An image that a manifest names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    pub reference: ImageReference,
+    /// As it stands there; put together with `/`, `:` and `@` where it stands in parts.
+    pub written: String,
+    pub place: FoundAt,
+}
+
+/// The `image` of a container that is no reference: `quay.io//wait:1`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Malformed {
+    pub written: String,
+    pub reason: String,
+    pub place: FoundAt,
+}
+
+/// A text that is not the value of an image, and names a registry or a repository all the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mention {
+    /// The word of the text that does.
+    pub written: String,
+    /// What of the question is in it.
+    pub names: String,
+    pub place: FoundAt,
+}
+
+/// Where in a rendering something is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundAt {
+    pub rendering: String,
+    /// The file of the chart, as helm's comment `# Source:` names it.
+    pub template: Option<String>,
+    /// Of the object; empty if it has none.
+    pub kind: String,
+    /// Of the object; empty if it has none. Some charts make up another one in each rendering.
+    pub name: String,
+    /// `spec.containers[0].image`; inside of YAML in a text `data["config.yaml"] > spec.image`, and
+    /// where the text is not YAML as a whole `data["run.sh"] > line 7`.
+    pub path: String,
+}
+
+/// Every image reference, as often as it stands there, in the order of the text.
+///
+/// # Errors
+/// When a document is not YAML.
+pub fn references_in(rendered: &Rendered) -> Result<Vec<Found>, UnreadableManifest> {
+    let mut found = Vec::new();
+    walk(rendered, &mut |role, written, place| {
+        if let Role::Reference(reference) = role {
+            found.push(Found { reference, written: written.to_owned(), place: place.found_at() });
+        }
+    })?;
+    Ok(found)
+}
+
+/// The images of containers that are no references.
+///
+/// # Errors
+/// When a document is not YAML.
+pub fn malformed_in(rendered: &Rendered) -> Result<Vec<Malformed>, UnreadableManifest> {
+    let mut found = Vec::new();
+    walk(rendered, &mut |role, written, place| {
+        if let Role::Malformed(reason) = role {
+            found.push(Malformed { written: written.to_owned(), reason, place: place.found_at() });
+        }
+    })?;
+    Ok(found)
+}
+
+/// What else (arguments, variables, annotations, scripts) names one of the registry hosts, or one of
+/// the repositories without its registry. What [`references_in`] finds is left out.
+///
+/// # Errors
+/// When a document is not YAML.
+pub fn mentions_in(
+    rendered: &Rendered,
+    hosts: &[&str],
+    repositories: &[&Repository],
+) -> Result<Vec<Mention>, UnreadableManifest> {
+    let mut found = Vec::new();
+    walk(rendered, &mut |role, text, place| {
+        if !matches!(role, Role::Plain) {
+            return;
+        }
+        // Splitting what names nothing into words would be most of the work.
+        let paths = repositories.iter().map(|repository| repository.path().as_str());
+        let names: Vec<&str> =
+            hosts.iter().copied().chain(paths).filter(|n| text.contains(n)).collect();
+        if names.is_empty() {
+            return;
+        }
+        for word in text.split_whitespace() {
+            let named = names.iter().find(|name| names_it(word, name));
+            if let Some(named) = named {
+                let written = word.trim_matches(['"', '\'', ',', ';', '(', ')']).to_owned();
+                found.push(Mention {
+                    written,
+                    names: (*named).to_owned(),
+                    place: place.found_at(),
+                });
+            }
+        }
+    })?;
+    Ok(found)
+}
+
+/// Whether a name stands in a word as a whole: `quay.io` does not in `myquay.io`, nor `stackstate/wait`
+/// in `mirror.example.com/stackstate/wait` or `stackstate/wait-more`.
+fn names_it(word: &str, name: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+    let is_path = name.contains('/');
+    word.match_indices(name).any(|(start, _)| {
+        let before = word[..start].chars().next_back();
+        let mut after = word[start + name.len()..].chars();
+        let ends = match after.next() {
+            Some('.') => !after.next().is_some_and(is_part),
+            Some('/') if is_path => false,
+            Some(c) => !is_part(c),
+            None => true,
+        };
+        let begins = !before.is_some_and(|c| is_part(c) || c == '.' || (is_path && c == '/'));
+        begins && ends
+    })
+}
+
+impl fmt::Display for FoundAt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = if self.kind.is_empty() { "document" } else { &self.kind };
+        f.write_str(&printable(kind))?;
+        if !self.name.is_empty() {
+            write!(f, "/{}", printable(&self.name))?;
+        }
+        write!(f, " {}", printable(&self.path))?;
+        if let Some(template) = &self.template {
+            write!(f, " ({})", printable(template))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DIGEST: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
+
+    fn rendered(text: &str) -> Rendered {
+        let text = text.replace("DIGEST", DIGEST);
+        Rendered { rendering: "default".to_owned(), text, warnings: String::new() }
+    }
+
+    fn found(text: &str) -> Vec<(String, String)> {
+        let found = references_in(&rendered(text)).unwrap();
+        found.into_iter().map(|found| (found.written, found.place.path)).collect()
+    }
+
+    /// Each text with the references in it and where they are.
+    fn check(table: &[(&str, &[(&str, &str)])]) {
+        for (text, expected) in table {
+            let expected: Vec<_> = expected
+                .iter()
+                .map(|(written, path)| (written.replace("DIGEST", DIGEST), (*path).to_owned()))
+                .collect();
+            assert_eq!(found(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_reference_is_found_in_every_form_it_is_written_in() {
+        check(&[
+            ("image: quay.io/stackstate/wait:1.0.6", &[("quay.io/stackstate/wait:1.0.6", "image")]),
+            ("image: \"quay.io/a/b:1\"", &[("quay.io/a/b:1", "image")]),
+            ("image: 'quay.io/a/b:2.7.2-so10'", &[("quay.io/a/b:2.7.2-so10", "image")]),
+            ("image: a/b:1 # remark", &[("a/b:1", "image")]),
+            ("image: >-\n  quay.io/a/b:1\n", &[("quay.io/a/b:1", "image")]),
+            ("a: {name: x, image: a/b:1}", &[("a/b:1", "a.image")]),
+            ("image: x@DIGEST", &[("x@DIGEST", "image")]),
+            ("image: dp.apps.rancher.io/a/b@DIGEST", &[("dp.apps.rancher.io/a/b@DIGEST", "image")]),
+            ("image: quay.io/a/kafka:3.9@DIGEST", &[("quay.io/a/kafka:3.9@DIGEST", "image")]),
+            (
+                "image: chartmuseum/chartmuseum:v0.12.0",
+                &[("chartmuseum/chartmuseum:v0.12.0", "image")],
+            ),
+            ("image: busybox", &[("busybox", "image")]),
+            ("image: gcr.io/pause:3.9", &[("gcr.io/pause:3.9", "image")]),
+            ("image: localhost:5000/a/wait:1.0.6", &[("localhost:5000/a/wait:1.0.6", "image")]),
+            ("image: registry.suse.com/a/b/c/d:1", &[("registry.suse.com/a/b/c/d:1", "image")]),
+            ("image: quay.io/a/b:1e94", &[("quay.io/a/b:1e94", "image")]),
+        ]);
+    }
+
+    #[test]
+    fn a_reference_is_found_wherever_a_chart_puts_it() {
+        check(&[
+            (
+                "kind: CronJob\nspec: {jobTemplate: {spec: {template: {spec: {initContainers: [{image: a/b:1}]}}}}}",
+                &[("a/b:1", "spec.jobTemplate.spec.template.spec.initContainers[0].image")],
+            ),
+            (
+                "- image: \"a/b:1\"\n  name: x\n- image: a/c:1",
+                &[("a/b:1", "[0].image"), ("a/c:1", "[1].image")],
+            ),
+            (
+                "kind: ClickHouseInstallation\nspec:\n  templates:\n    podTemplates:\n    - spec:\n        containers:\n        - image: a/b:1",
+                &[("a/b:1", "spec.templates.podTemplates[0].spec.containers[0].image")],
+            ),
+            (
+                "waitImage: a/b:1\nsidecar-image: a/c:1",
+                &[("a/b:1", "waitImage"), ("a/c:1", "sidecar-image")],
+            ),
+            ("proxy.image: busybox", &[("busybox", "[\"proxy.image\"]")]),
+            (
+                "image: {registry: quay.io, repository: a/b, tag: '1'}",
+                &[("quay.io/a/b:1", "image")],
+            ),
+            (
+                "image: {repository: quay.io/a/b, tag: 2, pullPolicy: Always}",
+                &[("quay.io/a/b:2", "image")],
+            ),
+            (
+                "image: {registry: quay.io, repository: a/b, digest: DIGEST}",
+                &[("quay.io/a/b@DIGEST", "image")],
+            ),
+            (
+                "image: {repository: a/b, tag: '1', digest: '', busyImage: c}",
+                &[("a/b:1", "image"), ("c", "image.busyImage")],
+            ),
+            ("images: {wait: {repository: a/b, tag: '1'}}", &[("a/b:1", "images.wait")]),
+            ("images: [a/b:1, 'c@DIGEST']", &[("a/b:1", "images[0]"), ("c@DIGEST", "images[1]")]),
+            ("relatedImages: [{name: wait, image: a/b:1}]", &[("a/b:1", "relatedImages[0].image")]),
+            ("env: [{name: KUBERNETES_IMAGE, value: 'a/b:1'}]", &[("a/b:1", "env[0].value")]),
+            ("env: [{name: RELATED_IMAGE_WAIT, value: 'a/b:1'}]", &[("a/b:1", "env[0].value")]),
+            (
+                "kind: PodList\nitems: [{kind: Pod, spec: {image: a/b:1}}]",
+                &[("a/b:1", "items[0].spec.image")],
+            ),
+            ("a: &x {image: a/b:1}\nb: *x", &[("a/b:1", "a.image"), ("a/b:1", "b.image")]),
+            ("image: a/b:1\nimage: a/c:1", &[("a/b:1", "image"), ("a/c:1", "image")]),
+        ]);
+    }
+
+    #[test]
+    fn a_reference_is_found_in_texts_that_hold_manifests() {
+        let secret =
+            base64::Engine::encode(&base64::prelude::BASE64_STANDARD, "a: 1\nimage: a/b:1\n");
+        let secret = format!("kind: Secret\ndata: {{config: {secret}, other: gICA}}");
+        check(&[
+            (
+                "kind: ConfigMap\ndata:\n  config.yaml: |\n    a:\n      - waitImage: a/b:1\n",
+                &[("a/b:1", "data[\"config.yaml\"] > a[0].waitImage")],
+            ),
+            (
+                "data:\n  a: |\n    ---\n    b: |\n      image: a/b:1\n      x: 1\n    ---\n    image: 'a/c:1'\n",
+                &[("a/b:1", "data.a > b > image"), ("a/c:1", "data.a > image")],
+            ),
+            ("data: {a: '{\"image\": \"a/b:1\"}'}", &[("a/b:1", "data.a > image")]),
+            (
+                "kind: Secret\nstringData:\n  a: |\n    image: a/b:1\n    b: 1\n",
+                &[("a/b:1", "stringData.a > image")],
+            ),
+            (&secret, &[("a/b:1", "data.config > image")]),
+            (
+                "data:\n  run.sh: |\n    # image: not/this:1\n    cat <<EOF\n    kind: Job\n    - image: \"quay.io/a/b:1\" # remark\n      \"image\": 'a/c:1',\n    EOF\n    echo image: none image: a/d:1\n    x: {{ y }}\n",
+                &[
+                    ("quay.io/a/b:1", "data[\"run.sh\"] > line 4"),
+                    ("a/c:1", "data[\"run.sh\"] > line 5"),
+                ],
+            ),
+        ]);
+    }
+
+    #[test]
+    fn what_a_grep_takes_for_an_image_is_passed_over() {
+        check(&[
+            ("# image: a/b:1\na: 1 # image: a/b:1", &[]),
+            ("description: 'the image: quay.io/a/b:1 is old'", &[]),
+            ("text: |\n  Pull image: done\n  image: what you see is the image:\n", &[]),
+            ("image: \"\"\nwaitImage:\ntestImage: true", &[]),
+            ("imagePullPolicy: Always\nimagePullSecrets: [{name: a}]", &[]),
+            ("properties: {image: {type: string, description: 'the image: x'}}", &[]),
+            (
+                "kind: CustomResourceDefinition\nspec: {properties: {image: {default: a/b:1}}, image: a/b:1}",
+                &[],
+            ),
+            (
+                "image: {{ .Values.image }}\n".replace("{{", "'{{").replace("}}", "}}'").as_str(),
+                &[],
+            ),
+            ("logoImage: images/logo.png\nbackground-image: url(x.png)", &[]),
+            ("images: [small, large]", &[]),
+        ]);
+    }
+
+    #[test]
+    fn a_reference_knows_its_object_and_template() {
+        let text = "---\n# Source: a/templates/b.yaml\nkind: Job\nmetadata: {name: c-17}\nspec: {containers: [{image: a/b:1}]}\n\
+                    ---\n# Source: a/crds/d.yaml\nkind: CustomResourceDefinition\n---\nkind: X\nimage: a/b:1\n";
+        let found = references_in(&rendered(text)).unwrap();
+        let places: Vec<_> = found.iter().map(|found| found.place.to_string()).collect();
+        assert_eq!(
+            places,
+            ["Job/c-17 spec.containers[0].image (a/templates/b.yaml)", "X image (a/crds/d.yaml)"]
+        );
+    }
+
+    #[test]
+    fn what_a_chart_calls_its_objects_cannot_command_a_terminal() {
+        let text = "# Source: a\u{202e}b.yaml\nkind: \"K\\e[31m\"\nmetadata: {name: \"n\\nx\\e[2J\"}\n\"k\\u009b\": {image: a/b:1}\n";
+        let place = references_in(&rendered(text)).unwrap().remove(0).place.to_string();
+        assert!(place.starts_with("K[31m/n x[2J ") && place.ends_with(" (ab.yaml)"), "{place}");
+        assert!(!place.contains(char::is_control), "{place:?}");
+        let broken = "# Source: a\u{1b}[31m.yaml\n\"\\e[2J\": b: c\n";
+        let error = references_in(&rendered(broken)).unwrap_err().to_string();
+        assert!(!error.contains(char::is_control), "{error:?}");
+    }
+
+    #[test]
+    fn a_pod_that_was_first_called_a_definition_is_a_pod() {
+        let text =
+            "kind: CustomResourceDefinition\nkind: Pod\nspec: {containers: [{image: a/b:1}]}\n";
+        assert_eq!(found(text).len(), 1);
+        assert_eq!(found("kind: Pod\nkind: CustomResourceDefinition\nimage: a/b:1\n").len(), 0);
+    }
+
+    #[test]
+    fn an_unreadable_document_is_named_by_template_and_line() {
+        let text = "---\n# Source: a/b.yaml\na: 1\n---\n# Source: a/c.yaml\nb: c: d\n";
+        let error = references_in(&rendered(text)).unwrap_err();
+        let told = error.to_string();
+        let start = "rendering `default`: a/c.yaml: line 6 of helm's output is not valid YAML: ";
+        assert!(told.starts_with(start), "{told}");
+    }
+
+    #[test]
+    fn the_image_of_a_container_that_nothing_can_pull_is_malformed() {
+        let text = "containers:\n- image: mirror.example.com//wait:1\n- image: ''\n- image: a/b:1\nimage: a//b\n";
+        let malformed = malformed_in(&rendered(text)).unwrap();
+        let found: Vec<_> = malformed
+            .iter()
+            .map(|found| (found.written.as_str(), found.place.path.as_str()))
+            .collect();
+        assert_eq!(found, [("mirror.example.com//wait:1", "containers[0].image")]);
+    }
+
+    #[test]
+    fn a_mention_is_a_host_or_a_repository_as_a_whole() {
+        let wait: Repository = "quay.io/stackstate/wait".parse().unwrap();
+        let mentions = |text: &str| {
+            let found =
+                mentions_in(&rendered(text), &["quay.io", "localhost:5000"], &[&wait]).unwrap();
+            let found = found.into_iter().map(|m| (m.written, m.names, m.place.path));
+            found.collect::<Vec<_>>()
+        };
+        let table = [
+            (
+                "args: [--image=quay.io/a/b:1]",
+                Some(("--image=quay.io/a/b:1", "quay.io", "args[0]")),
+            ),
+            ("args: ['pull (quay.io/a),']", Some(("quay.io/a", "quay.io", "args[0]"))),
+            ("url: https://quay.io:443/", Some(("https://quay.io:443/", "quay.io", "url"))),
+            ("text: see quay.io.", Some(("quay.io.", "quay.io", "text"))),
+            ("a: localhost:5000/x", Some(("localhost:5000/x", "localhost:5000", "a"))),
+            (
+                "env: [{name: X, value: 'stackstate/wait:1'}]",
+                Some(("stackstate/wait:1", "stackstate/wait", "env[0].value")),
+            ),
+            ("image: quay.io//a", Some(("quay.io//a", "quay.io", "image"))),
+            (
+                "data:\n  a: |\n    b: quay.io\n    image: a/b:1\n",
+                Some(("quay.io", "quay.io", "data.a > b")),
+            ),
+            (
+                "data:\n  a: |\n    x {{\n    image quay.io\n",
+                Some(("quay.io", "quay.io", "data.a > line 2")),
+            ),
+            ("data:\n  a: |\n    x\n    y quay.io\n", Some(("quay.io", "quay.io", "data.a"))),
+            ("image: quay.io/a/b:1", None),
+            ("a: myquay.io", None),
+            ("a: quay.io.example.com", None),
+            ("a: my.quay.io", None),
+            ("a: mirror.example.com/stackstate/wait", None),
+            ("a: stackstate/wait-more stackstate/wait/x", None),
+            ("# quay.io\nquay.io: x", None),
+        ];
+        for (text, expected) in table {
+            let expected = expected.map(|(a, b, c)| (a.to_owned(), b.to_owned(), c.to_owned()));
+            assert_eq!(mentions(text), Vec::from_iter(expected), "{text}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! The command `doctor`: what a run would use, and whether it works, without changing anything.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use crate::chart::{ChartSource, Helm, RenderError};
+use crate::list::{Destination, ImageList};
+use crate::plan::{Selection, transfers};
+
+use oci::{Registry, Repository};
+use process::find_program;
+use registry::HostSide;
+use registry::auth::credentials::Environment;
+use registry::ping::{LoginFound, login_files};
+use registry::{Registries, RetryPolicy, Settings, Side};
+
+pub mod result;
+
+use result::{DoctorReport, HostAnswer, HostReport, LoginReport, ProgramReport};
+
+/// What to examine, and how.
+pub struct Options {
+    pub destination: Option<String>,
+    pub reach: Reach,
+    pub retry: RetryPolicy,
+}
+
+/// How far to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// Ask every registry, and the programs that give a login for it.
+    Registries,
+    /// Read variables and files, and ask nobody.
+    Offline,
+}
+
+/// A doctor does not wait as long as a run does: that something is slow to answer is worth knowing.
+pub fn impatient() -> RetryPolicy {
+    RetryPolicy {
+        first_pause: Duration::from_millis(250),
+        retries: 2,
+        silence: Duration::from_secs(15),
+        longest_wait: Duration::from_secs(15),
+    }
+}
+
+/// Examines every registry of the list, and the destination.
+///
+/// # Errors
+/// When the list or the logins are contradictory, or there is no such destination.
+pub async fn run(
+    list: &ImageList,
+    options: &Options,
+    environment: &dyn Environment,
+) -> anyhow::Result<DoctorReport> {
+    let destination = destination(list, options)?;
+    let repositories = repositories(list, destination.as_ref())?;
+    let hosts: Vec<HostSide> = repositories.keys().cloned().collect();
+    let settings =
+        Settings { registries: list.registries.clone(), concurrency: None, retry: options.retry };
+    let login_files = login_files(environment).map_err(anyhow::Error::msg)?;
+    let (registries, warnings) = Registries::to_examine(settings, hosts, environment)?;
+    let examined = repositories
+        .into_iter()
+        .map(|((name, side), of_host)| host(&registries, options.reach, name, side, of_host));
+    let hosts = join_all(examined).await.into_iter().collect::<anyhow::Result<_>>()?;
+    Ok(DoctorReport {
+        destination: destination.map(|destination| destination.to_string()),
+        hosts,
+        login_files,
+        programs: Vec::new(),
+        warnings,
+    })
+}
+
+/// The programs that some commands start.
+pub fn programs(environment: &dyn Environment) -> Vec<ProgramReport> {
+    let name = environment.variable("HELM").unwrap_or_else(|| "helm".to_owned());
+    let given = PathBuf::from(&name);
+    let path = if given.components().count() > 1 {
+        given.is_file().then_some(given)
+    } else {
+        find_program(&name, &environment.variable("PATH").unwrap_or_default())
+    };
+    // The version is asked of the program alone: no chart takes part.
+    let nothing = ChartSource { chart: String::new(), repository: None, version: None };
+    let version = Helm::new(nothing, ".").version().map_err(|error| match error {
+        RenderError::Missing { .. } => "not found".to_owned(),
+        RenderError::Failed { reason, .. } => reason,
+    });
+    let needed_for = "`verify`, `images`, `mirror -c`, `values --prove` and `--probe`";
+    vec![ProgramReport { name: "helm".to_owned(), path, version, needed_for }]
+}
+
+/// A list without a destination can be examined for its sources.
+fn destination(list: &ImageList, options: &Options) -> anyhow::Result<Option<Destination>> {
+    if options.destination.is_none() && list.destinations.is_empty() {
+        return Ok(None);
+    }
+    list.choose(options.destination.as_deref()).map(Some)
+}
+
+/// The repositories that a run would use, by registry and side.
+fn repositories(
+    list: &ImageList,
+    destination: Option<&Destination>,
+) -> anyhow::Result<BTreeMap<HostSide, Vec<Repository>>> {
+    let mut all: BTreeMap<HostSide, Vec<Repository>> = BTreeMap::new();
+    let mut add = |repository: &Repository, side| {
+        let of_host = all.entry((repository.registry().to_owned(), side)).or_default();
+        if !of_host.contains(repository) {
+            of_host.push(repository.clone());
+        }
+    };
+    let Some(destination) = destination else {
+        for image in &list.images {
+            add(&image.source, Side::Source);
+        }
+        return Ok(all);
+    };
+    for transfer in transfers(list, destination, &Selection::new(&[])?)? {
+        add(&transfer.source, Side::Source);
+        add(&transfer.target, Side::Destination);
+    }
+    Ok(all)
+}
+
+async fn host(
+    registries: &Registries,
+    reach: Reach,
+    name: Registry,
+    side: Side,
+    repositories: Vec<Repository>,
+) -> anyhow::Result<HostReport> {
+    let Some(first) = repositories.first() else {
+        anyhow::bail!("`{name}` takes no part in a run");
+    };
+    let manner = registries.manner(first, side)?;
+    // Each with one of its repositories, which stands for all of them.
+    let mut logins: Vec<(Repository, LoginReport)> = Vec::new();
+    for repository in repositories {
+        let login = match reach {
+            Reach::Registries => registries.login_shown(&repository, side).await,
+            Reach::Offline => registries.login_to_show(&repository, side),
+        };
+        let path = repository.path().to_string();
+        match logins.iter_mut().find(|(_, known)| known.login == login) {
+            Some((_, known)) => known.repositories.push(path),
+            None => {
+                let answer = HostAnswer::Unknown;
+                logins.push((repository, LoginReport { repositories: vec![path], login, answer }));
+            }
+        }
+    }
+    for (repository, login) in &mut logins {
+        if reach == Reach::Offline || matches!(login.login, LoginFound::Broken(_)) {
+            continue;
+        }
+        login.answer = match registries.greet(repository, side).await {
+            Ok(greeting) => HostAnswer::Good(greeting),
+            Err(error) => HostAnswer::Bad(error),
+        };
+    }
+    let logins = logins.into_iter().map(|(_, login)| login).collect();
+    Ok(HostReport { registry: name, side, manner, logins })
+}

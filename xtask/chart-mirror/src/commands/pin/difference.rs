@@ -1,0 +1,297 @@
+//! What two images of one tag differ in, as far as one can tell without unpacking them. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::{Deserialize, Serialize};
+
+use messages::printable::printable;
+
+/// What is told of an image, or of an index and its image for one platform.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Description {
+    pub platforms: BTreeSet<String>,
+    /// `None` if it is not to be compared.
+    pub image: Option<ImageDescription>,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ImageDescription {
+    /// `linux/arm64/v8`, by the config.
+    pub platform: Option<String>,
+    /// Of what is fetched, compressed as it is.
+    pub bytes: u64,
+    pub created: Option<String>,
+    pub labels: BTreeMap<String, String>,
+    pub entrypoint: Vec<String>,
+    pub cmd: Vec<String>,
+    pub user: String,
+    /// The names alone: the values may be secrets.
+    pub variables: BTreeSet<String>,
+    pub ports: BTreeSet<String>,
+}
+
+/// One thing that is not the same. Without `old` it was added, without `new` removed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Difference {
+    pub what: What,
+    /// Of a label.
+    pub name: Option<String>,
+    pub old: Option<Said>,
+    pub new: Option<Said>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum What {
+    Platform,
+    Size,
+    Created,
+    User,
+    Entrypoint,
+    Cmd,
+    Port,
+    Env,
+    Label,
+}
+
+/// What an image says of itself, fit for a terminal.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Said {
+    Text(String),
+    Bytes(u64),
+    Words(Vec<String>),
+}
+
+/// What the new image does not have in common with the old one.
+pub fn differences(old: &Description, new: &Description) -> Vec<Difference> {
+    let mut found = Found(Vec::new());
+    found.sets(What::Platform, &old.platforms, &new.platforms);
+    let (Some(old), Some(new)) = (&old.image, &new.image) else { return found.0 };
+    if old.bytes != new.bytes {
+        found.add(What::Size, None, Some(Said::Bytes(old.bytes)), Some(Said::Bytes(new.bytes)));
+    }
+    found.texts(What::Created, None, old.created.as_deref(), new.created.as_deref());
+    let user = |user: &str| (!user.is_empty()).then(|| user.to_owned());
+    found.texts(What::User, None, user(&old.user).as_deref(), user(&new.user).as_deref());
+    found.words(What::Entrypoint, &old.entrypoint, &new.entrypoint);
+    found.words(What::Cmd, &old.cmd, &new.cmd);
+    found.sets(What::Port, &old.ports, &new.ports);
+    found.sets(What::Env, &old.variables, &new.variables);
+    let names: BTreeSet<&String> = old.labels.keys().chain(new.labels.keys()).collect();
+    for name in names {
+        let of = |image: &'_ ImageDescription| image.labels.get(name).cloned();
+        found.texts(What::Label, Some(name), of(old).as_deref(), of(new).as_deref());
+    }
+    found.0
+}
+
+impl ImageDescription {
+    /// Reads the config of an image (image-spec `config.md`, and Docker's form of it).
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn parse(config: &[u8], bytes: u64) -> Result<Self, String> {
+        let config: Config = serde_json::from_slice(config).map_err(|error| {
+            printable(&format!("the config of the image cannot be read: {error}"))
+        })?;
+        let platform = platform(config.os, config.architecture, config.variant);
+        let process = config.config.unwrap_or_default();
+        let name = |variable: String| match variable.split_once('=') {
+            Some((name, _)) => name.to_owned(),
+            None => variable,
+        };
+        Ok(Self {
+            platform,
+            bytes,
+            created: config.created,
+            labels: process.labels.unwrap_or_default(),
+            entrypoint: process.entrypoint.map(Words::list).unwrap_or_default(),
+            cmd: process.cmd.map(Words::list).unwrap_or_default(),
+            user: process.user.unwrap_or_default(),
+            variables: process.env.unwrap_or_default().into_iter().map(name).collect(),
+            ports: process.exposed_ports.unwrap_or_default().into_keys().collect(),
+        })
+    }
+}
+
+/// `linux/arm64/v8`; `None` for what is for no platform.
+pub fn platform(
+    os: Option<String>,
+    architecture: Option<String>,
+    variant: Option<String>,
+) -> Option<String> {
+    let is_known = |part: &String| !part.is_empty() && part != "unknown";
+    let (os, architecture) = (os.filter(is_known)?, architecture.filter(is_known)?);
+    let parts = [Some(os), Some(architecture), variant.filter(is_known)];
+    Some(parts.into_iter().flatten().collect::<Vec<_>>().join("/"))
+}
+
+struct Found(Vec<Difference>);
+
+impl Found {
+    fn add(&mut self, what: What, name: Option<&String>, old: Option<Said>, new: Option<Said>) {
+        let name = name.map(|name| printable(name));
+        self.0.push(Difference { what, name, old, new });
+    }
+
+    fn texts(&mut self, what: What, name: Option<&String>, old: Option<&str>, new: Option<&str>) {
+        if old != new {
+            let said = |text: &str| Said::Text(printable(text));
+            self.add(what, name, old.map(said), new.map(said));
+        }
+    }
+
+    fn words(&mut self, what: What, old: &[String], new: &[String]) {
+        if old != new {
+            let said = |words: &[String]| {
+                let words: Vec<_> = words.iter().map(|word| printable(word)).collect();
+                (!words.is_empty()).then_some(Said::Words(words))
+            };
+            self.add(what, None, said(old), said(new));
+        }
+    }
+
+    fn sets(&mut self, what: What, old: &BTreeSet<String>, new: &BTreeSet<String>) {
+        for gone in old.difference(new) {
+            self.texts(what, None, Some(gone), None);
+        }
+        for added in new.difference(old) {
+            self.texts(what, None, None, Some(added));
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Config {
+    os: Option<String>,
+    architecture: Option<String>,
+    variant: Option<String>,
+    created: Option<String>,
+    config: Option<Process>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(rename_all = "PascalCase")]
+struct Process {
+    labels: Option<BTreeMap<String, String>>,
+    entrypoint: Option<Words>,
+    cmd: Option<Words>,
+    user: Option<String>,
+    env: Option<Vec<String>>,
+    exposed_ports: Option<BTreeMap<String, serde::de::IgnoredAny>>,
+}
+
+/// Old tools wrote a single word without the brackets.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Words {
+    One(String),
+    Several(Vec<String>),
+}
+
+impl Words {
+    fn list(self) -> Vec<String> {
+        match self {
+            Self::One(word) => vec![word],
+            Self::Several(words) => words,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CONFIG: &str = r#"{"os":"linux","architecture":"arm64","variant":"v8","created":"2024-01-01T00:00:00Z",
+        "config":{"Labels":{"a":"1","b":"1"},"Entrypoint":["/run","x"],"Cmd":["serve"],"User":"1000",
+        "Env":["PATH=/bin","TOKEN=secret"],"ExposedPorts":{"80/tcp":{}}},"rootfs":{},"novel":1}"#;
+
+    fn described(config: &str) -> Description {
+        let image = ImageDescription::parse(config.as_bytes(), 1000).unwrap();
+        Description { platforms: image.platform.iter().cloned().collect(), image: Some(image) }
+    }
+
+    /// `what name: old > new`, with `-` for what is not there.
+    fn shown(difference: &Difference) -> String {
+        let json = serde_json::to_value(difference).unwrap();
+        let text = |key: &str| match &json[key] {
+            serde_json::Value::Null => "-".to_owned(),
+            serde_json::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        format!("{} {}: {} > {}", text("what"), text("name"), text("old"), text("new"))
+    }
+
+    #[test]
+    fn each_thing_that_changed_is_told_once_and_nothing_else() {
+        let table: [(&str, &str, &[&str]); 12] = [
+            ("rootfs", "rootsf", &[]),
+            (
+                ":\"arm64\"",
+                ":\"riscv\"",
+                &["platform -: linux/arm64/v8 > -", "platform -: - > linux/riscv/v8"],
+            ),
+            (
+                "2024-01-01",
+                "2024-01-02",
+                &["created -: 2024-01-01T00:00:00Z > 2024-01-02T00:00:00Z"],
+            ),
+            (r#""a":"1""#, r#""a":"2""#, &["label a: 1 > 2"]),
+            (r#""a":"1","#, r#""c":"3","#, &["label a: 1 > -", "label c: - > 3"]),
+            (r#""a":"1""#, "\"a\":\"\\u001b[31m\\u202e\\n1\"", &["label a: 1 > [31m 1"]),
+            (r#"["/run","x"]"#, r#"["/run x"]"#, &[r#"entrypoint -: ["/run","x"] > ["/run x"]"#]),
+            (r#"["serve"]"#, "null", &[r#"cmd -: ["serve"] > -"#]),
+            (r#"["serve"]"#, r#""serve""#, &[]),
+            (r#""1000""#, r#""""#, &["user -: 1000 > -"]),
+            ("TOKEN=secret", "KEY=geheim", &["env -: TOKEN > -", "env -: - > KEY"]),
+            ("80/tcp", "8080/tcp", &["port -: 80/tcp > -", "port -: - > 8080/tcp"]),
+        ];
+        let old = described(CONFIG);
+        for (from, to, expected) in table {
+            let changed = CONFIG.replace(from, to);
+            assert!(changed != CONFIG, "{from}");
+            let told: Vec<String> =
+                differences(&old, &described(&changed)).iter().map(shown).collect();
+            assert_eq!(told, expected, "{from} > {to}");
+        }
+        assert_eq!(differences(&old, &described(&CONFIG.replace("=secret", "=other"))), []);
+    }
+
+    #[test]
+    fn sizes_are_compared_and_images_only_if_there_are_two() {
+        let old = described(CONFIG);
+        let mut new = old.clone();
+        new.image.as_mut().unwrap().bytes = 2000;
+        let told: Vec<String> = differences(&old, &new).iter().map(shown).collect();
+        assert_eq!(told, ["size -: 1000 > 2000"]);
+        new.image = None;
+        assert_eq!(differences(&old, &new), []);
+    }
+
+    #[test]
+    fn a_config_may_say_nothing_and_must_be_one() {
+        let empty = ImageDescription::parse(b"{}", 0).unwrap();
+        assert_eq!(empty, ImageDescription::default());
+        let nulls =
+            br#"{"config":{"Labels":null,"Env":null,"Entrypoint":null,"ExposedPorts":null}}"#;
+        assert_eq!(ImageDescription::parse(nulls, 0).unwrap(), empty);
+        for bad in ["", "[]", "<html>", r#"{"config":{"Labels":{"a":1}}}"#] {
+            let error = ImageDescription::parse(bad.as_bytes(), 0).unwrap_err();
+            assert!(error.starts_with("the config of the image cannot be read: "), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_for_no_platform_has_none() {
+        let of = |os: &str, architecture: &str, variant: &str| {
+            let part = |part: &str| (part != "-").then(|| part.to_owned());
+            platform(part(os), part(architecture), part(variant))
+        };
+        assert_eq!(of("linux", "arm", "v7").as_deref(), Some("linux/arm/v7"));
+        assert_eq!(of("linux", "amd64", "-").as_deref(), Some("linux/amd64"));
+        for (os, architecture) in [("unknown", "unknown"), ("", ""), ("-", "amd64")] {
+            assert_eq!(of(os, architecture, "-"), None);
+        }
+    }
+}

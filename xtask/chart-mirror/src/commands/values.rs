@@ -1,0 +1,185 @@
+//! The command `values`: print, write or check the values of destinations.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::bail;
+
+use crate::files::{Written, folder_of, write_atomically};
+use crate::list::{Destination, ImageList};
+use crate::values::{Overlay, OverlayError};
+
+/// The values of one destination, and where its file is.
+pub struct ValuesFile {
+    pub file: PathBuf,
+    pub text: String,
+    /// The name of the list's file.
+    list_file: String,
+}
+
+/// How a file differs from what the list says.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Difference {
+    None,
+    Missing,
+    /// As lines of a diff.
+    Lines(String),
+}
+
+/// The values of a destination named by the user. `list_file` is the list's own, and the folder
+/// `values` is beside it.
+///
+/// # Errors
+/// When there is no such destination, or the list contradicts itself for it.
+pub fn of_destination(
+    list: &ImageList,
+    list_file: &Path,
+    wanted: Option<&str>,
+) -> anyhow::Result<ValuesFile> {
+    let destination = list.choose(wanted)?;
+    let name = match wanted {
+        Some(wanted) if list.destinations.contains_key(wanted) => wanted.to_owned(),
+        Some(_) => destination.to_string(),
+        None => name_of(list, &destination),
+    };
+    Ok(values_file(list, list_file, &name, &destination)?)
+}
+
+/// The values of every destination that the list names, or of the one that is wanted.
+///
+/// # Errors
+/// As [`of_destination`]; and when two files would be one.
+pub fn of_all(
+    list: &ImageList,
+    list_file: &Path,
+    wanted: Option<&str>,
+) -> anyhow::Result<Vec<ValuesFile>> {
+    if wanted.is_some() {
+        return Ok(vec![of_destination(list, list_file, wanted)?]);
+    }
+    let mut names = BTreeMap::new();
+    for name in list.destinations.keys() {
+        // Some file systems take `Production` and `production` for one.
+        if let Some(other) = names.insert(name.to_lowercase(), name) {
+            bail!(
+                "the values of the destinations `{other}` and `{name}` would be in one file\n\
+                 hint: give one of them another name"
+            );
+        }
+    }
+    let named = list.destinations.iter();
+    let files = named.map(|(name, destination)| values_file(list, list_file, name, destination));
+    Ok(files.collect::<Result<_, _>>()?)
+}
+
+impl ValuesFile {
+    /// Writes the file, unless it is as it should be.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self) -> anyhow::Result<Written> {
+        write_atomically(&self.file, &self.text)
+    }
+
+    /// Compares the file with what the list says.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn check(&self) -> anyhow::Result<Difference> {
+        let old = match std::fs::read_to_string(&self.file) {
+            Ok(old) => old,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Difference::Missing);
+            }
+            Err(error) => bail!("cannot read `{}`: {error}", self.file.display()),
+        };
+        if old == self.text {
+            return Ok(Difference::None);
+        }
+        let diff = similar::TextDiff::from_lines(&old, &self.text);
+        let name = self.file.file_name().unwrap_or_default().to_string_lossy();
+        let mut unified = diff.unified_diff();
+        Ok(Difference::Lines(unified.context_radius(2).header(&name, &self.list_file).to_string()))
+    }
+}
+
+fn values_file(
+    list: &ImageList,
+    list_file: &Path,
+    name: &str,
+    destination: &Destination,
+) -> Result<ValuesFile, OverlayError> {
+    let command = format!("cargo xtask values -d {name} --write");
+    let file = folder_of(list_file).join("values").join(format!("{}.yaml", file_stem(name)));
+    let list_file = list_file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let text = Overlay::of(list, destination)?.render(list, destination, &command, &list_file);
+    Ok(ValuesFile { file, text, list_file })
+}
+
+/// The name of a destination in the list, or its address.
+fn name_of(list: &ImageList, destination: &Destination) -> String {
+    let named = list.destinations.iter().find(|(_, have)| *have == destination);
+    named.map_or_else(|| destination.to_string(), |(name, _)| name.clone())
+}
+
+/// An address as the name of a file. No name, host or path holds `+` or `=`, so two of them never
+/// become one.
+fn file_stem(name: &str) -> String {
+    name.replace('/', "+").replace(':', "=")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn list() -> ImageList {
+        let text = "[values]\n\"global.imageRegistry\" = \"{registry}\"\n\
+                    [[image]]\nsource = \"quay.io/a\"\ntag = \"1\"\n\
+                    [destinations.b]\nregistry = \"b.io\"\n[destinations.a]\nregistry = \"a.io/x\"\n";
+        ImageList::parse("images.toml", text).unwrap()
+    }
+
+    #[test]
+    fn each_destination_has_a_file_named_like_it() {
+        let names = |wanted: Option<&str>| -> Vec<String> {
+            let files = of_all(&list(), Path::new("root/images.toml"), wanted).unwrap();
+            files.iter().map(|file| file.file.display().to_string()).collect()
+        };
+        assert_eq!(names(None), ["root/values/a.yaml", "root/values/b.yaml"]);
+        assert_eq!(names(Some("a")), ["root/values/a.yaml"]);
+        assert_eq!(names(Some("c.io:5000/x/")), ["root/values/c.io=5000+x.yaml"]);
+        assert_eq!(names(Some("index.docker.io/a-b")), ["root/values/docker.io+a-b.yaml"]);
+        let stems =
+            ["r:5000", "r_5000", "r.io/a/b", "r.io/a-b", "r.io/a__b", "r.io/a_b"].map(file_stem);
+        assert_eq!(stems.iter().collect::<std::collections::BTreeSet<_>>().len(), stems.len());
+        assert!(of_all(&list(), Path::new("root/images.toml"), Some("nowhere")).is_err());
+    }
+
+    #[test]
+    fn names_that_differ_in_case_alone_are_refused() {
+        let mut list = list();
+        let destination = list.destinations["a"].clone();
+        list.destinations.insert("A".to_owned(), destination);
+        let Err(error) = of_all(&list, Path::new("images.toml"), None) else { panic!("one file") };
+        assert!(error.to_string().contains("`A` and `a` would be in one file"), "{error}");
+    }
+
+    #[test]
+    fn a_file_that_is_missing_or_stale_is_found_out() {
+        let root = tempfile::tempdir().unwrap();
+        let list_file = root.path().join("other.toml");
+        let values = of_destination(&list(), &list_file, Some("a")).unwrap();
+        assert!(values.text.contains("from other.toml: edit"), "{}", values.text);
+        assert_eq!(values.check().unwrap(), Difference::Missing);
+        values.write().unwrap();
+        assert_eq!(values.check().unwrap(), Difference::None);
+        let stale = ValuesFile { text: values.text.replace("a.io/x", "old.io"), ..values };
+        stale.write().unwrap();
+        let fresh = of_destination(&list(), &list_file, Some("a")).unwrap();
+        let Difference::Lines(lines) = fresh.check().unwrap() else { panic!("it differs") };
+        assert!(
+            lines.contains("-  imageRegistry: \"old.io\"\n+  imageRegistry: \"a.io/x\"\n"),
+            "{lines}"
+        );
+    }
+}

@@ -1,0 +1,213 @@
+//! What the AWS CLI is told, as words, and as a line for people to type. Pure.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::plan::{RepositoryPlan, Service};
+use crate::list::{Encryption, RepositoryOptions};
+use oci::RepositoryPath;
+use registry::known::cloud::EcrHost;
+
+/// A command of the AWS CLI, without `aws`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Command(Vec<String>);
+
+impl Command {
+    /// What is known of all these repositories; fails if one of them is not there.
+    pub(super) fn describe(plan: &RepositoryPlan, repositories: &[RepositoryPath]) -> Self {
+        let mut command = Self::of(plan, "describe-repositories");
+        command.push("--repository-names");
+        for repository in repositories {
+            command.push(name(plan, repository));
+        }
+        command.in_json()
+    }
+
+    /// What is known of every repository of the registry.
+    pub(super) fn describe_all(plan: &RepositoryPlan) -> Self {
+        Self::of(plan, "describe-repositories").in_json()
+    }
+
+    pub(super) fn create(plan: &RepositoryPlan, repository: &RepositoryPath) -> Self {
+        let RepositoryOptions { tags, scan_on_push, immutable_tags, encryption, .. } =
+            &plan.options;
+        let mut command = Self::of(plan, "create-repository");
+        command.option("--repository-name", name(plan, repository));
+        if !tags.is_empty() {
+            let tags = tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value }));
+            // The CLI's own short form has no way to write a comma or a quote.
+            command.option("--tags", json!(tags.collect::<Vec<_>>()).to_string());
+        }
+        if let Some(scan) = scan_on_push {
+            command.option("--image-scanning-configuration", format!("scanOnPush={scan}"));
+        }
+        if let Some(immutable) = immutable_tags {
+            let word = if *immutable { "IMMUTABLE" } else { "MUTABLE" };
+            command.option("--image-tag-mutability", word);
+        }
+        if let Some(encryption) = encryption {
+            let mut value = format!("encryptionType={}", encryption.name());
+            if let Encryption::Kms { key: Some(key) } = encryption {
+                value += &format!(",kmsKey={key}");
+            }
+            command.option("--encryption-configuration", value);
+        }
+        command.in_json()
+    }
+
+    /// Gives a repository its lifecycle policy, if there is one to give.
+    pub(super) fn put_lifecycle_policy(
+        plan: &RepositoryPlan,
+        repository: &RepositoryPath,
+    ) -> Option<Self> {
+        let file: &Path = plan.options.lifecycle_policy_file.as_deref()?;
+        let mut command = Self::of(plan, "put-lifecycle-policy");
+        command.option("--repository-name", name(plan, repository));
+        command.option("--lifecycle-policy-text", format!("file://{}", file.display()));
+        Some(command.in_json())
+    }
+
+    pub(super) fn words(&self) -> Vec<&str> {
+        self.0.iter().map(String::as_str).collect()
+    }
+
+    /// As one would type it.
+    pub(super) fn line(&self) -> String {
+        let words = self.0.iter().filter(|word| !["--output", "json"].contains(&word.as_str()));
+        let words: Vec<_> = words.map(|word| quoted(word)).collect();
+        format!("aws {}", words.join(" "))
+    }
+
+    fn of(plan: &RepositoryPlan, operation: &str) -> Self {
+        let words = match &plan.service {
+            Service::Private(EcrHost { account, region, .. }) => {
+                vec!["ecr", operation, "--region", region, "--registry-id", account]
+            }
+            Service::Public => vec!["ecr-public", operation, "--region", EcrHost::OF_PUBLIC],
+        };
+        Self(words.into_iter().map(str::to_owned).collect())
+    }
+
+    fn push(&mut self, word: impl Into<String>) {
+        self.0.push(word.into());
+    }
+
+    fn option(&mut self, name: &str, value: impl Into<String>) {
+        self.push(name);
+        self.push(value);
+    }
+
+    /// Whatever the user's configuration says of the form.
+    fn in_json(mut self) -> Self {
+        self.option("--output", "json");
+        self
+    }
+}
+
+/// The line that makes a repository as the plan wants it.
+pub(super) fn line_to_create(plan: &RepositoryPlan, repository: &RepositoryPath) -> String {
+    let create = Command::create(plan, repository).line();
+    match Command::put_lifecycle_policy(plan, repository) {
+        Some(put) => format!("{create} && {}", put.line()),
+        None => create,
+    }
+}
+
+/// The name that Amazon has for a repository. What comes first at the public registry is the account.
+pub(super) fn name(plan: &RepositoryPlan, repository: &RepositoryPath) -> String {
+    let path = repository.as_str();
+    let name = match plan.service {
+        Service::Private(_) => path,
+        Service::Public => path.split_once('/').map_or(path, |(_, name)| name),
+    };
+    name.to_owned()
+}
+
+/// For a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@+".contains(c);
+    if !word.is_empty() && word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::list::{Destination, ImageList};
+
+    fn plan(registry: &str, options: &str) -> RepositoryPlan {
+        let text = format!(
+            "[destinations.d]\nregistry = \"{registry}\"\n[destinations.d.ecr]\n{options}\n\
+             [[image]]\nsource = \"q.io/b\"\ntag = \"1\"\n"
+        );
+        let list = ImageList::parse("images.toml", &text).unwrap_or_else(|why| panic!("{why}"));
+        let destination: &Destination = &list.destinations["d"];
+        RepositoryPlan::of(destination, &[]).unwrap_or_else(|| panic!("{registry}"))
+    }
+
+    #[test]
+    fn a_repository_is_made_by_the_command_that_people_are_told_to_type() {
+        let private = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
+        let create = "aws ecr create-repository --region eu-west-1 --registry-id 123456789012 \
+                      --repository-name team/wait";
+        let put = "aws ecr put-lifecycle-policy --region eu-west-1 --registry-id 123456789012 \
+                   --repository-name team/wait --lifecycle-policy-text";
+        let table = [
+            (private, "", create.to_owned()),
+            (
+                private,
+                "tags = { team = \"a b\", own = \"x\" }\nscan-on-push = true",
+                format!(
+                    "{create} --tags '[{{\"Key\":\"own\",\"Value\":\"x\"}},{{\"Key\":\"team\",\"Value\":\"a b\"}}]' \
+                     --image-scanning-configuration scanOnPush=true"
+                ),
+            ),
+            (
+                private,
+                "immutable-tags = true\nencryption = \"KMS\"\nkms-key = \"alias/x\"",
+                format!(
+                    "{create} --image-tag-mutability IMMUTABLE \
+                     --encryption-configuration encryptionType=KMS,kmsKey=alias/x"
+                ),
+            ),
+            (
+                private,
+                "immutable-tags = false\nencryption = \"AES256\"",
+                format!(
+                    "{create} --image-tag-mutability MUTABLE \
+                     --encryption-configuration encryptionType=AES256"
+                ),
+            ),
+            (
+                private,
+                "lifecycle-policy-file = \"it's.json\"",
+                format!("{create} && {put} 'file://it'\\''s.json'"),
+            ),
+            (
+                "public.ecr.aws/alias",
+                "",
+                "aws ecr-public create-repository --region us-east-1 --repository-name wait"
+                    .to_owned(),
+            ),
+        ];
+        for (registry, options, expected) in table {
+            let repository: RepositoryPath = "team/wait".parse().unwrap();
+            assert_eq!(line_to_create(&plan(registry, options), &repository), expected);
+        }
+    }
+
+    #[test]
+    fn repositories_are_asked_for_by_name_and_answers_are_json() {
+        let plan = plan("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "");
+        let names = ["a", "b/c"].map(|name| name.parse().unwrap());
+        let words = Command::describe(&plan, &names);
+        let expected = "ecr describe-repositories --region eu-west-1 --registry-id 123456789012 \
+                        --repository-names a b/c --output json";
+        assert_eq!(words.words().join(" "), expected);
+        assert!(!Command::describe_all(&plan).words().contains(&"--repository-names"));
+    }
+}

@@ -1,0 +1,111 @@
+//! `RepositoryPlan`: the repositories that a run needs in ECR, and how new ones are made. Pure.
+
+use crate::list::{Creation, Destination, Encryption, RepositoryOptions};
+use crate::plan::Transfer;
+use oci::{Registry, RepositoryPath};
+use registry::known::cloud::{CloudHost, EcrHost};
+
+/// What a run needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RepositoryPlan {
+    pub registry: Registry,
+    pub service: Service,
+    /// Each once, in the order of the images.
+    pub repositories: Vec<RepositoryPath>,
+    pub creation: Creation,
+    pub options: RepositoryOptions,
+}
+
+/// Which of Amazon's two services it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Service {
+    Private(EcrHost),
+    Public,
+}
+
+impl RepositoryPlan {
+    /// What transfers need at a destination; `None` if it is not in ECR.
+    pub fn of(destination: &Destination, transfers: &[Transfer]) -> Option<Self> {
+        let service = match CloudHost::of(destination.registry.as_str())? {
+            CloudHost::Ecr(host) => Service::Private(host),
+            CloudHost::EcrPublic => Service::Public,
+            CloudHost::Acr { .. } | CloudHost::Google => return None,
+        };
+        let mut repositories: Vec<RepositoryPath> = Vec::new();
+        for transfer in transfers {
+            if !repositories.contains(transfer.target.path()) {
+                repositories.push(transfer.target.path().clone());
+            }
+        }
+        Some(Self {
+            registry: destination.registry.clone(),
+            service,
+            repositories,
+            creation: destination.ecr.creation,
+            options: destination.ecr.options.clone(),
+        })
+    }
+}
+
+/// How new repositories are made, as short parts of a sentence; none if Amazon chooses all of it.
+pub fn described(options: &RepositoryOptions) -> Vec<String> {
+    let mut parts = Vec::new();
+    if !options.tags.is_empty() {
+        let tags: Vec<_> =
+            options.tags.iter().map(|(key, value)| format!("{key}={value}")).collect();
+        parts.push(format!("tags {}", tags.join(", ")));
+    }
+    if let Some(scan) = options.scan_on_push {
+        parts.push(if scan { "scan on push" } else { "no scan on push" }.to_owned());
+    }
+    if let Some(immutable) = options.immutable_tags {
+        parts.push(if immutable { "immutable tags" } else { "mutable tags" }.to_owned());
+    }
+    match &options.encryption {
+        Some(Encryption::Kms { key: Some(key) }) => parts.push(format!("KMS with {key}")),
+        Some(encryption) => parts.push(encryption.name().to_owned()),
+        None => {}
+    }
+    if let Some(file) = &options.lifecycle_policy_file {
+        parts.push(format!("lifecycle policy {}", file.display()));
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::list::ImageList;
+    use crate::plan::{Selection, transfers};
+
+    fn plan(destination: &str) -> Option<RepositoryPlan> {
+        let text = format!(
+            "[destinations.d]\n{destination}\n\
+             [[image]]\nsource = \"q.io/b\"\ntag = \"1\"\n\
+             [[image]]\nsource = \"q.io/a\"\ntag = \"1\"\n\
+             [[image]]\nsource = \"q.io/b\"\ntag = \"2\"\n"
+        );
+        let list = ImageList::parse("images.toml", &text).unwrap_or_else(|why| panic!("{why}"));
+        let destination = &list.destinations["d"];
+        let transfers = transfers(&list, destination, &Selection::default());
+        RepositoryPlan::of(destination, &transfers.unwrap_or_else(|why| panic!("{why}")))
+    }
+
+    #[test]
+    fn every_repository_is_planned_once_at_registries_of_ecr_alone() {
+        let found = plan(
+            "registry = \"123456789012.dkr.ecr.eu-west-1.amazonaws.com/team\"\n\
+             ecr = { create-repositories = false, scan-on-push = true }",
+        );
+        let found = found.unwrap();
+        let paths: Vec<_> = found.repositories.iter().map(RepositoryPath::as_str).collect();
+        assert_eq!(paths, ["team/b", "team/a"]);
+        assert_eq!((found.creation, found.options.scan_on_push), (Creation::Leave, Some(true)));
+        assert!(matches!(found.service, Service::Private(_)));
+        let public = plan("registry = \"public.ecr.aws/alias\"").unwrap();
+        assert_eq!((public.service, public.creation), (Service::Public, Creation::Create));
+        for other in ["mine.azurecr.io", "gcr.io/project", "harbor.example.com"] {
+            assert_eq!(plan(&format!("registry = \"{other}\"")), None, "{other}");
+        }
+    }
+}

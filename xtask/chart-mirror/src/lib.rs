@@ -1,0 +1,17 @@
+//! Mirrors the container images of a Helm chart, writes Helm values for the mirror, and proves that all of it agrees.
+
+pub mod chart;
+pub mod cli;
+pub mod commands;
+pub mod copy;
+pub mod ecr;
+#[cfg(test)]
+mod expect;
+pub mod files;
+pub mod list;
+pub mod list_file;
+pub mod plan;
+pub mod report;
+pub mod values;
+
+pub use cli::main;

@@ -1,0 +1,267 @@
+//! `Destination`: where images are copied to, under which names, how much of each, and where they are
+//! pulled from.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::str::FromStr;
+
+use super::target::fold;
+use super::{EcrSettings, Image, TargetTemplate};
+use oci::reference::InvalidReference;
+use oci::{Digest, Platforms, Reference, Registry, Repository, RepositoryPath};
+use registry::known::address::{Address, InvalidAddress};
+
+/// A place to mirror to: of the list, or an address alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Destination {
+    pub registry: Registry,
+    /// What stands before every repository.
+    pub prefix: Option<RepositoryPath>,
+    /// Where pods pull from, if it is not where images are pushed to.
+    pub pull_registry: Option<Address>,
+    /// For images that name no target themselves.
+    pub target: TargetTemplate,
+    /// The most parts that a path may have, prefix and all. More than the prefix has.
+    pub max_path_depth: Option<NonZeroUsize>,
+    /// What of an index is wanted; without it, all.
+    pub platforms: Option<Platforms>,
+    pub attachments: Attachments,
+    /// Of no use anywhere else than at a registry of Amazon ECR.
+    pub ecr: EcrSettings,
+}
+
+/// What to do about signatures, attestations and referrers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Attachments {
+    #[default]
+    Ignore,
+    /// Copy them; what the registry refuses is worth a warning.
+    Copy,
+    /// An image without them has failed.
+    Required,
+}
+
+/// Why images cannot be copied to where a destination puts them. References are those of the sources.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TargetError {
+    Invalid {
+        reference: Reference,
+        why: InvalidReference,
+    },
+    /// Two images would be one.
+    Same {
+        target: Reference,
+        first: Reference,
+        second: Reference,
+    },
+}
+
+impl Attachments {
+    pub const ALL: [Self; 3] = [Self::Ignore, Self::Copy, Self::Required];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ignore => "ignore",
+            Self::Copy => "copy",
+            Self::Required => "required",
+        }
+    }
+}
+
+impl Destination {
+    /// Where images are pushed to.
+    pub fn push_address(&self) -> Address {
+        Address { registry: self.registry.clone(), prefix: self.prefix.clone() }
+    }
+
+    /// Where images are pulled from: what values and proof name.
+    pub fn pull_address(&self) -> Address {
+        self.pull_registry.clone().unwrap_or_else(|| self.push_address())
+    }
+
+    /// The path of an image below the address, the same for pushing and pulling.
+    ///
+    /// # Errors
+    /// When it is too long. That of an image of the list is not, at a destination of the list.
+    pub fn path(
+        &self,
+        source: &Repository,
+        own: Option<&RepositoryPath>,
+    ) -> Result<RepositoryPath, InvalidReference> {
+        let mut path = own.map_or_else(|| self.target.render(source), ToString::to_string);
+        if let Some(depth) = self.depth_below_prefix() {
+            path = fold(&path, depth);
+        }
+        let path: RepositoryPath = path.parse()?;
+        self.repository(&path).path().as_str().parse::<RepositoryPath>().map(|_| path)
+    }
+
+    /// A path below the address, as a repository to push to.
+    pub fn repository(&self, path: &RepositoryPath) -> Repository {
+        let path = match &self.prefix {
+            Some(prefix) => path.below(prefix),
+            None => path.clone(),
+        };
+        Repository::new(self.registry.clone(), path)
+    }
+
+    /// [`Destination::path`] of all images, in their order.
+    ///
+    /// # Errors
+    /// When two of them would be one, or a path is too long.
+    pub fn paths(&self, images: &[Image]) -> Result<Vec<RepositoryPath>, TargetError> {
+        let mut seen: HashMap<Reference, Reference> = HashMap::new();
+        let path = |image: &Image| {
+            let reference = image.reference();
+            let path = self
+                .path(&image.source, image.target.as_ref())
+                .map_err(|why| TargetError::Invalid { reference: reference.clone(), why })?;
+            let target = self.repository(&path).tagged(&image.tag);
+            match seen.insert(target.clone(), reference.clone()) {
+                Some(first) => Err(TargetError::Same { target, first, second: reference }),
+                None => Ok(path),
+            }
+        };
+        images.iter().map(path).collect()
+    }
+
+    /// What the tag of an image names here, as far as the list says.
+    pub fn digest<'i>(&self, image: &'i Image) -> Option<&'i Digest> {
+        match &self.platforms {
+            Some(platforms) => image.subsets.get(platforms),
+            None => image.digest.as_ref(),
+        }
+    }
+
+    fn depth_below_prefix(&self) -> Option<NonZeroUsize> {
+        let of_prefix = self.prefix.as_ref().map_or(0, |prefix| prefix.as_str().split('/').count());
+        // Reading the list makes sure that there is something left.
+        self.max_path_depth.map(|depth| {
+            NonZeroUsize::new(depth.get().saturating_sub(of_prefix)).unwrap_or(NonZeroUsize::MIN)
+        })
+    }
+}
+
+/// Everything goes there whole, each image under its own path.
+impl From<Address> for Destination {
+    fn from(Address { registry, prefix }: Address) -> Self {
+        Self {
+            registry,
+            prefix,
+            pull_registry: None,
+            target: TargetTemplate::default(),
+            max_path_depth: None,
+            platforms: None,
+            attachments: Attachments::default(),
+            ecr: EcrSettings::default(),
+        }
+    }
+}
+
+impl FromStr for Destination {
+    type Err = InvalidAddress;
+
+    fn from_str(text: &str) -> Result<Self, InvalidAddress> {
+        text.parse::<Address>().map(Self::from)
+    }
+}
+
+/// The address that images are pushed to.
+impl fmt::Display for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.push_address().fmt(f)
+    }
+}
+
+impl fmt::Display for TargetError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Invalid { reference, why } => write!(
+                f,
+                "there is no target for `{reference}`: {why}\nhint: give the image a shorter `target`"
+            ),
+            Self::Same { target, first, second } => write!(
+                f,
+                "`{first}` and `{second}` would both be `{target}`\nhint: give one of them another `target`"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for TargetError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::list::ImageList;
+
+    fn list(destination: &str, images: &[(&str, Option<&str>)]) -> ImageList {
+        let mut text = format!("[destinations.d]\n{destination}\n");
+        for (source, target) in images {
+            let target = target.map_or(String::new(), |target| format!("target = \"{target}\"\n"));
+            text += &format!("[[image]]\nsource = \"{source}\"\ntag = \"1\"\n{target}");
+        }
+        ImageList::parse("images.toml", &text).unwrap_or_else(|problems| panic!("{problems}"))
+    }
+
+    #[test]
+    fn prefix_template_depth_and_own_target_make_the_path_at_both_addresses() {
+        let plain = "registry = \"r.io/a\"";
+        let deep = "registry = \"r.io/a\"\nprefix = \"b/c/\"\nmax-path-depth = 4";
+        let sorted = "registry = \"r.io\"\nprefix = \"m\"\ntarget = \"{registry}/{path}\"";
+        let flat = "registry = \"r.io/a\"\ntarget = \"{registry}/{path}\"\nmax-path-depth = 2\n\
+                    pull-registry = \"pull.io:5000/v\"";
+        let table = [
+            (plain, "q.io/x/y", None, "r.io/a/x/y", "r.io/a", "x/y"),
+            (plain, "q.io/x/y", Some("z"), "r.io/a/z", "r.io/a", "z"),
+            (deep, "q.io/x", None, "r.io/a/b/c/x", "r.io/a/b/c", "x"),
+            (deep, "q.io/x/y/z", None, "r.io/a/b/c/x-y-z", "r.io/a/b/c", "x-y-z"),
+            (deep, "q.io/x", Some("s/t"), "r.io/a/b/c/s-t", "r.io/a/b/c", "s-t"),
+            (sorted, "q.io:1/x/y", None, "r.io/m/q.io-1/x/y", "r.io/m", "q.io-1/x/y"),
+            (sorted, "q.io:1/x/y", Some("x/y"), "r.io/m/x/y", "r.io/m", "x/y"),
+            (flat, "q.io/x/y", None, "r.io/a/q.io-x-y", "pull.io:5000/v", "q.io-x-y"),
+        ];
+        for (written, source, own, target, pull, path) in table {
+            let list = list(written, &[(source, own)]);
+            let destination = &list.destinations["d"];
+            let paths = destination.paths(&list.images).unwrap();
+            assert_eq!(paths[0].as_str(), path, "{written} {source}");
+            assert_eq!(destination.repository(&paths[0]).to_string(), target);
+            assert_eq!(destination.pull_address().to_string(), pull);
+        }
+    }
+
+    #[test]
+    fn two_images_that_would_be_one_and_paths_without_end_are_refused() {
+        let images = [("q.io/a/x", None), ("p.io/a/x", None)];
+        // Valid, because no `-d host` is known to the list.
+        let list = list("registry = \"r.io\"\ntarget = \"{registry}/{path}\"", &images);
+        let plain: Destination = "r.io/m".parse().unwrap();
+        let error = plain.paths(&list.images).unwrap_err().to_string();
+        assert!(
+            error.starts_with("`q.io/a/x:1` and `p.io/a/x:1` would both be `r.io/m/a/x:1`\nhint: "),
+            "{error}"
+        );
+        let long: Destination = format!("r.io/{}", "p".repeat(253)).parse().unwrap();
+        let error = long.paths(&list.images[..1]).unwrap_err().to_string();
+        assert!(error.contains("there is no target for `q.io/a/x:1`: "), "{error}");
+        assert!(error.contains("at most 255 characters"), "{error}");
+    }
+
+    #[test]
+    fn the_digest_at_a_destination_of_some_platforms_is_the_recorded_one() {
+        let digest = Digest::of(b"whole");
+        let subset = Digest::of(b"subset");
+        let text = format!(
+            "[destinations.whole]\nregistry = \"r.io\"\n\
+             [destinations.some]\nregistry = \"r.io\"\nplatforms = [\"linux/arm64\", \"linux/amd64\"]\n\
+             [destinations.one]\nregistry = \"r.io\"\nplatforms = [\"linux/amd64\"]\n\
+             [[image]]\nsource = \"q.io/a\"\ntag = \"1\"\ndigest = \"{digest}\"\n\
+             [image.subsets]\n\"linux/amd64,linux/arm64\" = \"{subset}\"\n"
+        );
+        let list = ImageList::parse("images.toml", &text).unwrap();
+        let at = |name: &str| list.destinations[name].digest(&list.images[0]);
+        assert_eq!([at("whole"), at("some"), at("one")], [Some(&digest), Some(&subset), None]);
+    }
+}

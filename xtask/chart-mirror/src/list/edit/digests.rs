@@ -1,0 +1,370 @@
+//! Pins images in the text of an image list.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::BYTE_ORDER_MARK;
+use super::lines::{below, indent, line_end, separator};
+use super::tables::{Owner, place_of_pair};
+use oci::{Digest, Platforms};
+
+/// What is written about one image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pin {
+    /// Of the image in the list.
+    pub position: usize,
+    /// `None`: the one that is there stays.
+    pub digest: Option<Digest>,
+    /// What the digest becomes for some platforms; `None`: what is recorded for them goes.
+    pub subsets: Vec<(Platforms, Option<Digest>)>,
+}
+
+/// The text with these pins: each digest below the tag of its image, or in the place of the one that
+/// it has; the digests of some platforms in its table `subsets`.
+///
+/// `None` if the text is not TOML, has no entry with a tag at one of the positions, or is written in a form
+/// that a record cannot be cut out of.
+pub fn pinned(text: &str, pins: &[Pin]) -> Option<String> {
+    let bare = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let document = DeTable::parse(bare).ok()?;
+    let images = document.get_ref().get("image")?.get_ref().as_array()?;
+    let mut changes: Vec<(Range<usize>, String)> = Vec::new();
+    for pin in pins {
+        let image = images.get(pin.position)?;
+        // In front of the digest: where both go to one place, it stands before them in the end.
+        changes.extend(subsets(bare, image, &pin.subsets)?);
+        if let Some(digest) = &pin.digest {
+            changes.push(change(bare, image, digest)?);
+        }
+    }
+    // Later ones first, so that the earlier ones keep their places.
+    changes.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
+    let mark = text.len() - bare.len();
+    let mut pinned = text.to_owned();
+    for (range, new) in changes {
+        pinned.replace_range(mark + range.start..mark + range.end, &new);
+    }
+    for pin in pins {
+        for (platforms, _) in pin.subsets.iter().filter(|(_, digest)| digest.is_none()) {
+            pinned = without_record(&pinned, pin.position, platforms)?;
+        }
+    }
+    Some(pinned)
+}
+
+/// One at a time: commas and comments go with one pair or the other.
+fn without_record(text: &str, position: usize, platforms: &Platforms) -> Option<String> {
+    let bare = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+    let document = DeTable::parse(bare).ok()?;
+    let images = document.get_ref().get("image")?.get_ref().as_array()?;
+    let place = place_of_pair(bare, images.get(position)?, "subsets", &platforms.to_string())?;
+    let mark = text.len() - bare.len();
+    let mut without = text.to_owned();
+    without.replace_range(mark + place.start..mark + place.end, "");
+    Some(without)
+}
+
+/// What stands where, and what is to stand there instead.
+fn change(
+    text: &str,
+    image: &Spanned<DeValue<'_>>,
+    digest: &Digest,
+) -> Option<(Range<usize>, String)> {
+    let entry = image.get_ref().as_table()?;
+    if let Some(old) = entry.get("digest") {
+        return Some((old.span(), in_place_of(text, old, digest)));
+    }
+    let (key, tag) = entry.get_key_value("tag")?;
+    let line = format!("digest = \"{digest}\"");
+    if text[image.span()].starts_with('{') {
+        let end = tag.span().end;
+        return Some((end..end, separator(text, key.span().start) + &line));
+    }
+    let (at, before) = below(text, tag.span().end);
+    let indent = indent(text, key.span().start);
+    Some((at..at, format!("{before}{indent}{line}{}", line_end(text))))
+}
+
+fn subsets(
+    text: &str,
+    image: &Spanned<DeValue<'_>>,
+    subsets: &[(Platforms, Option<Digest>)],
+) -> Option<Vec<(Range<usize>, String)>> {
+    let entry = image.get_ref().as_table()?;
+    let table = entry.get("subsets").and_then(|table| table.get_ref().as_table());
+    let (mut changes, mut new) = (Vec::new(), Vec::new());
+    let made = subsets.iter().filter_map(|(name, digest)| Some((name, digest.as_ref()?)));
+    for (platforms, digest) in made {
+        match table.and_then(|table| table.get(platforms.to_string().as_str())) {
+            Some(old) => changes.push((old.span(), in_place_of(text, old, digest))),
+            None => new.push(format!("\"{platforms}\" = \"{digest}\"")),
+        }
+    }
+    if !new.is_empty() {
+        let owner = Owner::of_image(text, image.span().start);
+        let (at, added) = owner.added(text, entry, "subsets", new);
+        changes.push((at..at, added));
+    }
+    Some(changes)
+}
+
+/// A digest in the quotes of the one that it replaces.
+fn in_place_of(text: &str, old: &Spanned<DeValue<'_>>, digest: &Digest) -> String {
+    let quote = if text[old.span()].starts_with('\'') { '\'' } else { '"' };
+    format!("{quote}{digest}{quote}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::list::ImageList;
+
+    /// Pins the images at some positions, and reads the result again.
+    fn pin(text: &str, positions: &[usize]) -> String {
+        let digest = Digest::of(b"new");
+        let pin = |&position| Pin { position, digest: Some(digest.clone()), subsets: Vec::new() };
+        set(text, &positions.iter().map(pin).collect::<Vec<_>>())
+    }
+
+    fn set(text: &str, pins: &[Pin]) -> String {
+        let pinned = pinned(text, pins).unwrap();
+        let mut expected = ImageList::parse("x", text).unwrap();
+        for pin in pins {
+            let image = &mut expected.images[pin.position];
+            image.digest = pin.digest.clone().or(image.digest.take());
+            for (platforms, digest) in pin.subsets.iter().cloned() {
+                match digest {
+                    Some(digest) => image.subsets.insert(platforms, digest),
+                    None => image.subsets.remove(&platforms),
+                };
+            }
+        }
+        let found = ImageList::parse("x", &pinned).unwrap_or_else(|e| panic!("{pinned}\n{e}"));
+        assert_eq!(found.without_places(), expected.without_places(), "{pinned}");
+        pinned
+    }
+
+    #[test]
+    fn each_form_of_an_entry_is_pinned_in_its_own_way_and_nothing_else_changes() {
+        let new = Digest::of(b"new").to_string();
+        let old = Digest::of(b"old").to_string();
+        let (a, b) = ("source = 'a'", "source = 'b'");
+        let table: [(String, &[usize], String); 14] = [
+            // Below the tag: with its indentation, after its comment, before what follows it.
+            (
+                format!(
+                    "# a\n[[image]] # 1\n  tag = '1' # why\n  # b\n  {a}\ntarget = 'c'\n\n# end\n"
+                ),
+                &[0],
+                format!(
+                    "# a\n[[image]] # 1\n  tag = '1' # why\n  digest = \"NEW\"\n  # b\n  {a}\ntarget = 'c'\n\n# end\n"
+                ),
+            ),
+            (
+                format!(
+                    "[[image]]\n\t{a}\n\ttag='1'\n[image.values]\n\"x\" = '1'\n[[image]]\n{b}\ntag = '2'"
+                ),
+                &[1, 0],
+                format!(
+                    "[[image]]\n\t{a}\n\ttag='1'\n\tdigest = \"NEW\"\n[image.values]\n\"x\" = '1'\n[[image]]\n{b}\ntag = '2'\ndigest = \"NEW\"\n"
+                ),
+            ),
+            (
+                format!("[[image]]\n{a}\ntag = '''\n1'''\n"),
+                &[0],
+                format!("[[image]]\n{a}\ntag = '''\n1'''\ndigest = \"NEW\"\n"),
+            ),
+            (
+                format!("\u{feff}[[image]]\r\n{a}\r\n\"tag\" = '1'\r\n"),
+                &[0],
+                format!("\u{feff}[[image]]\r\n{a}\r\n\"tag\" = '1'\r\ndigest = \"NEW\"\r\n"),
+            ),
+            // In the place of the old one.
+            (
+                format!("[[image]]\ndigest   =   \"{old}\" # by hand\n{a}\ntag = '1'\n"),
+                &[0],
+                format!("[[image]]\ndigest   =   \"NEW\" # by hand\n{a}\ntag = '1'\n"),
+            ),
+            (
+                format!("[[image]]\n{a}\ntag = '1'\ndigest = '{old}'"),
+                &[0],
+                format!("[[image]]\n{a}\ntag = '1'\ndigest = 'NEW'"),
+            ),
+            (
+                format!("[[image]]\n{a}\ntag = '1'\ndigest = '''{old}'''\n"),
+                &[0],
+                format!("[[image]]\n{a}\ntag = '1'\ndigest = 'NEW'\n"),
+            ),
+            (
+                format!("image = [{{ {a}, tag = '1', digest = '{old}' }}]"),
+                &[0],
+                format!("image = [{{ {a}, tag = '1', digest = 'NEW' }}]"),
+            ),
+            // In braces: in one line, in lines, with and without a last comma.
+            (
+                format!("image = [{{ {a}, tag = '1' }}, {{ tag='1', {b} }}]"),
+                &[0, 1],
+                format!(
+                    "image = [{{ {a}, tag = '1', digest = \"NEW\" }}, {{ tag='1', digest = \"NEW\", {b} }}]"
+                ),
+            ),
+            (
+                format!("image = [\n  {{ {a}, tag = '1' }}, # a\n  {{ {b}, tag = '1' }}\n]\n"),
+                &[1],
+                format!(
+                    "image = [\n  {{ {a}, tag = '1' }}, # a\n  {{ {b}, tag = '1', digest = \"NEW\" }}\n]\n"
+                ),
+            ),
+            (
+                format!("image = [{{\r\n  {a},\r\n  tag = '1' # why\r\n}}]\r\n"),
+                &[0],
+                format!(
+                    "image = [{{\r\n  {a},\r\n  tag = '1',\r\n  digest = \"NEW\" # why\r\n}}]\r\n"
+                ),
+            ),
+            (
+                format!("image = [{{\n  tag = '1', # why\n  {a},\n}}]\n"),
+                &[0],
+                format!("image = [{{\n  tag = '1',\n  digest = \"NEW\", # why\n  {a},\n}}]\n"),
+            ),
+            // Other tables have tags as well.
+            (
+                format!(
+                    "[values]\n\"tag\" = '1'\n[[image]]\n{a}\ntag = '1'\n[image.values]\n\"tag\" = '1'\n"
+                ),
+                &[0],
+                format!(
+                    "[values]\n\"tag\" = '1'\n[[image]]\n{a}\ntag = '1'\ndigest = \"NEW\"\n[image.values]\n\"tag\" = '1'\n"
+                ),
+            ),
+            (format!("[[image]]\n{a}\ntag = '1'\n"), &[], format!("[[image]]\n{a}\ntag = '1'\n")),
+        ];
+        for (text, positions, expected) in table {
+            assert_eq!(pin(&text, positions), expected.replace("NEW", &new), "{text}");
+        }
+    }
+
+    #[test]
+    fn the_real_list_is_pinned_and_only_lines_with_digests_are_added() {
+        let text = include_str!("../../../../../images.toml");
+        let all: Vec<usize> = (0..22).collect();
+        for text in [text.to_owned(), text.replace('\n', "\r\n")] {
+            let pinned = pin(&text, &all);
+            let added = |line: &&str| line.starts_with("digest = ");
+            assert_eq!(pinned.lines().filter(added).count(), 22);
+            let rest: String = pinned.split_inclusive('\n').filter(|line| !added(line)).collect();
+            assert_eq!(rest, text);
+            assert_eq!(pin(&pinned, &all), pinned);
+        }
+    }
+
+    #[test]
+    fn what_is_not_there_cannot_be_pinned() {
+        let digest = [Pin { position: 1, digest: Some(Digest::of(b"new")), subsets: Vec::new() }];
+        for text in ["", "image = 1", "[[image]]\nsource = 'a'\ntag = '1'\n", "[[image"] {
+            assert_eq!(pinned(text, &digest), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn digests_of_some_platforms_go_into_the_table_of_their_image() {
+        let (new, old) = (Digest::of(b"new").to_string(), Digest::of(b"old").to_string());
+        let both = "linux/amd64,linux/arm64";
+        // Before and after; what is new is `linux/amd64`, and the pin where the digest is missing.
+        let table = [
+            (
+                "[[image]]\nsource = 'a'\ntag = '1' # why\n[image.values]\n\"x\" = '1'\n",
+                "[[image]]\nsource = 'a'\ntag = '1' # why\ndigest = \"NEW\"\n[image.subsets]\n\
+                 \"linux/amd64\" = \"NEW\"\n[image.values]\n\"x\" = '1'\n",
+            ),
+            (
+                "[[image]]\r\ntag = '1'\r\nsource = 'a'\r\ndigest = 'OLD'",
+                "[[image]]\r\ntag = '1'\r\nsource = 'a'\r\ndigest = 'OLD'\r\n[image.subsets]\r\n\
+                 \"linux/amd64\" = \"NEW\"\r\n",
+            ),
+            (
+                "[[image]]\nsource = 'a'\ntag = '1'\ndigest = 'OLD'\n\n  [image.subsets] # some\n  \
+                 'linux/amd64' = 'OLD' # stale\n  \"BOTH\" = 'OLD'\n",
+                "[[image]]\nsource = 'a'\ntag = '1'\ndigest = 'OLD'\n\n  [image.subsets] # some\n  \
+                 'linux/amd64' = 'NEW' # stale\n  \"BOTH\" = 'OLD'\n",
+            ),
+            (
+                "[[image]]\nsource = 'a'\ntag = '1'\ndigest = 'OLD'\nsubsets = { \"BOTH\" = 'OLD' }\n",
+                "[[image]]\nsource = 'a'\ntag = '1'\ndigest = 'OLD'\nsubsets = { \"BOTH\" = 'OLD', \
+                 \"linux/amd64\" = \"NEW\" }\n",
+            ),
+            (
+                "image = [{ source = 'a', tag = '1' }]\n",
+                "image = [{ source = 'a', tag = '1', digest = \"NEW\", subsets = { \"linux/amd64\" = \
+                 \"NEW\" } }]\n",
+            ),
+        ];
+        for (before, after) in table {
+            let filled =
+                |text: &str| text.replace("NEW", &new).replace("OLD", &old).replace("BOTH", both);
+            let digest = (!before.contains("digest")).then(|| Digest::of(b"new"));
+            let subsets = vec![("linux/amd64".parse().unwrap(), Some(Digest::of(b"new")))];
+            let pin = Pin { position: 0, digest, subsets };
+            assert_eq!(set(&filled(before), &[pin]), filled(after));
+        }
+    }
+
+    #[test]
+    fn a_record_that_has_to_go_leaves_the_others_where_they_are() {
+        let head = "[[image]]\nsource = 'a'\ntag = '1'\ndigest = 'OLD'\n";
+        // Without `linux/amd64`; what is new is `linux/s390x`, so that it can be the last one.
+        let table = [
+            (
+                "[image.subsets]\n# about amd64\n'linux/amd64' = 'OLD' # a\n# about arm64\n'linux/arm64' = 'OLD'\n",
+                "[image.subsets]\n# about arm64\n'linux/arm64' = 'OLD'\n\"linux/s390x\" = \"NEW\"\n",
+            ),
+            (
+                "[image.subsets]\n'linux/amd64' = 'OLD'\n",
+                "[image.subsets]\n\"linux/s390x\" = \"NEW\"\n",
+            ),
+            (
+                "subsets = { 'linux/amd64' = 'OLD', 'linux/arm64' = 'OLD' } # s\n",
+                "subsets = { 'linux/arm64' = 'OLD', \"linux/s390x\" = \"NEW\" } # s\n",
+            ),
+            (
+                "subsets = { 'linux/arm64' = 'OLD', 'linux/amd64' = 'OLD' }\n",
+                "subsets = { 'linux/arm64' = 'OLD', \"linux/s390x\" = \"NEW\" }\n",
+            ),
+            (
+                "subsets = {\n  'linux/amd64' = 'OLD', # a\n  'linux/arm64' = 'OLD', # b\n}\n",
+                "subsets = {\n   # a\n  'linux/arm64' = 'OLD',\n  \"linux/s390x\" = \"NEW\", # b\n}\n",
+            ),
+            (
+                "subsets . 'linux/amd64' = 'OLD'\nsubsets.'linux/arm64' = 'OLD'\n",
+                "subsets.'linux/arm64' = 'OLD'\nsubsets.\"linux/s390x\" = \"NEW\"\n",
+            ),
+        ];
+        let (new, old) = (Digest::of(b"new").to_string(), Digest::of(b"old").to_string());
+        let pin = |all: &[(&str, Option<&[u8]>)]| {
+            let subset = |(name, made): &(&str, Option<&[u8]>)| {
+                (name.parse().unwrap(), made.map(Digest::of))
+            };
+            Pin { position: 0, digest: None, subsets: all.iter().map(subset).collect() }
+        };
+        let gone = ("linux/amd64", None);
+        for (before, after) in table {
+            for (mark, end) in [("", "\n"), ("\u{feff}", "\r\n")] {
+                let filled = |text: &str| {
+                    let text = format!("{mark}{head}{text}[image.values]\nx = '1'\n");
+                    text.replace("NEW", &new).replace("OLD", &old).replace('\n', end)
+                };
+                let pins = [pin(&[gone, ("linux/s390x", Some(b"new"))])];
+                let edited = set(&filled(before), &pins);
+                assert_eq!(edited, filled(after));
+                assert_eq!(set(&edited, &pins), edited, "what is gone stays so");
+            }
+        }
+        let inline =
+            "image = [{ source = 'a', subsets.'linux/amd64' = 'OLD', tag = '1', digest = 'OLD' }]"
+                .replace("OLD", &old);
+        let expected = inline.replace(&format!(" subsets.'linux/amd64' = '{old}',"), "");
+        assert_eq!(set(&inline, &[pin(&[gone])]), expected);
+    }
+}

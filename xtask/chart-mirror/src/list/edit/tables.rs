@@ -1,0 +1,160 @@
+//! Adds pairs to a table of an image list, or the table with them if it is not there; and cuts pairs out.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::lines::{below, indent, line_end, separator};
+use super::{end_of, is_section, with_comments};
+
+/// Whose table it is, which decides where it goes if there is none yet.
+pub(super) enum Owner {
+    List,
+    Image { header: usize },
+    ImageInBraces,
+}
+
+/// What is put into the text, and where.
+pub(super) type Addition = (usize, String);
+
+impl Owner {
+    /// The image whose entry begins at a place.
+    pub(super) fn of_image(text: &str, start: usize) -> Self {
+        if text[start..].starts_with('{') {
+            Self::ImageInBraces
+        } else {
+            Self::Image { header: start }
+        }
+    }
+
+    /// What adds pairs, each `key = value`, to the table `name` of the owner.
+    pub(super) fn added(
+        &self,
+        text: &str,
+        owner: &DeTable<'_>,
+        name: &str,
+        lines: Vec<String>,
+    ) -> Addition {
+        let own = owner.get(name).and_then(|own| Some((own.span(), own.get_ref().as_table()?)));
+        match own {
+            _ if lines.is_empty() => (text.len(), String::new()),
+            Some((span, table)) => self.added_to(text, span, table, &lines),
+            None => self.new_table(text, owner, name, lines),
+        }
+    }
+
+    /// To a table that is there, in the form that it has.
+    fn added_to(
+        &self,
+        text: &str,
+        span: Range<usize>,
+        table: &DeTable<'_>,
+        lines: &[String],
+    ) -> Addition {
+        let last = table.iter().map(|(key, value)| (end_of(value), key.span().start)).max();
+        let written = &text[span.clone()];
+        match last {
+            Some((end, key)) if written.starts_with('{') => {
+                pairs(end, &separator(text, key), lines)
+            }
+            None if written.starts_with('{') => (span.start + 1, format!(" {} ", lines.join(", "))),
+            Some((end, key)) if written.starts_with('[') => {
+                rows(text, end, indent(text, key), lines)
+            }
+            None => rows(text, span.end, indent(text, span.start), lines),
+            Some((end, key)) => {
+                let lines: Vec<String> =
+                    lines.iter().map(|line| format!("{written}.{line}")).collect();
+                match self {
+                    Self::ImageInBraces => pairs(end, &separator(text, span.start), &lines),
+                    Self::List | Self::Image { .. } => rows(text, end, indent(text, key), &lines),
+                }
+            }
+        }
+    }
+
+    fn new_table(
+        &self,
+        text: &str,
+        owner: &DeTable<'_>,
+        name: &str,
+        mut lines: Vec<String>,
+    ) -> Addition {
+        let own = owner.iter().filter(|(_, value)| !is_section(text, value));
+        let last = own.map(|(key, value)| (end_of(value), key.span().start)).max();
+        match self {
+            Self::List => {
+                lines.splice(0..0, [String::new(), format!("[{name}]")]);
+                rows(text, text.len(), "", &lines)
+            }
+            Self::Image { header } => {
+                lines.insert(0, format!("[image.{name}]"));
+                let end = last.map_or(*header, |(end, _)| end);
+                rows(text, end, indent(text, *header), &lines)
+            }
+            Self::ImageInBraces => {
+                let (end, key) = last.unwrap_or_default();
+                let table = format!("{name} = {{ {} }}", lines.join(", "));
+                pairs(end, &separator(text, key), &[table])
+            }
+        }
+    }
+}
+
+/// Where a pair stands in the table `name` of an image, with all that has to go with it. Empty if it is not
+/// there; `None` where it is written in a form that cannot be cut out.
+pub(super) fn place_of_pair(
+    text: &str,
+    image: &Spanned<DeValue<'_>>,
+    name: &str,
+    key: &str,
+) -> Option<Range<usize>> {
+    let Some(table) = image.get_ref().as_table()?.get(name) else { return Some(0..0) };
+    let Some((key, value)) = table.get_ref().as_table()?.get_key_value(key) else {
+        return Some(0..0);
+    };
+    let written = &text[table.span()];
+    let start = if written.starts_with(['{', '[']) {
+        key.span().start
+    } else {
+        // Of a dotted key the parser says where its last part is.
+        let before = text[..key.span().start].trim_end_matches([' ', '\t']).strip_suffix('.')?;
+        before.trim_end_matches([' ', '\t']).strip_suffix(written)?.len()
+    };
+    let pair = start..value.span().end;
+    let is_in_braces = text[image.span()].starts_with('{') || written.starts_with('{');
+    Some(if is_in_braces { with_comma(text, pair) } else { with_comments(text, pair) })
+}
+
+/// A pair in braces, with the comma that is one too many without it.
+fn with_comma(text: &str, pair: Range<usize>) -> Range<usize> {
+    let rest = &text[pair.end..];
+    let after = rest.trim_start();
+    if let Some(next) = after.strip_prefix(',') {
+        let next = next.trim_start();
+        if !next.starts_with(['}', '#']) {
+            return pair.start..text.len() - next.len();
+        }
+    }
+    match text[..pair.start].trim_end().strip_suffix(',') {
+        Some(before) => before.len()..pair.end,
+        None => pair.start..text.len() - after.strip_prefix(',').unwrap_or(rest).len(),
+    }
+}
+
+/// Lines below the one that a place is in.
+fn rows(text: &str, at: usize, indent: &str, lines: &[String]) -> Addition {
+    let line_end = line_end(text);
+    let (at, before) = below(text, at);
+    let rows: String = lines
+        .iter()
+        .map(|line| format!("{}{line}{line_end}", if line.is_empty() { "" } else { indent }))
+        .collect();
+    (at, format!("{before}{rows}"))
+}
+
+/// Pairs in braces, behind one that ends at a place.
+fn pairs(at: usize, separator: &str, lines: &[String]) -> Addition {
+    (at, lines.iter().map(|line| format!("{separator}{line}")).collect())
+}

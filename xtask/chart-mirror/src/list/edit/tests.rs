@@ -1,0 +1,194 @@
+//! Tables of edits: a text before and after.
+
+use super::*;
+use crate::list::{ImageList, Place};
+
+fn image(source: &str, tag: &str) -> Image {
+    let source: oci::Repository = source.parse().unwrap();
+    Image {
+        source,
+        tag: tag.parse().unwrap(),
+        digest: None,
+        subsets: Default::default(),
+        target: None,
+        values: Vec::new(),
+        place: Place::NOWHERE,
+    }
+}
+
+/// Edits a text, and reads the result again.
+fn edit(text: &str, new: &[Image], old: &[usize]) -> String {
+    let edited = edited(text, new, old).unwrap();
+    let mut expected = ImageList::parse("x", text).unwrap();
+    let mut position = 0..;
+    expected.images.retain(|_| !old.contains(&position.next().unwrap()));
+    expected.images.extend_from_slice(new);
+    let found = ImageList::parse("x", &edited).unwrap_or_else(|e| panic!("{edited}\n{e}"));
+    assert_eq!(found.without_places(), expected.without_places(), "{edited}");
+    edited
+}
+
+const LIST: &str = "\
+#:schema ./images.schema.json
+# The images.
+
+[values]
+a = '{registry}'
+
+# First group.
+
+# About a.
+[[image]]
+source = \"q.io/a\" # why a
+tag = \"1\"
+
+[[image]]
+source = \"q.io/b\"
+# About the values of b.
+[image.values]
+\"b.c\" = \"{registry}\" # remark
+
+# Second group.
+
+[[image]]
+tag = \"1\"
+source = \"q.io/c\"
+
+[destinations.x]
+registry = \"x.io\"
+# The end.
+";
+
+fn list() -> String {
+    LIST.replace("source = \"q.io/b\"\n", "source = \"q.io/b\"\ntag = \"1\"\n")
+}
+
+#[test]
+fn new_entries_stand_after_the_last_one_and_nothing_else_changes() {
+    let text = list();
+    let new = [image("q.io/d", "1"), image("docker.io/library/e", "2")];
+    let added = "\n[[image]]\nsource = \"q.io/d\"\ntag = \"1\"\n\
+                 \n[[image]]\nsource = \"docker.io/library/e\"\ntag = \"2\"\n";
+    let (before, after) = text.split_once("\n[destinations").unwrap();
+    assert_eq!(edit(&text, &new, &[]), format!("{before}{added}\n[destinations{after}"));
+    assert_eq!(edited(&text, &[], &[]).unwrap(), text);
+}
+
+#[test]
+fn an_entry_goes_with_its_comments_and_nothing_else() {
+    let text = list();
+    let a = "# About a.\n[[image]]\nsource = \"q.io/a\" # why a\ntag = \"1\"\n\n";
+    let b = "[[image]]\nsource = \"q.io/b\"\ntag = \"1\"\n# About the values of b.\n[image.values]\n\
+             \"b.c\" = \"{registry}\" # remark\n\n";
+    let c = "[[image]]\ntag = \"1\"\nsource = \"q.io/c\"\n\n";
+    let table = [
+        (vec![0], vec![a]),
+        (vec![1], vec![b]),
+        (vec![0, 1], vec![a, b]),
+        (vec![1, 0], vec![a, b]),
+    ];
+    for (old, removed) in table {
+        let expected = removed.iter().fold(text.clone(), |text, part| text.replacen(part, "", 1));
+        assert_eq!(edit(&text, &[], &old), expected, "{old:?}");
+    }
+    assert_eq!(edit(&text, &[], &[2]), text.replacen(c, "", 1));
+    let both = edit(&text, &[image("q.io/d", "1")], &[2]);
+    let added = "[[image]]\nsource = \"q.io/d\"\ntag = \"1\"\n\n";
+    assert_eq!(both, text.replacen(c, added, 1));
+}
+
+#[test]
+fn each_form_of_a_list_is_edited_in_its_own_way() {
+    let d = [image("d", "1")];
+    let new = "{ source = \"docker.io/library/d\", tag = \"1\" }";
+    let section = "[[image]]\nsource = \"docker.io/library/d\"\ntag = \"1\"\n";
+    let (a, b) = ("{ source = 'a', tag = '1' }", "{ source = 'b', tag = '1' }");
+    let in_sections =
+        "[[image]]\nsource = 'a'\ntag = '1'\n\n# b\n[[image]]\nsource = 'b'\ntag = '1'\n";
+    let table: [(String, Vec<usize>, String); 13] = [
+        // In one line.
+        (format!("image = [{a}, {b}]"), vec![], format!("image = [{a}, {b}, {new}]")),
+        (format!("image = [{a}, {b}]"), vec![0], format!("image = [{b}, {new}]")),
+        (format!("image = [{a}, {b}]"), vec![1], format!("image = [{a}, {new}]")),
+        (format!("image = [{a}, {b},]"), vec![1], format!("image = [{a}, {new},]")),
+        // In lines.
+        (
+            format!("image = [\n  {a},\n  {b}, # b\n]\n"),
+            vec![],
+            format!("image = [\n  {a},\n  {b},\n  {new}, # b\n]\n"),
+        ),
+        (
+            format!("image = [\n  # a\n  {a}, # a\n\n  # b\n  {b}\n]\n"),
+            vec![0],
+            format!("image = [\n  # b\n  {b},\n  {new}\n]\n"),
+        ),
+        // Sections: at the end of the text, without an end of line, of Windows, with a mark.
+        (
+            in_sections.to_owned(),
+            vec![1],
+            format!("[[image]]\nsource = 'a'\ntag = '1'\n\n{section}"),
+        ),
+        (
+            in_sections.to_owned(),
+            vec![0],
+            format!("# b\n[[image]]\nsource = 'b'\ntag = '1'\n\n{section}"),
+        ),
+        (in_sections.trim_end().to_owned(), vec![], format!("{in_sections}\n{section}")),
+        (
+            in_sections.replace('\n', "\r\n"),
+            vec![],
+            format!("{in_sections}\n{section}").replace('\n', "\r\n"),
+        ),
+        (format!("\u{feff}{in_sections}"), vec![], format!("\u{feff}{in_sections}\n{section}")),
+        (
+            format!("#:schema x\n{in_sections}"),
+            vec![0],
+            format!("#:schema x\n\n# b\n[[image]]\nsource = 'b'\ntag = '1'\n\n{section}"),
+        ),
+        // Values of an entry apart from it, and one over several lines.
+        (
+            "[[image]]\nsource = 'b'\ntag = '1'\n[[image]]\nsource = 'a'\ntag = '''\n1'''\n\
+             # x\n[values]\na = '[x]'\n# y\n[image.values]\na = ''\n"
+                .to_owned(),
+            vec![1],
+            format!("[[image]]\nsource = 'b'\ntag = '1'\n# x\n[values]\na = '[x]'\n\n{section}"),
+        ),
+    ];
+    for (text, old, expected) in table {
+        assert_eq!(edit(&text, &d, &old), expected, "{text}");
+    }
+}
+
+#[test]
+fn any_entry_of_the_real_list_can_go_and_no_comment_of_a_group_goes_with_it() {
+    let text = include_str!("../../../../../images.toml");
+    let is_of_group = |line: &&str| line.starts_with("# ") && !line.contains("`repository`");
+    for text in [text.to_owned(), text.replace('\n', "\r\n")] {
+        let groups = text.lines().filter(is_of_group).count();
+        for position in 0..22 {
+            let edited = edit(&text, &[image("q.io/d", "1")], &[position]);
+            assert_eq!(edited.lines().filter(is_of_group).count(), groups, "{edited}");
+            assert!(!edited.replace('\r', "").contains("\n\n\n"), "{edited}");
+            assert_eq!(edited.matches("\r\n").count() > 0, text.contains("\r\n"));
+        }
+    }
+}
+
+#[test]
+fn the_last_entry_of_a_text_leaves_no_empty_lines_behind() {
+    let text =
+        "[[image]]\nsource = 'a'\ntag = '1'\n\n\n# b\n[[image]]\nsource = 'b'\ntag = '1'\n\n";
+    assert_eq!(edit(text, &[], &[1]), "[[image]]\nsource = 'a'\ntag = '1'\n");
+    let lines = "image = [\n  { source = 'a', tag = '1' },\n  { source = 'b', tag = '1' },\n]\n";
+    assert_eq!(edit(lines, &[], &[1]), "image = [\n  { source = 'a', tag = '1' },\n]\n");
+    assert_eq!(edit(lines, &[], &[0]), "image = [\n  { source = 'b', tag = '1' },\n]\n");
+}
+
+#[test]
+fn an_entry_is_written_as_it_is_read() {
+    let text = "[[image]]\nsource = \"q.io/a\"\ntag = \"1\"\n\
+                digest = \"sha256:1111111111111111111111111111111111111111111111111111111111111111\"\n\
+                target = \"x/a\"\n[image.values]\n\"a.\\\"b\\\\.c\" = \"{registry}\\u0009\"\n";
+    let list = ImageList::parse("x", text).unwrap();
+    assert_eq!(entry(&list.images[0]), text);
+}

@@ -1,0 +1,13 @@
+//! `Place`: where something stands in the text of images.toml.
+
+/// Where an entry begins in the text, counted from 1; columns count characters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    pub line: usize,
+    pub column: usize,
+}
+
+impl Place {
+    /// Of what stands in no text; after everything that does.
+    pub const NOWHERE: Self = Self { line: usize::MAX, column: usize::MAX };
+}

@@ -1,0 +1,10 @@
+//! Renders the results of commands, and does nothing else.
+
+pub mod chart;
+pub mod doctor;
+pub mod ecr;
+pub mod human;
+pub mod images;
+pub mod json;
+pub mod pin;
+pub mod verify;

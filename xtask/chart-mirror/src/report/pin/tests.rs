@@ -1,0 +1,209 @@
+//! One report of every outcome, word for word.
+
+use std::time::Duration;
+
+use super::*;
+use oci::Digest;
+use registry::Error;
+use registry::{Cause, Side};
+
+fn report(mode: Mode) -> PinReport {
+    let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
+    let differences = vec![
+        Difference {
+            what: What::Size,
+            name: None,
+            old: Some(Said::Bytes(20_345_678)),
+            new: Some(Said::Bytes(999)),
+        },
+        Difference {
+            what: What::Label,
+            name: Some("a".to_owned()),
+            old: None,
+            new: Some(Said::Text("b".to_owned())),
+        },
+        Difference {
+            what: What::Cmd,
+            name: None,
+            old: Some(Said::Words(vec!["a b".to_owned(), "c".to_owned()])),
+            new: None,
+        },
+    ];
+    let compared = Change::Compared { platform: Some("linux/amd64".to_owned()), differences };
+    let moved = |change| Outcome::Moved { to: new.clone(), change };
+    let cause = Cause::Protocol("that is no registry".to_owned());
+    let error = Error::new(Side::Source, "look for manifest `1`", cause);
+    let images = [
+        (None, Outcome::New(new.clone()), Some("odd")),
+        (Some(old.clone()), moved(compared), None),
+        (Some(old.clone()), moved(Change::OldIsGone), None),
+        (Some(old.clone()), moved(Change::Untold("403".to_owned())), None),
+        (Some(old.clone()), Outcome::Unchanged, None),
+        (None, Outcome::Missing, None),
+        (None, Outcome::Failed(error), None),
+    ];
+    let image = |(number, (pin, outcome, warning)): (usize, (_, _, Option<&str>))| PinnedImage {
+        source: format!("q.io/i{number}:1").parse().unwrap(),
+        pin,
+        outcome,
+        subsets: Vec::new(),
+        warnings: warning.map(str::to_owned).into_iter().collect(),
+    };
+    let images = images.into_iter().enumerate().map(image).collect();
+    PinReport { mode, images, requests: 14, took: Duration::from_millis(1250) }
+}
+
+/// With `OLD` and `NEW` for the two digests.
+fn shown(text: &str) -> String {
+    text.replace(Digest::of(b"old").as_str(), "OLD").replace(Digest::of(b"new").as_str(), "NEW")
+}
+
+#[test]
+fn people_are_told_each_outcome_and_what_to_do() {
+    let expected = "\
+new        q.io/i0:1 NEW
+  warning: odd
+moved      q.io/i1:1
+  listed OLD
+  now    NEW
+  compared for linux/amd64:
+  size: 20.3 MB -> 999 B
+  label a: `b` added
+  cmd: [\"a b\",\"c\"] removed
+  hint: `pin --update q.io/i1:1` accepts it
+moved      q.io/i2:1
+  listed OLD
+  now    NEW
+  the source does not have the listed image any more: nothing to compare
+  hint: `pin --update q.io/i2:1` accepts it
+moved      q.io/i3:1
+  listed OLD
+  now    NEW
+  what changed cannot be told: 403
+  hint: `pin --update q.io/i3:1` accepts it
+unchanged  q.io/i4:1
+missing    q.io/i5:1
+  hint: check source and tag; some registries answer 404 for what needs a login
+failed     q.io/i6:1
+  source: look for manifest `1`: that is no registry
+  hint: check that the address is a container registry's
+";
+    assert_eq!(shown(&human(&report(Mode::Pin), "pin")), expected);
+    assert_eq!(shown(&human(&report(Mode::Check), "pin")), expected);
+    let without_hint: String =
+        expected.split_inclusive('\n').filter(|line| !line.contains("accepts it")).collect();
+    assert_eq!(shown(&human(&report(Mode::Update), "pin")), without_hint);
+}
+
+#[test]
+fn the_summary_says_what_became_of_the_list() {
+    let counts =
+        "7 images: 1 new, 3 moved, 1 unchanged, 1 missing, 1 failed in 1.2 s; 14 requests\n";
+    let moved = "3 tags name another image than the list pins, which stays as it is\n\
+                 hint: see what changed, then accept it with `pin --update IMAGE`";
+    let table = [
+        (Mode::Pin, format!("written     f (1 digest)\n{moved}")),
+        (Mode::Check, format!("hint: `pin` writes the digests that are missing\n{moved}")),
+        (Mode::Update, "written     f (4 digests)".to_owned()),
+    ];
+    for (mode, expected) in table {
+        assert_eq!(summary(&report(mode), "f", "pin"), format!("{counts}{expected}"));
+    }
+}
+
+#[test]
+fn programs_are_told_the_same_in_a_form_that_stays() {
+    let moved = |source: &str, change: Value| {
+        json!({
+            "source": source, "outcome": "moved", "pin": "OLD", "digest": "NEW",
+            "written": false, "subsets": {}, "warnings": [], "change": change,
+        })
+    };
+    let expected = json!({
+        "version": 1,
+        "command": "pin",
+        "check": false,
+        "update": false,
+        "images": [
+            {
+                "source": "q.io/i0:1", "outcome": "new", "pin": null, "digest": "NEW",
+                "written": true, "subsets": {}, "warnings": ["odd"],
+            },
+            moved("q.io/i1:1", json!({
+                "state": "compared",
+                "platform": "linux/amd64",
+                "differences": [
+                    { "what": "size", "name": null, "old": 20_345_678, "new": 999 },
+                    { "what": "label", "name": "a", "old": null, "new": "b" },
+                    { "what": "cmd", "name": null, "old": ["a b", "c"], "new": null },
+                ],
+            })),
+            moved("q.io/i2:1", json!({ "state": "old-is-gone" })),
+            moved("q.io/i3:1", json!({ "state": "untold", "message": "403" })),
+            {
+                "source": "q.io/i4:1", "outcome": "unchanged", "pin": "OLD", "digest": "OLD",
+                "written": false, "subsets": {}, "warnings": [],
+            },
+            {
+                "source": "q.io/i5:1", "outcome": "missing", "pin": null, "digest": null,
+                "written": false, "subsets": {}, "warnings": [],
+            },
+            {
+                "source": "q.io/i6:1", "outcome": "failed", "pin": null, "digest": null,
+                "written": false, "subsets": {}, "warnings": [],
+                "error": {
+                    "side": "source",
+                    "operation": "look for manifest `1`",
+                    "request": "",
+                    "status": null,
+                    "message": "source: look for manifest `1`: that is no registry",
+                    "hint": "check that the address is a container registry's",
+                },
+            },
+        ],
+        "totals": {
+            "images": 7, "new": 1, "moved": 3, "unchanged": 1, "missing": 1, "failed": 1,
+            "written": 1, "subsets": 0,
+        },
+        "requests": { "source": 14 },
+        "seconds": 1.25,
+    });
+    let told: Value = serde_json::from_str(&shown(&json(&report(Mode::Pin)))).unwrap();
+    assert_eq!(told, expected);
+}
+
+#[test]
+fn a_list_is_settled_if_every_image_is_pinned_to_what_its_tag_names() {
+    let settled = |outcomes: &[usize], mode| {
+        let mut report = report(mode);
+        let mut position = 0..;
+        report.images.retain(|_| outcomes.contains(&position.next().unwrap_or_default()));
+        report.is_settled()
+    };
+    let table: [(&[usize], [bool; 3]); 5] = [
+        (&[4], [true, true, true]),
+        (&[0, 4], [false, true, true]),
+        (&[1, 4], [false, false, true]),
+        (&[4, 5], [false, false, false]),
+        (&[4, 6], [false, false, false]),
+    ];
+    for (outcomes, expected) in table {
+        let modes = [Mode::Check, Mode::Pin, Mode::Update];
+        assert_eq!(modes.map(|mode| settled(outcomes, mode)), expected, "{outcomes:?}");
+    }
+}
+
+#[test]
+fn a_flood_of_differences_is_cut_for_people_alone() {
+    let label = |number| Difference {
+        what: What::Label,
+        name: Some(format!("l{number}")),
+        old: None,
+        new: Some(Said::Text(String::new())),
+    };
+    let differences = (0..MOST_LINES + 5).map(label).collect();
+    let change = Change::Compared { platform: None, differences };
+    let text = told(&change);
+    assert_eq!(text.lines().count(), MOST_LINES + 1);
+    assert!(text.ends_with("\n  and 5 more: `--format json` shows all\n"), "{text}");
+}

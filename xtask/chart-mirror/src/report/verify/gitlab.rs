@@ -1,0 +1,32 @@
+//! The verification as a code quality report of GitLab: what a merge request shows as new or fixed.
+
+use crate::commands::verify::finding::Finding;
+use crate::commands::verify::result::VerifyReport;
+use serde_json::{Value, json};
+
+use super::said;
+use crate::list::code::Severity;
+use crate::report::json::pretty;
+
+/// An array, empty if nothing was found.
+pub(super) fn report(report: &VerifyReport) -> String {
+    let fingerprints = said::fingerprints(report);
+    let findings = report.findings.iter().zip(fingerprints);
+    let issues = findings.map(|(finding, fingerprint)| issue(report, finding, &fingerprint));
+    pretty(&Value::Array(issues.collect()))
+}
+
+fn issue(report: &VerifyReport, finding: &Finding, fingerprint: &str) -> Value {
+    let location = report.location(finding);
+    let about = said::about(finding);
+    json!({
+        "description": match &finding.hint {
+            Some(hint) => format!("{about} (hint: {hint})"),
+            None => about,
+        },
+        "check_name": finding.code.name(),
+        "fingerprint": fingerprint,
+        "severity": if finding.severity == Severity::Error { "major" } else { "minor" },
+        "location": { "path": location.file, "lines": { "begin": location.place.line } },
+    })
+}

@@ -1,0 +1,77 @@
+//! What several forms say in the same words, and how a finding is known again in the next run.
+
+use std::collections::BTreeMap;
+
+use crate::commands::verify::finding::Finding;
+use crate::commands::verify::result::VerifyReport;
+use crate::list::code::{Code, Severity};
+use crate::report::human::count;
+use oci::Digest;
+
+/// The message with the image that it is about.
+pub(super) fn about(finding: &Finding) -> String {
+    match &finding.image {
+        Some(image) => format!("{image}: {}", finding.message),
+        None => finding.message.clone(),
+    }
+}
+
+/// All that is to say of a finding, line by line.
+pub(super) fn lines(finding: &Finding) -> Vec<String> {
+    let details = finding.details.iter().map(|detail| format!("  {detail}"));
+    let hint = finding.hint.iter().map(|hint| format!("hint: {hint}"));
+    std::iter::once(about(finding)).chain(details).chain(hint).collect()
+}
+
+/// `1 error, 22 warnings`.
+pub(super) fn state((errors, warnings): (usize, usize)) -> String {
+    let amount = |number: usize, noun| (number > 0).then(|| count(number as u64, noun));
+    let parts: Vec<_> =
+        [amount(errors, "error"), amount(warnings, "warning")].into_iter().flatten().collect();
+    if parts.is_empty() { "passed".to_owned() } else { parts.join(", ") }
+}
+
+/// `22 images: 1 error, 22 warnings, 3 ignored by the policy`.
+pub(super) fn totals(report: &VerifyReport) -> String {
+    let state = state((report.count(Severity::Error), report.count(Severity::Warning)));
+    let totals = format!("{}: {state}", count(report.images.len() as u64, "image"));
+    match report.ignored {
+        0 => totals,
+        ignored => format!("{totals}, {ignored} ignored by the policy"),
+    }
+}
+
+/// The totals, and how often each code was found.
+pub(super) fn summary(report: &VerifyReport) -> String {
+    let mut codes: BTreeMap<Code, usize> = BTreeMap::new();
+    for finding in &report.findings {
+        *codes.entry(finding.code).or_default() += 1;
+    }
+    let codes: Vec<_> = codes.iter().map(|(code, number)| format!("{number} {code}")).collect();
+    match codes.as_slice() {
+        [] => totals(report),
+        codes => format!("{} ({})", totals(report), codes.join(", ")),
+    }
+}
+
+/// For each finding a text that is the same in the next run if the finding is, wherever its line went,
+/// and that no other finding of the report has.
+pub(super) fn fingerprints(report: &VerifyReport) -> Vec<String> {
+    let mut seen: BTreeMap<String, usize> = BTreeMap::new();
+    let fingerprint = |finding: &Finding| {
+        let location = report.location(finding);
+        let image = finding.image.as_ref().map_or_else(String::new, ToString::to_string);
+        // What servers and programs say is worded anew each time.
+        let message = match finding.code {
+            Code::Unreachable | Code::ChartFails => "",
+            _ => finding.message.as_str(),
+        };
+        let code = finding.code.name();
+        let said = [code, finding.check.name(), &location.file, &image, message].join("\n");
+        let same = seen.entry(said.clone()).or_default();
+        *same += 1;
+        let numbered = if *same == 1 { said } else { format!("{said}\n{same}") };
+        Digest::of(numbered.as_bytes()).hex().to_owned()
+    };
+    report.findings.iter().map(fingerprint).collect()
+}

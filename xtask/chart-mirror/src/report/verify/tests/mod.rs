@@ -1,0 +1,311 @@
+//! The forms of a report, each read again by a parser.
+
+use serde_json::{Value, json};
+
+use super::human::Style;
+use std::time::Duration;
+
+use super::*;
+use crate::list::Place;
+use crate::list::code::Code;
+use crate::list::code::{Check, Severity};
+use registry::Requests;
+
+mod hostile;
+mod xml;
+
+/// Two images, all checks, nothing found.
+fn clean() -> VerifyReport {
+    VerifyReport {
+        insecure: Vec::new(),
+        list: "images.toml".to_owned(),
+        destinations: vec!["m.example.com".to_owned()],
+        checks: Check::ALL.to_vec(),
+        images: vec!["q.io/app:1".parse().unwrap(), "q.io/tool:2".parse().unwrap()],
+        findings: Vec::new(),
+        ignored: 0,
+        is_strict: false,
+        requests: Requests { source: 2, destination: 2 },
+        took: Duration::from_millis(1500),
+    }
+}
+
+fn finding(check: Check, code: Code, image: Option<&str>) -> Finding {
+    Finding {
+        code,
+        severity: code.severity(),
+        check,
+        image: image.map(|image| image.parse().unwrap()),
+        location: image.map(|_| Location {
+            file: "images.toml".to_owned(),
+            place: Place { line: 7, column: 3 },
+        }),
+        message: "it is off".to_owned(),
+        details: Vec::new(),
+        hint: None,
+    }
+}
+
+/// One finding of each kind.
+fn found() -> VerifyReport {
+    let app = Some("q.io/app:1");
+    let stale = Finding {
+        location: Some(Location {
+            file: "values/m, or n.yaml".to_owned(),
+            place: Place { line: 1, column: 1 },
+        }),
+        details: vec![" global:".to_owned(), "-  a: \"```\"".to_owned()],
+        hint: Some("`cargo xtask values --write` writes it".to_owned()),
+        ..finding(Check::Values, Code::ValuesStale, None)
+    };
+    VerifyReport {
+        findings: vec![
+            finding(Check::Chart, Code::ChartMention, None),
+            stale,
+            finding(Check::List, Code::Unpinned, app),
+            finding(Check::Source, Code::SourceMoved, app),
+        ],
+        ignored: 1,
+        ..clean()
+    }
+}
+
+fn rendered(form: Form, report: &VerifyReport) -> String {
+    form.render(report, Style::Plain)
+}
+
+fn parsed(form: Form, report: &VerifyReport) -> Value {
+    serde_json::from_str(&rendered(form, report)).unwrap()
+}
+
+#[test]
+fn github_gets_a_command_for_each_finding_and_the_sum() {
+    let expected = "\
+        ::warning file=images.toml,line=1,col=1,title=chart-mention::it is off\n\
+        ::error file=values/m%2C or n.yaml,line=1,col=1,title=values-stale::it is off%0A   global:%0A  -  a: \"```\"%0Ahint: `cargo xtask values --write` writes it\n\
+        ::warning file=images.toml,line=7,col=3,title=unpinned::q.io/app:1: it is off\n\
+        ::error file=images.toml,line=7,col=3,title=source-moved::q.io/app:1: it is off\n\
+        2 images: 2 errors, 2 warnings, 1 ignored by the policy (1 unpinned, 1 values-stale, 1 chart-mention, 1 source-moved)\n";
+    assert_eq!(rendered(Form::Github, &found()), expected);
+    assert_eq!(rendered(Form::Github, &clean()), "2 images: passed\n");
+}
+
+#[test]
+fn markdown_says_the_verdict_the_checks_and_the_findings_by_image() {
+    let expected = "\
+## Verification failed
+
+<code>images.toml</code>: 2 images: 2 errors, 2 warnings, 1 ignored by the policy
+
+Destinations: <code>m.example.com</code>
+
+| check | result |
+|---|---|
+| list | 1 warning |
+| values | 1 error |
+| chart | 1 warning |
+| source | 1 error |
+| destination | passed |
+
+### Of no single image
+
+- **warning** <code>chart-mention</code>: it is off (<code>images.toml\\:1\\:1</code>)
+- **error** <code>values-stale</code>: it is off (<code>values/m, or n.yaml\\:1\\:1</code>)
+
+  ````text
+   global:
+  -  a: \"```\"
+  ````
+
+  - hint: <code>cargo xtask values --write</code> writes it
+
+### <code>q.io/app\\:1</code>
+
+- **warning** <code>unpinned</code>: it is off (<code>images.toml\\:7\\:3</code>)
+- **error** <code>source-moved</code>: it is off (<code>images.toml\\:7\\:3</code>)
+";
+    assert_eq!(rendered(Form::Markdown, &found()), expected);
+    let passed = rendered(Form::Markdown, &VerifyReport { checks: vec![Check::List], ..clean() });
+    assert!(passed.starts_with("## Verification passed\n"), "{passed}");
+    assert!(passed.ends_with("| list | passed |\n| values | not asked for |\n| chart | not asked for |\n| source | not asked for |\n| destination | not asked for |\n"), "{passed}");
+}
+
+#[test]
+fn a_summary_that_would_be_too_long_says_what_it_leaves_out() {
+    let mut report = clean();
+    report.findings = vec![finding(Check::List, Code::Unpinned, Some("q.io/app:1")); 20_000];
+    let text = rendered(Form::Markdown, &report);
+    assert!(text.len() < 1024 * 1024, "{}", text.len());
+    let told = text.matches("**warning**").count();
+    let rest = format!("\n{} more do not fit here: see the other reports\n", 20_000 - told);
+    assert!(told > 1000 && text.ends_with(&rest), "{told}");
+}
+
+#[test]
+fn gitlab_gets_an_array_with_what_it_documents() {
+    assert_eq!(parsed(Form::Gitlab, &clean()), json!([]));
+    let mut issues = parsed(Form::Gitlab, &found());
+    for issue in issues.as_array_mut().unwrap() {
+        let fingerprint = issue["fingerprint"].take();
+        assert_eq!(fingerprint.as_str().map(str::len), Some(64));
+    }
+    let issue = |code: &str, severity: &str, path: &str, line: usize, description: &str| {
+        json!({
+            "check_name": code,
+            "description": description,
+            "severity": severity,
+            "fingerprint": null,
+            "location": { "path": path, "lines": { "begin": line } },
+        })
+    };
+    let hint = "it is off (hint: `cargo xtask values --write` writes it)";
+    let expected = json!([
+        issue("chart-mention", "minor", "images.toml", 1, "it is off"),
+        issue("values-stale", "major", "values/m, or n.yaml", 1, hint),
+        issue("unpinned", "minor", "images.toml", 7, "q.io/app:1: it is off"),
+        issue("source-moved", "major", "images.toml", 7, "q.io/app:1: it is off"),
+    ]);
+    assert_eq!(issues, expected);
+}
+
+#[test]
+fn a_finding_is_known_again_wherever_its_line_went_and_is_no_other() {
+    let prints = |report: &VerifyReport| said::fingerprints(report);
+    let report = found();
+    let before = prints(&report);
+    let mut moved = report.clone();
+    moved.findings.reverse();
+    for finding in &mut moved.findings {
+        finding.severity = Severity::Error;
+        if let Some(location) = &mut finding.location {
+            location.place = Place { line: 99, column: 9 };
+        }
+    }
+    let mut after = prints(&moved);
+    after.reverse();
+    assert_eq!(after, before);
+
+    let mut doubled = report.clone();
+    doubled.findings.extend(report.findings.clone());
+    let all = prints(&doubled);
+    assert_eq!(all[..before.len()], before);
+    let distinct: std::collections::BTreeSet<_> = all.iter().collect();
+    assert_eq!(distinct.len(), all.len());
+
+    // The words of a server are its own; those of ours tell findings apart.
+    for (code, is_same) in [(Code::Unreachable, true), (Code::DestinationMissing, false)] {
+        let with = |message: &str| {
+            let one = finding(Check::Destination, code, Some("q.io/app:1"));
+            let findings = vec![Finding { message: message.to_owned(), ..one }];
+            prints(&VerifyReport { findings, ..clean() })
+        };
+        assert_eq!(with("at 10:01: 500") == with("at 10:02: 503"), is_same, "{code}");
+    }
+}
+
+#[test]
+fn junit_has_a_case_for_each_image_that_a_check_looked_at() {
+    let document = xml::parse(&rendered(Form::Junit, &clean()));
+    assert_eq!(document.attribute("tests"), "9");
+    let suites: Vec<(&str, Vec<&str>)> = document
+        .children
+        .iter()
+        .map(|suite| (suite.attribute("name"), suite.names_of_children()))
+        .collect();
+    let images = vec!["q.io/app:1", "q.io/tool:2"];
+    assert_eq!(
+        suites,
+        [
+            ("verify.list", images.clone()),
+            ("verify.values", vec!["images.toml"]),
+            ("verify.chart", images.clone()),
+            ("verify.source", images.clone()),
+            ("verify.destination", images),
+        ]
+    );
+    for case in document.children.iter().flat_map(|suite| &suite.children) {
+        assert!(case.children.is_empty(), "{case:?}");
+    }
+}
+
+#[test]
+fn junit_tells_errors_as_failures_and_warnings_as_output() {
+    let document = xml::parse(&rendered(Form::Junit, &found()));
+    let counts = ["tests", "failures", "errors", "skipped"].map(|name| document.attribute(name));
+    assert_eq!(counts, ["10", "2", "0", "0"]);
+    let [list, values, chart, source, _] = document.children.as_slice() else { panic!() };
+    let [app, tool] = list.children.as_slice() else { panic!("{list:?}") };
+    assert!(tool.children.is_empty());
+    assert_eq!(app.children[0].name, "system-out");
+    let output = "warning[unpinned] images.toml:7:3\nq.io/app:1: it is off\n";
+    assert_eq!(app.children[0].text, output);
+    let failure = &values.children[0].children[0];
+    assert_eq!((failure.name.as_str(), failure.attribute("type")), ("failure", "values-stale"));
+    assert_eq!(failure.attribute("message"), "it is off");
+    assert!(failure.text.ends_with("hint: `cargo xtask values --write` writes it\n"));
+    assert_eq!(values.children[0].attribute("file"), "values/m, or n.yaml");
+    assert_eq!(chart.children[0].attribute("name"), "chart-mention: it is off");
+    assert_eq!(source.children[0].children[0].attribute("type"), "source-moved");
+    assert_eq!(source.attribute("failures"), "1");
+}
+
+#[test]
+fn junit_passes_no_image_that_nobody_could_look_at() {
+    let broken = finding(Check::Chart, Code::CheckNotRun, None);
+    let report = VerifyReport { findings: vec![broken.clone(), broken], ..clean() };
+    let document = xml::parse(&rendered(Form::Junit, &report));
+    let chart = &document.children[2];
+    let (first, second) = ("check-not-run: it is off", "check-not-run: it is off (2)");
+    assert_eq!(chart.names_of_children(), [first, second, "q.io/app:1", "q.io/tool:2"]);
+    let inside: Vec<_> = chart.children.iter().map(|case| &*case.children[0].name).collect();
+    assert_eq!(inside, ["failure", "failure", "skipped", "skipped"]);
+    assert_eq!(document.attribute("skipped"), "2");
+}
+
+#[test]
+fn sarif_has_every_member_that_its_schema_requires() {
+    let document = parsed(Form::Sarif, &found());
+    assert_eq!(document["version"], "2.1.0");
+    let run = &document["runs"][0];
+    assert_eq!(run["invocations"][0]["executionSuccessful"], true);
+    let driver = &run["tool"]["driver"];
+    assert_eq!(driver["name"], "xtask verify");
+    let rules = driver["rules"].as_array().unwrap();
+    assert_eq!(rules.len(), Code::ALL.len());
+    for (rule, code) in rules.iter().zip(Code::ALL) {
+        assert_eq!(rule["id"], code.name());
+        assert_eq!(rule["shortDescription"]["text"], code.meaning());
+        assert_eq!(rule["defaultConfiguration"]["level"], code.severity().name());
+        let help = rule["help"]["text"].as_str().unwrap();
+        assert_eq!(help.contains("[policy.severity]"), !code.is_fixed(), "{help}");
+    }
+    let results = run["results"].as_array().unwrap();
+    assert_eq!(results.len(), 4);
+    for (result, finding) in results.iter().zip(&found().findings) {
+        assert_eq!(result["ruleId"], finding.code.name());
+        let rule = usize::try_from(result["ruleIndex"].as_u64().unwrap()).unwrap();
+        assert_eq!(rules[rule]["id"], result["ruleId"]);
+        assert_eq!(result["level"], finding.severity.name());
+        assert!(result["message"]["text"].is_string());
+        let print = &result["partialFingerprints"]["primaryLocationLineHash"];
+        assert!(print.as_str().unwrap().ends_with(":1"));
+    }
+    let places = results.iter().map(|result| &result["locations"][0]["physicalLocation"]);
+    let places: Vec<_> = places.collect();
+    assert_eq!(places[1]["artifactLocation"]["uri"], "values/m%2C%20or%20n.yaml");
+    assert_eq!(places[1]["artifactLocation"]["uriBaseId"], "%SRCROOT%");
+    assert_eq!(places[2]["region"], json!({ "startLine": 7, "startColumn": 3 }));
+}
+
+#[test]
+fn a_file_outside_of_the_repository_has_a_uri_of_its_own() {
+    let table = [("/tmp/a b.toml", "file:///tmp/a%20b.toml"), ("C:/x.toml", "file:///C%3A/x.toml")];
+    for (file, uri) in table {
+        let one = finding(Check::List, Code::ListInvalid, None);
+        let report = VerifyReport { list: file.to_owned(), findings: vec![one], ..clean() };
+        let run = &parsed(Form::Sarif, &report)["runs"][0];
+        let place = &run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"];
+        assert_eq!(*place, json!({ "uri": uri }));
+        assert_eq!(run["invocations"][0]["executionSuccessful"], false);
+    }
+}

@@ -1,0 +1,280 @@
+//! From the image list to the values of one destination: the smallest that the list says.
+//!
+//! `[values]` comes first, as it relocates most images with one key; an image has entries of its own
+//! only where that does not reach. Paths become nested maps and lists.
+
+use std::fmt;
+
+use super::{Clash, Tree};
+use crate::list::{Destination, ImageList, Placeholder, Placeholders, TargetError, ValuePath};
+use messages::printable::printable_within;
+use oci::{Platforms, Reference, RepositoryPath};
+
+/// Of the comment in front of the values, in characters.
+const LONGEST_LINE: usize = 1000;
+
+/// The values for one destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Overlay {
+    pub tree: Tree,
+}
+
+/// Why there are no values for a destination.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OverlayError {
+    /// Two entries of the list contradict each other, or say a list of the chart with a gap.
+    Clash(Clash),
+    Target(TargetError),
+    /// A value names a digest that the list does not have: of the image, or of some platforms of it.
+    NoDigest {
+        image: Reference,
+        path: ValuePath,
+        platforms: Option<Platforms>,
+    },
+}
+
+impl Overlay {
+    /// Derives the values for a destination.
+    ///
+    /// # Errors
+    /// When the list does not say what they are, or says two things.
+    pub fn of(list: &ImageList, destination: &Destination) -> Result<Self, OverlayError> {
+        let registry = destination.pull_address().to_string();
+        let repositories = destination.paths(&list.images).map_err(OverlayError::Target)?;
+        let mut tree = Tree::Map(Vec::new());
+        let all = Placeholders { registry: &registry, ..Placeholders::default() };
+        for (path, value) in &list.values {
+            tree.set(path, value.render(&all))?;
+        }
+        for (image, repository) in list.images.iter().zip(&repositories) {
+            let placeholders = Placeholders {
+                registry: &registry,
+                repository: RepositoryPath::as_str(repository),
+                tag: image.tag.as_str(),
+                digest: destination.digest(image).map(|digest| digest.as_str()),
+            };
+            for (path, value) in &image.values {
+                if value.names(Placeholder::Digest) && placeholders.digest.is_none() {
+                    return Err(OverlayError::NoDigest {
+                        image: image.reference(),
+                        path: path.clone(),
+                        platforms: destination.platforms.clone(),
+                    });
+                }
+                tree.set(path, value.render(&placeholders))?;
+            }
+        }
+        tree.lists_are_complete()?;
+        Ok(Self { tree })
+    }
+
+    /// The file: who made it, then the values. The same list and destination give the same bytes.
+    pub fn render(
+        &self,
+        list: &ImageList,
+        destination: &Destination,
+        command: &str,
+        list_file: &str,
+    ) -> String {
+        let chart = list.chart.as_ref().map_or_else(
+            || "the chart".to_owned(),
+            |chart| match &chart.version {
+                Some(version) => format!("the chart {} {version}", chart.name),
+                None => format!("the chart {}", chart.name),
+            },
+        );
+        let mut header = vec![
+            format!("Helm values that make {chart} pull its images from"),
+            format!("{}.", destination.pull_address()),
+        ];
+        if destination.pull_registry.is_some() {
+            header.push(format!("They are pushed to {destination}."));
+        }
+        if let Some(platforms) = &destination.platforms {
+            header.push(format!("There they are for {platforms} alone."));
+        }
+        header.push(format!("Made by `{command}` from {list_file}: edit that, not this."));
+        let mut text = String::new();
+        for line in header {
+            // A line break in a name would end the comment.
+            text += &format!("# {}\n", printable_within(LONGEST_LINE, &line));
+        }
+        text + &super::yaml::document(&self.tree)
+    }
+}
+
+impl From<Clash> for OverlayError {
+    fn from(clash: Clash) -> Self {
+        Self::Clash(clash)
+    }
+}
+
+impl fmt::Display for OverlayError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Clash(clash) => clash.fmt(f),
+            Self::Target(error) => error.fmt(f),
+            Self::NoDigest { image, path, platforms: None } => write!(
+                f,
+                "the value `{path}` names the digest of `{image}`, which is not pinned\n\
+                 hint: give the image its `digest`, or use `{{tag}}`"
+            ),
+            Self::NoDigest { image, path, platforms: Some(platforms) } => write!(
+                f,
+                "the value `{path}` names the digest of `{image}` for {platforms}, which is not recorded\n\
+                 hint: `cargo xtask pin {image}` records it"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for OverlayError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oci::Digest;
+
+    const LIST: &str = r#"
+        [values]
+        "global.imageRegistry" = "{registry}"
+        [[image]]
+        source = "quay.io/stackstate/minio"
+        tag = "1"
+        values = { "minio.image.repository" = "{registry}/{repository}", "minio.image.tag" = "{tag}" }
+        [[image]]
+        source = "quay.io/stackstate/exporter"
+        tag = "2"
+        target = "tools/exporter"
+        values = { 'elastic\.search.image' = "{registry}/{repository}:{tag}" }
+    "#;
+
+    fn overlay(text: &str, destination: &str) -> Result<String, OverlayError> {
+        let list = ImageList::parse("images.toml", text).unwrap_or_else(|why| panic!("{why}"));
+        let named = list.destinations.get(destination).cloned();
+        let destination = named.unwrap_or_else(|| destination.parse().unwrap());
+        let overlay = Overlay::of(&list, &destination)?;
+        Ok(overlay.render(&list, &destination, "cargo xtask values", "images.toml"))
+    }
+
+    #[test]
+    fn the_values_of_all_come_first_and_every_path_becomes_nested_maps() {
+        let expected = "\
+# Helm values that make the chart pull its images from
+# harbor.local/p.
+# Made by `cargo xtask values` from images.toml: edit that, not this.
+global:
+  imageRegistry: \"harbor.local/p\"
+minio:
+  image:
+    repository: \"harbor.local/p/stackstate/minio\"
+    tag: \"1\"
+\"elastic.search\":
+  image: \"harbor.local/p/tools/exporter:2\"
+";
+        assert_eq!(overlay(LIST, "harbor.local/p/").unwrap(), expected);
+    }
+
+    #[test]
+    fn values_name_where_pods_pull_from_with_the_digest_that_is_there() {
+        let text = |subsets: &str| {
+            format!(
+                "[values]\n\"global.registry\" = \"{{registry}}\"\n\
+                 [destinations.d]\nregistry = \"push.io/a\"\nprefix = \"b\"\n\
+                 pull-registry = \"pull.io/virtual\"\ntarget = \"{{registry}}/{{path}}\"\n\
+                 max-path-depth = 4\nplatforms = [\"linux/arm64\", \"linux/amd64\"]\n\
+                 [[image]]\nsource = \"q.io/x/y\"\ntag = \"1\"\ndigest = \"{}\"\n{subsets}\n\
+                 [image.values]\n\"z.image\" = \"{{registry}}/{{repository}}@{{digest}}\"\n",
+                Digest::of(b"whole"),
+            )
+        };
+        let record = Digest::of(b"subset");
+        let recorded = format!("subsets = {{ \"linux/amd64,linux/arm64\" = \"{record}\" }}");
+        let expected = format!(
+            "\
+# Helm values that make the chart pull its images from
+# pull.io/virtual.
+# They are pushed to push.io/a/b.
+# There they are for linux/amd64,linux/arm64 alone.
+# Made by `cargo xtask values` from images.toml: edit that, not this.
+global:
+  registry: \"pull.io/virtual\"
+z:
+  image: \"pull.io/virtual/q.io/x-y@{record}\"
+"
+        );
+        assert_eq!(overlay(&text(&recorded), "d").unwrap(), expected);
+        for subsets in ["", &recorded.replace("linux/amd64,", "")] {
+            let error = overlay(&text(subsets), "d").unwrap_err().to_string();
+            assert!(
+                error.starts_with(
+                    "the value `z.image` names the digest of `q.io/x/y:1` for \
+                     linux/amd64,linux/arm64, which is not recorded\nhint: "
+                ),
+                "{error}"
+            );
+        }
+        // Elsewhere the pin holds.
+        assert!(overlay(&text(""), "r.io").unwrap().contains(Digest::of(b"whole").as_str()));
+    }
+
+    #[test]
+    fn images_share_a_list_and_leave_no_gap_in_it() {
+        let image = |name: &str, index: usize| {
+            format!(
+                "[[image]]\nsource = \"q.io/{name}\"\ntag = \"1.10\"\n[image.values]\n\
+                 \"packs[{index}].image\" = \"{{registry}}/{{repository}}:{{tag}}\"\n\
+                 \"packs[{index}].enabled\" = true\n"
+            )
+        };
+        let common = "[values]\n\"packs[0].port\" = 80\n\"packs[1].port\" = \"81\"\n";
+        let written = overlay(&(common.to_owned() + &image("b", 1) + &image("a", 0)), "r.io");
+        let expected = "\
+packs:
+  - port: 80
+    image: \"r.io/a:1.10\"
+    enabled: true
+  - port: \"81\"
+    image: \"r.io/b:1.10\"
+    enabled: true
+";
+        assert!(written.as_ref().unwrap().ends_with(expected), "{written:?}");
+        let clash = overlay(&image("b", 1), "r.io").unwrap_err();
+        assert!(
+            matches!(clash, OverlayError::Clash(Clash::MissingItem { index: 0, .. })),
+            "{clash:?}"
+        );
+    }
+
+    #[test]
+    fn no_name_breaks_out_of_the_comment() {
+        let mut list = ImageList::parse("images.toml", LIST).unwrap();
+        list.chart = Some(crate::list::Chart {
+            name: "x\nevil: y".to_owned(),
+            repository: None,
+            version: Some("1\u{2028}evil: y\u{85}evil: z\revil: r".to_owned()),
+            renderings: Vec::new(),
+        });
+        let destination = "r.io".parse().unwrap();
+        let overlay = Overlay::of(&list, &destination).unwrap();
+        let text = overlay.render(&list, &destination, "a\nevil: c", "b\nevil: d");
+        let read: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
+        assert!(read.get("evil").is_none() && read.get("minio").is_some(), "{text}");
+        assert_eq!(text.lines().filter(|line| line.starts_with('#')).count(), 3, "{text}");
+    }
+
+    #[test]
+    fn entries_that_contradict_each_other_are_refused_and_equal_ones_are_one() {
+        let with = |first: &str, second: &str| {
+            let image = |name: &str, values: &str| {
+                format!(
+                    "[[image]]\nsource = \"q.io/{name}\"\ntag = \"1\"\nvalues = {{ {values} }}\n"
+                )
+            };
+            overlay(&(image("a", first) + &image("b", second)), "r.io")
+        };
+        assert!(with(r#""a.b" = "{registry}""#, r#""a.b" = "{registry}""#).is_ok());
+        let clash = with(r#""a.b" = "{repository}""#, r#""a.b" = "{repository}""#).unwrap_err();
+        assert_eq!(clash.to_string(), "the value `a.b` is set to both `a` and `b`");
+    }
+}

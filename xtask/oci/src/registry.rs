@@ -1,0 +1,131 @@
+//! `Registry`: a host that speaks the distribution API, as references name it.
+
+use std::borrow::Borrow;
+use std::fmt;
+use std::net::Ipv6Addr;
+use std::str::FromStr;
+
+use crate::reference::{InvalidReference, invalid};
+
+const DOCKER_HUB: &str = "docker.io";
+
+/// `host[:port]`, as people write it: `docker.io`, not the address of its API.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Registry(String);
+
+impl Registry {
+    pub fn docker_hub() -> Self {
+        Self(DOCKER_HUB.to_owned())
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn is_docker_hub(&self) -> bool {
+        self.0 == DOCKER_HUB
+    }
+}
+
+impl FromStr for Registry {
+    type Err = InvalidReference;
+
+    /// Checks `host[:port]`. The other names of Docker Hub become `docker.io`.
+    fn from_str(text: &str) -> Result<Self, InvalidReference> {
+        if text.contains("://") {
+            return Err(invalid("a registry has no scheme: leave out `https://`"));
+        }
+        let is_port =
+            |port: &str| port.parse::<u16>().is_ok() && port.bytes().all(|c| c.is_ascii_digit());
+        if let Some(rest) = text.strip_prefix('[') {
+            // As in an address (RFC 3986, section 3.2.2): the colons of the port are others than these.
+            let address = rest.split_once(']').and_then(|(address, port)| {
+                let fits = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
+                Some((address.parse::<Ipv6Addr>().ok().filter(|_| fits)?, port))
+            });
+            let (address, port) = address.ok_or_else(|| {
+                invalid(
+                    "a registry in brackets is an IPv6 address, with or without a port: `[::1]:5000`",
+                )
+            })?;
+            return Ok(Self(format!("[{address}]{port}")));
+        }
+        let (host, port) = match text.split_once(':') {
+            Some((host, port)) => (host, Some(port)),
+            None => (text, None),
+        };
+        let is_host = host.split('.').all(is_label) && port.is_none_or(is_port);
+        if !is_host || (port.is_none() && !host.contains('.') && host != "localhost") {
+            return Err(invalid(
+                "a registry is `host` or `host:port`, with a dot or a port in it, or `localhost`",
+            ));
+        }
+        // The name of its index, and that of its API.
+        let is_hub = matches!(text, "index.docker.io" | "registry-1.docker.io");
+        Ok(if is_hub { Self::docker_hub() } else { Self(text.to_owned()) })
+    }
+}
+
+/// A part of a host name: letters, digits and, inside, hyphens.
+fn is_label(label: &str) -> bool {
+    let bytes = label.as_bytes();
+    let edge = |c: Option<&u8>| c.is_some_and(u8::is_ascii_alphanumeric);
+    edge(bytes.first())
+        && edge(bytes.last())
+        && bytes.iter().all(|c| c.is_ascii_alphanumeric() || *c == b'-')
+}
+
+impl Borrow<str> for Registry {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for Registry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Repository;
+
+    #[test]
+    fn registries_follow_the_grammar() {
+        for good in [
+            "quay.io",
+            "localhost",
+            "localhost:5000",
+            "57413481473.dkr.ecr.eu-west-1.amazonaws.com",
+        ] {
+            assert_eq!(good.parse::<Registry>().unwrap().as_str(), good);
+        }
+        let written =
+            [("[::1]:5000", "[::1]:5000"), ("[0:0::1]", "[::1]"), ("[FD00::A]:1", "[fd00::a]:1")];
+        for (text, expected) in written {
+            assert_eq!(text.parse::<Registry>().unwrap().as_str(), expected);
+            let repository: Repository = format!("{text}/a/b").parse().unwrap();
+            assert_eq!(
+                (repository.registry().as_str(), repository.path().as_str()),
+                (expected, "a/b")
+            );
+        }
+        for bad in [
+            "[::1",
+            "::1",
+            "[::1]5000",
+            "[::1]:",
+            "[::1]:x",
+            "[quay.io]:5000",
+            "[]",
+            "[fe80::1%eth0]",
+        ] {
+            assert!(bad.parse::<Registry>().is_err(), "{bad}");
+        }
+        for bad in ["", "quay", "quay.io/x", "https://quay.io", "quay.io:", "a b.c"] {
+            assert!(bad.parse::<Registry>().is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,361 @@
+//! Authentication: the challenge, the token endpoint, and what a token allows.
+
+use std::collections::HashMap;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use hyper::header::AUTHORIZATION;
+use hyper::{HeaderMap, Method, StatusCode};
+use serde_json::json;
+
+use crate::answer::{Answer, Stop};
+use crate::line::RequestBody;
+use crate::lock;
+use crate::route::{Parameters, Route};
+
+/// What a client must show.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Authentication {
+    None,
+    Basic {
+        username: String,
+        password: String,
+    },
+    /// Tokens from an endpoint of the registry's own, `/token`.
+    Bearer {
+        /// Without credentials, everybody gets a token for anything.
+        credentials: Option<(String, String)>,
+        lifetime: Duration,
+        style: TokenStyle,
+        key: TokenKey,
+        /// Whether the answer says how long the token lives.
+        expires_in: bool,
+    },
+}
+
+/// How the token endpoint wants to be asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenStyle {
+    Get,
+    /// OAuth2: a form with `grant_type=password`.
+    Post,
+    Both,
+}
+
+/// How often a refresh token can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefreshToken {
+    Lasting,
+    /// Once: the answer has the next one in it.
+    Replaced,
+}
+
+/// Under which name the token comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenKey {
+    Token,
+    AccessToken,
+}
+
+impl Authentication {
+    pub fn basic(username: &str, password: &str) -> Self {
+        Self::Basic { username: username.to_owned(), password: password.to_owned() }
+    }
+
+    /// Tokens that live for five minutes, for those with credentials.
+    pub fn bearer(username: &str, password: &str) -> Self {
+        Self::Bearer {
+            credentials: Some((username.to_owned(), password.to_owned())),
+            lifetime: Duration::from_secs(300),
+            style: TokenStyle::Both,
+            key: TokenKey::Token,
+            expires_in: true,
+        }
+    }
+}
+
+/// The tokens that were given out.
+#[derive(Default)]
+pub(super) struct Tokens {
+    issued: Mutex<HashMap<String, Grant>>,
+    refresh: Mutex<HashMap<String, RefreshToken>>,
+    issued_at: Mutex<Option<String>>,
+    count: AtomicU64,
+    secret: RandomState,
+}
+
+struct Grant {
+    expires: Instant,
+    scopes: Vec<String>,
+}
+
+/// What a request needs: the words of scopes that must all be granted.
+type Needs = Vec<(String, &'static str)>;
+
+impl Tokens {
+    pub(super) fn expire_all(&self) {
+        lock(&self.issued).values_mut().for_each(|grant| grant.expires = Instant::now());
+    }
+
+    /// Takes a refresh token in place of a password.
+    pub(super) fn take(&self, token: &str, kind: RefreshToken) {
+        lock(&self.refresh).insert(token.to_owned(), kind);
+    }
+
+    /// Says of every token that it was given out then.
+    pub(super) fn date(&self, issued_at: &str) {
+        *lock(&self.issued_at) = Some(issued_at.to_owned());
+    }
+
+    /// Uses a refresh token up as far as it can be: the one to use next, if it was good.
+    fn refreshed(&self, token: &str) -> Option<String> {
+        let mut known = lock(&self.refresh);
+        match known.get(token)? {
+            RefreshToken::Lasting => Some(token.to_owned()),
+            RefreshToken::Replaced => {
+                known.remove(token);
+                let next = self.next_token();
+                known.insert(next.clone(), RefreshToken::Replaced);
+                Some(next)
+            }
+        }
+    }
+
+    /// Refuses a request that does not show what it must.
+    pub(super) fn check(
+        &self,
+        authentication: &Authentication,
+        origin: &str,
+        request: &Asked<'_>,
+    ) -> Result<(), Stop> {
+        match authentication {
+            Authentication::None => Ok(()),
+            Authentication::Basic { username, password } => {
+                if basic(request.headers) == Some((username.clone(), password.clone())) {
+                    return Ok(());
+                }
+                Err(unauthorized(r#"Basic realm="embedded registry""#))
+            }
+            Authentication::Bearer { .. } => {
+                let needs = needs(request);
+                let Err(reason) = self.allows(request.headers, &needs) else { return Ok(()) };
+                Err(unauthorized(&challenge(origin, &needs, reason)))
+            }
+        }
+    }
+
+    /// The token endpoint.
+    pub(super) async fn issue(
+        &self,
+        authentication: &Authentication,
+        request: &Asked<'_>,
+        body: &mut RequestBody,
+    ) -> Result<Answer, Stop> {
+        let Authentication::Bearer { credentials, lifetime, style, key, expires_in } =
+            authentication
+        else {
+            return Err(Stop::refused(StatusCode::NOT_FOUND, "UNSUPPORTED", "there are no tokens"));
+        };
+        let mut next = None;
+        let (form, shown) = match *request.method {
+            Method::GET if *style != TokenStyle::Post => {
+                (request.query.clone(), basic(request.headers))
+            }
+            Method::POST if *style != TokenStyle::Get => {
+                let form = body.whole(64 * 1024).await?;
+                let form = Parameters::parse(&String::from_utf8_lossy(&form));
+                let value = |name: &str| form.get(name).map(str::to_owned);
+                let shown = match value("grant_type").as_deref() {
+                    Some("password") => value("username").zip(value("password")),
+                    _ => None,
+                };
+                next = value("refresh_token").and_then(|token| self.refreshed(&token));
+                (form, shown)
+            }
+            _ => return Err(Stop::method_unsupported()),
+        };
+        if credentials.is_some() && shown != *credentials && next.is_none() {
+            return Err(Stop::refused(
+                StatusCode::UNAUTHORIZED,
+                "UNAUTHORIZED",
+                "incorrect username or password",
+            ));
+        }
+
+        let scopes = form.all("scope").flat_map(str::split_whitespace).map(str::to_owned).collect();
+        let token = self.next_token();
+        lock(&self.issued)
+            .insert(token.clone(), Grant { expires: Instant::now() + *lifetime, scopes });
+        let name = match key {
+            TokenKey::Token => "token",
+            TokenKey::AccessToken => "access_token",
+        };
+        let mut answer = json!({name: token});
+        if *expires_in {
+            answer["expires_in"] = lifetime.as_secs().into();
+        }
+        if let Some(next) = next {
+            answer["refresh_token"] = next.into();
+        }
+        if let Some(issued_at) = &*lock(&self.issued_at) {
+            answer["issued_at"] = issued_at.as_str().into();
+        }
+        Ok(Answer::json(StatusCode::OK, "application/json", &answer))
+    }
+
+    fn allows(&self, headers: &HeaderMap, needs: &Needs) -> Result<(), Option<&'static str>> {
+        let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let Some(token) = shown.and_then(|value| value.strip_prefix("Bearer ")) else {
+            return Err(None);
+        };
+        let issued = lock(&self.issued);
+        let live = issued.get(token).filter(|grant| grant.expires > Instant::now());
+        let Some(grant) = live else { return Err(Some("invalid_token")) };
+        let granted = |(repository, action): &(String, &str)| {
+            grant.scopes.iter().any(|scope| covers(scope, repository, action))
+        };
+        if needs.iter().all(granted) { Ok(()) } else { Err(Some("insufficient_scope")) }
+    }
+
+    fn next_token(&self) -> String {
+        let count = self.count.fetch_add(1, Ordering::SeqCst);
+        let word = |salt: u8| self.secret.hash_one((count, salt));
+        format!("{:016x}{:016x}", word(0), word(1))
+    }
+}
+
+/// The parts of a request that authentication looks at.
+pub(super) struct Asked<'a> {
+    pub(super) method: &'a Method,
+    pub(super) route: &'a Route,
+    pub(super) query: &'a Parameters,
+    pub(super) headers: &'a HeaderMap,
+}
+
+fn needs(request: &Asked<'_>) -> Needs {
+    let Some(repository) = request.route.repository() else { return Vec::new() };
+    let need = |action| (repository.to_owned(), action);
+    let mut needs = match *request.method {
+        Method::GET | Method::HEAD => vec![need("pull")],
+        // Cancelling an upload is part of pushing.
+        Method::DELETE if !matches!(request.route, Route::Upload { .. }) => vec![need("delete")],
+        _ => vec![need("pull"), need("push")],
+    };
+    let mounted_from = request.query.get("mount").and(request.query.get("from"));
+    if let (Route::Uploads { .. }, Some(from)) = (request.route, mounted_from)
+        && from != repository
+    {
+        needs.push((from.to_owned(), "pull"));
+    }
+    needs
+}
+
+fn challenge(origin: &str, needs: &Needs, reason: Option<&str>) -> String {
+    let service = origin.strip_prefix("http://").unwrap_or("embedded registry");
+    let mut challenge = format!(r#"Bearer realm="{origin}/token",service="{service}""#);
+    let mut scopes: Vec<String> = Vec::new();
+    for (repository, action) in needs {
+        let of_repository = format!("repository:{repository}:");
+        match scopes.iter_mut().find(|scope| scope.starts_with(&of_repository)) {
+            Some(scope) => scope.push_str(&format!(",{action}")),
+            None => scopes.push(of_repository + action),
+        }
+    }
+    if !scopes.is_empty() {
+        challenge += &format!(r#",scope="{}""#, scopes.join(" "));
+    }
+    if let Some(reason) = reason {
+        challenge += &format!(r#",error="{reason}""#);
+    }
+    challenge
+}
+
+/// Whether `repository:NAME:ACTION,ACTION` allows an action on a repository.
+fn covers(scope: &str, repository: &str, action: &str) -> bool {
+    let granted = scope.strip_prefix("repository:").and_then(|rest| rest.rsplit_once(':'));
+    granted.is_some_and(|(name, actions)| {
+        name == repository && actions.split(',').any(|granted| granted == action || granted == "*")
+    })
+}
+
+fn basic(headers: &HeaderMap) -> Option<(String, String)> {
+    let encoded = headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Basic ")?;
+    let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
+    let (username, password) = decoded.split_once(':')?;
+    Some((username.to_owned(), password.to_owned()))
+}
+
+fn unauthorized(challenge: &str) -> Stop {
+    Answer::error(
+        StatusCode::UNAUTHORIZED,
+        "UNAUTHORIZED",
+        "authentication required",
+        &serde_json::Value::Null,
+    )
+    .with("www-authenticate", challenge)
+    .into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_needs_the_scopes_of_what_it_does() {
+        let table = [
+            (Method::GET, "/v2/", "", ""),
+            (Method::GET, "/v2/a/manifests/1", "", "a:pull"),
+            (Method::HEAD, "/v2/a/blobs/sha256:00", "", "a:pull"),
+            (Method::PUT, "/v2/a/manifests/1", "", "a:pull a:push"),
+            (Method::DELETE, "/v2/a/manifests/1", "", "a:delete"),
+            (Method::DELETE, "/v2/a/blobs/uploads/7", "", "a:pull a:push"),
+            (Method::POST, "/v2/a/blobs/uploads/", "mount=x&from=b/c", "a:pull a:push b/c:pull"),
+            (Method::POST, "/v2/a/blobs/uploads/", "mount=x&from=a", "a:pull a:push"),
+            (Method::POST, "/v2/a/blobs/uploads/", "from=b", "a:pull a:push"),
+        ];
+        for (method, path, query, expected) in table {
+            let asked = Asked {
+                method: &method,
+                route: &Route::parse(path),
+                query: &Parameters::parse(query),
+                headers: &HeaderMap::new(),
+            };
+            let needs: Vec<_> = needs(&asked).iter().map(|(r, a)| format!("{r}:{a}")).collect();
+            assert_eq!(needs.join(" "), expected, "{method} {path}?{query}");
+        }
+    }
+
+    #[test]
+    fn a_challenge_names_each_repository_once() {
+        let needs =
+            vec![("a".to_owned(), "pull"), ("a".to_owned(), "push"), ("b".to_owned(), "pull")];
+        assert_eq!(
+            challenge("http://127.0.0.1:1", &needs, Some("invalid_token")),
+            "Bearer realm=\"http://127.0.0.1:1/token\",service=\"127.0.0.1:1\",\
+             scope=\"repository:a:pull,push repository:b:pull\",error=\"invalid_token\""
+        );
+    }
+
+    #[test]
+    fn a_scope_covers_its_repository_and_its_actions_only() {
+        let table = [
+            ("repository:a/b:pull,push", "a/b", "push", true),
+            ("repository:a/b:pull", "a/b", "push", false),
+            ("repository:a/b:*", "a/b", "delete", true),
+            ("repository:a:pull", "a/b", "pull", false),
+            ("repository:a/b:pull", "a", "pull", false),
+            ("registry:catalog:*", "catalog", "pull", false),
+        ];
+        for (scope, repository, action, expected) in table {
+            assert_eq!(
+                covers(scope, repository, action),
+                expected,
+                "{scope} {repository} {action}"
+            );
+        }
+    }
+}

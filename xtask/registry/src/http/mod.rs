@@ -1,0 +1,10 @@
+//! Requests to hosts: the only door to the network.
+
+pub(crate) mod attempts;
+pub(crate) mod body;
+pub(crate) mod clients;
+pub mod host;
+pub(crate) mod proxy;
+pub(crate) mod queue;
+pub(crate) mod redact;
+pub(crate) mod redirect;
