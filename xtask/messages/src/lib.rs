@@ -1,4 +1,7 @@
-//! What messages to users are made of: text from outside made printable, and signs of secrets.
+//! What messages to users are made of: advice, text from outside made printable, signs of secrets.
 
+pub mod advice;
 pub mod printable;
 pub mod secret;
+
+pub use advice::Advice;
