@@ -139,7 +139,7 @@ fn a_list_that_is_not_there_is_named_with_the_flag_that_names_another() {
 
 #[test]
 fn every_command_has_a_help_that_names_its_flags() {
-    let table: [(&[&str], &[&str]); 6] = [
+    let table: [(&[&str], &[&str]); 5] = [
         (
             &["--help"],
             &["mirror", "values", "Exit codes: 0 done, 1 some", "2 could not run", "130"],
