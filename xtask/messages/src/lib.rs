@@ -1,7 +1,11 @@
-//! What messages to users are made of: advice, text from outside made printable, signs of secrets.
+//! The parts of messages to users: advice with a hint, text from outside made printable, redaction of
+//! secrets, and command lines to paste.
 
 pub mod advice;
 pub mod printable;
+pub mod redact;
 pub mod secret;
+pub mod shell;
 
 pub use advice::Advice;
+pub use redact::Redactor;

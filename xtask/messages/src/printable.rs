@@ -1,13 +1,13 @@
-//! Text of others (servers, programs), made fit for a terminal and for one line of a message.
+//! Makes text from servers and programs safe for a terminal and short enough for one line.
 
 const LONGEST: usize = 300;
 
-/// No control characters, one line, not endless.
+/// The text on one line, without control characters, shortened to 300 characters.
 pub fn printable(text: &str) -> String {
     printable_within(LONGEST, text)
 }
 
-/// As [`printable`], with room for those who explain at length. In characters.
+/// Like [`printable`], with a limit of `longest` characters.
 pub fn printable_within(longest: usize, text: &str) -> String {
     let mut line: String = text
         .split_whitespace()
@@ -24,7 +24,7 @@ pub fn printable_within(longest: usize, text: &str) -> String {
     line
 }
 
-/// Control characters, and those that turn the direction of the text.
+/// Whether a character controls the terminal or the direction of the text.
 pub fn is_unprintable(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
@@ -34,7 +34,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_others_say_fits_on_one_line() {
+    fn foreign_text_becomes_one_short_line_without_control_characters() {
         let table = [
             (9, " a\n\n b\tc ", "a b c"),
             (9, "\u{1b}[31mred\u{7}", "[31mred"),

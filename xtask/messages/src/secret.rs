@@ -1,16 +1,17 @@
-//! What must not be shown: secrets where none belongs, known by what they are called or how they stand.
+//! Recognises secrets in places where none belongs, by the name of a key or the shape of an address.
 
 /// Words in the names of keys whose values are secrets.
 const SECRETS: [&str; 9] =
     ["auth", "credential", "key", "login", "pass", "passwd", "pwd", "secret", "token"];
 
-/// Whether a key is called like something that nobody shows: `password`, `api_key`, `authToken`.
+/// Whether the name of a key suggests a secret: `password`, `api_key`, `authToken`.
 pub fn sounds_like_a_secret(key: &str) -> bool {
     let key = key.to_lowercase();
     SECRETS.iter().any(|word| key.contains(word))
 }
 
-/// `user:password@host/path`. What follows the `@` of a reference is a digest instead.
+/// Whether an address contains credentials, as in `user:password@host/path`. In a reference the `@`
+/// introduces a digest instead.
 pub fn holds_userinfo(address: &str) -> bool {
     let Some((before, after)) = address.rsplit_once('@') else { return false };
     let is_digest = after.starts_with("sha256:") || after.starts_with("sha512:");
@@ -23,7 +24,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn credentials_in_an_address_are_told_from_a_digest() {
+    fn credentials_in_an_address_differ_from_a_digest() {
         for text in [
             "user:pass@quay.io/a/b",
             "https://user@quay.io/a",
@@ -40,7 +41,7 @@ mod tests {
     }
 
     #[test]
-    fn keys_of_secrets_are_known_by_their_names() {
+    fn keys_of_secrets_are_recognised_by_their_names() {
         for key in ["password", "Passwd", "api_key", "authToken", "client-secret", "credentials"] {
             assert!(sounds_like_a_secret(key), "{key}");
         }

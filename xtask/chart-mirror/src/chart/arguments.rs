@@ -65,19 +65,6 @@ pub(super) fn chart(source: &ChartSource) -> Vec<String> {
     arguments
 }
 
-/// As a shell would take it, for people to repeat.
-pub(super) fn command_line(program: &str, arguments: &[String]) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
-    let quoted = arguments.iter().map(|argument| {
-        if !argument.is_empty() && argument.chars().all(is_plain) {
-            argument.clone()
-        } else {
-            format!("'{}'", argument.replace('\'', r"'\''"))
-        }
-    });
-    std::iter::once(program.to_owned()).chain(quoted).collect::<Vec<_>>().join(" ")
-}
-
 /// The same with `***` for each value that its key calls a secret.
 pub(super) fn without_secrets(arguments: &[String]) -> Vec<String> {
     let masked = |argument: &String| match argument.split_once('=') {
@@ -202,11 +189,5 @@ mod tests {
             "template release chart --include-crds -f one.yaml -f two.yaml --set a=true --set-string b=true \
              --set c=-3 --set-string d=1 --set-string e=x --kube-version 1.34 --api-versions a/v1 --api-versions b/v1"
         );
-    }
-
-    #[test]
-    fn a_command_to_repeat_is_quoted_for_a_shell() {
-        let arguments = ["--set".to_owned(), "a={x} 'y'".to_owned(), String::new()];
-        assert_eq!(command_line("helm", &arguments), r"helm --set 'a={x} '\''y'\''' ''");
     }
 }

@@ -17,6 +17,7 @@ use super::arguments;
 use super::{ChartSource, Overlay, Rendered, Renderer, manifests};
 use crate::list::Rendering;
 use messages::printable::printable_within;
+use messages::shell::command_line;
 use registry::is_loopback;
 
 /// The variable that names the program.
@@ -147,7 +148,7 @@ impl Helm {
         arguments.extend(["--untar", "--untardir", "chart"].map(str::to_owned));
         self.run(attempt, directory.path(), &arguments, &shown)?;
         let path = chart_below(&directory.path().join("chart")).ok_or_else(|| {
-            failed(attempt, "helm left no chart", Some(arguments::command_line("helm", &shown)))
+            failed(attempt, "helm left no chart", Some(command_line("helm", &shown)))
         })?;
         Ok(LocalChart { path, _fetched: Some(directory) })
     }
@@ -160,10 +161,10 @@ impl Helm {
         arguments: &[String],
         shown: &[String],
     ) -> Result<Printed, RenderError> {
-        let repeat = || Some(arguments::command_line("helm", shown));
+        let repeat = || Some(command_line("helm", shown));
         let program = self.program.to_string_lossy();
         let missing = || RenderError::Missing { program: program.clone().into_owned() };
-        let command = arguments::command_line("helm", &arguments::without_secrets(shown));
+        let command = command_line("helm", &arguments::without_secrets(shown));
         tracing::debug!("{}", printable_within(LONGEST_REASON, &command));
         let output = match run_program(&self.program, arguments, directory, self.deadline) {
             Ok(Some(output)) => output,
@@ -216,7 +217,7 @@ impl Renderer for Helm {
                 reason.push_str(", but said: ");
                 reason.push_str(&printable_within(LONGEST_REASON, &printed.warnings));
             }
-            let repeat = arguments::command_line("helm", &shown);
+            let repeat = command_line("helm", &shown);
             return Err(failed(&attempt, &reason, Some(repeat)));
         }
         Ok(Rendered {

@@ -6,6 +6,7 @@ use serde_json::json;
 
 use super::plan::{RepositoryPlan, Service};
 use crate::list::{Encryption, RepositoryOptions};
+use messages::shell::command_line;
 use oci::RepositoryPath;
 use registry::known::cloud::EcrHost;
 
@@ -75,8 +76,7 @@ impl Command {
     /// As one would type it.
     pub(super) fn line(&self) -> String {
         let words = self.0.iter().filter(|word| !["--output", "json"].contains(&word.as_str()));
-        let words: Vec<_> = words.map(|word| quoted(word)).collect();
-        format!("aws {}", words.join(" "))
+        command_line("aws", words)
     }
 
     fn of(plan: &RepositoryPlan, operation: &str) -> Self {
@@ -122,16 +122,6 @@ pub(super) fn name(plan: &RepositoryPlan, repository: &RepositoryPath) -> String
         Service::Public => path.split_once('/').map_or(path, |(_, name)| name),
     };
     name.to_owned()
-}
-
-/// For a shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=,@+".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 #[cfg(test)]

@@ -7,15 +7,14 @@ use reqwest::Url;
 
 use crate::auth::credentials::{Credentials, Secret};
 use crate::error::Refusal;
+use messages::Redactor;
 
-/// What is shorter is found in every other word, and guessed as soon.
-const SHORTEST: usize = 4;
 /// Parts of a query that the specifications name, and none of them is a secret.
 const KNOWN: [&str; 8] = ["digest", "mount", "from", "n", "last", "scope", "service", "account"];
 
 /// Texts to be taken out of whatever the server says.
 #[derive(Default)]
-pub(crate) struct Shown(Vec<String>);
+pub(crate) struct Shown(Redactor);
 
 impl Shown {
     /// A token, or the value of an `Authorization` header, of which what stands behind the scheme is secret.
@@ -57,23 +56,14 @@ impl Shown {
         body: &[u8],
         retry_after: Option<Duration>,
     ) -> Refusal {
-        let body = self.taken_out_of(&String::from_utf8_lossy(body));
+        let body = self.0.redact(&String::from_utf8_lossy(body));
         let mut refusal = Refusal::new(status, body.as_bytes(), retry_after);
-        refusal.words = self.taken_out_of(&refusal.words);
+        refusal.words = self.0.redact(&refusal.words);
         refusal
     }
 
-    fn taken_out_of(&self, text: &str) -> String {
-        self.0.iter().fold(text.to_owned(), |text, shown| text.replace(shown, "***"))
-    }
-
-    fn text(mut self, text: String) -> Self {
-        if text.len() >= SHORTEST && !self.0.contains(&text) {
-            self.0.push(text);
-            // The whole goes before a part of it.
-            self.0.sort_by_key(|text| std::cmp::Reverse(text.len()));
-        }
-        self
+    fn text(self, text: String) -> Self {
+        Self(self.0.with(text))
     }
 }
 
