@@ -1,218 +1,108 @@
-//! The chart through the real helm: what our own charts render to, and what is found in it.
+//! What is reported when helm renders nothing. Scripts stand in for helm.
 
-use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
-use chart_mirror::chart::{
-    Helm, Overlay, Rendered, Renderer as _, mentions_in, references_in, render_all,
-};
-use chart_mirror::list::{ImageList, Rendering, SetValue};
+use chart_mirror::chart::{ChartSource, Helm, RenderError, Renderer as _};
+use chart_mirror::list::Rendering;
 
-use crate::support::helm::helm;
-
-mod failing;
-mod fetching;
-
-const IMAGES: &str = include_str!("../../images.toml");
-const RELOCATE: &str = "global:\n  imageRegistry: mirror.example.com/a\n";
+use crate::support::script::write_script;
 
 #[test]
-fn the_renderings_of_the_list_name_exactly_the_images_of_the_list() {
-    let list = ImageList::parse("images.toml", IMAGES).unwrap();
-    let listed: BTreeSet<_> =
-        list.images.iter().map(|image| image.reference().to_string()).collect();
-    let renderings = &list.chart.as_ref().unwrap().renderings;
-
-    let rendered = render_all(&helm("stackstate-shapes"), renderings, &[]);
-
-    let rendered: Vec<_> = rendered.into_iter().map(Result::unwrap).collect();
-    let [default, backup] = rendered.as_slice() else { panic!("two renderings are listed") };
-    assert_eq!((default.rendering.as_str(), backup.rendering.as_str()), ("default", "backup"));
-    assert_eq!(references(backup), listed);
-    let missing: Vec<_> = listed.difference(&references(default)).cloned().collect();
-    assert_eq!(missing, ["quay.io/stackstate/minio:2021.2.19-focal-20220316-r5.20220405.1533"]);
-    assert!(references(default).is_subset(&listed));
-    assert_eq!((references(default).len(), references(backup).len()), (21, 22));
-}
-
-#[test]
-fn the_global_registry_moves_all_images_but_the_two_that_have_values_of_their_own() {
-    let list = ImageList::parse("images.toml", IMAGES).unwrap();
-    let renderings = &list.chart.as_ref().unwrap().renderings;
-    let overlay = [Overlay::Document(RELOCATE.to_owned())];
-
-    let rendered = helm("stackstate-shapes").render(&renderings[1], &overlay).unwrap();
-
-    let left: Vec<_> = references(&rendered)
-        .into_iter()
-        .filter(|reference| !reference.starts_with("mirror.example.com/a/stackstate/"))
-        .collect();
-    assert_eq!(
-        left,
-        [
-            "quay.io/stackstate/elasticsearch-exporter:v1.2.1",
-            "quay.io/stackstate/minio:2021.2.19-focal-20220316-r5.20220405.1533"
-        ]
-    );
-}
-
-#[test]
-fn references_are_found_in_whatever_a_chart_renders() {
-    let rendered = helm("relocation").render(&rendering(), &[]).unwrap();
-    let found = references_in(&rendered).unwrap();
-    let mut found: Vec<_> = found
-        .iter()
-        .map(|found| {
-            let template =
-                found.place.template.as_deref().unwrap().trim_start_matches("relocation/");
-            format!("{} {} {} {}", found.written, found.place.kind, template, found.place.path)
-        })
-        .collect();
-    found.sort();
-    let containers = "spec.template.spec.containers[0].image";
-    let expected = [
-        format!("docker.io/example/cache:6.2 StatefulSet charts/cache/templates/cache.yaml {containers}"),
-        format!("docker.io/example/prepare:5.0 Job templates/hook.yaml {containers}"),
-        format!("quay.io/example/app:1.2.0 Deployment templates/app.yaml {containers}"),
-        "quay.io/example/database:24.8-alpine Installation templates/resource.yaml spec.templates[0].spec.containers[0].image".to_owned(),
-        format!("quay.io/example/exporter:v1.2.1 DaemonSet charts/exporter/templates/exporter.yaml {containers}"),
-        format!("quay.io/example/migration:3.1 ConfigMap templates/configuration.yaml data[\"job.yaml\"] > {containers}"),
-        "quay.io/example/migration:3.1 ConfigMap templates/configuration.yaml data[\"run.sh\"] > line 8".to_owned(),
-        format!("quay.io/example/migration:3.1 Job templates/migration.yaml {containers}"),
-        "quay.io/example/operand:7 Installation templates/resource.yaml spec.image".to_owned(),
-        "quay.io/example/pack-one:2024_10_01 Deployment templates/app.yaml spec.template.spec.initContainers[0].image".to_owned(),
-        "quay.io/example/pack-two:1.10 Deployment templates/app.yaml spec.template.spec.initContainers[1].image".to_owned(),
-        "quay.io/example/proxy:4 Secret templates/configuration.yaml data[\"settings.yaml\"] > proxyImage".to_owned(),
-        format!("quay.io/example/search:7.6 StatefulSet charts/index/templates/search.yaml {containers}"),
-        "quay.io/example/sidecar:0.9.1 ConfigMap templates/configuration.yaml data[\"sidecar.yaml\"] > inject.sidecarImage".to_owned(),
-    ];
-    assert_eq!(found, expected);
-}
-
-#[test]
-fn an_overlay_moves_what_it_reaches_and_mentions_tell_of_the_rest() {
-    let overlay = [Overlay::Document(RELOCATE.to_owned())];
-    let rendered = helm("relocation").render(&rendering(), &overlay).unwrap();
-    let left =
-        references(&rendered).into_iter().filter(|r| !r.starts_with("mirror.example.com/a/"));
-    assert_eq!(
-        left.collect::<Vec<_>>(),
-        [
-            "docker.io/example/prepare:5.0",
-            "quay.io/example/exporter:v1.2.1",
-            "quay.io/example/sidecar:0.9.1"
-        ]
-    );
-    let mentions = mentions_in(&rendered, &["quay.io", "docker.io"], &[]).unwrap();
-    let mentions: Vec<_> =
-        mentions.iter().map(|m| (m.written.as_str(), m.place.path.as_str())).collect();
-    assert_eq!(
-        mentions,
-        [
-            // The comment and what the manifest in the script cannot be parsed for.
-            ("quay.io/example/commented:1", "data[\"run.sh\"] > line 2"),
-            ("--self=quay.io/example/exporter", "spec.template.spec.containers[0].args[0]"),
-            ("quay.io/example/prose", "metadata.annotations[\"example.com/documentation\"]"),
-        ]
-    );
-}
-
-#[test]
-fn overlays_come_in_the_order_of_helm() {
-    let document = |text: &str| Overlay::Document(text.to_owned());
-    let strings = |text: &str| Overlay::SetString(vec![("echo.a".to_owned(), text.to_owned())]);
-    let set = Rendering { set: vec![("echo.a".to_owned(), text("set"))], ..rendering() };
-    let first = document("echo: {a: first, b: first}\n");
-    let second = document("echo: {a: second}\n");
+fn what_makes_no_manifest_is_an_error_whatever_the_status() {
     let table = [
-        (rendering(), vec![first.clone(), second.clone()], r#"{"a":"second","b":"first"}"#),
-        (set.clone(), vec![first.clone()], r#"{"a":"set","b":"first"}"#),
-        (set, vec![strings("on top")], r#"{"a":"on top"}"#),
-        (rendering(), vec![strings("on top"), first], r#"{"a":"on top","b":"first"}"#),
+        (
+            "echo 'Error: no\x1b[31m \n such thing' >&2; exit 3",
+            "rendering `default`: no[31m such thing",
+        ),
+        ("echo 'warning' >&2; echo 'Error: so it is' >&2; exit 1", "rendering `default`: so it is"),
+        ("exit 3", "rendering `default`: exit status: 3"),
+        ("true", "rendering `default`: helm printed no manifest"),
+        (
+            "printf -- '---\\n# Source: a.yaml\\n# b: c\\n'",
+            "rendering `default`: helm printed no manifest",
+        ),
+        (
+            "echo 'image: a/b' >&2",
+            "rendering `default`: helm printed no manifest, but said: image: a/b",
+        ),
+        ("printf 'a: \\377\\n'", "rendering `default`: what helm printed is not UTF-8"),
     ];
-    for (rendering, overlay, expected) in table {
-        assert_eq!(echo(&helm("relocation"), &rendering, &overlay), expected);
+    for (script, expected) in table {
+        let error = told(script).unwrap_err().to_string();
+        let (told, hint) = error.split_once('\n').unwrap();
+        assert_eq!(told, expected);
+        assert!(
+            hint.starts_with("hint: repeat it with `helm template release relocation"),
+            "{hint}"
+        );
     }
 }
 
 #[test]
-fn what_is_set_reaches_the_chart_as_it_is_written() {
-    let awkward = r#"a,b=c\d {e} [0] "f" 'g' $h"#;
-    let set = [
-        ("echo.boolean", SetValue::Boolean(true)),
-        ("echo.integer", SetValue::Integer(-3)),
-        ("echo.number", text("1")),
-        ("echo.word", text("true")),
-        ("echo.null", text("null")),
-        ("echo.list", text("{a,b}")),
-        ("echo.empty", text("")),
-        ("echo.awkward", text(awkward)),
-        ("echo.lines", text("a\nb")),
-        (r"echo.dotted\.key", text("x")),
-        ("echo.comma,key", text("x")),
-        ("echo.items[1].name", text("x")),
-    ];
-    let set = set.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
-    let set_string = vec![("echo.string".to_owned(), "0123".to_owned())];
-    let rendering = Rendering { set, set_string, ..rendering() };
-    let seen: serde_json::Value =
-        serde_json::from_str(&echo(&helm("relocation"), &rendering, &[])).unwrap();
-    let expected = serde_json::json!({
-        "boolean": true, "integer": -3, "number": "1", "word": "true", "null": "null",
-        "list": "{a,b}", "empty": "", "awkward": awkward, "lines": "a\nb", "dotted.key": "x",
-        "comma,key": "x", "items": [null, {"name": "x"}], "string": "0123",
-    });
-    assert_eq!(seen, expected);
+fn what_helm_says_beside_a_rendering_is_kept_apart() {
+    let rendered = told("echo 'a: 1'; echo 'image: quay.io/not/this:1' >&2").unwrap();
+    assert_eq!(
+        (rendered.text.as_str(), rendered.warnings.as_str()),
+        ("a: 1\n", "image: quay.io/not/this:1")
+    );
 }
 
 #[test]
-fn files_and_versions_of_a_rendering_reach_the_chart() {
+fn a_missing_helm_is_told_with_what_to_do() {
+    let helm = Helm::new(source("relocation"), charts()).with_program("no-such-helm");
+    let error = helm.render(&rendering(), &[]).unwrap_err();
+    assert_eq!(error, RenderError::Missing { program: "no-such-helm".to_owned() });
+    assert_eq!(helm.version().unwrap_err(), error);
+    assert_eq!(
+        error.to_string(),
+        "`no-such-helm` is not there, and only helm renders charts\n\
+         hint: install helm 3 or 4 (https://helm.sh), or name it in the variable `HELM`"
+    );
+}
+
+#[test]
+fn a_helm_that_does_not_end_is_stopped() {
     let directory = tempfile::tempdir().unwrap();
-    std::fs::write(directory.path().join("a, \"b\".yaml"), "echo: {a: 1}\n").unwrap();
-    let chart = crate::support::helm::charts().join("relocation").canonicalize().unwrap();
-    let source = crate::support::helm::source(chart.to_str().unwrap());
-    let program = crate::support::helm::program().canonicalize().unwrap();
-    let helm = Helm::new(source, directory.path()).with_program(program);
-    let rendering = Rendering {
-        values: vec!["a, \"b\".yaml".to_owned()],
-        kube_version: Some("1.25.3".to_owned()),
-        api_versions: vec!["example.com/v1".to_owned()],
-        ..rendering()
-    };
-    assert_eq!(echo(&helm, &rendering, &[]), r#"{"a":1}"#);
-    let rendered = helm.render(&rendering, &[]).unwrap();
-    assert!(rendered.text.contains("capabilities: \"v1.25.3 true\""), "{}", rendered.text);
+    let program = directory.path().join("helm");
+    write_script(&program, "exec sleep 60");
+    let helm = Helm::new(source("relocation"), charts())
+        .with_program(program)
+        .with_deadline(Duration::from_secs(1));
+    let begin = Instant::now();
+    let error = helm.render(&rendering(), &[]).unwrap_err().to_string();
+    assert!(error.starts_with("rendering `default`: no end after 1 s: stopped\n"), "{error}");
+    assert!(begin.elapsed() < Duration::from_secs(30));
 }
 
 #[test]
-fn the_values_of_the_whole_tree_are_known_by_the_keys_that_reach_them() {
-    let values = helm("relocation").values_of_tree().unwrap();
-    let paths: Vec<_> = values.iter().map(|values| values.path.join(".")).collect();
-    assert_eq!(paths, ["", "cache", "exporter", "index"]);
-    assert!(values[3].text.contains("imageRepository: example/search"), "{values:?}");
+fn a_password_in_an_address_reaches_neither_helm_nor_a_message() {
+    for (chart, repository) in
+        [("a", Some("https://user:secret@example.com")), ("oci://user:secret@example.com/a", None)]
+    {
+        let source = ChartSource { repository: repository.map(str::to_owned), ..source(chart) };
+        let helm = Helm::new(source, charts()).with_program("no-such-helm");
+        let error = helm.render(&rendering(), &[]).unwrap_err().to_string();
+        assert!(error.contains("holds credentials"), "{error}");
+        assert!(!error.contains("secret"), "{error}");
+    }
+}
 
-    let values = helm("stackstate-shapes").values_of_tree().unwrap();
-    let exporter = ["elasticsearch", "prometheus-elasticsearch-exporter"];
-    let exporter = values.iter().find(|values| values.path == exporter).unwrap();
-    assert!(exporter.text.contains("justwatch/elasticsearch_exporter"), "{exporter:?}");
-    assert_eq!(values.len(), 8);
+fn told(script: &str) -> Result<chart_mirror::chart::Rendered, RenderError> {
+    let directory = tempfile::tempdir().unwrap();
+    let program = directory.path().join("helm");
+    write_script(&program, script);
+    Helm::new(source("relocation"), charts()).with_program(program).render(&rendering(), &[])
 }
 
 fn rendering() -> Rendering {
     Rendering { name: "default".to_owned(), ..Rendering::default() }
 }
 
-fn text(text: &str) -> SetValue {
-    SetValue::String(text.to_owned())
+fn charts() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/charts")
 }
 
-fn references(rendered: &Rendered) -> BTreeSet<String> {
-    let found = references_in(rendered).unwrap();
-    found.into_iter().map(|found| found.reference.to_string()).collect()
-}
-
-/// What the chart `relocation` made of its value `echo`.
-fn echo(helm: &Helm, rendering: &Rendering, overlay: &[Overlay]) -> String {
-    let rendered = helm.render(rendering, overlay).unwrap();
-    let line = rendered.text.lines().find_map(|line| line.trim().strip_prefix("echo.json: "));
-    serde_json::from_str(line.unwrap()).unwrap()
+fn source(chart: &str) -> ChartSource {
+    ChartSource { chart: chart.to_owned(), repository: None, version: None }
 }

@@ -5,19 +5,11 @@ mod dry_run;
 mod interrupted;
 mod outcomes;
 mod output;
-mod terminal;
 mod usage;
 
-use crate::faults::stage::Stage;
+use crate::support::stage::Stage;
 use crate::support::xtask::{Finished, Xtask};
-
-/// A file of the tool's own directory.
-pub(crate) fn write(xtask: &Xtask, name: &str, content: impl AsRef<[u8]>) -> String {
-    let path = xtask.directory().join(name);
-    std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-    std::fs::write(&path, content).unwrap();
-    path.to_str().unwrap().to_owned()
-}
+use crate::support::{assert_says, write};
 
 /// Runs `mirror` with the images of a stage, to its destination, in the environment of the stage.
 /// The registries are served meanwhile, so the runtime needs another thread.
@@ -35,13 +27,6 @@ fn mirror_here(stage: &Stage, arguments: &[&str]) -> Finished {
     let variables: Vec<_> =
         stage.variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     xtask.run(&arguments, &variables)
-}
-
-/// Not one of the words is missing from what was said.
-pub(crate) fn assert_says(said: &str, words: &[&str]) {
-    for word in words {
-        assert!(said.contains(word), "`{word}` is missing:\n{said}");
-    }
 }
 
 /// An error as the tool writes it: lowercase, no final period, a hint on a line of its own.

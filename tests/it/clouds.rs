@@ -4,16 +4,15 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop right there")]
 
 mod copy_images;
-mod ecr;
 mod logins;
 mod refused;
 
 use registry_in_memory::{Authentication, Options};
 use tempfile::TempDir;
 
-use crate::faults::stage::Stage;
-use crate::transport::proxies::Proxy;
-use crate::transport::tls::{Asks, Front, behind, table, trusted};
+use crate::support::proxy::Proxy;
+use crate::support::stage::Stage;
+use crate::support::tls::{Asks, Front, behind, table, trusted};
 
 /// A registry of ours that has the name of a cloud's.
 struct Cloud {

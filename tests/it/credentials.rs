@@ -14,7 +14,7 @@ use registry_in_memory::{Authentication, Options};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::faults::stage::Stage;
+use crate::support::stage::Stage;
 
 /// A place for docker's configuration and for credential helpers.
 struct Home {

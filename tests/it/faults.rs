@@ -12,7 +12,6 @@ mod refusals;
 mod retry;
 pub(crate) mod secrets;
 mod sessions;
-pub(crate) mod stage;
 mod throttling;
 mod uploads;
 mod wire;

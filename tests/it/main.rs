@@ -1,9 +1,9 @@
-//! The integration tests, as one binary: lists the modules, nothing else.
+//! The integration tests that need Rust alone. Those that start other programs are in `tests/real`.
 
 #![expect(clippy::unwrap_used, reason = "a helper that cannot do its work fails the test")]
 #![expect(
     clippy::disallowed_methods,
-    reason = "tests start real programs, write throw-away files and wait for both"
+    reason = "tests start the tool, write temporary files and wait for both"
 )]
 
 mod chart;
@@ -12,13 +12,11 @@ mod clouds;
 mod credentials;
 mod embedded;
 mod faults;
-mod images;
 mod list;
-mod listed;
 mod mirror;
 mod pin;
 mod profiles;
-mod real_parts;
+#[path = "../support/mod.rs"]
 mod support;
 mod tidy;
 mod transport;

@@ -14,7 +14,6 @@ mod file;
 mod lies;
 mod moved;
 mod outcomes;
-mod story;
 mod subsets;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -39,7 +38,7 @@ impl Place {
 
     /// Lets a tag name an image.
     fn tag(&self, repository: &str, tag: &str, content: &Content) -> Digest {
-        crate::mirror::support::store(&self.source, repository, tag, content);
+        crate::support::store(&self.source, repository, tag, content);
         content.top.clone()
     }
 

@@ -9,7 +9,7 @@ use registry::known::profile::Profile;
 use registry_in_memory::content::{Content, Layer, docker_image, docker_list};
 use registry_in_memory::{EmbeddedRegistry, Kind, LoggedRequest, Options, dead_from_nth_request};
 
-use crate::faults::stage::{Stage, asked, told};
+use crate::support::stage::{Stage, asked, told};
 
 /// Beyond what the smallest limit on one request lets through.
 const LARGE: usize = 21_000_000;
@@ -165,7 +165,7 @@ async fn a_blob_above_the_limit_of_one_request_is_never_tried_in_one() {
     let digest = Digest::of(&Layer::new("large", LARGE).bytes());
     let patches = asked(&stage.destination, "PATCH", Kind::Upload);
     assert_eq!(patches.iter().map(|patch| patch.bytes_in).collect::<Vec<_>>(), [LARGE as u64]);
-    let fetched = crate::faults::stage::fetches(&stage.source, &digest);
+    let fetched = crate::support::stage::fetches(&stage.source, &digest);
     assert_eq!(fetched, [None], "read once");
 }
 

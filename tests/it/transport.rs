@@ -3,7 +3,6 @@
 
 mod detours;
 mod protocols;
-pub(crate) mod proxies;
+mod proxies;
 mod sent_elsewhere;
-pub(crate) mod tls;
 mod trust;

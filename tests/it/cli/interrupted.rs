@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use registry_in_memory::{Effect, Fault, Kind};
 
 use super::{assert_says, mirror, write};
-use crate::faults::stage::{Stage, asked};
 use crate::support::clean_environment;
+use crate::support::stage::{Stage, asked};
 use crate::support::xtask::Xtask;
 
 /// Where a run is when it is ended: a request that takes its time.

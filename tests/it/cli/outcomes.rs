@@ -4,7 +4,7 @@ use registry_in_memory::content::{Layer, docker_image};
 use registry_in_memory::{Authentication, Effect, Fault, Kind, Options};
 
 use super::{assert_says, mirror, write};
-use crate::faults::stage::{REPOSITORY, Stage};
+use crate::support::stage::{REPOSITORY, Stage};
 use crate::support::xtask::Xtask;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

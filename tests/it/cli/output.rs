@@ -5,8 +5,8 @@ use serde_json::Value;
 
 use super::{mirror, write};
 use crate::faults::secrets::{assert_no_secret, with_canaries};
-use crate::faults::stage::Stage;
 use crate::support::clean_environment;
+use crate::support::stage::Stage;
 use crate::support::xtask::Xtask;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -1,7 +1,7 @@
 //! Who used `copy_images.sh` changes one word: the lines of README.md are run as they stand there, as far
 //! as they go without a network.
 
-use crate::cli::assert_says;
+use crate::support::assert_says;
 use crate::support::xtask::Xtask;
 
 /// A proxy that is not there: whoever makes a request fails.

@@ -6,9 +6,9 @@ use std::time::Duration;
 use registry_in_memory::{Authentication, TokenKey, TokenStyle};
 
 use super::Cloud;
-use crate::cli::{assert_says, write};
-use crate::faults::stage::words;
+use crate::support::stage::words;
 use crate::support::xtask::Xtask;
+use crate::support::{assert_says, write};
 
 const ACR: &str = "mine.azurecr.io";
 const GAR: &str = "europe-docker.pkg.dev";

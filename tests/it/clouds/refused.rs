@@ -5,8 +5,8 @@ use chart_mirror::commands::mirror::result::MirrorReport;
 use registry_in_memory::{Authentication, Options};
 
 use super::Cloud;
-use crate::faults::stage::{told, words};
-use crate::transport::tls::behind;
+use crate::support::stage::{told, words};
+use crate::support::tls::behind;
 
 const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 const CREATE: &str = "`aws ecr create-repository --region eu-west-1 --registry-id 123456789012 \

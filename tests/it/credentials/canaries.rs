@@ -9,8 +9,8 @@ use registry_in_memory::{
 use serde_json::json;
 
 use super::set_mode;
-use crate::cli::write;
-use crate::faults::stage::Stage;
+use crate::support::stage::Stage;
+use crate::support::write;
 use crate::support::xtask::{Finished, Xtask};
 
 pub(super) const USER: &str = "canary-user-3f1a";

@@ -4,9 +4,9 @@ use registry_in_memory::{Authentication, Effect, Fault, Options};
 use serde_json::{Value, json};
 
 use super::{Home, answer, asking, for_both, stage_with_tokens};
-use crate::cli::{assert_says, write};
-use crate::faults::stage::Stage;
+use crate::support::stage::Stage;
 use crate::support::xtask::{Finished, Xtask};
+use crate::support::{assert_says, write};
 
 /// Runs `doctor` with the images of a stage, in the environment of the stage.
 fn doctor(stage: &Stage, arguments: &[&str]) -> Finished {

@@ -6,9 +6,9 @@ use registry_in_memory::{Effect, Fault, Kind, LoggedRequest, RefreshToken};
 use serde_json::json;
 
 use super::{Home, set_mode, stage_with_tokens};
-use crate::cli::{assert_says, write};
-use crate::faults::stage::{Stage, asked, fetches};
+use crate::support::stage::{Stage, asked, fetches};
 use crate::support::xtask::{Finished, Xtask};
+use crate::support::{assert_says, write};
 
 #[tokio::test]
 async fn two_robots_on_one_registry_log_in_each_for_its_own_repositories() {

@@ -6,7 +6,7 @@ use registry_in_memory::{Authentication, Options, RefreshToken};
 use serde_json::json;
 
 use super::{Home, answer, asking, for_both, stage_with_tokens};
-use crate::faults::stage::{Stage, words};
+use crate::support::stage::{Stage, words};
 
 #[tokio::test]
 async fn a_helper_is_asked_once_per_host_however_many_tasks_wait_for_it() {

@@ -11,9 +11,9 @@ use tokio::task::AbortHandle;
 
 use super::canaries::{Desk, PASSWORD, REFRESH, SIGNATURE, USER, assert_clean, secrets, stage};
 use super::set_mode;
-use crate::cli::write;
-use crate::faults::stage::{Stage, asked};
-use crate::support::helm::program;
+use crate::support::script;
+use crate::support::stage::{Stage, asked};
+use crate::support::write;
 use crate::support::xtask::Xtask;
 
 const FORMS: [&str; 7] = ["human", "json", "github", "markdown", "gitlab", "junit", "sarif"];
@@ -79,7 +79,8 @@ async fn no_command_shows_a_secret_in_any_form_or_file() {
     let (stage, _storage) = stage(RefreshToken::Lasting).await;
     let desk = Desk::new(&stage);
     write_chart(&desk, stage.source.address());
-    let helm = program().canonicalize().unwrap();
+    let programs = tempfile::tempdir().unwrap();
+    let helm = script::helm(programs.path());
     let summary = desk.xtask.directory().join("summary.md");
     let variables =
         [("HELM", helm.to_str().unwrap()), ("GITHUB_STEP_SUMMARY", summary.to_str().unwrap())];

@@ -9,7 +9,7 @@ use registry_in_memory::{
 use serde_json::json;
 
 use super::{Home, asking, for_both, stage_with_tokens};
-use crate::faults::stage::{REPOSITORY, Stage, asked, statuses, words};
+use crate::support::stage::{REPOSITORY, Stage, asked, statuses, words};
 
 fn log_in(stage: &mut Stage) {
     for side in ["STS", "DST"] {

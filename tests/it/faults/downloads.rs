@@ -6,7 +6,7 @@ use oci::Digest;
 use registry::{Cause, Side};
 use registry_in_memory::{Effect, Fault, Kind, Options};
 
-use super::stage::{Stage, commits, fetches, words};
+use crate::support::stage::{Stage, commits, fetches, words};
 
 const SIZE: usize = 300_000;
 
@@ -66,7 +66,7 @@ async fn a_download_that_breaks_off_again_and_again_without_progress_is_given_up
     assert!(matches!(error.cause, Cause::Network { .. }), "{error:?}");
     // Six in a row within an attempt, and three attempts.
     assert!(fetches(&stage.source, &layer).len() <= 18);
-    assert!(!stage.destination.store().blobs(super::stage::REPOSITORY).contains(&layer));
+    assert!(!stage.destination.store().blobs(crate::support::stage::REPOSITORY).contains(&layer));
 }
 
 #[tokio::test]
@@ -124,8 +124,8 @@ async fn a_blob_that_is_spoilt_twice_is_not_copied() {
     assert!(told.contains(layer.as_str()) && told.contains("nothing was committed"), "{told}");
     assert_eq!(fetches(&stage.source, &layer).len(), 2);
     let store = stage.destination.store();
-    assert!(!store.blobs(super::stage::REPOSITORY).contains(&layer));
-    assert_eq!((store.tags(super::stage::REPOSITORY).len(), store.open_uploads()), (0, 0));
+    assert!(!store.blobs(crate::support::stage::REPOSITORY).contains(&layer));
+    assert_eq!((store.tags(crate::support::stage::REPOSITORY).len(), store.open_uploads()), (0, 0));
 }
 
 #[tokio::test]
@@ -160,7 +160,7 @@ async fn a_token_that_ends_during_a_download_is_renewed_for_the_rest_of_it() {
     let rest = Some("bytes=1000-".to_owned());
     assert_eq!(fetches(&stage.source, &layer), [None, rest.clone(), rest]);
     assert_eq!(commits(&stage.destination, &layer).len(), 1);
-    assert_eq!(super::stage::asked(&stage.source, "GET", Kind::Token).len(), 2);
+    assert_eq!(crate::support::stage::asked(&stage.source, "GET", Kind::Token).len(), 2);
 }
 
 fn status_401(address: &str) -> Effect {

@@ -5,7 +5,7 @@ use oci::Digest;
 use registry_in_memory::content::{Content, GeneratedManifest, docker_image};
 use registry_in_memory::{Fault, Kind};
 
-use super::stage::{REPOSITORY, Stage, TAG, asked, fetches, words};
+use crate::support::stage::{REPOSITORY, Stage, TAG, asked, fetches, words};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 

@@ -3,7 +3,7 @@
 use registry::Cause;
 use registry_in_memory::{Effect, Fault, Kind, LocationStyle, Options};
 
-use super::stage::{REPOSITORY, Stage, asked, words};
+use crate::support::stage::{REPOSITORY, Stage, asked, words};
 
 #[tokio::test]
 async fn a_query_comes_back_as_it_was_with_the_digest_behind_it() {

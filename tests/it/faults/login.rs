@@ -10,7 +10,7 @@ use registry_in_memory::{
     TokenStyle,
 };
 
-use super::stage::{REPOSITORY, Stage, asked, told, words};
+use crate::support::stage::{REPOSITORY, Stage, asked, told, words};
 
 fn asking(authentication: Authentication) -> Options {
     Options { authentication, ..Options::default() }

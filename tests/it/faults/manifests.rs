@@ -7,7 +7,7 @@ use registry::{Cause, Side};
 use registry_in_memory::content::{Layer, docker_list};
 use registry_in_memory::{Effect, Fault, Kind, Options};
 
-use super::stage::{REPOSITORY, Stage, TAG, asked, statuses, words};
+use crate::support::stage::{REPOSITORY, Stage, TAG, asked, statuses, words};
 
 #[tokio::test]
 async fn without_a_digest_in_the_answer_the_content_is_fetched_and_hashed() {

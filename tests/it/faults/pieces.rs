@@ -6,7 +6,7 @@ use oci::Digest;
 use registry_in_memory::content::{Layer, docker_image};
 use registry_in_memory::{Effect, Fault, Kind, LocationStyle, Options};
 
-use super::stage::{REPOSITORY, Stage, asked, fetches, statuses};
+use crate::support::stage::{REPOSITORY, Stage, asked, fetches, statuses};
 
 const MIB: usize = 1 << 20;
 const SIZE: usize = 5 * MIB / 2;

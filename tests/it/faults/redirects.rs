@@ -6,7 +6,7 @@ use oci::Digest;
 use registry::{Cause, Side};
 use registry_in_memory::{Authentication, Effect, EmbeddedRegistry, Fault, Kind, Options};
 
-use super::stage::{REPOSITORY, Stage, asked, commits, fetches, retry_after, words};
+use crate::support::stage::{REPOSITORY, Stage, asked, commits, fetches, retry_after, words};
 
 const SIZE: usize = 100_000;
 

@@ -5,7 +5,7 @@ use registry::Side;
 use registry_in_memory::content::{Layer, docker_image, docker_list};
 use registry_in_memory::{Authentication, Effect, Fault, Kind, Options};
 
-use super::stage::{REPOSITORY, Stage, TAG, statuses, told, words};
+use crate::support::stage::{REPOSITORY, Stage, TAG, statuses, told, words};
 
 fn says(code: u16, error: &str, message: &str) -> Effect {
     let body = format!(r#"{{"errors":[{{"code":"{error}","message":"{message}"}}]}}"#);

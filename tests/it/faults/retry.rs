@@ -3,7 +3,7 @@
 use registry::Side;
 use registry_in_memory::{Authentication, Effect, Fault, Kind, Options};
 
-use super::stage::{REPOSITORY, Stage, asked, commits, fetches, statuses, words};
+use crate::support::stage::{REPOSITORY, Stage, asked, commits, fetches, statuses, words};
 
 /// Each method once, at the side where it is used.
 const REQUESTS: [(Side, &str, Kind); 6] = [
@@ -201,6 +201,6 @@ async fn a_host_that_is_away_for_a_moment_is_waited_for() {
         }
     });
     let report = stage.mirror().await;
-    assert_eq!(report.totals().failed, 0, "{}", super::stage::told(&report));
+    assert_eq!(report.totals().failed, 0, "{}", crate::support::stage::told(&report));
     restarted.abort();
 }

@@ -8,7 +8,7 @@ use registry_in_memory::{
     Authentication, Effect, EmbeddedRegistry, Fault, Kind, LocationStyle, Options,
 };
 
-use super::stage::Stage;
+use crate::support::stage::Stage;
 
 const PASSWORD: &str = "canary-password-7c1e";
 const SIGNATURE: &str = "canary-signature-99ab";

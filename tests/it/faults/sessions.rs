@@ -6,7 +6,7 @@ use oci::Digest;
 use registry_in_memory::content::{Layer, docker_image};
 use registry_in_memory::{Authentication, Effect, Fault, Kind, LoggedRequest, Options};
 
-use super::stage::{REPOSITORY, Stage, asked, commits, statuses, words};
+use crate::support::stage::{REPOSITORY, Stage, asked, commits, statuses, words};
 
 const MIB: u64 = 1 << 20;
 const SIZE: usize = 5 * MIB as usize / 2;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 use registry::Cause;
 use registry_in_memory::{Authentication, EmbeddedRegistry, Fault, Kind, LoggedRequest, Options};
 
-use super::stage::{Stage, asked, commits, retry_after, statuses, words};
+use crate::support::stage::{Stage, asked, commits, retry_after, statuses, words};
 
 /// More than a busy machine needs for what is under way when a pause begins.
 const UNDER_WAY: Duration = Duration::from_millis(300);

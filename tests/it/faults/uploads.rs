@@ -5,7 +5,7 @@ use registry::{Cause, Side};
 use registry_in_memory::content::{Layer, docker_image};
 use registry_in_memory::{Effect, Fault, Kind, LocationStyle, Options};
 
-use super::stage::{REPOSITORY, Stage, asked, commits, fetches, statuses, words};
+use crate::support::stage::{REPOSITORY, Stage, asked, commits, fetches, statuses, words};
 
 const SIZE: usize = 300_000;
 

@@ -13,8 +13,10 @@ use chart_mirror::plan::Transfer;
 use oci::Digest;
 use registry::auth::credentials::NobodysEnvironment;
 use registry::{Error, RetryPolicy};
-use registry_in_memory::content::{Content, Layer};
+use registry_in_memory::content::Content;
 use registry_in_memory::{EmbeddedRegistry, Kind, LoggedRequest, Options};
+
+pub(super) use crate::support::{layers, store};
 
 /// No run of these sizes takes that long, unless it waits for itself.
 const DEADLOCK: Duration = Duration::from_secs(60);
@@ -179,19 +181,6 @@ impl Bench {
     }
 }
 
-/// Puts content into a registry without a request.
-pub(crate) fn store(registry: &EmbeddedRegistry, repository: &str, tag: &str, content: &Content) {
-    for (_, bytes) in &content.blobs {
-        registry.store().put_blob(repository, bytes.clone());
-    }
-    for manifest in &content.manifests {
-        let (media_type, bytes) = (&manifest.media_type, manifest.bytes.clone());
-        let is_top = manifest.digest == content.top;
-        let reference = if is_top { tag } else { manifest.digest.as_str() };
-        registry.store().put_manifest(repository, reference, media_type, bytes);
-    }
-}
-
 pub(super) fn assert_holds(
     registry: &EmbeddedRegistry,
     repository: &str,
@@ -209,11 +198,6 @@ pub(super) fn assert_holds(
         let stored = registry.store().blob(repository, digest);
         assert_eq!(stored.as_ref(), Some(bytes), "{repository} {digest}");
     }
-}
-
-/// Layers by their names, of a size that takes no time.
-pub(crate) fn layers(names: &[&str]) -> Vec<Layer> {
-    names.iter().map(|&name| Layer::new(name, 3000)).collect()
 }
 
 /// What was asked of a registry, counted by kind: `22 HEAD manifest, 3 POST mount`. To ask for a

@@ -3,7 +3,7 @@
 use registry_in_memory::{Effect, Fault, Kind, Options};
 
 use super::{Place, named};
-use crate::faults::stage::asked;
+use crate::support::stage::asked;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_registry_that_states_no_digest_is_asked_for_the_manifest() {

@@ -4,10 +4,10 @@ use registry::Side;
 use registry_in_memory::content::{Layer, docker_image};
 use registry_in_memory::{Authentication, Effect, EmbeddedRegistry, Fault, Kind, Options};
 
-use super::tls::table;
-use crate::cli::{assert_says, write};
-use crate::faults::stage::{REPOSITORY, Stage, TAG, told};
+use crate::support::stage::{REPOSITORY, Stage, TAG, told};
+use crate::support::tls::table;
 use crate::support::xtask::Xtask;
+use crate::support::{assert_says, write};
 
 /// A stage whose source is a proxy cache: its images are listed under a registry that nobody can reach.
 async fn cached(registry: &str, below: &str, authentication: Authentication) -> Stage {

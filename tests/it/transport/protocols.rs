@@ -2,8 +2,8 @@
 
 use registry_in_memory::content::{Layer, docker_image};
 
-use super::tls::{Asks, Front, behind, table, trusted};
-use crate::faults::stage::{REPOSITORY, Stage, TAG};
+use crate::support::stage::{REPOSITORY, Stage, TAG};
+use crate::support::tls::{Asks, Front, behind, table, trusted};
 
 async fn spoken(offered: &[&str], lines: &[&str]) -> (Vec<String>, Stage) {
     let mut stage = Stage::with(behind(), behind()).await;

@@ -5,9 +5,9 @@ use registry::{Cause, Side};
 use registry_in_memory::content::{Layer, docker_image};
 use registry_in_memory::{Authentication, Effect, EmbeddedRegistry, Fault, Kind, Options};
 
-use super::proxies::Proxy;
-use super::tls::{Asks, Front, behind, file, table, trusted};
-use crate::faults::stage::{REPOSITORY, Stage, TAG, asked, words};
+use crate::support::proxy::Proxy;
+use crate::support::stage::{REPOSITORY, Stage, TAG, asked, words};
+use crate::support::tls::{Asks, Front, behind, file, table, trusted};
 
 const SIZE: usize = 50_000;
 

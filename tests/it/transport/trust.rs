@@ -2,8 +2,8 @@
 
 use registry::{Cause, Phase};
 
-use super::tls::{Asks, Connection, Front, behind, file, table, trusted};
-use crate::faults::stage::{REPOSITORY, Stage, TAG, told, words};
+use crate::support::stage::{REPOSITORY, Stage, TAG, told, words};
+use crate::support::tls::{Asks, Connection, Front, behind, file, table, trusted};
 use crate::support::xtask::Xtask;
 use registry_in_memory::content::{Layer, docker_image};
 

@@ -5,8 +5,9 @@ use registry_in_memory::{EmbeddedRegistry, Fault, Options};
 use serde_json::json;
 
 use super::{Scene, sum};
-use crate::mirror::support::{done, layers, store};
-use crate::transport::tls::{Asks, Front};
+use crate::mirror::support::done;
+use crate::support::tls::{Asks, Front};
+use crate::support::{layers, store};
 
 /// The report where one check has one error about `team/app`, and all others pass.
 fn assert_only(scene: &Scene, arguments: &[&str], expected: &Only<'_>) {

@@ -16,6 +16,8 @@ use registry::{Error, RetryPolicy};
 use registry_in_memory::content::{Content, Layer, docker_image};
 use registry_in_memory::{EmbeddedRegistry, Fault, Kind, LoggedRequest, Options};
 
+use super::store;
+
 pub(crate) const REPOSITORY: &str = "stackstate/wait";
 pub(crate) const TAG: &str = "1.0.6";
 
@@ -76,15 +78,7 @@ impl Stage {
 
     /// Puts an image into the source without a request, and onto the list.
     pub(crate) fn publish(&mut self, repository: &str, tag: &str, content: &Content) {
-        let store = self.source.store();
-        for (_, bytes) in &content.blobs {
-            store.put_blob(repository, bytes.clone());
-        }
-        for manifest in &content.manifests {
-            let is_top = manifest.digest == content.top;
-            let name = if is_top { tag } else { manifest.digest.as_str() };
-            store.put_manifest(repository, name, &manifest.media_type, manifest.bytes.clone());
-        }
+        store(&self.source, repository, tag, content);
         self.images.push((repository.to_owned(), tag.to_owned(), content.top.clone()));
     }
 

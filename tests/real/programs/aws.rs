@@ -7,7 +7,8 @@ use duct::ReaderHandle;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use super::{clean_environment, installed};
+use super::installed;
+use crate::support::clean_environment;
 
 /// What moto takes for the number of everybody's account.
 pub(crate) const ACCOUNT: &str = "123456789012";

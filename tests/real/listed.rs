@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use chart_mirror::list::ImageList;
 
-use crate::support::helm::{charts, program};
+use crate::programs::helm::{charts, program};
 use crate::support::xtask::{Finished, Xtask};
 
 const IMAGES: &str = r#"

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use chart_mirror::list::ImageList;
 use serde_json::Value;
 
-use crate::support::helm::{charts, program};
+use crate::programs::helm::{charts, program};
 use crate::support::xtask::{Finished, Xtask};
 
 mod inventory;

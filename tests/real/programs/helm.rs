@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 use chart_mirror::chart::{ChartSource, Helm};
 use tempfile::TempDir;
 
-use super::clean_environment;
+use crate::support::clean_environment;
+use crate::support::script::write_script;
 
 /// The program, or the end of the test when it is missing.
 pub(crate) fn program() -> PathBuf {
@@ -37,21 +38,13 @@ pub(crate) fn source(chart: &str) -> ChartSource {
 pub(crate) fn program_at_home(home: &TempDir) -> PathBuf {
     let program = program();
     let script = format!(
-        "#!/bin/sh\nexec env -i PATH=\"$PATH\" HOME={:?} {:?} \"$@\"\n",
+        "exec env -i PATH=\"$PATH\" HOME={:?} {:?} \"$@\"",
         home.path(),
         program.canonicalize().unwrap()
     );
-    stand_in(home, &script)
-}
-
-/// A program of our own in the place of helm.
-pub(crate) fn stand_in(directory: &TempDir, script: &str) -> PathBuf {
-    let text = directory.path().join("stand-in-helm.sh");
-    std::fs::write(&text, script).unwrap();
-    // Made by another process: what this one has written cannot be run while a thread of ours forks.
-    let path = directory.path().join("stand-in-helm");
-    duct::cmd!("install", "-m", "755", &text, &path).run().unwrap();
-    path
+    let program = home.path().join("helm-at-home");
+    write_script(&program, &script);
+    program
 }
 
 /// Runs the real program to its success, in a directory that is its home.

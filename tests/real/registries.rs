@@ -10,8 +10,8 @@ use registry_in_memory::content::{
 };
 use registry_in_memory::publish::publish;
 
-use crate::support::docker_registry::{Access, DockerRegistry, PASSWORD, USER};
-use crate::support::skopeo::Skopeo;
+use crate::programs::docker_registry::{Access, DockerRegistry, PASSWORD, USER};
+use crate::programs::skopeo::Skopeo;
 use crate::support::xtask::Xtask;
 
 #[tokio::test]

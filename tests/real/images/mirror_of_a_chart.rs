@@ -4,8 +4,8 @@ use registry_in_memory::content::{Layer, oci_image};
 use registry_in_memory::{EmbeddedRegistry, Options};
 
 use super::*;
-use crate::support::docker_registry::{Access, DockerRegistry};
-use crate::support::helm;
+use crate::programs::docker_registry::{Access, DockerRegistry};
+use crate::programs::helm;
 
 const DIGEST: &str = "sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";
 const OTHER: &str = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";

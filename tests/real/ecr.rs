@@ -4,13 +4,13 @@
 use registry_in_memory::content::{Layer, docker_image};
 use serde_json::{Value, json};
 
-use crate::cli::{assert_says, write};
-use crate::faults::stage::Stage;
-use crate::support::aws::{ACCOUNT, Moto, REGION, folder};
-use crate::support::docker_registry::{Access, DockerRegistry};
+use crate::programs::aws::{ACCOUNT, Moto, REGION, folder};
+use crate::programs::docker_registry::{Access, DockerRegistry};
+use crate::support::proxy::Proxy;
+use crate::support::stage::Stage;
+use crate::support::tls::file;
 use crate::support::xtask::{Finished, Xtask};
-use crate::transport::proxies::Proxy;
-use crate::transport::tls::file;
+use crate::support::{assert_says, write};
 
 /// An account of Amazon.
 struct Amazon {

@@ -2,7 +2,8 @@
 
 use oci::Digest;
 
-use super::{clean_environment, installed};
+use super::installed;
+use crate::support::clean_environment;
 
 /// Talks to registries on loopback; what it refuses is an `Err` with its words.
 #[derive(Clone, Copy)]

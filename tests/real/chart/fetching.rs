@@ -10,8 +10,8 @@ use chart_mirror::list::Rendering;
 use tempfile::TempDir;
 
 use super::{references, rendering};
-use crate::support::docker_registry::{Access, DockerRegistry};
-use crate::support::helm::{charts, helm, program, program_at_home, run, source};
+use crate::programs::docker_registry::{Access, DockerRegistry};
+use crate::programs::helm::{charts, helm, program, program_at_home, run, source};
 
 #[test]
 fn the_helm_of_the_tests_is_one_that_the_tool_supports() {

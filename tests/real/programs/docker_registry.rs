@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::{clean_environment, installed};
+use super::installed;
+use crate::support::clean_environment;
 
 /// The only account of a registry that asks for a password.
 pub(crate) const USER: &str = "mirror";

@@ -3,8 +3,8 @@
 use registry_in_memory::content::{Content, Layer, docker_image, oci_index};
 use registry_in_memory::publish::publish;
 
-use crate::support::docker_registry::{Access, DockerRegistry};
-use crate::support::skopeo::Skopeo;
+use crate::programs::docker_registry::{Access, DockerRegistry};
+use crate::programs::skopeo::Skopeo;
 use crate::support::xtask::Xtask;
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Scene, pod, sum};
+use super::{pod, scene, sum};
 
 const NOTHING: &str = "not asked for";
 const CHART: [&str; 2] = ["--only", "chart"];
@@ -19,7 +19,7 @@ fn codes(findings: &Value) -> Vec<(&str, Option<&str>)> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_that_was_added_to_the_chart_is_found_once() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     let hint =
         "`cargo xtask images --write` lists it, then `cargo xtask values --probe` finds its values";
     let place =
@@ -52,7 +52,7 @@ async fn an_image_that_was_added_to_the_chart_is_found_once() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_that_the_chart_no_longer_names_is_a_warning_and_its_value_is_dead() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     std::fs::remove_file(scene.path("chart/templates/tool.yaml")).unwrap();
     let unused = "look whether a `[[chart.rendering]]` is missing; if none is, `cargo xtask images --write --prune` removes it";
     let dead = "`cargo xtask values --probe` finds the values that do";
@@ -91,7 +91,7 @@ async fn an_image_that_the_chart_no_longer_names_is_a_warning_and_its_value_is_d
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_that_no_value_moves_is_found_at_its_entry() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     scene.edit_list("[image.values]\n\"tool.repository\" = \"{registry}/{repository}\"\n", "");
     let message = "`SOURCE/team/tool:2.0` is not pulled from the destination";
     let place =
@@ -125,7 +125,7 @@ async fn an_image_that_no_value_moves_is_found_at_its_entry() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_policy_ignores_hides_nothing_that_stands_beside_it() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     let source = scene.source.address();
     let both = pod("other", "quay.io/team/unlisted:1.0")
         + "---\n"
@@ -147,7 +147,7 @@ async fn what_the_policy_ignores_hides_nothing_that_stands_beside_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_that_the_values_drop_is_found() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     // Helm replaces lists whole: the second pack is gone as soon as the first is said.
     let source = scene.source.address();
     let packs =
@@ -170,7 +170,7 @@ async fn an_image_that_the_values_drop_is_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_source_registry_in_prose_is_a_warning() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     let source = scene.source.address();
     let notes = format!(
         "kind: ConfigMap\nmetadata: {{name: notes}}\ndata:\n  about: see {source} for more\n"
@@ -183,7 +183,7 @@ async fn a_source_registry_in_prose_is_a_warning() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_chart_names_and_nobody_can_list_is_found() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     scene.write("chart/templates/new.yaml", &pod("new", "quay.io/team/new"));
     let other = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
     let image = format!("{{{{ .Values.global.imageRegistry }}}}/team/app:1.0@{other}");
@@ -201,7 +201,7 @@ async fn what_the_chart_names_and_nobody_can_list_is_found() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_chart_that_does_not_render_and_a_missing_helm_are_errors_and_no_pass() {
-    let scene = Scene::new().await;
+    let scene = scene().await;
     scene.write("chart/templates/app.yaml", "{{ required \"say who\" .Values.who }}");
     let verified = scene.verify(&CHART);
     assert_eq!(codes(&verified.findings), [("chart-fails", None)]);

@@ -5,7 +5,6 @@ use registry_in_memory::{Authentication, Options};
 use serde_yaml::Value;
 
 use super::Scene;
-use crate::support::helm::program;
 use crate::support::xtask::Finished;
 
 const GITHUB: &str = include_str!("../../../templates/ci/github.yml");
@@ -63,7 +62,7 @@ fn commands<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
 /// A scene as the templates want it. Only the destination asks who is there.
 async fn scene() -> Scene {
     let authentication = Authentication::basic("u", PASSWORD);
-    let scene = Scene::with_destination(Options { authentication, ..Options::default() }).await;
+    let scene = super::with_destination(Options { authentication, ..Options::default() }).await;
     scene.edit("images.toml", "[destinations.mirror]", "[destinations.production]");
     std::fs::remove_file(scene.path("values/mirror.yaml")).unwrap();
     assert_eq!(run(&scene, "cargo xtask values -d production --write", &[]).exit_code, 0);
@@ -72,11 +71,12 @@ async fn scene() -> Scene {
 
 fn run(scene: &Scene, command: &str, variables: &[String]) -> Finished {
     let arguments: Vec<&str> = command.strip_prefix("cargo xtask ").unwrap().split(' ').collect();
-    let helm = program().canonicalize().unwrap();
     // As cargo says it: the list is found beside the workspace's Cargo.toml.
     let package = scene.path("xtask");
-    let mut all =
-        vec![("HELM", helm.to_str().unwrap()), ("CARGO_MANIFEST_DIR", package.to_str().unwrap())];
+    let mut all = vec![
+        ("HELM", scene.helm.to_str().unwrap()),
+        ("CARGO_MANIFEST_DIR", package.to_str().unwrap()),
+    ];
     all.extend(variables.iter().map(|variable| {
         let value = match variable.as_str() {
             "DST_REGISTRY_USERNAME" => "u",

@@ -1,0 +1,244 @@
+//! The chart through the real helm: what our own charts render to, and what is found in it.
+
+use std::collections::BTreeSet;
+
+use chart_mirror::chart::{
+    Helm, Overlay, Rendered, Renderer as _, mentions_in, references_in, render_all,
+};
+use chart_mirror::list::{ImageList, Rendering, SetValue};
+
+use crate::programs::helm::helm;
+
+mod fetching;
+
+const IMAGES: &str = include_str!("../../images.toml");
+const RELOCATE: &str = "global:\n  imageRegistry: mirror.example.com/a\n";
+
+#[test]
+fn the_renderings_of_the_list_name_exactly_the_images_of_the_list() {
+    let list = ImageList::parse("images.toml", IMAGES).unwrap();
+    let listed: BTreeSet<_> =
+        list.images.iter().map(|image| image.reference().to_string()).collect();
+    let renderings = &list.chart.as_ref().unwrap().renderings;
+
+    let rendered = render_all(&helm("stackstate-shapes"), renderings, &[]);
+
+    let rendered: Vec<_> = rendered.into_iter().map(Result::unwrap).collect();
+    let [default, backup] = rendered.as_slice() else { panic!("two renderings are listed") };
+    assert_eq!((default.rendering.as_str(), backup.rendering.as_str()), ("default", "backup"));
+    assert_eq!(references(backup), listed);
+    let missing: Vec<_> = listed.difference(&references(default)).cloned().collect();
+    assert_eq!(missing, ["quay.io/stackstate/minio:2021.2.19-focal-20220316-r5.20220405.1533"]);
+    assert!(references(default).is_subset(&listed));
+    assert_eq!((references(default).len(), references(backup).len()), (21, 22));
+}
+
+#[test]
+fn the_global_registry_moves_all_images_but_the_two_that_have_values_of_their_own() {
+    let list = ImageList::parse("images.toml", IMAGES).unwrap();
+    let renderings = &list.chart.as_ref().unwrap().renderings;
+    let overlay = [Overlay::Document(RELOCATE.to_owned())];
+
+    let rendered = helm("stackstate-shapes").render(&renderings[1], &overlay).unwrap();
+
+    let left: Vec<_> = references(&rendered)
+        .into_iter()
+        .filter(|reference| !reference.starts_with("mirror.example.com/a/stackstate/"))
+        .collect();
+    assert_eq!(
+        left,
+        [
+            "quay.io/stackstate/elasticsearch-exporter:v1.2.1",
+            "quay.io/stackstate/minio:2021.2.19-focal-20220316-r5.20220405.1533"
+        ]
+    );
+}
+
+#[test]
+fn references_are_found_in_whatever_a_chart_renders() {
+    let rendered = helm("relocation").render(&rendering(), &[]).unwrap();
+    let found = references_in(&rendered).unwrap();
+    let mut found: Vec<_> = found
+        .iter()
+        .map(|found| {
+            let template =
+                found.place.template.as_deref().unwrap().trim_start_matches("relocation/");
+            format!("{} {} {} {}", found.written, found.place.kind, template, found.place.path)
+        })
+        .collect();
+    found.sort();
+    let containers = "spec.template.spec.containers[0].image";
+    let expected = [
+        format!("docker.io/example/cache:6.2 StatefulSet charts/cache/templates/cache.yaml {containers}"),
+        format!("docker.io/example/prepare:5.0 Job templates/hook.yaml {containers}"),
+        format!("quay.io/example/app:1.2.0 Deployment templates/app.yaml {containers}"),
+        "quay.io/example/database:24.8-alpine Installation templates/resource.yaml spec.templates[0].spec.containers[0].image".to_owned(),
+        format!("quay.io/example/exporter:v1.2.1 DaemonSet charts/exporter/templates/exporter.yaml {containers}"),
+        format!("quay.io/example/migration:3.1 ConfigMap templates/configuration.yaml data[\"job.yaml\"] > {containers}"),
+        "quay.io/example/migration:3.1 ConfigMap templates/configuration.yaml data[\"run.sh\"] > line 8".to_owned(),
+        format!("quay.io/example/migration:3.1 Job templates/migration.yaml {containers}"),
+        "quay.io/example/operand:7 Installation templates/resource.yaml spec.image".to_owned(),
+        "quay.io/example/pack-one:2024_10_01 Deployment templates/app.yaml spec.template.spec.initContainers[0].image".to_owned(),
+        "quay.io/example/pack-two:1.10 Deployment templates/app.yaml spec.template.spec.initContainers[1].image".to_owned(),
+        "quay.io/example/proxy:4 Secret templates/configuration.yaml data[\"settings.yaml\"] > proxyImage".to_owned(),
+        format!("quay.io/example/search:7.6 StatefulSet charts/index/templates/search.yaml {containers}"),
+        "quay.io/example/sidecar:0.9.1 ConfigMap templates/configuration.yaml data[\"sidecar.yaml\"] > inject.sidecarImage".to_owned(),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn an_overlay_moves_what_it_reaches_and_mentions_tell_of_the_rest() {
+    let overlay = [Overlay::Document(RELOCATE.to_owned())];
+    let rendered = helm("relocation").render(&rendering(), &overlay).unwrap();
+    let left =
+        references(&rendered).into_iter().filter(|r| !r.starts_with("mirror.example.com/a/"));
+    assert_eq!(
+        left.collect::<Vec<_>>(),
+        [
+            "docker.io/example/prepare:5.0",
+            "quay.io/example/exporter:v1.2.1",
+            "quay.io/example/sidecar:0.9.1"
+        ]
+    );
+    let mentions = mentions_in(&rendered, &["quay.io", "docker.io"], &[]).unwrap();
+    let mentions: Vec<_> =
+        mentions.iter().map(|m| (m.written.as_str(), m.place.path.as_str())).collect();
+    assert_eq!(
+        mentions,
+        [
+            // The comment and what the manifest in the script cannot be parsed for.
+            ("quay.io/example/commented:1", "data[\"run.sh\"] > line 2"),
+            ("--self=quay.io/example/exporter", "spec.template.spec.containers[0].args[0]"),
+            ("quay.io/example/prose", "metadata.annotations[\"example.com/documentation\"]"),
+        ]
+    );
+}
+
+#[test]
+fn overlays_come_in_the_order_of_helm() {
+    let document = |text: &str| Overlay::Document(text.to_owned());
+    let strings = |text: &str| Overlay::SetString(vec![("echo.a".to_owned(), text.to_owned())]);
+    let set = Rendering { set: vec![("echo.a".to_owned(), text("set"))], ..rendering() };
+    let first = document("echo: {a: first, b: first}\n");
+    let second = document("echo: {a: second}\n");
+    let table = [
+        (rendering(), vec![first.clone(), second.clone()], r#"{"a":"second","b":"first"}"#),
+        (set.clone(), vec![first.clone()], r#"{"a":"set","b":"first"}"#),
+        (set, vec![strings("on top")], r#"{"a":"on top"}"#),
+        (rendering(), vec![strings("on top"), first], r#"{"a":"on top","b":"first"}"#),
+    ];
+    for (rendering, overlay, expected) in table {
+        assert_eq!(echo(&helm("relocation"), &rendering, &overlay), expected);
+    }
+}
+
+#[test]
+fn what_is_set_reaches_the_chart_as_it_is_written() {
+    let awkward = r#"a,b=c\d {e} [0] "f" 'g' $h"#;
+    let set = [
+        ("echo.boolean", SetValue::Boolean(true)),
+        ("echo.integer", SetValue::Integer(-3)),
+        ("echo.number", text("1")),
+        ("echo.word", text("true")),
+        ("echo.null", text("null")),
+        ("echo.list", text("{a,b}")),
+        ("echo.empty", text("")),
+        ("echo.awkward", text(awkward)),
+        ("echo.lines", text("a\nb")),
+        (r"echo.dotted\.key", text("x")),
+        ("echo.comma,key", text("x")),
+        ("echo.items[1].name", text("x")),
+    ];
+    let set = set.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
+    let set_string = vec![("echo.string".to_owned(), "0123".to_owned())];
+    let rendering = Rendering { set, set_string, ..rendering() };
+    let seen: serde_json::Value =
+        serde_json::from_str(&echo(&helm("relocation"), &rendering, &[])).unwrap();
+    let expected = serde_json::json!({
+        "boolean": true, "integer": -3, "number": "1", "word": "true", "null": "null",
+        "list": "{a,b}", "empty": "", "awkward": awkward, "lines": "a\nb", "dotted.key": "x",
+        "comma,key": "x", "items": [null, {"name": "x"}], "string": "0123",
+    });
+    assert_eq!(seen, expected);
+}
+
+#[test]
+fn files_and_versions_of_a_rendering_reach_the_chart() {
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(directory.path().join("a, \"b\".yaml"), "echo: {a: 1}\n").unwrap();
+    let chart = crate::programs::helm::charts().join("relocation").canonicalize().unwrap();
+    let source = crate::programs::helm::source(chart.to_str().unwrap());
+    let program = crate::programs::helm::program().canonicalize().unwrap();
+    let helm = Helm::new(source, directory.path()).with_program(program);
+    let rendering = Rendering {
+        values: vec!["a, \"b\".yaml".to_owned()],
+        kube_version: Some("1.25.3".to_owned()),
+        api_versions: vec!["example.com/v1".to_owned()],
+        ..rendering()
+    };
+    assert_eq!(echo(&helm, &rendering, &[]), r#"{"a":1}"#);
+    let rendered = helm.render(&rendering, &[]).unwrap();
+    assert!(rendered.text.contains("capabilities: \"v1.25.3 true\""), "{}", rendered.text);
+}
+
+#[test]
+fn the_values_of_the_whole_tree_are_known_by_the_keys_that_reach_them() {
+    let values = helm("relocation").values_of_tree().unwrap();
+    let paths: Vec<_> = values.iter().map(|values| values.path.join(".")).collect();
+    assert_eq!(paths, ["", "cache", "exporter", "index"]);
+    assert!(values[3].text.contains("imageRepository: example/search"), "{values:?}");
+
+    let values = helm("stackstate-shapes").values_of_tree().unwrap();
+    let exporter = ["elasticsearch", "prometheus-elasticsearch-exporter"];
+    let exporter = values.iter().find(|values| values.path == exporter).unwrap();
+    assert!(exporter.text.contains("justwatch/elasticsearch_exporter"), "{exporter:?}");
+    assert_eq!(values.len(), 8);
+}
+
+#[test]
+fn a_failing_chart_is_told_in_its_own_words_with_the_command_to_repeat() {
+    let set = vec![("stackstate.license.key".to_owned(), text("it's"))];
+    let error =
+        helm("stackstate-shapes").render(&Rendering { set, ..rendering() }, &[]).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "rendering `default`: execution error at (stackstate-shapes/templates/secret.yaml:6:14): \
+         stackstate.baseUrl is required\n\
+         hint: repeat it with `helm template release stackstate-shapes --include-crds --set-string \
+         'stackstate.license.key=it'\\''s'`"
+    );
+}
+
+#[test]
+fn a_chart_that_is_nowhere_is_told_before_helm_guesses() {
+    let error = helm("no-such-chart").render(&rendering(), &[]).unwrap_err().to_string();
+    assert!(
+        error.starts_with("finding the chart: there is no chart `no-such-chart` in "),
+        "{error}"
+    );
+    assert!(
+        error.contains("\nhint: give the path of a folder or a `.tgz`, or the repository"),
+        "{error}"
+    );
+}
+
+fn rendering() -> Rendering {
+    Rendering { name: "default".to_owned(), ..Rendering::default() }
+}
+
+fn text(text: &str) -> SetValue {
+    SetValue::String(text.to_owned())
+}
+
+fn references(rendered: &Rendered) -> BTreeSet<String> {
+    let found = references_in(rendered).unwrap();
+    found.into_iter().map(|found| found.reference.to_string()).collect()
+}
+
+/// What the chart `relocation` made of its value `echo`.
+fn echo(helm: &Helm, rendering: &Rendering, overlay: &[Overlay]) -> String {
+    let rendered = helm.render(rendering, overlay).unwrap();
+    let line = rendered.text.lines().find_map(|line| line.trim().strip_prefix("echo.json: "));
+    serde_json::from_str(line.unwrap()).unwrap()
+}

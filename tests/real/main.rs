@@ -1,0 +1,22 @@
+//! The tests that start programs which are not part of this repository. `cargo test --workspace` leaves
+//! them out; `cargo xtask ci` installs the programs and runs them.
+
+#![expect(clippy::unwrap_used, reason = "a helper that cannot do its work fails the test")]
+#![expect(
+    clippy::disallowed_methods,
+    reason = "tests start real programs, write temporary files and wait for both"
+)]
+
+mod chart;
+mod ecr;
+mod images;
+mod listed;
+mod pin;
+mod programs;
+mod registries;
+#[expect(dead_code, reason = "each test target uses its part")]
+#[path = "../support/mod.rs"]
+mod support;
+mod terminal;
+mod values;
+mod verify;

@@ -1,0 +1,26 @@
+//! The programs that the tests start. A program that is not installed fails its tests: a test that skips
+//! itself proves nothing.
+
+use std::io;
+
+pub(crate) mod aws;
+pub(crate) mod docker_registry;
+pub(crate) mod helm;
+pub(crate) mod skopeo;
+
+/// The value, unless the program could not be started: then the test fails.
+pub(crate) fn installed<T>(program: &str, started: io::Result<T>) -> T {
+    match started {
+        Ok(value) => value,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            panic!("{program} is not installed: run cargo xtask ci")
+        }
+        Err(error) => panic!("{program} could not be started: {error}"),
+    }
+}
+
+#[test]
+#[should_panic(expected = "no-such-program is not installed: run cargo xtask ci")]
+fn a_missing_program_fails_the_test_with_the_command_that_installs_it() {
+    installed("no-such-program", duct::cmd!("no-such-program").run());
+}
