@@ -22,13 +22,14 @@ struct Step {
     command: &'static str,
 }
 
-const STEPS: [Step; 5] = [
+const STEPS: [Step; 6] = [
     Step { name: "format", command: "cargo fmt --all --check" },
     Step {
         name: "lints",
         command: "cargo clippy --locked --workspace --all-targets -- -D warnings",
     },
     Step { name: "tests", command: "cargo test --locked --workspace" },
+    Step { name: "real programs", command: "cargo test --locked -p chart-mirror --test real" },
     Step { name: "values", command: "cargo xtask values --check" },
     Step { name: "image list", command: "cargo xtask verify --only list" },
 ];
