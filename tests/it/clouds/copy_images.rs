@@ -16,7 +16,7 @@ const NO_NETWORK: [(&str, &str); 6] = [
 
 /// The lines of both programs in README.md, without what begins them.
 fn lines() -> (Vec<Vec<&'static str>>, Vec<Vec<&'static str>>) {
-    let readme = include_str!("../../../README.md");
+    let readme = include_str!("../../../docs/migrating.md");
     let after = |start: &str| {
         let lines = readme.lines().filter_map(|line| line.strip_prefix(start));
         lines.map(|line| line.split(" #").next().unwrap().split_whitespace().collect()).collect()

@@ -9,7 +9,7 @@ use crate::support::xtask::Finished;
 
 const GITHUB: &str = include_str!("../../../templates/ci/github.yml");
 const GITLAB: &str = include_str!("../../../templates/ci/gitlab.yml");
-const README: &str = include_str!("../../../README.md");
+const MIGRATING: &str = include_str!("../../../docs/migrating.md");
 const PASSWORD: &str = "right";
 
 /// One job of a template.
@@ -151,7 +151,7 @@ async fn drift_is_found_and_mirroring_ends_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_stands_instead_of_scripts_can_be_typed() {
-    let (_, section) = README.split_once("\n## Instead of scripts\n").unwrap();
+    let (_, section) = MIGRATING.split_once("\n## From other scripts\n").unwrap();
     let section = section.split("\n## ").next().unwrap();
     let commands: Vec<&str> =
         section.split('`').filter(|code| code.starts_with("cargo xtask ")).collect();

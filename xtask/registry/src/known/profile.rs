@@ -229,8 +229,8 @@ mod tests {
     }
 
     #[test]
-    fn the_readme_shows_the_table() {
-        let readme = include_str!("../../../../README.md");
-        assert!(readme.contains(&Profile::table()), "README.md lacks:\n{}", Profile::table());
+    fn the_documentation_shows_the_table() {
+        let page = include_str!("../../../../docs/registries.md");
+        assert!(page.contains(&Profile::table()), "docs/registries.md lacks:\n{}", Profile::table());
     }
 }

@@ -90,10 +90,10 @@ fn the_schema_of_the_report_is_what_the_codes_say() {
 }
 
 #[test]
-fn readme_has_every_code_with_its_severity_and_meaning() {
+fn the_documentation_has_every_code_with_its_severity_and_meaning() {
     let (begin, end) = ("<!-- codes: begin -->\n", "<!-- codes: end -->");
-    let readme = include_str!("../../../../../README.md");
-    let (before, rest) = readme.split_once(begin).expect("no place for the table");
+    let page = include_str!("../../../../../docs/finding-codes.md");
+    let (before, rest) = page.split_once(begin).expect("no place for the table");
     let (_, after) = rest.split_once(end).expect("no end of the table");
     let mut table = "| code | severity | means |\n|---|---|---|\n".to_owned();
     for code in Code::ALL {
@@ -101,5 +101,5 @@ fn readme_has_every_code_with_its_severity_and_meaning() {
         let (severity, meaning) = (code.severity(), code.meaning());
         table += &format!("| `{code}` | {severity}{fixed} | {meaning} |\n");
     }
-    assert_kept("README.md", &format!("{before}{begin}{table}{end}{after}"));
+    assert_kept("docs/finding-codes.md", &format!("{before}{begin}{table}{end}{after}"));
 }
