@@ -17,13 +17,13 @@ use serde_json::Value;
 fn images_toml_lists_the_22_images_of_stackstate_4_5_6() {
     let list = ImageList::parse("images.toml", &images_toml()).unwrap();
     let listed: BTreeSet<_> =
-        list.images.iter().map(|image| image.reference().to_string()).collect();
+        list.images().iter().map(|image| image.reference().to_string()).collect();
     let fixture = read(&data().join("images-4.5.6.txt"));
     let expected: BTreeSet<_> = fixture.lines().map(str::to_owned).collect();
     assert_eq!(expected.len(), 22);
-    assert_eq!(list.images.len(), 22);
+    assert_eq!(list.images().len(), 22);
     assert_eq!(listed, expected);
-    for image in &list.images {
+    for image in list.images() {
         assert_eq!(image.target, None, "every image keeps its path");
         assert_eq!(image.digest, None, "nobody has resolved it");
     }
@@ -34,9 +34,12 @@ fn images_toml_moves_every_image_of_the_chart() {
     let list = ImageList::parse("images.toml", &images_toml()).unwrap();
     let registry = "mirror.example.com/team";
     let of_all = Placeholders { registry, ..Placeholders::default() };
-    let mut values: Vec<_> =
-        list.values.iter().map(|(path, value)| (path.to_string(), value.render(&of_all))).collect();
-    for image in &list.images {
+    let mut values: Vec<_> = list
+        .values()
+        .iter()
+        .map(|(path, value)| (path.to_string(), value.render(&of_all)))
+        .collect();
+    for image in list.images() {
         let placeholders = Placeholders {
             registry,
             repository: image.path().as_str(),
@@ -62,7 +65,7 @@ fn images_toml_moves_every_image_of_the_chart() {
         expected.map(|(path, text)| (path.to_owned(), SetValue::String(text.to_owned())));
     assert_eq!(values, expected);
 
-    let chart = list.chart.unwrap();
+    let chart = list.chart().unwrap();
     assert_eq!((chart.name.as_str(), chart.version.as_deref()), ("stackstate", Some("4.5.6")));
     let names: Vec<_> = chart.renderings.iter().map(|rendering| rendering.name.as_str()).collect();
     assert_eq!(names, ["default", "backup"]);

@@ -97,5 +97,5 @@ fn the_values_folder_of_this_repository_is_in_step_with_its_list() {
     let kept = std::fs::read_dir(root.join("values")).unwrap().flatten();
     let files: Vec<_> =
         kept.map(|entry| entry.file_name()).filter(|name| name != "README.md").collect();
-    assert_eq!(files.len(), list.destinations.len(), "a file of no destination: {files:?}");
+    assert_eq!(files.len(), list.destinations().len(), "a file of no destination: {files:?}");
 }

@@ -18,8 +18,8 @@ const RELOCATE: &str = "global:\n  imageRegistry: mirror.example.com/a\n";
 fn the_renderings_of_the_list_name_exactly_the_images_of_the_list() {
     let list = ImageList::parse("images.toml", IMAGES).unwrap();
     let listed: BTreeSet<_> =
-        list.images.iter().map(|image| image.reference().to_string()).collect();
-    let renderings = &list.chart.as_ref().unwrap().renderings;
+        list.images().iter().map(|image| image.reference().to_string()).collect();
+    let renderings = &list.chart().unwrap().renderings;
 
     let rendered = render_all(&helm("stackstate-shapes"), renderings, &[]);
 
@@ -36,7 +36,7 @@ fn the_renderings_of_the_list_name_exactly_the_images_of_the_list() {
 #[test]
 fn the_global_registry_moves_all_images_but_the_two_that_have_values_of_their_own() {
     let list = ImageList::parse("images.toml", IMAGES).unwrap();
-    let renderings = &list.chart.as_ref().unwrap().renderings;
+    let renderings = &list.chart().unwrap().renderings;
     let overlay = [Overlay::Document(RELOCATE.to_owned())];
 
     let rendered = helm("stackstate-shapes").render(&renderings[1], &overlay).unwrap();

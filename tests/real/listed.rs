@@ -116,7 +116,7 @@ fn probing_writes_the_lists_whole_and_the_proof_holds() {
     let case = probed();
     let list = ImageList::parse("images.toml", &case.text()).unwrap();
     let of = |number: usize| -> Vec<String> {
-        let values = list.images[number].values.iter();
+        let values = list.images()[number].values.iter();
         values.map(|(path, _)| path.to_string()).collect()
     };
     assert_eq!(
@@ -125,7 +125,7 @@ fn probing_writes_the_lists_whole_and_the_proof_holds() {
             .map(|key| format!("packs.images[0].{key}"))
     );
     assert_eq!(of(3), ["sidecars[0]"]);
-    let unlisted: Vec<String> = list.values.iter().map(|(path, _)| path.to_string()).collect();
+    let unlisted: Vec<String> = list.values().iter().map(|(path, _)| path.to_string()).collect();
     assert!(unlisted.contains(&"packs.images[3].enabled".to_owned()), "{unlisted:?}");
 
     let proven = case.values(&["--prove", "-d", "m.example.com/p"]);

@@ -49,7 +49,7 @@ fn chart(name: &str) -> String {
 
 fn prove(overlay: &str) -> Proof {
     let list = ImageList::parse("images.toml", IMAGES).unwrap();
-    let renderings: &[Rendering] = &list.chart.as_ref().unwrap().renderings;
+    let renderings: &[Rendering] = &list.chart().unwrap().renderings;
     let helm = helm(SHAPES);
     let by_itself = render_all(&helm, renderings, &[]);
     prove_with(

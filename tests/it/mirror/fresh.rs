@@ -21,7 +21,7 @@ async fn release(pinned: bool) -> Release {
     let list = ImageList::parse("images.toml", text).unwrap();
     let mut bench = Bench::new().await;
     let (mut manifests, mut blobs, mut in_repositories) = (0, BTreeSet::new(), BTreeSet::new());
-    for image in &list.images {
+    for image in list.images() {
         let (repository, tag) = (image.source.path().as_str(), image.tag.as_str());
         let content = content::for_list(repository, tag);
         manifests += content.manifests.len();
@@ -37,7 +37,7 @@ async fn release(pinned: bool) -> Release {
     }
     Release {
         bench,
-        images: list.images.len(),
+        images: list.images().len(),
         manifests,
         blobs: blobs.len(),
         blobs_in_repositories: in_repositories.len(),

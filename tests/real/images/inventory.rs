@@ -61,7 +61,7 @@ fn what_is_unlisted_is_added_once_and_everything_else_stays() {
     assert!(
         written.contains("\n[[image]]\nsource = \"quay.io/example/pack-two\"\ntag = \"1.10\"\n")
     );
-    assert_eq!(ImageList::parse("x", &written).unwrap().images.len(), 13);
+    assert_eq!(ImageList::parse("x", &written).unwrap().images().len(), 13);
 
     let modified =
         || std::fs::metadata(place.path("lists/images.toml")).unwrap().modified().unwrap();
@@ -99,10 +99,10 @@ fn the_toml_is_a_list_of_its_own() {
         (image.source.clone(), image.tag.clone(), image.target.clone(), digest)
     };
     let sorted = |list: &ImageList| {
-        list.images.iter().map(identity).collect::<std::collections::BTreeSet<_>>()
+        list.images().iter().map(identity).collect::<std::collections::BTreeSet<_>>()
     };
     assert_eq!(sorted(&list), sorted(&written));
-    assert_eq!(list.images[0].path().as_str(), "apps/app");
+    assert_eq!(list.images()[0].path().as_str(), "apps/app");
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn what_cannot_be_listed_is_told_and_the_rest_is_added() {
     let clash = "error: `docker.io/example/old:1` would be `registry.example.com/example/old:1` at the destination, as `quay.io/example/old:1` is";
     assert!(run.stderr.contains(clash), "{}", run.stderr);
     assert!(run.stderr.contains("warning: `quay.io//a:1` is no image: "), "{}", run.stderr);
-    assert_eq!(ImageList::parse("x", &place.list()).unwrap().images.len(), 3);
+    assert_eq!(ImageList::parse("x", &place.list()).unwrap().images().len(), 3);
 
     // Said once, it is settled.
     let text = place.list()

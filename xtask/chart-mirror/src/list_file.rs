@@ -12,15 +12,8 @@ use crate::list::ImageList;
 /// # Errors
 /// When the file cannot be read; or [`Problems`](crate::list::Problems), all of them at once.
 pub fn read(file: &Path) -> anyhow::Result<ImageList> {
-    let mut list = ImageList::parse(&file.display().to_string(), &read_text(file)?)?;
-    let folder = folder_of(file);
-    for settings in list.registries.values_mut() {
-        *settings = std::mem::take(settings).with_files_below(folder);
-    }
-    for destination in list.destinations.values_mut() {
-        destination.ecr = std::mem::take(&mut destination.ecr).with_files_below(folder);
-    }
-    Ok(list)
+    let list = ImageList::parse(&file.display().to_string(), &read_text(file)?)?;
+    Ok(list.with_files_below(folder_of(file)))
 }
 
 /// Reads the text of an image list.

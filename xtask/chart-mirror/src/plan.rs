@@ -103,14 +103,14 @@ impl Selection {
             Self::names(image).iter().any(|name| matcher.is_match(name))
         };
         for (glob, matcher) in &self.0 {
-            if !list.images.iter().any(|image| is_meant(matcher, image)) {
+            if !list.images().iter().any(|image| is_meant(matcher, image)) {
                 return Err(PlanError::NothingSelected { glob: glob.clone() });
             }
         }
         let is_selected = |image: &&Image| {
             self.0.is_empty() || self.0.iter().any(|(_, matcher)| is_meant(matcher, image))
         };
-        Ok(list.images.iter().filter(is_selected).collect())
+        Ok(list.images().iter().filter(is_selected).collect())
     }
 
     fn names(image: &Image) -> [String; 5] {
@@ -137,9 +137,9 @@ pub fn transfers(
     selection: &Selection,
 ) -> Result<Vec<Transfer>, PlanError> {
     let selected = selection.of(list)?;
-    let paths = destination.paths(&list.images).map_err(PlanError::Target)?;
+    let paths = destination.paths(list.images()).map_err(PlanError::Target)?;
     let is_selected = |image: &Image| selected.iter().any(|one| std::ptr::eq(*one, image));
-    let all = list.images.iter().zip(paths);
+    let all = list.images().iter().zip(paths);
     all.filter(|(image, _)| is_selected(image))
         .map(|(image, path)| {
             let transfer = Transfer {
@@ -269,7 +269,7 @@ mod tests {
             Digest::of(b"other"),
         );
         let list = ImageList::parse("images.toml", &text).unwrap();
-        let planned = transfers(&list, &list.destinations["d"], &Selection::default()).unwrap();
+        let planned = transfers(&list, &list.destinations()["d"], &Selection::default()).unwrap();
         let planned = planned.iter().map(|one| (one.target_reference(), one.pin().cloned()));
         let expected = [("r.io/m/quay.io/a-b:1", Some(record)), ("r.io/m/docker.io/a-b:1", None)];
         assert_eq!(

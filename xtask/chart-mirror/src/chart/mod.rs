@@ -112,14 +112,14 @@ pub fn choose(
     folder: &Path,
     wanted: &Wanted,
 ) -> Result<(Helm, Vec<Rendering>), NoChoice> {
-    let mut source = ChartSource::choose(list.chart.as_ref(), wanted)?;
+    let mut source = ChartSource::choose(list.chart(), wanted)?;
     let path = PathBuf::from(&source.chart);
     // What a command names is meant from where it was typed; what the list names, from the list.
     if wanted.chart.is_some() && source.repository.is_none() && path.exists() {
         source.chart = std::path::absolute(&path).unwrap_or(path).to_string_lossy().into_owned();
     }
     let default = || vec![Rendering { name: "default".to_owned(), ..Rendering::default() }];
-    let renderings = list.chart.as_ref().map_or_else(default, |chart| chart.renderings.clone());
+    let renderings = list.chart().map_or_else(default, |chart| chart.renderings.clone());
     Ok((Helm::new(source, folder), renderings))
 }
 

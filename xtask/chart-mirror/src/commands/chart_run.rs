@@ -101,7 +101,7 @@ impl ChartRun {
 
 /// Constants stand beside what moves an image in a list; alone they move nothing.
 fn values_that_move(list: &ImageList) -> Vec<ValuePath> {
-    let of_all = list.values.iter().chain(list.images.iter().flat_map(|image| &image.values));
+    let of_all = list.values().iter().chain(list.images().iter().flat_map(|image| &image.values));
     let to_move = of_all.filter(|(_, value)| value.has_placeholders());
     to_move.map(|(path, _)| path.clone()).collect()
 }

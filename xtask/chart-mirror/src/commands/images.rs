@@ -86,7 +86,7 @@ pub fn of_chart(
     if images.is_empty() {
         bail!("the chart names no image, so there is nothing to copy");
     }
-    Ok((ImageList { images, ..list.clone() }, report))
+    Ok((list.clone().only_for(destination).with_images(images)?, report))
 }
 
 /// Renders the wanted chart with every rendering of the list, and takes the inventory.
@@ -115,7 +115,7 @@ fn write(
         Unused::Keep => Vec::new(),
         Unused::Remove => inventory.unused().cloned().collect(),
     };
-    if removed.len() == list.images.len() && added.is_empty() {
+    if removed.len() == list.images().len() && added.is_empty() {
         bail!(
             "the chart uses no image of the list, which cannot be empty\n\
              hint: look whether it is the right chart: `-c`, `-r`, `[chart]`"
@@ -124,17 +124,17 @@ fn write(
     let shown = file.display();
     let text = std::fs::read_to_string(file).with_context(|| format!("cannot read `{shown}`"))?;
     let is_removed = |image: &Image| removed.contains(image);
-    let positions = list.images.iter().enumerate().filter(|(_, image)| is_removed(image));
+    let positions = list.images().iter().enumerate().filter(|(_, image)| is_removed(image));
     let positions: Vec<usize> = positions.map(|(position, _)| position).collect();
     // As it stands in the text: the list has files of `[registries]` where they are found from here.
-    let mut expected = ImageList::parse(&shown.to_string(), &text)?;
-    if expected.images != list.images {
+    let expected = ImageList::parse(&shown.to_string(), &text)?;
+    if expected.images() != list.images() {
         bail!(
             "`{shown}` has changed meanwhile, and nothing was written\nhint: run the same command again"
         );
     }
-    expected.images.retain(|image| !is_removed(image));
-    expected.images.extend_from_slice(&added);
+    let kept = list.images().iter().filter(|image| !is_removed(image));
+    let expected = expected.with_images(kept.chain(&added).cloned().collect())?;
     let edited = edit::edited(&text, &added, &positions);
     let hint = "add what `cargo xtask images --format toml` prints";
     list_file::replace(file, edited, &expected, hint)?;

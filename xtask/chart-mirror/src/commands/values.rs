@@ -38,7 +38,7 @@ pub fn of_destination(
 ) -> anyhow::Result<ValuesFile> {
     let destination = list.choose(wanted)?;
     let name = match wanted {
-        Some(wanted) if list.destinations.contains_key(wanted) => wanted.to_owned(),
+        Some(wanted) if list.destinations().contains_key(wanted) => wanted.to_owned(),
         Some(_) => destination.to_string(),
         None => name_of(list, &destination),
     };
@@ -58,7 +58,7 @@ pub fn of_all(
         return Ok(vec![of_destination(list, list_file, wanted)?]);
     }
     let mut names = BTreeMap::new();
-    for name in list.destinations.keys() {
+    for name in list.destinations().keys() {
         // Some file systems take `Production` and `production` for one.
         if let Some(other) = names.insert(name.to_lowercase(), name) {
             bail!(
@@ -67,7 +67,7 @@ pub fn of_all(
             );
         }
     }
-    let named = list.destinations.iter();
+    let named = list.destinations().iter();
     let files = named.map(|(name, destination)| values_file(list, list_file, name, destination));
     Ok(files.collect::<Result<_, _>>()?)
 }
@@ -118,7 +118,7 @@ fn values_file(
 
 /// The name of a destination in the list, or its address.
 fn name_of(list: &ImageList, destination: &Destination) -> String {
-    let named = list.destinations.iter().find(|(_, have)| *have == destination);
+    let named = list.destinations().iter().find(|(_, have)| *have == destination);
     named.map_or_else(|| destination.to_string(), |(name, _)| name.clone())
 }
 
@@ -157,9 +157,9 @@ mod tests {
 
     #[test]
     fn names_that_differ_in_case_alone_are_refused() {
-        let mut list = list();
-        let destination = list.destinations["a"].clone();
-        list.destinations.insert("A".to_owned(), destination);
+        let text = "[[image]]\nsource = \"q.io/a\"\ntag = \"1\"\n\
+                    [destinations]\na.registry = \"a.io\"\nA.registry = \"a.io\"\n";
+        let list = ImageList::parse("images.toml", text).unwrap();
         let Err(error) = of_all(&list, Path::new("images.toml"), None) else { panic!("one file") };
         assert!(error.to_string().contains("`A` and `a` would be in one file"), "{error}");
     }

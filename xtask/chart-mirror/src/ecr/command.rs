@@ -135,7 +135,7 @@ mod tests {
              [[image]]\nsource = \"q.io/b\"\ntag = \"1\"\n"
         );
         let list = ImageList::parse("images.toml", &text).unwrap_or_else(|why| panic!("{why}"));
-        let destination: &Destination = &list.destinations["d"];
+        let destination: &Destination = &list.destinations()["d"];
         RepositoryPlan::of(destination, &[]).unwrap_or_else(|| panic!("{registry}"))
     }
 

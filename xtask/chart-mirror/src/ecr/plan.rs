@@ -86,7 +86,7 @@ mod tests {
              [[image]]\nsource = \"q.io/b\"\ntag = \"2\"\n"
         );
         let list = ImageList::parse("images.toml", &text).unwrap_or_else(|why| panic!("{why}"));
-        let destination = &list.destinations["d"];
+        let destination = &list.destinations()["d"];
         let transfers = transfers(&list, destination, &Selection::default());
         RepositoryPlan::of(destination, &transfers.unwrap_or_else(|why| panic!("{why}")))
     }

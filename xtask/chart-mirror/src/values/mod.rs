@@ -16,7 +16,7 @@ use crate::list::{Image, ImageList};
 
 /// The image of the list that a reference of the chart means.
 pub(crate) fn listed<'a>(list: &'a ImageList, reference: &ImageReference) -> Option<&'a Image> {
-    list.images.iter().find(|image| {
+    list.images().iter().find(|image| {
         image.source == reference.repository
             && match (&reference.tag, &reference.digest) {
                 (Some(tag), _) => *tag == image.tag,

@@ -40,13 +40,13 @@ impl Overlay {
     /// When the list does not say what they are, or says two things.
     pub fn of(list: &ImageList, destination: &Destination) -> Result<Self, OverlayError> {
         let registry = destination.pull_address().to_string();
-        let repositories = destination.paths(&list.images).map_err(OverlayError::Target)?;
+        let repositories = destination.paths(list.images()).map_err(OverlayError::Target)?;
         let mut tree = Tree::Map(Vec::new());
         let all = Placeholders { registry: &registry, ..Placeholders::default() };
-        for (path, value) in &list.values {
+        for (path, value) in list.values() {
             tree.set(path, value.render(&all))?;
         }
-        for (image, repository) in list.images.iter().zip(&repositories) {
+        for (image, repository) in list.images().iter().zip(&repositories) {
             let placeholders = Placeholders {
                 registry: &registry,
                 repository: RepositoryPath::as_str(repository),
@@ -76,7 +76,7 @@ impl Overlay {
         command: &str,
         list_file: &str,
     ) -> String {
-        let chart = list.chart.as_ref().map_or_else(
+        let chart = list.chart().map_or_else(
             || "the chart".to_owned(),
             |chart| match &chart.version {
                 Some(version) => format!("the chart {} {version}", chart.name),
@@ -151,7 +151,7 @@ mod tests {
 
     fn overlay(text: &str, destination: &str) -> Result<String, OverlayError> {
         let list = ImageList::parse("images.toml", text).unwrap_or_else(|why| panic!("{why}"));
-        let named = list.destinations.get(destination).cloned();
+        let named = list.destinations().get(destination).cloned();
         let destination = named.unwrap_or_else(|| destination.parse().unwrap());
         let overlay = Overlay::of(&list, &destination)?;
         Ok(overlay.render(&list, &destination, "cargo xtask values", "images.toml"))
@@ -248,8 +248,8 @@ packs:
 
     #[test]
     fn no_name_breaks_out_of_the_comment() {
-        let mut list = ImageList::parse("images.toml", LIST).unwrap();
-        list.chart = Some(crate::list::Chart {
+        let list = ImageList::parse("images.toml", LIST).unwrap();
+        let list = list.with_unchecked_chart(crate::list::Chart {
             name: "x\nevil: y".to_owned(),
             repository: None,
             version: Some("1\u{2028}evil: y\u{85}evil: z\revil: r".to_owned()),

@@ -117,11 +117,11 @@ pub struct Mirror<'a> {
 impl<'a> Mirror<'a> {
     pub fn new(list: &'a ImageList, destination: &'a Destination) -> Self {
         let root = destination.pull_address();
-        let hosts = list.images.iter().map(|image| image.source.registry().to_owned());
+        let hosts = list.images().iter().map(|image| image.source.registry().to_owned());
         let source_hosts = hosts.filter(|host| *host != root.registry).collect();
         // What has too long a path there cannot be there.
         let path = |image: &Image| destination.path(&image.source, image.target.as_ref()).ok();
-        let images = list.images.iter().filter_map(|image| Some((image, path(image)?))).collect();
+        let images = list.images().iter().filter_map(|image| Some((image, path(image)?))).collect();
         Self { list, destination, images, root, source_hosts }
     }
 
@@ -133,7 +133,8 @@ impl<'a> Mirror<'a> {
             if self.root != push && path_below(&push, &reference.repository).is_some() {
                 return Some(GapKind::Pushed { pull: self.root.to_string() });
             }
-            let listed = self.list.images.iter().any(|image| image.source == reference.repository);
+            let listed =
+                self.list.images().iter().any(|image| image.source == reference.repository);
             return Some(GapKind::NotRelocated { listed });
         };
         if self.image_at(path, reference).is_some() {
@@ -179,7 +180,7 @@ impl<'a> Mirror<'a> {
         if !registry.is_some_and(|port| port.is_empty() || port.starts_with(':')) {
             return false;
         }
-        let is_listed = || self.list.images.iter().any(|it| it.source == reference.repository);
+        let is_listed = || self.list.images().iter().any(|it| it.source == reference.repository);
         reference.tag.is_some() || reference.digest.is_some() || is_listed()
     }
 
@@ -426,7 +427,7 @@ mod tests {
             ("q.io/team/one:1", "NotRelocated { listed: true }"),
         ];
         for (image, expected) in table {
-            let kinds = kinds_at(&text, &[image], &list.destinations["d"]);
+            let kinds = kinds_at(&text, &[image], &list.destinations()["d"]);
             let found = kinds.first().map_or("", String::as_str);
             assert!(
                 found.contains(expected) && kinds.is_empty() == expected.is_empty(),

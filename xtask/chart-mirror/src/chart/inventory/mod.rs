@@ -57,7 +57,7 @@ impl Inventory {
     /// When helm printed something that is not YAML.
     pub fn take(list: &ImageList, renderings: &[Rendered]) -> Result<Self, UnreadableManifest> {
         let mut entries: BTreeMap<String, Entry> = BTreeMap::new();
-        for image in &list.images {
+        for image in list.images() {
             entries.insert(image.reference().to_string(), Entry::of_list(image));
         }
         let mut floating = Vec::new();
@@ -83,7 +83,7 @@ impl Inventory {
             let pin = entry.listed.as_ref().and_then(|image| image.digest.clone());
             entry.digest = pin.or_else(|| entry.digests_of_chart().into_iter().next().cloned());
         }
-        let destinations = list.destinations.values().cloned().collect();
+        let destinations = list.destinations().values().cloned().collect();
         Ok(Self { entries, malformed, destinations })
     }
 

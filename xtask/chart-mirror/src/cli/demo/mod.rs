@@ -50,7 +50,7 @@ pub async fn run(original: &ImageList, root: &Path) -> anyhow::Result<String> {
         "Two registries in memory: a source at {} with {} generated images\n\
          under the names of the list, and an empty destination at {}.\n",
         stage.source.address(),
-        stage.list.images.len(),
+        stage.list.images().len(),
         stage.destination.address(),
     )?;
     writeln!(story, "pin: which digests the tags name")?;
@@ -98,7 +98,7 @@ async fn pin_list(story: &mut String, stage: &mut Stage, mode: Mode) -> anyhow::
     let report = pin::look(&stage.list, &options, &NobodysEnvironment).await?;
     for image in &report.images {
         if let Some(digest) = image.written(mode) {
-            stage.write(&image.source, digest);
+            stage.write(&image.source, digest)?;
         }
     }
     // Twenty lines with a digest each tell less than their sum.

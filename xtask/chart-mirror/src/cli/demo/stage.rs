@@ -3,7 +3,7 @@
 use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use crate::list::{Destination, Image, ImageList, Policy};
+use crate::list::{Destination, Image, ImageList, ImagePin};
 use oci::{Digest, Repository, RepositoryPath};
 use oci::{Reference, Registry};
 use registry_in_memory::content;
@@ -27,7 +27,7 @@ impl Stage {
         let destination = EmbeddedRegistry::start(Options::default()).await?;
         let list = localised(original, source.address())?;
         let publisher = Publisher::new(source.address())?;
-        let all = list.images.iter().map(|image| async {
+        let all = list.images().iter().map(|image| async {
             let content = content::for_list(image.source.path().as_str(), image.tag.as_str());
             publish(&publisher, image, &content).await
         });
@@ -66,7 +66,7 @@ impl Stage {
 
     /// Proves what the story claims, from the registries' contents.
     pub(super) fn compare(&self) -> anyhow::Result<()> {
-        for image in &self.list.images {
+        for image in self.list.images() {
             let (path, target, tag) =
                 (image.source.path().as_str(), image.path().as_str(), image.tag.as_str());
             let here = self.source.store().manifest(path, tag).map(|(_, bytes, _)| bytes);
@@ -84,15 +84,17 @@ impl Stage {
     }
 
     /// Pins the list, as `pin` does with its file.
-    pub(super) fn write(&mut self, source: &Reference, digest: &Digest) {
-        let is_meant = |image: &&mut Image| image.reference() == *source;
-        if let Some(image) = self.list.images.iter_mut().find(is_meant) {
-            image.digest = Some(digest.clone());
+    pub(super) fn write(&mut self, source: &Reference, digest: &Digest) -> anyhow::Result<()> {
+        let is_meant = |image: &Image| image.reference() == *source;
+        if let Some(position) = self.list.images().iter().position(is_meant) {
+            let digest = Some(digest.clone());
+            self.list.pin(&ImagePin { position, digest, subsets: Vec::new() })?;
         }
+        Ok(())
     }
 
     fn first(&self) -> anyhow::Result<&Image> {
-        self.list.images.first().context("the list is empty")
+        self.list.images().first().context("the list is empty")
     }
 }
 
@@ -100,12 +102,9 @@ impl Stage {
 /// without what it says of other registries.
 fn localised(list: &ImageList, address: &str) -> anyhow::Result<ImageList> {
     let address: Registry = address.parse()?;
-    let mut local = list.clone();
-    local.registries.clear();
-    local.destinations.clear();
-    local.policy = Policy::default();
-    let targets = destination_for(list, "registry.example.com")?.paths(&list.images)?;
-    for (image, target) in local.images.iter_mut().zip(targets) {
+    let mut images = list.images().to_vec();
+    let targets = destination_for(list, "registry.example.com")?.paths(&images)?;
+    for (image, target) in images.iter_mut().zip(targets) {
         image.target = Some(target);
         image.digest = None;
         image.subsets.clear();
@@ -119,14 +118,14 @@ fn localised(list: &ImageList, address: &str) -> anyhow::Result<ImageList> {
             .parse()?;
         image.source = Repository::new(address.clone(), image.source.path().below(&host));
     }
-    Ok(local)
+    Ok(list.clone().without_settings().with_images(images)?)
 }
 
 /// A destination that has a place for every image: where paths are not enough to tell two of them
 /// apart, with the names of their registries.
 pub(super) fn destination_for(list: &ImageList, address: &str) -> anyhow::Result<Destination> {
     let plain: Destination = address.parse()?;
-    if plain.paths(&list.images).is_ok() {
+    if plain.paths(list.images()).is_ok() {
         return Ok(plain);
     }
     Ok(Destination { target: "{registry}/{path}".parse()?, ..plain })

@@ -60,7 +60,7 @@ pub async fn run(
     let repositories = repositories(list, destination.as_ref())?;
     let hosts: Vec<HostSide> = repositories.keys().cloned().collect();
     let settings =
-        Settings { registries: list.registries.clone(), concurrency: None, retry: options.retry };
+        Settings { registries: list.registries().clone(), concurrency: None, retry: options.retry };
     let login_files = login_files(environment).map_err(anyhow::Error::msg)?;
     let (registries, warnings) = Registries::to_examine(settings, hosts, environment)?;
     let examined = repositories
@@ -97,7 +97,7 @@ pub fn programs(environment: &dyn Environment) -> Vec<ProgramReport> {
 
 /// A list without a destination can be examined for its sources.
 fn destination(list: &ImageList, options: &Options) -> anyhow::Result<Option<Destination>> {
-    if options.destination.is_none() && list.destinations.is_empty() {
+    if options.destination.is_none() && list.destinations().is_empty() {
         return Ok(None);
     }
     list.choose(options.destination.as_deref()).map(Some)
@@ -116,7 +116,7 @@ fn repositories(
         }
     };
     let Some(destination) = destination else {
-        for image in &list.images {
+        for image in list.images() {
             add(&image.source, Side::Source);
         }
         return Ok(all);

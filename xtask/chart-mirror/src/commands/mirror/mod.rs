@@ -52,7 +52,7 @@ fn check_depth(
     transfers: &[Transfer],
 ) -> anyhow::Result<()> {
     let registry = &destination.registry;
-    let profile = Profile::of_host(registry, list.registries.get(registry));
+    let profile = Profile::of_host(registry, list.registries().get(registry));
     let Some(most) = profile.deepest_path else { return Ok(()) };
     let is_deep = |path: &str| path.split('/').count() > most;
     let paths = transfers.iter().map(|transfer| transfer.target.path().as_str());
@@ -82,7 +82,7 @@ pub async fn run(
 ) -> anyhow::Result<MirrorReport> {
     let began = Instant::now();
     let settings = Settings {
-        registries: list.registries.clone(),
+        registries: list.registries().clone(),
         concurrency: options.concurrency,
         retry: options.retry,
     };

@@ -7,8 +7,8 @@ use anyhow::bail;
 use futures_util::future::join_all;
 
 use crate::commands::pin::result::{Mode, Outcome, PinReport, PinnedImage};
-use crate::list::edit::digests::{self, Pin};
-use crate::list::{Image, ImageList};
+use crate::list::edit::digests;
+use crate::list::{Image, ImageList, ImagePin};
 use crate::list_file;
 use crate::plan::Selection;
 use oci::{Digest, Manifest, Tag};
@@ -44,7 +44,7 @@ pub async fn look(
     let selected = Selection::new(&options.images)?.of(list)?;
     let hosts = selected.iter().map(|image| (image.source.registry().clone(), Side::Source));
     let settings =
-        Settings { registries: list.registries.clone(), concurrency: None, retry: options.retry };
+        Settings { registries: list.registries().clone(), concurrency: None, retry: options.retry };
     let registries = Registries::new(settings, hosts, environment)?;
     let wanted = subsets::wanted(list);
     let mut looks = Vec::new();
@@ -78,9 +78,9 @@ pub fn write(file: &Path, report: &PinReport) -> anyhow::Result<()> {
     for seen in new {
         let digest = seen.written(report.mode);
         let is_meant = |image: &Image| image.reference() == seen.source;
-        let position = list.images.iter().position(is_meant);
+        let position = list.images().iter().position(is_meant);
         let as_it_was = position.filter(|&position| {
-            let now = &list.images[position].digest;
+            let now = &list.images()[position].digest;
             *now == seen.pin || now.is_some() && now.as_ref() == digest
         });
         let Some(position) = as_it_was else {
@@ -90,15 +90,9 @@ pub fn write(file: &Path, report: &PinReport) -> anyhow::Result<()> {
                 seen.source
             );
         };
-        let image = &mut list.images[position];
-        image.digest = digest.cloned().or(image.digest.take());
-        for (platforms, made) in seen.subsets.iter().cloned() {
-            match made {
-                Some(made) => image.subsets.insert(platforms, made),
-                None => image.subsets.remove(&platforms),
-            };
-        }
-        changes.push(Pin { position, digest: digest.cloned(), subsets: seen.subsets.clone() });
+        let pin = ImagePin { position, digest: digest.cloned(), subsets: seen.subsets.clone() };
+        list.pin(&pin)?;
+        changes.push(pin);
     }
     let hint = "write the digests that `--format json` shows";
     list_file::replace(file, digests::pinned(&text, &changes), &list, hint)?;

@@ -15,7 +15,7 @@ pub(super) type Wanted = BTreeMap<Platforms, Vec<String>>;
 
 pub(super) fn wanted(list: &ImageList) -> Wanted {
     let mut wanted = Wanted::new();
-    for (name, destination) in &list.destinations {
+    for (name, destination) in list.destinations() {
         if let Some(platforms) = &destination.platforms {
             wanted.entry(platforms.clone()).or_default().push(format!("`{name}`"));
         }

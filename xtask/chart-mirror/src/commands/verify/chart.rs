@@ -178,7 +178,7 @@ fn nothing_found() -> Finding {
 
 fn tell_dead(path: &ValuePath, list: &ImageList, findings: &mut Findings<'_>) {
     let message = format!("`{path}` moves no image of the chart");
-    let owner = list.images.iter().find(|image| image.values.iter().any(|(own, _)| own == path));
+    let owner = list.images().iter().find(|image| image.values.iter().any(|(own, _)| own == path));
     let mut finding = match owner {
         Some(image) => findings.about(CHECK, Code::MappingDead, image, message),
         None => Finding::new(CHECK, Code::MappingDead, message),

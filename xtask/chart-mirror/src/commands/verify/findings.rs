@@ -27,7 +27,7 @@ impl<'a> Findings<'a> {
 
     /// How bad the policy finds it.
     pub(super) fn severity(&self, code: Code) -> Severity {
-        let policy = &self.subject.list.policy;
+        let policy = self.subject.list.policy();
         let usual = match code {
             Code::Unpinned if policy.require_pins => Severity::Error,
             code => code.severity(),
@@ -72,13 +72,13 @@ impl<'a> Findings<'a> {
 
     /// Where a value of the list is said.
     pub(super) fn place_of(&self, path: &ValuePath) -> Option<Location> {
-        self.subject.list.value_places.get(path).map(|&place| self.in_list(place))
+        self.subject.list.place_of_value(path).map(|place| self.in_list(place))
     }
 
     /// Everything, in the order of the list and of the checks, and how much a policy ignored. What is
     /// about no image comes first.
     pub(super) fn finish(mut self) -> (Vec<Finding>, usize) {
-        let images = &self.subject.list.images;
+        let images = self.subject.list.images();
         let position = |finding: &Finding| {
             let image = finding.image.as_ref()?;
             let is_it = |listed: &Image| listed.reference() == *image;

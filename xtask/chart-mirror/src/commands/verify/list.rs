@@ -8,7 +8,7 @@ use crate::list::{Image, ImageList, Place, Problem};
 const CHECK: Check = Check::List;
 
 pub(super) fn check(list: &ImageList, findings: &mut Findings<'_>) {
-    for image in &list.images {
+    for image in list.images() {
         if image.digest.is_none() {
             let message = "no digest: whatever the tag names is copied".to_owned();
             let finding = findings.about(CHECK, Code::Unpinned, image, message);
@@ -22,12 +22,12 @@ pub(super) fn check(list: &ImageList, findings: &mut Findings<'_>) {
             let finding = findings.about(CHECK, Code::TagFloating, image, message);
             findings.add(finding.hint("list the tag of a version, which is not moved"));
         }
-        if !is_allowed(&list.policy.allowed_registries, image) {
+        if !is_allowed(&list.policy().allowed_registries, image) {
             let message = format!("`{}` is not allowed as a source", image.source);
             let finding = findings.about(CHECK, Code::RegistryNotAllowed, image, message);
             findings.add(finding.hint(format!(
                 "`allowed-registries` of `[policy]` has `{}`",
-                list.policy.allowed_registries.join("`, `")
+                list.policy().allowed_registries.join("`, `")
             )));
         }
     }
@@ -93,7 +93,7 @@ mod tests {
         let list = ImageList::parse("images.toml", text).unwrap();
         for (allowed, expected) in table {
             let allowed: Vec<String> = allowed.iter().map(|&place| place.to_owned()).collect();
-            assert_eq!(is_allowed(&allowed, &list.images[0]), expected, "{allowed:?}");
+            assert_eq!(is_allowed(&allowed, &list.images()[0]), expected, "{allowed:?}");
         }
     }
 }

@@ -164,7 +164,7 @@ impl<'a> Verification<'a> {
     pub fn end(self) -> VerifyReport {
         let Self { subject, options, named, looked, began, .. } = self;
         let (findings, ignored) = self.findings.finish();
-        let images = subject.list.images.iter();
+        let images = subject.list.images().iter();
         VerifyReport {
             list: subject.shown.to_owned(),
             destinations: named.iter().map(|named| named.destination.to_string()).collect(),
@@ -206,7 +206,7 @@ fn destinations(list: &ImageList, wanted: Option<&str>) -> anyhow::Result<Vec<Na
         let destination = list.choose(Some(wanted))?;
         return Ok(vec![Named { name: wanted.to_owned(), destination }]);
     }
-    let all = list.destinations.iter();
+    let all = list.destinations().iter();
     Ok(all
         .map(|(name, destination)| Named { name: name.clone(), destination: destination.clone() })
         .collect())

@@ -71,11 +71,11 @@ pub(super) async fn check(
         return Ok(Looked::default());
     }
     let settings = Settings {
-        registries: list.registries.clone(),
+        registries: list.registries().clone(),
         concurrency: options.concurrency,
         retry: options.retry,
     };
-    let sources = list.images.iter().filter(|_| asks_source);
+    let sources = list.images().iter().filter(|_| asks_source);
     let sources = sources.map(|image| (image.source.registry().clone(), Side::Source));
     let transfers = planned.iter().flat_map(|planned| &planned.transfers);
     let targets =
@@ -89,8 +89,8 @@ pub(super) async fn check(
         is_deep: options.deep,
         asked: Asked::default(),
     };
-    watch.begins("asking registries", list.images.len());
-    let mut looks = stream::iter(0..list.images.len())
+    watch.begins("asking registries", list.images().len());
+    let mut looks = stream::iter(0..list.images().len())
         .map(async |number| {
             let seen = look.at(number).await;
             watch.looked();
@@ -98,7 +98,7 @@ pub(super) async fn check(
         })
         .buffer_unordered(IMAGES_AT_ONCE);
     while let Some((number, seen)) = looks.next().await {
-        judge(findings, &list.images[number], number, &planned, &seen?, checks_list);
+        judge(findings, &list.images()[number], number, &planned, &seen?, checks_list);
     }
     let requests = registries.requests();
     let insecure = registries.insecure();
@@ -172,11 +172,11 @@ fn judge(
 
 impl Look<'_> {
     async fn at(&self, number: usize) -> anyhow::Result<Seen> {
-        let image = &self.list.images[number];
+        let image = &self.list.images()[number];
         let mut seen = Seen::default();
         if self.asks_source {
             let source = self.registries.repository(&image.source, Side::Source)?;
-            let required = self.list.policy.require_platforms.as_ref();
+            let required = self.list.policy().require_platforms.as_ref();
             seen.source = Some(at_source(&source, image, required).await);
         }
         for planned in self.planned {

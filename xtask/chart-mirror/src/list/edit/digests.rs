@@ -8,25 +8,15 @@ use toml::de::{DeTable, DeValue};
 use super::BYTE_ORDER_MARK;
 use super::lines::{below, indent, line_end, separator};
 use super::tables::{Owner, place_of_pair};
+use crate::list::ImagePin;
 use oci::{Digest, Platforms};
-
-/// What is written about one image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pin {
-    /// Of the image in the list.
-    pub position: usize,
-    /// `None`: the one that is there stays.
-    pub digest: Option<Digest>,
-    /// What the digest becomes for some platforms; `None`: what is recorded for them goes.
-    pub subsets: Vec<(Platforms, Option<Digest>)>,
-}
 
 /// The text with these pins: each digest below the tag of its image, or in the place of the one that
 /// it has; the digests of some platforms in its table `subsets`.
 ///
 /// `None` if the text is not TOML, has no entry with a tag at one of the positions, or is written in a form
 /// that a record cannot be cut out of.
-pub fn pinned(text: &str, pins: &[Pin]) -> Option<String> {
+pub fn pinned(text: &str, pins: &[ImagePin]) -> Option<String> {
     let bare = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let document = DeTable::parse(bare).ok()?;
     let images = document.get_ref().get("image")?.get_ref().as_array()?;
@@ -124,22 +114,16 @@ mod tests {
     /// Pins the images at some positions, and reads the result again.
     fn pin(text: &str, positions: &[usize]) -> String {
         let digest = Digest::of(b"new");
-        let pin = |&position| Pin { position, digest: Some(digest.clone()), subsets: Vec::new() };
+        let pin =
+            |&position| ImagePin { position, digest: Some(digest.clone()), subsets: Vec::new() };
         set(text, &positions.iter().map(pin).collect::<Vec<_>>())
     }
 
-    fn set(text: &str, pins: &[Pin]) -> String {
+    fn set(text: &str, pins: &[ImagePin]) -> String {
         let pinned = pinned(text, pins).unwrap();
         let mut expected = ImageList::parse("x", text).unwrap();
         for pin in pins {
-            let image = &mut expected.images[pin.position];
-            image.digest = pin.digest.clone().or(image.digest.take());
-            for (platforms, digest) in pin.subsets.iter().cloned() {
-                match digest {
-                    Some(digest) => image.subsets.insert(platforms, digest),
-                    None => image.subsets.remove(&platforms),
-                };
-            }
+            expected.pin(pin).unwrap();
         }
         let found = ImageList::parse("x", &pinned).unwrap_or_else(|e| panic!("{pinned}\n{e}"));
         assert_eq!(found.without_places(), expected.without_places(), "{pinned}");
@@ -262,7 +246,8 @@ mod tests {
 
     #[test]
     fn what_is_not_there_cannot_be_pinned() {
-        let digest = [Pin { position: 1, digest: Some(Digest::of(b"new")), subsets: Vec::new() }];
+        let digest =
+            [ImagePin { position: 1, digest: Some(Digest::of(b"new")), subsets: Vec::new() }];
         for text in ["", "image = 1", "[[image]]\nsource = 'a'\ntag = '1'\n", "[[image"] {
             assert_eq!(pinned(text, &digest), None, "{text}");
         }
@@ -306,7 +291,7 @@ mod tests {
                 |text: &str| text.replace("NEW", &new).replace("OLD", &old).replace("BOTH", both);
             let digest = (!before.contains("digest")).then(|| Digest::of(b"new"));
             let subsets = vec![("linux/amd64".parse().unwrap(), Some(Digest::of(b"new")))];
-            let pin = Pin { position: 0, digest, subsets };
+            let pin = ImagePin { position: 0, digest, subsets };
             assert_eq!(set(&filled(before), &[pin]), filled(after));
         }
     }
@@ -346,7 +331,7 @@ mod tests {
             let subset = |(name, made): &(&str, Option<&[u8]>)| {
                 (name.parse().unwrap(), made.map(Digest::of))
             };
-            Pin { position: 0, digest: None, subsets: all.iter().map(subset).collect() }
+            ImagePin { position: 0, digest: None, subsets: all.iter().map(subset).collect() }
         };
         let gone = ("linux/amd64", None);
         for (before, after) in table {

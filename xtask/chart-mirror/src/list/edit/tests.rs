@@ -19,10 +19,10 @@ fn image(source: &str, tag: &str) -> Image {
 /// Edits a text, and reads the result again.
 fn edit(text: &str, new: &[Image], old: &[usize]) -> String {
     let edited = edited(text, new, old).unwrap();
-    let mut expected = ImageList::parse("x", text).unwrap();
-    let mut position = 0..;
-    expected.images.retain(|_| !old.contains(&position.next().unwrap()));
-    expected.images.extend_from_slice(new);
+    let before = ImageList::parse("x", text).unwrap();
+    let kept = before.images().iter().enumerate().filter(|(position, _)| !old.contains(position));
+    let images = kept.map(|(_, image)| image).chain(new).cloned().collect();
+    let expected = before.clone().with_images(images).unwrap();
     let found = ImageList::parse("x", &edited).unwrap_or_else(|e| panic!("{edited}\n{e}"));
     assert_eq!(found.without_places(), expected.without_places(), "{edited}");
     edited

@@ -340,7 +340,7 @@ mod tests {
             (Holds::Reference, &reference, Some(&pinned)),
         ];
         for (holds, original, expected) in table {
-            let held = held(holds, original, &list.images[0]);
+            let held = held(holds, original, &list.images()[0]);
             assert_eq!(held.as_deref(), expected, "{holds:?} {original}");
         }
     }

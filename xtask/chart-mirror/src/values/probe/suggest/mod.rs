@@ -39,7 +39,7 @@ impl Suggestion {
         if !self.values.is_empty() {
             text = add_values(&text, &self.values).map_err(anyhow::Error::msg)?;
         }
-        for image in &list.images {
+        for image in list.images() {
             if let Some(values) = self.image_values.get(&image.reference()) {
                 text = add_image_values(&text, &image.source, &image.tag, values)
                     .map_err(anyhow::Error::msg)?;
@@ -57,9 +57,9 @@ pub fn suggest(list: &ImageList, probed: &Probed) -> Suggestion {
     judge_what_is_said(list, probed, &mut suggestion);
     judge_images(list, probed, &mut suggestion);
 
-    let of_images = list.images.iter().flat_map(|image| &image.values);
+    let of_images = list.images().iter().flat_map(|image| &image.values);
     let said: BTreeSet<&ValuePath> =
-        list.values.iter().chain(of_images).map(|(path, _)| path).collect();
+        list.values().iter().chain(of_images).map(|(path, _)| path).collect();
     let mut open: Vec<(&Image, &ProbedPlace)> = probed
         .places
         .iter()
@@ -128,9 +128,9 @@ fn judge_what_is_said(list: &ImageList, probed: &Probed, suggestion: &mut Sugges
             is_leaf && !moved_by(&|key| list.leads_to(key)).is_empty()
         })
     };
-    let of_all = list.values.iter().map(|entry| (entry, None));
+    let of_all = list.values().iter().map(|entry| (entry, None));
     let of_one = list
-        .images
+        .images()
         .iter()
         .flat_map(|image| image.values.iter().map(|entry| (entry, Some(image.reference()))));
     for ((path, value), owner) in of_all.chain(of_one) {

@@ -1,0 +1,37 @@
+//! `Image`: an entry of the image list.
+
+use std::collections::BTreeMap;
+
+use super::{Place, ValuePath, ValueTemplate};
+use oci::{Digest, Platforms, Reference, Repository, RepositoryPath, Tag};
+
+/// An image to mirror.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Image {
+    pub source: Repository,
+    pub tag: Tag,
+    /// The content that the tag must refer to, if the image is pinned.
+    pub digest: Option<Digest>,
+    /// The digests of the indexes that are left when only some platforms of the pinned index are
+    /// copied. Empty unless the image is pinned.
+    pub subsets: BTreeMap<Platforms, Digest>,
+    /// The repository below the address of every destination. By default, each destination derives one
+    /// from the source.
+    pub target: Option<RepositoryPath>,
+    /// Helm values for this image alone, in the order of the file. Only those of a pinned image use
+    /// `{digest}`.
+    pub values: Vec<(ValuePath, ValueTemplate)>,
+    pub place: Place,
+}
+
+impl Image {
+    /// Identifies the image: no two images in a list have the same reference.
+    pub fn reference(&self) -> Reference {
+        self.source.tagged(&self.tag)
+    }
+
+    /// The repository at a destination without rules of its own.
+    pub fn path(&self) -> &RepositoryPath {
+        self.target.as_ref().unwrap_or_else(|| self.source.path())
+    }
+}

@@ -1,0 +1,249 @@
+//! `ImageList`: the valid content of images.toml. It comes from `ImageList::parse` and changes only
+//! through methods that keep it valid.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fmt;
+use std::path::Path;
+
+use super::{
+    Chart, Destination, Image, ImagePin, Place, Placeholder, Policy, TargetError, ValuePath,
+    ValueTemplate,
+};
+use oci::{Reference, Registry};
+use registry::known::settings::RegistrySettings;
+
+/// The content of `images.toml`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageList {
+    pub(super) images: Vec<Image>,
+    pub(super) values: Vec<(ValuePath, ValueTemplate)>,
+    pub(super) registries: BTreeMap<Registry, RegistrySettings>,
+    pub(super) destinations: BTreeMap<String, Destination>,
+    pub(super) chart: Option<Chart>,
+    pub(super) policy: Policy,
+    pub(super) value_places: BTreeMap<ValuePath, Place>,
+}
+
+/// Why images cannot form a list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InvalidImages {
+    Empty,
+    Duplicate(Reference),
+    /// The image has subsets, or a value with `{digest}`, but no digest.
+    Unpinned(Reference),
+    Target(TargetError),
+}
+
+impl ImageList {
+    /// In the order of the file. Never empty; no two have the same source and tag, or the same target
+    /// and tag at one of the destinations.
+    pub fn images(&self) -> &[Image] {
+        &self.images
+    }
+
+    /// Helm values that relocate many images at once, in the order of the file. Their only placeholder
+    /// is `{registry}`.
+    pub fn values(&self) -> &[(ValuePath, ValueTemplate)] {
+        &self.values
+    }
+
+    pub fn registries(&self) -> &BTreeMap<Registry, RegistrySettings> {
+        &self.registries
+    }
+
+    /// By name.
+    pub fn destinations(&self) -> &BTreeMap<String, Destination> {
+        &self.destinations
+    }
+
+    pub fn chart(&self) -> Option<&Chart> {
+        self.chart.as_ref()
+    }
+
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// The first place where a Helm value is set, for the whole list or for one image.
+    pub fn place_of_value(&self, path: &ValuePath) -> Option<Place> {
+        self.value_places.get(path).copied()
+    }
+
+    /// This list with other images.
+    ///
+    /// # Errors
+    /// If there are no images, or they are not valid together.
+    pub fn with_images(self, images: Vec<Image>) -> Result<Self, InvalidImages> {
+        if images.is_empty() {
+            return Err(InvalidImages::Empty);
+        }
+        let mut references = HashSet::new();
+        for image in &images {
+            check_digest(image)?;
+            if !references.insert(image.reference()) {
+                return Err(InvalidImages::Duplicate(image.reference()));
+            }
+        }
+        for destination in self.destinations.values() {
+            destination.paths(&images).map_err(InvalidImages::Target)?;
+        }
+        Ok(Self { images, ..self })
+    }
+
+    /// This list with only one of its destinations, whether it is listed under a name or not. The images
+    /// that replace the current ones need not fit the others.
+    #[must_use]
+    pub fn only_for(mut self, destination: &Destination) -> Self {
+        self.destinations.retain(|_, listed| listed == destination);
+        self
+    }
+
+    /// This list without destinations, settings of registries, and policy.
+    #[must_use]
+    pub fn without_settings(self) -> Self {
+        Self {
+            registries: BTreeMap::new(),
+            destinations: BTreeMap::new(),
+            policy: Policy::default(),
+            ..self
+        }
+    }
+
+    /// This list without the places of its entries, so that texts with the same meaning compare equal.
+    #[must_use]
+    pub fn without_places(mut self) -> Self {
+        for image in &mut self.images {
+            image.place = Place::NOWHERE;
+        }
+        self.value_places.clear();
+        self
+    }
+
+    /// This list with the relative names of files resolved against a folder.
+    #[must_use]
+    pub fn with_files_below(mut self, folder: &Path) -> Self {
+        for settings in self.registries.values_mut() {
+            *settings = std::mem::take(settings).with_files_below(folder);
+        }
+        for destination in self.destinations.values_mut() {
+            destination.ecr = std::mem::take(&mut destination.ecr).with_files_below(folder);
+        }
+        self
+    }
+
+    /// Records new digests for an image.
+    ///
+    /// # Errors
+    /// If the image gets subsets, but has no digest.
+    ///
+    /// # Panics
+    /// If there is no image at the position.
+    pub fn pin(&mut self, pin: &ImagePin) -> Result<(), InvalidImages> {
+        let mut image = self.images[pin.position].clone();
+        image.digest = pin.digest.clone().or(image.digest);
+        for (platforms, digest) in pin.subsets.iter().cloned() {
+            match digest {
+                Some(digest) => image.subsets.insert(platforms, digest),
+                None => image.subsets.remove(&platforms),
+            };
+        }
+        check_digest(&image)?;
+        self.images[pin.position] = image;
+        Ok(())
+    }
+
+    /// For tests of code that must not depend on the checks of the parser.
+    #[cfg(test)]
+    pub(crate) fn with_unchecked_chart(self, chart: Chart) -> Self {
+        Self { chart: Some(chart), ..self }
+    }
+}
+
+fn check_digest(image: &Image) -> Result<(), InvalidImages> {
+    let needs_digest = !image.subsets.is_empty()
+        || image.values.iter().any(|(_, value)| value.names(Placeholder::Digest));
+    if needs_digest && image.digest.is_none() {
+        return Err(InvalidImages::Unpinned(image.reference()));
+    }
+    Ok(())
+}
+
+impl fmt::Display for InvalidImages {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Empty => f.write_str("a list needs at least one image"),
+            Self::Duplicate(reference) => write!(f, "`{reference}` is listed twice"),
+            Self::Unpinned(reference) => {
+                write!(f, "`{reference}` has subsets or a value with `{{digest}}`, but no `digest`")
+            }
+            Self::Target(why) => why.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for InvalidImages {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use oci::Digest;
+
+    const LIST: &str = "[destinations.d]\nregistry = 'r.io'\n\
+                        [[image]]\nsource = 'q.io/a'\ntag = '1'\n\
+                        [[image]]\nsource = 'q.io/b'\ntag = '1'\n";
+
+    fn list() -> ImageList {
+        ImageList::parse("images.toml", LIST).unwrap()
+    }
+
+    #[test]
+    fn images_that_are_not_valid_together_are_refused() {
+        let with = |change: &dyn Fn(&mut Vec<Image>)| {
+            let mut images = list().images;
+            change(&mut images);
+            list().with_images(images).unwrap_err().to_string()
+        };
+        let digest = Digest::of(b"x");
+        let table: [(&dyn Fn(&mut Vec<Image>), &str); 4] = [
+            (&|images| images.clear(), "at least one"),
+            (&|images| images.push(images[0].clone()), "`q.io/a:1` is listed twice"),
+            (&|images| images[0].target = Some("b".parse().unwrap()), "would both be `r.io/b:1`"),
+            (
+                &|images| {
+                    images[1].subsets.insert("linux/amd64".parse().unwrap(), digest.clone());
+                },
+                "`q.io/b:1` has subsets",
+            ),
+        ];
+        for (change, expected) in table {
+            let error = with(change);
+            assert!(error.contains(expected), "{expected}: {error}");
+        }
+        assert_eq!(list().with_images(list().images).unwrap(), list());
+    }
+
+    #[test]
+    fn images_need_to_fit_only_the_destinations_that_are_kept() {
+        let mut images = list().images;
+        images[0].target = Some("b".parse().unwrap());
+        let elsewhere: Destination = "other.io".parse().unwrap();
+        let only = list().only_for(&elsewhere);
+        assert!(only.destinations.is_empty());
+        assert!(only.with_images(images).is_ok());
+        let listed = list().destinations["d"].clone();
+        assert_eq!(list().only_for(&listed), list());
+    }
+
+    #[test]
+    fn subsets_are_recorded_only_for_a_pinned_image() {
+        let digest = Digest::of(b"x");
+        let subset = ("linux/amd64".parse().unwrap(), Some(digest.clone()));
+        let pin = ImagePin { position: 1, digest: None, subsets: vec![subset] };
+        let mut pinned = list();
+        assert!(matches!(pinned.pin(&pin), Err(InvalidImages::Unpinned(_))));
+        assert_eq!(pinned, list(), "nothing has changed");
+        pinned.pin(&ImagePin { digest: Some(digest.clone()), ..pin }).unwrap();
+        assert_eq!(pinned.images[1].digest, Some(digest));
+        assert_eq!(pinned.images[1].subsets.len(), 1);
+    }
+}

@@ -1,0 +1,23 @@
+//! `ImageList::parse`: the only way from text to an image list.
+
+use super::{ImageList, Problems, document, read};
+
+impl ImageList {
+    /// Parses the text of an image list. The file name is for messages.
+    ///
+    /// # Errors
+    /// Reports all problems of the text at once.
+    pub fn parse(file_name: &str, text: &str) -> Result<Self, Problems> {
+        // Some editors begin a file with a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+        let (readable, mut problems) = document::readable(text);
+        let is_whole = problems.is_empty();
+        let document = document::parse(&readable, &mut problems);
+        let (list, found) = read::read(text, document, is_whole);
+        problems.extend(found);
+        match list {
+            Some(list) if problems.is_empty() => Ok(list),
+            _ => Err(Problems::new(file_name, text, problems)),
+        }
+    }
+}
