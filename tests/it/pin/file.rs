@@ -8,7 +8,7 @@ use super::{Place, named};
 use crate::support::clean_environment;
 
 const LIST: &str = "\
-#:schema ./images.schema.json
+#:schema ./schemas/images.schema.json
 # The head.
 
 # About a.

@@ -1,6 +1,6 @@
 //! The image list as it is written: which keys there are, and of which kind.
 //!
-//! The doc comments and attributes here are the JSON schema, `images.schema.json`. What the text must
+//! The doc comments and attributes here are the JSON schema, `schemas/images.schema.json`. What the text must
 //! say beyond that is `read`'s.
 
 use std::fmt;

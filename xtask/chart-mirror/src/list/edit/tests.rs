@@ -29,7 +29,7 @@ fn edit(text: &str, new: &[Image], old: &[usize]) -> String {
 }
 
 const LIST: &str = "\
-#:schema ./images.schema.json
+#:schema ./schemas/images.schema.json
 # The images.
 
 [values]
