@@ -71,7 +71,7 @@ fn a_helm_that_does_not_end_is_stopped() {
         .with_deadline(Duration::from_secs(1));
     let begin = Instant::now();
     let error = helm.render(&rendering(), &[]).unwrap_err().to_string();
-    assert!(error.starts_with("rendering `default`: no end after 1 s: stopped\n"), "{error}");
+    assert!(error.contains("did not end within 1 s"), "{error}");
     assert!(begin.elapsed() < Duration::from_secs(30));
 }
 

@@ -133,7 +133,7 @@ async fn a_helper_that_does_not_end_is_stopped_whatever_it_has_started() {
     let began = Instant::now();
     // The child of the script keeps its pipes open.
     let told = misbehaving("sleep 30", "1").await;
-    assert!(told.contains("no end after 1 s"), "{told}");
+    assert!(told.contains("within 1 s"), "{told}");
     assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
 }
 
@@ -141,7 +141,7 @@ async fn a_helper_that_does_not_end_is_stopped_whatever_it_has_started() {
 async fn a_helper_that_does_not_stop_talking_is_cut_off() {
     let began = Instant::now();
     let told = misbehaving("exec yes", "20").await;
-    assert!(told.contains("its answer is too long"), "{told}");
+    assert!(told.contains("its output is longer than"), "{told}");
     assert!(began.elapsed().as_secs() < 15, "{:?}", began.elapsed());
 }
 

@@ -7,23 +7,23 @@ use std::ffi::OsString;
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::process::Output;
 use std::sync::OnceLock;
 use std::time::Duration;
-
-use xshell::{Shell, TempDir};
 
 use super::arguments;
 use super::{ChartSource, Overlay, Rendered, Renderer, manifests};
 use crate::list::Rendering;
 use messages::printable::printable_within;
 use messages::shell::command_line;
+use process::{Output, ProcessError, Program, TempFolder};
 use registry::is_loopback;
 
 /// The variable that names the program.
 const VARIABLE: &str = "HELM";
 /// Charts of thousands of objects take seconds; what takes this long does not end.
 const DEADLINE: Duration = Duration::from_secs(120);
+/// In bytes. The largest charts render to a few megabytes.
+const OUTPUT_LIMIT: u64 = 256 << 20;
 /// Of helm's words in a message: it tells which template included which.
 const LONGEST_REASON: usize = 1200;
 
@@ -58,7 +58,7 @@ pub enum RenderError {
 struct LocalChart {
     path: PathBuf,
     /// Removes the chart with itself, if it was fetched.
-    _fetched: Option<TempDir>,
+    _fetched: Option<TempFolder>,
 }
 
 impl Helm {
@@ -138,7 +138,7 @@ impl Helm {
 
     fn fetch(&self) -> Result<LocalChart, RenderError> {
         let attempt = "fetching the chart";
-        let directory = temporary_directory(attempt)?;
+        let directory = temporary_folder(attempt)?;
         let mut shown = vec!["pull".to_owned()];
         shown.extend(arguments::chart(&self.source));
         if shown.iter().any(|argument| is_on_this_machine(argument)) {
@@ -166,20 +166,17 @@ impl Helm {
         let missing = || RenderError::Missing { program: program.clone().into_owned() };
         let command = command_line("helm", &arguments::without_secrets(shown));
         tracing::debug!("{}", printable_within(LONGEST_REASON, &command));
-        let output = match run_program(&self.program, arguments, directory, self.deadline) {
-            Ok(Some(output)) => output,
-            Ok(None) => {
-                let reason = format!("no end after {} s: stopped", self.deadline.as_secs());
-                return Err(failed(attempt, &reason, repeat()));
-            }
-            Err(error) if error.kind() == io::ErrorKind::NotFound && directory.is_dir() => {
+        let command = Program::new(&self.program, self.deadline, OUTPUT_LIMIT)
+            .arguments(arguments)
+            .folder(directory);
+        let output = match command.run() {
+            Ok(output) => output,
+            Err(ProcessError::Start { error, .. })
+                if error.kind() == io::ErrorKind::NotFound && directory.is_dir() =>
+            {
                 return Err(missing());
             }
-            Err(error) => {
-                let reason =
-                    format!("{program} cannot be started in {}: {error}", directory.display());
-                return Err(failed(attempt, &reason, repeat()));
-            }
+            Err(error) => return Err(failed(attempt, &error.to_string(), repeat())),
         };
         let said = String::from_utf8_lossy(&output.stderr);
         if !output.status.success() {
@@ -231,7 +228,7 @@ impl Renderer for Helm {
 /// The documents of an overlay as files, for as long as helm runs.
 struct Documents {
     files: Vec<String>,
-    _directory: Option<TempDir>,
+    _folder: Option<TempFolder>,
 }
 
 impl Documents {
@@ -240,18 +237,17 @@ impl Documents {
             Overlay::Document(text) => Some(text),
             Overlay::SetString(_) => None,
         });
-        let mut written = Self { files: Vec::new(), _directory: None };
+        let mut written = Self { files: Vec::new(), _folder: None };
         for (number, text) in (1..).zip(documents) {
-            let directory = match written._directory.take() {
-                Some(directory) => directory,
-                None => temporary_directory(attempt)?,
+            let folder = match written._folder.take() {
+                Some(folder) => folder,
+                None => temporary_folder(attempt)?,
             };
-            let file = directory.path().join(format!("overlay-{number}.yaml"));
-            shell(attempt)?
-                .write_file(&file, text)
+            let file = folder
+                .write(&format!("overlay-{number}.yaml"), text)
                 .map_err(|error| failed(attempt, &error.to_string(), None))?;
             written.files.push(file.to_string_lossy().into_owned());
-            written._directory = Some(directory);
+            written._folder = Some(folder);
         }
         Ok(written)
     }
@@ -260,15 +256,16 @@ impl Documents {
 /// Unpacks an archive below a directory.
 pub(super) fn unpack(archive: &Path, directory: &Path) -> Result<(), RenderError> {
     let attempt = format!("unpacking {}", archive.display());
-    let arguments = ["-xzf".into(), archive.as_os_str().to_owned()];
-    match run_program("tar".as_ref(), &arguments, directory, DEADLINE) {
-        Ok(Some(output)) if output.status.success() => Ok(()),
-        Ok(Some(output)) => {
+    let tar = Program::new("tar", DEADLINE, OUTPUT_LIMIT)
+        .arguments(["-xzf".as_ref(), archive.as_os_str()])
+        .folder(directory);
+    match tar.run() {
+        Ok(output) if output.status.success() => Ok(()),
+        Ok(output) => {
             let said = String::from_utf8_lossy(&output.stderr);
             Err(failed(&attempt, &reason_of(&said, &output), None))
         }
-        Ok(None) => Err(failed(&attempt, "`tar` does not end", None)),
-        Err(error) => Err(failed(&attempt, &format!("`tar` cannot be started: {error}"), None)),
+        Err(error) => Err(failed(&attempt, &format!("`tar`: {error}"), None)),
     }
 }
 
@@ -278,40 +275,12 @@ pub(super) fn chart_below(directory: &Path) -> Option<PathBuf> {
     folders.map(|entry| entry.path()).find(|path| path.join("Chart.yaml").is_file())
 }
 
-/// A directory of its own, which ends with the value.
-pub(super) fn temporary_directory(attempt: &str) -> Result<TempDir, RenderError> {
-    shell(attempt)?.create_temp_dir().map_err(|error| failed(attempt, &error.to_string(), None))
+pub(super) fn temporary_folder(attempt: &str) -> Result<TempFolder, RenderError> {
+    TempFolder::new().map_err(|error| failed(attempt, &error.to_string(), None))
 }
 
 pub(super) fn failed(attempt: &str, reason: &str, repeat: Option<String>) -> RenderError {
     RenderError::Failed { attempt: attempt.to_owned(), reason: reason.to_owned(), repeat }
-}
-
-#[expect(clippy::disallowed_methods, reason = "the door for throw-away directories of charts")]
-fn shell(attempt: &str) -> Result<Shell, RenderError> {
-    Shell::new().map_err(|error| failed(attempt, &error.to_string(), None))
-}
-
-/// What a program left behind, or `None` when it was stopped at the deadline.
-#[expect(clippy::disallowed_methods, reason = "the door for helm, and for what unpacks a chart")]
-fn run_program<A: Into<OsString> + Clone>(
-    program: &std::ffi::OsStr,
-    arguments: &[A],
-    directory: &Path,
-    deadline: Duration,
-) -> io::Result<Option<Output>> {
-    let running = duct::cmd(program, arguments.iter().cloned())
-        .dir(directory)
-        .stdin_null()
-        .stdout_capture()
-        .stderr_capture()
-        .unchecked()
-        .start()?;
-    if running.wait_timeout(deadline)?.is_none() {
-        running.kill()?;
-        return Ok(None);
-    }
-    running.into_output().map(Some)
 }
 
 /// helm's own words: from its `Error:` on, without the warnings in front of it.

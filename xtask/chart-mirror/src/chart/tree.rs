@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::render::{Helm, RenderError, chart_below, failed, temporary_directory, unpack};
+use super::render::{Helm, RenderError, chart_below, failed, temporary_folder, unpack};
 
 /// Charts are not nested deeper; links that lead back up are.
 const DEEPEST: usize = 16;
@@ -42,7 +42,7 @@ impl Helm {
     /// When the chart cannot be had, unpacked or read.
     pub fn values_of_tree(&self) -> Result<Vec<ChartValues>, RenderError> {
         let chart = self.local_chart()?;
-        let scratch = temporary_directory(ATTEMPT)?;
+        let scratch = temporary_folder(ATTEMPT)?;
         let mut found = Vec::new();
         collect(&unpacked(chart, scratch.path())?, &[], scratch.path(), &mut found)?;
         Ok(found)

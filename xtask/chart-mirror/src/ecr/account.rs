@@ -11,7 +11,7 @@ use super::answer::{RefusalKind, Refused, Repository, read};
 use super::command::{Command, name};
 use super::plan::{RepositoryPlan, Service};
 use oci::RepositoryPath;
-use process::{Ended, Program, find_program};
+use process::{Program, find_program};
 
 /// One command tries several times by itself when Amazon wants it to slow down.
 const DEADLINE: Duration = Duration::from_secs(120);
@@ -42,7 +42,7 @@ impl Account {
     /// `None` if the CLI is not among the folders of a `PATH`.
     pub(super) fn new(plan: Arc<RepositoryPlan>, search_path: &str) -> Option<Self> {
         let path: PathBuf = find_program("aws", search_path)?;
-        Some(Self { plan, program: Program { path, deadline: DEADLINE, longest: LONGEST } })
+        Some(Self { plan, program: Program::new(path, DEADLINE, LONGEST) })
     }
 
     /// Those of the plan that are there, by their paths.
@@ -126,13 +126,11 @@ impl Account {
         if let Service::Private(host) = &self.plan.service {
             variables.extend(host.variables());
         }
-        let program = self.program.clone();
-        let ran =
-            tokio::task::spawn_blocking(move || program.run(&command.words(), &variables, ""));
-        match ran.await {
-            Ok(Ok(Ended { success: true, stdout, .. })) => Ok(stdout),
-            Ok(Ok(ended)) => Err(Refused::read(&ended.stderr)),
-            Ok(Err(why)) => Err(Refused::new(format!("`aws`: {why}"))),
+        let program = self.program.clone().arguments(command.words()).variables(&variables);
+        match tokio::task::spawn_blocking(move || program.run()).await {
+            Ok(Ok(output)) if output.status.success() => Ok(output.stdout),
+            Ok(Ok(output)) => Err(Refused::read(&output.stderr)),
+            Ok(Err(error)) => Err(Refused::new(format!("`aws`: {error}"))),
             Err(error) => Err(Refused::new(error.to_string())),
         }
     }

@@ -90,18 +90,19 @@ impl CloudLogin {
     /// # Errors
     /// When there is none to be had, with the reason. No part of a secret is in it.
     pub(crate) fn ask(&self, path: PathBuf, deadline: Duration) -> Result<Credentials, String> {
-        let arguments: Vec<&str> = self.arguments.iter().map(String::as_str).collect();
-        let program = Program { path, deadline, longest: LONGEST };
-        let ended = program.run(&arguments, &self.variables, "")?;
-        if !ended.success {
-            let words = printable(&String::from_utf8_lossy(&ended.stderr));
+        let program = Program::new(path, deadline, LONGEST)
+            .arguments(&self.arguments)
+            .variables(&self.variables);
+        let output = program.run().map_err(|error| error.to_string())?;
+        if !output.status.success() {
+            let words = printable(&String::from_utf8_lossy(&output.stderr));
             return Err(if words.is_empty() {
                 "it fails without a word".to_owned()
             } else {
                 words
             });
         }
-        self.read(&String::from_utf8_lossy(&ended.stdout))
+        self.read(&String::from_utf8_lossy(&output.stdout))
     }
 
     /// What to do where the command gives no login, and why it gives none.

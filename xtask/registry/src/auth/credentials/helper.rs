@@ -10,7 +10,7 @@ use serde::Deserialize;
 
 use super::Credentials;
 use messages::printable::printable;
-use process::{Ended, Program, find_program};
+use process::{Output, Program, find_program};
 
 /// A keychain may ask its user; what takes longer than this does not end.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
@@ -63,17 +63,17 @@ impl ProgramName {
             ));
         };
         let failed = |why: &str| format!("`{self}` gives no login for `{server}`: {why}");
-        let program = Program { path: program, deadline, longest: LONGEST };
-        let ended = program.run(&["get"], &[], server).map_err(|why| failed(&why))?;
-        read(&ended).map_err(|why| failed(&why))
+        let program = Program::new(program, deadline, LONGEST).arguments(["get"]).stdin(server);
+        let output = program.run().map_err(|error| failed(&error.to_string()))?;
+        read(&output).map_err(|why| failed(&why))
     }
 }
 
 /// What an answer means. What may hold a secret is never in the error.
-fn read(ended: &Ended) -> Result<Option<Credentials>, String> {
+fn read(output: &Output) -> Result<Option<Credentials>, String> {
     let (stdout, stderr) =
-        (String::from_utf8_lossy(&ended.stdout), String::from_utf8_lossy(&ended.stderr));
-    if !ended.success {
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    if !output.status.success() {
         // The words of docker-credential-helpers, which all programs use for this; on stdout.
         let says = |text: &str| text.to_lowercase().contains("credentials not found");
         if says(&stdout) || says(&stderr) {
@@ -130,8 +130,10 @@ mod tests {
             (true, "canary", "", Err("not the JSON of a login")),
         ];
         for (success, stdout, stderr, expected) in table {
-            let ended = Ended { success, stdout: stdout.into(), stderr: stderr.into() };
-            match (read(&ended), expected) {
+            let program = if success { "true" } else { "false" };
+            let status = Program::new(program, DEADLINE, LONGEST).run().unwrap().status;
+            let output = Output { status, stdout: stdout.into(), stderr: stderr.into() };
+            match (read(&output), expected) {
                 (Ok(found), Ok(expected)) => assert_eq!(found, expected, "{stdout}"),
                 (Err(why), Err(words)) => {
                     assert!(why.contains(words) && !why.contains("canary"), "{why}");

@@ -1,0 +1,240 @@
+//! `Program`: runs a program to its end and captures its output.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::io::{self, PipeReader, Read as _, Write as _};
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+pub use std::process::Output;
+
+/// How long output is awaited after the program has ended. What the program wrote is in the pipe by
+/// then; only a background process that it left behind keeps the pipe open.
+const DRAIN: Duration = Duration::from_secs(1);
+
+const CHUNK: usize = 64 << 10;
+
+/// A program to run, with a deadline and an output limit. It inherits the environment.
+#[derive(Debug, Clone)]
+pub struct Program {
+    program: OsString,
+    arguments: Vec<OsString>,
+    variables: Vec<(OsString, OsString)>,
+    stdin: Vec<u8>,
+    folder: Option<PathBuf>,
+    deadline: Duration,
+    output_limit: u64,
+}
+
+/// Why a program could not be run to its end.
+#[derive(Debug)]
+pub enum ProcessError {
+    Start { program: OsString, error: io::Error },
+    Deadline(Duration),
+    OutputLimit(u64),
+}
+
+impl Program {
+    /// `program` is a path or a name to look up in `PATH`. `output_limit` is in bytes and applies to
+    /// stdout and stderr separately.
+    pub fn new(program: impl Into<OsString>, deadline: Duration, output_limit: u64) -> Self {
+        Self {
+            program: program.into(),
+            arguments: Vec::new(),
+            variables: Vec::new(),
+            stdin: Vec::new(),
+            folder: None,
+            deadline,
+            output_limit,
+        }
+    }
+
+    #[must_use]
+    pub fn arguments<A: Into<OsString>>(mut self, arguments: impl IntoIterator<Item = A>) -> Self {
+        self.arguments.extend(arguments.into_iter().map(Into::into));
+        self
+    }
+
+    /// Sets environment variables in addition to the inherited ones.
+    #[must_use]
+    pub fn variables(mut self, variables: &[(&str, &str)]) -> Self {
+        self.variables.extend(variables.iter().map(|(name, value)| (name.into(), value.into())));
+        self
+    }
+
+    #[must_use]
+    pub fn stdin(mut self, input: impl Into<Vec<u8>>) -> Self {
+        self.stdin = input.into();
+        self
+    }
+
+    /// The folder to run in; by default the current one.
+    #[must_use]
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// Runs the program to its end, whatever its exit status. Blocks.
+    ///
+    /// # Errors
+    /// If the program cannot be started, misses its deadline or exceeds the output limit.
+    pub fn run(&self) -> Result<Output, ProcessError> {
+        let started = self.start().and_then(|(running, stdout, stderr)| {
+            let status = running.wait_timeout(self.deadline)?.map(|output| output.status);
+            if status.is_none() {
+                running.kill()?;
+                running.wait_timeout(DRAIN)?;
+            }
+            Ok((status, stdout, stderr))
+        });
+        let (status, stdout, stderr) = started
+            .map_err(|error| ProcessError::Start { program: self.program.clone(), error })?;
+        let Some(status) = status else { return Err(ProcessError::Deadline(self.deadline)) };
+        let (stdout, stderr) = (drain(&stdout), drain(&stderr));
+        if stdout.len().max(stderr.len()) as u64 > self.output_limit {
+            return Err(ProcessError::OutputLimit(self.output_limit));
+        }
+        Ok(Output { status, stdout, stderr })
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the only place that starts programs")]
+    fn start(&self) -> io::Result<(duct::Handle, Receiver<Vec<u8>>, Receiver<Vec<u8>>)> {
+        let (stdin, mut input) = io::pipe()?;
+        let (stdout, stdout_writer) = io::pipe()?;
+        let (stderr, stderr_writer) = io::pipe()?;
+        let mut command = duct::cmd(&self.program, &self.arguments)
+            .stdin_file(stdin)
+            .stdout_file(stdout_writer)
+            .stderr_file(stderr_writer)
+            .unchecked();
+        if let Some(folder) = &self.folder {
+            command = command.dir(folder);
+        }
+        for (name, value) in &self.variables {
+            command = command.env(name, value);
+        }
+        // The command holds the program's ends of the pipes and has to be dropped, so that the pipes
+        // end with the program.
+        let running = command.start()?;
+        drop(command);
+        // The threads for the pipes are not joined: a background process that the program leaves
+        // behind may keep its ends open.
+        let text = self.stdin.clone();
+        std::thread::spawn(move || drop(input.write_all(&text)));
+        let limit = self.output_limit + 1;
+        Ok((running, chunks(stdout, limit), chunks(stderr, limit)))
+    }
+}
+
+/// Reads a pipe up to a limit. A program that goes on writing gets an error for the closed pipe.
+fn chunks(pipe: PipeReader, limit: u64) -> Receiver<Vec<u8>> {
+    let (sender, receiver) = mpsc::channel();
+    let mut pipe = pipe.take(limit);
+    std::thread::spawn(move || {
+        let mut buffer = vec![0; CHUNK];
+        while let Ok(length @ 1..) = pipe.read(&mut buffer) {
+            if sender.send(buffer[..length].to_vec()).is_err() {
+                break;
+            }
+        }
+    });
+    receiver
+}
+
+/// What a program that has ended wrote to a pipe.
+fn drain(chunks: &Receiver<Vec<u8>>) -> Vec<u8> {
+    let end = Instant::now() + DRAIN;
+    let mut bytes = Vec::new();
+    loop {
+        match chunks.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            Ok(chunk) => bytes.extend(chunk),
+            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return bytes,
+        }
+    }
+}
+
+impl fmt::Display for ProcessError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Start { program, error } => {
+                write!(f, "`{}` could not be started: {error}", program.display())
+            }
+            Self::Deadline(deadline) => {
+                write!(f, "it did not end within {} s and was stopped", deadline.as_secs_f32())
+            }
+            Self::OutputLimit(limit) => write!(f, "its output is longer than {limit} bytes"),
+        }
+    }
+}
+
+impl std::error::Error for ProcessError {}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use crate::{TempFolder, find_program};
+
+    fn shell(script: &str) -> Program {
+        let path = find_program("sh", "/usr/bin:/bin").unwrap();
+        Program::new(path, Duration::from_secs(60), 1000).arguments(["-c", script, "name", "a b"])
+    }
+
+    #[test]
+    fn input_reaches_the_program_and_its_output_comes_back() {
+        let folder = TempFolder::new().unwrap();
+        folder.write("file", "in the folder").unwrap();
+        let output = shell("cat; printf '/%s/%s/' \"$1\" \"$ADDED\"; cat file; echo x >&2; exit 3")
+            .variables(&[("ADDED", "variable")])
+            .stdin("input")
+            .folder(folder.path())
+            .run()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(3));
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        assert_eq!(text(output.stdout), "input/a b/variable/in the folder");
+        assert_eq!(text(output.stderr), "x\n");
+    }
+
+    #[test]
+    fn long_input_that_is_not_read_blocks_nothing() {
+        let output = shell("printf x").stdin(vec![b'i'; 1 << 20]).run().unwrap();
+        assert!(output.status.success() && output.stdout == b"x", "{output:?}");
+    }
+
+    #[test]
+    fn output_is_kept_if_a_background_process_holds_the_pipe_open() {
+        let output = shell("printf x; sleep 60 & exit 0").run().unwrap();
+        assert_eq!(output.stdout, b"x");
+    }
+
+    #[test]
+    fn a_program_that_misses_its_deadline_is_stopped() {
+        let error = shell("exec sleep 60").deadline(Duration::from_millis(500)).run().unwrap_err();
+        assert!(matches!(error, ProcessError::Deadline(_)), "{error}");
+        assert!(error.to_string().contains("within 0.5 s"), "{error}");
+    }
+
+    #[test]
+    fn output_up_to_the_limit_is_kept_and_more_is_an_error() {
+        assert_eq!(shell("head -c 1000 /dev/zero").run().unwrap().stdout.len(), 1000);
+        for script in ["head -c 1001 /dev/zero", "cat /dev/zero", "cat /dev/zero >&2"] {
+            let error = shell(script).run().unwrap_err();
+            assert!(matches!(error, ProcessError::OutputLimit(1000)), "{script}: {error}");
+            assert!(error.to_string().contains("1000 bytes"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_an_error_with_its_name() {
+        let error = Program::new("/no/such/program", Duration::ZERO, 0).run().unwrap_err();
+        assert!(error.to_string().contains("`/no/such/program` could not be started"), "{error}");
+    }
+}
