@@ -199,7 +199,7 @@ async fn a_real_registry_that_refuses_the_login_is_reported_for_each_image() {
     let taken = "hint: the registry does not take the login of `DST_REGISTRY_USERNAME`";
     let none = "hint: log in: set `DST_REGISTRY_USERNAME`";
     for (variables, words, hint) in
-        [(&wrong[..], "401", taken), (&[][..], "wants a user and a password", none)]
+        [(&wrong[..], "401", taken), (&[][..], "requires a user and a password", none)]
     {
         let finished = xtask.run(&arguments, variables);
         assert_eq!(finished.exit_code, 1, "{}", finished.stderr);

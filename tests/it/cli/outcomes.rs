@@ -73,7 +73,7 @@ async fn a_destination_that_refuses_one_repository_gets_the_others() {
         "stackstate/i02:1.0.6",
         "destination: ",
         "403 DENIED: not yours",
-        "hint: the account may not write to this repository",
+        "hint: the account has no permission to write to this repository",
         "3 copied, 0 up to date, 1 failed",
         "run the same command again",
     ];

@@ -90,6 +90,6 @@ async fn a_registry_that_takes_nothing_is_given_up() {
     let (stage, _) = Stage::with_layer_and(Options::default(), nothing, SIZE).await;
     let error = stage.mirror_fails().await;
     assert_eq!(error.status(), Some(413));
-    assert!(error.hint().unwrap().contains("limits the size of a request"), "{error}");
+    assert!(error.hint().unwrap().contains("limits the size of requests"), "{error}");
     assert!(asked(&stage.destination, "PATCH", Kind::Upload).len() < 12);
 }

@@ -37,9 +37,7 @@ async fn a_look_that_is_answered_with_no_right_means_that_nothing_is_there() {
 
 #[tokio::test]
 async fn a_write_that_is_refused_says_what_may_be_missing() {
-    for (status, advice) in
-        [(403, "may not write to this repository"), (404, "create the repository")]
-    {
+    for (status, advice) in [(403, "no permission to write"), (404, "create the repository")] {
         let (mut stage, _) = Stage::with_layer(1000).await;
         stage.retry.retries = 1;
         stage.destination.inject(Fault::status(status).kind(Kind::Upload).always());

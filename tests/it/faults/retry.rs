@@ -67,7 +67,7 @@ async fn a_request_is_not_repeated_for_ever() {
     stage.source.inject(Fault::status(502).kind(Kind::Manifest).always());
     let error = stage.mirror_fails().await;
     assert_eq!((error.side, error.status()), (Side::Source, Some(502)));
-    assert!(words(&error).contains("it goes on where it stopped"), "{}", words(&error));
+    assert!(words(&error).contains("continues where it stopped"), "{}", words(&error));
     assert_eq!(statuses(&stage.source, "GET", Kind::Manifest), [502; 4]);
 }
 

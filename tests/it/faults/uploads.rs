@@ -1,7 +1,7 @@
 //! Uploads on their way: where they lead, what limits them, how they break.
 
 use oci::Digest;
-use registry::{Cause, Side};
+use registry::{Cause, ErrorCode, Side};
 use registry_in_memory::content::{Layer, docker_image};
 use registry_in_memory::{Effect, Fault, Kind, LocationStyle, Options};
 
@@ -119,7 +119,7 @@ async fn an_upload_that_the_registry_has_forgotten_begins_anew() {
         stage.retry.retries = retries;
         stage.destination.inject(of_layer(forgotten.clone(), &layer).always());
         let error = stage.mirror_fails().await;
-        assert!(error.has_code("BLOB_UPLOAD_UNKNOWN"), "{error}");
+        assert!(error.has_code(&ErrorCode::BlobUploadUnknown), "{error}");
         assert_eq!(commits(&stage.destination, &layer).len(), sessions);
     }
 }
@@ -147,7 +147,7 @@ async fn a_repository_that_has_to_be_created_first_is_named() {
     let (stage, _) = to(strict).await;
     let error = stage.mirror_fails().await;
     assert_eq!((error.side, error.status()), (Side::Destination, Some(404)));
-    assert!(error.has_code("NAME_UNKNOWN"), "{error}");
+    assert!(error.has_code(&ErrorCode::NameUnknown), "{error}");
     assert!(words(&error).contains("create the repository"), "{}", words(&error));
     stage.destination.store().create_repository(REPOSITORY);
     stage.mirror_all().await;

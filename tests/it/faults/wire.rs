@@ -145,7 +145,7 @@ async fn a_server_of_another_protocol_is_told_from_a_registry() {
     let error = stage.mirror_fails().await;
     server.abort();
     assert_eq!(error.side, Side::Destination);
-    assert!(matches!(error.cause, Cause::Network { phase: Phase::Answer, .. }), "{error:?}");
+    assert!(matches!(error.cause, Cause::Network { phase: Phase::Response, .. }), "{error:?}");
 }
 
 #[tokio::test]

@@ -331,7 +331,7 @@ async fn an_artifact_that_the_registry_does_not_take_is_a_warning_and_listed_now
         let signature_tag = content::signature_tag(&image.top);
         assert_holds(&bench.destination, REPOSITORY, &signature_tag, &signature);
         assert_eq!(fallback_index(&bench.destination, &image.top), [""; 0], "it is not there");
-        let why = format!("{code} MANIFEST_INVALID: no artifacts (of the media type ");
+        let why = format!("{code} MANIFEST_INVALID: no artifacts (the media type is ");
         if wanted == "required" {
             assert!(failures(&report)[0].contains(&why), "{report:?}");
             continue;

@@ -63,7 +63,7 @@ async fn a_repository_that_may_not_be_pushed_to_fails_alone_and_is_told_of_in_fu
     assert_eq!((error.side, error.status()), (Side::Destination, Some(403)));
     let text = error.to_string();
     assert!(text.contains("403 DENIED: not yours") && text.contains("/v2/team/locked/"), "{text}");
-    assert!(error.hint().unwrap().contains("may not write to this repository"));
+    assert!(error.hint().unwrap().contains("no permission to write to this repository"));
 }
 
 #[tokio::test]

@@ -86,9 +86,8 @@ async fn a_destination_that_refuses_a_manifest_whatever_is_done_is_asked_a_few_t
     assert_eq!(failures.len(), 1);
     let digest = &content::oci_image(&layers(&["base"])).top;
     assert!(failures[0].contains(&format!("push manifest `1.0` with {digest}: ")), "{failures:?}");
-    let why =
-        "MANIFEST_BLOB_UNKNOWN: no (although it says to have all that the manifest points to)";
-    assert!(failures[0].ends_with(why), "{failures:?}");
+    let why = "MANIFEST_BLOB_UNKNOWN: no (although it reported that it has everything";
+    assert!(failures[0].contains(why), "{failures:?}");
     // As it is, then with all of its content asked for, and after each of three pauses.
     assert_eq!(puts_of_the_tag(&bench), 5);
     let asked = done(&bench.destination);

@@ -76,7 +76,7 @@ async fn what_can_be_resolved_is_written_even_if_other_images_fail() {
         "failed     127.0.0.1:1/team/down:1\n  source: look for manifest `1`: HEAD http://127.0.0.1:1/v2/team/down/manifests/1: cannot connect: ",
         "\n  hint: check the host name, ",
         "failed     SOURCE/team/denied:1\n  source: look for manifest `1`: HEAD http://SOURCE/v2/team/denied/manifests/1: 403",
-        "\n  hint: the account may not read this repository\n",
+        "\n  hint: the account has no permission to read this repository\n",
         &format!("new        SOURCE/team/good:1 {good}\n"),
     ];
     for words in expected {

@@ -157,7 +157,7 @@ impl Download {
                 return Err(self
                     .source
                     .host
-                    .error(&call, Cause::Network { phase: Phase::Answer, detail }));
+                    .error(&call, Cause::Network { phase: Phase::Response, detail }));
             }
         }
         self.connect().await

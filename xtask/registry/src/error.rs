@@ -1,19 +1,19 @@
-//! What can go wrong with a registry, told so that a reader knows where and what to do.
+//! `Error`: what went wrong at a registry, for a reader who needs to know where it was and what to do.
 //!
-//! An error says the side, the operation, the address without secrets, the status and the server's
-//! own words; [`Error::hint`] adds what to do next. The image is added by whoever copies it.
+//! A message contains the side, the operation, the address without secrets, the status and the server's
+//! own text; [`Error::hint`] suggests the next step. The code that copies an image adds its name.
 
 use std::fmt;
-use std::sync::Arc;
 use std::time::Duration;
 
-use oci_distribution::errors::OciEnvelope;
+use messages::Advice;
 use reqwest::Url;
+use serde::{Deserialize, Serialize};
 
 pub(crate) use messages::printable::printable;
 
 /// Which end of a copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Side {
     Source,
@@ -23,193 +23,231 @@ pub enum Side {
 #[derive(Debug, Clone)]
 pub struct Error {
     pub side: Side,
-    /// What was tried, in the words of the distribution API: `get manifest 1.0.6`.
+    /// What was tried, in the terms of the distribution API: `get manifest 1.0.6`.
     pub operation: String,
-    /// `GET https://quay.io/v2/…`, without query or credentials. Empty if no request was made.
+    /// `GET https://quay.io/v2/…`, without query or credentials. Empty if no request was sent.
     pub request: String,
     pub cause: Cause,
-    /// What to do if it is for the login; known to the host that was asked.
-    pub login: Option<Arc<str>>,
+    /// What to do if the cause is the credentials. The host knows which ones it uses.
+    pub credentials_hint: Option<String>,
 }
 
 #[derive(Debug, Clone)]
 pub enum Cause {
-    /// The server answered with a status that is not the expected one.
-    Status(Box<Refusal>),
+    /// The server returned an unexpected status.
+    Status(Box<ErrorResponse>),
     /// The server could not be reached, or the connection broke.
     Network { phase: Phase, detail: String },
-    /// The host asks for a longer pause than we are ready to make.
-    RateLimited { wait: Duration, words: String },
-    /// 401, and there is nothing that we could log in with.
-    NoLogin(Box<Refusal>),
-    /// No token could be had.
+    /// The host asks for a longer pause than the retry policy allows.
+    RateLimited { wait: Duration, message: String },
+    /// 401, and there are no credentials that the server would accept.
+    NoCredentials(Box<ErrorResponse>),
+    /// The token server issued no token.
     Token(String),
-    /// There is a login, and it cannot be had.
-    Login(String),
-    /// The repository has to be made first, and nobody did.
-    NoRepository { words: String, hint: String },
-    /// Content is not what its descriptor says.
+    /// Credentials are configured, but they cannot be read or obtained.
+    Credentials(Box<Advice>),
+    /// The repository has to be created first, and it was not.
+    NoRepository(Box<Advice>),
+    /// 404 for content that has to exist.
+    Gone(Box<Advice>),
+    /// Content does not match its descriptor.
     Integrity(String),
-    /// The server broke the protocol in a way that leaves nothing to do.
+    /// The server violated the protocol in a way that cannot be worked around.
     Protocol(String),
-    /// We do not do that, on purpose.
+    /// Refused by us, on purpose.
     Unsupported(String),
+    /// A bug in this program, such as a panic.
+    Internal(String),
 }
 
+/// A response with an error status.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refusal {
+pub struct ErrorResponse {
     pub status: u16,
-    /// Codes of the error envelope (distribution-spec, "Error Codes"), uppercase.
-    pub codes: Vec<String>,
-    /// What the server said, shortened, without control characters.
-    pub words: String,
-    /// What `Retry-After` asked for.
+    /// The codes of the error envelope (distribution-spec, "Error Codes").
+    pub codes: Vec<ErrorCode>,
+    /// The server's text on one line: shortened, and without control characters.
+    pub message: String,
+    /// The pause that `Retry-After` asks for.
     pub retry_after: Option<Duration>,
 }
 
+/// The error codes that this client acts on; all others are kept as text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
+pub enum ErrorCode {
+    BlobUnknown,
+    BlobUploadUnknown,
+    ManifestBlobUnknown,
+    ManifestInvalid,
+    ManifestUnknown,
+    NameUnknown,
+    /// Not in the specification; registries with immutable tags use it.
+    TagInvalid,
+    Unsupported,
+    #[serde(untagged)]
+    Other(String),
+}
+
+/// How far a request got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     Connect,
-    Answer,
+    Response,
+    /// No byte arrived in time.
     Silence,
 }
 
 impl Error {
     /// An error that no single request has caused.
     pub fn new(side: Side, operation: impl Into<String>, cause: Cause) -> Self {
-        Self { side, operation: operation.into(), request: String::new(), cause, login: None }
+        let (operation, request) = (operation.into(), String::new());
+        Self { side, operation, request, cause, credentials_hint: None }
     }
 
     pub fn status(&self) -> Option<u16> {
         match &self.cause {
-            Cause::Status(refusal) | Cause::NoLogin(refusal) => Some(refusal.status),
+            Cause::Status(response) | Cause::NoCredentials(response) => Some(response.status),
+            Cause::Gone(_) => Some(404),
             _ => None,
         }
     }
 
-    /// Refused for the login, which has been learned from: one more attempt is worth it.
-    pub(crate) fn may_log_in_again(&self) -> bool {
-        matches!(&self.cause, Cause::Status(refusal) if refusal.status == 401)
+    /// Whether the credentials were refused. The authenticator has learned from the response, so one
+    /// more attempt is worth it.
+    pub(crate) fn is_unauthorized(&self) -> bool {
+        matches!(&self.cause, Cause::Status(response) if response.status == 401)
     }
 
     /// The pause that the server asked for.
     pub(crate) fn retry_after(&self) -> Duration {
         match &self.cause {
-            Cause::Status(refusal) => refusal.retry_after.unwrap_or_default(),
+            Cause::Status(response) => response.retry_after.unwrap_or_default(),
             _ => Duration::ZERO,
         }
     }
 
-    pub fn has_code(&self, code: &str) -> bool {
-        matches!(&self.cause, Cause::Status(refusal) if refusal.codes.iter().any(|have| have == code))
+    pub fn has_code(&self, code: &ErrorCode) -> bool {
+        matches!(&self.cause, Cause::Status(response) if response.codes.contains(code))
     }
 
     /// Whether the same request may succeed later.
     pub fn is_transient(&self) -> bool {
         match &self.cause {
-            Cause::Status(refusal) => refusal.is_transient(),
+            Cause::Status(response) => response.is_transient(),
             Cause::Network { .. } => true,
             _ => false,
         }
     }
 
-    /// What to do next, if there is something that we can know.
+    /// What to do next, where that is known.
     pub fn hint(&self) -> Option<String> {
-        let login = self.login.as_deref().unwrap_or("log in");
+        let for_credentials = || self.credentials_hint.as_deref().unwrap_or("log in");
         let hint = match &self.cause {
-            Cause::Status(refusal) | Cause::NoLogin(refusal) => return refusal.hint(self.side, login),
+            Cause::Status(response) | Cause::NoCredentials(response) => match response.status {
+                401 => for_credentials(),
+                status => hint_for_status(status, self.side)?,
+            },
             Cause::Network { phase: Phase::Connect, detail } if detail.contains("certificate") => {
                 "name a file with the authority that signed the certificate: `ca-file` in \
                  `[registries.\"HOST\"]`, or `SSL_CERT_FILE`"
-                    .to_owned()
             }
             Cause::Network { phase: Phase::Connect, .. } => {
                 "check the host name, the network and the proxy; a registry without TLS needs \
                  `plain-http = true` in `[registries.\"HOST\"]`"
-                    .to_owned()
             }
-            Cause::Network { .. } => "run the same command again: it goes on where it stopped".to_owned(),
-            Cause::RateLimited { .. } => {
-                "run again later; a login often raises the limit".to_owned()
+            Cause::Network { .. } => RUN_AGAIN,
+            Cause::RateLimited { .. } => RUN_LATER,
+            Cause::Token(_) => for_credentials(),
+            Cause::Credentials(advice) | Cause::NoRepository(advice) | Cause::Gone(advice) => {
+                return advice.hint.clone();
             }
-            Cause::Token(_) | Cause::Login(_) => login.to_owned(),
-            Cause::NoRepository { hint, .. } => hint.clone(),
             Cause::Integrity(_) => {
-                "nothing was committed; if it happens again, the registry or a proxy in between alters content"
-                    .to_owned()
+                "nothing was committed; if it happens again, the registry or a proxy on the way alters content"
             }
-            Cause::Protocol(_) => "check that the address is a container registry's".to_owned(),
+            Cause::Protocol(_) => "check that this is the address of a container registry",
             Cause::Unsupported(_) => return None,
+            Cause::Internal(_) => {
+                "this is a bug in this program, not in the registry: please report it, with this message"
+            }
         };
-        Some(hint)
+        Some(hint.to_owned())
     }
 }
 
-impl Refusal {
-    /// Reads the body of an error answer: the envelope of the specification, or whatever it is.
-    pub(crate) fn new(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
-        let (codes, words) = match serde_json::from_slice::<OciEnvelope>(body) {
-            Ok(envelope) => {
-                let codes = envelope.errors.iter().map(|error| code_of(&error.code)).collect();
-                let words = envelope.errors.iter().map(words_of).collect::<Vec<_>>().join("; ");
-                (codes, words)
+const RUN_AGAIN: &str = "run the same command again: it continues where it stopped";
+const RUN_LATER: &str =
+    "run the command again later; authenticated requests often have a higher limit";
+
+fn hint_for_status(status: u16, side: Side) -> Option<&'static str> {
+    Some(match (status, side) {
+        (403, Side::Source) => "the account has no permission to read this repository",
+        (403, Side::Destination) => {
+            "the account has no permission to write to this repository, or the repository has to be created first"
+        }
+        (404, Side::Source) => {
+            "check source and tag; some registries return 404 if credentials are required"
+        }
+        (404, Side::Destination) => {
+            "create the repository: this registry does not create it on the first push"
+        }
+        (413, _) => {
+            "a proxy in front of the registry limits the size of requests: raise the limit there"
+        }
+        (429, _) => RUN_LATER,
+        (500..=599, _) => RUN_AGAIN,
+        _ => return None,
+    })
+}
+
+/// The body of an error response (distribution-spec, "Error Codes").
+#[derive(Deserialize)]
+struct Envelope {
+    errors: Vec<EnvelopeError>,
+}
+
+#[derive(Deserialize)]
+struct EnvelopeError {
+    code: ErrorCode,
+    #[serde(default)]
+    message: String,
+}
+
+impl ErrorResponse {
+    /// Reads the body of an error response: the envelope of the specification, or any other text.
+    pub(crate) fn parse(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
+        let (codes, message) = match serde_json::from_slice::<Envelope>(body) {
+            Ok(Envelope { errors }) => {
+                let texts: Vec<String> = errors.iter().map(EnvelopeError::to_string).collect();
+                (errors.into_iter().map(|error| error.code).collect(), texts.join("; "))
             }
-            Err(_) => (Vec::new(), plain_words(body)),
+            Err(_) => (Vec::new(), plain_text(body)),
         };
-        Self { status, codes, words: printable(&words), retry_after }
+        Self { status, codes, message: printable(&message), retry_after }
+    }
+
+    /// Adds to the server's message.
+    pub fn append(&mut self, text: &str) {
+        self.message = format!("{} {text}", self.message).trim_start().to_owned();
     }
 
     pub(crate) fn is_transient(&self) -> bool {
-        // 499 and 522 are what proxies in front of registries answer when their own backend is slow.
+        // Proxies in front of registries return 499 and 522 if their backend is slow.
         matches!(self.status, 408 | 429 | 499 | 500 | 502 | 503 | 504 | 522)
     }
 
     pub(crate) fn is_throttling(&self) -> bool {
         matches!(self.status, 429 | 503)
     }
-
-    fn hint(&self, side: Side, login: &str) -> Option<String> {
-        let hint = match (self.status, side) {
-            (401, _) => login.to_owned(),
-            (403, Side::Source) => "the account may not read this repository".to_owned(),
-            (403, Side::Destination) => {
-                "the account may not write to this repository, or the registry wants it created first".to_owned()
-            }
-            (404, Side::Source) => {
-                "check source and tag; some registries answer 404 for what needs a login".to_owned()
-            }
-            (404, Side::Destination) => {
-                "create the repository: this registry does not do it on the first push".to_owned()
-            }
-            (413, _) => "a proxy in front of the registry limits the size of a request: raise it there".to_owned(),
-            (429, _) => "run again later; a login often raises the limit".to_owned(),
-            (500..=599, _) => "run the same command again: it goes on where it stopped".to_owned(),
-            _ => return None,
-        };
-        Some(hint)
-    }
 }
 
-/// The message is enough for people; the code alone stands where a server left the message out.
-fn words_of(error: &oci_distribution::errors::OciError) -> String {
-    let code = code_of(&error.code);
-    if error.message.is_empty() { code } else { format!("{code}: {}", error.message) }
-}
-
-fn code_of(code: &oci_distribution::errors::OciErrorCode) -> String {
-    serde_json::to_value(code)
-        .ok()
-        .and_then(|value| value.as_str().map(str::to_owned))
-        .unwrap_or_else(|| "UNKNOWN".to_owned())
-}
-
-fn plain_words(body: &[u8]) -> String {
+fn plain_text(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let text = text.trim();
     if text.starts_with('<') { "an HTML page".to_owned() } else { text.to_owned() }
 }
 
-/// An address without what may be a secret: user, password, query (signatures, upload state).
+/// An address without the parts that may be secret: user, password, query (signatures, upload state).
 pub(crate) fn address(url: &Url) -> String {
     let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
     format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
@@ -217,49 +255,60 @@ pub(crate) fn address(url: &Url) -> String {
 
 impl fmt::Display for Side {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Source => "source",
-            Self::Destination => "destination",
-        })
+        self.serialize(f)
+    }
+}
+
+impl fmt::Display for ErrorCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
+    }
+}
+
+impl fmt::Display for EnvelopeError {
+    /// The message is enough for people; some servers send only the code.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.code)?;
+        if self.message.is_empty() { Ok(()) } else { write!(f, ": {}", self.message) }
+    }
+}
+
+impl fmt::Display for ErrorResponse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.status)?;
+        if self.message.is_empty() { Ok(()) } else { write!(f, " {}", self.message) }
     }
 }
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: ", self.side, self.operation)?;
+        match &self.cause {
+            // Neither side is at fault.
+            Cause::Internal(_) => write!(f, "internal error: {}: ", self.operation)?,
+            _ => write!(f, "{}: {}: ", self.side, self.operation)?,
+        }
         if !self.request.is_empty() {
             write!(f, "{}: ", self.request)?;
         }
         match &self.cause {
-            Cause::Status(refusal) | Cause::NoLogin(refusal) => {
-                write!(f, "{}", refusal.status)?;
-                if !refusal.words.is_empty() {
-                    write!(f, " {}", refusal.words)?;
-                }
-                Ok(())
-            }
+            Cause::Status(response) | Cause::NoCredentials(response) => response.fmt(f),
             Cause::Network { phase, detail } => match phase {
                 Phase::Connect => write!(f, "cannot connect: {detail}"),
-                Phase::Answer => write!(f, "the connection broke: {detail}"),
-                Phase::Silence => write!(f, "no answer: {detail}"),
+                Phase::Response => write!(f, "the connection broke: {detail}"),
+                Phase::Silence => write!(f, "timed out: {detail}"),
             },
-            Cause::RateLimited { wait, words } => {
-                write!(
-                    f,
-                    "the registry asks for a pause of {} s, which is too long to wait for",
-                    wait.as_secs()
-                )?;
-                if !words.is_empty() {
-                    write!(f, ": {words}")?;
-                }
-                Ok(())
+            Cause::RateLimited { wait, message } => {
+                let seconds = wait.as_secs();
+                write!(f, "the registry asks for a pause of {seconds} s, which is too long")?;
+                if message.is_empty() { Ok(()) } else { write!(f, ": {message}") }
             }
             Cause::Token(why) => write!(f, "no token: {why}"),
-            Cause::Login(why) => write!(f, "no login: {why}"),
-            Cause::NoRepository { words, .. } => f.write_str(words),
-            Cause::Integrity(why) | Cause::Protocol(why) | Cause::Unsupported(why) => {
-                f.write_str(why)
-            }
+            Cause::Credentials(advice) => write!(f, "no credentials: {}", advice.message),
+            Cause::NoRepository(advice) | Cause::Gone(advice) => f.write_str(&advice.message),
+            Cause::Integrity(why)
+            | Cause::Protocol(why)
+            | Cause::Unsupported(why)
+            | Cause::Internal(why) => f.write_str(why),
         }
     }
 }
@@ -271,44 +320,36 @@ mod tests {
     use super::*;
 
     #[test]
-    fn error_bodies_of_every_kind_become_codes_and_words() {
-        let table: [(&[u8], &[&str], &str); 6] = [
+    fn every_kind_of_error_body_becomes_codes_and_a_message() {
+        let other = |code: &str| ErrorCode::Other(code.to_owned());
+        let table: [(&[u8], Vec<ErrorCode>, &str); 6] = [
             (
                 br#"{"errors":[{"code":"DENIED","message":"requested access is denied"}]}"#,
-                &["DENIED"],
+                vec![other("DENIED")],
                 "DENIED: requested access is denied",
             ),
-            (br#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#, &["MANIFEST_UNKNOWN"], "MANIFEST_UNKNOWN"),
             (
-                br#"{"errors":[{"code":"X_LOCKED","message":"a"},{"code":"DENIED","message":"b"}]}"#,
-                &["X_LOCKED", "DENIED"],
-                "X_LOCKED: a; DENIED: b",
+                br#"{"errors":[{"code":"MANIFEST_UNKNOWN"}]}"#,
+                vec![ErrorCode::ManifestUnknown],
+                "MANIFEST_UNKNOWN",
             ),
-            (b"<html><body>Bad gateway</body></html>", &[], "an HTML page"),
-            (b"plain\x1b[31m words\r\nof two lines", &[], "plain[31m words of two lines"),
-            (b"", &[], ""),
+            (
+                br#"{"errors":[{"code":"X_LOCKED","message":"a"},{"code":"NAME_UNKNOWN","message":"b"}]}"#,
+                vec![other("X_LOCKED"), ErrorCode::NameUnknown],
+                "X_LOCKED: a; NAME_UNKNOWN: b",
+            ),
+            (b"<html><body>Bad gateway</body></html>", vec![], "an HTML page"),
+            (b"plain\x1b[31m words\r\non two lines", vec![], "plain[31m words on two lines"),
+            (b"", vec![], ""),
         ];
-        for (body, codes, words) in table {
-            let refusal = Refusal::new(403, body, None);
-            assert_eq!(
-                (refusal.codes.as_slice(), refusal.words.as_str()),
-                (&codes.map_to_owned()[..], words)
-            );
-        }
-    }
-
-    trait MapToOwned {
-        fn map_to_owned(&self) -> Vec<String>;
-    }
-
-    impl MapToOwned for &[&str] {
-        fn map_to_owned(&self) -> Vec<String> {
-            self.iter().map(|&text| text.to_owned()).collect()
+        for (body, codes, message) in table {
+            let response = ErrorResponse::parse(403, body, None);
+            assert_eq!((response.codes, response.message.as_str()), (codes, message));
         }
     }
 
     #[test]
-    fn an_address_shows_no_credentials_and_no_signed_query() {
+    fn an_address_contains_no_credentials_and_no_signed_query() {
         let url =
             Url::parse("https://user:secret@cdn.example.com:8443/blob?X-Amz-Signature=secret#x")
                 .unwrap();
@@ -316,33 +357,46 @@ mod tests {
     }
 
     #[test]
-    fn an_error_says_side_operation_request_status_and_the_servers_words() {
-        let error = Error {
-            side: Side::Destination,
-            operation: "put manifest `1.0.6`".to_owned(),
-            request: "PUT https://harbor.local/v2/a/manifests/1.0.6".to_owned(),
-            cause: Cause::Status(Box::new(Refusal::new(
-                403,
-                br#"{"errors":[{"code":"DENIED","message":"no"}]}"#,
-                None,
-            ))),
-            login: None,
-        };
+    fn a_message_contains_side_operation_request_status_and_the_servers_text() {
+        let body = br#"{"errors":[{"code":"DENIED","message":"no"}]}"#;
+        let response = ErrorResponse::parse(403, body, None);
+        let request = "PUT https://harbor.local/v2/a/manifests/1.0.6".to_owned();
+        let cause = Cause::Status(Box::new(response));
+        let error = Error::new(Side::Destination, "put manifest `1.0.6`", cause);
+        let error = Error { request, ..error };
         assert_eq!(
             error.to_string(),
             "destination: put manifest `1.0.6`: PUT https://harbor.local/v2/a/manifests/1.0.6: 403 DENIED: no"
         );
-        assert!(error.hint().unwrap().contains("may not write"));
+        assert!(error.hint().unwrap().contains("permission to write"));
         assert!(!error.is_transient());
     }
 
     #[test]
-    fn only_what_may_pass_by_itself_is_transient() {
+    fn an_internal_error_blames_no_registry_and_asks_for_a_report() {
+        let cause = Cause::Internal("task 7 panicked".to_owned());
+        let error = Error::new(Side::Source, "copy the image", cause);
+        assert_eq!(error.to_string(), "internal error: copy the image: task 7 panicked");
+        assert!(error.hint().unwrap().contains("report"));
+        assert_eq!(error.status(), None);
+    }
+
+    #[test]
+    fn content_that_is_gone_keeps_its_status_and_has_its_own_hint() {
+        let advice = Advice::new("it is gone").with_hint("look at it");
+        let error = Error::new(Side::Source, "get manifest", Cause::Gone(Box::new(advice)));
+        assert_eq!((error.status(), error.hint().as_deref()), (Some(404), Some("look at it")));
+        assert_eq!(error.to_string(), "source: get manifest: it is gone");
+    }
+
+    #[test]
+    fn only_temporary_failures_are_transient() {
+        let response = |status| ErrorResponse::parse(status, b"", None);
         for status in [408, 429, 499, 500, 502, 503, 504, 522] {
-            assert!(Refusal::new(status, b"", None).is_transient(), "{status}");
+            assert!(response(status).is_transient(), "{status}");
         }
         for status in [400, 401, 403, 404, 405, 409, 413, 416, 501, 505] {
-            assert!(!Refusal::new(status, b"", None).is_transient(), "{status}");
+            assert!(!response(status).is_transient(), "{status}");
         }
     }
 }

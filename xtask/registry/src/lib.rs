@@ -15,7 +15,7 @@ pub mod transfer;
 mod upload;
 
 pub use auth::logins::HostSide;
-pub use error::{Cause, Error, Phase, Refusal, Side};
+pub use error::{Cause, Error, ErrorCode, ErrorResponse, Phase, Side};
 pub use http::attempts::RetryPolicy;
 pub use http::host::Host;
 pub use registries::{Registries, Requests, Settings, is_loopback};

@@ -168,8 +168,8 @@ impl Registries {
         let takes_tokens = matches!(host.authenticator.scheme(), Scheme::Bearer(_));
         if let Err(error) = login {
             // The token was to be had; that it opens repositories only is no fault of it.
-            let is_about_login = matches!(&error.cause, Cause::Status(refusal)
-                if matches!(refusal.status, 401 | 403));
+            let is_about_login = matches!(&error.cause, Cause::Status(response)
+                if matches!(response.status, 401 | 403));
             if !(is_anonymous && takes_tokens && is_about_login) {
                 return Err(error);
             }

@@ -11,7 +11,7 @@ use reqwest::{Method, StatusCode, Url};
 
 use crate::auth::challenge::Scheme;
 use crate::auth::state::Scope;
-use crate::error::{Cause, Error, Side};
+use crate::error::{Cause, Error, ErrorCode, Side};
 use crate::http::body::Whole;
 use crate::http::host::{Answer, Call, Host};
 use messages::printable::printable;
@@ -51,7 +51,7 @@ impl RemoteRepository {
     /// # Errors
     /// When the registry cannot be asked.
     pub async fn resolve(&self, name: &ManifestName) -> Result<Option<Digest>, Error> {
-        let call = self.look_for_manifest(name, self.absent());
+        let call = self.look_for_manifest(name, self.absent())?;
         let Some(answer) = self.look(&call).await? else { return Ok(None) };
         self.stated(name, answer).await
     }
@@ -62,7 +62,7 @@ impl RemoteRepository {
     /// # Errors
     /// When the registry cannot be asked, or refuses.
     pub async fn resolve_or_refused(&self, name: &ManifestName) -> Result<Option<Digest>, Error> {
-        let call = self.look_for_manifest(name, &[404]);
+        let call = self.look_for_manifest(name, &[404])?;
         let answer = self.host.call(&call).await?;
         if !answer.response.status().is_success() {
             return Ok(None);
@@ -70,7 +70,11 @@ impl RemoteRepository {
         self.stated(name, answer).await
     }
 
-    fn look_for_manifest(&self, name: &ManifestName, absent: &'static [u16]) -> Call {
+    fn look_for_manifest(
+        &self,
+        name: &ManifestName,
+        absent: &'static [u16],
+    ) -> Result<Call, Error> {
         self.manifest_call(Method::HEAD, name, format!("look for manifest {name}"), absent)
     }
 
@@ -89,7 +93,7 @@ impl RemoteRepository {
     /// # Errors
     /// When there is none, it cannot be fetched, or is not what its digest says.
     pub async fn manifest(&self, name: &ManifestName) -> Result<Manifest, Error> {
-        let call = self.manifest_call(Method::GET, name, format!("get manifest {name}"), &[]);
+        let call = self.manifest_call(Method::GET, name, format!("get manifest {name}"), &[])?;
         let answer = self.host.call_and_read(&call, LARGEST_MANIFEST).await?;
         self.read_manifest(&call, answer, name)
     }
@@ -103,7 +107,7 @@ impl RemoteRepository {
         name: &ManifestName,
     ) -> Result<Option<Manifest>, Error> {
         let call =
-            self.manifest_call(Method::GET, name, format!("get manifest {name}"), self.absent());
+            self.manifest_call(Method::GET, name, format!("get manifest {name}"), self.absent())?;
         let answer = self.host.call_and_read(&call, LARGEST_MANIFEST).await?;
         if !answer.status.is_success() {
             return Ok(None);
@@ -116,7 +120,7 @@ impl RemoteRepository {
     pub async fn manifest_by_own_hash(&self, tag: &Tag) -> Result<Option<Manifest>, Error> {
         let name = ManifestName::Tag(tag.clone());
         let call =
-            self.manifest_call(Method::GET, &name, format!("get manifest {name}"), self.absent());
+            self.manifest_call(Method::GET, &name, format!("get manifest {name}"), self.absent())?;
         let mut answer = self.host.call_and_read(&call, LARGEST_MANIFEST).await?;
         if !answer.status.is_success() {
             return Ok(None);
@@ -159,7 +163,8 @@ impl RemoteRepository {
         name: &ManifestName,
         manifest: &Manifest,
     ) -> Result<Pushed, Error> {
-        let mut call = self.manifest_call(Method::PUT, name, format!("push manifest {name}"), &[]);
+        let mut call =
+            self.manifest_call(Method::PUT, name, format!("push manifest {name}"), &[])?;
         call.scope = Scope::push(self.path.as_str());
         call.body = Some(manifest.bytes.clone());
         let media_type = HeaderValue::from_str(&manifest.media_type);
@@ -225,13 +230,14 @@ impl RemoteRepository {
             return Err(self.host.error(call, Cause::Unsupported(why)));
         }
         let is_about_its_kind = error.status() == Some(415)
-            || ["MANIFEST_INVALID", "UNSUPPORTED"].iter().any(|code| error.has_code(code));
-        if is_about_its_kind && let Cause::Status(refusal) = &mut error.cause {
+            || [ErrorCode::ManifestInvalid, ErrorCode::Unsupported]
+                .iter()
+                .any(|code| error.has_code(code));
+        if is_about_its_kind && let Cause::Status(response) = &mut error.cause {
             let media_type = printable(&manifest.media_type);
-            let more = format!(
-                "(of the media type `{media_type}`, which it may not take; nothing is converted)"
-            );
-            refusal.words = format!("{} {more}", refusal.words).trim_start().to_owned();
+            response.append(&format!(
+                "(the media type is `{media_type}`, which the registry may not accept; nothing is converted)"
+            ));
         }
         Err(error)
     }
@@ -267,7 +273,7 @@ impl RemoteRepository {
     }
 
     fn is_absent_for_a_token(&self, error: &Error) -> bool {
-        let refused = matches!(&error.cause, Cause::Status(refusal) if refusal.status == 401);
+        let refused = error.is_unauthorized();
         let has_token = matches!(self.host.authenticator.scheme(), Scheme::Bearer(_));
         refused && has_token && self.host.side == Side::Destination
     }
@@ -296,22 +302,12 @@ impl RemoteRepository {
         name: &ManifestName,
         operation: String,
         expected: &'static [u16],
-    ) -> Call {
+    ) -> Result<Call, Error> {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT, HeaderValue::from_static(manifest::ACCEPT));
-        // A path of a repository and a tag or digest are checked when they are made; they always join.
-        let url = self
-            .url(&format!("manifests/{}", name.text()))
-            .unwrap_or_else(|_| self.host.base.clone());
-        Call {
-            operation,
-            method,
-            url,
-            headers,
-            body: None,
-            scope: Scope::pull(self.path.as_str()),
-            expected,
-        }
+        let url = self.url(&format!("manifests/{}", name.text()))?;
+        let scope = Scope::pull(self.path.as_str());
+        Ok(Call { operation, method, url, headers, body: None, scope, expected })
     }
 
     fn read_manifest(
@@ -376,7 +372,7 @@ fn says_immutable(error: &Error) -> bool {
     let is_refusal = matches!(error.status(), Some(400 | 403 | 405 | 409 | 412));
     is_refusal
         && (error.status() == Some(409)
-            || error.has_code("TAG_INVALID")
+            || error.has_code(&ErrorCode::TagInvalid)
             || ["immutable", "already exists", "tagalreadyexists", "overwrit"]
                 .iter()
                 .any(|word| said.contains(word)))
@@ -384,9 +380,7 @@ fn says_immutable(error: &Error) -> bool {
 
 fn words(error: &Error) -> String {
     match &error.cause {
-        Cause::Status(refusal) => {
-            format!("{} {}", refusal.status, refusal.words).trim_end().to_owned()
-        }
+        Cause::Status(response) => response.to_string(),
         _ => String::new(),
     }
 }

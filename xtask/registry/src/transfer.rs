@@ -59,7 +59,7 @@ pub async fn transfer(
         // A wrong digest may be an accident of this one transmission: once more, from the start.
         let read_again_now =
             matches!(error.cause, Cause::Integrity(_)) && error.side == Side::Source && !read_again;
-        let refused = error.may_log_in_again();
+        let refused = error.is_unauthorized();
         let log_in_now = refused && !logged_in_again;
         // Once for each token that has ended, however many do.
         logged_in_again &= refused;

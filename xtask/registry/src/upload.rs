@@ -107,7 +107,7 @@ impl Upload<'_> {
             let too_large = matches!(failure.error.status(), Some(413 | 416))
                 && capabilities.piece_too_large(length);
             // A blob may outlive any number of tokens, but each piece needs one only.
-            let log_in = failure.error.may_log_in_again() && !logged_in_again;
+            let log_in = failure.error.is_unauthorized() && !logged_in_again;
             logged_in_again |= log_in;
             let at_once = too_large || log_in;
             let hopeless = !at_once && (breaks > BREAKS || !failure.error.is_transient());
@@ -149,7 +149,7 @@ impl Upload<'_> {
         let host = &self.destination.host;
         let sent = async {
             match host.call_once(&call, None).await {
-                Err(refused) if refused.may_log_in_again() => host.call_once(&call, None).await,
+                Err(refused) if refused.is_unauthorized() => host.call_once(&call, None).await,
                 sent => sent,
             }
         };
@@ -207,7 +207,7 @@ impl Upload<'_> {
             (Ok(_), download) => {
                 // It may have had the blob already, or believe anything: the next attempt asks.
                 let detail = "it was answered before the whole blob was sent".to_owned();
-                let cause = Cause::Network { phase: Phase::Answer, detail };
+                let cause = Cause::Network { phase: Phase::Response, detail };
                 Err(Failure { error: host.error(call, cause), download })
             }
             (Err(error), download) => Err(Failure { error, download }),

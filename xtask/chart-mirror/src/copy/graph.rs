@@ -15,7 +15,7 @@ use super::Way;
 use super::blob::{self, Trust};
 use super::board::Turn;
 use oci::{Descriptor, Digest, Manifest};
-use registry::{Cause, Error, ManifestName, Pushed, Side};
+use registry::{Cause, Error, ErrorCode, ManifestName, Pushed, Side};
 
 /// An index in an index in an index is somebody's mistake, or attack.
 const DEEPEST: usize = 8;
@@ -148,9 +148,8 @@ fn contradicted(mut error: Error, manifest: &Manifest, name: &ManifestName) -> E
     if *name != ManifestName::Digest(manifest.digest.clone()) {
         error.operation = format!("{} with {}", error.operation, manifest.digest);
     }
-    if let Cause::Status(refusal) = &mut error.cause {
-        let words = "(although it says to have all that the manifest points to)";
-        refusal.words = format!("{} {words}", refusal.words).trim_start().to_owned();
+    if let Cause::Status(response) = &mut error.cause {
+        response.append("(although it reported that it has everything the manifest refers to)");
     }
     error
 }
@@ -238,6 +237,7 @@ async fn bring_blobs(
 /// Whether the destination refused a manifest for what it points to. What a source does not have is no such
 /// thing.
 fn misses_content(error: &Error) -> bool {
-    let codes = ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN"];
+    use ErrorCode::{BlobUnknown, ManifestBlobUnknown, ManifestUnknown};
+    let codes = [ManifestBlobUnknown, BlobUnknown, ManifestUnknown];
     error.side == Side::Destination && codes.iter().any(|code| error.has_code(code))
 }

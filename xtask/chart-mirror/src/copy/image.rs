@@ -5,6 +5,7 @@ use super::platforms::{self, Wanted};
 use super::{Copied, Way, attachments, complete};
 use crate::list::Attachments;
 use crate::plan::{Decision, Transfer, decide};
+use messages::Advice;
 use oci::{Digest, Manifest};
 use registry::{Cause, Error, ManifestName};
 
@@ -125,14 +126,15 @@ async fn fetch(way: &Way, transfer: &Transfer, seen: Option<Digest>) -> Result<M
     let (Some(pin), Some(404)) = (&transfer.digest, error.status()) else { return Err(error) };
     // Was the tag moved, or the image deleted? The reader needs to know which.
     let now = way.source.resolve(&ManifestName::Tag(transfer.tag.clone())).await.ok().flatten();
-    let why = match now {
-        Some(now) => format!(
-            "the pinned {pin} is gone, and the tag `{}` names {now} now: look at it, then accept it with `cargo xtask pin --update`",
-            transfer.tag
-        ),
-        None => format!("the pinned {pin} is gone, and so is the tag `{}`", transfer.tag),
+    let tag = &transfer.tag;
+    let advice = match now {
+        Some(now) => {
+            Advice::new(format!("the pinned {pin} is gone, and the tag `{tag}` names {now} now"))
+                .with_hint("inspect it, then accept it with `cargo xtask pin --update`")
+        }
+        None => Advice::new(format!("the pinned {pin} is gone, and so is the tag `{tag}`")),
     };
-    Err(Error { cause: Cause::Unsupported(why), ..error })
+    Err(Error { cause: Cause::Gone(Box::new(advice)), ..error })
 }
 
 /// What the destination holds already, told by the image that its tag names now: one request, where

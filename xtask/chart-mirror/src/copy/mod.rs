@@ -153,9 +153,9 @@ pub(crate) async fn copy_all(
     while let Some(joined) = tasks.join_next_with_id().await {
         let (id, result) = match joined {
             Ok(ended) => ended,
-            // A fault of ours, met by one image, is no reason to say nothing of the others.
+            // A bug that one image triggers must not hide the results of the others.
             Err(panic) => {
-                let cause = Cause::Unsupported(format!("this is a fault of the tool: {panic}"));
+                let cause = Cause::Internal(panic.to_string());
                 (panic.id(), Err(Error::new(Side::Source, "copy the image", cause)))
             }
         };

@@ -12,8 +12,9 @@ use super::answer::Difference;
 use super::command::{Command, line_to_create};
 use super::plan::RepositoryPlan;
 use crate::list::Creation;
+use messages::Advice;
 use oci::RepositoryPath;
-use registry::{Cause, Error, Side};
+use registry::{Cause, Error, ErrorCode, Side};
 
 /// The repositories of a run.
 pub(crate) struct Repositories {
@@ -68,22 +69,23 @@ impl Repositories {
         Err(Error::new(
             Side::Destination,
             operation,
-            Cause::NoRepository { words: why.clone(), hint },
+            Cause::NoRepository(Box::new(Advice::new(why).with_hint(hint))),
         ))
     }
 
     /// The error of a push, with what to do if it was refused for its repository.
     pub(crate) fn explain(&self, repository: &RepositoryPath, error: Error) -> Error {
-        let is_about_repository = error.side == Side::Destination && error.has_code("NAME_UNKNOWN");
-        let (true, Cause::Status(refusal)) = (is_about_repository, &error.cause) else {
+        let is_about_repository =
+            error.side == Side::Destination && error.has_code(&ErrorCode::NameUnknown);
+        let (true, Cause::Status(response)) = (is_about_repository, &error.cause) else {
             return error;
         };
-        let mut words = format!("{} {}", refusal.status, refusal.words);
+        let mut message = response.to_string();
         if let Some(why) = self.prepared.get().and_then(|prepared| prepared.unknown.as_ref()) {
-            words += &format!(" (nobody made it: {why})");
+            message += &format!(" (nobody made it: {why})");
         }
-        let hint = self.hint(repository);
-        Error { cause: Cause::NoRepository { words, hint }, ..error }
+        let advice = Advice::new(message).with_hint(self.hint(repository));
+        Error { cause: Cause::NoRepository(Box::new(advice)), ..error }
     }
 
     /// What was done, if anything had to be pushed.

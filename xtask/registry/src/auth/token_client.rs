@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
+use messages::Advice;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Url};
 use tokio::sync::MutexGuard;
@@ -70,8 +71,7 @@ impl Host {
                 &why,
                 "mend it, or remove it from the file that names it; variables come before files",
             ));
-            let error = self.error(call, Cause::Login(why.to_owned()));
-            Error { login: Some(advice.into()), ..error }
+            self.error(call, Cause::Credentials(Box::new(Advice::new(why).with_hint(advice))))
         })
     }
 
@@ -108,7 +108,7 @@ impl Host {
                  token-server = \"{server}\"",
                 self.name, self.name
             );
-            return Err(Error { login: Some(advice.into()), ..error });
+            return Err(Error { credentials_hint: Some(advice), ..error });
         }
         let mut pauses = self.retry.pauses();
         loop {
@@ -118,9 +118,7 @@ impl Host {
             };
             if !error.is_transient() {
                 let cause = match error.cause {
-                    Cause::Status(refusal) => {
-                        Cause::Token(format!("{} {}", refusal.status, refusal.words))
-                    }
+                    Cause::Status(response) => Cause::Token(response.to_string()),
                     cause => cause,
                 };
                 return Err(Error { cause, ..error });
@@ -224,12 +222,12 @@ impl Host {
         retry_after: Option<std::time::Duration>,
     ) -> Error {
         // The registry and who gives its tokens are one service: its limit is kept by both.
-        let refusal = proof.shown().refusal(status, body, retry_after);
-        if let Err(too_long) = self.check_pause(&refusal) {
+        let response = proof.shown().response(status, body, retry_after);
+        if let Err(too_long) = self.check_pause(&response) {
             return self.error(call, too_long);
         }
-        self.make_pause(&refusal);
-        self.error(call, Cause::Status(Box::new(refusal)))
+        self.make_pause(&response);
+        self.error(call, Cause::Status(Box::new(response)))
     }
 }
 

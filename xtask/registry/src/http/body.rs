@@ -55,7 +55,7 @@ pub(crate) async fn read_limited(
             }
             Ok(Ok(Some(piece))) => body.extend_from_slice(&piece),
             Ok(Ok(None)) => return Ok(Bytes::from(body)),
-            Ok(Err(error)) => return Err(broken(Phase::Answer, printable(&innermost(&error)))),
+            Ok(Err(error)) => return Err(broken(Phase::Response, printable(&innermost(&error)))),
             Err(_) => {
                 return Err(broken(Phase::Silence, format!("nothing for {} s", silence.as_secs())));
             }

@@ -21,7 +21,7 @@ use crate::auth::challenge::Scheme;
 use crate::auth::credentials::{Credentials, Secret};
 use crate::auth::state::{Authenticator, Scope};
 use crate::capabilities::Capabilities;
-use crate::error::{Cause, Error, Phase, Refusal, Side, address, printable};
+use crate::error::{Cause, Error, ErrorResponse, Phase, Side, address, printable};
 use oci::Registry;
 
 /// An error answer is read this far and no farther, in bytes.
@@ -108,7 +108,7 @@ impl Host {
                 Err(error) => error,
             };
             drop(permit);
-            if error.may_log_in_again() && !logged_in_again {
+            if error.is_unauthorized() && !logged_in_again {
                 logged_in_again = true;
                 continue;
             }
@@ -125,7 +125,7 @@ impl Host {
                 Ok(response) => return Ok(response),
                 Err(error) => error,
             };
-            if error.may_log_in_again() && !logged_in_again {
+            if error.is_unauthorized() && !logged_in_again {
                 logged_in_again = true;
                 continue;
             }
@@ -210,11 +210,11 @@ impl Host {
             operation: call.operation.clone(),
             request,
             cause,
-            login: Some(self.authenticator.advice(&call.scope.repository)),
+            credentials_hint: Some(self.authenticator.advice(&call.scope.repository).to_string()),
         }
     }
 
-    /// What an error answer means, after the host's state has learned from it.
+    /// What an error response means, after the host's state has learned from it.
     async fn refused(
         &self,
         call: &Call,
@@ -223,90 +223,84 @@ impl Host {
     ) -> Error {
         let status = response.status().as_u16();
         let headers = response.headers().clone();
-        let answered_by = response.url().clone();
+        let sent_by = response.url().clone();
         let retry_after = headers
             .get(RETRY_AFTER)
             .and_then(|value| attempts::parse_retry_after(value.to_str().ok()?));
         let body =
             read_limited(response, LONGEST_REFUSAL, self.retry.silence).await.unwrap_or_default();
-        let mut shown = Shown::default().query_of(&call.url).query_of(&answered_by);
+        let mut shown = Shown::default().query_of(&call.url).query_of(&sent_by);
         if let Some(header) = &authorization {
             shown = self.authenticator.shown(&call.scope.repository, shown.secret(header));
         }
-        let mut refusal = shown.refusal(status, &body, retry_after);
-        if let Err(too_long) = self.check_pause(&refusal) {
+        let mut response = shown.response(status, &body, retry_after);
+        if let Err(too_long) = self.check_pause(&response) {
             return self.error(call, too_long);
         }
-        if answered_by.origin() != call.url.origin() {
-            // Nothing that a stranger says is about the registry: neither its limits nor its login.
-            let by = address(&answered_by);
-            refusal.words =
-                format!("{} (said by {by}, where the registry sends us)", refusal.words)
-                    .trim_start()
-                    .to_owned();
-            let refusal = Box::new(refusal);
-            let cause =
-                if status == 401 { Cause::NoLogin(refusal) } else { Cause::Status(refusal) };
+        if sent_by.origin() != call.url.origin() {
+            // Another server's limits and credentials are not those of the registry.
+            let server = address(&sent_by);
+            response.append(&format!("(from {server}, where the registry redirects to)"));
+            let response = Box::new(response);
+            let cause = match status {
+                401 => Cause::NoCredentials(response),
+                _ => Cause::Status(response),
+            };
             return self.error(call, cause);
         }
-        self.make_pause(&refusal);
+        self.make_pause(&response);
         if status == 401 && call.url.origin() == self.base.origin() {
             if let Some(refused) = &authorization {
                 self.authenticator.forget(&call.scope, refused).await;
             }
-            let learned = match self.authenticator.learn(&headers, &self.base) {
-                Ok(()) => self.can_answer(call).await,
-                Err(why) => Ok(Err(why)),
+            let problem = match self.authenticator.learn(&headers, &self.base) {
+                Ok(()) => match self.missing_password(call).await {
+                    Ok(missing) => missing,
+                    Err(error) => return error,
+                },
+                Err(why) => Some(why),
             };
-            let learned = match learned {
-                Ok(learned) => learned,
-                Err(error) => return error,
-            };
-            if let Err(why) = learned {
-                let words = if refusal.words.is_empty() {
-                    why
-                } else {
-                    format!("{} ({why})", refusal.words)
+            if let Some(why) = problem {
+                response.message = match response.message.as_str() {
+                    "" => why,
+                    message => format!("{message} ({why})"),
                 };
-                return self.error(call, Cause::NoLogin(Box::new(Refusal { words, ..refusal })));
+                return self.error(call, Cause::NoCredentials(Box::new(response)));
             }
         }
-        self.error(call, Cause::Status(Box::new(refusal)))
+        self.error(call, Cause::Status(Box::new(response)))
     }
 
-    /// Whether we have what the host has just asked for. The inner result is the host's fault or ours;
-    /// the outer one is that of a login that cannot be had.
-    async fn can_answer(&self, call: &Call) -> Result<Result<(), String>, Error> {
+    /// What is missing if the host requires a user and a password.
+    ///
+    /// # Errors
+    /// When the credentials cannot be obtained.
+    async fn missing_password(&self, call: &Call) -> Result<Option<String>, Error> {
         if self.authenticator.scheme() != Scheme::Basic {
-            return Ok(Ok(()));
+            return Ok(None);
         }
-        Ok(match &self.login(call).await?.credentials {
-            Some(Credentials::Password { .. }) => Ok(()),
-            Some(Credentials::RefreshToken(_)) => {
-                Err("the registry wants a user and a password, and there is only an identity token"
-                    .to_owned())
-            }
-            None => {
-                Err("the registry wants a user and a password, and there are none for it"
-                    .to_owned())
-            }
-        })
+        let missing = match &self.login(call).await?.credentials {
+            Some(Credentials::Password { .. }) => return Ok(None),
+            Some(Credentials::RefreshToken(_)) => "only an identity token is configured",
+            None => "none are configured",
+        };
+        Ok(Some(format!("the registry requires a user and a password, and {missing}")))
     }
 
     /// # Errors
-    /// When a refusal asks for a longer pause than anybody will make, whatever it is for.
-    pub fn check_pause(&self, refusal: &Refusal) -> Result<(), Cause> {
-        let wait = refusal.retry_after.unwrap_or_default();
-        if refusal.is_transient() && wait > self.retry.longest_wait {
-            return Err(Cause::RateLimited { wait, words: refusal.words.clone() });
+    /// When a response asks for a longer pause than the retry policy allows.
+    pub fn check_pause(&self, response: &ErrorResponse) -> Result<(), Cause> {
+        let wait = response.retry_after.unwrap_or_default();
+        if response.is_transient() && wait > self.retry.longest_wait {
+            return Err(Cause::RateLimited { wait, message: response.message.clone() });
         }
         Ok(())
     }
 
-    /// Makes the pause that a refusal asks for everybody's.
-    pub fn make_pause(&self, refusal: &Refusal) {
-        if refusal.is_throttling() {
-            self.queue.shrink(refusal.retry_after.unwrap_or_default());
+    /// Applies the pause that a response asks for to every request of this host.
+    pub fn make_pause(&self, response: &ErrorResponse) {
+        if response.is_throttling() {
+            self.queue.shrink(response.retry_after.unwrap_or_default());
         }
     }
 
@@ -342,7 +336,7 @@ impl Host {
         if error.is_redirect() || error.is_builder() {
             return self.error(call, Cause::Protocol(detail));
         }
-        let phase = if error.is_connect() { Phase::Connect } else { Phase::Answer };
+        let phase = if error.is_connect() { Phase::Connect } else { Phase::Response };
         let cause = Cause::Network { phase, detail };
         let is_ours = at.origin() == self.base.origin();
         if phase == Phase::Connect && is_ours && self.is_down() {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use reqwest::Url;
 
 use crate::auth::credentials::{Credentials, Secret};
-use crate::error::Refusal;
+use crate::error::ErrorResponse;
 use messages::Redactor;
 
 /// Parts of a query that the specifications name, and none of them is a secret.
@@ -48,18 +48,18 @@ impl Shown {
         self
     }
 
-    /// What the server says, without all that. Before it is shortened, because a piece of a secret would
-    /// not be recognised; and after it was read, because until then it may be written in other ways.
-    pub(crate) fn refusal(
+    /// Parses an error response and redacts it: before the text is shortened, because part of a secret would
+    /// not be recognised; and again after parsing, because JSON may escape characters.
+    pub(crate) fn response(
         &self,
         status: u16,
         body: &[u8],
         retry_after: Option<Duration>,
-    ) -> Refusal {
+    ) -> ErrorResponse {
         let body = self.0.redact(&String::from_utf8_lossy(body));
-        let mut refusal = Refusal::new(status, body.as_bytes(), retry_after);
-        refusal.words = self.0.redact(&refusal.words);
-        refusal
+        let mut response = ErrorResponse::parse(status, body.as_bytes(), retry_after);
+        response.message = self.0.redact(&response.message);
+        response
     }
 
     fn text(self, text: String) -> Self {
@@ -72,7 +72,7 @@ mod tests {
     use super::*;
 
     fn words(shown: &Shown, body: &str) -> String {
-        shown.refusal(400, body.as_bytes(), None).words
+        shown.response(400, body.as_bytes(), None).message
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub fn human(report: &PinReport, command: &str) -> String {
             }
             Outcome::Unchanged => text.push('\n'),
             Outcome::Missing => text.push_str(
-                "\n  hint: check source and tag; some registries answer 404 for what needs a login\n",
+                "\n  hint: check source and tag; some registries return 404 if credentials are required\n",
             ),
             Outcome::Failed(error) => {
                 let _ = writeln!(text, "\n  {error}");

@@ -83,10 +83,10 @@ moved      q.io/i3:1
   hint: `pin --update q.io/i3:1` accepts it
 unchanged  q.io/i4:1
 missing    q.io/i5:1
-  hint: check source and tag; some registries answer 404 for what needs a login
+  hint: check source and tag; some registries return 404 if credentials are required
 failed     q.io/i6:1
   source: look for manifest `1`: that is no registry
-  hint: check that the address is a container registry's
+  hint: check that this is the address of a container registry
 ";
     assert_eq!(shown(&human(&report(Mode::Pin), "pin")), expected);
     assert_eq!(shown(&human(&report(Mode::Check), "pin")), expected);
@@ -157,7 +157,7 @@ fn programs_are_told_the_same_in_a_form_that_stays() {
                     "request": "",
                     "status": null,
                     "message": "source: look for manifest `1`: that is no registry",
-                    "hint": "check that the address is a container registry's",
+                    "hint": "check that this is the address of a container registry",
                 },
             },
         ],
