@@ -313,7 +313,8 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 
 fn schema() -> &'static Validator {
     static SCHEMA: LazyLock<Validator> = LazyLock::new(|| {
-        let schema = serde_json::from_str(&read(&root().join("schemas/images.schema.json"))).unwrap();
+        let schema =
+            serde_json::from_str(&read(&root().join("schemas/images.schema.json"))).unwrap();
         jsonschema::validator_for(&schema).unwrap()
     });
     &SCHEMA

@@ -43,7 +43,10 @@ fn an_unknown_destination_is_answered_with_the_known_ones() {
     refused(
         list.as_bytes(),
         &["-d", "erc"],
-        &["images.toml names no destination `erc`, but `ecr`, `harbor`; nor is it a registry: "],
+        &[
+            "no destination `erc`, and it is not a registry: ",
+            "\nhint: images.toml has `-d ecr`, `-d harbor`",
+        ],
     );
     refused(list.as_bytes(), &[], &["several destinations", "`-d ecr`, `-d harbor`"]);
 }

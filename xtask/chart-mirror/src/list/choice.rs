@@ -1,59 +1,49 @@
-//! `ImageList::choose`: the destination that the user means.
-
-use std::collections::BTreeMap;
-
-use anyhow::{anyhow, bail};
+//! `ImageList::choose`: the destination that `-d` names.
 
 use super::{Destination, ImageList};
+use messages::Advice;
 use messages::secret::holds_userinfo;
 
 impl ImageList {
-    /// A destination by its name in the list, or by its address.
+    /// Finds a destination by its name in the list, or takes an address. Without an argument, the only
+    /// destination of the list.
     ///
     /// # Errors
-    /// When there is none, or more than one to choose from.
-    pub fn choose(&self, wanted: Option<&str>) -> anyhow::Result<Destination> {
-        let Some(wanted) = wanted else {
-            return match only_one(&self.destinations) {
-                Some(destination) => Ok(destination.clone()),
-                None if self.destinations.is_empty() => {
-                    bail!("no destination\nhint: name a registry: `-d registry.example.com`")
-                }
-                None => bail!(
-                    "the list has several destinations\nhint: name one: `-d {}`",
-                    names(self).join("`, `-d ")
-                ),
-            };
-        };
-        if let Some(destination) = self.destinations.get(wanted) {
+    /// If there is no such destination, or several to choose from.
+    pub fn choose(&self, argument: Option<&str>) -> Result<Destination, Advice> {
+        let names: Vec<&str> = self.destinations.keys().map(String::as_str).collect();
+        match (argument, names.as_slice()) {
+            (Some(argument), _) => self.named(argument, &names),
+            (None, [only]) => Ok(self.destinations[*only].clone()),
+            (None, []) => Err(Advice::new("no destination")
+                .with_hint("name a registry: `-d registry.example.com`")),
+            (None, names) => Err(Advice::new("the list has several destinations")
+                .with_hint(format!("name one: `-d {}`", names.join("`, `-d ")))),
+        }
+    }
+
+    fn named(&self, argument: &str, names: &[&str]) -> Result<Destination, Advice> {
+        if let Some(destination) = self.destinations.get(argument) {
             return Ok(destination.clone());
         }
-        wanted.parse().map_err(|why| {
-        if holds_userinfo(wanted) {
-            return anyhow!("the value of `-d` is no destination: {why}");
-        }
-        let known = match names(self).as_slice() {
-            [] => ", nor any other".to_owned(),
-            names => format!(", but `{}`", names.join("`, `")),
-        };
-        let shown = wanted.escape_debug();
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-        if !wanted.is_empty() && wanted.chars().all(is_word) {
-            anyhow!(
-                "`-d {shown}`: images.toml names no destination `{shown}`{known}; nor is it a registry: {why}"
-            )
-        } else {
-            anyhow!("`-d {shown}`: {why}")
-        }
-    })
+        argument.parse().map_err(|why| {
+            if holds_userinfo(argument) {
+                return Advice::new(format!("the value of `-d` is not a destination: {why}"));
+            }
+            let printable = argument.escape_debug();
+            let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+            if argument.is_empty() || !argument.chars().all(is_word) {
+                return Advice::new(format!("`-d {printable}`: {why}"));
+            }
+            let error = Advice::new(format!(
+                "`-d {printable}`: images.toml has no destination `{printable}`, and it is not a registry: {why}"
+            ));
+            match names {
+                [] => error,
+                names => {
+                    error.with_hint(format!("images.toml has `-d {}`", names.join("`, `-d ")))
+                }
+            }
+        })
     }
-}
-
-fn only_one(destinations: &BTreeMap<String, Destination>) -> Option<&Destination> {
-    let mut all = destinations.values();
-    all.next().filter(|_| all.next().is_none())
-}
-
-fn names(list: &ImageList) -> Vec<&str> {
-    list.destinations.keys().map(String::as_str).collect()
 }

@@ -100,7 +100,7 @@ fn destination(list: &ImageList, options: &Options) -> anyhow::Result<Option<Des
     if options.destination.is_none() && list.destinations().is_empty() {
         return Ok(None);
     }
-    list.choose(options.destination.as_deref()).map(Some)
+    Ok(Some(list.choose(options.destination.as_deref())?))
 }
 
 /// The repositories that a run would use, by registry and side.

@@ -6,13 +6,14 @@ use super::BYTE_ORDER_MARK;
 use super::lines::quoted;
 use super::tables::{Addition, Owner};
 use crate::list::{SetValue, ValuePath};
+use messages::Advice;
 use oci::{Repository, Tag};
 
 /// Adds paths and values to `[values]`, which is made if it is not there.
 ///
 /// # Errors
 /// When the text is not TOML, or `values` is no table.
-pub fn add_values(text: &str, values: &[(ValuePath, SetValue)]) -> Result<String, String> {
+pub fn add_values(text: &str, values: &[(ValuePath, SetValue)]) -> Result<String, Advice> {
     edited(text, |text, document| addition(text, &Owner::List, document, values))
 }
 
@@ -25,7 +26,7 @@ pub fn add_image_values(
     source: &Repository,
     tag: &Tag,
     values: &[(ValuePath, SetValue)],
-) -> Result<String, String> {
+) -> Result<String, Advice> {
     edited(text, |text, document| {
         let images = document.get("image").and_then(|images| images.get_ref().as_array());
         let tables = images
@@ -57,8 +58,8 @@ pub fn line(path: &ValuePath, set: &SetValue) -> String {
 
 fn edited(
     text: &str,
-    addition: impl FnOnce(&str, &DeTable<'_>) -> Result<Addition, String>,
-) -> Result<String, String> {
+    addition: impl FnOnce(&str, &DeTable<'_>) -> Result<Addition, Advice>,
+) -> Result<String, Advice> {
     let bare = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     let document = DeTable::parse(bare).map_err(|error| format!("images.toml: {error}"))?;
     let (at, added) = addition(bare, document.get_ref())?;
@@ -73,7 +74,7 @@ fn addition(
     owner: &Owner,
     table: &DeTable<'_>,
     values: &[(ValuePath, SetValue)],
-) -> Result<Addition, String> {
+) -> Result<Addition, Advice> {
     let own = match table.get("values") {
         Some(own) => Some(own.get_ref().as_table().ok_or("`values` in images.toml is no table")?),
         None => None,
@@ -222,7 +223,10 @@ source   = \"quay.io/a/two\"
     fn an_image_that_is_not_listed_is_an_error() {
         let (source, tag) = ("quay.io/a/two".parse().unwrap(), "3".parse().unwrap());
         assert!(
-            add_image_values(LIST, &source, &tag, &[]).unwrap_err().contains("quay.io/a/two:3")
+            add_image_values(LIST, &source, &tag, &[])
+                .unwrap_err()
+                .message
+                .contains("quay.io/a/two:3")
         );
     }
 }

@@ -37,12 +37,11 @@ impl Suggestion {
     pub fn added_to(&self, text: &str, list: &ImageList) -> anyhow::Result<String> {
         let mut text = text.to_owned();
         if !self.values.is_empty() {
-            text = add_values(&text, &self.values).map_err(anyhow::Error::msg)?;
+            text = add_values(&text, &self.values)?;
         }
         for image in list.images() {
             if let Some(values) = self.image_values.get(&image.reference()) {
-                text = add_image_values(&text, &image.source, &image.tag, values)
-                    .map_err(anyhow::Error::msg)?;
+                text = add_image_values(&text, &image.source, &image.tag, values)?;
             }
         }
         ImageList::parse("images.toml", &text)
