@@ -7,9 +7,8 @@ use std::time::Duration;
 
 use chart_mirror::commands::mirror;
 use chart_mirror::commands::mirror::result::MirrorReport;
-use chart_mirror::copy::{Copied, Observer, Wishes};
+use chart_mirror::copy::{CopyOptions, Silent};
 use chart_mirror::list::ImageList;
-use chart_mirror::plan::Transfer;
 use oci::Digest;
 use registry::auth::credentials::{Environment, FileText};
 use registry::{Error, RetryPolicy};
@@ -143,11 +142,11 @@ impl Stage {
             destination: Some(self.reached_at()),
             only: Vec::new(),
             concurrency: self.jobs,
-            wishes: Wishes::default(),
+            copy: CopyOptions::default(),
             retry: self.retry,
         };
         let plan = mirror::plan(&list, &options)?;
-        mirror::run(&list, &plan, &options, &Variables(&self.variables), Arc::new(Unwatched)).await
+        mirror::run(&list, &plan, &options, &Variables(&self.variables), Arc::new(Silent)).await
     }
 
     /// Mirrors, and wants every image at the destination, whole and byte for byte.
@@ -250,12 +249,4 @@ impl Environment for Variables<'_> {
     fn login_file(&self, file: &Path) -> Result<Option<FileText>, String> {
         FileText::read(file)
     }
-}
-
-struct Unwatched;
-
-impl Observer for Unwatched {
-    fn expects(&self, _: u64) {}
-    fn sent(&self, _: u64) {}
-    fn ended(&self, _: &Transfer, _: &Result<Copied, Error>) {}
 }

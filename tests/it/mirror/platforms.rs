@@ -131,7 +131,7 @@ async fn a_record_that_is_not_what_comes_out_fails_the_image_and_nothing_is_push
     let stale = Digest::of(b"of another index");
     bench.record("linux/amd64", &stale);
     let failures = failures(&bench.mirror().await);
-    let why = format!("they make {part}, and images.toml records {stale}: was `digest` changed");
+    let why = format!("the result is {part}, but images.toml records {stale}");
     assert!(failures.len() == 1 && failures[0].contains(&why), "{failures:?}");
     assert_eq!(bench.destination.store().repositories(), [""; 0]);
 }

@@ -7,12 +7,11 @@ use std::time::Duration;
 
 use chart_mirror::commands::mirror;
 use chart_mirror::commands::mirror::result::{ImageReport, MirrorReport, Outcome};
-use chart_mirror::copy::{Copied, Observer, Wishes};
+use chart_mirror::copy::{CopyOptions, Silent};
 use chart_mirror::list::{Attachments, ImageList};
-use chart_mirror::plan::Transfer;
 use oci::Digest;
+use registry::RetryPolicy;
 use registry::auth::credentials::NobodysEnvironment;
-use registry::{Error, RetryPolicy};
 use registry_in_memory::content::Content;
 use registry_in_memory::{EmbeddedRegistry, Kind, LoggedRequest, Options};
 
@@ -146,14 +145,14 @@ impl Bench {
             destination: Some("d".to_owned()),
             only: Vec::new(),
             concurrency: self.jobs,
-            wishes: Wishes {
+            copy: CopyOptions {
                 attachments: if self.attachments { Attachments::Copy } else { Attachments::Ignore },
-                repair: false,
+                ..CopyOptions::default()
             },
             retry: self.retry,
         };
         let plan = mirror::plan(&list, &options).unwrap();
-        let run = mirror::run(&list, &plan, &options, &NobodysEnvironment, Arc::new(Nobody));
+        let run = mirror::run(&list, &plan, &options, &NobodysEnvironment, Arc::new(Silent));
         let ended = tokio::time::timeout(DEADLOCK, run).await;
         ended.expect("the run waits for itself").unwrap()
     }
@@ -267,13 +266,4 @@ pub(super) fn outcomes(report: &MirrorReport) -> Vec<&'static str> {
         Outcome::Failed(_) => "failed",
     };
     report.images.iter().map(outcome).collect()
-}
-
-/// Somebody who does not look.
-struct Nobody;
-
-impl Observer for Nobody {
-    fn expects(&self, _: u64) {}
-    fn sent(&self, _: u64) {}
-    fn ended(&self, _: &Transfer, _: &Result<Copied, Error>) {}
 }

@@ -134,7 +134,7 @@ async fn only_the_images_that_are_named_are_asked_for() {
     place.source.forget_requests();
     for (glob, words) in [
         ("kafak", "`kafak` selects no image of the list\nhint: "),
-        ("[", "`[` selects no images: "),
+        ("[", "`[` is not a valid glob: "),
     ] {
         let refused = place.pin(&["wait", glob]);
         assert_eq!((refused.exit_code, refused.stdout.as_str()), (2, ""));

@@ -1,35 +1,34 @@
-//! What is to be copied, as a value; and what to do about one image, decided from what was seen.
-//! Pure: nothing here touches a registry, a file or a process.
-
-use std::fmt;
+//! What a run does with the images of the list: the selected images as transfers, and the decision
+//! about each one. Pure: no file, network or process.
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use crate::list::{Destination, Image, ImageList, TargetError};
+use crate::list::{Destination, Image, ImageList};
+use messages::Advice;
 use oci::{Digest, Platforms, Reference, Repository, Tag};
-use registry::{HostSide, Side};
+use registry::{HostSide, RetryPolicy, Settings, Side};
 
-/// One image and where it goes.
+/// One image, and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Transfer {
     pub source: Repository,
     pub tag: Tag,
-    /// What the tag must name; without it, whatever it names now.
+    /// The digest that the tag must name. If there is none, the tag is copied as it is.
     pub digest: Option<Digest>,
     pub target: Repository,
-    /// What of an index is wanted; without it, all.
-    pub platforms: Option<Choice>,
+    /// Which part of an index is copied; `None` for all of it.
+    pub platforms: Option<PlatformSelection>,
 }
 
 /// Some platforms of an index.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Choice {
+pub struct PlatformSelection {
     pub platforms: Platforms,
-    /// What the list says of the index that is made of them. There is none without a pin.
+    /// The digest of the resulting index according to the list. Only pinned images have one.
     pub recorded: Option<Digest>,
 }
 
-/// Which images of the list are meant.
+/// Selects images of the list by globs.
 #[derive(Debug, Clone, Default)]
 pub struct Selection(Vec<(String, GlobMatcher)>);
 
@@ -38,22 +37,18 @@ pub struct Selection(Vec<(String, GlobMatcher)>);
 pub enum Decision {
     /// The destination has it.
     UpToDate,
-    /// Only the source can tell: look there, and decide again.
+    /// It depends on the source: ask there, and decide again.
     AskSource,
     Copy,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum PlanError {
-    BadGlob { glob: String, why: String },
-    NothingSelected { glob: String },
-    OntoItself { reference: Reference },
-    Target(TargetError),
 }
 
 impl Transfer {
     pub fn source_reference(&self) -> Reference {
         self.source.tagged(&self.tag)
+    }
+
+    pub fn target_reference(&self) -> Reference {
+        self.target.tagged(&self.tag)
     }
 
     /// Both registries, each with its side.
@@ -62,60 +57,55 @@ impl Transfer {
         [host(&self.source, Side::Source), host(&self.target, Side::Destination)]
     }
 
-    pub fn target_reference(&self) -> Reference {
-        self.target.tagged(&self.tag)
-    }
-
-    /// What the tag must name at the destination, as far as the list says.
+    /// The digest that the tag must name at the destination, if the list determines it.
     pub fn pin(&self) -> Option<&Digest> {
         match &self.platforms {
-            Some(choice) => choice.recorded.as_ref(),
+            Some(selection) => selection.recorded.as_ref(),
             None => self.digest.as_ref(),
         }
     }
 }
 
 impl Selection {
-    /// Images whose reference (`quay.io/stackstate/kafka:2.8.0`), repository, path or last name
-    /// matches one of the globs. No glob selects all.
+    /// Selects the images whose reference (`quay.io/stackstate/kafka:2.8.0`), repository, path or last
+    /// name matches one of the globs. Without a glob it selects all.
     ///
     /// # Errors
-    /// When a glob cannot be understood.
-    pub fn new(globs: &[String]) -> Result<Self, PlanError> {
-        let compile = |glob: &String| {
-            GlobBuilder::new(glob)
-                .build()
-                .map(|built| (glob.clone(), built.compile_matcher()))
-                .map_err(|error| PlanError::BadGlob {
-                    glob: glob.clone(),
-                    why: error.kind().to_string(),
-                })
+    /// When a glob is invalid.
+    pub fn new(globs: &[String]) -> Result<Self, Advice> {
+        let compile = |glob: &String| match GlobBuilder::new(glob).build() {
+            Ok(built) => Ok((glob.clone(), built.compile_matcher())),
+            Err(error) => {
+                Err(Advice::new(format!("`{glob}` is not a valid glob: {}", error.kind())))
+            }
         };
         globs.iter().map(compile).collect::<Result<_, _>>().map(Self)
     }
 
-    /// The images that are meant, in the order of the list.
+    /// The selected images, in the order of the list.
     ///
     /// # Errors
     /// When a glob selects nothing.
-    pub fn of<'l>(&self, list: &'l ImageList) -> Result<Vec<&'l Image>, PlanError> {
-        let is_meant = |matcher: &GlobMatcher, image: &Image| {
+    pub fn of<'l>(&self, list: &'l ImageList) -> Result<Vec<&'l Image>, Advice> {
+        let matches = |matcher: &GlobMatcher, image: &Image| {
             Self::names(image).iter().any(|name| matcher.is_match(name))
         };
         for (glob, matcher) in &self.0 {
-            if !list.images().iter().any(|image| is_meant(matcher, image)) {
-                return Err(PlanError::NothingSelected { glob: glob.clone() });
+            if !list.images().iter().any(|image| matches(matcher, image)) {
+                let message = format!("`{glob}` selects no image of the list");
+                return Err(Advice::new(message).with_hint(
+                    "`*` matches any text: `*kafka*`, `stackstate/wait`, `*:4.2.19`; `mirror -t` lists all images",
+                ));
             }
         }
         let is_selected = |image: &&Image| {
-            self.0.is_empty() || self.0.iter().any(|(_, matcher)| is_meant(matcher, image))
+            self.0.is_empty() || self.0.iter().any(|(_, matcher)| matches(matcher, image))
         };
         Ok(list.images().iter().filter(is_selected).collect())
     }
 
     fn names(image: &Image) -> [String; 5] {
-        let path = image.source.path().as_str();
-        let last = path.rsplit('/').next().unwrap_or(path);
+        let (path, last) = (image.source.path().as_str(), image.source.path().name());
         [
             image.reference().to_string(),
             image.source.to_string(),
@@ -126,77 +116,67 @@ impl Selection {
     }
 }
 
-/// The transfers that bring the selected images to a destination, in the order of the list.
+/// The transfers of the selected images to a destination, in the order of the list.
 ///
 /// # Errors
-/// When a glob selects nothing, two images of the list, selected or not, would be one, or an image
-/// would be copied onto itself.
+/// When a glob selects nothing, when two images of the list (selected or not) would have the same
+/// reference there, or when an image would be copied onto itself.
 pub fn transfers(
     list: &ImageList,
     destination: &Destination,
     selection: &Selection,
-) -> Result<Vec<Transfer>, PlanError> {
+) -> Result<Vec<Transfer>, Advice> {
     let selected = selection.of(list)?;
-    let paths = destination.paths(list.images()).map_err(PlanError::Target)?;
+    let paths =
+        destination.paths(list.images()).map_err(|error| Advice::from(error.to_string()))?;
     let is_selected = |image: &Image| selected.iter().any(|one| std::ptr::eq(*one, image));
     let all = list.images().iter().zip(paths);
     all.filter(|(image, _)| is_selected(image))
         .map(|(image, path)| {
+            let recorded = destination.digest(image);
+            let select = |platforms| PlatformSelection { platforms, recorded: recorded.cloned() };
             let transfer = Transfer {
                 source: image.source.clone(),
                 tag: image.tag.clone(),
                 digest: image.digest.clone(),
                 target: destination.repository(&path),
-                platforms: destination.platforms.clone().map(|platforms| Choice {
-                    platforms,
-                    recorded: destination.digest(image).cloned(),
-                }),
+                platforms: destination.platforms.clone().map(select),
             };
             if transfer.source == transfer.target {
-                return Err(PlanError::OntoItself { reference: transfer.source_reference() });
+                let reference = transfer.source_reference();
+                let advice = Advice::new(format!("`{reference}` would be copied onto itself"));
+                return Err(advice
+                    .with_hint("give the image another `target`, or choose another destination"));
             }
             Ok(transfer)
         })
         .collect()
 }
 
-/// What to do, from the pin and from the digests seen. `source` is `None` while nobody has looked.
+/// The settings for the registries of a list.
+pub fn registry_settings(
+    list: &ImageList,
+    concurrency: Option<usize>,
+    retry: RetryPolicy,
+) -> Settings {
+    Settings { registries: list.registries().clone(), concurrency, retry }
+}
+
+/// Decides from the pin and from the digests that the tag names at the destination and at the source.
+/// `source` is `None` if the source was not asked.
 pub fn decide(
     pin: Option<&Digest>,
     destination: Option<&Digest>,
     source: Option<&Digest>,
 ) -> Decision {
-    match (pin, destination, source) {
-        // Not there: whatever the source has will be fetched, so a look would be one request too many.
-        (_, None, _) => Decision::Copy,
-        (Some(pin), Some(there), _) if pin == there => Decision::UpToDate,
-        (Some(_), Some(_), _) => Decision::Copy,
-        (None, Some(_), None) => Decision::AskSource,
-        (None, Some(there), Some(here)) if there == here => Decision::UpToDate,
-        (None, Some(_), Some(_)) => Decision::Copy,
+    match (pin.or(source), destination) {
+        // The image will be fetched anyway, so asking first would be one request too many.
+        (_, None) => Decision::Copy,
+        (None, Some(_)) => Decision::AskSource,
+        (Some(expected), Some(present)) if expected == present => Decision::UpToDate,
+        (Some(_), Some(_)) => Decision::Copy,
     }
 }
-
-impl fmt::Display for PlanError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::BadGlob { glob, why } => write!(f, "`{glob}` selects no images: {why}"),
-            Self::NothingSelected { glob } => write!(
-                f,
-                "`{glob}` selects no image of the list\n\
-                 hint: `*` stands for any text: `*kafka*`, `stackstate/wait`, `*:4.2.19`; `mirror -t` shows all images"
-            ),
-            Self::OntoItself { reference } => write!(
-                f,
-                "`{reference}` would be copied onto itself\n\
-                 hint: give the image another `target`, or choose another destination"
-            ),
-            Self::Target(error) => error.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for PlanError {}
 
 #[cfg(test)]
 mod tests {
@@ -215,7 +195,7 @@ mod tests {
         target = "tools/mc"
     "#;
 
-    fn plan(destination: &str, only: &[&str]) -> Result<Vec<String>, PlanError> {
+    fn plan(destination: &str, only: &[&str]) -> Result<Vec<String>, Advice> {
         let list = ImageList::parse("images.toml", LIST).unwrap();
         let globs: Vec<String> = only.iter().map(|&glob| glob.to_owned()).collect();
         let planned = transfers(&list, &destination.parse().unwrap(), &Selection::new(&globs)?)?;
@@ -250,14 +230,16 @@ mod tests {
         for (only, expected) in table {
             assert_eq!(plan("harbor.local", only).unwrap().len(), expected, "{only:?}");
         }
-        assert!(
-            matches!(plan("harbor.local", &["mc", "kafak"]), Err(PlanError::NothingSelected { glob }) if glob == "kafak")
-        );
-        assert!(matches!(plan("harbor.local", &["["]), Err(PlanError::BadGlob { .. })));
+        for (only, expected) in
+            [(&["mc", "kafak"][..], "`kafak` selects no"), (&["["], "`[` is not")]
+        {
+            let error = plan("harbor.local", only).unwrap_err();
+            assert!(error.message.starts_with(expected), "{error}");
+        }
     }
 
     #[test]
-    fn a_destination_of_the_list_places_images_and_says_what_of_them_is_wanted() {
+    fn a_destination_of_the_list_determines_paths_and_platforms() {
         let record = Digest::of(b"subset");
         let text = format!(
             "[destinations.d]\nregistry = \"r.io/m\"\ntarget = \"{{registry}}/{{path}}\"\n\
@@ -278,16 +260,17 @@ mod tests {
         );
         let only = Selection::new(&["quay.io/**".to_owned()]).unwrap();
         let error = transfers(&list, &"r.io".parse().unwrap(), &only).unwrap_err();
-        assert!(matches!(error, PlanError::Target(TargetError::Same { .. })), "{error}");
+        assert!(error.message.contains("`r.io/a/b:1`"), "{error}");
     }
 
     #[test]
     fn an_image_is_not_copied_onto_itself() {
-        assert!(matches!(plan("quay.io", &[]), Err(PlanError::OntoItself { .. })));
+        let error = plan("quay.io", &[]).unwrap_err();
+        assert!(error.message.contains("onto itself"), "{error}");
     }
 
     #[test]
-    fn a_look_at_the_source_is_taken_only_where_it_decides() {
+    fn the_source_is_asked_only_if_the_decision_depends_on_it() {
         use Decision::{AskSource, Copy, UpToDate};
         let (a, b) = (Digest::of(b"a"), Digest::of(b"b"));
         let (a, b) = (Some(&a), Some(&b));

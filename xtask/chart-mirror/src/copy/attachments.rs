@@ -1,141 +1,168 @@
-//! What is attached to an image: cosign's tags and OCI referrers.
+//! Copies what is attached to an image: cosign's tags and OCI referrers.
 //!
-//! cosign names its signatures, attestations and SBOMs by tags made of the digest they belong to.
-//! OCI 1.1 attaches a manifest by its `subject`; registries list those by the referrers API, and where
-//! one does not, an index under the digest's tag does (distribution-spec, "Referrers Tag Schema").
+//! cosign names its signatures, attestations and SBOMs by tags that contain the digest of their
+//! subject. OCI 1.1 attaches a manifest by its `subject`. Registries list those by the referrers API;
+//! where there is no such API, clients keep an index under a tag made of the digest
+//! (distribution-spec, "Referrers Tag Schema").
 
 use std::collections::HashSet;
-use std::sync::PoisonError;
-use std::sync::atomic::Ordering;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::Way;
-use super::graph::{self, Known};
+use super::graph::{self, KnownManifests};
+use super::image_copy::ImageCopy;
+use super::options::ExistingContent;
 use crate::list::Attachments;
 use oci::{Descriptor, Digest, Manifest, Tag};
-use registry::{Cause, Error, ManifestName, Side};
+use registry::{Cause, Error, ManifestName, Pushed, RemoteRepository, Side};
 
 const COSIGN_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
-/// Signatures of signatures of SBOMs end somewhere; a circle does not.
+/// Signatures may have signatures. A registry that makes up more and more of them is stopped here.
 const MOST_SUBJECTS: usize = 1000;
 
-/// Copies what is attached to a manifest, to its children, and to what is attached.
+/// Copies the attachments of a manifest, of its children, and of the attachments.
 ///
-/// Nothing is attached to an index that was made anew, and what is attached to the one that it was made
-/// from would be about something that is not there.
-pub(super) async fn copy(way: &Way, top: &Digest, is_made_anew: bool) -> Result<(), Error> {
-    let mut seen: HashSet<Digest> = HashSet::new();
-    let mut pending = if is_made_anew { Vec::new() } else { vec![top.clone()] };
-    let holder = if is_made_anew { &way.destination } else { &way.source };
-    let manifest = holder.manifest(&ManifestName::Digest(top.clone())).await?;
-    // The platforms of an index may be signed, too.
+/// An index with some of the platforms of another one (`made_from`) is new, so nothing is attached to
+/// it; and the attachments of the other one describe content that is not at the destination.
+pub(super) async fn copy(
+    copy: &Arc<ImageCopy>,
+    top: &Digest,
+    made_from: Option<&Digest>,
+) -> Result<(), Error> {
+    let mut visited: HashSet<Digest> = HashSet::new();
+    let (mut pending, repository) = match made_from {
+        Some(_) => (Vec::new(), &copy.destination),
+        None => (vec![top.clone()], &copy.source),
+    };
+    let manifest = repository.manifest(&ManifestName::Digest(top.clone())).await?;
+    // The images in an index may be signed as well.
     pending.extend(manifest.manifests.into_iter().map(|child| child.digest));
     while !pending.is_empty() {
-        pending.retain(|subject| seen.insert(subject.clone()));
-        if seen.len() > MOST_SUBJECTS {
+        pending.retain(|subject| visited.insert(subject.clone()));
+        if visited.len() > MOST_SUBJECTS {
             let why = format!(
-                "more than {MOST_SUBJECTS} manifests are attached to it, and to each other"
+                "more than {MOST_SUBJECTS} manifests are attached to it and to its attachments"
             );
-            return Err(error(way, "list attachments", Cause::Unsupported(why)));
+            return Err(error(copy, "list attachments", Cause::Unsupported(why)));
         }
-        let found = join_all(pending.iter().map(|subject| copy_those_of(way, subject))).await;
-        pending = found.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
+        let found = finish_all(pending.iter().map(|subject| copy_of_subject(copy, subject)));
+        pending = found.await?.into_iter().flatten().collect();
     }
     Ok(())
 }
 
-/// Copies what is attached to one manifest; what was found may have attachments itself.
-async fn copy_those_of(way: &Way, subject: &Digest) -> Result<Vec<Digest>, Error> {
-    let tags = join_all(COSIGN_SUFFIXES.iter().map(|suffix| copy_tag(way, subject, suffix))).await;
-    let mut found: Vec<Digest> =
-        tags.into_iter().collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect();
-    let referrers = referrers(way, subject).await?;
-    let (arrived, unlisted) = copy_referrers(way, subject, &referrers).await?;
+/// Copies the attachments of one manifest. Returns them, because they may have attachments as well.
+async fn copy_of_subject(copy: &Arc<ImageCopy>, subject: &Digest) -> Result<Vec<Digest>, Error> {
+    let tags = COSIGN_SUFFIXES.iter().map(|suffix| copy_tag(copy, subject, suffix));
+    let mut found: Vec<Digest> = finish_all(tags).await?.into_iter().flatten().collect();
+    let referrers = list_referrers(&copy.source, subject).await?;
+    let (arrived, unlisted) = copy_referrers(copy, subject, &referrers).await?;
     if !unlisted.is_empty() {
-        unless_refused(way, list_under_fallback_tag(way, subject, &unlisted).await)?;
+        unless_refused(copy, list_under_fallback_tag(copy, subject, &unlisted).await)?;
     }
     found.extend(arrived);
     Ok(found)
 }
 
-async fn copy_tag(way: &Way, subject: &Digest, suffix: &str) -> Result<Option<Digest>, Error> {
+/// Finishes all of the work, even after an error, and returns the results or the first error.
+async fn finish_all<T>(
+    work: impl Iterator<Item = impl Future<Output = Result<T, Error>>>,
+) -> Result<Vec<T>, Error> {
+    join_all(work).await.into_iter().collect()
+}
+
+async fn copy_tag(
+    copy: &Arc<ImageCopy>,
+    subject: &Digest,
+    suffix: &str,
+) -> Result<Option<Digest>, Error> {
     let text = format!("{}.{suffix}", subject.as_tag());
     let Ok(tag) = text.parse::<Tag>() else { return Ok(None) };
     let name = ManifestName::Tag(tag);
-    let Some(here) = way.source.resolve(&name).await? else { return Ok(None) };
-    let Some(there) = unless_refused(way, way.destination.resolve(&name).await)? else {
+    let Some(expected) = copy.source.resolve(&name).await? else { return Ok(None) };
+    let Some(present) = unless_refused(copy, copy.destination.resolve(&name).await)? else {
         return Ok(None);
     };
-    if there.as_ref() != Some(&here) {
-        let manifest = way.source.manifest(&ManifestName::Digest(here.clone())).await?;
-        let copied = graph::copy(way, &manifest, &name, &Known::default()).await;
-        if unless_refused(way, copied)?.is_none() {
+    if present.as_ref() != Some(&expected) {
+        let manifest = copy.source.manifest(&ManifestName::Digest(expected.clone())).await?;
+        if push(copy, &manifest, &name).await?.is_none() {
             return Ok(None);
         }
-        way.tally.attachments.fetch_add(1, Ordering::Relaxed);
     }
-    Ok(Some(here))
+    Ok(Some(expected))
 }
 
-/// Copies the referrers that are not there. Returns all that are there then, and those that the
-/// destination does not list by itself.
+/// Copies the referrers that are missing. Returns all that the destination has then, and those of
+/// them that it does not list.
 async fn copy_referrers(
-    way: &Way,
+    copy: &Arc<ImageCopy>,
     subject: &Digest,
     referrers: &[Descriptor],
 ) -> Result<(Vec<Digest>, Vec<Manifest>), Error> {
     let mut arrived = Vec::new();
     let mut unlisted = Vec::new();
     let mut present = Vec::new();
-    for referrer in referrers {
-        let name = ManifestName::Digest(referrer.digest.clone());
-        let there = unless_refused(way, way.destination.resolve(&name).await)?;
-        let Some(there) = there else { continue };
-        if there.is_some() {
-            arrived.push(referrer.digest.clone());
-            present.push(name);
-            continue;
+    for Descriptor { digest, .. } in referrers {
+        let name = ManifestName::Digest(digest.clone());
+        match unless_refused(copy, copy.destination.resolve(&name).await)? {
+            Some(None) => {
+                let manifest = copy.source.manifest(&name).await?;
+                let Some(pushed) = push(copy, &manifest, &name).await? else { continue };
+                if !pushed.subject_is_tracked {
+                    unlisted.push(manifest);
+                }
+            }
+            Some(Some(_)) => present.push(digest),
+            None => continue,
         }
-        let manifest = way.source.manifest(&name).await?;
-        let copied = graph::copy(way, &manifest, &name, &Known::default()).await;
-        let Some(is_tracked) = unless_refused(way, copied)? else { continue };
-        arrived.push(referrer.digest.clone());
-        way.tally.attachments.fetch_add(1, Ordering::Relaxed);
-        if !is_tracked {
-            unlisted.push(manifest);
-        }
+        arrived.push(digest.clone());
     }
     if !present.is_empty() {
-        // A run that was cut off may have left one there without its entry.
-        let listed = unless_refused(way, listed_at_destination(way, subject).await)?;
-        let Some(listed) = listed else { return Ok((arrived, unlisted)) };
-        present.retain(|name| {
-            !listed.iter().any(|have| *name == ManifestName::Digest(have.digest.clone()))
-        });
+        // An interrupted run may have left a referrer there without its entry.
+        let listed = list_referrers(&copy.destination, subject).await;
+        let Some(listed) = unless_refused(copy, listed)? else { return Ok((arrived, unlisted)) };
+        present.retain(|digest| !listed.iter().any(|entry| entry.digest == **digest));
     }
-    for name in present {
-        unlisted.push(way.destination.manifest(&name).await?);
+    for digest in present {
+        unlisted.push(copy.destination.manifest(&ManifestName::Digest(digest.clone())).await?);
     }
     Ok((arrived, unlisted))
 }
 
-/// `None`, and a note of the reason, if the destination did not take it and need not.
-fn unless_refused<T>(way: &Way, result: Result<T, Error>) -> Result<Option<T>, Error> {
+/// Pushes one attachment and counts it; `None` if the destination refused it and may.
+async fn push(
+    copy: &Arc<ImageCopy>,
+    manifest: &Manifest,
+    name: &ManifestName,
+) -> Result<Option<Pushed>, Error> {
+    let (known, existing) = (KnownManifests::default(), ExistingContent::Trusted);
+    let pushed = graph::push(copy, manifest, name, &known, existing).await;
+    let pushed = unless_refused(copy, pushed)?;
+    if pushed.is_some() {
+        copy.count(|counters| counters.attachments += 1);
+    }
+    Ok(pushed)
+}
+
+/// `None` if the destination refused the request and attachments are not required. The error is kept
+/// for the report.
+fn unless_refused<T>(copy: &ImageCopy, result: Result<T, Error>) -> Result<Option<T>, Error> {
+    let is_required = copy.run.options.attachments == Attachments::Required;
     match result {
         Ok(done) => Ok(Some(done)),
-        Err(error) if way.run.wishes.attachments != Attachments::Required && is_refusal(&error) => {
-            way.tally.refused.lock().unwrap_or_else(PoisonError::into_inner).push(error);
+        Err(error) if !is_required && is_refusal(&error) => {
+            copy.count(|counters| counters.refused.push(error));
             Ok(None)
         }
         Err(error) => Err(error),
     }
 }
 
-/// Whether a destination says that it does not want something, as opposed to all that may be otherwise
-/// next time: trouble on the way, a login that has run out, a limit.
+/// Whether the destination will never accept this, as opposed to errors that the next attempt may not
+/// meet: a broken connection, expired credentials, a rate limit.
 fn is_refusal(error: &Error) -> bool {
     let is_final = |status: u16| {
         (400..500).contains(&status) && !matches!(status, 401 | 407 | 408 | 425 | 429 | 499)
@@ -145,36 +172,30 @@ fn is_refusal(error: &Error) -> bool {
         && error.status().is_some_and(is_final)
 }
 
-/// The referrers at the source, by the API or by the fallback tag; only a 404 there means none.
-async fn referrers(way: &Way, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
-    let by_api = way.source.referrers(subject).await?;
-    let mut found = by_api.unwrap_or_default();
-    if let Some(index) = way.source.manifest_if_present(&fallback(way, subject)?).await? {
-        // Registries that got the API later still have older referrers under the tag.
-        let known: HashSet<Digest> = found.iter().map(|referrer| referrer.digest.clone()).collect();
-        found.extend(
-            index.manifests.into_iter().filter(|referrer| !known.contains(&referrer.digest)),
-        );
+/// The referrers that a repository lists, by the API and under the fallback tag: registries that got
+/// the API later still have older referrers under the tag.
+async fn list_referrers(
+    repository: &RemoteRepository,
+    subject: &Digest,
+) -> Result<Vec<Descriptor>, Error> {
+    let mut found = repository.referrers(subject).await?.unwrap_or_default();
+    let name = fallback_tag(repository, subject)?;
+    if let Some(index) = repository.manifest_if_present(&name).await? {
+        let by_api: HashSet<Digest> = found.iter().map(|entry| entry.digest.clone()).collect();
+        let others = index.manifests.into_iter().filter(|entry| !by_api.contains(&entry.digest));
+        found.extend(others);
     }
     Ok(found)
 }
 
-async fn listed_at_destination(way: &Way, subject: &Digest) -> Result<Vec<Descriptor>, Error> {
-    let mut listed = way.destination.referrers(subject).await?.unwrap_or_default();
-    if let Some(index) = way.destination.manifest_if_present(&fallback(way, subject)?).await? {
-        listed.extend(index.manifests);
-    }
-    Ok(listed)
-}
-
-/// Adds referrers to the index under the subject's tag, keeping what others have put there.
+/// Adds referrers to the index under the subject's tag. Entries of other clients stay.
 async fn list_under_fallback_tag(
-    way: &Way,
+    copy: &ImageCopy,
     subject: &Digest,
     referrers: &[Manifest],
 ) -> Result<(), Error> {
-    let name = fallback(way, subject)?;
-    let old = way.destination.manifest_if_present(&name).await?;
+    let name = fallback_tag(&copy.destination, subject)?;
+    let old = copy.destination.manifest_if_present(&name).await?;
     let mut listed = old.as_ref().map(entries).unwrap_or_default();
     for referrer in referrers {
         let digest = referrer.digest.as_str();
@@ -187,9 +208,9 @@ async fn list_under_fallback_tag(
     let bytes = Bytes::from(index.to_string());
     let digest = Digest::of(&bytes);
     let index = Manifest::parse(bytes, digest, Some(media_type)).map_err(|why| {
-        error(way, "make the list of referrers", Cause::Protocol(why.to_string()))
+        error(copy, "write the list of referrers", Cause::Protocol(why.to_string()))
     })?;
-    way.destination.push_manifest(&name, &index).await.map(|_| ())
+    copy.destination.push_manifest(&name, &index).await.map(|_| ())
 }
 
 fn entries(index: &Manifest) -> Vec<Value> {
@@ -197,8 +218,8 @@ fn entries(index: &Manifest) -> Vec<Value> {
     document.get("manifests").and_then(Value::as_array).cloned().unwrap_or_default()
 }
 
-/// What the list says of a referrer: clients pick by the type, so it is told as the referrers API
-/// would (distribution-spec, "Pushing Manifests with Subject").
+/// The entry of a referrer, with what the referrers API would report: clients select by the artifact
+/// type (distribution-spec, "Pushing Manifests with Subject").
 fn entry(referrer: &Manifest) -> Value {
     let document: Value = serde_json::from_slice(&referrer.bytes).unwrap_or_default();
     let mut entry = json!({
@@ -206,9 +227,9 @@ fn entry(referrer: &Manifest) -> Value {
         "digest": referrer.digest.as_str(),
         "size": referrer.bytes.len(),
     });
-    let is_said = |value: &&Value| value.as_str().is_some_and(|text| !text.is_empty());
+    let is_filled = |value: &&Value| value.as_str().is_some_and(|text| !text.is_empty());
     let types = [&document["artifactType"], &document["config"]["mediaType"]];
-    if let Some(artifact_type) = types.into_iter().find(is_said) {
+    if let Some(artifact_type) = types.into_iter().find(is_filled) {
         entry["artifactType"] = artifact_type.clone();
     }
     if document["annotations"].is_object() {
@@ -217,15 +238,16 @@ fn entry(referrer: &Manifest) -> Value {
     entry
 }
 
-fn fallback(way: &Way, subject: &Digest) -> Result<ManifestName, Error> {
-    // `sha512-` and its hex are longer than a tag may be; the schema cuts it there.
+fn fallback_tag(repository: &RemoteRepository, subject: &Digest) -> Result<ManifestName, Error> {
+    // A tag has at most 128 characters. `sha512-` and its digits are longer; the schema truncates them.
     let text: String = subject.as_tag().chars().take(128).collect();
     let tag = text.parse().map_err(|_| {
-        error(way, "make the tag of the referrers", Cause::Protocol(format!("`{text}` is no tag")))
+        let cause = Cause::Protocol(format!("`{text}` is not a tag"));
+        Error::new(repository.host.side, "list referrers", cause)
     })?;
     Ok(ManifestName::Tag(tag))
 }
 
-fn error(way: &Way, operation: &str, cause: Cause) -> Error {
-    Error::new(way.source.host.side, operation, cause)
+fn error(copy: &ImageCopy, operation: &str, cause: Cause) -> Error {
+    Error::new(copy.source.host.side, operation, cause)
 }

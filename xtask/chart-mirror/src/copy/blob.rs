@@ -1,110 +1,98 @@
-//! Brings one blob into one repository by the cheapest way: nothing, a mount, or its bytes.
+//! Brings one blob into one repository in the cheapest way: no transfer, a mount, or an upload.
 
 use std::sync::Arc;
 
-use registry::session::SessionUrl;
-
-use super::Way;
-use super::board::{Claim, Turn};
+use super::image_copy::ImageCopy;
+use super::options::ExistingContent;
+use super::tracker::{NextStep, Ticket};
 use oci::{Descriptor, RepositoryPath};
 use registry::Error;
 use registry::capabilities::Between;
-use registry::session::{Mount, Started};
+use registry::session::{Mount, SessionUrl, Started};
 use registry::transfer::transfer;
 
-/// Whether what the destination is believed to have may be relied on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub(super) enum Trust {
-    Believe,
-    /// The destination has refused a manifest for something missing: ask for everything.
-    Ask,
-}
-
+/// Returns when the blob is in the repository of `copy` at the destination.
 pub(super) async fn ensure(
-    way: &Way,
+    copy: &ImageCopy,
     blob: &Descriptor,
-    trust: Trust,
-    turn: Turn,
+    existing: ExistingContent,
+    ticket: Ticket,
 ) -> Result<(), Error> {
-    if trust == Trust::Ask && !way.destination.has_blob(blob).await? {
-        way.run.board.forget(&blob.digest, way.target());
+    let tracker = &copy.run.tracker;
+    if existing == ExistingContent::Checked && !copy.destination.has_blob(blob).await? {
+        tracker.mark_missing(&blob.digest, copy.target());
     }
+    let access = |from: &RepositoryPath| copy.destination.between(from);
     loop {
-        let between = |from: &RepositoryPath| way.destination.between(from);
-        match way.run.board.claim(&blob.digest, way.target(), turn, &between) {
-            Claim::Nothing => {
-                way.tally.present.add(blob.size);
-                return Ok(());
-            }
-            Claim::Wait(mut changed) => {
-                // The sender lives as long as the board: this cannot fail.
-                let _ = changed.changed().await;
-            }
-            Claim::Mount { from, between, duty } => {
-                bring(way, blob, &from, between).await?;
-                duty.fulfil();
-                return Ok(());
-            }
-            Claim::Upload(duty) => {
-                // Within one registry nothing has to travel.
-                let within = way.source.host.name == way.destination.host.name;
-                let from = if within { &way.source.path } else { way.target() };
-                let between = if within { Between::Strangers } else { Between::Ours };
-                bring(way, blob, from, between).await?;
-                duty.fulfil();
-                return Ok(());
-            }
-        }
-    }
-}
-
-/// Asks the registry to mount the blob, and sends it if that is not to be.
-async fn bring(
-    way: &Way,
-    blob: &Descriptor,
-    from: &RepositoryPath,
-    between: Between,
-) -> Result<(), Error> {
-    let capabilities = &way.destination.host.capabilities;
-    let mut mount = Mount { digest: &blob.digest, from, between };
-    if !capabilities.can_mount(between) {
-        // To mount from the repository itself asks "do you have it?" and "then take it from me" in
-        // one request.
-        mount = Mount { from: way.target(), between: Between::Ours, ..mount };
-    }
-    let own = mount.from == way.target();
-    let mut session = None;
-    // Where a mount from the repository itself is refused for other reasons, it would tell nothing.
-    if !own || capabilities.self_mount_tells() {
-        match way.destination.start_upload(Some(mount)).await? {
-            Started::Mounted if own => {
-                way.tally.present.add(blob.size);
-                return Ok(());
-            }
-            Started::Mounted => {
-                way.tally.mounted.add(blob.size);
-                return Ok(());
-            }
-            Started::Session(open) => session = Some(open),
-        }
-    } else if way.destination.has_blob(blob).await? {
-        way.tally.present.add(blob.size);
+        let (guard, from, access) =
+            match tracker.next_step(&blob.digest, copy.target(), ticket, &access) {
+                NextStep::Done => {
+                    copy.count(|counters| counters.present.add_blob(blob.size));
+                    return Ok(());
+                }
+                NextStep::Wait(mut changed) => {
+                    // The sender lives as long as the tracker, so this cannot fail.
+                    let _ = changed.changed().await;
+                    continue;
+                }
+                NextStep::Mount { guard, from, access } => (guard, from, access),
+                // Within one registry the blob can be mounted from the source itself.
+                NextStep::Upload(guard) if copy.source.host.name == copy.destination.host.name => {
+                    (guard, copy.source.path.clone(), Between::Strangers)
+                }
+                NextStep::Upload(guard) => (guard, copy.target().clone(), Between::Ours),
+            };
+        mount_or_send(copy, blob, &from, access).await?;
+        guard.complete();
         return Ok(());
     }
-    send(way, blob, session).await
 }
 
-async fn send(way: &Way, blob: &Descriptor, session: Option<SessionUrl>) -> Result<(), Error> {
-    way.run.observer.expects(blob.size);
-    let observer = Arc::clone(&way.run.observer);
-    transfer(
-        &way.source,
-        &way.destination,
-        blob,
-        session,
-        &(Arc::new(move |bytes| observer.sent(bytes)) as _),
-    )
-    .await?;
-    way.tally.moved.add(blob.size);
+/// Asks the registry to mount the blob, and sends it if the registry does not.
+async fn mount_or_send(
+    copy: &ImageCopy,
+    blob: &Descriptor,
+    from: &RepositoryPath,
+    access: Between,
+) -> Result<(), Error> {
+    let capabilities = &copy.destination.host.capabilities;
+    let mut mount = Mount { digest: &blob.digest, from, between: access };
+    if !capabilities.can_mount(access) {
+        // To mount a blob from its own repository combines two requests: check whether it is there,
+        // and start an upload if it is not.
+        mount = Mount { from: copy.target(), between: Between::Ours, ..mount };
+    }
+    let is_own = mount.from == copy.target();
+    // Some registries refuse to mount from the repository itself even if the blob is there.
+    let session = if !is_own || capabilities.self_mount_tells() {
+        match copy.destination.start_upload(Some(mount)).await? {
+            Started::Session(session) => Some(session),
+            Started::Mounted => {
+                copy.count(|counters| {
+                    let kind = if is_own { &mut counters.present } else { &mut counters.mounted };
+                    kind.add_blob(blob.size);
+                });
+                return Ok(());
+            }
+        }
+    } else if copy.destination.has_blob(blob).await? {
+        copy.count(|counters| counters.present.add_blob(blob.size));
+        return Ok(());
+    } else {
+        None
+    };
+    send(copy, blob, session).await
+}
+
+async fn send(
+    copy: &ImageCopy,
+    blob: &Descriptor,
+    session: Option<SessionUrl>,
+) -> Result<(), Error> {
+    copy.run.progress.bytes_expected(blob.size);
+    let progress = Arc::clone(&copy.run.progress);
+    let on_bytes = Arc::new(move |bytes| progress.bytes_sent(bytes)) as _;
+    transfer(&copy.source, &copy.destination, blob, session, &on_bytes).await?;
+    copy.count(|counters| counters.moved.add_blob(blob.size));
     Ok(())
 }

@@ -1,28 +1,38 @@
-//! Whether all of an image is at a registry: every manifest below its tag is fetched, every blob asked
-//! for. For `mirror --repair` and `verify --deep`; any other run believes a tag.
+//! Checks that a registry has all of an image: fetches every manifest below a digest, and asks for
+//! every blob. Only `mirror --repair` and `verify --deep` do this; other runs trust a tag.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use futures_util::{StreamExt as _, stream};
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::OnceCell;
 
 use oci::{Descriptor, Digest, Manifest};
 use registry::{Cause, Error, ManifestName, RemoteRepository};
 
-/// Blobs of one manifest that are asked for at a time; the queue of the host limits them further.
+/// Blobs of one manifest that are asked for at a time. The queue of the host limits them further.
 const AT_ONCE: usize = 16;
-/// More manifests than any image has platforms: a registry cannot keep us busy for ever.
-const MOST_MANIFESTS: usize = 1000;
+/// Manifests of one image. More than any image has platforms, so that no registry can keep us busy
+/// forever.
+pub(super) const MOST_MANIFESTS: usize = 1000;
 
-/// Content that a manifest points to and that is not there.
+/// Content that manifests point to and that the registry does not have.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Missing {
     pub(crate) manifests: Vec<Digest>,
     pub(crate) blobs: Vec<Digest>,
-    /// Manifests that are there and cannot be read, with the reason.
+    /// Errors of manifests that are there but cannot be read.
     pub(crate) unreadable: Vec<String>,
 }
+
+/// The blobs that were checked in this run. Images share layers.
+#[derive(Default)]
+pub(crate) struct BlobChecks(Mutex<HashMap<BlobPlace, IsPresent>>);
+
+/// A repository with its registry, and a digest.
+type BlobPlace = (String, Digest);
+/// Empty until the registry has answered.
+type IsPresent = Arc<OnceCell<bool>>;
 
 impl Missing {
     pub(crate) fn is_empty(&self) -> bool {
@@ -30,16 +40,8 @@ impl Missing {
     }
 }
 
-/// What was asked in this run: images share their layers.
-#[derive(Default)]
-pub(crate) struct Asked(Mutex<HashMap<BlobPlace, Answer>>);
-
-/// A repository with its registry, and a digest.
-type BlobPlace = (String, Digest);
-/// Whether the blob is there, once somebody knows.
-type Answer = Arc<OnceCell<bool>>;
-
-impl Asked {
+impl BlobChecks {
+    /// Asks each registry for each blob at most once.
     async fn has_blob(
         &self,
         repository: &RemoteRepository,
@@ -54,20 +56,21 @@ impl Asked {
     }
 }
 
-/// What is missing of the image that a digest names.
+/// What the registry lacks of the image with the digest `top`.
 ///
 /// # Errors
 /// When the registry cannot be asked.
 pub(crate) async fn missing(
     repository: &RemoteRepository,
     top: &Digest,
-    asked: &Asked,
+    checks: &BlobChecks,
 ) -> Result<Missing, Error> {
     let mut missing = Missing::default();
     let mut seen: HashSet<Digest> = HashSet::from([top.clone()]);
-    let mut open = vec![top.clone()];
-    while let Some(digest) = open.pop() {
-        let manifest = match fetch(repository, &digest).await {
+    let mut pending = vec![top.clone()];
+    while let Some(digest) = pending.pop() {
+        let name = ManifestName::Digest(digest.clone());
+        let manifest = match repository.manifest_if_present(&name).await {
             Ok(Some(manifest)) => manifest,
             Ok(None) => {
                 missing.manifests.push(digest);
@@ -79,20 +82,19 @@ pub(crate) async fn missing(
             }
             Err(error) => return Err(error),
         };
-        missing.blobs.extend(missing_blobs(repository, &manifest, asked).await?);
-        for child in manifest.manifests {
-            if !seen.insert(child.digest.clone()) {
-                continue;
-            }
-            if seen.len() > MOST_MANIFESTS {
-                let why = format!(
-                    "there are more than {MOST_MANIFESTS} manifests: not all were asked for"
-                );
-                missing.unreadable.push(why);
-                open.clear();
-                break;
-            }
-            open.push(child.digest);
+        missing.blobs.extend(missing_blobs(repository, &manifest, checks).await?);
+        pending.extend(
+            manifest
+                .manifests
+                .into_iter()
+                .map(|child| child.digest)
+                .filter(|digest| seen.insert(digest.clone())),
+        );
+        if seen.len() > MOST_MANIFESTS {
+            let why =
+                format!("the image has more than {MOST_MANIFESTS} manifests; not all were checked");
+            missing.unreadable.push(why);
+            break;
         }
     }
     missing.manifests.sort();
@@ -101,28 +103,24 @@ pub(crate) async fn missing(
     Ok(missing)
 }
 
-async fn fetch(repository: &RemoteRepository, digest: &Digest) -> Result<Option<Manifest>, Error> {
-    repository.manifest_if_present(&ManifestName::Digest(digest.clone())).await
-}
-
 async fn missing_blobs(
     repository: &RemoteRepository,
     manifest: &Manifest,
-    asked: &Asked,
+    checks: &BlobChecks,
 ) -> Result<Vec<Digest>, Error> {
     let mut seen = HashSet::new();
     let blobs = manifest.blobs.iter().filter(|blob| seen.insert(&blob.digest));
     let blobs: Vec<Descriptor> = blobs.cloned().collect();
-    let ask = async |blob: Descriptor| -> Result<Option<Digest>, Error> {
-        let is_there = asked.has_blob(repository, &blob).await?;
-        Ok((!is_there).then_some(blob.digest))
+    let check = async |blob: Descriptor| -> Result<Option<Digest>, Error> {
+        let is_present = checks.has_blob(repository, &blob).await?;
+        Ok((!is_present).then_some(blob.digest))
     };
-    let answers: Vec<_> = stream::iter(blobs).map(ask).buffer_unordered(AT_ONCE).collect().await;
-    let answers = answers.into_iter().collect::<Result<Vec<_>, _>>()?;
-    Ok(answers.into_iter().flatten().collect())
+    let missing: Vec<_> =
+        stream::iter(blobs).map(check).buffer_unordered(AT_ONCE).try_collect().await?;
+    Ok(missing.into_iter().flatten().collect())
 }
 
-/// The registry answered, and what it has there is of no use.
+/// Whether the registry answered with content that cannot be used.
 fn is_about_content(error: &Error) -> bool {
     matches!(error.cause, Cause::Integrity(_) | Cause::Protocol(_) | Cause::Unsupported(_))
 }

@@ -1,150 +1,158 @@
-//! One image of the list: look, decide, copy.
+//! Copies one image: looks at the destination, decides, and copies what is missing.
 
-use super::graph::{self, Known};
-use super::platforms::{self, Wanted};
-use super::{Copied, Way, attachments, complete};
+use std::sync::Arc;
+
+use super::copied::Copied;
+use super::graph::{self, KnownManifests};
+use super::image_copy::ImageCopy;
+use super::options::ExistingContent;
+use super::platforms::{self, Selected};
+use super::{attachments, complete};
 use crate::list::Attachments;
-use crate::plan::{Decision, Transfer, decide};
+use crate::plan::{Decision, decide};
 use messages::Advice;
 use oci::{Digest, Manifest};
 use registry::{Cause, Error, ManifestName};
 
-/// What a look at the source has shown.
-enum Seen {
-    /// What the tag names.
-    Digest(Digest),
-    /// What of it is wanted, which takes the whole index to know.
-    Wanted(Wanted),
+/// What is known about the source when the decision is made.
+enum SourceState {
+    /// It was not asked.
+    Unknown,
+    /// The digest that the tag names.
+    Tag(Digest),
+    /// The manifest to copy. If it has only some platforms, it takes the whole index to know it.
+    Manifest(Selected),
 }
 
-pub(super) async fn copy(way: &Way, transfer: &Transfer) -> Result<Copied, Error> {
+pub(super) async fn copy(copy: &Arc<ImageCopy>) -> Result<Copied, Error> {
+    let (transfer, options) = (&copy.transfer, copy.run.options);
     let name = ManifestName::Tag(transfer.tag.clone());
-    let there = way.destination.resolve(&name).await?;
-    let mut seen = None;
-    let mut decision = decide(transfer.pin(), there.as_ref(), None);
+    let present = copy.destination.resolve(&name).await?;
+    let mut source = SourceState::Unknown;
+    let mut decision = decide(transfer.pin(), present.as_ref(), None);
     if decision == Decision::AskSource {
-        let look = look(way, transfer, &name).await?;
-        decision = decide(transfer.pin(), there.as_ref(), Some(look.digest()));
-        seen = Some(look);
+        source = ask_source(copy, &name).await?;
+        decision = decide(transfer.pin(), present.as_ref(), source.digest());
     }
-    if decision == Decision::UpToDate
-        && let (true, Some(there)) = (way.run.wishes.repair, &there)
-        && !complete::missing(&way.destination, there, &way.run.asked).await?.is_empty()
-    {
-        decision = Decision::Copy;
-    }
-    let (digest, made_from) = match (decision, there) {
-        (Decision::UpToDate, Some(there)) => {
-            let source = match &seen {
-                Some(Seen::Wanted(wanted)) => Some(&wanted.source),
+    let up_to_date = match present.as_ref().filter(|_| decision == Decision::UpToDate) {
+        Some(digest) if is_complete(copy, digest).await? => Some(digest.clone()),
+        _ => None,
+    };
+    let changed = up_to_date.is_none();
+    let (digest, made_from) = match up_to_date {
+        Some(digest) => {
+            let whole = match &source {
+                SourceState::Manifest(selected) => Some(&selected.source),
                 _ => transfer.digest.as_ref().filter(|_| transfer.platforms.is_some()),
             };
-            let made_from = source.filter(|source| **source != there).cloned();
-            (there, made_from)
+            let made_from = whole.filter(|whole| **whole != digest).cloned();
+            (digest, made_from)
         }
-        (_, there) => {
-            let fetch = async {
-                match seen {
-                    Some(Seen::Wanted(wanted)) => Ok(wanted),
-                    Some(Seen::Digest(digest)) => fetch_wanted(way, transfer, Some(digest)).await,
-                    None => fetch_wanted(way, transfer, None).await,
-                }
-            };
-            // A repository with a tag is there.
-            let wanted = match &there {
-                Some(_) => fetch.await?,
-                None => tokio::try_join!(fetch, way.ready())?.0,
-            };
-            let copied = if way.run.wishes.repair {
-                graph::repair(way, &wanted.manifest, &name).await
-            } else {
-                let known = match there {
-                    Some(stale) => known_through(way, &stale).await,
-                    None => Known::default(),
-                };
-                graph::copy(way, &wanted.manifest, &name, &known).await
-            };
-            copied.map_err(|error| way.explain(error))?;
-            let made_from = Some(wanted.source).filter(|source| *source != wanted.manifest.digest);
-            (wanted.manifest.digest, made_from)
-        }
+        None => push(copy, &name, source, present.as_ref()).await?,
     };
-    if way.run.wishes.attachments != Attachments::Ignore {
-        attachments::copy(way, &digest, made_from.is_some()).await?;
+    if options.attachments != Attachments::Ignore {
+        attachments::copy(copy, &digest, made_from.as_ref()).await?;
     }
-    let copied = way.copied(digest, made_from, decision != Decision::UpToDate);
-    Ok(Copied { changed: copied.changed || copied.attachments > 0, ..copied })
+    let copied = copy.result(digest, made_from);
+    Ok(Copied { changed: copied.changed || changed, ..copied })
 }
 
-impl Seen {
-    fn digest(&self) -> &Digest {
+/// Copies the image. Returns the digest that the tag names now, and the one it was made from.
+async fn push(
+    copy: &Arc<ImageCopy>,
+    name: &ManifestName,
+    source: SourceState,
+    present: Option<&Digest>,
+) -> Result<(Digest, Option<Digest>), Error> {
+    let fetch = async {
+        match source {
+            SourceState::Manifest(selected) => Ok(selected),
+            SourceState::Tag(digest) => fetch_selected(copy, Some(digest)).await,
+            SourceState::Unknown => fetch_selected(copy, None).await,
+        }
+    };
+    let existing = copy.run.options.existing;
+    let (selected, known) = match present {
+        // A repository with a tag exists.
+        Some(stale) if existing == ExistingContent::Trusted => {
+            (fetch.await?, known_through(copy, stale).await)
+        }
+        Some(_) => (fetch.await?, KnownManifests::default()),
+        None => (tokio::try_join!(fetch, copy.repository_ready())?.0, KnownManifests::default()),
+    };
+    let pushed = graph::push(copy, &selected.manifest, name, &known, existing).await;
+    pushed.map_err(|error| copy.explain(error))?;
+    let digest = selected.manifest.digest;
+    let made_from = Some(selected.source).filter(|source| *source != digest);
+    Ok((digest, made_from))
+}
+
+/// Whether the destination has everything that the tag points to, as far as this run checks it.
+async fn is_complete(copy: &ImageCopy, digest: &Digest) -> Result<bool, Error> {
+    Ok(copy.run.options.existing == ExistingContent::Trusted
+        || complete::missing(&copy.destination, digest, &copy.run.checks).await?.is_empty())
+}
+
+impl SourceState {
+    fn digest(&self) -> Option<&Digest> {
         match self {
-            Self::Digest(digest) => digest,
-            Self::Wanted(wanted) => &wanted.manifest.digest,
+            Self::Unknown => None,
+            Self::Tag(digest) => Some(digest),
+            Self::Manifest(selected) => Some(&selected.manifest.digest),
         }
     }
 }
 
-async fn look(way: &Way, transfer: &Transfer, name: &ManifestName) -> Result<Seen, Error> {
-    match &transfer.platforms {
-        None => source_digest(way, name).await.map(Seen::Digest),
-        Some(_) => fetch_wanted(way, transfer, None).await.map(Seen::Wanted),
+async fn ask_source(copy: &ImageCopy, name: &ManifestName) -> Result<SourceState, Error> {
+    if copy.transfer.platforms.is_some() {
+        return fetch_selected(copy, None).await.map(SourceState::Manifest);
+    }
+    match copy.source.resolve(name).await? {
+        Some(digest) => Ok(SourceState::Tag(digest)),
+        // The response to HEAD has no body. GET returns the server's error message as well.
+        None => copy.source.manifest(name).await.map(|it| SourceState::Tag(it.digest)),
     }
 }
 
-/// The manifest to copy, with what it was made from.
-async fn fetch_wanted(
-    way: &Way,
-    transfer: &Transfer,
-    seen: Option<Digest>,
-) -> Result<Wanted, Error> {
-    let manifest = fetch(way, transfer, seen).await?;
-    match &transfer.platforms {
-        None => Ok(Wanted { source: manifest.digest.clone(), manifest }),
-        Some(choice) => platforms::choose(&way.source, manifest, choice).await,
+/// The manifest to copy, and the one it was made from. `resolved` is what the tag names.
+async fn fetch_selected(copy: &ImageCopy, resolved: Option<Digest>) -> Result<Selected, Error> {
+    let manifest = fetch(copy, resolved).await?;
+    match &copy.transfer.platforms {
+        None => Ok(Selected { source: manifest.digest.clone(), manifest }),
+        Some(platforms) => platforms::select(&copy.source, manifest, platforms).await,
     }
 }
 
-async fn source_digest(way: &Way, name: &ManifestName) -> Result<Digest, Error> {
-    match way.source.resolve(name).await? {
-        Some(digest) => Ok(digest),
-        // The GET says what the server says to it; a HEAD has no body.
-        None => way.source.manifest(name).await.map(|manifest| manifest.digest),
-    }
-}
-
-/// The manifest to copy: by digest where one is known, so that a tag that moves meanwhile changes nothing.
-async fn fetch(way: &Way, transfer: &Transfer, seen: Option<Digest>) -> Result<Manifest, Error> {
-    let name = match transfer.digest.clone().or(seen) {
-        Some(digest) => ManifestName::Digest(digest),
-        None => ManifestName::Tag(transfer.tag.clone()),
-    };
-    let error = match way.source.manifest(&name).await {
+/// Fetches by digest if one is known, so that a tag that moves in the meantime changes nothing.
+async fn fetch(copy: &ImageCopy, resolved: Option<Digest>) -> Result<Manifest, Error> {
+    let transfer = &copy.transfer;
+    let tag = ManifestName::Tag(transfer.tag.clone());
+    let digest = transfer.digest.clone().or(resolved);
+    let name = digest.map_or_else(|| tag.clone(), ManifestName::Digest);
+    let error = match copy.source.manifest(&name).await {
         Ok(manifest) => return Ok(manifest),
         Err(error) => error,
     };
     let (Some(pin), Some(404)) = (&transfer.digest, error.status()) else { return Err(error) };
-    // Was the tag moved, or the image deleted? The reader needs to know which.
-    let now = way.source.resolve(&ManifestName::Tag(transfer.tag.clone())).await.ok().flatten();
-    let tag = &transfer.tag;
-    let advice = match now {
-        Some(now) => {
-            Advice::new(format!("the pinned {pin} is gone, and the tag `{tag}` names {now} now"))
-                .with_hint("inspect it, then accept it with `cargo xtask pin --update`")
-        }
-        None => Advice::new(format!("the pinned {pin} is gone, and so is the tag `{tag}`")),
+    // Was the tag moved, or the image deleted? The user needs to know which.
+    let gone = format!("the pinned {pin} is gone, and");
+    let advice = match copy.source.resolve(&tag).await.ok().flatten() {
+        Some(now) => Advice::new(format!("{gone} the tag `{}` names {now} now", transfer.tag))
+            .with_hint("inspect it, then accept it with `cargo xtask pin --update`"),
+        None => Advice::new(format!("{gone} so is the tag `{}`", transfer.tag)),
     };
     Err(Error { cause: Cause::Gone(Box::new(advice)), ..error })
 }
 
-/// What the destination holds already, told by the image that its tag names now: one request, where
-/// asking for each blob would take as many as there are. Only a help: if it fails, nothing is known.
-async fn known_through(way: &Way, stale: &Digest) -> Known {
-    let mut known = Known::default();
-    let Ok(manifest) = way.destination.manifest(&ManifestName::Digest(stale.clone())).await else {
-        return known;
-    };
-    way.run.board.committed(manifest.blobs.iter().map(|blob| &blob.digest), way.target());
-    known.0.extend(manifest.manifests.into_iter().map(|child| child.digest));
+/// What the destination already has, according to the image that its tag names now. This is one
+/// request; to ask for each blob would take many. An error only means that nothing is known.
+async fn known_through(copy: &ImageCopy, stale: &Digest) -> KnownManifests {
+    let mut known = KnownManifests::default();
+    let name = ManifestName::Digest(stale.clone());
+    if let Ok(manifest) = copy.destination.manifest(&name).await {
+        let blobs = manifest.blobs.iter().map(|blob| &blob.digest);
+        copy.run.tracker.mark_committed(blobs, copy.target());
+        known.0.extend(manifest.manifests.into_iter().map(|child| child.digest));
+    }
     known
 }

@@ -1,71 +1,81 @@
-//! Some platforms of an image instead of all.
+//! Selects some platforms of an image, and checks for which platforms an image is.
 
 use bytes::Bytes;
 use oci_distribution::manifest::{IMAGE_CONFIG_MEDIA_TYPE, IMAGE_DOCKER_CONFIG_MEDIA_TYPE};
 
-use crate::plan::Choice;
+use crate::plan::PlatformSelection;
 use messages::printable::printable;
 use oci::subset::{Subset, SubsetError, is_for, subset};
 use oci::{Descriptor, Digest, Manifest, Platforms};
 use registry::{Cause, Error, ManifestName, RemoteRepository};
 
 const CONFIGS: [&str; 2] = [IMAGE_CONFIG_MEDIA_TYPE, IMAGE_DOCKER_CONFIG_MEDIA_TYPE];
-/// Configs have some kilobytes. What is larger is no reason to fill the memory.
+/// In bytes. Configs have some kilobytes.
 const LARGEST_CONFIG: usize = 4 << 20;
 
-/// What is to be at the destination.
-pub(super) struct Wanted {
+/// The manifest that the destination should have.
+pub(super) struct Selected {
     pub(super) manifest: Manifest,
-    /// What the source has, the same if it was not made anew.
+    /// The digest at the source. It differs if the manifest is a new index.
     pub(super) source: Digest,
 }
 
-/// What of a manifest is for the wanted platforms. It is what the list records, or an error.
-pub(super) async fn choose(
+/// What a manifest has for the selected platforms. It must be what the list records.
+pub(super) async fn select(
     source: &RemoteRepository,
     manifest: Manifest,
-    choice: &Choice,
-) -> Result<Wanted, Error> {
+    selection: &PlatformSelection,
+) -> Result<Selected, Error> {
     let refuse = |why: String| {
         let name = ManifestName::Digest(manifest.digest.clone());
-        let operation = format!("take {} of manifest {name}", choice.platforms);
+        let operation = format!("take {} of manifest {name}", selection.platforms);
         Error::new(source.host.side, operation, Cause::Unsupported(why))
     };
-    let mut config = None;
-    let chosen = part(source, &manifest, &choice.platforms, &mut config).await?;
-    let chosen = chosen.map_err(|unfit| refuse(printable(&unfit.to_string())))?;
-    match &choice.recorded {
-        Some(recorded) if *recorded != chosen.digest => Err(refuse(format!(
-            "they make {}, and images.toml records {recorded}: was `digest` changed without `subsets`? Remove that \
-             record, and `cargo xtask pin` writes the true one",
-            chosen.digest
+    let found = subsets(source, &manifest, &[&selection.platforms]).await?.remove(0);
+    let found = found.map_err(|error| refuse(printable(&error.to_string())))?;
+    match &selection.recorded {
+        Some(recorded) if *recorded != found.digest => Err(refuse(format!(
+            "the result is {}, but images.toml records {recorded}: was `digest` changed without `subsets`? Remove the \
+             record, and `cargo xtask pin` writes the right one",
+            found.digest
         ))),
-        _ => Ok(Wanted { manifest: chosen, source: manifest.digest }),
+        _ => Ok(Selected { manifest: found, source: manifest.digest }),
     }
 }
 
-/// [`choose`] for several choices of platforms of one manifest: what each makes, or why there is none.
+/// What a manifest has for each of several selections of platforms, or why it has nothing.
 ///
 /// # Errors
-/// When the source cannot be asked.
-pub(crate) async fn parts(
+/// When the config cannot be fetched from the source. It is fetched at most once, and only if needed.
+pub(crate) async fn subsets(
     source: &RemoteRepository,
     manifest: &Manifest,
-    choices: &[&Platforms],
+    selections: &[&Platforms],
 ) -> Result<Vec<Result<Manifest, SubsetError>>, Error> {
-    let mut config = None;
-    let mut parts = Vec::new();
-    for platforms in choices {
-        parts.push(part(source, manifest, platforms, &mut config).await?);
+    let mut fetched = None;
+    let mut found = Vec::new();
+    for platforms in selections {
+        found.push(match subset(manifest, platforms) {
+            Err(error) => Err(error),
+            Ok(Subset::Index(index)) => Ok(index),
+            Ok(Subset::Image) => {
+                let config = match &fetched {
+                    Some(config) => config,
+                    None => fetched.insert(config(source, manifest).await?),
+                };
+                let fits = config.as_ref().map_or(Ok(()), |config| is_for(config, platforms));
+                fits.map(|()| manifest.clone())
+            }
+        });
     }
-    Ok(parts)
+    Ok(found)
 }
 
-/// What an image lacks of the platforms that it has to be for; `None` if nothing. What does not say for
-/// which platform it is lacks none.
+/// Which of the required platforms an image lacks; `None` if it has all of them, or if it does not
+/// declare a platform.
 ///
 /// # Errors
-/// When the source cannot be asked.
+/// When the config cannot be fetched from the source.
 pub(crate) async fn lacks(
     source: &RemoteRepository,
     manifest: &Manifest,
@@ -77,32 +87,12 @@ pub(crate) async fn lacks(
         Ok(Subset::Image) => {}
     }
     let Some(config) = config(source, manifest).await? else { return Ok(None) };
-    // An image is for one platform: that it is for one of several is not enough.
+    // An image is for one platform. It lacks all the others.
     let each = required.iter().filter_map(|platform| Platforms::new([platform.clone()]));
     Ok(each.map(|platform| is_for(&config, &platform)).find_map(Result::err))
 }
 
-/// What is for some platforms. The config is fetched if it has to be, and kept for the next choice.
-async fn part(
-    source: &RemoteRepository,
-    manifest: &Manifest,
-    platforms: &Platforms,
-    config_of_image: &mut Option<Option<Bytes>>,
-) -> Result<Result<Manifest, SubsetError>, Error> {
-    match subset(manifest, platforms) {
-        Err(unfit) => return Ok(Err(unfit)),
-        Ok(Subset::Index(index)) => return Ok(Ok(index)),
-        Ok(Subset::Image) => {}
-    }
-    let config = match config_of_image {
-        Some(config) => config,
-        None => config_of_image.insert(config(source, manifest).await?),
-    };
-    let judged = config.as_ref().map_or(Ok(()), |config| is_for(config, platforms));
-    Ok(judged.map(|()| manifest.clone()))
-}
-
-/// The config of an image. Artifacts have other configs, if any, which say nothing of platforms.
+/// The config of an image. Artifacts may have other configs, which do not declare a platform.
 async fn config(source: &RemoteRepository, manifest: &Manifest) -> Result<Option<Bytes>, Error> {
     let is_config = |blob: &&Descriptor| {
         CONFIGS.contains(&blob.media_type.as_str()) && blob.size <= LARGEST_CONFIG as u64

@@ -1,4 +1,4 @@
-//! What the AWS CLI is told, as words, and as a line for people to type. Pure.
+//! The commands of the AWS CLI, as arguments and as a line that a user can type. Pure.
 
 use std::path::Path;
 
@@ -10,12 +10,12 @@ use messages::shell::command_line;
 use oci::RepositoryPath;
 use registry::known::cloud::EcrHost;
 
-/// A command of the AWS CLI, without `aws`.
+/// The arguments of `aws`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Command(Vec<String>);
+pub(super) struct AwsCommand(Vec<String>);
 
-impl Command {
-    /// What is known of all these repositories; fails if one of them is not there.
+impl AwsCommand {
+    /// Describes these repositories. Fails if one of them does not exist.
     pub(super) fn describe(plan: &RepositoryPlan, repositories: &[RepositoryPath]) -> Self {
         let mut command = Self::of(plan, "describe-repositories");
         command.push("--repository-names");
@@ -25,7 +25,7 @@ impl Command {
         command.in_json()
     }
 
-    /// What is known of every repository of the registry.
+    /// Describes every repository of the registry.
     pub(super) fn describe_all(plan: &RepositoryPlan) -> Self {
         Self::of(plan, "describe-repositories").in_json()
     }
@@ -37,7 +37,7 @@ impl Command {
         command.option("--repository-name", name(plan, repository));
         if !tags.is_empty() {
             let tags = tags.iter().map(|(key, value)| json!({ "Key": key, "Value": value }));
-            // The CLI's own short form has no way to write a comma or a quote.
+            // The CLI's shorthand syntax cannot express commas and quotes.
             command.option("--tags", json!(tags.collect::<Vec<_>>()).to_string());
         }
         if let Some(scan) = scan_on_push {
@@ -57,7 +57,7 @@ impl Command {
         command.in_json()
     }
 
-    /// Gives a repository its lifecycle policy, if there is one to give.
+    /// Sets the lifecycle policy of a repository; `None` if the list names none.
     pub(super) fn put_lifecycle_policy(
         plan: &RepositoryPlan,
         repository: &RepositoryPath,
@@ -69,11 +69,11 @@ impl Command {
         Some(command.in_json())
     }
 
-    pub(super) fn words(&self) -> Vec<&str> {
+    pub(super) fn arguments(&self) -> Vec<&str> {
         self.0.iter().map(String::as_str).collect()
     }
 
-    /// As one would type it.
+    /// The command as a user would type it.
     pub(super) fn line(&self) -> String {
         let words = self.0.iter().filter(|word| !["--output", "json"].contains(&word.as_str()));
         command_line("aws", words)
@@ -98,23 +98,23 @@ impl Command {
         self.push(value);
     }
 
-    /// Whatever the user's configuration says of the form.
+    /// Overrides the output format in the user's configuration.
     fn in_json(mut self) -> Self {
         self.option("--output", "json");
         self
     }
 }
 
-/// The line that makes a repository as the plan wants it.
+/// The command line that creates a repository with the settings of the plan.
 pub(super) fn line_to_create(plan: &RepositoryPlan, repository: &RepositoryPath) -> String {
-    let create = Command::create(plan, repository).line();
-    match Command::put_lifecycle_policy(plan, repository) {
+    let create = AwsCommand::create(plan, repository).line();
+    match AwsCommand::put_lifecycle_policy(plan, repository) {
         Some(put) => format!("{create} && {}", put.line()),
         None => create,
     }
 }
 
-/// The name that Amazon has for a repository. What comes first at the public registry is the account.
+/// Amazon's name of a repository. In the public registry, the path starts with an alias of the account.
 pub(super) fn name(plan: &RepositoryPlan, repository: &RepositoryPath) -> String {
     let path = repository.as_str();
     let name = match plan.service {
@@ -140,7 +140,7 @@ mod tests {
     }
 
     #[test]
-    fn a_repository_is_made_by_the_command_that_people_are_told_to_type() {
+    fn the_create_command_has_the_settings_of_the_list() {
         let private = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
         let create = "aws ecr create-repository --region eu-west-1 --registry-id 123456789012 \
                       --repository-name team/wait";
@@ -191,13 +191,13 @@ mod tests {
     }
 
     #[test]
-    fn repositories_are_asked_for_by_name_and_answers_are_json() {
+    fn repositories_are_described_by_name_and_in_json() {
         let plan = plan("123456789012.dkr.ecr.eu-west-1.amazonaws.com", "");
         let names = ["a", "b/c"].map(|name| name.parse().unwrap());
-        let words = Command::describe(&plan, &names);
+        let command = AwsCommand::describe(&plan, &names);
         let expected = "ecr describe-repositories --region eu-west-1 --registry-id 123456789012 \
                         --repository-names a b/c --output json";
-        assert_eq!(words.words().join(" "), expected);
-        assert!(!Command::describe_all(&plan).words().contains(&"--repository-names"));
+        assert_eq!(command.arguments().join(" "), expected);
+        assert!(!AwsCommand::describe_all(&plan).arguments().contains(&"--repository-names"));
     }
 }

@@ -1,14 +1,13 @@
-//! Repositories in Amazon's ECR, which no push makes: `plan` says which and how, `command` is what the
-//! AWS CLI is told, `answer` what it says, `account` asks it; `repositories` brings that together for a
-//! run, once, when the first image is on its way.
+//! Repositories in Amazon ECR, which pushes do not create. `Repositories` creates the missing ones with
+//! the AWS CLI, once per run, before the first push.
 
-mod account;
-mod answer;
+mod aws_cli;
 mod command;
 mod plan;
 mod repositories;
+mod response;
 
-pub use answer::{Difference, Setting};
-pub use plan::{RepositoryPlan, Service, described};
+pub use plan::{RepositoryPlan, Service, describe};
 pub(crate) use repositories::Repositories;
-pub use repositories::{Prepared, Unprepared};
+pub use repositories::RepositoryReport;
+pub use response::{Setting, SettingDifference};

@@ -1,22 +1,22 @@
-//! `RepositoryPlan`: the repositories that a run needs in ECR, and how new ones are made. Pure.
+//! `RepositoryPlan`: the repositories that a run needs in ECR, and the settings of new ones. Pure.
 
 use crate::list::{Creation, Destination, Encryption, RepositoryOptions};
 use crate::plan::Transfer;
 use oci::{Registry, RepositoryPath};
 use registry::known::cloud::{CloudHost, EcrHost};
 
-/// What a run needs.
+/// The repositories of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RepositoryPlan {
     pub registry: Registry,
     pub service: Service,
-    /// Each once, in the order of the images.
+    /// Without duplicates, in the order of the images.
     pub repositories: Vec<RepositoryPath>,
     pub creation: Creation,
     pub options: RepositoryOptions,
 }
 
-/// Which of Amazon's two services it is.
+/// Amazon's two registry services.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Service {
     Private(EcrHost),
@@ -24,7 +24,7 @@ pub enum Service {
 }
 
 impl RepositoryPlan {
-    /// What transfers need at a destination; `None` if it is not in ECR.
+    /// The repositories of transfers; `None` if their destination is not in ECR.
     pub fn of(destination: &Destination, transfers: &[Transfer]) -> Option<Self> {
         let service = match CloudHost::of(destination.registry.as_str())? {
             CloudHost::Ecr(host) => Service::Private(host),
@@ -47,8 +47,8 @@ impl RepositoryPlan {
     }
 }
 
-/// How new repositories are made, as short parts of a sentence; none if Amazon chooses all of it.
-pub fn described(options: &RepositoryOptions) -> Vec<String> {
+/// The settings of new repositories as short phrases. Those that are left to Amazon are not there.
+pub fn describe(options: &RepositoryOptions) -> Vec<String> {
     let mut parts = Vec::new();
     if !options.tags.is_empty() {
         let tags: Vec<_> =
@@ -92,7 +92,7 @@ mod tests {
     }
 
     #[test]
-    fn every_repository_is_planned_once_at_registries_of_ecr_alone() {
+    fn each_repository_is_planned_once_and_only_in_ecr() {
         let found = plan(
             "registry = \"123456789012.dkr.ecr.eu-west-1.amazonaws.com/team\"\n\
              ecr = { create-repositories = false, scan-on-push = true }",

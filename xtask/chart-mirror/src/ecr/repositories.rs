@@ -1,16 +1,15 @@
-//! `Repositories`: makes what is missing before the first push of a run, and tells what it found.
-//!
-//! A run with nothing to push asks nobody.
+//! `Repositories`: creates the missing repositories of a run before its first push, and reports what
+//! it found. A run that pushes nothing does not start the AWS CLI.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::OnceCell;
 
-use super::account::{Account, Creation as Created};
-use super::answer::Difference;
-use super::command::{Command, line_to_create};
+use super::aws_cli::{AwsCli, CreateOutcome};
+use super::command::{AwsCommand, line_to_create};
 use super::plan::RepositoryPlan;
+use super::response::SettingDifference;
 use crate::list::Creation;
 use messages::Advice;
 use oci::RepositoryPath;
@@ -20,60 +19,49 @@ use registry::{Cause, Error, ErrorCode, Side};
 pub(crate) struct Repositories {
     plan: Arc<RepositoryPlan>,
     search_path: String,
-    prepared: OnceCell<Preparation>,
+    preparation: OnceCell<Preparation>,
 }
 
 /// What was done before the first push.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Prepared {
+pub struct RepositoryReport {
     pub created: Vec<String>,
-    /// Of repositories that were there.
-    pub differences: Vec<Difference>,
-    pub warnings: Vec<Unprepared>,
-}
-
-/// What was not done, and why. A hint for whoever is to do it.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub struct Unprepared {
-    pub message: String,
-    pub hint: String,
+    /// Settings of repositories that existed before.
+    pub differences: Vec<SettingDifference>,
+    /// What was not done, and how to do it.
+    pub warnings: Vec<Advice>,
 }
 
 #[derive(Default)]
 struct Preparation {
-    told: Prepared,
-    /// Those that are known to be missing, and why nobody made them.
+    report: RepositoryReport,
+    /// The repositories that could not be created, with the reason.
     missing: BTreeMap<RepositoryPath, String>,
-    /// Why nobody knows what is missing.
+    /// Why it is unknown which repositories exist.
     unknown: Option<String>,
 }
 
 impl Repositories {
     pub(crate) fn new(plan: RepositoryPlan, search_path: String) -> Self {
-        Self { plan: Arc::new(plan), search_path, prepared: OnceCell::new() }
+        Self { plan: Arc::new(plan), search_path, preparation: OnceCell::new() }
     }
 
-    /// Waits until a repository can be pushed to. The first one that asks prepares all.
+    /// Waits until a repository can be pushed to. The first call prepares all of them.
     ///
     /// # Errors
-    /// When it is missing and could not be made.
+    /// When the repository is missing and could not be created.
     pub(crate) async fn ready(&self, repository: &RepositoryPath) -> Result<(), Error> {
         if self.plan.creation == Creation::Leave {
             return Ok(());
         }
-        let prepared = self.prepared.get_or_init(|| self.prepare()).await;
-        let Some(why) = prepared.missing.get(repository) else { return Ok(()) };
+        let preparation = self.preparation.get_or_init(|| self.prepare()).await;
+        let Some(why) = preparation.missing.get(repository) else { return Ok(()) };
         let operation = format!("create the repository `{repository}`");
-        let hint = self.hint(repository);
-        Err(Error::new(
-            Side::Destination,
-            operation,
-            Cause::NoRepository(Box::new(Advice::new(why).with_hint(hint))),
-        ))
+        Err(Error::new(Side::Destination, operation, self.no_repository(repository, why)))
     }
 
-    /// The error of a push, with what to do if it was refused for its repository.
+    /// Adds the command that creates the repository to the error of a push, if the push failed because
+    /// the repository does not exist.
     pub(crate) fn explain(&self, repository: &RepositoryPath, error: Error) -> Error {
         let is_about_repository =
             error.side == Side::Destination && error.has_code(&ErrorCode::NameUnknown);
@@ -81,65 +69,69 @@ impl Repositories {
             return error;
         };
         let mut message = response.to_string();
-        if let Some(why) = self.prepared.get().and_then(|prepared| prepared.unknown.as_ref()) {
-            message += &format!(" (nobody made it: {why})");
+        let unknown = self.preparation.get().and_then(|preparation| preparation.unknown.as_ref());
+        if let Some(why) = unknown {
+            message += &format!(" (it was not created: {why})");
         }
-        let advice = Advice::new(message).with_hint(self.hint(repository));
-        Error { cause: Cause::NoRepository(Box::new(advice)), ..error }
+        Error { cause: self.no_repository(repository, &message), ..error }
     }
 
-    /// What was done, if anything had to be pushed.
-    pub(crate) fn prepared(&self) -> Option<Prepared> {
-        self.prepared.get().map(|prepared| prepared.told.clone())
+    /// What was done; `None` if nothing had to be pushed.
+    pub(crate) fn report(&self) -> Option<RepositoryReport> {
+        self.preparation.get().map(|preparation| preparation.report.clone())
     }
 
-    fn hint(&self, repository: &RepositoryPath) -> String {
-        format!("create it: `{}`", line_to_create(&self.plan, repository))
+    fn no_repository(&self, repository: &RepositoryPath, why: &str) -> Cause {
+        let hint = format!("create it: `{}`", line_to_create(&self.plan, repository));
+        Cause::NoRepository(Box::new(Advice::new(why).with_hint(hint)))
     }
 
     async fn prepare(&self) -> Preparation {
-        let unknown = |why: String| {
-            let registry = &self.plan.registry;
-            let message = format!("nobody looked which repositories {registry} lacks: {why}");
-            let hint = "give the AWS CLI its login and the rights `ecr:DescribeRepositories` and \
-                        `ecr:CreateRepository`; or write `create-repositories = false`";
-            let warnings = vec![Unprepared { message, hint: hint.to_owned() }];
-            let told = Prepared { warnings, ..Prepared::default() };
-            Preparation { told, unknown: Some(why), ..Preparation::default() }
+        let Some(cli) = AwsCli::find(Arc::clone(&self.plan), &self.search_path) else {
+            return self.unknown("`aws` is not on PATH".to_owned());
         };
-        let Some(account) = Account::new(Arc::clone(&self.plan), &self.search_path) else {
-            return unknown("`aws` is not on PATH".to_owned());
+        let existing = match cli.existing().await {
+            Ok(existing) => existing,
+            Err(error) => return self.unknown(error.message),
         };
-        let there = match account.look().await {
-            Ok(there) => there,
-            Err(refused) => return unknown(refused.words),
-        };
-        let differences = there
-            .iter()
-            .flat_map(|(path, found)| found.differences(path.as_str(), &self.plan.options));
         let mut preparation = Preparation::default();
-        preparation.told.differences = differences.collect();
-        let is_missing = |path: &&RepositoryPath| !there.contains_key(*path);
-        let missing: Vec<_> = self.plan.repositories.iter().filter(is_missing).cloned().collect();
-        for (path, creation) in account.create(missing).await {
-            match creation {
-                Created::WasThere => {}
-                Created::Created => preparation.told.created.push(path.to_string()),
-                Created::WithoutPolicy(refused) => {
-                    preparation.told.created.push(path.to_string());
-                    preparation.told.warnings.push(self.without_policy(&path, &refused.words));
+        let options = &self.plan.options;
+        let differences =
+            existing.iter().flat_map(|(path, it)| it.differences(path.as_str(), options));
+        preparation.report.differences = differences.collect();
+        let is_missing = |path: &&RepositoryPath| !existing.contains_key(*path);
+        let missing = self.plan.repositories.iter().filter(is_missing).cloned().collect();
+        for (path, outcome) in cli.create(missing).await {
+            let report = &mut preparation.report;
+            match outcome {
+                CreateOutcome::AlreadyExists => {}
+                CreateOutcome::Created => report.created.push(path.to_string()),
+                CreateOutcome::CreatedWithoutPolicy(error) => {
+                    report.created.push(path.to_string());
+                    report.warnings.push(self.without_policy(&path, &error.message));
                 }
-                Created::Refused(refused) => {
-                    preparation.missing.insert(path, refused.words);
+                CreateOutcome::Failed(error) => {
+                    preparation.missing.insert(path, error.message);
                 }
             }
         }
         preparation
     }
 
-    fn without_policy(&self, path: &RepositoryPath, why: &str) -> Unprepared {
-        let command = Command::put_lifecycle_policy(&self.plan, path);
-        let hint = command.map_or(String::new(), |command| format!("`{}`", command.line()));
-        Unprepared { message: format!("`{path}` has no lifecycle policy: {why}"), hint }
+    fn unknown(&self, why: String) -> Preparation {
+        let registry = &self.plan.registry;
+        let message = format!("the repositories of {registry} could not be checked: {why}");
+        let warning = Advice::new(message).with_hint(
+            "give the AWS CLI credentials and the permissions `ecr:DescribeRepositories` and \
+             `ecr:CreateRepository`, or set `create-repositories = false`",
+        );
+        let report = RepositoryReport { warnings: vec![warning], ..RepositoryReport::default() };
+        Preparation { report, unknown: Some(why), ..Preparation::default() }
+    }
+
+    fn without_policy(&self, path: &RepositoryPath, why: &str) -> Advice {
+        let command = AwsCommand::put_lifecycle_policy(&self.plan, path);
+        let hint = command.map(|command| format!("`{}`", command.line()));
+        Advice { message: format!("`{path}` has no lifecycle policy: {why}"), hint }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use serde_json::{Value, json};
 
-use crate::ecr::{Prepared, RepositoryPlan, Unprepared, described};
+use crate::ecr::{RepositoryPlan, RepositoryReport, describe};
 use crate::list::{Creation, Encryption};
 
 /// A line for each repository that a run would make if it is not there. A dry run asks nobody.
@@ -13,7 +13,7 @@ pub fn dry_run(plan: &RepositoryPlan) -> String {
     if plan.creation == Creation::Leave {
         return text;
     }
-    let options = described(&plan.options);
+    let options = describe(&plan.options);
     let options =
         if options.is_empty() { String::new() } else { format!(" ({})", options.join(", ")) };
     for repository in &plan.repositories {
@@ -43,11 +43,10 @@ pub fn dry_run_value(plan: &RepositoryPlan) -> Value {
 }
 
 /// What was made, and what is not as the list wants it.
-pub fn human(prepared: &Prepared) -> String {
+pub fn human(prepared: &RepositoryReport) -> String {
     let mut text = String::new();
     for warning in &prepared.warnings {
-        let Unprepared { message, hint } = warning;
-        let _ = writeln!(text, "warning: {message}\n  hint: {hint}");
+        let _ = writeln!(text, "warning: {}", warning.to_string().replace("\nhint", "\n  hint"));
     }
     for difference in &prepared.differences {
         let _ = writeln!(
@@ -55,8 +54,8 @@ pub fn human(prepared: &Prepared) -> String {
             "warning: the repository `{}` was there with `{}` {}, and images.toml says {}: it is left as it is",
             difference.repository,
             difference.setting.name(),
-            difference.there,
-            difference.wanted,
+            difference.actual,
+            difference.expected,
         );
     }
     for repository in &prepared.created {
@@ -66,29 +65,33 @@ pub fn human(prepared: &Prepared) -> String {
 }
 
 /// The same for programs.
-pub fn value(prepared: &Prepared) -> Value {
+pub fn value(prepared: &RepositoryReport) -> Value {
     json!({
         "created": prepared.created,
         "differences": prepared.differences,
-        "warnings": prepared.warnings,
+        "warnings": prepared.warnings.iter().map(warning_value).collect::<Vec<_>>(),
     })
+}
+
+fn warning_value(warning: &messages::Advice) -> Value {
+    json!({ "message": warning.message, "hint": warning.hint })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ecr::{Difference, Setting};
+    use crate::ecr::{Setting, SettingDifference};
 
-    fn prepared() -> Prepared {
-        Prepared {
+    fn prepared() -> RepositoryReport {
+        RepositoryReport {
             created: vec!["team/a".to_owned()],
-            differences: vec![Difference {
+            differences: vec![SettingDifference {
                 repository: "team/b".to_owned(),
                 setting: Setting::ImmutableTags,
-                wanted: "true".to_owned(),
-                there: "false".to_owned(),
+                expected: "true".to_owned(),
+                actual: "false".to_owned(),
             }],
-            warnings: vec![Unprepared { message: "m".to_owned(), hint: "h".to_owned() }],
+            warnings: vec![messages::Advice::new("m").with_hint("h")],
         }
     }
 
@@ -101,7 +104,7 @@ mod tests {
              true: it is left as it is\n\
              created the repository team/a\n"
         );
-        assert_eq!(human(&Prepared::default()), "");
+        assert_eq!(human(&RepositoryReport::default()), "");
     }
 
     #[test]

@@ -14,18 +14,17 @@ use crate::commands::chart_run::ChartRun;
 use crate::commands::mirror::result::MirrorReport;
 use crate::commands::pin::result::Mode;
 use crate::commands::verify;
-use crate::commands::verify::{Verification, Watch};
+use crate::commands::verify::Verification;
 use crate::commands::{mirror, pin};
-use crate::copy::{Copied, Observer, Wishes};
+use crate::copy::{CopyOptions, Silent};
 use crate::list::ImageList;
 use crate::list::code::{Check, Code};
-use crate::plan::Transfer;
 use crate::report::verify::Form;
 use crate::report::verify::human::Style;
 use crate::report::{self, human};
 use crate::values::Overlay;
+use registry::RetryPolicy;
 use registry::auth::credentials::NobodysEnvironment;
-use registry::{Error, RetryPolicy};
 use registry_in_memory::EmbeddedRegistry;
 use stage::{Stage, destination_for};
 
@@ -130,8 +129,8 @@ async fn verify_list(story: &mut String, stage: &Stage, expected: &[Code]) -> an
     let subject =
         verify::Subject { list: &stage.list, file, shown: "images.toml", command: "cargo xtask" };
     let mut verification = Verification::begin(subject, &options)?;
-    verification.look_here(&Unwatched);
-    verification.ask_registries(&NobodysEnvironment, &Unwatched).await?;
+    verification.look_here(&Silent);
+    verification.ask_registries(&NobodysEnvironment, &Silent).await?;
     let report = verification.end();
     indent(story, &Form::Human.render(&report, Style::Plain), |line| {
         !line.ends_with("not asked for")
@@ -150,12 +149,11 @@ async fn mirror_list(story: &mut String, title: &str, stage: &Stage) -> anyhow::
         destination: Some(destination.address().to_owned()),
         only: Vec::new(),
         concurrency: None,
-        wishes: Wishes::default(),
+        copy: CopyOptions::default(),
         retry: RetryPolicy::default(),
     };
     let plan = mirror::plan(list, &options)?;
-    let report =
-        mirror::run(list, &plan, &options, &NobodysEnvironment, Arc::new(Unwatched)).await?;
+    let report = mirror::run(list, &plan, &options, &NobodysEnvironment, Arc::new(Silent)).await?;
     if let Some((image, error)) = report.failures().next() {
         anyhow::bail!("{}: {error}", image.source);
     }
@@ -218,19 +216,6 @@ fn values_and_proof(story: &mut String, list: &ImageList, root: &Path) -> anyhow
         writeln!(story)?;
     }
     Ok(())
-}
-
-struct Unwatched;
-
-impl Observer for Unwatched {
-    fn expects(&self, _: u64) {}
-    fn sent(&self, _: u64) {}
-    fn ended(&self, _: &Transfer, _: &Result<Copied, Error>) {}
-}
-
-impl Watch for Unwatched {
-    fn begins(&self, _: &str, _: usize) {}
-    fn looked(&self) {}
 }
 
 #[cfg(test)]

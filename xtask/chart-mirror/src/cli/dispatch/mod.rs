@@ -9,14 +9,14 @@ use crate::cli::flags::{
 };
 use crate::cli::runtime::Interrupted;
 use crate::cli::terminal;
-use crate::cli::terminal::Progress;
+use crate::cli::terminal::{Bar, Verbosity};
 use crate::cli::{demo, runtime};
 use crate::commands::chart_run::ChartRun;
 use crate::commands::images;
 use crate::commands::values;
 use crate::commands::values::Difference;
 use crate::commands::{doctor, mirror, pin};
-use crate::copy::Wishes;
+use crate::copy::{CopyOptions, ExistingContent};
 use crate::files::{Written, folder_of, write_atomically};
 use crate::list::Attachments;
 use crate::list::ImageList;
@@ -41,7 +41,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<u8> {
         Command::Mirror(asked) => run_mirror(flags, asked),
         Command::Values(asked) => run_values(flags, asked),
         Command::Verify(asked) => {
-            verify::run(&list_file(flags), &command_with_list(flags), flags.verbose, asked)
+            verify::run(&list_file(flags), &command_with_list(flags), verbosity(flags), asked)
         }
         Command::Images(asked) => run_images(&list_file(flags), &read_list(flags)?, asked),
         Command::Pin(asked) => run_pin(flags, asked),
@@ -69,9 +69,12 @@ fn run_mirror(flags: &Flags, asked: &Mirror) -> anyhow::Result<u8> {
         destination: asked.destination.clone(),
         only: asked.only.clone(),
         concurrency: asked.jobs.map(usize::from),
-        wishes: Wishes {
+        copy: CopyOptions {
             attachments: if asked.attachments { Attachments::Copy } else { Attachments::Ignore },
-            repair: asked.repair,
+            existing: match asked.repair {
+                true => ExistingContent::Checked,
+                false => ExistingContent::Trusted,
+            },
         },
         retry: RetryPolicy::default(),
     };
@@ -89,11 +92,11 @@ fn run_mirror(flags: &Flags, asked: &Mirror) -> anyhow::Result<u8> {
         }
         return Ok(DONE);
     }
-    let progress = Arc::new(Progress::new(plan.transfers.len(), flags.verbose));
-    let observer = Arc::clone(&progress) as Arc<_>;
+    let bar = Arc::new(Bar::new(verbosity(flags)));
+    let progress = Arc::clone(&bar) as Arc<_>;
     let report =
-        runtime::block_on(mirror::run(&list, &plan, &options, &ProcessEnvironment, observer));
-    progress.finish();
+        runtime::block_on(mirror::run(&list, &plan, &options, &ProcessEnvironment, progress));
+    bar.finish();
     let report = report?;
     terminal::result(&match asked.format {
         Format::Human => human::mirror(&report),
@@ -248,6 +251,10 @@ fn run_values_of_chart(flags: &Flags, asked: &Values, list: &ImageList) -> anyho
         terminal::message(&format!("{done}  {}", file.display()));
     }
     Ok(DONE)
+}
+
+fn verbosity(flags: &Flags) -> Verbosity {
+    if flags.verbose { Verbosity::Verbose } else { Verbosity::Normal }
 }
 
 fn read_list(flags: &Flags) -> anyhow::Result<ImageList> {

@@ -11,7 +11,7 @@ use super::{DONE, FAILED};
 use crate::cli::flags::Verify;
 use crate::cli::runtime;
 use crate::cli::terminal;
-use crate::cli::terminal::Looking;
+use crate::cli::terminal::{Bar, Verbosity};
 use crate::commands::verify;
 use crate::files::{append, folder_of, write_atomically};
 use crate::list::code::Check;
@@ -20,7 +20,12 @@ use crate::report::verify::human::Style;
 use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
 
-pub(super) fn run(file: &Path, command: &str, verbose: bool, asked: &Verify) -> anyhow::Result<u8> {
+pub(super) fn run(
+    file: &Path,
+    command: &str,
+    verbosity: Verbosity,
+    asked: &Verify,
+) -> anyhow::Result<u8> {
     refuse_one_file_for_two(file, &asked.report)?;
     let shown = runtime::shown(file);
     let list = match crate::list_file::read(file) {
@@ -37,7 +42,7 @@ pub(super) fn run(file: &Path, command: &str, verbose: bool, asked: &Verify) -> 
         }
     };
     let report =
-        look(verify::Subject { list: &list, file, shown: &shown, command }, verbose, asked)?;
+        look(verify::Subject { list: &list, file, shown: &shown, command }, verbosity, asked)?;
     // Files first: whoever reads stdout may have gone.
     let written = write_reports(&report, asked);
     terminal::result(&asked.format.render(&report, terminal::style_of_results()))?;
@@ -50,7 +55,7 @@ pub(super) fn run(file: &Path, command: &str, verbose: bool, asked: &Verify) -> 
 
 fn look(
     subject: verify::Subject<'_>,
-    verbose: bool,
+    verbosity: Verbosity,
     asked: &Verify,
 ) -> anyhow::Result<VerifyReport> {
     let options = verify::Options {
@@ -65,9 +70,9 @@ fn look(
         concurrency: asked.jobs.map(usize::from),
         retry: RetryPolicy::default(),
     };
-    let looking = Looking::new(verbose);
-    let report = verify::run(subject, &options, &ProcessEnvironment, &looking);
-    looking.finish();
+    let bar = Bar::new(verbosity);
+    let report = verify::run(subject, &options, &ProcessEnvironment, &bar);
+    bar.finish();
     report
 }
 

@@ -8,14 +8,14 @@ use futures_util::future::join_all;
 
 use crate::chart::{ChartSource, Helm, RenderError};
 use crate::list::{Destination, ImageList};
-use crate::plan::{Selection, transfers};
+use crate::plan::{Selection, registry_settings, transfers};
 
 use oci::{Registry, Repository};
 use process::find_program;
 use registry::HostSide;
 use registry::auth::credentials::Environment;
 use registry::ping::{LoginFound, login_files};
-use registry::{Registries, RetryPolicy, Settings, Side};
+use registry::{Registries, RetryPolicy, Side};
 
 pub mod result;
 
@@ -59,8 +59,7 @@ pub async fn run(
     let destination = destination(list, options)?;
     let repositories = repositories(list, destination.as_ref())?;
     let hosts: Vec<HostSide> = repositories.keys().cloned().collect();
-    let settings =
-        Settings { registries: list.registries().clone(), concurrency: None, retry: options.retry };
+    let settings = registry_settings(list, None, options.retry);
     let login_files = login_files(environment).map_err(anyhow::Error::msg)?;
     let (registries, warnings) = Registries::to_examine(settings, hosts, environment)?;
     let examined = repositories

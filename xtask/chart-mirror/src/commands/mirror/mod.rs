@@ -1,34 +1,34 @@
-//! The command `mirror`: plan, copy, report.
+//! The command `mirror`: plans what goes where, copies it, and returns a report.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{anyhow, bail};
 
-use crate::copy::{Observer, Wishes, copy_all};
+use crate::copy::{CopyOptions, Progress, copy_all};
 use crate::ecr::{Repositories, RepositoryPlan};
 use crate::list::{Creation, Destination, ImageList};
-use crate::plan::{Selection, Transfer, transfers};
-
+use crate::plan::{Selection, Transfer, registry_settings, transfers};
+use messages::Advice;
 use registry::auth::credentials::Environment;
 use registry::known::profile::Profile;
-use registry::{Registries, RetryPolicy, Settings};
+use registry::{Registries, RetryPolicy};
+use result::{ImageReport, MirrorReport};
 
 pub mod result;
-
-use result::{ImageReport, MirrorReport};
 
 /// What to mirror, and how.
 pub struct Options {
     pub destination: Option<String>,
     pub only: Vec<String>,
+    /// Most requests at a time to one registry.
     pub concurrency: Option<usize>,
-    /// Attachments are copied if either this or the destination asks for it.
-    pub wishes: Wishes,
+    /// Attachments are copied if these options or the destination require it.
+    pub copy: CopyOptions,
     pub retry: RetryPolicy,
 }
 
-/// The transfers of a run, and the destination that they go to.
+/// The transfers of a run, and their destination.
 pub struct MirrorPlan {
     pub destination: Destination,
     pub transfers: Vec<Transfer>,
@@ -45,82 +45,80 @@ pub fn plan(list: &ImageList, options: &Options) -> anyhow::Result<MirrorPlan> {
     Ok(MirrorPlan { destination, transfers })
 }
 
-/// A path that the destination does not take would be answered as if a right were missing.
+/// Checks the depth of paths before any request: a registry would answer too deep a path as if a
+/// permission were missing.
 fn check_depth(
     list: &ImageList,
     destination: &Destination,
     transfers: &[Transfer],
-) -> anyhow::Result<()> {
+) -> Result<(), Advice> {
     let registry = &destination.registry;
     let profile = Profile::of_host(registry, list.registries().get(registry));
     let Some(most) = profile.deepest_path else { return Ok(()) };
-    let is_deep = |path: &str| path.split('/').count() > most;
+    let is_deep = |path: &&str| path.split('/').count() > most;
     let paths = transfers.iter().map(|transfer| transfer.target.path().as_str());
-    let mut deep: Vec<&str> = paths.filter(|path| is_deep(path)).collect();
+    let mut deep: Vec<&str> = paths.filter(is_deep).collect();
     deep.sort_unstable();
     deep.dedup();
     if deep.is_empty() {
         return Ok(());
     }
-    bail!(
-        "`{registry}` takes repositories of at most {most} parts, and these have more: `{}`\n\
-         hint: give the images shorter paths with `target`, or all of them with `max-path-depth = {most}` of the destination",
-        deep.join("`, `")
-    )
+    let deep = deep.join("`, `");
+    let message = format!(
+        "`{registry}` accepts paths of at most {most} parts, but these have more: `{deep}`"
+    );
+    Err(Advice::new(message).with_hint(format!(
+        "give the images shorter paths with `target`, or set `max-path-depth = {most}` for the destination"
+    )))
 }
 
-/// Copies what is planned. Images that fail are in the report, and stop no other.
+/// Copies what is planned. Images that fail are in the report, and do not stop the others.
 ///
 /// # Errors
-/// When nothing could be tried: a contradictory login, no certificates.
+/// When nothing could be tried, for example because of contradictory credentials or missing
+/// certificates.
 pub async fn run(
     list: &ImageList,
     plan: &MirrorPlan,
     options: &Options,
     environment: &dyn Environment,
-    observer: Arc<dyn Observer>,
+    progress: Arc<dyn Progress>,
 ) -> anyhow::Result<MirrorReport> {
     let began = Instant::now();
-    let settings = Settings {
-        registries: list.registries().clone(),
-        concurrency: options.concurrency,
-        retry: options.retry,
-    };
-    let registries =
-        Registries::new(settings, plan.transfers.iter().flat_map(Transfer::hosts), environment)?;
-    let attachments = plan.destination.attachments.max(options.wishes.attachments);
-    let wishes = Wishes { attachments, ..options.wishes };
+    let settings = registry_settings(list, options.concurrency, options.retry);
+    let hosts = plan.transfers.iter().flat_map(Transfer::hosts);
+    let registries = Registries::new(settings, hosts, environment)?;
+    let attachments = plan.destination.attachments.max(options.copy.attachments);
+    let copy = CopyOptions { attachments, ..options.copy };
     let repositories = repositories(plan, environment)?.map(Arc::new);
-    let copying = copy_all(&registries, &plan.transfers, wishes, repositories.clone(), observer);
-    let results = copying.await?;
-    let images = plan
-        .transfers
-        .iter()
-        .zip(results)
-        .map(|(transfer, result)| ImageReport::new(transfer, result));
+    let results =
+        copy_all(&registries, &plan.transfers, copy, repositories.clone(), progress).await?;
+    let transfers = plan.transfers.iter();
+    let images =
+        transfers.zip(results).map(|(transfer, result)| ImageReport::new(transfer, result));
     Ok(MirrorReport {
         destination: plan.destination.to_string(),
         images: images.collect(),
         requests: registries.requests(),
         took: began.elapsed(),
         insecure: registries.insecure(),
-        repositories: repositories.and_then(|repositories| repositories.prepared()),
+        repositories: repositories.and_then(|repositories| repositories.report()),
     })
 }
 
-/// What makes repositories where no push does.
+/// Creates repositories, if the destination does not create them on push.
 fn repositories(
     plan: &MirrorPlan,
     environment: &dyn Environment,
 ) -> anyhow::Result<Option<Repositories>> {
     let Some(plan) = plan.repositories() else { return Ok(None) };
     if let (Creation::Create, Some(file)) = (plan.creation, &plan.options.lifecycle_policy_file) {
-        // Found out later, half of the repositories would be there without it.
-        let shown = file.display();
+        // Checked now, because later half of the repositories would exist without their policy.
+        let name = file.display();
         let text = std::fs::read(file)
-            .map_err(|error| anyhow!("cannot read the lifecycle policy `{shown}`: {error}"))?;
+            .map_err(|error| anyhow!("cannot read the lifecycle policy `{name}`: {error}"))?;
         if let Err(error) = serde_json::from_slice::<serde_json::Value>(&text) {
-            bail!("the lifecycle policy `{shown}` is not JSON: {error}");
+            bail!("the lifecycle policy `{name}` is not JSON: {error}");
         }
     }
     let search_path = environment.variable("PATH").unwrap_or_default();
@@ -128,7 +126,7 @@ fn repositories(
 }
 
 impl MirrorPlan {
-    /// The repositories that may have to be made first.
+    /// The repositories that may have to be created first.
     pub fn repositories(&self) -> Option<RepositoryPlan> {
         RepositoryPlan::of(&self.destination, &self.transfers)
     }

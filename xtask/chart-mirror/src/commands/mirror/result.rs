@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::copy::{Amount, Copied};
-use crate::ecr::Prepared;
+use crate::ecr::RepositoryReport;
 use crate::plan::Transfer;
 use oci::{Digest, Platforms, Reference, Registry};
 use registry::{Error, Requests};
@@ -18,7 +18,7 @@ pub struct MirrorReport {
     /// Registries whose certificates nobody verified.
     pub insecure: Vec<Registry>,
     /// What was done about repositories that no push makes, if anything was pushed.
-    pub repositories: Option<Prepared>,
+    pub repositories: Option<RepositoryReport>,
 }
 
 /// What became of one image.

@@ -10,12 +10,10 @@ use crate::commands::pin::result::{Mode, Outcome, PinReport, PinnedImage};
 use crate::list::edit::digests;
 use crate::list::{Image, ImageList, ImagePin};
 use crate::list_file;
-use crate::plan::Selection;
+use crate::plan::{Selection, registry_settings};
 use oci::{Digest, Manifest, Tag};
 use registry::auth::credentials::Environment;
-use registry::{
-    Cause, Error, ManifestName, Registries, RemoteRepository, RetryPolicy, Settings, Side,
-};
+use registry::{Cause, Error, ManifestName, Registries, RemoteRepository, RetryPolicy, Side};
 use subsets::Wanted;
 
 mod describe;
@@ -43,8 +41,7 @@ pub async fn look(
     let began = Instant::now();
     let selected = Selection::new(&options.images)?.of(list)?;
     let hosts = selected.iter().map(|image| (image.source.registry().clone(), Side::Source));
-    let settings =
-        Settings { registries: list.registries().clone(), concurrency: None, retry: options.retry };
+    let settings = registry_settings(list, None, options.retry);
     let registries = Registries::new(settings, hosts, environment)?;
     let wanted = subsets::wanted(list);
     let mut looks = Vec::new();

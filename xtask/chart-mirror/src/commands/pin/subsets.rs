@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::commands::pin::result::{Outcome, PinnedImage};
-use crate::copy::platforms::parts;
+use crate::copy::platforms::subsets;
 use crate::list::{Image, ImageList};
 use messages::printable::printable;
 use oci::{Manifest, Platforms};
@@ -52,7 +52,7 @@ pub(super) async fn add(
         (None, None) => return Ok(()),
     };
     let all = Vec::from_iter(all);
-    for (platforms, part) in all.iter().zip(parts(source, &manifest, &all).await?) {
+    for (platforms, part) in all.iter().zip(subsets(source, &manifest, &all).await?) {
         // It lacks a platform: that is about those who want it, and not about the pin.
         if let (Err(why), Some(names)) = (&part, wanted.get(*platforms)) {
             let verb = if names.len() == 1 { "wants" } else { "want" };

@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use crate::chart::Wanted;
 use crate::cli::runtime;
+use crate::copy::Progress;
 use crate::list::code::{Check, Code};
 use crate::list::{Destination, ImageList, Problems};
 use findings::Findings;
@@ -53,14 +54,6 @@ pub struct Subject<'a> {
     pub command: &'a str,
 }
 
-/// Somebody to be told how far it is. Called often.
-pub trait Watch: Sync {
-    /// A check begins, with so many images to ask for; 0 if it asks for none.
-    fn begins(&self, check: &str, images: usize);
-    /// One more of them was asked for.
-    fn looked(&self);
-}
-
 /// A destination with what `-d` calls it.
 #[derive(Debug, Clone)]
 struct Named {
@@ -86,12 +79,12 @@ pub fn run(
     subject: Subject<'_>,
     options: &Options,
     environment: &dyn Environment,
-    watch: &dyn Watch,
+    progress: &dyn Progress,
 ) -> anyhow::Result<VerifyReport> {
     let mut verification = Verification::begin(subject, options)?;
-    verification.look_here(watch);
+    verification.look_here(progress);
     if verification.wants_registries()
-        && let Err(error) = runtime::block_on(verification.ask_registries(environment, watch))
+        && let Err(error) = runtime::block_on(verification.ask_registries(environment, progress))
     {
         if error.is::<runtime::Interrupted>() {
             return Err(error);
@@ -118,7 +111,7 @@ impl<'a> Verification<'a> {
     }
 
     /// Runs the checks that need files and helm.
-    pub fn look_here(&mut self, watch: &dyn Watch) {
+    pub fn look_here(&mut self, progress: &dyn Progress) {
         let Self { subject, options, named, findings, .. } = self;
         if options.checks.contains(&Check::List) {
             list::check(subject.list, findings);
@@ -127,7 +120,7 @@ impl<'a> Verification<'a> {
             values::check(*subject, named, options.destination.as_deref(), findings);
         }
         if options.checks.contains(&Check::Chart) {
-            watch.begins("rendering the chart", 0);
+            progress.checking("rendering the chart", 0);
             chart::check(*subject, named, &options.chart, findings);
         }
     }
@@ -143,11 +136,11 @@ impl<'a> Verification<'a> {
     pub async fn ask_registries(
         &mut self,
         environment: &dyn Environment,
-        watch: &dyn Watch,
+        progress: &dyn Progress,
     ) -> anyhow::Result<()> {
         let Self { subject, options, named, findings, .. } = self;
         self.looked =
-            registries::check(*subject, named, options, environment, watch, findings).await?;
+            registries::check(*subject, named, options, environment, progress, findings).await?;
         Ok(())
     }
 

@@ -7,16 +7,17 @@ use futures_util::{StreamExt as _, stream};
 
 use super::findings::Findings;
 use super::judge::{self, AtDestination, AtSource};
-use super::{Named, Options, Subject, Watch, values};
-use crate::copy::complete::{self, Asked, Missing};
+use super::{Named, Options, Subject, values};
+use crate::copy::Progress;
+use crate::copy::complete::{self, BlobChecks, Missing};
 use crate::copy::platforms;
 use crate::list::code::{Check, Code};
 use crate::list::{Image, ImageList};
-use crate::plan::{Selection, Transfer, transfers};
+use crate::plan::{Selection, Transfer, registry_settings, transfers};
 use oci::{Digest, Platforms, Registry};
 use registry::Requests;
 use registry::auth::credentials::Environment;
-use registry::{Error, ManifestName, Registries, RemoteRepository, Settings, Side};
+use registry::{Error, ManifestName, Registries, RemoteRepository, Side};
 
 /// Images that are looked at together. More than any queue lets through, and few enough that a long
 /// list takes no more memory than a short one.
@@ -49,7 +50,7 @@ struct Look<'a> {
     registries: &'a Registries,
     asks_source: bool,
     is_deep: bool,
-    asked: Asked,
+    asked: BlobChecks,
 }
 
 pub(super) async fn check(
@@ -57,7 +58,7 @@ pub(super) async fn check(
     named: &[Named],
     options: &Options,
     environment: &dyn Environment,
-    watch: &dyn Watch,
+    progress: &dyn Progress,
     findings: &mut Findings<'_>,
 ) -> anyhow::Result<Looked> {
     let list = subject.list;
@@ -70,11 +71,7 @@ pub(super) async fn check(
     if !asks_source && planned.is_empty() {
         return Ok(Looked::default());
     }
-    let settings = Settings {
-        registries: list.registries().clone(),
-        concurrency: options.concurrency,
-        retry: options.retry,
-    };
+    let settings = registry_settings(list, options.concurrency, options.retry);
     let sources = list.images().iter().filter(|_| asks_source);
     let sources = sources.map(|image| (image.source.registry().clone(), Side::Source));
     let transfers = planned.iter().flat_map(|planned| &planned.transfers);
@@ -87,13 +84,13 @@ pub(super) async fn check(
         registries: &registries,
         asks_source,
         is_deep: options.deep,
-        asked: Asked::default(),
+        asked: BlobChecks::default(),
     };
-    watch.begins("asking registries", list.images().len());
+    progress.checking("asking registries", list.images().len());
     let mut looks = stream::iter(0..list.images().len())
         .map(async |number| {
             let seen = look.at(number).await;
-            watch.looked();
+            progress.image_checked();
             (number, seen)
         })
         .buffer_unordered(IMAGES_AT_ONCE);

@@ -1,0 +1,56 @@
+//! `Copied`: the result of copying one image; and the counters it is made of.
+
+use oci::Digest;
+use registry::Error;
+
+/// The result of copying one image.
+#[derive(Debug, Clone)]
+pub struct Copied {
+    /// What the tag at the destination names now.
+    pub digest: Digest,
+    /// The source's index, if the tag names a new index with some of its platforms.
+    pub made_from: Option<Digest>,
+    /// `false` if the destination had all of it.
+    pub changed: bool,
+    pub moved: Amount,
+    pub mounted: Amount,
+    pub present: Amount,
+    /// Signatures, attestations and referrers copied with the image.
+    pub attachments: u64,
+    /// The attachments that the destination refused.
+    pub refused: Vec<Error>,
+    /// Layers with URLs of their own, which registries do not hold. They stay where they are.
+    pub foreign_layers: u64,
+}
+
+/// A number of blobs and their bytes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Amount {
+    pub blobs: u64,
+    pub bytes: u64,
+}
+
+/// What is counted while one image is copied. The fields are those of [`Copied`].
+#[derive(Debug, Clone, Default)]
+pub(super) struct Counters {
+    pub(super) moved: Amount,
+    pub(super) mounted: Amount,
+    pub(super) present: Amount,
+    pub(super) attachments: u64,
+    pub(super) refused: Vec<Error>,
+    pub(super) foreign_layers: u64,
+}
+
+impl Amount {
+    pub(super) fn add_blob(&mut self, bytes: u64) {
+        *self += Self { blobs: 1, bytes };
+    }
+}
+
+impl std::ops::AddAssign for Amount {
+    /// Sizes come from manifests, so their sum may overflow.
+    fn add_assign(&mut self, other: Self) {
+        self.blobs = self.blobs.saturating_add(other.blobs);
+        self.bytes = self.bytes.saturating_add(other.bytes);
+    }
+}

@@ -1,0 +1,91 @@
+//! `ImageCopy`: the copy of one image, with both repositories and its counters.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::OnceCell;
+
+use super::complete::MOST_MANIFESTS;
+use super::copied::{Copied, Counters};
+use super::options::ExistingContent;
+use super::run::Run;
+use crate::plan::Transfer;
+use oci::{Digest, RepositoryPath};
+use registry::{Error, RemoteRepository};
+
+pub(super) struct ImageCopy {
+    pub(super) run: Arc<Run>,
+    pub(super) transfer: Transfer,
+    pub(super) source: RemoteRepository,
+    pub(super) destination: RemoteRepository,
+    counters: Mutex<Counters>,
+    /// The manifests below the image's own, each with the one copy of it that is made.
+    children: Mutex<HashMap<(Digest, ExistingContent), Once>>,
+}
+
+/// Filled when the manifest is at the destination.
+type Once = Arc<OnceCell<()>>;
+
+impl ImageCopy {
+    pub(super) fn new(
+        run: Arc<Run>,
+        transfer: Transfer,
+        source: RemoteRepository,
+        destination: RemoteRepository,
+    ) -> Self {
+        let (counters, children) = (Mutex::default(), Mutex::default());
+        Self { run, transfer, source, destination, counters, children }
+    }
+
+    /// The repository at the destination.
+    pub(super) fn target(&self) -> &RepositoryPath {
+        &self.destination.path
+    }
+
+    /// Waits until the repository at the destination exists, as far as creating it is our job.
+    pub(super) async fn repository_ready(&self) -> Result<(), Error> {
+        match &self.run.repositories {
+            Some(repositories) => repositories.ready(self.target()).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Adds what is known about the repository to the error of a push.
+    pub(super) fn explain(&self, error: Error) -> Error {
+        match &self.run.repositories {
+            Some(repositories) => repositories.explain(self.target(), error),
+            None => error,
+        }
+    }
+
+    pub(super) fn count(&self, update: impl FnOnce(&mut Counters)) {
+        update(&mut self.counters.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// The cell of a child manifest; `None` if there are too many.
+    pub(super) fn child(&self, digest: &Digest, existing: ExistingContent) -> Option<Once> {
+        let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (digest.clone(), existing);
+        if children.len() >= MOST_MANIFESTS && !children.contains_key(&key) {
+            return None;
+        }
+        Some(Arc::clone(children.entry(key).or_default()))
+    }
+
+    /// The result so far, for a tag that names `digest`.
+    pub(super) fn result(&self, digest: Digest, made_from: Option<Digest>) -> Copied {
+        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let Counters { moved, mounted, present, attachments, refused, foreign_layers } = counters;
+        Copied {
+            digest,
+            made_from,
+            changed: attachments > 0,
+            moved,
+            mounted,
+            present,
+            attachments,
+            refused,
+            foreign_layers,
+        }
+    }
+}

@@ -1,0 +1,27 @@
+//! `Progress`: receives events while images are copied or checked.
+
+use super::copied::Copied;
+use crate::plan::Transfer;
+use registry::Error;
+
+/// Every method does nothing by default. They are called often and from many tasks.
+pub trait Progress: Send + Sync {
+    /// Copying starts.
+    fn copying(&self, _images: usize) {}
+    /// This many more bytes will be sent.
+    fn bytes_expected(&self, _bytes: u64) {}
+    /// This many bytes were sent.
+    fn bytes_sent(&self, _bytes: u64) {}
+    /// The copy of one image has ended.
+    fn image_ended(&self, _transfer: &Transfer, _result: &Result<Copied, Error>) {}
+    /// A check starts; `images` is 0 if it does not go through the images.
+    fn checking(&self, _check: &str, _images: usize) {}
+    /// One more image was checked.
+    fn image_checked(&self) {}
+}
+
+/// Reports nothing.
+#[derive(Debug, Clone, Copy)]
+pub struct Silent;
+
+impl Progress for Silent {}

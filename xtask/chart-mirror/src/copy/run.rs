@@ -1,0 +1,18 @@
+//! `Run`: what all images of a run share.
+
+use std::sync::Arc;
+
+use super::complete::BlobChecks;
+use super::options::CopyOptions;
+use super::progress::Progress;
+use super::tracker::BlobTracker;
+use crate::ecr::Repositories;
+
+pub(super) struct Run {
+    pub(super) tracker: BlobTracker,
+    pub(super) progress: Arc<dyn Progress>,
+    pub(super) options: CopyOptions,
+    pub(super) checks: BlobChecks,
+    /// Creates missing repositories, if the destination does not do that on push.
+    pub(super) repositories: Option<Arc<Repositories>>,
+}
