@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use oci::Digest;
 use registry_in_memory::content::{Content, GeneratedManifest};
-use registry_in_memory::{EmbeddedRegistry, Options};
+use registry_in_memory::{InMemoryRegistry, Options};
 use serde_json::{Value, json};
 
 use crate::support::xtask::{Finished, Xtask};
@@ -23,7 +23,7 @@ const LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 /// A source, and the tool in a directory with a list.
 struct Place {
-    source: EmbeddedRegistry,
+    source: InMemoryRegistry,
     xtask: Xtask,
 }
 
@@ -33,7 +33,7 @@ impl Place {
     }
 
     async fn with(options: Options) -> Self {
-        Self { source: EmbeddedRegistry::start(options).await.unwrap(), xtask: Xtask::new() }
+        Self { source: InMemoryRegistry::start(options).await.unwrap(), xtask: Xtask::new() }
     }
 
     /// Lets a tag name an image.

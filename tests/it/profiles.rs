@@ -7,7 +7,7 @@ use oci::Digest;
 use registry::known::kind::{Mounts, RegistryKind};
 use registry::known::profile::Profile;
 use registry_in_memory::content::{Content, Layer, docker_image, docker_list};
-use registry_in_memory::{EmbeddedRegistry, Kind, LoggedRequest, Options, dead_from_nth_request};
+use registry_in_memory::{InMemoryRegistry, Kind, LoggedRequest, Options, dead_from_nth_request};
 
 use crate::support::stage::{Stage, asked, told};
 
@@ -67,7 +67,7 @@ async fn stage(played: &Played) -> Stage {
 }
 
 /// The answers that say no, but for "not there" to who only looks.
-fn refusals(registry: &EmbeddedRegistry) -> Vec<String> {
+fn refusals(registry: &InMemoryRegistry) -> Vec<String> {
     let mut requests = registry.requests();
     requests.retain(|request| request.status.is_none_or(|status| status >= 400));
     requests.retain(|request| (request.method.as_str(), request.status) != ("HEAD", Some(404)));

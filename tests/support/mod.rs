@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 
-use registry_in_memory::EmbeddedRegistry;
+use registry_in_memory::InMemoryRegistry;
 use registry_in_memory::content::{Content, Layer};
 
 pub(crate) mod proxy;
@@ -48,7 +48,7 @@ pub(crate) fn assert_says(text: &str, expected: &[&str]) {
 }
 
 /// Puts content into a registry without a request.
-pub(crate) fn store(registry: &EmbeddedRegistry, repository: &str, tag: &str, content: &Content) {
+pub(crate) fn store(registry: &InMemoryRegistry, repository: &str, tag: &str, content: &Content) {
     for (_, bytes) in &content.blobs {
         registry.store().put_blob(repository, bytes.clone());
     }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use registry_in_memory::content;
 use registry_in_memory::content::Content;
-use registry_in_memory::{EmbeddedRegistry, Options};
+use registry_in_memory::{InMemoryRegistry, Options};
 use serde_json::Value;
 
 use super::xtask::{Finished, Xtask};
@@ -14,8 +14,8 @@ use super::{layers, script, store};
 /// chart that names both; the values of the destination `mirror`, written.
 pub(crate) struct Scene {
     pub(crate) xtask: Xtask,
-    pub(crate) source: EmbeddedRegistry,
-    pub(crate) destination: EmbeddedRegistry,
+    pub(crate) source: InMemoryRegistry,
+    pub(crate) destination: InMemoryRegistry,
     pub(crate) app: Content,
     pub(crate) tool: Content,
     /// The program that renders the chart: a script, unless a test has the real one.
@@ -32,8 +32,8 @@ impl Scene {
         let scene = Self {
             helm: script::helm(xtask.directory()),
             xtask,
-            source: EmbeddedRegistry::start(Options::default()).await.unwrap(),
-            destination: EmbeddedRegistry::start(destination).await.unwrap(),
+            source: InMemoryRegistry::start(Options::default()).await.unwrap(),
+            destination: InMemoryRegistry::start(destination).await.unwrap(),
             app: content::oci_index(&layers(&["base", "app"])),
             tool: content::docker_image(&layers(&["base", "tool"])),
         };

@@ -1,4 +1,4 @@
-//! Shell scripts that stand in for other programs. They need `/bin/sh` and nothing else.
+//! Shell scripts that stand in for other programs. They need `/bin/sh` and coreutils, as on every Unix.
 
 use std::path::{Path, PathBuf};
 
@@ -6,19 +6,25 @@ use std::path::{Path, PathBuf};
 /// `.Values.global.imageRegistry` and `.Values.tool.repository` in the templates.
 const RENDERER: &str = r##"
 [ "$1" = template ] || { echo v0.0.0; exit; }
-chart=$3 files=$3/values.yaml previous=
+chart=$3 previous=
+value_of() {
+    case $text in
+    *"$1\":"*) rest=${text#*"$1\":"} ;;
+    *"$1: "*) rest=${text#*"$1: "} ;;
+    *) echo "$2" && return ;;
+    esac
+    rest=${rest# } rest=${rest#\"}
+    echo "${rest%%[\"[:space:]]*}"
+}
+read_values() {
+    text=$(cat "$1")
+    registry=$(value_of imageRegistry "$registry")
+    repository=$(value_of repository "$repository")
+}
+read_values "$chart/values.yaml"
 for argument; do
-    [ "$previous" = -f ] && files="$files $argument"
+    [ "$previous" = -f ] && read_values "$argument"
     previous=$argument
-done
-for file in $files; do
-    while read -r key value; do
-        value=${value#\"} value=${value%\"}
-        case $key in
-        imageRegistry:) registry=$value ;;
-        repository:) repository=$value ;;
-        esac
-    done <"$file"
 done
 for template in "$chart"/templates/*; do
     echo ---
@@ -48,4 +54,9 @@ pub(crate) fn helm(directory: &Path) -> PathBuf {
     let program = directory.join("stand-in-helm");
     write_script(&program, RENDERER);
     program
+}
+
+/// Sends a signal to a process. `kill` of the shell does it, which is there without a package.
+pub(crate) fn kill(signal: &str, process: u32) {
+    duct::cmd!("/bin/sh", "-c", format!("kill {signal} {process}")).run().unwrap();
 }

@@ -13,7 +13,7 @@ use oci::Digest;
 use registry::auth::credentials::{Environment, FileText};
 use registry::{Error, RetryPolicy};
 use registry_in_memory::content::{Content, Layer, docker_image};
-use registry_in_memory::{EmbeddedRegistry, Fault, Kind, LoggedRequest, Options};
+use registry_in_memory::{Fault, InMemoryRegistry, Kind, LoggedRequest, Options};
 
 use super::store;
 
@@ -22,8 +22,8 @@ pub(crate) const TAG: &str = "1.0.6";
 
 /// What a test arranges, and then looks at.
 pub(crate) struct Stage {
-    pub(crate) source: EmbeddedRegistry,
-    pub(crate) destination: EmbeddedRegistry,
+    pub(crate) source: InMemoryRegistry,
+    pub(crate) destination: InMemoryRegistry,
     pub(crate) retry: RetryPolicy,
     pub(crate) variables: Vec<(String, String)>,
     pub(crate) jobs: Option<usize>,
@@ -45,8 +45,8 @@ impl Stage {
 
     pub(crate) async fn with(source: Options, destination: Options) -> Self {
         Self {
-            source: EmbeddedRegistry::start(source).await.unwrap(),
-            destination: EmbeddedRegistry::start(destination).await.unwrap(),
+            source: InMemoryRegistry::start(source).await.unwrap(),
+            destination: InMemoryRegistry::start(destination).await.unwrap(),
             retry: quick(),
             variables: Vec::new(),
             jobs: None,
@@ -204,26 +204,26 @@ pub(crate) fn words(error: &Error) -> String {
 }
 
 /// The requests of a method and kind, in order of arrival.
-pub(crate) fn asked(registry: &EmbeddedRegistry, method: &str, kind: Kind) -> Vec<LoggedRequest> {
+pub(crate) fn asked(registry: &InMemoryRegistry, method: &str, kind: Kind) -> Vec<LoggedRequest> {
     let mut requests = registry.requests();
     requests.retain(|request| request.method == method && request.kind() == kind);
     requests
 }
 
 /// The statuses of the requests of a method and kind; 0 where the connection was cut.
-pub(crate) fn statuses(registry: &EmbeddedRegistry, method: &str, kind: Kind) -> Vec<u16> {
+pub(crate) fn statuses(registry: &InMemoryRegistry, method: &str, kind: Kind) -> Vec<u16> {
     asked(registry, method, kind).iter().map(|r| r.status.unwrap_or_default()).collect()
 }
 
 /// The fetches of one blob, each with its `Range`.
-pub(crate) fn fetches(registry: &EmbeddedRegistry, blob: &Digest) -> Vec<Option<String>> {
+pub(crate) fn fetches(registry: &InMemoryRegistry, blob: &Digest) -> Vec<Option<String>> {
     let all = asked(registry, "GET", Kind::Blob);
     let of_blob = all.iter().filter(|request| request.path.ends_with(blob.as_str()));
     of_blob.map(|request| request.header("range").map(str::to_owned)).collect()
 }
 
 /// The requests of a method that carried bytes of this blob, or of a chunk of any.
-pub(crate) fn commits(registry: &EmbeddedRegistry, blob: &Digest) -> Vec<LoggedRequest> {
+pub(crate) fn commits(registry: &InMemoryRegistry, blob: &Digest) -> Vec<LoggedRequest> {
     let mut puts = asked(registry, "PUT", Kind::Upload);
     puts.retain(|request| request.query.contains(&blob.as_str().replace(':', "%3A")));
     puts

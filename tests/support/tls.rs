@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use registry_in_memory::{EmbeddedRegistry, LocationStyle, Options};
+use registry_in_memory::{InMemoryRegistry, LocationStyle, Options};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -47,7 +47,7 @@ pub(crate) enum Asks {
 
 impl Front {
     /// In front of a registry; `protocols` is what it offers, in its order of preference.
-    pub(crate) async fn of(registry: &EmbeddedRegistry, asks: Asks, protocols: &[&str]) -> Self {
+    pub(crate) async fn of(registry: &InMemoryRegistry, asks: Asks, protocols: &[&str]) -> Self {
         Self::of_address(registry.address(), asks, protocols).await
     }
 
@@ -56,7 +56,7 @@ impl Front {
     }
 
     /// With another certificate of `tests/data/tls` than the good one.
-    pub(crate) async fn showing(certificate: &str, registry: &EmbeddedRegistry) -> Self {
+    pub(crate) async fn showing(certificate: &str, registry: &InMemoryRegistry) -> Self {
         Self::listening(registry.address(), configuration(certificate, Asks::Nobody, &[])).await
     }
 

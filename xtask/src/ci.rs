@@ -241,7 +241,8 @@ mod tests {
         // Tests run under cargo, so the variables are there to be leaked.
         assert!(env::var_os("CARGO_PKG_NAME").is_some());
         let shell = door(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
-        let absent = ["sh", "-c", "test -z \"${CARGO_PKG_NAME+set}${CARGO_MANIFEST_DIR+set}\""];
+        let absent =
+            ["/bin/sh", "-c", "test -z \"${CARGO_PKG_NAME+set}${CARGO_MANIFEST_DIR+set}\""];
         run_step(&shell, "environment", &absent, &mut |_| ()).unwrap();
     }
 

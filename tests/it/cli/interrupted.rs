@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use registry_in_memory::{Effect, Fault, Kind};
 
 use super::{assert_says, mirror, write};
-use crate::support::clean_environment;
 use crate::support::stage::{Stage, asked};
 use crate::support::xtask::Xtask;
+use crate::support::{clean_environment, script};
 
 /// Where a run is when it is ended: a request that takes its time.
 fn slow_requests() -> [(&'static str, Fault); 4] {
@@ -50,8 +50,7 @@ async fn an_interrupted_run_says_so_and_leaves_nothing_half_done() {
                 tokio::time::sleep(Duration::from_millis(5)).await;
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
-            let pid = running.pids()[0].to_string();
-            duct::cmd!("kill", signal, &pid).run().unwrap();
+            script::kill(signal, running.pids()[0]);
             let ended =
                 tokio::task::block_in_place(|| running.wait_timeout(Duration::from_secs(10)));
             let Some(output) = ended.unwrap() else {

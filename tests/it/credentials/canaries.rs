@@ -4,7 +4,7 @@ use std::path::Path;
 
 use registry_in_memory::content::{Layer, docker_image};
 use registry_in_memory::{
-    Authentication, Effect, EmbeddedRegistry, Fault, Kind, LocationStyle, Options, RefreshToken,
+    Authentication, Effect, Fault, InMemoryRegistry, Kind, LocationStyle, Options, RefreshToken,
 };
 use serde_json::json;
 
@@ -19,7 +19,7 @@ pub(super) const REFRESH: &str = "canary-refresh-51d0";
 pub(super) const SIGNATURE: &str = "canary-signature-99ab";
 
 /// A source with a user and a password, and a destination with an identity token.
-pub(super) async fn stage(refresh: RefreshToken) -> (Stage, EmbeddedRegistry) {
+pub(super) async fn stage(refresh: RefreshToken) -> (Stage, InMemoryRegistry) {
     let source =
         Options { authentication: Authentication::basic(USER, PASSWORD), ..Options::default() };
     let destination = Options {
@@ -34,7 +34,7 @@ pub(super) async fn stage(refresh: RefreshToken) -> (Stage, EmbeddedRegistry) {
     }
     stage.destination.take_refresh_token(REFRESH, refresh);
     // Blobs come from a signed address, as with most registries in clouds.
-    let storage = EmbeddedRegistry::start(Options::default()).await.unwrap();
+    let storage = InMemoryRegistry::start(Options::default()).await.unwrap();
     let image = docker_image(&[Layer::new("one", 5000)]);
     for (digest, bytes) in &image.blobs {
         storage.store().put_blob("stackstate/one", bytes.clone());

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use registry_in_memory::content::{Layer, docker_image};
 use registry_in_memory::{
-    Authentication, Effect, EmbeddedRegistry, Fault, Kind, RefreshToken, TokenKey, TokenStyle,
+    Authentication, Effect, Fault, InMemoryRegistry, Kind, RefreshToken, TokenKey, TokenStyle,
 };
 use serde_json::json;
 
@@ -130,7 +130,7 @@ async fn a_login_follows_no_redirect_of_a_token_server() {
         let mut stage = stage_with_tokens().await;
         log_in(&mut stage);
         stage.publish_many(1);
-        let stranger = EmbeddedRegistry::start(asking(Authentication::bearer("u", "right"))).await;
+        let stranger = InMemoryRegistry::start(asking(Authentication::bearer("u", "right"))).await;
         let stranger = stranger.unwrap();
         let location = format!("http://{}/token", stranger.address());
         let away = Effect::Redirect { location, status: 307 };
@@ -152,7 +152,7 @@ async fn a_realm_at_another_port_sees_the_login_only_if_the_list_says_whose_it_i
     log_in(&mut stage);
     stage.publish_many(1);
     let other =
-        EmbeddedRegistry::start(asking(Authentication::bearer("u", "right"))).await.unwrap();
+        InMemoryRegistry::start(asking(Authentication::bearer("u", "right"))).await.unwrap();
     let challenge = format!("Bearer realm=\"http://{}/token\",service=\"x\"", other.address());
     let headers = vec![("WWW-Authenticate".to_owned(), challenge)];
     let elsewhere = Effect::Status { code: 401, headers, body: String::new() };

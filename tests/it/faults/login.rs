@@ -6,7 +6,7 @@ use std::time::Duration;
 use registry::{Cause, Side};
 use registry_in_memory::content::{Layer, docker_image, oci_index};
 use registry_in_memory::{
-    Authentication, Effect, EmbeddedRegistry, Fault, Kind, LoggedRequest, Options, TokenKey,
+    Authentication, Effect, Fault, InMemoryRegistry, Kind, LoggedRequest, Options, TokenKey,
     TokenStyle,
 };
 
@@ -35,7 +35,7 @@ fn log_in(stage: &mut Stage, password: &str) {
     }
 }
 
-fn refused(registry: &EmbeddedRegistry) -> Vec<LoggedRequest> {
+fn refused(registry: &InMemoryRegistry) -> Vec<LoggedRequest> {
     registry.requests().into_iter().filter(|request| request.status == Some(401)).collect()
 }
 
@@ -252,7 +252,7 @@ async fn a_token_server_that_answers_nonsense_is_an_error_without_its_words() {
 async fn a_password_is_not_shown_to_a_token_server_of_somebody_else() {
     let (mut stage, _) = Stage::with_layer(1000).await;
     log_in(&mut stage, "right");
-    let stranger = EmbeddedRegistry::start(asking(Authentication::bearer("u", "right"))).await;
+    let stranger = InMemoryRegistry::start(asking(Authentication::bearer("u", "right"))).await;
     let stranger = stranger.unwrap();
     // The same machine under another name, as no other host is at hand.
     let port = stranger.address().split_once(':').unwrap().1;

@@ -4,20 +4,20 @@ use std::time::Duration;
 
 use oci::Digest;
 use registry::{Cause, Side};
-use registry_in_memory::{Authentication, Effect, EmbeddedRegistry, Fault, Kind, Options};
+use registry_in_memory::{Authentication, Effect, Fault, InMemoryRegistry, Kind, Options};
 
 use crate::support::stage::{REPOSITORY, Stage, asked, commits, fetches, retry_after, words};
 
 const SIZE: usize = 100_000;
 
 /// A source with a password that sends everybody to another registry for the layer. That one has it.
-async fn redirected(elsewhere: Options) -> (Stage, Digest, EmbeddedRegistry) {
+async fn redirected(elsewhere: Options) -> (Stage, Digest, InMemoryRegistry) {
     let authentication = Authentication::basic("u", "canary-password");
     let source = Options { authentication, ..Options::default() };
     let (mut stage, layer) = Stage::with_layer_and(source, Options::default(), SIZE).await;
     stage.set("STS_REGISTRY_USERNAME", "u");
     stage.set("STS_REGISTRY_PASSWORD", "canary-password");
-    let elsewhere = EmbeddedRegistry::start(elsewhere).await.unwrap();
+    let elsewhere = InMemoryRegistry::start(elsewhere).await.unwrap();
     let content = stage.source.store().blob(REPOSITORY, &layer).unwrap();
     elsewhere.store().put_blob("storage", content);
     let location = format!("http://{}/v2/storage/blobs/{layer}?sig=canary", elsewhere.address());

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chart_mirror::report::{human, json};
 use registry_in_memory::content::{Layer, docker_image};
 use registry_in_memory::{
-    Authentication, Effect, EmbeddedRegistry, Fault, Kind, LocationStyle, Options,
+    Authentication, Effect, Fault, InMemoryRegistry, Kind, LocationStyle, Options,
 };
 
 use crate::support::stage::Stage;
@@ -16,7 +16,7 @@ const SIGNATURE: &str = "canary-signature-99ab";
 /// A stage with everything secret in use: a password on the one side, tokens on the other, signed
 /// addresses and upload state, and failures of every kind on the way. What may pass by itself does
 /// so after so many times.
-pub(crate) async fn with_canaries(times: usize) -> (Stage, EmbeddedRegistry) {
+pub(crate) async fn with_canaries(times: usize) -> (Stage, InMemoryRegistry) {
     let source =
         Options { authentication: Authentication::basic("u", PASSWORD), ..Options::default() };
     let destination = Options {
@@ -33,7 +33,7 @@ pub(crate) async fn with_canaries(times: usize) -> (Stage, EmbeddedRegistry) {
         let layer = Layer::new(name, 5000);
         stage.publish(&format!("stackstate/{name}"), "1", &docker_image(&[layer]));
     }
-    let elsewhere = EmbeddedRegistry::start(Options::default()).await.unwrap();
+    let elsewhere = InMemoryRegistry::start(Options::default()).await.unwrap();
     let of_blob = |effect, name: &str| {
         Fault::new(effect).repository(&format!("stackstate/{name}")).kind(Kind::Blob).authorized()
     };

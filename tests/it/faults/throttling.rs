@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use registry::Cause;
-use registry_in_memory::{Authentication, EmbeddedRegistry, Fault, Kind, LoggedRequest, Options};
+use registry_in_memory::{Authentication, Fault, InMemoryRegistry, Kind, LoggedRequest, Options};
 
 use crate::support::stage::{Stage, asked, commits, retry_after, statuses, words};
 
@@ -11,7 +11,7 @@ use crate::support::stage::{Stage, asked, commits, retry_after, statuses, words}
 const UNDER_WAY: Duration = Duration::from_millis(300);
 
 /// How long after the first answer of a status each later request came.
-fn after_refusal(registry: &EmbeddedRegistry, status: u16) -> Vec<Duration> {
+fn after_refusal(registry: &InMemoryRegistry, status: u16) -> Vec<Duration> {
     let log = registry.requests();
     let refused = log.iter().position(|request| request.status == Some(status)).unwrap();
     log[refused + 1..].iter().map(|request| request.arrived - log[refused].arrived).collect()

@@ -49,7 +49,7 @@ async fn an_upload_elsewhere_gets_the_bytes_and_no_password() {
     .await;
     stage.set("DST_REGISTRY_USERNAME", "u");
     stage.set("DST_REGISTRY_PASSWORD", "p");
-    let elsewhere = registry_in_memory::EmbeddedRegistry::start(Options::default()).await.unwrap();
+    let elsewhere = registry_in_memory::InMemoryRegistry::start(Options::default()).await.unwrap();
     let location = format!("http://{}/v2/x/blobs/uploads/7", elsewhere.address());
     let away = Effect::SetHeader("Location".to_owned(), location);
     stage.destination.inject(Fault::new(away).method("POST").path("mount=").authorized().times(2));

@@ -4,7 +4,7 @@ use chart_mirror::report::{human, json};
 use oci::Digest;
 use registry_in_memory::content;
 use registry_in_memory::content::Content;
-use registry_in_memory::{Effect, EmbeddedRegistry, Fault, Kind, Options};
+use registry_in_memory::{Effect, Fault, InMemoryRegistry, Kind, Options};
 use serde_json::Value;
 
 use super::support::{Bench, assert_holds, done, failures, layers, outcomes, store, tell};
@@ -37,7 +37,7 @@ async fn signed(source_has_api: bool, destination: Options) -> Signed {
 }
 
 /// Attaches a referrer: the API finds it by its subject, without one an index under a tag does.
-fn attach(registry: &EmbeddedRegistry, has_api: bool, subject: &Digest, referrer: &Content) {
+fn attach(registry: &InMemoryRegistry, has_api: bool, subject: &Digest, referrer: &Content) {
     store(registry, REPOSITORY, referrer.top.as_str(), referrer);
     if !has_api {
         let index = content::referrers_index(std::slice::from_ref(referrer));
@@ -46,14 +46,14 @@ fn attach(registry: &EmbeddedRegistry, has_api: bool, subject: &Digest, referrer
 }
 
 /// The index of referrers under a subject's tag.
-fn fallback_index(registry: &EmbeddedRegistry, subject: &Digest) -> Vec<Value> {
+fn fallback_index(registry: &InMemoryRegistry, subject: &Digest) -> Vec<Value> {
     let found = registry.store().manifest(REPOSITORY, &subject.as_tag());
     let Some((_, bytes, _)) = found else { return Vec::new() };
     let document: Value = serde_json::from_slice(&bytes).unwrap();
     document["manifests"].as_array().unwrap().clone()
 }
 
-fn has(registry: &EmbeddedRegistry, content: &Content) -> bool {
+fn has(registry: &InMemoryRegistry, content: &Content) -> bool {
     registry.store().manifest(REPOSITORY, content.top.as_str()).is_some()
 }
 
@@ -127,7 +127,7 @@ async fn every_page_of_the_referrers_is_read_and_none_at_another_address() {
         bench.source.inject(Fault::new(page(&second, None)).path("page=2").always());
         bench.source.inject(Fault::new(page(&sbom, Some(&next))).path(&path).always());
     };
-    let elsewhere = EmbeddedRegistry::start(Options::default()).await.unwrap();
+    let elsewhere = InMemoryRegistry::start(Options::default()).await.unwrap();
     for host in [format!("http://{}", elsewhere.address()), "//registry.example.com".to_owned()] {
         with(format!("{host}{path}?page=2"));
         let failed = failures(&bench.mirror().await);

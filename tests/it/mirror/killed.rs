@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use registry_in_memory::{
-    EmbeddedRegistry, Fault, Options, content, dead_from_nth_request, fail_nth_request,
+    Fault, InMemoryRegistry, Options, content, dead_from_nth_request, fail_nth_request,
 };
 
 use super::support::{Bench, committed, failures, layers};
@@ -34,13 +34,13 @@ async fn like_ecr() -> Bench {
     bench
 }
 
-type End = fn(&Bench) -> &EmbeddedRegistry;
+type End = fn(&Bench) -> &InMemoryRegistry;
 
-fn source(bench: &Bench) -> &EmbeddedRegistry {
+fn source(bench: &Bench) -> &InMemoryRegistry {
     &bench.source
 }
 
-fn destination(bench: &Bench) -> &EmbeddedRegistry {
+fn destination(bench: &Bench) -> &InMemoryRegistry {
     &bench.destination
 }
 

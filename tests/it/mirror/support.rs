@@ -13,7 +13,7 @@ use oci::Digest;
 use registry::RetryPolicy;
 use registry::auth::credentials::NobodysEnvironment;
 use registry_in_memory::content::Content;
-use registry_in_memory::{EmbeddedRegistry, Kind, LoggedRequest, Options};
+use registry_in_memory::{InMemoryRegistry, Kind, LoggedRequest, Options};
 
 pub(super) use crate::support::{layers, store};
 
@@ -21,8 +21,8 @@ pub(super) use crate::support::{layers, store};
 const DEADLOCK: Duration = Duration::from_secs(60);
 
 pub(super) struct Bench {
-    pub(super) source: EmbeddedRegistry,
-    pub(super) destination: EmbeddedRegistry,
+    pub(super) source: InMemoryRegistry,
+    pub(super) destination: InMemoryRegistry,
     pub(super) attachments: bool,
     pub(super) jobs: Option<usize>,
     pub(super) retry: RetryPolicy,
@@ -56,8 +56,8 @@ impl Bench {
 
     pub(super) async fn with(source: Options, destination: Options) -> Self {
         Self {
-            source: EmbeddedRegistry::start(source).await.unwrap(),
-            destination: EmbeddedRegistry::start(destination).await.unwrap(),
+            source: InMemoryRegistry::start(source).await.unwrap(),
+            destination: InMemoryRegistry::start(destination).await.unwrap(),
             attachments: false,
             jobs: None,
             retry: RetryPolicy {
@@ -181,7 +181,7 @@ impl Bench {
 }
 
 pub(super) fn assert_holds(
-    registry: &EmbeddedRegistry,
+    registry: &InMemoryRegistry,
     repository: &str,
     tag: &str,
     content: &Content,
@@ -201,7 +201,7 @@ pub(super) fn assert_holds(
 
 /// What was asked of a registry, counted by kind: `22 HEAD manifest, 3 POST mount`. To ask for a
 /// mount from the very repository is how an upload begins.
-pub(crate) fn done(registry: &EmbeddedRegistry) -> String {
+pub(crate) fn done(registry: &InMemoryRegistry) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
     for request in registry.requests() {
         *counts.entry(what(&request)).or_default() += 1;
@@ -235,7 +235,7 @@ pub(super) fn is_mount(request: &LoggedRequest) -> bool {
 }
 
 /// The repository and digest of every blob whose upload was finished.
-pub(super) fn committed(registry: &EmbeddedRegistry) -> Vec<(String, String)> {
+pub(super) fn committed(registry: &InMemoryRegistry) -> Vec<(String, String)> {
     let requests = registry.requests().into_iter();
     let puts = requests.filter(|request| {
         request.kind() == Kind::Upload && request.method == "PUT" && request.status == Some(201)
@@ -248,7 +248,7 @@ pub(super) fn committed(registry: &EmbeddedRegistry) -> Vec<(String, String)> {
 }
 
 /// The paths of the blobs that left a registry.
-pub(super) fn fetched_blobs(registry: &EmbeddedRegistry) -> Vec<String> {
+pub(super) fn fetched_blobs(registry: &InMemoryRegistry) -> Vec<String> {
     let requests = registry.requests().into_iter();
     let gets = requests.filter(|r| r.kind() == Kind::Blob && r.method == "GET");
     gets.map(|request| request.path.rsplit('/').next().unwrap().to_owned()).collect()

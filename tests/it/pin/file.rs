@@ -147,7 +147,7 @@ async fn an_interrupted_run_writes_nothing_and_says_so() {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     tokio::time::sleep(Duration::from_millis(100)).await;
-    duct::cmd!("kill", "-INT", running.pids()[0].to_string()).run().unwrap();
+    crate::support::script::kill("-INT", running.pids()[0]);
     let ended = tokio::task::block_in_place(|| running.wait_timeout(Duration::from_secs(10)));
     let output = ended.unwrap().expect("it goes on after SIGINT");
     let stderr = String::from_utf8_lossy(&output.stderr);

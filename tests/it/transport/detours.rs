@@ -2,7 +2,7 @@
 
 use registry::Side;
 use registry_in_memory::content::{Layer, docker_image};
-use registry_in_memory::{Authentication, Effect, EmbeddedRegistry, Fault, Kind, Options};
+use registry_in_memory::{Authentication, Effect, Fault, InMemoryRegistry, Kind, Options};
 
 use crate::support::stage::{REPOSITORY, Stage, TAG, told};
 use crate::support::tls::table;
@@ -105,7 +105,7 @@ async fn a_destination_is_written_to_itself_whatever_its_images_are_read_through
 
 #[tokio::test]
 async fn a_registry_at_an_ipv6_address_is_mirrored_from_and_to() {
-    let Ok(registry) = EmbeddedRegistry::start_at("[::1]:0", Options::default()).await else {
+    let Ok(registry) = InMemoryRegistry::start_at("[::1]:0", Options::default()).await else {
         panic!("loopback has no IPv6 here");
     };
     let mut stage = Stage::new().await;

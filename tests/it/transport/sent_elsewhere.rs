@@ -3,7 +3,7 @@
 use oci::Digest;
 use registry::{Cause, Side};
 use registry_in_memory::content::{Layer, docker_image};
-use registry_in_memory::{Authentication, Effect, EmbeddedRegistry, Fault, Kind, Options};
+use registry_in_memory::{Authentication, Effect, Fault, InMemoryRegistry, Kind, Options};
 
 use crate::support::proxy::Proxy;
 use crate::support::stage::{REPOSITORY, Stage, TAG, asked, words};
@@ -15,7 +15,7 @@ const SIZE: usize = 50_000;
 struct Redirected {
     stage: Stage,
     /// Behind the front.
-    elsewhere: EmbeddedRegistry,
+    elsewhere: InMemoryRegistry,
     _source: Front,
     front: Front,
 }
@@ -35,7 +35,7 @@ async fn redirected() -> Redirected {
     let key = format!("client-key-file = {:?}", file("client-key.pem"));
     stage.tables = table(&source.address, &[&trusted(), &certificate, &key]);
 
-    let elsewhere = EmbeddedRegistry::start(behind()).await.unwrap();
+    let elsewhere = InMemoryRegistry::start(behind()).await.unwrap();
     let content = stage.source.store().blob(REPOSITORY, &digest).unwrap();
     elsewhere.store().put_blob("storage", content);
     let front = Front::of(&elsewhere, Asks::Anyone, &[]).await;
@@ -70,7 +70,7 @@ async fn an_upload_elsewhere_shows_no_certificate_either() {
     let layer = Layer::new("layer", SIZE);
     stage.publish(REPOSITORY, TAG, &docker_image(&[layer]));
     let destination = Front::of(&stage.destination, Asks::Everyone, &[]).await;
-    let elsewhere = EmbeddedRegistry::start(behind()).await.unwrap();
+    let elsewhere = InMemoryRegistry::start(behind()).await.unwrap();
     let front = Front::of(&elsewhere, Asks::Anyone, &[]).await;
     stage.reached_at = Some(destination.address.clone());
     let certificate = format!("client-certificate-file = {:?}", file("client.pem"));

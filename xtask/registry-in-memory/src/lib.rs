@@ -35,7 +35,7 @@ pub use store::Store;
 pub use tokens::{Authentication, RefreshToken, TokenKey, TokenStyle};
 
 /// A running registry. Dropping it closes the port and every connection.
-pub struct EmbeddedRegistry {
+pub struct InMemoryRegistry {
     shared: Arc<server::Shared>,
     accepting: AbortHandle,
 }
@@ -127,7 +127,7 @@ impl Options {
 /// A PATCH that is the whole of a blob is not limited as pieces are, as far as anybody knows.
 const LARGEST_STREAM: u64 = 1 << 30;
 
-impl EmbeddedRegistry {
+impl InMemoryRegistry {
     /// Starts a registry on a free loopback port.
     ///
     /// # Errors
@@ -196,7 +196,7 @@ impl EmbeddedRegistry {
     }
 }
 
-impl Drop for EmbeddedRegistry {
+impl Drop for InMemoryRegistry {
     fn drop(&mut self) {
         // The connections live in a set that the accepting task owns, so they end with it.
         self.accepting.abort();

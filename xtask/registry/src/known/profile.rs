@@ -231,6 +231,10 @@ mod tests {
     #[test]
     fn the_documentation_shows_the_table() {
         let page = include_str!("../../../../docs/registries.md");
-        assert!(page.contains(&Profile::table()), "docs/registries.md lacks:\n{}", Profile::table());
+        assert!(
+            page.contains(&Profile::table()),
+            "docs/registries.md lacks:\n{}",
+            Profile::table()
+        );
     }
 }

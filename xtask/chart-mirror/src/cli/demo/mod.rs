@@ -25,7 +25,7 @@ use crate::report::{self, human};
 use crate::values::Overlay;
 use registry::RetryPolicy;
 use registry::auth::credentials::NobodysEnvironment;
-use registry_in_memory::EmbeddedRegistry;
+use registry_in_memory::InMemoryRegistry;
 use stage::{Stage, destination_for};
 
 mod stage;
@@ -169,7 +169,7 @@ fn indent(story: &mut String, text: &str, is_told: impl Fn(&str) -> bool) -> std
 }
 
 /// What the destination was asked, by its own log.
-fn methods(report: &MirrorReport, destination: &EmbeddedRegistry) -> String {
+fn methods(report: &MirrorReport, destination: &InMemoryRegistry) -> String {
     let requests = destination.requests();
     let count = |method: &str| requests.iter().filter(|request| request.method == method).count();
     let counted =

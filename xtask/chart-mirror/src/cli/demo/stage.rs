@@ -9,13 +9,13 @@ use oci::{Reference, Registry};
 use registry_in_memory::content;
 use registry_in_memory::content::Content;
 use registry_in_memory::publish::Publisher;
-use registry_in_memory::{EmbeddedRegistry, Options};
+use registry_in_memory::{InMemoryRegistry, Options};
 
 const PUBLISHED_AT_ONCE: usize = 4;
 
 pub(super) struct Stage {
-    pub(super) source: EmbeddedRegistry,
-    pub(super) destination: EmbeddedRegistry,
+    pub(super) source: InMemoryRegistry,
+    pub(super) destination: InMemoryRegistry,
     /// The list of the user, with every source at `source`. Nothing in it is pinned to begin with.
     pub(super) list: ImageList,
 }
@@ -23,8 +23,8 @@ pub(super) struct Stage {
 impl Stage {
     /// Starts the registries, and publishes an image for every entry of the list.
     pub(super) async fn open(original: &ImageList) -> anyhow::Result<Self> {
-        let source = EmbeddedRegistry::start(Options::default()).await?;
-        let destination = EmbeddedRegistry::start(Options::default()).await?;
+        let source = InMemoryRegistry::start(Options::default()).await?;
+        let destination = InMemoryRegistry::start(Options::default()).await?;
         let list = localised(original, source.address())?;
         let publisher = Publisher::new(source.address())?;
         let all = list.images().iter().map(|image| async {

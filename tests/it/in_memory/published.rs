@@ -8,7 +8,7 @@ use oci_distribution::{Client, Reference};
 use registry_in_memory::content;
 use registry_in_memory::content::{Content, Layer};
 use registry_in_memory::publish::{Publisher, publish};
-use registry_in_memory::{Authentication, EmbeddedRegistry, Options};
+use registry_in_memory::{Authentication, InMemoryRegistry, Options};
 
 fn layers() -> [Layer; 2] {
     [Layer::new("base", 70_000), Layer::new("own", 300)]
@@ -16,7 +16,7 @@ fn layers() -> [Layer; 2] {
 
 #[tokio::test]
 async fn what_is_published_is_pulled_with_the_same_digests() {
-    let registry = EmbeddedRegistry::start(Options::default()).await.unwrap();
+    let registry = InMemoryRegistry::start(Options::default()).await.unwrap();
     let image = content::oci_image(&layers());
     let kinds: Vec<(&str, Content)> = vec![
         ("docker", content::docker_image(&layers())),
@@ -58,7 +58,7 @@ async fn content_is_published_with_credentials_and_without_a_tag() {
     let sbom = content::referrer(image.top_manifest().unwrap(), "application/spdx+json");
     for authentication in [Authentication::basic("u", "p"), Authentication::bearer("u", "p")] {
         let options = Options { authentication, ..Options::default() };
-        let registry = EmbeddedRegistry::start(options).await.unwrap();
+        let registry = InMemoryRegistry::start(options).await.unwrap();
         let stranger = Publisher::new(registry.address()).unwrap();
         assert!(stranger.publish("a", "1", &image).await.is_err());
         assert_eq!(registry.store().repositories(), [""; 0]);
@@ -73,7 +73,7 @@ async fn content_is_published_with_credentials_and_without_a_tag() {
 
 #[tokio::test]
 async fn a_list_of_images_is_published_in_a_moment() {
-    let registry = EmbeddedRegistry::start(Options::default()).await.unwrap();
+    let registry = InMemoryRegistry::start(Options::default()).await.unwrap();
     let started = Instant::now();
     let publisher = Publisher::new(registry.address()).unwrap();
     let publishing = (0..22).map(|n| {

@@ -8,12 +8,12 @@ mod tokens;
 
 use bytes::Bytes;
 use oci::Digest;
-use registry_in_memory::{EmbeddedRegistry, Options};
+use registry_in_memory::{InMemoryRegistry, Options};
 use reqwest::header::HeaderMap;
 
 /// A registry, and a client that does nothing on its own: no redirects, no credentials.
 struct Wire {
-    registry: EmbeddedRegistry,
+    registry: InMemoryRegistry,
     client: reqwest::Client,
 }
 
@@ -35,7 +35,7 @@ impl Wire {
             .tls_certs_only([])
             .build()
             .unwrap();
-        Self { registry: EmbeddedRegistry::start(options).await.unwrap(), client }
+        Self { registry: InMemoryRegistry::start(options).await.unwrap(), client }
     }
 
     /// A path of the registry, or a whole URL.
