@@ -164,7 +164,7 @@ async fn a_login_that_amazon_does_not_give_any_more_is_told_of() {
         &finished.stdout,
         &[
             "401",
-            "`aws ecr get-login-password --region eu-west-1` gives no login",
+            "`aws ecr get-login-password --region eu-west-1` gave no credentials",
             "Unable to locate credentials",
             "hint: ",
         ],

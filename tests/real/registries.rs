@@ -196,8 +196,8 @@ async fn a_real_registry_that_refuses_the_login_is_reported_for_each_image() {
     std::fs::write(&images, list).unwrap();
     let arguments = ["mirror", "--images", images.to_str().unwrap(), "-d", destination.address()];
     let wrong = [("DST_REGISTRY_USERNAME", USER), ("DST_REGISTRY_PASSWORD", "wrong")];
-    let taken = "hint: the registry does not take the login of `DST_REGISTRY_USERNAME`";
-    let none = "hint: log in: set `DST_REGISTRY_USERNAME`";
+    let taken = "hint: the registry does not accept the credentials in `DST_REGISTRY_USERNAME`";
+    let none = "hint: set `DST_REGISTRY_USERNAME`";
     for (variables, words, hint) in
         [(&wrong[..], "401", taken), (&[][..], "requires a user and a password", none)]
     {

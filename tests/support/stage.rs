@@ -1,6 +1,7 @@
 //! Two embedded registries, the images of the one, and a run that mirrors them to the other.
 
 use std::fmt::Write as _;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -246,7 +247,7 @@ impl Environment for Variables<'_> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone())
     }
 
-    fn login_file(&self, file: &Path) -> Result<Option<FileText>, String> {
+    fn credential_file(&self, file: &Path) -> io::Result<Option<FileText>> {
         FileText::read(file)
     }
 }

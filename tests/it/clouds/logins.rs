@@ -97,8 +97,7 @@ async fn doctor_tells_why_a_command_gives_no_login() {
         cloud.stage.variables.iter().map(|(name, it)| (name.as_str(), it.as_str())).collect();
     let arguments = ["doctor", "--images", &images, "-d", GAR];
     let finished = tokio::task::block_in_place(|| xtask.run(&arguments, &variables));
-    let expected =
-        "none: `gcloud auth print-access-token` gives no login (no account): log in there";
+    let expected = "none: `gcloud auth print-access-token` gave no credentials (no account)";
     assert_says(&finished.stdout, &[expected, "`gcloud auth login`"]);
     assert_eq!(finished.exit_code, 1, "{}", finished.stdout);
 }
@@ -109,9 +108,13 @@ async fn a_command_that_is_not_there_is_told_of_where_a_login_is_needed() {
         (
             ECR,
             Authentication::basic("AWS", "t0ken"),
-            "`aws`, which could give a login, is not on PATH",
+            "`aws`, which can provide credentials, is not on PATH",
         ),
-        (GAR, Authentication::bearer("oauth2accesstoken", "t0ken"), "`gcloud`, which could give"),
+        (
+            GAR,
+            Authentication::bearer("oauth2accesstoken", "t0ken"),
+            "`gcloud`, which can provide credentials",
+        ),
     ];
     for (host, authentication, expected) in table {
         let mut cloud = Cloud::new(host, authentication).await;
@@ -126,7 +129,7 @@ async fn a_login_that_the_registry_refuses_is_told_of_with_where_it_came_from() 
     let mut cloud = Cloud::new(GAR, Authentication::bearer("oauth2accesstoken", "other")).await;
     cloud.program("gcloud", "echo t0ken").stage.publish_many(1);
     let told = words(&cloud.stage.mirror_fails().await);
-    assert!(told.contains("`gcloud auth print-access-token` gives"), "{told}");
+    assert!(told.contains("from `gcloud auth print-access-token`"), "{told}");
     assert!(!told.contains("t0ken"), "{told}");
 }
 

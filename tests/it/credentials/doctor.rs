@@ -69,7 +69,7 @@ async fn each_login_of_one_registry_is_tried() {
         "login for `stackstate/i01`: ",
         "error: source: ",
         "401",
-        "hint: the registry does not take the login `",
+        "hint: the registry does not accept the credentials `",
         "not well: 1 of 2 registries cannot be used",
     ];
     assert_says(&finished.stdout, &words);
@@ -138,7 +138,7 @@ async fn offline_nobody_is_asked() {
 
     let finished = doctor(&stage, &[]);
     assert_eq!(finished.exit_code, 0, "{finished:?}");
-    assert_says(&finished.stdout, &["from `docker-credential-x`, which ", "takes the login"]);
+    assert_says(&finished.stdout, &["from `docker-credential-x`, ", "takes the login"]);
     assert_eq!(home.calls().len(), 2);
 }
 

@@ -125,7 +125,10 @@ async fn a_helper_that_fails_is_told_with_its_name_the_host_and_its_words() {
     let told = misbehaving("echo 'cannot talk to the agent'; exit 1", "20").await;
     assert!(told.contains("cannot talk to the agent"), "{told}");
     let told = misbehaving("echo canary", "20").await;
-    assert!(told.contains("not the JSON of a login") && !told.contains("canary"), "{told}");
+    assert!(
+        told.contains("not the JSON of a credential helper") && !told.contains("canary"),
+        "{told}"
+    );
 }
 
 #[tokio::test]
@@ -154,7 +157,7 @@ async fn a_helper_whose_name_is_a_path_or_a_command_is_never_started() {
         home.config(&json!({"credsStore": name})).helper("x", "touch owned");
         home.serve(&mut stage);
         let told = stage.try_mirror().await.unwrap_err().to_string();
-        assert!(told.contains("no name of a credential helper"), "{told}");
+        assert!(told.contains("not the name of a credential helper"), "{told}");
         assert!(told.contains("config.json"), "{told}");
         assert_eq!(home.calls(), [""; 0]);
         assert!(!home.path("owned").exists());

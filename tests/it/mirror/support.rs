@@ -11,7 +11,7 @@ use chart_mirror::copy::{CopyOptions, Silent};
 use chart_mirror::list::{Attachments, ImageList};
 use oci::Digest;
 use registry::RetryPolicy;
-use registry::auth::credentials::NobodysEnvironment;
+use registry::auth::credentials::EmptyEnvironment;
 use registry_in_memory::content::Content;
 use registry_in_memory::{InMemoryRegistry, Kind, LoggedRequest, Options};
 
@@ -152,7 +152,7 @@ impl Bench {
             retry: self.retry,
         };
         let plan = mirror::plan(&list, &options).unwrap();
-        let run = mirror::run(&list, &plan, &options, &NobodysEnvironment, Arc::new(Silent));
+        let run = mirror::run(&list, &plan, &options, &EmptyEnvironment, Arc::new(Silent));
         let ended = tokio::time::timeout(DEADLOCK, run).await;
         ended.expect("the run waits for itself").unwrap()
     }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue, RANGE};
 use reqwest::{Method, Response, StatusCode};
 
-use crate::auth::state::Scope;
+use crate::auth::Scope;
 use crate::error::{Cause, Error, Phase, printable};
 use crate::http::host::{Call, innermost};
 use crate::repository::RemoteRepository;

@@ -14,7 +14,7 @@ pub mod session;
 pub mod transfer;
 mod upload;
 
-pub use auth::logins::HostSide;
+pub use auth::HostSide;
 pub use error::{Cause, Error, ErrorCode, ErrorResponse, Phase, Side};
 pub use http::attempts::RetryPolicy;
 pub use http::host::Host;

@@ -1,18 +1,19 @@
 //! What a host is before a run needs it: how it is spoken to, which login it would be shown, and
 //! whether it answers and takes that login. Nothing is changed at a registry.
 
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+use messages::Advice;
 use reqwest::Method;
 use reqwest::header::HeaderMap;
 
+use crate::auth::HostSide;
+use crate::auth::Scope;
 use crate::auth::challenge::Scheme;
-use crate::auth::credentials::Environment;
-use crate::auth::credentials::files;
-use crate::auth::credentials::files::Means;
-pub use crate::auth::credentials::files::Origin;
-use crate::auth::logins::HostSide;
-use crate::auth::state::Scope;
+pub use crate::auth::credentials::Origin;
+use crate::auth::credentials::candidate::{Candidate, CredentialSource};
+use crate::auth::credentials::{Environment, auth_file};
 use crate::error::{Cause, Error, Side};
 use crate::http::host::Call;
 use crate::registries::{Registries, Settings};
@@ -30,14 +31,14 @@ pub struct Manner {
 /// The login for a repository, as far as it is known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoginFound {
-    Nobody,
-    /// The command of a cloud gave none: what to do.
-    InVain(String),
+    None,
+    /// The command line of a cloud printed none. Holds the hint.
+    CommandFailed(String),
     From(Origin),
-    /// A program would be asked first.
-    ToBeAsked(Origin),
-    /// There is one that cannot be had.
-    Broken(String),
+    /// A program has to be started first.
+    HelperPending(Origin),
+    /// Their source cannot be used.
+    Broken(Advice),
 }
 
 /// A host that has answered.
@@ -56,21 +57,16 @@ pub enum Accepted {
     Login,
 }
 
-/// Where files with logins may be, in the order in which they are asked, and whether they are there.
+/// The files that may hold credentials, in order of precedence, and whether they exist.
 ///
 /// # Errors
-/// When one cannot be read.
-pub fn login_files(
-    environment: &dyn Environment,
-) -> Result<Vec<(std::path::PathBuf, bool)>, String> {
-    let mut found: Vec<(std::path::PathBuf, bool)> = Vec::new();
-    for (file, _) in files::places(environment) {
-        if found.iter().all(|(known, _)| *known != file) {
-            let is_there = environment.login_file(&file)?.is_some();
-            found.push((file, is_there));
-        }
-    }
-    Ok(found)
+/// If one exists and cannot be read.
+pub fn credential_files(environment: &dyn Environment) -> Result<Vec<(PathBuf, bool)>, Advice> {
+    let exists = |path: PathBuf| match environment.credential_file(&path) {
+        Ok(found) => Ok((path, found.is_some())),
+        Err(error) => Err(Advice::new(format!("{}: {error}", path.display()))),
+    };
+    auth_file::paths(environment).into_iter().map(exists).collect()
 }
 
 impl Registries {
@@ -82,9 +78,9 @@ impl Registries {
         settings: Settings,
         hosts: impl IntoIterator<Item = HostSide>,
         environment: &dyn Environment,
-    ) -> anyhow::Result<(Self, Vec<String>)> {
+    ) -> anyhow::Result<(Self, Vec<Advice>)> {
         let registries = Self::without_warnings(settings, hosts, environment)?;
-        let warnings = registries.logins.warnings();
+        let warnings = registries.credentials.warnings();
         Ok((registries, warnings))
     }
 
@@ -111,29 +107,31 @@ impl Registries {
     /// Which login a repository would be shown, without asking a program for it.
     pub fn login_to_show(&self, repository: &Repository, side: Side) -> LoginFound {
         let asked = self.asked_for(repository, side);
-        let ways = self.logins.ways(asked.registry(), side, Some(asked.path().as_str()));
-        match ways.into_iter().next().map(|way| (way.means, way.origin)) {
-            None => LoginFound::Nobody,
-            Some((Means::Known(_), origin)) => LoginFound::From(origin),
-            Some((Means::Ask(_) | Means::Command(_), origin)) => LoginFound::ToBeAsked(origin),
-            Some((Means::Broken(why), _)) => LoginFound::Broken(why),
+        let path = Some(asked.path().as_str());
+        let candidates = self.credentials.candidates(asked.registry(), side, path);
+        let Some(Candidate { origin, source }) = candidates.into_iter().next() else {
+            return LoginFound::None;
+        };
+        match source {
+            CredentialSource::Known(_) => LoginFound::From(origin),
+            CredentialSource::Helper(_) | CredentialSource::CloudCli(_) => {
+                LoginFound::HelperPending(origin)
+            }
+            CredentialSource::Broken(why) => LoginFound::Broken(why),
         }
     }
 
     /// Which login a repository is shown; programs are asked.
     pub async fn login_shown(&self, repository: &Repository, side: Side) -> LoginFound {
         let asked = self.asked_for(repository, side);
-        match self.logins.login(asked.registry(), side, asked.path().as_str()).await {
-            Ok(login) => {
-                let path = asked.path().as_str();
-                let ways = self.logins.ways(asked.registry(), side, Some(path));
-                let was_asked = ways.iter().any(|way| matches!(way.means, Means::Command(_)));
-                match login.origin {
-                    Some(origin) => LoginFound::From(origin),
-                    None if was_asked => LoginFound::InVain(login.advice.to_string()),
-                    None => LoginFound::Nobody,
+        match self.credentials.resolve(asked.registry(), side, asked.path().as_str()).await {
+            Ok(found) => match found.origin {
+                None => LoginFound::None,
+                Some(_) if found.credentials.is_none() => {
+                    LoginFound::CommandFailed(found.hint.to_string())
                 }
-            }
+                Some(origin) => LoginFound::From(origin),
+            },
             Err(why) => LoginFound::Broken(why),
         }
     }
@@ -161,9 +159,9 @@ impl Registries {
         let login = host.call(&call).await.map(drop);
         let is_anonymous = host
             .authenticator
-            .login(repository)
+            .credentials(repository)
             .await
-            .is_ok_and(|login| login.credentials.is_none());
+            .is_ok_and(|found| found.credentials.is_none());
         let asks = host.authenticator.scheme() != Scheme::Unknown;
         let takes_tokens = matches!(host.authenticator.scheme(), Scheme::Bearer(_));
         if let Err(error) = login {

@@ -4,7 +4,7 @@
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
 
-use crate::auth::state::Scope;
+use crate::auth::Scope;
 use crate::error::{Cause, Error};
 use crate::http::body::Whole;
 use crate::http::host::Call;

@@ -6,9 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use reqwest::Url;
 
+use crate::auth::authenticator::Authenticator;
+use crate::auth::credential_store::{CredentialStore, HostSide};
 use crate::auth::credentials::Environment;
-use crate::auth::logins::{HostSide, Logins};
-use crate::auth::state::Authenticator;
 use crate::capabilities::Capabilities;
 use crate::error::Side;
 use crate::http::attempts::RetryPolicy;
@@ -44,7 +44,7 @@ pub struct Requests {
 /// All hosts of a run.
 pub struct Registries {
     settings: Settings,
-    pub(super) logins: Arc<Logins>,
+    pub(super) credentials: Arc<CredentialStore>,
     clients: Arc<Clients>,
     /// Made before the first request: what is wrong with a file is told at once.
     connections: Mutex<BTreeMap<HostSide, Connections>>,
@@ -64,7 +64,7 @@ impl Registries {
         environment: &dyn Environment,
     ) -> anyhow::Result<Self> {
         let registries = Self::without_warnings(settings, hosts, environment)?;
-        for warning in registries.logins.warnings() {
+        for warning in registries.credentials.warnings() {
             tracing::warn!("{warning}");
         }
         Ok(registries)
@@ -80,8 +80,7 @@ impl Registries {
             hosts.into_iter().map(|(host, side)| (settings.asked_for(&host, side), side)).collect();
         asked.sort();
         asked.dedup();
-        let logins = Logins::read(&settings.registries, &asked, environment);
-        let logins = Arc::new(logins.map_err(anyhow::Error::msg)?);
+        let credentials = CredentialStore::read(&settings.registries, &asked, environment)?;
         let proxies = Proxies::of(environment).map_err(anyhow::Error::msg)?;
         let clients = Arc::new(Clients::new(settings.registries.clone(), proxies));
         let mut connections = BTreeMap::new();
@@ -91,7 +90,7 @@ impl Registries {
         }
         Ok(Self {
             settings,
-            logins,
+            credentials: Arc::new(credentials),
             clients,
             connections: Mutex::new(connections),
             hosts: Mutex::default(),
@@ -128,7 +127,7 @@ impl Registries {
 
     /// The registries of this run whose certificates nobody verifies, for the report to say so.
     pub fn insecure(&self) -> Vec<Registry> {
-        let mut hosts: Vec<Registry> = self.logins.hosts().cloned().collect();
+        let mut hosts: Vec<Registry> = self.credentials.hosts().cloned().collect();
         hosts.dedup();
         hosts.retain(|host| {
             let declared = self.settings.registries.get(host);
@@ -156,12 +155,13 @@ impl Registries {
         if let Some(host) = hosts.get(&key) {
             return Ok(Arc::clone(host));
         }
-        if !self.logins.takes_part(name, side) {
+        if !self.credentials.takes_part(name, side) {
             anyhow::bail!("`{name}` takes no part in this run");
         }
         let declared = self.settings.registries.get(name);
         let token_server = declared.and_then(|registry| registry.token_server.clone());
-        let authenticator = Authenticator::new(name, side, Arc::clone(&self.logins), token_server);
+        let authenticator =
+            Authenticator::new(name, side, Arc::clone(&self.credentials), token_server);
         let made = self.connections.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
         let connections = match made {
             Some(connections) => connections,

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, StatusCode, Url};
 
+use crate::auth::Scope;
 use crate::auth::challenge::Scheme;
-use crate::auth::state::Scope;
 use crate::error::{Cause, Error, ErrorCode, Side};
 use crate::http::body::Whole;
 use crate::http::host::{Answer, Call, Host};

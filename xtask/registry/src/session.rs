@@ -5,7 +5,7 @@ pub use reqwest::Url as SessionUrl;
 use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION};
 use reqwest::{Method, Response, StatusCode, Url};
 
-use crate::auth::state::Scope;
+use crate::auth::Scope;
 use crate::capabilities::Between;
 use crate::error::{Cause, Error};
 use crate::http::host::Call;
@@ -60,7 +60,7 @@ impl RemoteRepository {
     /// nothing can be mounted.
     pub fn between(&self, from: &RepositoryPath) -> Option<Between> {
         let (here, there) = (self.path.as_str(), from.as_str());
-        if here == there || self.host.authenticator.is_one_login(here, there) {
+        if here == there || self.host.authenticator.share_credentials(here, there) {
             return Some(Between::Ours);
         }
         let worth_asking = self.host.capabilities.can_mount(Between::Strangers);

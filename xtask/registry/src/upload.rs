@@ -14,7 +14,7 @@ use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, He
 use reqwest::{Body, Method, Response, StatusCode, Url};
 use tokio::time::Instant;
 
-use crate::auth::state::Scope;
+use crate::auth::Scope;
 use crate::capabilities::UploadMode;
 use crate::download::Download;
 use crate::error::{Cause, Error, Phase};

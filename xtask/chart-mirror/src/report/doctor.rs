@@ -46,11 +46,13 @@ fn human_host(host: &HostReport) -> String {
     line(&mut text, format_args!("  {}", abilities.join("; ")));
     for login in &host.logins {
         let found = match &login.login {
-            LoginFound::Nobody => "none".to_owned(),
-            LoginFound::InVain(advice) => format!("none: {advice}"),
+            LoginFound::None => "none".to_owned(),
+            LoginFound::CommandFailed(hint) => format!("none: {hint}"),
             LoginFound::From(origin) => format!("from {origin}"),
-            LoginFound::ToBeAsked(origin) => format!("to be asked of {origin}"),
-            LoginFound::Broken(why) => format!("broken: {}", why.replace("\nhint: ", "\n  hint: ")),
+            LoginFound::HelperPending(origin) => format!("to be asked of {origin}"),
+            LoginFound::Broken(why) => {
+                format!("broken: {}", why.to_string().replace("\nhint: ", "\n  hint: "))
+            }
         };
         let repositories = match login.repositories.as_slice() {
             [only] => format!("`{only}`"),
@@ -128,11 +130,11 @@ fn host_value(host: &HostReport) -> Value {
 
 fn login_value(login: &LoginReport) -> Value {
     let (state, from) = match &login.login {
-        LoginFound::Nobody => ("none", None),
-        LoginFound::InVain(advice) => ("none", Some(advice.clone())),
+        LoginFound::None => ("none", None),
+        LoginFound::CommandFailed(hint) => ("none", Some(hint.clone())),
         LoginFound::From(origin) => ("found", Some(origin.to_string())),
-        LoginFound::ToBeAsked(origin) => ("to-be-asked", Some(origin.to_string())),
-        LoginFound::Broken(why) => ("broken", Some(why.clone())),
+        LoginFound::HelperPending(origin) => ("to-be-asked", Some(origin.to_string())),
+        LoginFound::Broken(why) => ("broken", Some(why.to_string())),
     };
     let mut value = json!({
         "repositories": login.repositories,

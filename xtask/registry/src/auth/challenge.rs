@@ -1,31 +1,32 @@
-//! What a host asks for: the challenges of a 401 (RFC 9110, section 11.6.1). Whether the address that
-//! one of them names is trusted is `realm`'s to say.
+//! The challenges of a 401 (RFC 9110, section 11.6.1), and the choice among them. `realm` decides whether
+//! the token server that a challenge names is trusted.
 
+use messages::Advice;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
 use super::realm::Realm;
 
-/// What a host asks for.
+/// The authentication scheme of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scheme {
-    /// No answer has told yet; a request goes out as it is.
+    /// The host has not sent a challenge yet: requests go out without credentials.
     Unknown,
     Basic,
     Bearer(Realm),
 }
 
 impl Scheme {
-    /// Picks the scheme to use among all challenges of an answer: a token where one is offered.
-    /// `declared` is the token server that images.toml names, as `host[:port]`.
+    /// Chooses among all challenges of a response; Bearer comes first. `declared` is the token server
+    /// that images.toml names, as `host[:port]`.
     ///
     /// # Errors
-    /// When there is nothing that we can do, with the reason.
+    /// If none of the challenges can be used.
     pub(crate) fn choose(
         headers: &HeaderMap,
         host: &Url,
         declared: Option<&str>,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Advice> {
         let values = headers.get_all(WWW_AUTHENTICATE).iter();
         let values: Vec<_> =
             values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
@@ -34,18 +35,18 @@ impl Scheme {
             challenges.iter().find(|challenge| challenge.scheme.eq_ignore_ascii_case(scheme))
         };
         if let Some(challenge) = named("bearer") {
-            let realm = challenge.parameter("realm").ok_or("the challenge names no realm")?;
+            let realm = challenge.parameter("realm").ok_or("the challenge has no realm")?;
             let service = challenge.parameter("service");
             return Realm::new(realm, service, host, declared).map(Self::Bearer);
         }
         if named("basic").is_some() {
             return Ok(Self::Basic);
         }
-        Err(if values.is_empty() {
-            "the registry does not say how to log in".to_owned()
+        Err(Advice::new(if values.is_empty() {
+            "the registry sent no challenge"
         } else {
-            "the registry asks for a login that is neither Basic nor Bearer".to_owned()
-        })
+            "the registry asks for a scheme that is neither Basic nor Bearer"
+        }))
     }
 }
 
@@ -62,7 +63,7 @@ impl Challenge {
     }
 }
 
-/// Takes a header apart. Registries forget quotes and commas; what can be understood is.
+/// Parses a header. Registries forget quotes and commas, so it accepts whatever it can make sense of.
 fn challenges(header: &str) -> Vec<Challenge> {
     let mut challenges: Vec<Challenge> = Vec::new();
     let mut rest = header;
@@ -72,25 +73,25 @@ fn challenges(header: &str) -> Vec<Challenge> {
             return challenges;
         }
         let end = rest.find(|c: char| c == '=' || c == ',' || c.is_whitespace());
-        let (word, behind) = rest.split_at(end.unwrap_or(rest.len()));
-        let value = behind.trim_start().strip_prefix('=');
+        let (word, after) = rest.split_at(end.unwrap_or(rest.len()));
+        let value = after.trim_start().strip_prefix('=');
         match (value, challenges.last_mut()) {
             (Some(value), Some(challenge)) => {
-                let (value, behind) = read_value(value.trim_start());
+                let (value, after) = read_value(value.trim_start());
                 challenge.parameters.push((word.to_owned(), value));
-                rest = behind;
+                rest = after;
             }
-            // A value without a scheme in front of it is nobody's.
+            // A parameter before the first scheme belongs to no challenge.
             (Some(value), None) => rest = read_value(value.trim_start()).1,
             (None, _) => {
                 challenges.push(Challenge { scheme: word.to_owned(), parameters: Vec::new() });
-                rest = behind;
+                rest = after;
             }
         }
     }
 }
 
-/// A quoted or bare value at the start of a text, and what is behind it.
+/// A quoted or bare value at the start of a text, and the rest of the text.
 fn read_value(text: &str) -> (String, &str) {
     let Some(quoted) = text.strip_prefix('"') else {
         let end = text.find(|c: char| c == ',' || c.is_whitespace()).unwrap_or(text.len());
@@ -98,9 +99,9 @@ fn read_value(text: &str) -> (String, &str) {
     };
     let mut value = String::new();
     let mut characters = quoted.char_indices();
-    while let Some((place, c)) = characters.next() {
+    while let Some((index, c)) = characters.next() {
         match c {
-            '"' => return (value, &quoted[place + 1..]),
+            '"' => return (value, &quoted[index + 1..]),
             '\\' => value.extend(characters.next().map(|(_, escaped)| escaped)),
             _ => value.push(c),
         }
@@ -123,7 +124,7 @@ mod tests {
     }
 
     #[test]
-    fn challenges_as_real_registries_send_them_are_understood() {
+    fn challenges_are_parsed_as_registries_send_them() {
         let host = url("https://registry-1.docker.io/v2/");
         let hub = r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull""#;
         let table: [(&[&str], &str); 14] = [
@@ -147,45 +148,45 @@ mod tests {
             (&[r#"Bearer realm="/t"#], "https://registry-1.docker.io/t"),
             (&[r#"Negotiate YII==, Basic realm="ECR""#], "basic"),
             (&[r#"Bearer realm="http://evil.example/token""#], "not https"),
-            (&[r#"Bearer service="x""#], "names no realm"),
+            (&[r#"Bearer service="x""#], "has no realm"),
             (&[r#"Negotiate"#], "neither Basic nor Bearer"),
-            (&[], "does not say how"),
+            (&[], "no challenge"),
         ];
         for (values, expected) in table {
-            let shown = match Scheme::choose(&headers(values), &host, None) {
+            let found = match Scheme::choose(&headers(values), &host, None) {
                 Ok(Scheme::Bearer(Realm { url, service, .. })) => match service {
                     Some(service) => format!("{url} service={service}"),
                     None => url.to_string(),
                 },
                 Ok(Scheme::Basic) => "basic".to_owned(),
                 Ok(Scheme::Unknown) => "unknown".to_owned(),
-                Err(why) => why,
+                Err(why) => why.message,
             };
-            assert!(shown.contains(expected), "{values:?}: {shown}");
+            assert!(found.contains(expected), "{values:?}: {found}");
         }
     }
 
     #[test]
-    fn each_registry_of_the_field_is_understood_by_its_own_words() {
+    fn the_challenge_of_each_known_registry_is_parsed() {
         type Row<'a> = (&'a str, &'a [&'a str], &'a str);
-        // As they answer `GET /v2/`.
+        // Their responses to `GET /v2/`.
         let table: [Row<'_>; 12] = [
             (
                 "https://registry-1.docker.io/",
                 &[r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io""#],
-                "https://auth.docker.io/token registry.docker.io Login",
+                "https://auth.docker.io/token registry.docker.io Credentials",
             ),
             (
                 "https://quay.io/",
                 &[r#"Bearer realm="https://quay.io/v2/auth",service="quay.io""#],
-                "https://quay.io/v2/auth quay.io Login",
+                "https://quay.io/v2/auth quay.io Credentials",
             ),
             (
                 "https://ghcr.io/",
                 &[
                     r#"Bearer realm="https://ghcr.io/token",service="ghcr.io",scope="repository:user/image:pull""#,
                 ],
-                "https://ghcr.io/token ghcr.io Login",
+                "https://ghcr.io/token ghcr.io Credentials",
             ),
             (
                 "https://123456789012.dkr.ecr.eu-west-1.amazonaws.com/",
@@ -199,40 +200,40 @@ mod tests {
                 &[
                     r#"Bearer realm="https://public.ecr.aws/token/",service="public.ecr.aws",scope="aws""#,
                 ],
-                "https://public.ecr.aws/token/ public.ecr.aws Login",
+                "https://public.ecr.aws/token/ public.ecr.aws Credentials",
             ),
             (
                 "https://europe-docker.pkg.dev/",
                 &[
                     r#"Bearer realm="https://europe-docker.pkg.dev/v2/token",service="europe-docker.pkg.dev""#,
                 ],
-                "https://europe-docker.pkg.dev/v2/token europe-docker.pkg.dev Login",
+                "https://europe-docker.pkg.dev/v2/token europe-docker.pkg.dev Credentials",
             ),
             (
                 "https://mine.azurecr.io/",
                 &[
                     r#"Bearer realm="https://mine.azurecr.io/oauth2/token",service="mine.azurecr.io""#,
                 ],
-                "https://mine.azurecr.io/oauth2/token mine.azurecr.io Login",
+                "https://mine.azurecr.io/oauth2/token mine.azurecr.io Credentials",
             ),
             (
                 "https://registry.gitlab.com/",
                 &[r#"Bearer realm="https://gitlab.com/jwt/auth",service="container_registry""#],
-                "https://gitlab.com/jwt/auth container_registry Login",
+                "https://gitlab.com/jwt/auth container_registry Credentials",
             ),
             (
                 "https://harbor.example.com/",
                 &[
                     r#"Bearer realm="https://harbor.example.com/service/token",service="harbor-registry""#,
                 ],
-                "https://harbor.example.com/service/token harbor-registry Login",
+                "https://harbor.example.com/service/token harbor-registry Credentials",
             ),
             (
                 "https://mine.jfrog.io/",
                 &[
                     r#"Bearer realm="https://mine.jfrog.io/artifactory/api/docker/docker/v2/token",service="mine.jfrog.io""#,
                 ],
-                "https://mine.jfrog.io/artifactory/api/docker/docker/v2/token mine.jfrog.io Login",
+                "https://mine.jfrog.io/artifactory/api/docker/docker/v2/token mine.jfrog.io Credentials",
             ),
             (
                 "https://nexus.example.com/",
@@ -244,23 +245,23 @@ mod tests {
                 &[
                     r#"Bearer realm="https://nvcr.io/proxy_auth",scope="repository:library:pull,push""#,
                 ],
-                "https://nvcr.io/proxy_auth - Login",
+                "https://nvcr.io/proxy_auth - Credentials",
             ),
         ];
         for (host, values, expected) in table {
-            let shown = match Scheme::choose(&headers(values), &url(host), None).unwrap() {
+            let found = match Scheme::choose(&headers(values), &url(host), None).unwrap() {
                 Scheme::Bearer(Realm { url, service, trust }) => {
                     format!("{url} {} {trust:?}", service.as_deref().unwrap_or("-"))
                 }
                 scheme => format!("{scheme:?}").to_lowercase(),
             };
-            assert_eq!(shown, expected, "{host}");
+            assert_eq!(found, expected, "{host}");
         }
     }
 
     proptest! {
         #[test]
-        fn what_is_well_formed_is_read_as_another_parser_reads_it(
+        fn well_formed_headers_are_parsed_like_http_auth_parses_them(
             schemes in proptest::collection::vec("[A-Za-z]{1,8}", 1..4),
             parameters in proptest::collection::vec(("[a-z]{1,8}", "[ -~]{0,12}"), 1..4),
         ) {
@@ -283,7 +284,7 @@ mod tests {
         }
 
         #[test]
-        fn no_header_keeps_the_parser_from_its_end(header in "\\PC*") {
+        fn any_header_is_parsed_to_its_end(header in "\\PC*") {
             challenges(&header);
         }
     }

@@ -1,8 +1,14 @@
-//! Who we are at a registry: credentials, challenges and tokens.
+//! Authentication at a registry: which credentials belong to a repository, what the registry asks for
+//! in its challenges, and the tokens that it issues.
 
+pub(crate) mod authenticator;
 pub(crate) mod challenge;
+pub(crate) mod credential_store;
 pub mod credentials;
-pub mod logins;
 pub(crate) mod realm;
-pub(crate) mod state;
+pub(crate) mod scope;
+pub(crate) mod token;
 pub(crate) mod token_client;
+
+pub use credential_store::HostSide;
+pub(crate) use scope::Scope;

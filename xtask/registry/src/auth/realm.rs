@@ -1,27 +1,28 @@
-//! Token servers, and how far one is trusted.
+//! `Realm`: the token server that a challenge names, and how far it is trusted.
 //!
-//! The address of a token server is a stranger's word. It is spoken to only if that can do no harm, and
-//! shown a login only if it belongs to whom the registry belongs to.
+//! The address comes from the registry and is untrusted. The token server is contacted only if that is
+//! safe, and gets credentials only if it has the same owner as the registry.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use messages::Advice;
 use reqwest::Url;
 
-/// Where tokens come from.
+/// A token server.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Realm {
     pub(crate) url: Url,
     pub(crate) service: Option<String>,
-    pub(crate) trust: Trust,
+    pub(crate) trust: TokenServerTrust,
 }
 
 /// What a token server may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Trust {
-    /// It belongs to whom the registry belongs to.
-    Login,
-    /// Requests for tokens that everybody may have.
-    Nothing,
+pub(crate) enum TokenServerTrust {
+    /// It has the same owner as the registry: it may get credentials.
+    Credentials,
+    /// It may be asked for anonymous tokens only.
+    Anonymous,
 }
 
 /// What kind of host an address names.
@@ -30,17 +31,18 @@ enum Kind {
     /// A name, or an address of the internet.
     Public,
     Loopback,
-    /// Of a private network.
+    /// An address of a private network.
     Private,
-    /// Of one link, where clouds serve the secrets of a machine; or of nobody.
+    /// Link-local, where clouds serve the secrets of a machine; or not assigned to any host.
     Special,
 }
 
-/// Registries whose token server has another registrable domain, by the ends of both names.
+/// Registries whose token server has another registrable domain: the end of the registry's name, and the
+/// token server.
 const PAIRS: [(&str, &str); 3] =
     [("docker.com", "auth.docker.io"), ("nvcr.io", "authn.nvidia.com"), ("lscr.io", "ghcr.io")];
 
-/// Domains below which strangers are each other's siblings.
+/// Shared domains: their subdomains belong to different owners.
 const SHARED: [&str; 16] = [
     "amazonaws.com",
     "amazonaws.com.cn",
@@ -65,15 +67,14 @@ impl Realm {
     /// names, as `host[:port]`.
     ///
     /// # Errors
-    /// When it is not even to be spoken to, with the reason.
+    /// If the token server must not be contacted at all.
     pub(crate) fn new(
         realm: &str,
         service: Option<&str>,
         host: &Url,
         declared: Option<&str>,
-    ) -> Result<Self, String> {
-        let url =
-            host.join(realm).map_err(|_| "the realm of the challenge is no address".to_owned())?;
+    ) -> Result<Self, Advice> {
+        let url = host.join(realm).map_err(|_| "the realm of the challenge is not a URL")?;
         let trust = trust(&url, host, declared)?;
         Ok(Self { url, service: service.map(str::to_owned), trust })
     }
@@ -82,37 +83,37 @@ impl Realm {
 /// How far the token server `realm` of the registry `host` is trusted.
 ///
 /// # Errors
-/// When not even to be spoken to.
-fn trust(realm: &Url, host: &Url, declared: Option<&str>) -> Result<Trust, String> {
-    let shown = crate::error::address(realm);
-    // A plain realm for a registry with TLS would show the password to everyone on the way.
+/// If it must not be contacted at all.
+fn trust(realm: &Url, host: &Url, declared: Option<&str>) -> Result<TokenServerTrust, Advice> {
+    let refuse = |why: &str| {
+        let realm = crate::error::address(realm);
+        Err(Advice::new(format!("the realm of the challenge {why}: `{realm}`")))
+    };
+    // Without TLS, anyone on the path could read the password.
     if realm.scheme() != "https" && realm.scheme() != host.scheme() {
-        return Err(format!("the realm of the challenge is not https: `{shown}`"));
+        return refuse("is not https");
     }
     if declared.is_some_and(|declared| is_declared(realm, declared)) {
-        return Ok(Trust::Login);
+        return Ok(TokenServerTrust::Credentials);
     }
-    // Nobody but the registry's own network may be asked through us.
+    // A registry must not make this client send requests into a network that it is not in itself.
     let (of_realm, of_host) = (kind_of(realm), kind_of(host));
     if of_realm != Kind::Public && of_realm != of_host && realm.host() != host.host() {
-        return Err(format!(
-            "the realm of the challenge is an address inside of a network that the registry is not \
-             in: `{shown}`"
-        ));
+        return refuse("is inside a network that the registry is not in");
     }
     let (Some(realm_name), Some(host_name)) = (realm.host_str(), host.host_str()) else {
-        return Err("the realm of the challenge names no host".to_owned());
+        return refuse("has no host");
     };
-    let is_theirs = if realm_name == host_name {
-        // Anybody with an account on the machine may listen on another port. The one exception is
-        // that of HTTPS, whose certificate speaks for the name: GitLab's registry is on a port of
-        // its own, and its token server there.
+    let is_same_owner = if realm_name == host_name {
+        // Anyone with an account on that machine can listen on another port. The exception is port 443,
+        // where the certificate vouches for the name: GitLab's registry has a port of its own, and its
+        // token server is there.
         let is_main = realm.scheme() == "https" && realm.port_or_known_default() == Some(443);
         is_main || realm.port_or_known_default() == host.port_or_known_default()
     } else {
         is_sibling(realm_name, host_name) || is_pair(realm_name, host_name)
     };
-    Ok(if is_theirs { Trust::Login } else { Trust::Nothing })
+    Ok(if is_same_owner { TokenServerTrust::Credentials } else { TokenServerTrust::Anonymous })
 }
 
 fn is_declared(realm: &Url, declared: &str) -> bool {
@@ -130,8 +131,8 @@ fn is_or_is_below(name: &str, domain: &str) -> bool {
     name.strip_suffix(domain).is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
 }
 
-/// Same last two labels; three behind a suffix of two (`co.uk`). All of such suffixes would be a long
-/// list: a registry and its token server below another one need `token-server`.
+/// Whether both names have the same registrable domain: the last two labels, or three if the suffix has
+/// two (`co.uk`). This recognises only short suffixes; other registries need `token-server`.
 fn is_sibling(realm: &str, host: &str) -> bool {
     let is_address = |name: &str| name.parse::<IpAddr>().is_ok() || name.starts_with('[');
     if is_address(realm) || is_address(host) {
@@ -149,7 +150,7 @@ fn is_sibling(realm: &str, host: &str) -> bool {
     tail(realm).is_some() && tail(realm) == tail(host)
 }
 
-/// Numbers in all their notations have been normalised by the parser of addresses.
+/// The URL parser has already normalised all notations of IP addresses.
 fn kind_of(url: &Url) -> Kind {
     let Some(name) = url.host_str() else { return Kind::Special };
     let name = name.trim_end_matches('.');
@@ -182,7 +183,7 @@ fn of_v6(address: Ipv6Addr) -> Kind {
     if address.is_loopback() {
         Kind::Loopback
     } else if address.is_unique_local() {
-        // Where one cloud serves the secrets of its machines.
+        // AWS serves the secrets of its machines here.
         let is_metadata = address.segments()[..2] == [0xfd00, 0x0ec2];
         if is_metadata { Kind::Special } else { Kind::Private }
     } else if address.is_unicast_link_local() || address.is_multicast() || address.is_unspecified()
@@ -202,50 +203,54 @@ mod tests {
     }
 
     #[test]
-    fn a_token_server_is_trusted_as_far_as_it_belongs_to_the_registry() {
-        const LOGIN: &str = "login";
-        const NOTHING: &str = "nothing";
+    fn a_token_server_gets_credentials_only_if_it_belongs_to_the_registry() {
+        const CREDENTIALS: &str = "credentials";
+        const ANONYMOUS: &str = "anonymous";
         let table = [
-            // The registry's own host, and its siblings.
-            ("https://quay.io/v2/auth", "https://quay.io/", LOGIN),
-            ("https://auth.docker.io/token", "https://registry-1.docker.io/", LOGIN),
-            ("https://auth.shop.co.uk/token", "https://registry.shop.co.uk/", LOGIN),
-            ("https://authn.nvidia.com/token", "https://nvcr.io/", LOGIN),
-            ("https://gitlab.example.com/jwt/auth", "https://gitlab.example.com:5050/", LOGIN),
-            ("http://127.0.0.1:5000/token", "http://127.0.0.1:5000/", LOGIN),
-            ("https://sso.example.org:8443/t", "https://declared.example.com/", LOGIN),
-            // Strangers, who may give tokens to everybody.
-            ("https://evil.example/token", "https://quay.io/", NOTHING),
-            ("https://evil.co.uk/token", "https://registry.co.uk/", NOTHING),
-            ("https://evil.azurecr.io/token", "https://mine.azurecr.io/", NOTHING),
-            ("https://notdocker.com/token", "https://hub.docker.com/", NOTHING),
-            ("https://io/token", "https://quay.io/", NOTHING),
-            ("https://sso.example.org/t", "https://declared.example.com/", NOTHING),
-            // Another port of the same host, where anybody may listen.
-            ("https://quay.io:8443/token", "https://quay.io/", NOTHING),
-            ("http://127.0.0.1:5001/token", "http://127.0.0.1:5000/", NOTHING),
-            ("http://10.0.0.1/token", "http://10.0.0.2/", NOTHING),
-            // What must not even be asked.
+            // The registry's own host, and hosts of the same domain.
+            ("https://quay.io/v2/auth", "https://quay.io/", CREDENTIALS),
+            ("https://auth.docker.io/token", "https://registry-1.docker.io/", CREDENTIALS),
+            ("https://auth.shop.co.uk/token", "https://registry.shop.co.uk/", CREDENTIALS),
+            ("https://authn.nvidia.com/token", "https://nvcr.io/", CREDENTIALS),
+            (
+                "https://gitlab.example.com/jwt/auth",
+                "https://gitlab.example.com:5050/",
+                CREDENTIALS,
+            ),
+            ("http://127.0.0.1:5000/token", "http://127.0.0.1:5000/", CREDENTIALS),
+            ("https://sso.example.org:8443/t", "https://declared.example.com/", CREDENTIALS),
+            // Other owners: anonymous tokens only.
+            ("https://evil.example/token", "https://quay.io/", ANONYMOUS),
+            ("https://evil.co.uk/token", "https://registry.co.uk/", ANONYMOUS),
+            ("https://evil.azurecr.io/token", "https://mine.azurecr.io/", ANONYMOUS),
+            ("https://notdocker.com/token", "https://hub.docker.com/", ANONYMOUS),
+            ("https://io/token", "https://quay.io/", ANONYMOUS),
+            ("https://sso.example.org/t", "https://declared.example.com/", ANONYMOUS),
+            // Another port of the same host, where anyone may listen.
+            ("https://quay.io:8443/token", "https://quay.io/", ANONYMOUS),
+            ("http://127.0.0.1:5001/token", "http://127.0.0.1:5000/", ANONYMOUS),
+            ("http://10.0.0.1/token", "http://10.0.0.2/", ANONYMOUS),
+            // Addresses that must not be contacted.
             ("http://evil.example/token", "https://quay.io/", "not https"),
             ("http://quay.io/token", "https://quay.io/", "not https"),
-            ("https://169.254.169.254/latest/meta-data", "https://quay.io/", "inside of a network"),
-            ("http://169.254.169.254/latest/meta-data", "http://10.0.0.2/", "inside of a network"),
-            ("https://[fd00:ec2::254]/latest", "https://[fd00::1]/", "inside of a network"),
-            ("https://127.0.0.1/token", "https://quay.io/", "inside of a network"),
-            ("https://2130706433/token", "https://quay.io/", "inside of a network"),
-            ("https://0x7f.1/token", "https://quay.io/", "inside of a network"),
-            ("https://localhost/token", "https://quay.io/", "inside of a network"),
-            ("https://[::ffff:10.0.0.1]/token", "https://quay.io/", "inside of a network"),
-            ("https://192.168.1.1/token", "https://quay.io/", "inside of a network"),
-            ("https://0.0.0.0/token", "https://quay.io/", "inside of a network"),
+            ("https://169.254.169.254/latest/meta-data", "https://quay.io/", "inside a network"),
+            ("http://169.254.169.254/latest/meta-data", "http://10.0.0.2/", "inside a network"),
+            ("https://[fd00:ec2::254]/latest", "https://[fd00::1]/", "inside a network"),
+            ("https://127.0.0.1/token", "https://quay.io/", "inside a network"),
+            ("https://2130706433/token", "https://quay.io/", "inside a network"),
+            ("https://0x7f.1/token", "https://quay.io/", "inside a network"),
+            ("https://localhost/token", "https://quay.io/", "inside a network"),
+            ("https://[::ffff:10.0.0.1]/token", "https://quay.io/", "inside a network"),
+            ("https://192.168.1.1/token", "https://quay.io/", "inside a network"),
+            ("https://0.0.0.0/token", "https://quay.io/", "inside a network"),
         ];
         for (realm, host, expected) in table {
             let is_declared = host.contains("declared");
             let declared = is_declared.then_some("sso.example.org:8443");
             let found = match trust(&url(realm), &url(host), declared) {
-                Ok(Trust::Login) => LOGIN.to_owned(),
-                Ok(Trust::Nothing) => NOTHING.to_owned(),
-                Err(why) => why,
+                Ok(TokenServerTrust::Credentials) => CREDENTIALS.to_owned(),
+                Ok(TokenServerTrust::Anonymous) => ANONYMOUS.to_owned(),
+                Err(why) => why.message,
             };
             assert!(found.contains(expected), "{realm} of {host}: {found}");
         }

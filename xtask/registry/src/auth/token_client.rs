@@ -4,17 +4,17 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use messages::Advice;
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Method, RequestBuilder, Url};
 use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
 use super::challenge::Scheme;
+use super::credential_store::{RefreshTokenState, ResolvedCredentials, Reuse};
 use super::credentials::{Credentials, Secret};
-use super::logins::{Login, Refresh, RefreshUse};
-use super::realm::{Realm, Trust};
-use super::state::{Scope, Token};
+use super::realm::{Realm, TokenServerTrust};
+use super::scope::Scope;
+use super::token::Token;
 use crate::error::{Cause, Error, address, printable};
 use crate::http::body::read_limited;
 use crate::http::host::{Call, Host, LONGEST_REFUSAL};
@@ -41,15 +41,15 @@ impl Host {
         if call.url.origin() != self.base.origin() {
             return Ok(None);
         }
-        self.introduce().await;
+        self.ping().await;
         match self.authenticator.scheme() {
             Scheme::Unknown => Ok(None),
             Scheme::Basic => {
-                let login = self.login(call).await?;
+                let login = self.credentials(call).await?;
                 Ok(login.credentials.as_ref().and_then(Credentials::basic))
             }
             Scheme::Bearer(realm) => {
-                let slot = self.authenticator.slot(&call.scope);
+                let slot = self.authenticator.token_slot(&call.scope);
                 let mut token = slot.lock().await;
                 if let Some(token) = token.as_ref().filter(|token| token.is_fresh()) {
                     return Ok(Some(token.header.clone()));
@@ -63,22 +63,15 @@ impl Host {
     }
 
     /// Who we are at the repository of a request.
-    pub(crate) async fn login(&self, call: &Call) -> Result<Arc<Login>, Error> {
-        let found = self.authenticator.login(&call.scope.repository).await;
-        found.map_err(|why| {
-            // The advice is part of what went wrong here.
-            let (why, advice) = why.split_once("\nhint: ").unwrap_or((
-                &why,
-                "mend it, or remove it from the file that names it; variables come before files",
-            ));
-            self.error(call, Cause::Credentials(Box::new(Advice::new(why).with_hint(advice))))
-        })
+    pub(crate) async fn credentials(&self, call: &Call) -> Result<Arc<ResolvedCredentials>, Error> {
+        let found = self.authenticator.credentials(&call.scope.repository).await;
+        found.map_err(|advice| self.error(call, Cause::Credentials(Box::new(advice))))
     }
 
     /// With a login at hand the host will ask for it: one request learns how, instead of all the
     /// first ones being refused.
-    async fn introduce(&self) {
-        if !self.authenticator.may_log_in() {
+    async fn ping(&self) {
+        if !self.authenticator.may_have_credentials() {
             return;
         }
         let once = async {
@@ -93,13 +86,13 @@ impl Host {
                 drop(self.authenticator.learn(response.headers(), &self.base));
             }
         };
-        self.introduced.get_or_init(|| once).await;
+        self.pinged.get_or_init(|| once).await;
     }
 
     async fn fetch_token(&self, realm: &Realm, call: &Call) -> Result<Token, Error> {
         let scope = &call.scope;
-        let login = self.login(call).await?;
-        if login.credentials.is_some() && realm.trust != Trust::Login {
+        let login = self.credentials(call).await?;
+        if login.credentials.is_some() && realm.trust != TokenServerTrust::Credentials {
             let error = self
                 .error(&token_call(realm, scope, Method::GET), Cause::Token(NOT_SHOWN.to_owned()));
             let server = realm.url.authority();
@@ -128,19 +121,24 @@ impl Host {
     }
 
     /// Asks for a token once, in the way that the login and the server want.
-    async fn ask_as(&self, realm: &Realm, scope: &Scope, login: &Login) -> Result<Token, Error> {
-        if let Some(refresh) = &login.refresh {
+    async fn ask_as(
+        &self,
+        realm: &Realm,
+        scope: &Scope,
+        login: &ResolvedCredentials,
+    ) -> Result<Token, Error> {
+        if let Some(refresh) = &login.refresh_token {
             return self.ask_with_refresh_token(realm, scope, refresh.lock().await).await;
         }
         let Some(credentials) = &login.credentials else {
             return self.ask_for_token(realm, scope, &Proof::Nothing).await;
         };
-        let wants_post = &self.authenticator.wants_post;
-        if !wants_post.load(Ordering::Relaxed) {
+        let requires_post = &self.authenticator.requires_post;
+        if !requires_post.load(Ordering::Relaxed) {
             let basic = Proof::Basic(credentials.clone());
             match self.ask_for_token(realm, scope, &basic).await {
                 Err(error) if matches!(error.status(), Some(404 | 405)) => {
-                    wants_post.store(true, Ordering::Relaxed);
+                    requires_post.store(true, Ordering::Relaxed);
                 }
                 asked => return asked,
             }
@@ -154,10 +152,10 @@ impl Host {
         &self,
         realm: &Realm,
         scope: &Scope,
-        mut refresh: MutexGuard<'_, Refresh>,
+        mut refresh: MutexGuard<'_, RefreshTokenState>,
     ) -> Result<Token, Error> {
         let proof = Proof::RefreshToken(refresh.token.clone());
-        if refresh.usage == RefreshUse::Lasting {
+        if refresh.reuse == Reuse::Reusable {
             drop(refresh);
             return self.ask_for_token(realm, scope, &proof).await;
         }
@@ -165,9 +163,9 @@ impl Host {
         match &token.refresh_token {
             Some(new) if *new != refresh.token => {
                 refresh.token = new.clone();
-                refresh.usage = RefreshUse::Replaced;
+                refresh.reuse = Reuse::Rotated;
             }
-            _ if refresh.usage == RefreshUse::Untried => refresh.usage = RefreshUse::Lasting,
+            _ if refresh.reuse == Reuse::Unknown => refresh.reuse = Reuse::Reusable,
             _ => {}
         }
         Ok(token)
@@ -208,7 +206,7 @@ impl Host {
             .map_err(|cause| self.error(call, cause))?;
         if status.is_success() {
             return Token::parse(&body, asked_at)
-                .map_err(|why| self.error(call, Cause::Token(why)));
+                .map_err(|why| self.error(call, Cause::Token(why.message)));
         }
         Err(self.token_refused(call, proof, status.as_u16(), &body, retry_after))
     }
@@ -333,7 +331,7 @@ mod tests {
         Realm {
             url: Url::parse("https://auth.local/token?x=1").unwrap(),
             service: Some("r".to_owned()),
-            trust: Trust::Login,
+            trust: TokenServerTrust::Credentials,
         }
     }
 

@@ -17,9 +17,10 @@ use super::clients::Connections;
 use super::queue::{Permit, Priority, Queue};
 use super::redact::Shown;
 use super::redirect::{self, Unanswered, Why};
+use crate::auth::Scope;
+use crate::auth::authenticator::Authenticator;
 use crate::auth::challenge::Scheme;
 use crate::auth::credentials::{Credentials, Secret};
-use crate::auth::state::{Authenticator, Scope};
 use crate::capabilities::Capabilities;
 use crate::error::{Cause, Error, ErrorResponse, Phase, Side, address, printable};
 use oci::Registry;
@@ -47,7 +48,7 @@ pub struct Host {
     unreachable_since: Mutex<Option<Instant>>,
     has_answered: AtomicBool,
     down: OnceLock<Cause>,
-    pub introduced: tokio::sync::OnceCell<()>,
+    pub pinged: tokio::sync::OnceCell<()>,
 }
 
 /// One request, as often as it takes.
@@ -92,7 +93,7 @@ impl Host {
             unreachable_since: Mutex::default(),
             has_answered: AtomicBool::new(false),
             down: OnceLock::new(),
-            introduced: tokio::sync::OnceCell::new(),
+            pinged: tokio::sync::OnceCell::new(),
         }
     }
 
@@ -210,7 +211,7 @@ impl Host {
             operation: call.operation.clone(),
             request,
             cause,
-            credentials_hint: Some(self.authenticator.advice(&call.scope.repository).to_string()),
+            credentials_hint: Some(self.authenticator.hint(&call.scope.repository).to_string()),
         }
     }
 
@@ -231,7 +232,8 @@ impl Host {
             read_limited(response, LONGEST_REFUSAL, self.retry.silence).await.unwrap_or_default();
         let mut shown = Shown::default().query_of(&call.url).query_of(&sent_by);
         if let Some(header) = &authorization {
-            shown = self.authenticator.shown(&call.scope.repository, shown.secret(header));
+            shown =
+                self.authenticator.redact_credentials(&call.scope.repository, shown.secret(header));
         }
         let mut response = shown.response(status, &body, retry_after);
         if let Err(too_long) = self.check_pause(&response) {
@@ -258,7 +260,7 @@ impl Host {
                     Ok(missing) => missing,
                     Err(error) => return error,
                 },
-                Err(why) => Some(why),
+                Err(why) => Some(why.message),
             };
             if let Some(why) = problem {
                 response.message = match response.message.as_str() {
@@ -279,7 +281,7 @@ impl Host {
         if self.authenticator.scheme() != Scheme::Basic {
             return Ok(None);
         }
-        let missing = match &self.login(call).await?.credentials {
+        let missing = match &self.credentials(call).await?.credentials {
             Some(Credentials::Password { .. }) => return Ok(None),
             Some(Credentials::RefreshToken(_)) => "only an identity token is configured",
             None => "none are configured",

@@ -87,6 +87,7 @@ fn parse(name: &str, value: &str) -> Result<Url, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::io;
     use std::path::Path;
 
     use super::*;
@@ -100,7 +101,7 @@ mod tests {
             found.map(|(_, value)| (*value).to_owned())
         }
 
-        fn login_file(&self, _: &Path) -> Result<Option<FileText>, String> {
+        fn credential_file(&self, _: &Path) -> io::Result<Option<FileText>> {
             Ok(None)
         }
     }

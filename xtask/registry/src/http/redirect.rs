@@ -8,7 +8,7 @@ use reqwest::header::{AUTHORIZATION, COOKIE, LOCATION};
 use reqwest::{Client, Method, Request, Response, StatusCode, Url};
 
 use super::clients::Connections;
-use crate::auth::realm::Trust;
+use crate::auth::realm::TokenServerTrust;
 
 /// More redirects than any registry needs to reach its storage.
 const LONGEST_CHAIN: usize = 5;
@@ -42,13 +42,13 @@ pub(crate) async fn send(
 /// the registry is asked in the same way as the registry itself.
 pub(crate) async fn send_to_realm(
     connections: &Connections,
-    trust: Trust,
+    trust: TokenServerTrust,
     request: Request,
 ) -> Result<Response, Unanswered> {
     let at = request.url().clone();
     let client = match trust {
-        Trust::Login => connections.own().clone(),
-        Trust::Nothing => client_for(connections, &at).await?,
+        TokenServerTrust::Credentials => connections.own().clone(),
+        TokenServerTrust::Anonymous => client_for(connections, &at).await?,
     };
     let sent = client.execute(request).await;
     sent.map_err(|error| Unanswered { why: Why::Library(error), at })

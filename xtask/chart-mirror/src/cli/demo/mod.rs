@@ -24,7 +24,7 @@ use crate::report::verify::human::Style;
 use crate::report::{self, human};
 use crate::values::Overlay;
 use registry::RetryPolicy;
-use registry::auth::credentials::NobodysEnvironment;
+use registry::auth::credentials::EmptyEnvironment;
 use registry_in_memory::InMemoryRegistry;
 use stage::{Stage, destination_for};
 
@@ -94,7 +94,7 @@ pub async fn run(original: &ImageList, root: &Path) -> anyhow::Result<String> {
 /// One run of `pin`.
 async fn pin_list(story: &mut String, stage: &mut Stage, mode: Mode) -> anyhow::Result<()> {
     let options = pin::Options { images: Vec::new(), mode, retry: RetryPolicy::default() };
-    let report = pin::look(&stage.list, &options, &NobodysEnvironment).await?;
+    let report = pin::look(&stage.list, &options, &EmptyEnvironment).await?;
     for image in &report.images {
         if let Some(digest) = image.written(mode) {
             stage.write(&image.source, digest)?;
@@ -130,7 +130,7 @@ async fn verify_list(story: &mut String, stage: &Stage, expected: &[Code]) -> an
         verify::Subject { list: &stage.list, file, shown: "images.toml", command: "cargo xtask" };
     let mut verification = Verification::begin(subject, &options)?;
     verification.look_here(&Silent);
-    verification.ask_registries(&NobodysEnvironment, &Silent).await?;
+    verification.ask_registries(&EmptyEnvironment, &Silent).await?;
     let report = verification.end();
     indent(story, &Form::Human.render(&report, Style::Plain), |line| {
         !line.ends_with("not asked for")
@@ -153,7 +153,7 @@ async fn mirror_list(story: &mut String, title: &str, stage: &Stage) -> anyhow::
         retry: RetryPolicy::default(),
     };
     let plan = mirror::plan(list, &options)?;
-    let report = mirror::run(list, &plan, &options, &NobodysEnvironment, Arc::new(Silent)).await?;
+    let report = mirror::run(list, &plan, &options, &EmptyEnvironment, Arc::new(Silent)).await?;
     if let Some((image, error)) = report.failures().next() {
         anyhow::bail!("{}: {error}", image.source);
     }

@@ -14,7 +14,7 @@ use oci::{Registry, Repository};
 use process::find_program;
 use registry::HostSide;
 use registry::auth::credentials::Environment;
-use registry::ping::{LoginFound, login_files};
+use registry::ping::{LoginFound, credential_files};
 use registry::{Registries, RetryPolicy, Side};
 
 pub mod result;
@@ -60,7 +60,7 @@ pub async fn run(
     let repositories = repositories(list, destination.as_ref())?;
     let hosts: Vec<HostSide> = repositories.keys().cloned().collect();
     let settings = registry_settings(list, None, options.retry);
-    let login_files = login_files(environment).map_err(anyhow::Error::msg)?;
+    let login_files = credential_files(environment)?;
     let (registries, warnings) = Registries::to_examine(settings, hosts, environment)?;
     let examined = repositories
         .into_iter()
@@ -71,7 +71,7 @@ pub async fn run(
         hosts,
         login_files,
         programs: Vec::new(),
-        warnings,
+        warnings: warnings.iter().map(ToString::to_string).collect(),
     })
 }
 

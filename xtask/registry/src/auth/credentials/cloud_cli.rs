@@ -1,7 +1,7 @@
-//! `CloudLogin`: the command that gives a login for a registry of a cloud, and what its answer means.
+//! `CloudCli`: the command of a cloud's own tool that prints credentials for its registry.
 //!
-//! The tools of the clouds know where their users are logged in: profiles, roles, federations. None of
-//! that is repeated here.
+//! These tools know how their users are authenticated (profiles, roles, federation), and none of that
+//! is repeated here.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,26 +12,29 @@ use serde::Deserialize;
 use super::Credentials;
 use super::helper::LONGEST;
 use crate::known::cloud::{CloudHost, EcrHost};
+use messages::Advice;
 use messages::printable::printable;
 use process::Program;
 
-/// A command that prints a password, and whose it is.
+/// A command that prints a password, and the user name that belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct CloudLogin {
+pub(crate) struct CloudCli {
     program: &'static str,
     arguments: Vec<String>,
     variables: Vec<(&'static str, &'static str)>,
     username: &'static str,
-    answer: AnswerForm,
-    /// What the program belongs to, and how to log in there.
-    tool: (&'static str, &'static str),
+    output: OutputFormat,
+    /// The product's name, and the command that authenticates its user.
+    product: &'static str,
+    sign_in: &'static str,
 }
 
 /// What a command prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum AnswerForm {
+enum OutputFormat {
+    /// The password on a line.
     Line,
-    /// What `az` prints, with the token among other things.
+    /// The JSON of `az`, with the password as `accessToken`.
     AccessToken,
 }
 
@@ -41,15 +44,15 @@ struct AccessToken {
     access_token: String,
 }
 
-impl CloudLogin {
-    /// The command for a registry, if it is one of a cloud.
+impl CloudCli {
+    /// The command for a registry, if a cloud runs it.
     pub(crate) fn of(host: &str) -> Option<Self> {
         Some(match CloudHost::of(host)? {
             CloudHost::Ecr(host) => Self {
                 variables: host.variables(),
                 ..amazon(&["ecr", "get-login-password", "--region", &host.region])
             },
-            // Logins for the public registry come from this region alone.
+            // Only this region issues credentials for the public registry.
             CloudHost::EcrPublic => {
                 amazon(&["ecr-public", "get-login-password", "--region", EcrHost::OF_PUBLIC])
             }
@@ -65,18 +68,20 @@ impl CloudLogin {
                     "json",
                 ]),
                 variables: Vec::new(),
-                // Azure's name for "whoever this token is of".
+                // Azure's placeholder for the owner of the token.
                 username: "00000000-0000-0000-0000-000000000000",
-                answer: AnswerForm::AccessToken,
-                tool: ("the Azure CLI", "`az login`"),
+                output: OutputFormat::AccessToken,
+                product: "the Azure CLI",
+                sign_in: "`az login`",
             },
             CloudHost::Google => Self {
                 program: "gcloud",
                 arguments: owned(&["auth", "print-access-token"]),
                 variables: vec![("CLOUDSDK_CORE_DISABLE_PROMPTS", "1")],
                 username: "oauth2accesstoken",
-                answer: AnswerForm::Line,
-                tool: ("the Google Cloud CLI", "`gcloud auth login`"),
+                output: OutputFormat::Line,
+                product: "the Google Cloud CLI",
+                sign_in: "`gcloud auth login`",
             },
         })
     }
@@ -85,67 +90,69 @@ impl CloudLogin {
         self.program
     }
 
-    /// Asks for the login. Blocks.
+    /// Runs the command. Blocks.
     ///
     /// # Errors
-    /// When there is none to be had, with the reason. No part of a secret is in it.
-    pub(crate) fn ask(&self, path: PathBuf, deadline: Duration) -> Result<Credentials, String> {
+    /// If it prints no credentials. The reason never contains a secret.
+    pub(crate) fn get(&self, path: PathBuf, deadline: Duration) -> Result<Credentials, Advice> {
         let program = Program::new(path, deadline, LONGEST)
             .arguments(&self.arguments)
             .variables(&self.variables);
-        let output = program.run().map_err(|error| error.to_string())?;
+        let output = program.run().map_err(|error| Advice::new(error.to_string()))?;
         if !output.status.success() {
-            let words = printable(&String::from_utf8_lossy(&output.stderr));
-            return Err(if words.is_empty() {
-                "it fails without a word".to_owned()
-            } else {
-                words
-            });
+            let reason = printable(&String::from_utf8_lossy(&output.stderr));
+            return Err(Advice::new(match reason.as_str() {
+                "" => "it failed without any output",
+                reason => reason,
+            }));
         }
-        self.read(&String::from_utf8_lossy(&output.stdout))
+        self.parse(&String::from_utf8_lossy(&output.stdout))
     }
 
-    /// What to do where the command gives no login, and why it gives none.
-    pub(crate) fn advice(&self, why: &str, otherwise: &str) -> String {
-        let Self { program, tool: (tool, log_in), .. } = self;
-        if why.is_empty() {
-            format!(
-                "`{program}`, which could give a login, is not on PATH: install {tool}, and log in \
-                 there by {log_in}; or {otherwise}"
-            )
-        } else {
-            format!("{self} gives no login ({why}): log in there by {log_in}; or {otherwise}")
-        }
+    /// The hint if the program is not installed. `alternative` is another way to get credentials.
+    pub(crate) fn hint_to_install(&self, alternative: &str) -> String {
+        let Self { program, product, sign_in, .. } = self;
+        format!(
+            "`{program}`, which can provide credentials, is not on PATH: install {product} and run \
+             {sign_in}; or {alternative}"
+        )
     }
 
-    fn read(&self, stdout: &str) -> Result<Credentials, String> {
-        let password = match self.answer {
-            AnswerForm::Line => stdout.trim().to_owned(),
-            AnswerForm::AccessToken => {
-                // What the parser says may show the text.
-                let answer: AccessToken = serde_json::from_str(stdout)
-                    .map_err(|_| "its answer is not JSON with an `accessToken`")?;
-                answer.access_token
+    /// The hint if the command printed no credentials.
+    pub(crate) fn hint_to_sign_in(&self, reason: &Advice, alternative: &str) -> String {
+        let Self { sign_in, .. } = self;
+        format!("{self} gave no credentials ({}): run {sign_in}, or {alternative}", reason.message)
+    }
+
+    fn parse(&self, stdout: &str) -> Result<Credentials, Advice> {
+        let password = match self.output {
+            OutputFormat::Line => stdout.trim().to_owned(),
+            OutputFormat::AccessToken => {
+                // The parser's message may contain a part of the text.
+                let parsed: AccessToken = serde_json::from_str(stdout)
+                    .map_err(|_| Advice::new("its output is not JSON with an `accessToken`"))?;
+                parsed.access_token
             }
         };
         if password.is_empty() {
-            return Err("its answer is empty".to_owned());
+            return Err(Advice::new("its output is empty"));
         }
         if password.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err("its answer is more than a token".to_owned());
+            return Err(Advice::new("its output is more than a token"));
         }
         Ok(Credentials::new(self.username, password))
     }
 }
 
-fn amazon(arguments: &[&str]) -> CloudLogin {
-    CloudLogin {
+fn amazon(arguments: &[&str]) -> CloudCli {
+    CloudCli {
         program: "aws",
         arguments: owned(arguments),
         variables: Vec::new(),
         username: "AWS",
-        answer: AnswerForm::Line,
-        tool: ("the AWS CLI", "`aws sso login` or `aws configure`"),
+        output: OutputFormat::Line,
+        product: "the AWS CLI",
+        sign_in: "`aws sso login` or `aws configure`",
     }
 }
 
@@ -153,8 +160,8 @@ fn owned(words: &[&str]) -> Vec<String> {
     words.iter().map(|&word| word.to_owned()).collect()
 }
 
-/// As one would type it.
-impl fmt::Display for CloudLogin {
+/// The command line, in backticks.
+impl fmt::Display for CloudCli {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "`{} {}`", self.program, self.arguments.join(" "))
     }
@@ -165,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_cloud_has_its_command_and_its_user() {
+    fn each_cloud_has_a_command_and_a_user_name() {
         let table = [
             (
                 "123456789012.dkr.ecr.eu-west-1.amazonaws.com",
@@ -187,17 +194,17 @@ mod tests {
             ("gcr.io", "`gcloud auth print-access-token`", "oauth2accesstoken"),
         ];
         for (host, command, username) in table {
-            let login = CloudLogin::of(host).unwrap();
-            assert_eq!((login.to_string().as_str(), login.username), (command, username));
+            let cli = CloudCli::of(host).unwrap();
+            assert_eq!((cli.to_string().as_str(), cli.username), (command, username));
         }
-        assert_eq!(CloudLogin::of("quay.io"), None);
-        let fips = CloudLogin::of("1.dkr-ecr-fips.us-east-1.on.aws").unwrap();
+        assert_eq!(CloudCli::of("quay.io"), None);
+        let fips = CloudCli::of("1.dkr-ecr-fips.us-east-1.on.aws").unwrap();
         let expected = [("AWS_USE_FIPS_ENDPOINT", "true"), ("AWS_USE_DUALSTACK_ENDPOINT", "true")];
         assert_eq!(fips.variables, expected);
     }
 
     #[test]
-    fn an_answer_is_a_token_or_an_error_that_does_not_show_it() {
+    fn output_is_a_token_or_an_error_that_does_not_contain_it() {
         let (line, json) = ("gcr.io", "mine.azurecr.io");
         let table = [
             (line, "t0ken\n", Ok("t0ken")),
@@ -209,16 +216,16 @@ mod tests {
             (json, r#"{"token": "canary"}"#, Err("not JSON with an `accessToken`")),
             (json, "canary", Err("not JSON with an `accessToken`")),
         ];
-        for (host, answer, expected) in table {
-            let login = CloudLogin::of(host).unwrap();
-            match (login.read(answer), expected) {
+        for (host, output, expected) in table {
+            let cli = CloudCli::of(host).unwrap();
+            match (cli.parse(output), expected) {
                 (Ok(found), Ok(token)) => {
-                    assert_eq!(found, Credentials::new(login.username, token), "{answer}");
+                    assert_eq!(found, Credentials::new(cli.username, token), "{output}");
                 }
-                (Err(why), Err(words)) => {
-                    assert!(why.contains(words) && !why.contains("canary"), "{why}");
+                (Err(Advice { message, .. }), Err(words)) => {
+                    assert!(message.contains(words) && !message.contains("canary"), "{message}");
                 }
-                (found, _) => panic!("{answer:?}: {found:?}"),
+                (found, _) => panic!("{output:?}: {found:?}"),
             }
         }
     }

@@ -1,0 +1,103 @@
+//! `HelperCache`: starts credential helpers and the command lines of clouds, each question at most once
+//! per run, however many tasks wait for the answer.
+
+use std::collections::HashMap;
+use std::fmt::Display;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use messages::Advice;
+use process::find_program;
+use tokio::sync::OnceCell;
+
+use super::cloud_cli::CloudCli;
+use super::helper::{self, HelperName};
+use super::{Credentials, Environment};
+
+/// The variable with the deadline of a program, in seconds.
+const DEADLINE_VARIABLE: &str = "XTASK_CREDENTIAL_HELPER_SECONDS";
+
+/// The answers of the programs of a run.
+pub(crate) struct HelperCache {
+    search_path: String,
+    deadline: Duration,
+    /// By question.
+    answers: Mutex<HashMap<String, Answer>>,
+}
+
+/// What a program has answered. The first task that needs it starts the program.
+type Answer = Arc<OnceCell<Result<Option<Credentials>, Advice>>>;
+
+impl HelperCache {
+    /// # Errors
+    /// If the variable with the deadline is not a number of seconds.
+    pub(crate) fn new(environment: &dyn Environment) -> Result<Self, Advice> {
+        Ok(Self {
+            search_path: environment.variable("PATH").unwrap_or_default(),
+            deadline: deadline(environment)?,
+            answers: Mutex::default(),
+        })
+    }
+
+    /// The command for a registry of a cloud, if its program is installed.
+    pub(crate) fn cloud_cli(&self, host: &str) -> Option<CloudCli> {
+        let cli = CloudCli::of(host)?;
+        find_program(cli.program(), &self.search_path).map(|_| cli)
+    }
+
+    /// The credentials that a credential helper has for a registry.
+    pub(crate) async fn run_helper(
+        &self,
+        helper: &HelperName,
+        host: &str,
+    ) -> Result<Option<Credentials>, Advice> {
+        let server = helper::server_of(host).to_owned();
+        let question = format!("{helper} get, for {server}");
+        let (helper, path, deadline) = (helper.clone(), self.search_path.clone(), self.deadline);
+        self.once(question, move || helper.get(&server, &path, deadline)).await
+    }
+
+    /// The credentials that the command line of a cloud prints. Registries with the same command share
+    /// the answer.
+    pub(crate) async fn run_cloud_cli(
+        &self,
+        cli: &CloudCli,
+    ) -> Result<Option<Credentials>, Advice> {
+        let found = find_program(cli.program(), &self.search_path);
+        let (command, deadline) = (cli.clone(), self.deadline);
+        let run = move || match found {
+            Some(path) => command.get(path, deadline).map(Some),
+            None => Err(Advice::new(format!("`{}` is not on PATH", command.program()))),
+        };
+        self.once(cli, run).await
+    }
+
+    async fn once(
+        &self,
+        question: impl Display,
+        run: impl FnOnce() -> Result<Option<Credentials>, Advice> + Send + 'static,
+    ) -> Result<Option<Credentials>, Advice> {
+        let question = question.to_string();
+        let answer = {
+            let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(answers.entry(question.clone()).or_default())
+        };
+        let result = answer.get_or_init(|| async {
+            tracing::debug!("{question}");
+            // The program may wait for its user, so it must not block the runtime.
+            let finished = tokio::task::spawn_blocking(run).await;
+            finished.unwrap_or_else(|error| Err(Advice::new(error.to_string())))
+        });
+        result.await.clone()
+    }
+}
+
+fn deadline(environment: &dyn Environment) -> Result<Duration, Advice> {
+    let Some(text) = environment.variable(DEADLINE_VARIABLE) else { return Ok(helper::DEADLINE) };
+    match text.parse() {
+        Ok(seconds) if (1..=600).contains(&seconds) => Ok(Duration::from_secs(seconds)),
+        _ => Err(Advice::new(format!(
+            "`{DEADLINE_VARIABLE}` is not a number of seconds from 1 to 600"
+        ))),
+    }
+}
