@@ -188,7 +188,7 @@ fn a_contradictory_login_is_refused_before_any_request() {
         ("STS_REGISTRY_USERNAME", "u", "`STS_REGISTRY_PASSWORD` is not"),
         ("DST_REGISTRY_PASSWORD", "p", "`DST_REGISTRY_USERNAME` is not"),
         ("config.json", config, "not valid base64"),
-        ("config.json", "{", "hint: mend the file"),
+        ("config.json", "{", "hint: fix the file"),
         ("config.json", r#"{"credsStore":"../x"}"#, "not the name of a credential helper"),
     ];
     for (name, value, words) in table {

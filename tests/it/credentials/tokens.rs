@@ -90,7 +90,7 @@ async fn an_identity_token_is_no_password_for_a_registry_that_wants_one() {
     home.config(&json!({ "auths": auths }));
     home.serve(&mut stage);
     let told = words(&stage.mirror_fails().await);
-    assert!(told.contains("there is only an identity token"), "{told}");
+    assert!(told.contains("only an identity token"), "{told}");
 }
 
 #[tokio::test]
