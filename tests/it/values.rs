@@ -72,7 +72,7 @@ fn files_are_written_once_and_checked_with_a_diff() {
     assert!(checked.stdout.contains("-  imageRegistry: \"old.example.com\""), "{}", checked.stdout);
     let hint = |rest: &str| {
         let list = xtask.directory().join("images.toml");
-        format!("hint: run `cargo xtask --images {} values{rest} --write`\n", list.display())
+        format!("hint: run `chart-mirror --images {} values{rest} --write`\n", list.display())
     };
     assert!(checked.stderr.ends_with(&hint("")), "{}", checked.stderr);
     let missing = values(&xtask, "", &["--check", "-d", "r.io/x"]);

@@ -131,8 +131,8 @@ impl Scene {
             (self.destination.address(), "DESTINATION"),
             (self.app.top.as_str(), "APP"),
             (self.tool.top.as_str(), "TOOL"),
-            // Hints name the list, too, as it is not the workspace's.
-            ("cargo xtask --images images.toml", "cargo xtask"),
+            // Hints name the list because it is not the workspace's.
+            ("chart-mirror --images images.toml", "chart-mirror"),
         ];
         names.iter().fold(text.to_owned(), |text, (old, new)| text.replace(old, new))
     }

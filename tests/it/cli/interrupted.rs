@@ -60,7 +60,7 @@ async fn an_interrupted_run_says_so_and_leaves_nothing_half_done() {
             let stderr = String::from_utf8_lossy(&output.stderr);
             assert_eq!(output.status.code(), Some(130), "{what} {signal}: {stderr}");
             let words =
-                ["error: interrupted", "nothing incomplete has a tag", "hint: run the same"];
+                ["error: interrupted", "no tag points to an incomplete", "hint: run the same"];
             assert_says(&stderr, &words);
             assert!(output.stdout.is_empty(), "{what}");
             assert_eq!(stage.destination.store().incomplete_tags(), [""; 0], "{what}");

@@ -153,7 +153,7 @@ fn every_command_has_a_help_that_names_its_flags() {
         ),
         (&["values", "--help"], &["--destination"]),
         (&["pin", "--help"], &["[IMAGE]...", "--check", "--update", "--format"]),
-        (&["demo", "--help"], &["cargo xtask demo"]),
+        (&["demo", "--help"], &["chart-mirror demo"]),
     ];
     for (arguments, words) in table {
         let finished = Xtask::new().run(arguments, &[]);
@@ -166,7 +166,7 @@ fn every_command_has_a_help_that_names_its_flags() {
 #[test]
 fn flags_that_do_not_exist_are_answered_on_stderr() {
     let table: [(&[&str], &[&str]); 7] = [
-        (&[], &["Usage: cargo xtask"]),
+        (&[], &["Usage: chart-mirror"]),
         (&["mirorr"], &["'mirorr'", "mirror"]),
         (&["mirror", "--dryrun"], &["--dryrun", "--dry-run"]),
         (&["mirror", "--jobs", "0"], &["--jobs", "1..=1000"]),

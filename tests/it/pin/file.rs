@@ -152,6 +152,6 @@ async fn an_interrupted_run_writes_nothing_and_says_so() {
     let output = ended.unwrap().expect("it goes on after SIGINT");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{stderr}");
-    assert!(stderr.starts_with("error: `images.toml` is as it was: interrupted"), "{stderr}");
+    assert!(stderr.starts_with("error: `images.toml` is unchanged: interrupted"), "{stderr}");
     assert_eq!((place.text(), output.stdout.len()), (before, 0));
 }

@@ -50,7 +50,7 @@ async fn a_moved_tag_is_shown_and_not_accepted_without_being_told_to() {
 
     let kept = place.pin(&[]);
     assert_eq!((kept.exit_code, place.text()), (1, before));
-    let command = "`cargo xtask --images images.toml pin --update";
+    let command = "`chart-mirror --images images.toml pin --update";
     assert_eq!(kept.stdout, format!("{difference}  hint: {command} SOURCE/team/a:1` accepts it\n"));
     let words = format!(
         "left as is  images.toml\n\

@@ -90,7 +90,7 @@ fn the_list_of_this_repository_is_unpinned_which_only_strictness_refuses() {
     assert_eq!(finished.exit_code, 0, "{}", finished.stdout);
     assert!(finished.stdout.contains("22 images: 22 warnings"), "{}", finished.stdout);
     assert!(finished.stdout.contains("warning[unpinned]"), "{}", finished.stdout);
-    assert!(finished.stdout.contains(" pin` writes the digests"), "{}", finished.stdout);
+    assert!(finished.stdout.contains(" pin` records the digests"), "{}", finished.stdout);
     let finished = verify(&["--strict"]);
     assert_eq!(finished.exit_code, 1, "{}", finished.stdout);
     assert!(finished.stdout.contains("22 images: 22 errors"), "{}", finished.stdout);

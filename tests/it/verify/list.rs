@@ -13,8 +13,8 @@ async fn an_image_without_a_digest_is_a_warning_and_an_error_if_that_is_wanted()
     let told = |severity: &str, state: &str| {
         format!(
             "SOURCE/team/app:1.0\n  \
-               {severity}[unpinned] no digest: whatever the tag names is copied (images.toml:10:1)\n    \
-                 hint: `cargo xtask pin` writes the digests that the tags name now\n\n{}",
+               {severity}[unpinned] no digest: the tag decides what is copied (images.toml:10:1)\n    \
+                 hint: `chart-mirror pin` records the digests of all tags\n\n{}",
             sum([state, NOTHING, NOTHING, NOTHING, NOTHING], &format!("2 images: {state}"))
         )
     };
@@ -25,9 +25,9 @@ async fn an_image_without_a_digest_is_a_warning_and_an_error_if_that_is_wanted()
             "check": "list",
             "image": "SOURCE/team/app:1.0",
             "location": { "file": "images.toml", "line": 10, "column": 1 },
-            "message": "no digest: whatever the tag names is copied",
+            "message": "no digest: the tag decides what is copied",
             "details": [],
-            "hint": "`cargo xtask pin` writes the digests that the tags name now",
+            "hint": "`chart-mirror pin` records the digests of all tags",
         }])
     };
     let list = ["--only", "list"];
@@ -55,10 +55,10 @@ async fn a_tag_that_names_no_version_and_a_source_that_is_not_allowed_are_found(
     scene.write("images.toml", &(text + &policy));
     let human = format!(
         "SOURCE/team/app:stable\n  \
-           warning[tag-floating] the tag `stable` names no version (images.toml:10:1)\n    \
-             hint: list the tag of a version, which is not moved\n  \
+           warning[tag-floating] `stable` is a moving tag, not a version (images.toml:10:1)\n    \
+             hint: list the tag of a version, which does not move\n  \
            error[registry-not-allowed] `SOURCE/team/app` is not allowed as a source (images.toml:10:1)\n    \
-             hint: `allowed-registries` of `[policy]` has `SOURCE/team/tool`, `quay.io`\n\n{}",
+             hint: `allowed-registries` in `[policy]` allows `SOURCE/team/tool`, `quay.io`\n\n{}",
         sum(
             ["1 error, 1 warning", NOTHING, NOTHING, NOTHING, NOTHING],
             "2 images: 1 error, 1 warning"
@@ -71,9 +71,9 @@ async fn a_tag_that_names_no_version_and_a_source_that_is_not_allowed_are_found(
             "check": "list",
             "image": "SOURCE/team/app:stable",
             "location": { "file": "images.toml", "line": 10, "column": 1 },
-            "message": "the tag `stable` names no version",
+            "message": "`stable` is a moving tag, not a version",
             "details": [],
-            "hint": "list the tag of a version, which is not moved",
+            "hint": "list the tag of a version, which does not move",
         },
         {
             "code": "registry-not-allowed",
@@ -83,7 +83,7 @@ async fn a_tag_that_names_no_version_and_a_source_that_is_not_allowed_are_found(
             "location": { "file": "images.toml", "line": 10, "column": 1 },
             "message": "`SOURCE/team/app` is not allowed as a source",
             "details": [],
-            "hint": "`allowed-registries` of `[policy]` has `SOURCE/team/tool`, `quay.io`",
+            "hint": "`allowed-registries` in `[policy]` allows `SOURCE/team/tool`, `quay.io`",
         },
     ]);
     scene.verify(&["--only", "list"]).assert(1, &human, &findings);
@@ -148,9 +148,9 @@ async fn a_key_removed_from_the_values_is_found_with_the_lines_that_differ() {
         "check": "values",
         "image": null,
         "location": { "file": "values/mirror.yaml", "line": 1, "column": 1 },
-        "message": "`values/mirror.yaml` is not what images.toml makes of it",
+        "message": "`values/mirror.yaml` is not up to date with images.toml",
         "details": details,
-        "hint": "`cargo xtask values -d mirror --write` writes it",
+        "hint": "`chart-mirror values -d mirror --write` writes it",
     }]);
     let lines: String = details
         .as_array()
@@ -159,8 +159,8 @@ async fn a_key_removed_from_the_values_is_found_with_the_lines_that_differ() {
         .map(|line| format!("  {}\n", line.as_str().unwrap()))
         .collect();
     let human = format!(
-        "error[values-stale] `values/mirror.yaml` is not what images.toml makes of it (values/mirror.yaml:1:1)\n\
-         {lines}  hint: `cargo xtask values -d mirror --write` writes it\n\n{}",
+        "error[values-stale] `values/mirror.yaml` is not up to date with images.toml (values/mirror.yaml:1:1)\n\
+         {lines}  hint: `chart-mirror values -d mirror --write` writes it\n\n{}",
         sum(
             ["passed", "1 error", "passed", "passed", "passed"],
             "2 images: 1 error; requests: 2 to sources, 2 to the destination"
@@ -178,8 +178,8 @@ async fn values_that_nobody_wrote_or_that_contradict_each_other_are_found() {
         sum([NOTHING, total, NOTHING, NOTHING, NOTHING], &format!("2 images: {total}"))
     };
     let human = format!(
-        "error[values-missing] `values/mirror.yaml` is not there\n  \
-           hint: `cargo xtask values -d mirror --write` writes it\n\n{}",
+        "error[values-missing] `values/mirror.yaml` does not exist\n  \
+           hint: `chart-mirror values -d mirror --write` writes it\n\n{}",
         only_values("1 error")
     );
     let findings = json!([{
@@ -188,9 +188,9 @@ async fn values_that_nobody_wrote_or_that_contradict_each_other_are_found() {
         "check": "values",
         "image": null,
         "location": null,
-        "message": "`values/mirror.yaml` is not there",
+        "message": "`values/mirror.yaml` does not exist",
         "details": [],
-        "hint": "`cargo xtask values -d mirror --write` writes it",
+        "hint": "`chart-mirror values -d mirror --write` writes it",
     }]);
     scene.verify(&values).assert(1, &human, &findings);
 
@@ -206,7 +206,7 @@ async fn a_check_without_a_destination_is_an_error_and_no_pass() {
     let scene = Scene::new().await;
     let address = scene.destination.address();
     scene.edit("images.toml", &format!("[destinations.mirror]\nregistry = \"{address}\"\n"), "");
-    let hint = "name one with `-d`, or in images.toml as `[destinations.NAME]`, or choose checks with `--only`";
+    let hint = "name one with `-d` or as `[destinations.NAME]` in images.toml, or choose other checks with `--only`";
     let finding = |check: &str| {
         json!({
             "code": "check-not-run",
@@ -214,14 +214,14 @@ async fn a_check_without_a_destination_is_an_error_and_no_pass() {
             "check": check,
             "image": null,
             "location": null,
-            "message": format!("the check `{check}` has no destination to look at"),
+            "message": format!("the check `{check}` needs a destination"),
             "details": [],
             "hint": hint,
         })
     };
     let human = format!(
-        "error[check-not-run] the check `values` has no destination to look at\n  hint: {hint}\n\
-         error[check-not-run] the check `destination` has no destination to look at\n\n{}",
+        "error[check-not-run] the check `values` needs a destination\n  hint: {hint}\n\
+         error[check-not-run] the check `destination` needs a destination\n\n{}",
         sum(
             ["passed", "1 error", "passed", "passed", "1 error"],
             "2 images: 2 errors; requests: 2 to sources, 0 to the destination"

@@ -61,16 +61,16 @@ impl Default for Only<'_> {
     }
 }
 
-const PIN_HINT: &str = "`cargo xtask pin --check SOURCE/team/app:1.0` shows what changed, \
-                        `cargo xtask pin --update SOURCE/team/app:1.0` accepts it";
-const MIRROR_HINT: &str = "`cargo xtask mirror -d mirror` brings it there";
+const PIN_HINT: &str = "`chart-mirror pin --check SOURCE/team/app:1.0` shows what changed, \
+                        `chart-mirror pin --update SOURCE/team/app:1.0` accepts it";
+const MIRROR_HINT: &str = "`chart-mirror mirror -d mirror` copies it";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tag_that_was_moved_at_the_source_is_found() {
     let scene = Scene::new().await;
     let new = content::oci_image(&layers(&["base", "newer"]));
     store(&scene.source, "team/app", "1.0", &new);
-    let message = format!("the tag names {} at the source, and the list pins APP", new.top);
+    let message = format!("the tag now names {} at the source; the list pins APP", new.top);
     let expected = Only {
         code: "source-moved",
         message: &message,
@@ -92,16 +92,15 @@ async fn what_is_gone_from_the_source_is_told_from_what_was_moved() {
         requests: "3 to sources, 2 to the destination",
         ..Only::default()
     };
-    let check = "check source and tag; some registries answer like this to what needs a login";
+    let check = "check source and tag; some registries answer like this without credentials";
     scene.source.store().delete_tag("team/app", "1.0");
-    let message = "the source has the pinned APP, but the tag `1.0` no longer";
+    let message = "the source has the pinned APP, but no longer the tag `1.0`";
     assert_only(&scene, &[], &expected(message, check));
 
     let new = content::oci_image(&layers(&["base", "newer"]));
     store(&scene.source, "team/app", "1.0", &new);
     scene.source.store().delete_manifest("team/app", &scene.app.top);
-    let message =
-        format!("the pinned APP is gone from the source, where the tag names {} now", new.top);
+    let message = format!("the source no longer has the pinned APP; the tag now names {}", new.top);
     assert_only(&scene, &[], &expected(&message, PIN_HINT));
 
     scene.source.store().delete_tag("team/app", "1.0");
@@ -116,7 +115,7 @@ async fn an_image_that_was_deleted_at_the_destination_is_found() {
     let expected = Only {
         check: "destination",
         code: "destination-missing",
-        message: "`DESTINATION/team/app:1.0` is not there",
+        message: "`DESTINATION/team/app:1.0` does not exist",
         hint: MIRROR_HINT,
         ..Only::default()
     };
@@ -169,7 +168,7 @@ async fn what_lacks_below_a_tag_is_found_with_deep_and_repaired() {
         code: "destination-incomplete",
         message: "`DESTINATION/team/app:1.0` lacks 1 blob",
         details: &details,
-        hint: "`cargo xtask mirror -d mirror --repair` brings what is missing",
+        hint: "`chart-mirror mirror -d mirror --repair` copies what is missing",
         requests: &requests,
     };
     assert_only(&scene, &["--deep"], &expected);
@@ -203,7 +202,7 @@ async fn a_platform_that_the_policy_requires_and_an_image_lacks_is_found() {
 
     scene.write("images.toml", &policy("\"linux/amd64\", \"linux/arm64\""));
     let verified = scene.verify(&source);
-    let hint = "list an image that has it, or change `require-platforms` of `[policy]`";
+    let hint = "list an image for these platforms, or change `require-platforms` in `[policy]`";
     let message = "the image is for `linux/amd64` alone";
     // The index has both, the other image is for one machine only.
     let findings = json!([{
@@ -241,10 +240,10 @@ async fn a_registry_whose_certificate_nobody_checks_is_a_warning_in_every_report
         "check": "source",
         "image": null,
         "location": null,
-        "message": format!("the certificate of `{}` is not checked", front.address),
+        "message": format!("the certificate of `{}` is not verified", front.address),
         "details": [],
         "hint": format!(
-            "name the authority that signed it: `ca-file` of `[registries.\"{}\"]`", front.address
+            "name the authority that signed it with `ca-file` in `[registries.\"{}\"]`", front.address
         ),
     }]);
     assert_eq!((verified.exit_code, &verified.findings), (0, &finding));

@@ -140,9 +140,9 @@ async fn reports_that_cannot_be_are_refused_before_anything_is_asked() {
     std::fs::create_dir(scene.path("folder")).unwrap();
     scene.forget_requests();
     let table: [(&[&str], &[&str]); 7] = [
-        (&["--report", "xml=a"], &["there is no form `xml`", "`junit`"]),
-        (&["--report", "junit"], &["say a form and a file, `junit=report.xml`"]),
-        (&["--report", "junit="], &["no file behind `junit=`"]),
+        (&["--report", "xml=a"], &["there is no format `xml`", "`junit`"]),
+        (&["--report", "junit"], &["write a format and a file, such as `junit=report.xml`"]),
+        (&["--report", "junit="], &["no file after `junit=`"]),
         (&["--format", "yaml"], &["'yaml'", "gitlab"]),
         (
             &["--report", "junit=a.xml", "--report", "sarif=./a.xml"],

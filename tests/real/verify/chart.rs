@@ -20,15 +20,14 @@ fn codes(findings: &Value) -> Vec<(&str, Option<&str>)> {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_that_was_added_to_the_chart_is_found_once() {
     let scene = scene().await;
-    let hint =
-        "`cargo xtask images --write` lists it, then `cargo xtask values --probe` finds its values";
+    let hint = "`chart-mirror images --write` adds it, then `chart-mirror values --probe` finds its values";
     let place =
         "at Pod/new spec.containers[0].image (chart/templates/new.yaml), rendering `default`";
     // Whether the values move it or not: there is one thing to mend.
     for image in ["quay.io/team/new:3.0", "{{ .Values.global.imageRegistry }}/team/new:3.0"] {
         scene.write("chart/templates/new.yaml", &pod("new", image));
         let named = image.replace("{{ .Values.global.imageRegistry }}", "SOURCE");
-        let message = format!("`{named}` is in the chart, and not in the list");
+        let message = format!("the chart uses `{named}`, which is not in the list");
         let human = format!(
             "error[chart-unlisted] {message}\n  {place}\n  hint: {hint}\n\n{}",
             sum(
@@ -54,11 +53,11 @@ async fn an_image_that_was_added_to_the_chart_is_found_once() {
 async fn an_image_that_the_chart_no_longer_names_is_a_warning_and_its_value_is_dead() {
     let scene = scene().await;
     std::fs::remove_file(scene.path("chart/templates/tool.yaml")).unwrap();
-    let unused = "look whether a `[[chart.rendering]]` is missing; if none is, `cargo xtask images --write --prune` removes it";
-    let dead = "`cargo xtask values --probe` finds the values that do";
+    let unused = "check whether a `[[chart.rendering]]` is missing; if not, `chart-mirror images --write --prune` removes the image";
+    let dead = "`chart-mirror values --probe` finds the values that do";
     let human = format!(
         "SOURCE/team/tool:2.0\n  \
-           warning[chart-unused] no rendering of the chart names this image (images.toml:15:1)\n    \
+           warning[chart-unused] no rendering of the chart uses this image (images.toml:15:1)\n    \
              hint: {unused}\n  \
            warning[mapping-dead] `tool.repository` moves no image of the chart (images.toml:20:1)\n    \
              hint: {dead}\n\n{}",
@@ -71,7 +70,7 @@ async fn an_image_that_the_chart_no_longer_names_is_a_warning_and_its_value_is_d
             "check": "chart",
             "image": "SOURCE/team/tool:2.0",
             "location": { "file": "images.toml", "line": 15, "column": 1 },
-            "message": "no rendering of the chart names this image",
+            "message": "no rendering of the chart uses this image",
             "details": [],
             "hint": unused,
         },

@@ -1,28 +1,35 @@
-//! Every command and flag. Parsing does nothing but parse; the doc comments are the help.
+//! Every command and flag. The doc comments are the help; nothing here does more than parse.
 
 use std::path::PathBuf;
 
 use clap::builder::PossibleValue;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use messages::Advice;
 
+use super::terminal::Verbosity;
+use super::{program, runtime};
 use crate::chart::Wanted;
 use crate::list::code::Check;
 use crate::report::verify::Form;
 
 /// Mirror the container images of a Helm chart into a registry of your own
 ///
-/// images.toml lists every image: where it comes from, which digest it must have, where it goes.
+/// images.toml lists every image: its source, the digest it must have, and where it goes.
 ///
-/// Exit codes: 0 done, 1 some images failed, tags moved, files differ, `verify` found errors or `doctor` a
-/// registry that cannot be used, 2 could not run (usage, images.toml, the chart), 130 interrupted.
+/// Exit codes: 0 done, 1 some images failed, tags moved, files differ, `verify` found errors or `doctor`
+/// an unusable registry, 2 could not run (usage, images.toml, the chart), 130 interrupted.
 #[derive(Debug, Parser)]
-#[command(name = "xtask", bin_name = "cargo xtask", version, max_term_width = 100)]
+#[command(name = "chart-mirror", version, max_term_width = 100)]
 pub struct Flags {
+    /// How the user called the program
+    #[arg(skip)]
+    pub program: String,
+
     /// The image list [default: images.toml at the root of the workspace]
     #[arg(long, global = true, value_name = "FILE")]
     pub images: Option<PathBuf>,
 
-    /// Show every request, and every helm command, on stderr
+    /// Show every request and every helm command on stderr
     #[arg(short, long, global = true)]
     pub verbose: bool,
 
@@ -32,135 +39,133 @@ pub struct Flags {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Copy every image of the list, registry to registry, every digest kept; with -c, -r or --version,
-    /// every image that rendering the chart with helm names
-    Mirror(Mirror),
+    /// Copy every image in the list to the destination, keeping digests; with -c, -r or --version, every
+    /// image the chart uses
+    Mirror(MirrorArgs),
     /// Write the Helm values that make the chart pull from a destination
-    Values(Values),
-    /// Prove that list, values, chart, source and destination agree; exit 1 with what does not
-    Verify(Verify),
-    /// List the images of the list and of the chart, and bring the list up to date
-    Images(Images),
-    /// Write into images.toml which digests its tags name at their sources, and show which tags moved
-    Pin(Pin),
-    /// Tell for every registry how it is spoken to and which login it is shown, and whether that works
-    Doctor(Doctor),
-    /// Show it all in seconds, between two registries in memory: pin, mirror, verify, and what goes wrong
+    Values(ValuesArgs),
+    /// Check that list, values, chart, source and destination agree; exit 1 if they do not
+    Verify(VerifyArgs),
+    /// Compare the images of the chart with the list, and update the list
+    Images(ImagesArgs),
+    /// Resolve every tag at its source, record the digest in images.toml, and show which tags moved
+    Pin(PinArgs),
+    /// Show how each registry is reached, which credentials it gets, and whether they work
+    Doctor(DoctorArgs),
+    /// Run the whole workflow in seconds between two in-memory registries, failures included
     Demo,
 }
 
 #[derive(Debug, Args)]
-pub struct Mirror {
-    /// Where to: a destination of images.toml, or a registry `host[:port][/path]` [default: the only
-    /// destination of images.toml]
+pub struct MirrorArgs {
+    /// A destination in images.toml, or a registry `host[:port][/path]` [default: the only destination
+    /// in images.toml]
     #[arg(short, long, value_name = "DESTINATION")]
     pub destination: Option<String>,
 
-    /// Print what would be copied, without any request to a registry of images
+    /// Print what would be copied, without contacting any image registry
     #[arg(short = 't', long)]
     pub dry_run: bool,
 
     #[command(flatten)]
-    pub chart: Chart,
+    pub chart: ChartArgs,
 
     /// Copy only images whose reference, repository, path or name matches; may be repeated
     #[arg(long, value_name = "GLOB")]
     pub only: Vec<String>,
 
-    /// Requests at a time to one registry [default: 48, fewer where the registry complains]
+    /// Concurrent requests per registry [default: up to 48, fewer when throttled]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub jobs: Option<u16>,
 
-    /// Copy what is attached to the images too: cosign signatures, attestations, SBOMs, OCI referrers.
-    /// What the registry refuses of them is a warning [default: as `attachments` of the destination says]
+    /// Also copy what is attached to the images: cosign signatures, attestations, SBOMs, OCI referrers.
+    /// If the registry rejects one, that is a warning [default: `attachments` of the destination]
     #[arg(long)]
     pub attachments: bool,
 
-    /// Do not believe the tags at the destination: ask for every manifest and blob of every image, and
-    /// bring what is missing
+    /// Don't trust tags at the destination: check every manifest and blob, and copy what is missing
     #[arg(long)]
     pub repair: bool,
 
-    /// The form of the report on stdout
+    /// Report format on stdout
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
 }
 
-// No doc comment: clap would take it for the help of each command that has these flags.
+// No doc comment: clap would use it as the help of every command with these flags.
 #[derive(Debug, Args)]
-pub struct Chart {
-    /// The chart to render: its name in a repository, a folder, a .tgz or oci://... [default: that of
+pub struct ChartArgs {
+    /// The chart: its name in a repository, a folder, a .tgz or oci://... [default: the chart in
     /// images.toml]
     #[arg(short, long, value_name = "CHART")]
     pub chart: Option<String>,
 
-    /// The repository of the chart, https://... or oci://... [default: that of images.toml, for its
-    /// chart]
+    /// The repository of the chart, https://... or oci://... [default: from images.toml, for its chart]
     #[arg(short, long, value_name = "REPOSITORY")]
     pub repository: Option<String>,
 
-    /// The version of the chart [default: that of images.toml, for its chart; else the newest]
+    /// The version of the chart [default: from images.toml, for its chart; otherwise the newest]
     #[arg(long, value_name = "VERSION")]
     pub version: Option<String>,
 }
 
 #[derive(Debug, Args)]
-pub struct Images {
+pub struct ImagesArgs {
     #[command(flatten)]
-    pub chart: Chart,
+    pub chart: ChartArgs,
 
-    /// The form of the inventory on stdout
+    /// Inventory format on stdout
     #[arg(long, value_enum, default_value_t = InventoryFormat::Plain)]
     pub format: InventoryFormat,
 
-    /// Add what is unlisted to images.toml instead of printing; exit 1 if something cannot be added
+    /// Add unlisted images to images.toml instead of printing; exit 1 if one cannot be added
     #[arg(long, conflicts_with = "format")]
     pub write: bool,
 
-    /// With --write: remove what no rendering uses, too
+    /// With --write: also remove images that no rendering uses
     #[arg(long, requires = "write")]
     pub prune: bool,
 }
 
 #[derive(Debug, Args)]
-pub struct Pin {
+pub struct PinArgs {
     /// Pin only images whose reference, repository, path or name matches this glob
     #[arg(value_name = "IMAGE")]
     pub image: Vec<String>,
 
-    /// Change nothing; exit 1 if a digest is missing, or a tag names another one
+    /// Change nothing; exit 1 if a digest is missing or a tag names another one
     #[arg(long, conflicts_with = "update")]
     pub check: bool,
 
-    /// Accept tags that moved: write what they name now
+    /// Accept moved tags: record the digests that they name now
     #[arg(long)]
     pub update: bool,
 
-    /// The form of the report on stdout
+    /// Report format on stdout
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
 }
 
 #[derive(Debug, Args)]
-pub struct Doctor {
-    /// The destination to examine: one of images.toml, or a registry `host[:port][/path]` [default: the
-    /// only destination of images.toml]
+pub struct DoctorArgs {
+    /// The destination to examine: one in images.toml, or a registry `host[:port][/path]` [default: the
+    /// only destination in images.toml]
     #[arg(short, long, value_name = "DESTINATION")]
     pub destination: Option<String>,
 
-    /// Read variables and files only: no registry is asked, nor a program that gives a login
+    /// Only read environment variables and files; contact no registry and run no credential helper
     #[arg(long)]
     pub offline: bool,
 
-    /// The form of the report on stdout
+    /// Report format on stdout
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
 }
 
 #[derive(Debug, Args)]
-pub struct Values {
-    /// For which destination: one of images.toml, or a registry `host[:port][/path]` [default: the only
-    /// destination of images.toml; with --write and --check, all of them]
+pub struct ValuesArgs {
+    /// A destination in images.toml, or a registry `host[:port][/path]` [default: the only destination
+    /// in images.toml; with --write and --check, all of them]
     #[arg(short, long, value_name = "DESTINATION")]
     pub destination: Option<String>,
 
@@ -173,23 +178,23 @@ pub struct Values {
     pub check: bool,
 
     /// Render the chart with these values, and prove that every image comes from the destination; exit
-    /// 1 with what does not
+    /// 1 if one does not
     #[arg(long, conflicts_with_all = ["write", "check"])]
     pub prove: bool,
 
-    /// Find which values of the chart move which image, by trying; with --write, add to images.toml
-    /// what it lacks
+    /// Find by trial which values of the chart move which image; with --write, add missing ones to
+    /// images.toml
     #[arg(long, conflicts_with_all = ["check", "prove", "destination"])]
     pub probe: bool,
 
     #[command(flatten)]
-    pub chart: Chart,
+    pub chart: ChartArgs,
 }
 
 #[derive(Debug, Args)]
-pub struct Verify {
-    /// Which destination: one of images.toml, or a registry `host[:port][/path]` [default: every
-    /// destination of images.toml]
+pub struct VerifyArgs {
+    /// A destination in images.toml, or a registry `host[:port][/path]` [default: every destination in
+    /// images.toml]
     #[arg(short, long, value_name = "DESTINATION")]
     pub destination: Option<String>,
 
@@ -197,7 +202,7 @@ pub struct Verify {
     #[arg(long, value_enum, value_name = "CHECK")]
     pub only: Vec<Check>,
 
-    /// Ask the destination for every manifest and blob, not for the tags alone
+    /// Check every manifest and blob at the destination, not only the tags
     #[arg(long)]
     pub deep: bool,
 
@@ -206,22 +211,48 @@ pub struct Verify {
     pub strict: bool,
 
     #[command(flatten)]
-    pub chart: Chart,
+    pub chart: ChartArgs,
 
-    /// Requests at a time to one registry [default: 48, fewer where the registry complains]
+    /// Concurrent requests per registry [default: up to 48, fewer when throttled]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub jobs: Option<u16>,
 
-    /// The form of the report on stdout
+    /// Report format on stdout
     #[arg(long, value_enum, default_value_t = Form::Human)]
     pub format: Form,
 
-    /// Write the report to a file, too, in one of the forms of --format; may be repeated
-    #[arg(long, value_name = "FORM=FILE", value_parser = report_file)]
+    /// Also write the report to a file, in one of the formats of --format; may be repeated
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = report_file)]
     pub report: Vec<(Form, PathBuf)>,
 }
 
-impl Chart {
+impl Flags {
+    /// Exits with the help or a usage error if the command line asks for it.
+    pub fn from_command_line() -> Self {
+        let program = program::name();
+        let mut command = Self::command().bin_name(&program);
+        let parsed = Self::from_arg_matches(&command.get_matches_mut());
+        let flags = parsed.unwrap_or_else(|error| error.format(&mut command).exit());
+        Self { program, ..flags }
+    }
+
+    /// Where images.toml is.
+    pub fn list_file(&self) -> PathBuf {
+        self.images.clone().unwrap_or_else(|| runtime::workspace_root().join("images.toml"))
+    }
+
+    /// How the program was called, up to the name of the command: `cargo xtask --images FILE`.
+    pub fn command_prefix(&self) -> String {
+        let images = self.images.iter().map(|file| format!(" --images {}", file.display()));
+        self.program.clone() + &images.collect::<String>()
+    }
+
+    pub fn verbosity(&self) -> Verbosity {
+        if self.verbose { Verbosity::Verbose } else { Verbosity::Normal }
+    }
+}
+
+impl ChartArgs {
     pub fn wanted(&self) -> Wanted {
         Wanted {
             chart: self.chart.clone(),
@@ -239,11 +270,11 @@ pub enum Format {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum InventoryFormat {
-    /// One reference per line, and `unlisted` or `unused` behind a tab
+    /// One reference per line, followed by a tab and `unlisted` or `unused` where that applies
     Plain,
     /// One document, with the places that name each image
     Json,
-    /// Entries of an images.toml
+    /// Entries for images.toml
     Toml,
 }
 
@@ -254,13 +285,13 @@ impl ValueEnum for Check {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
-            Self::List => "What images.toml says by itself: pins, tags, policy",
-            Self::Values => "The files in values/ are what the list makes of them",
+            Self::List => "images.toml itself: pins, tags, policy",
+            Self::Values => "The files in values/ are up to date with the list",
             Self::Chart => {
-                "The chart names what the list has, and with the values nothing else (helm)"
+                "The chart uses the images of the list, and with the values no others (needs helm)"
             }
-            Self::Source => "The sources have what the list names",
-            Self::Destination => "The destination has it, too",
+            Self::Source => "The sources have the images of the list",
+            Self::Destination => "The destination has them as well",
         };
         Some(PossibleValue::new(self.name()).help(help))
     }
@@ -273,34 +304,32 @@ impl ValueEnum for Form {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
-            Self::Human => "For people: by image, and the sum",
-            Self::Json => "One document, verify.schema.json is its schema",
+            Self::Human => "For people: grouped by image, with a summary",
+            Self::Json => "One document; verify.schema.json is its schema",
             Self::Github => {
                 "Workflow commands, which GitHub Actions shows as annotations; the job summary gets \
-                 the Markdown"
+                 the Markdown report"
             }
             Self::Markdown => "For a job summary or a comment",
-            Self::Gitlab => "A code quality report of GitLab",
-            Self::Junit => "JUnit XML: each check a suite, each image a case",
+            Self::Gitlab => "A GitLab code quality report",
+            Self::Junit => "JUnit XML: a suite per check, a case per image",
             Self::Sarif => "SARIF 2.1.0, for code scanning",
         };
         Some(PossibleValue::new(self.name()).help(help))
     }
 }
 
-fn report_file(text: &str) -> Result<(Form, PathBuf), String> {
-    let names = || Form::ALL.map(|form| format!("`{}`", form.name())).join(", ");
+fn report_file(text: &str) -> Result<(Form, PathBuf), Advice> {
+    let formats = || Form::ALL.map(|form| format!("`{}`", form.name())).join(", ");
     let Some((name, file)) = text.split_once('=') else {
-        return Err(format!(
-            "say a form and a file, `junit=report.xml`; the forms are {}",
-            names()
-        ));
+        let message = "write a format and a file, such as `junit=report.xml`; the formats are";
+        return Err(format!("{message} {}", formats()).into());
     };
     let Some(form) = Form::ALL.into_iter().find(|form| form.name() == name) else {
-        return Err(format!("there is no form `{name}`; the forms are {}", names()));
+        return Err(format!("there is no format `{name}`; the formats are {}", formats()).into());
     };
     if file.is_empty() {
-        return Err(format!("no file behind `{name}=`"));
+        return Err(format!("there is no file after `{name}=`").into());
     }
     Ok((form, file.into()))
 }

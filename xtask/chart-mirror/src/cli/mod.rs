@@ -1,33 +1,35 @@
-//! From the command line to commands, and from their results to stdout and an exit code.
+//! The command line: flags in, results on stdout, messages on stderr, an exit code out.
 
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 use crate::list::Problems;
+use exit::Exit;
 use flags::Flags;
 
 pub mod demo;
 pub mod dispatch;
+pub mod exit;
 pub mod flags;
+pub mod program;
 pub mod runtime;
 pub mod terminal;
-const COULD_NOT_RUN: u8 = 2;
-const INTERRUPTED: u8 = 130;
 
-/// Parses the command line, runs the command and gives its exit code.
+/// Parses the command line, runs the command and returns its exit code.
 pub fn main() -> ExitCode {
-    let flags = Flags::parse();
-    runtime::show_requests(flags.verbose);
-    let code = dispatch::run(&flags).unwrap_or_else(|error| {
-        terminal::message(&told(&error));
-        if error.is::<runtime::Interrupted>() { INTERRUPTED } else { COULD_NOT_RUN }
+    let flags = Flags::from_command_line();
+    runtime::start_logging(flags.verbosity());
+    let exit = dispatch::run(&flags).unwrap_or_else(|error| {
+        terminal::message(&rendered(&error));
+        match error.is::<runtime::Interrupted>() {
+            true => Exit::Interrupted,
+            false => Exit::CouldNotRun,
+        }
     });
-    ExitCode::from(code)
+    exit.into()
 }
 
-/// The problems of a list are drawn, each with its line; any other error is a sentence.
-fn told(error: &anyhow::Error) -> String {
+/// The problems of a list are drawn, each with its line. Any other error is a sentence.
+fn rendered(error: &anyhow::Error) -> String {
     match error.downcast_ref::<Problems>() {
         Some(problems) if terminal::has_colour() => problems.render_with_colours(),
         Some(problems) => problems.to_string(),

@@ -1,4 +1,5 @@
-//! What surrounds a command: the asynchronous runtime, interruption, logging, and where the workspace is.
+//! What surrounds a command: the asynchronous runtime, interruption, logging, and what the environment
+//! says about the workspace and the pipeline.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -7,15 +8,18 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-/// Somebody wants the run to end: Ctrl-C, or a request to terminate.
+use super::terminal::Verbosity;
+use messages::Advice;
+
+/// The user or the system ended the run: Ctrl-C, or SIGTERM.
 #[derive(Debug)]
 pub struct Interrupted;
 
-/// Runs a command's future to its end, or until somebody interrupts it. Whatever was under way is
-/// dropped then: connections close, and no tag was written for what is incomplete.
+/// Runs a command's future to its end or until an interruption, which drops everything in progress:
+/// connections close, and no tag has been written for an incomplete image.
 ///
 /// # Errors
-/// [`Interrupted`], as an error; or that no runtime can be had.
+/// [`Interrupted`], or when the runtime cannot start.
 pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(async {
@@ -28,21 +32,24 @@ pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::R
     result
 }
 
-/// Sends warnings to stderr, and every request with `verbose`.
-pub fn show_requests(verbose: bool) {
-    let ours = if verbose { LevelFilter::DEBUG } else { LevelFilter::WARN };
-    let filter = Targets::new().with_target("chart_mirror", ours).with_target("registry", ours);
+/// Sends warnings to stderr, and every request if that is requested.
+pub fn start_logging(verbosity: Verbosity) {
+    let level = match verbosity {
+        Verbosity::Normal => LevelFilter::WARN,
+        Verbosity::Verbose => LevelFilter::DEBUG,
+    };
+    let filter = Targets::new().with_target("chart_mirror", level).with_target("registry", level);
     let format = tracing_subscriber::fmt::layer()
         .with_writer(std::io::stderr)
         .with_target(false)
         .without_time()
         .with_ansi(false);
-    // Only a second call could fail, and would be as well served by the first one's settings.
+    // Only a second call could fail, and the settings of the first suit it as well.
     drop(tracing_subscriber::registry().with(format).with(filter).try_init());
 }
 
-/// The folder that holds Cargo.toml of the workspace: of the running cargo if there is one, else of
-/// the one that built this program.
+/// The folder of the workspace's Cargo.toml: of the cargo that runs this program, or else of the one
+/// that built it.
 pub fn workspace_root() -> PathBuf {
     let (package, levels) = match std::env::var_os("CARGO_MANIFEST_DIR") {
         Some(running) => (PathBuf::from(running), 1),
@@ -51,12 +58,12 @@ pub fn workspace_root() -> PathBuf {
     package.ancestors().nth(levels).map_or_else(|| PathBuf::from("."), PathBuf::from)
 }
 
-/// A file as reports call it: from the root of the repository where a pipeline names that, else from
-/// the current folder.
-pub fn shown(file: &Path) -> String {
+/// The name of a file in reports: relative to the root of the repository if a pipeline names that, or
+/// else to the current folder.
+pub fn name_in_reports(file: &Path) -> String {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
-    let named = ["GITHUB_WORKSPACE", "CI_PROJECT_DIR"].iter().filter_map(std::env::var_os);
-    let roots = named.map(PathBuf::from).chain(std::env::current_dir());
+    let variables = ["GITHUB_WORKSPACE", "CI_PROJECT_DIR"].iter().filter_map(std::env::var_os);
+    let roots = variables.map(PathBuf::from).chain(std::env::current_dir());
     let below = roots
         .filter(|root| root.is_absolute())
         .find_map(|root| absolute.strip_prefix(&root).ok().map(Path::to_path_buf));
@@ -90,9 +97,8 @@ async fn interruption() {
 
 impl std::fmt::Display for Interrupted {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(
-            "interrupted; nothing incomplete has a tag\nhint: run the same command again to go on",
-        )
+        let advice = Advice::new("interrupted; no tag points to an incomplete image");
+        write!(f, "{}", advice.with_hint("run the same command again to continue"))
     }
 }
 

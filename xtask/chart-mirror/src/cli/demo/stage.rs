@@ -1,13 +1,11 @@
-//! The stage of the demonstration: two registries in memory, and a list of images that are generated.
+//! The stage of the demonstration: two registries in memory, and a list of generated images.
 
 use anyhow::Context as _;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::list::{Destination, Image, ImageList, ImagePin};
-use oci::{Digest, Repository, RepositoryPath};
-use oci::{Reference, Registry};
-use registry_in_memory::content;
-use registry_in_memory::content::Content;
+use oci::{Digest, Reference, Registry, Repository, RepositoryPath};
+use registry_in_memory::content::{self, Content};
 use registry_in_memory::publish::Publisher;
 use registry_in_memory::{InMemoryRegistry, Options};
 
@@ -16,12 +14,12 @@ const PUBLISHED_AT_ONCE: usize = 4;
 pub(super) struct Stage {
     pub(super) source: InMemoryRegistry,
     pub(super) destination: InMemoryRegistry,
-    /// The list of the user, with every source at `source`. Nothing in it is pinned to begin with.
+    /// The user's list with every source moved to `source`, and at first without pins.
     pub(super) list: ImageList,
 }
 
 impl Stage {
-    /// Starts the registries, and publishes an image for every entry of the list.
+    /// Starts the registries and publishes an image for every entry of the list.
     pub(super) async fn open(original: &ImageList) -> anyhow::Result<Self> {
         let source = InMemoryRegistry::start(Options::default()).await?;
         let destination = InMemoryRegistry::start(Options::default()).await?;
@@ -35,7 +33,7 @@ impl Stage {
         Ok(Self { source, destination, list })
     }
 
-    /// Moves the tag of the first image at the source, as a rebuild does; returns the image's name.
+    /// Moves the tag of the first image at the source, as a rebuild does. Returns the image.
     pub(super) async fn rebuild_first(&self) -> anyhow::Result<String> {
         let image = self.first()?;
         let path = image.source.path().as_str();
@@ -44,12 +42,12 @@ impl Stage {
         Ok(image.reference().to_string())
     }
 
-    /// Deletes the first image at the destination, as a clean-up does; returns the name that it had.
+    /// Deletes the first image at the destination, as a clean-up does. Returns its path and tag.
     pub(super) fn delete_first(&self) -> anyhow::Result<String> {
         let image = self.first()?;
         let (path, tag) = (image.path(), &image.tag);
-        let was_there = self.destination.store().delete_tag(path.as_str(), tag.as_str());
-        anyhow::ensure!(was_there, "{path}:{tag} is not at the destination");
+        let existed = self.destination.store().delete_tag(path.as_str(), tag.as_str());
+        anyhow::ensure!(existed, "{path}:{tag} is not at the destination");
         Ok(format!("{path}:{tag}"))
     }
 
@@ -60,11 +58,11 @@ impl Stage {
             .destination
             .store()
             .manifest(image.path().as_str(), image.tag.as_str())
-            .context("the first image is not there")?;
+            .context("the first image is not at the destination")?;
         Ok(format!("{}:{} is {}", image.path(), image.tag, digest.short()))
     }
 
-    /// Proves what the story claims, from the registries' contents.
+    /// Checks the claims of the story against the contents of the registries.
     pub(super) fn compare(&self) -> anyhow::Result<()> {
         for image in self.list.images() {
             let (path, target, tag) =
@@ -83,10 +81,10 @@ impl Stage {
         Ok(())
     }
 
-    /// Pins the list, as `pin` does with its file.
+    /// Pins an image of the list, as `pin` does in the file.
     pub(super) fn write(&mut self, source: &Reference, digest: &Digest) -> anyhow::Result<()> {
-        let is_meant = |image: &Image| image.reference() == *source;
-        if let Some(position) = self.list.images().iter().position(is_meant) {
+        let is_source = |image: &Image| image.reference() == *source;
+        if let Some(position) = self.list.images().iter().position(is_source) {
             let digest = Some(digest.clone());
             self.list.pin(&ImagePin { position, digest, subsets: Vec::new() })?;
         }
@@ -98,8 +96,8 @@ impl Stage {
     }
 }
 
-/// The list with every source moved to the registry in memory, below the name of its own registry; and
-/// without what it says of other registries.
+/// The list with every source moved to the registry in memory, below the name of its own registry, and
+/// without settings for other registries.
 fn localised(list: &ImageList, address: &str) -> anyhow::Result<ImageList> {
     let address: Registry = address.parse()?;
     let mut images = list.images().to_vec();
@@ -121,8 +119,8 @@ fn localised(list: &ImageList, address: &str) -> anyhow::Result<ImageList> {
     Ok(list.clone().without_settings().with_images(images)?)
 }
 
-/// A destination that has a place for every image: where paths are not enough to tell two of them
-/// apart, with the names of their registries.
+/// A destination with a path for every image, which begins with the name of the source registry if two
+/// images would have the same path otherwise.
 pub(super) fn destination_for(list: &ImageList, address: &str) -> anyhow::Result<Destination> {
     let plain: Destination = address.parse()?;
     if plain.paths(list.images()).is_ok() {

@@ -1,93 +1,99 @@
-//! `verify`, from flags to reports: one on stdout, one in each file that is wanted, and the summary of
-//! the job where GitHub asks for one.
+//! `verify`, from flags to reports: one on stdout, one in each requested file, and the job summary of
+//! GitHub Actions.
 
-use crate::commands::verify::result::VerifyReport;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 
-use super::{DONE, FAILED};
-use crate::cli::flags::Verify;
-use crate::cli::runtime;
-use crate::cli::terminal;
-use crate::cli::terminal::{Bar, Verbosity};
-use crate::commands::verify;
+use crate::cli::exit::Exit;
+use crate::cli::flags::{Flags, VerifyArgs};
+use crate::cli::terminal::Bar;
+use crate::cli::{runtime, terminal};
+use crate::commands::verify::result::VerifyReport;
+use crate::commands::verify::{Input, Verification, VerifyOptions, unusable};
 use crate::files::{append, folder_of, write_atomically};
 use crate::list::code::Check;
-use crate::report::verify::Form;
+use crate::list_file;
 use crate::report::verify::human::Style;
+use crate::report::verify::{self, Form};
+use messages::Advice;
 use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
 
-pub(super) fn run(
-    file: &Path,
-    command: &str,
-    verbosity: Verbosity,
-    asked: &Verify,
-) -> anyhow::Result<u8> {
-    refuse_one_file_for_two(file, &asked.report)?;
-    let shown = runtime::shown(file);
-    let list = match crate::list_file::read(file) {
+pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit> {
+    let file = &flags.list_file();
+    refuse_shared_files(file, &arguments.report)?;
+    let file_name = &runtime::name_in_reports(file);
+    let list = match list_file::read(file) {
         Ok(list) => list,
         Err(error) => {
-            // Programs that read reports should learn of it, too, where it can be mended. People are
-            // shown it on stderr.
-            let report = verify::unusable(&shown, &error);
-            if asked.format != Form::Human {
-                terminal::result(&asked.format.render(&report, Style::Plain))?;
+            // Programs that read reports learn about it as well. For people it goes to stderr.
+            let report = unusable(file_name, &error);
+            if arguments.format != Form::Human {
+                terminal::result(&arguments.format.render(&report, Style::Plain))?;
             }
-            write_reports(&report, asked)?;
+            write_reports(&report, arguments)?;
             return Err(error);
         }
     };
-    let report =
-        look(verify::Subject { list: &list, file, shown: &shown, command }, verbosity, asked)?;
-    // Files first: whoever reads stdout may have gone.
-    let written = write_reports(&report, asked);
-    terminal::result(&asked.format.render(&report, terminal::style_of_results()))?;
-    if !matches!(asked.format, Form::Human | Form::Github) {
-        terminal::message(&crate::report::verify::summary(&report));
+    let command = &flags.command_prefix();
+    let report = verified(flags, arguments, Input { list: &list, file, file_name, command })?;
+    // Files first: the reader of stdout may be gone.
+    let written = write_reports(&report, arguments);
+    terminal::result(&arguments.format.render(&report, terminal::style_of_results()))?;
+    if !matches!(arguments.format, Form::Human | Form::Github) {
+        terminal::message(&verify::summary(&report));
     }
     written?;
-    Ok(if report.passes() { DONE } else { FAILED })
+    Ok(if report.passes() { Exit::Done } else { Exit::Failed })
 }
 
-fn look(
-    subject: verify::Subject<'_>,
-    verbosity: Verbosity,
-    asked: &Verify,
+fn verified(
+    flags: &Flags,
+    arguments: &VerifyArgs,
+    input: Input<'_>,
 ) -> anyhow::Result<VerifyReport> {
-    let options = verify::Options {
-        destination: asked.destination.clone(),
-        checks: match asked.only.as_slice() {
+    let options = VerifyOptions {
+        destination: arguments.destination.clone(),
+        checks: match arguments.only.as_slice() {
             [] => Check::ALL.into(),
             only => only.iter().copied().collect(),
         },
-        deep: asked.deep,
-        strict: asked.strict,
-        chart: asked.chart.wanted(),
-        concurrency: asked.jobs.map(usize::from),
+        deep: arguments.deep,
+        strict: arguments.strict,
+        chart: arguments.chart.wanted(),
+        concurrency: arguments.jobs.map(usize::from),
         retry: RetryPolicy::default(),
     };
-    let bar = Bar::new(verbosity);
-    let report = verify::run(subject, &options, &ProcessEnvironment, &bar);
+    let mut verification = Verification::begin(input, &options)?;
+    let bar = Bar::new(flags.verbosity());
+    // Outside of the runtime: an interruption ends helm and this program at once.
+    verification.check_files_and_chart(&bar);
+    let result = if verification.needs_registries() {
+        runtime::block_on(async {
+            verification.check_registries(&ProcessEnvironment, &bar).await;
+            Ok(())
+        })
+    } else {
+        Ok(())
+    };
     bar.finish();
-    report
+    result.map(|()| verification.finish())
 }
 
-/// Writes every report that can be written, whatever becomes of the others.
-fn write_reports(report: &VerifyReport, asked: &Verify) -> anyhow::Result<()> {
-    let is_github = |form| form == Form::Github;
+/// Writes every report that can be written, even if another fails.
+fn write_reports(report: &VerifyReport, arguments: &VerifyArgs) -> anyhow::Result<()> {
+    let mut forms = arguments.report.iter().map(|(form, _)| *form).chain([arguments.format]);
     if let Some(summary) = runtime::step_summary()
-        && (is_github(asked.format) || asked.report.iter().any(|(form, _)| is_github(*form)))
+        && forms.any(|form| form == Form::Github)
         && let Err(error) = append(&summary, &Form::Markdown.render(report, Style::Plain))
     {
-        // A summary decorates: what was found decides over the run.
+        // The summary is an extra and does not decide about the run.
         terminal::message(&format!("warning: no job summary: {error:#}"));
     }
     let mut result = Ok(());
-    for (form, file) in &asked.report {
+    for (form, file) in &arguments.report {
         let written = write_atomically(file, &form.render(report, Style::Plain));
         let written = written.with_context(|| format!("no {} report", form.name()));
         result = result.and(written.map(drop));
@@ -95,45 +101,42 @@ fn write_reports(report: &VerifyReport, asked: &Verify) -> anyhow::Result<()> {
     result
 }
 
-/// A report in the place of another, or of the list, would be found missing only when it is needed.
-fn refuse_one_file_for_two(list: &Path, reports: &[(Form, PathBuf)]) -> anyhow::Result<()> {
-    let mut taken = BTreeMap::from([(place(list), "the image list".to_owned())]);
-    let values = place(&folder_of(list).join("values"));
+/// A report must not overwrite another, the list, or the values of a destination.
+fn refuse_shared_files(list: &Path, reports: &[(Form, PathBuf)]) -> Result<(), Advice> {
+    let mut taken = BTreeMap::from([(identity(list), "the image list".to_owned())]);
+    let values = identity(&folder_of(list).join("values"));
     for (form, file) in reports {
-        let name = form.name();
-        if place(file).starts_with(&values) {
-            bail!(
-                "`--report {name}={file}`: that folder is for the values of destinations\n\
-                 hint: give reports a folder of their own, `reports/` say",
-                file = file.display()
-            );
+        let (name, file_name) = (form.name(), file.display());
+        let refused = |why: String| Advice::new(format!("`--report {name}={file_name}`: {why}"));
+        let file = identity(file);
+        if file.starts_with(&values) {
+            return Err(refused("that folder is for the values of destinations".to_owned())
+                .with_hint("write reports to a folder of their own, such as `reports/`"));
         }
-        if let Some(other) = taken.insert(place(file), format!("the {name} report")) {
-            bail!(
-                "`--report {name}={file}`: that file is {other}\nhint: give each a file of its own",
-                file = file.display()
-            );
+        if let Some(other) = taken.insert(file, format!("the {name} report")) {
+            return Err(refused(format!("that file is {other}"))
+                .with_hint("write each to a file of its own"));
         }
     }
     Ok(())
 }
 
-/// By which a file can be told from another, if it is there or not.
-fn place(file: &Path) -> PathBuf {
+/// A path that is equal for equal files, whether they exist or not.
+fn identity(file: &Path) -> PathBuf {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
-    if let Ok(known) = absolute.canonicalize() {
-        return known;
+    if let Ok(canonical) = absolute.canonicalize() {
+        return canonical;
     }
     if let (Ok(folder), Some(name)) = (folder_of(&absolute).canonicalize(), absolute.file_name()) {
         return folder.join(name);
     }
-    // In a folder that is not there `..` leads back to where it was entered.
-    let mut place = PathBuf::new();
+    // In a folder that does not exist, `..` leads back to its parent.
+    let mut path = PathBuf::new();
     for component in absolute.components() {
         match component {
-            Component::ParentDir => drop(place.pop()),
-            component => place.push(component),
+            Component::ParentDir => drop(path.pop()),
+            component => path.push(component),
         }
     }
-    place
+    path
 }

@@ -22,7 +22,7 @@ pub mod result;
 use result::{DoctorReport, HostAnswer, HostReport, LoginReport, ProgramReport};
 
 /// What to examine, and how.
-pub struct Options {
+pub struct DoctorOptions {
     pub destination: Option<String>,
     pub reach: Reach,
     pub retry: RetryPolicy,
@@ -38,7 +38,7 @@ pub enum Reach {
 }
 
 /// A doctor does not wait as long as a run does: that something is slow to answer is worth knowing.
-pub fn impatient() -> RetryPolicy {
+pub fn short_retries() -> RetryPolicy {
     RetryPolicy {
         first_pause: Duration::from_millis(250),
         retries: 2,
@@ -53,7 +53,7 @@ pub fn impatient() -> RetryPolicy {
 /// When the list or the logins are contradictory, or there is no such destination.
 pub async fn run(
     list: &ImageList,
-    options: &Options,
+    options: &DoctorOptions,
     environment: &dyn Environment,
 ) -> anyhow::Result<DoctorReport> {
     let destination = destination(list, options)?;
@@ -95,7 +95,7 @@ pub fn programs(environment: &dyn Environment) -> Vec<ProgramReport> {
 }
 
 /// A list without a destination can be examined for its sources.
-fn destination(list: &ImageList, options: &Options) -> anyhow::Result<Option<Destination>> {
+fn destination(list: &ImageList, options: &DoctorOptions) -> anyhow::Result<Option<Destination>> {
     if options.destination.is_none() && list.destinations().is_empty() {
         return Ok(None);
     }

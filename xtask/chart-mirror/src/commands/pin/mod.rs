@@ -22,7 +22,7 @@ pub mod result;
 mod subsets;
 
 /// What to pin, and how.
-pub struct Options {
+pub struct PinOptions {
     /// Globs; none means all images.
     pub images: Vec<String>,
     pub mode: Mode,
@@ -33,9 +33,9 @@ pub struct Options {
 ///
 /// # Errors
 /// When a glob selects nothing, or nothing could be tried: a contradictory login, no certificates.
-pub async fn look(
+pub async fn resolve(
     list: &ImageList,
-    options: &Options,
+    options: &PinOptions,
     environment: &dyn Environment,
 ) -> anyhow::Result<PinReport> {
     let began = Instant::now();

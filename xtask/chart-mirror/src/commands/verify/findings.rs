@@ -1,48 +1,49 @@
 //! Collects what the checks find, each with the severity that the policy gives it.
 
-use super::Subject;
-use crate::commands::verify::finding::{Finding, Location};
+use super::finding::{Finding, Location};
+use super::input::Input;
+use super::options::VerifyOptions;
 use crate::list::code::{Check, Code, Severity};
 use crate::list::{Image, Place, ValuePath};
 use messages::printable::is_unprintable;
 
 pub(super) struct Findings<'a> {
-    subject: Subject<'a>,
-    is_strict: bool,
-    found: Vec<Finding>,
+    input: Input<'a>,
+    options: &'a VerifyOptions,
+    findings: Vec<Finding>,
     ignored: usize,
 }
 
 impl<'a> Findings<'a> {
-    pub(super) fn new(subject: Subject<'a>, is_strict: bool) -> Self {
-        Self { subject, is_strict, found: Vec::new(), ignored: 0 }
+    pub(super) fn new(input: Input<'a>, options: &'a VerifyOptions) -> Self {
+        Self { input, options, findings: Vec::new(), ignored: 0 }
     }
 
     pub(super) fn add(&mut self, finding: Finding) {
         match self.severity(finding.code) {
             Severity::Ignore => self.ignored += 1,
-            severity => self.found.push(Finding { severity, ..shown(finding) }),
+            severity => self.findings.push(Finding { severity, ..without_unprintable(finding) }),
         }
     }
 
-    /// How bad the policy finds it.
+    /// The severity of a code under the policy.
     pub(super) fn severity(&self, code: Code) -> Severity {
-        let policy = self.subject.list.policy();
-        let usual = match code {
+        let policy = self.input.list.policy();
+        let default = match code {
             Code::Unpinned if policy.require_pins => Severity::Error,
             code => code.severity(),
         };
-        match policy.severities.get(&code).copied().unwrap_or(usual) {
-            Severity::Warning if self.is_strict => Severity::Error,
+        match policy.severities.get(&code).copied().unwrap_or(default) {
+            Severity::Warning if self.options.strict => Severity::Error,
             severity => severity,
         }
     }
 
-    /// What holds for several destinations is found once.
+    /// Adds a finding unless an equal one is there: several destinations may share it.
     pub(super) fn add_once(&mut self, finding: Finding) {
         let is_same =
             |have: &Finding| Finding { severity: finding.severity, ..have.clone() } == finding;
-        if !self.found.iter().any(is_same) {
+        if !self.findings.iter().any(is_same) {
             self.add(finding);
         }
     }
@@ -53,7 +54,7 @@ impl<'a> Findings<'a> {
         check: Check,
         code: Code,
         image: &Image,
-        message: String,
+        message: impl Into<String>,
     ) -> Finding {
         let mut finding = Finding::new(check, code, message);
         finding.image = Some(image.reference());
@@ -61,36 +62,36 @@ impl<'a> Findings<'a> {
         finding
     }
 
-    /// What a command in a hint begins with.
+    /// What commands in hints begin with.
     pub(super) fn command(&self) -> &'a str {
-        self.subject.command
+        self.input.command
     }
 
-    pub(super) fn in_list(&self, place: Place) -> Location {
-        Location { file: self.subject.shown.to_owned(), place }
+    /// Where the list sets a value.
+    pub(super) fn location_of(&self, path: &ValuePath) -> Option<Location> {
+        self.input.list.place_of_value(path).map(|place| self.in_list(place))
     }
 
-    /// Where a value of the list is said.
-    pub(super) fn place_of(&self, path: &ValuePath) -> Option<Location> {
-        self.subject.list.place_of_value(path).map(|place| self.in_list(place))
-    }
-
-    /// Everything, in the order of the list and of the checks, and how much a policy ignored. What is
-    /// about no image comes first.
+    /// All findings, and how many the policy ignored. Those about no image come first, then the
+    /// others in the order of the list and of the checks.
     pub(super) fn finish(mut self) -> (Vec<Finding>, usize) {
-        let images = self.subject.list.images();
+        let images = self.input.list.images();
         let position = |finding: &Finding| {
             let image = finding.image.as_ref()?;
-            let is_it = |listed: &Image| listed.reference() == *image;
-            Some(images.iter().position(is_it).unwrap_or(usize::MAX))
+            let is_listed_as = |listed: &Image| listed.reference() == *image;
+            Some(images.iter().position(is_listed_as).unwrap_or(usize::MAX))
         };
-        self.found.sort_by_cached_key(|finding| (position(finding), finding.check, finding.code));
-        (self.found, self.ignored)
+        self.findings.sort_by_cached_key(|found| (position(found), found.check, found.code));
+        (self.findings, self.ignored)
+    }
+
+    fn in_list(&self, place: Place) -> Location {
+        Location { file: self.input.file_name.to_owned(), place }
     }
 }
 
-/// What charts, servers and programs said, made fit for one line each. The renderers escape further.
-fn shown(finding: Finding) -> Finding {
+/// Findings quote charts, servers and programs. Renderers escape further.
+fn without_unprintable(finding: Finding) -> Finding {
     let clean = |text: String| text.replace(is_unprintable, "");
     Finding {
         message: clean(finding.message),

@@ -1,7 +1,6 @@
-//! What was seen at the registries, and what to find in it. Pure.
+//! Turns what the registries returned into findings. Pure.
 
 use super::findings::Findings;
-use crate::commands::verify::finding::Finding;
 use crate::copy::complete::Missing;
 use crate::list::Image;
 use crate::list::code::{Check, Code};
@@ -10,53 +9,58 @@ use oci::subset::SubsetError;
 use oci::{Digest, Reference};
 use registry::Error;
 
-/// What a source showed of an image.
+/// An image at its source.
 #[derive(Debug)]
 pub(super) struct AtSource {
-    /// What the tag names.
+    /// The digest that the tag names.
     pub(super) tag: Option<Digest>,
-    /// Whether the pinned digest can be had, where the tag names another.
+    /// Whether the source still serves the pinned digest.
     pub(super) has_pin: bool,
-    /// What it lacks of the platforms that the policy requires.
+    /// Which of the platforms that the policy requires the image lacks.
     pub(super) lacks: Option<SubsetError>,
 }
 
-/// What a destination showed of an image.
+/// An image at a destination.
 #[derive(Debug)]
 pub(super) struct AtDestination {
+    /// The digest that the tag names.
     pub(super) tag: Option<Digest>,
-    /// What is missing below it, of those that were asked for.
+    /// The content below it that is missing, if that was checked.
     pub(super) missing: Missing,
 }
 
-/// Of what is missing; the rest is counted.
+/// How many missing manifests and blobs a finding lists; it counts the rest.
 const MOST_DETAILS: usize = 10;
 
-pub(super) fn source(findings: &mut Findings<'_>, image: &Image, seen: &Result<AtSource, Error>) {
-    let seen = match seen {
-        Ok(seen) => seen,
+pub(super) fn source(
+    findings: &mut Findings<'_>,
+    image: &Image,
+    observed: &Result<AtSource, Error>,
+) {
+    let observed = match observed {
+        Ok(observed) => observed,
         Err(error) => return unreachable(findings, Check::Source, image, error),
     };
-    if let Some(lacks) = &seen.lacks {
+    if let Some(lacks) = &observed.lacks {
         let finding =
             findings.about(Check::Source, Code::PlatformMissing, image, lacks.to_string());
-        let hint = "list an image that has it, or change `require-platforms` of `[policy]`";
+        let hint = "list an image for these platforms, or change `require-platforms` in `[policy]`";
         findings.add(finding.hint(hint));
     }
-    let (code, message) = match (&image.digest, &seen.tag) {
+    let (code, message) = match (&image.digest, &observed.tag) {
         (None, Some(_)) => return,
         (Some(pin), Some(tag)) if pin == tag => return,
-        (Some(pin), Some(tag)) if seen.has_pin => (
+        (Some(pin), Some(tag)) if observed.has_pin => (
             Code::SourceMoved,
-            format!("the tag names {tag} at the source, and the list pins {pin}"),
+            format!("the tag now names {tag} at the source; the list pins {pin}"),
         ),
         (Some(pin), Some(tag)) => (
             Code::SourceMissing,
-            format!("the pinned {pin} is gone from the source, where the tag names {tag} now"),
+            format!("the source no longer has the pinned {pin}; the tag now names {tag}"),
         ),
-        (Some(pin), None) if seen.has_pin => (
+        (Some(pin), None) if observed.has_pin => (
             Code::SourceMissing,
-            format!("the source has the pinned {pin}, but the tag `{}` no longer", image.tag),
+            format!("the source has the pinned {pin}, but no longer the tag `{}`", image.tag),
         ),
         (Some(pin), None) => (
             Code::SourceMissing,
@@ -66,34 +70,36 @@ pub(super) fn source(findings: &mut Findings<'_>, image: &Image, seen: &Result<A
     };
     let name = image.reference();
     let command = findings.command();
-    let hint = match (&image.digest, &seen.tag) {
+    let hint = match (&image.digest, &observed.tag) {
         (Some(_), Some(_)) => format!(
             "`{command} pin --check {name}` shows what changed, `{command} pin --update {name}` accepts it"
         ),
-        _ => "check source and tag; some registries answer like this to what needs a login"
-            .to_owned(),
+        _ => {
+            "check source and tag; some registries answer like this without credentials".to_owned()
+        }
     };
     let finding = findings.about(Check::Source, code, image, message);
     findings.add(finding.hint(hint));
 }
 
-/// `expected` is what the tag should name there, if anybody knows.
+/// `expected` is the digest that the tag must name, if it is known. `mirror` is the command that
+/// copies the image.
 pub(super) fn destination(
     findings: &mut Findings<'_>,
     image: &Image,
     target: &Reference,
     expected: Option<&Digest>,
     mirror: &str,
-    seen: &Result<AtDestination, Error>,
+    observed: &Result<AtDestination, Error>,
 ) {
     const CHECK: Check = Check::Destination;
-    let seen = match seen {
-        Ok(seen) => seen,
+    let observed = match observed {
+        Ok(observed) => observed,
         Err(error) => return unreachable(findings, CHECK, image, error),
     };
-    let hint = format!("`{mirror}` brings it there");
-    let Some(tag) = &seen.tag else {
-        let message = format!("`{target}` is not there");
+    let hint = format!("`{mirror}` copies it");
+    let Some(tag) = &observed.tag else {
+        let message = format!("`{target}` does not exist");
         let finding = findings.about(CHECK, Code::DestinationMissing, image, message);
         return findings.add(finding.hint(hint));
     };
@@ -102,40 +108,37 @@ pub(super) fn destination(
         let finding = findings.about(CHECK, Code::DestinationDiffers, image, message);
         return findings.add(finding.hint(hint));
     }
-    let missing = &seen.missing;
+    let missing = &observed.missing;
     if !missing.is_empty() {
-        let message = format!("`{target}` lacks {}", amount(missing));
+        let message = format!("`{target}` lacks {}", count(missing));
         let mut finding = findings.about(CHECK, Code::DestinationIncomplete, image, message);
         finding.details = details(missing);
-        findings.add(finding.hint(format!("`{mirror} --repair` brings what is missing")));
+        findings.add(finding.hint(format!("`{mirror} --repair` copies what is missing")));
     }
 }
 
-/// What is there, and cannot be compared with anything: that it is there is no proof.
+/// An image that exists but cannot be compared with anything. Its existence proves nothing.
 pub(super) fn incomparable(findings: &mut Findings<'_>, image: &Image, transfer: &Transfer) {
     let target = transfer.target_reference();
     let message = match (&image.digest, &transfer.platforms) {
         (Some(_), Some(choice)) => {
-            format!("`{target}` is there, and no digest of {} is recorded for it", choice.platforms)
+            format!("`{target}` exists, but no digest of {} is recorded for it", choice.platforms)
         }
-        _ => format!(
-            "`{target}` is there, and nobody can tell what it should be: the image has no digest"
-        ),
+        _ => format!("`{target}` exists, but the image has no digest to compare it with"),
     };
     let finding = findings.about(Check::Destination, Code::Unpinned, image, message);
-    let name = image.reference();
-    let hint = format!("`{} pin {name}` records it", findings.command());
+    let hint = format!("`{} pin {}` records it", findings.command(), image.reference());
     findings.add(finding.hint(hint));
 }
 
 fn unreachable(findings: &mut Findings<'_>, check: Check, image: &Image, error: &Error) {
-    let mut finding: Finding = findings.about(check, Code::Unreachable, image, error.to_string());
+    let mut finding = findings.about(check, Code::Unreachable, image, error.to_string());
     finding.hint = error.hint();
     findings.add(finding);
 }
 
 /// `1 manifest and 2 blobs`.
-fn amount(missing: &Missing) -> String {
+fn count(missing: &Missing) -> String {
     let count = |number: usize, noun: &str| match number {
         0 => None,
         1 => Some(format!("1 {noun}")),

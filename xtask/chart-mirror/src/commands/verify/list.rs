@@ -1,7 +1,7 @@
-//! The check `list`: what images.toml says by itself. Pure.
+//! The check `list`: what can be said about images.toml alone. Pure.
 
+use super::finding::{Finding, Location};
 use super::findings::Findings;
-use crate::commands::verify::finding::{Finding, Location};
 use crate::list::code::{Check, Code};
 use crate::list::{Image, ImageList, Place, Problem};
 
@@ -10,31 +10,29 @@ const CHECK: Check = Check::List;
 pub(super) fn check(list: &ImageList, findings: &mut Findings<'_>) {
     for image in list.images() {
         if image.digest.is_none() {
-            let message = "no digest: whatever the tag names is copied".to_owned();
+            let message = "no digest: the tag decides what is copied";
             let finding = findings.about(CHECK, Code::Unpinned, image, message);
             let command = findings.command();
-            findings.add(
-                finding.hint(format!("`{command} pin` writes the digests that the tags name now")),
-            );
+            findings.add(finding.hint(format!("`{command} pin` records the digests of all tags")));
         }
         if is_floating(image.tag.as_str()) {
-            let message = format!("the tag `{}` names no version", image.tag);
+            let message = format!("`{}` is a moving tag, not a version", image.tag);
             let finding = findings.about(CHECK, Code::TagFloating, image, message);
-            findings.add(finding.hint("list the tag of a version, which is not moved"));
+            findings.add(finding.hint("list the tag of a version, which does not move"));
         }
         if !is_allowed(&list.policy().allowed_registries, image) {
             let message = format!("`{}` is not allowed as a source", image.source);
             let finding = findings.about(CHECK, Code::RegistryNotAllowed, image, message);
             findings.add(finding.hint(format!(
-                "`allowed-registries` of `[policy]` has `{}`",
+                "`allowed-registries` in `[policy]` allows `{}`",
                 list.policy().allowed_registries.join("`, `")
             )));
         }
     }
 }
 
-/// A problem of a list that cannot be used.
-pub(super) fn unusable(file: &str, problem: &Problem) -> Finding {
+/// The finding for one problem of a list that cannot be used.
+pub(super) fn problem_finding(file: &str, problem: &Problem) -> Finding {
     let mut finding = Finding::new(CHECK, Code::ListInvalid, problem.message.clone());
     finding.hint.clone_from(&problem.hint);
     let place = Place { line: problem.line, column: problem.column };
@@ -42,19 +40,19 @@ pub(super) fn unusable(file: &str, problem: &Problem) -> Finding {
     finding
 }
 
-/// Versions have a number in them; `stable`, `main`, `nightly` and `release` do not.
+/// Versions contain a digit; `stable`, `main`, `nightly` and `release` do not.
 fn is_floating(tag: &str) -> bool {
     !tag.contains(|c: char| c.is_ascii_digit())
 }
 
 fn is_allowed(allowed: &[String], image: &Image) -> bool {
     let source = image.source.to_string();
-    let holds = |place: &String| {
+    let contains = |place: &String| {
         source
             .strip_prefix(place.as_str())
             .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
-    allowed.is_empty() || allowed.iter().any(holds)
+    allowed.is_empty() || allowed.iter().any(contains)
 }
 
 #[cfg(test)]
@@ -62,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_tag_without_a_number_floats() {
+    fn a_tag_without_a_digit_is_a_moving_tag() {
         let table = [
             ("stable", true),
             ("main", true),
@@ -77,7 +75,7 @@ mod tests {
     }
 
     #[test]
-    fn a_source_is_allowed_by_its_registry_or_by_whole_parts_of_its_path() {
+    fn a_source_is_allowed_by_its_registry_or_by_leading_path_components() {
         let table = [
             (&[][..], true),
             (&["quay.io"][..], true),

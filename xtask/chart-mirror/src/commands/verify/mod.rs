@@ -1,186 +1,133 @@
-//! The command `verify`: proves that list, values, chart, source and destination agree.
+//! The command `verify`: checks that list, values, chart, source and destination agree.
 //!
-//! Each check looks at one of them and makes findings; `findings` lets the policy have its say. A
-//! check that lacks what it needs is a finding, too: nothing is passed that nobody has looked at.
+//! Each check looks at one of them and adds findings; `findings` applies the policy. A check that
+//! could not run is a finding itself, so nothing passes unchecked.
 
-use finding::Finding;
-use std::collections::BTreeSet;
-use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use crate::chart::Wanted;
-use crate::cli::runtime;
 use crate::copy::Progress;
+use crate::list::Problems;
 use crate::list::code::{Check, Code};
-use crate::list::{Destination, ImageList, Problems};
+use context::Context;
+use finding::Finding;
 use findings::Findings;
+pub use input::Input;
+pub use options::VerifyOptions;
+use registries::Usage;
 use registry::Requests;
-use registry::RetryPolicy;
 use registry::auth::credentials::Environment;
 use result::VerifyReport;
 
 mod chart;
+mod context;
 pub mod finding;
 mod findings;
+mod input;
 mod judge;
 mod list;
+mod options;
 mod registries;
 pub mod result;
 mod values;
 
-/// What to verify, and how.
-pub struct Options {
-    /// Default: all that the list names.
-    pub destination: Option<String>,
-    pub checks: BTreeSet<Check>,
-    /// Ask the destination for every manifest and blob, too.
-    pub deep: bool,
-    /// Warnings are errors.
-    pub strict: bool,
-    pub chart: Wanted,
-    /// Most requests at a time to one registry.
-    pub concurrency: Option<usize>,
-    pub retry: RetryPolicy,
-}
-
-/// The list that is verified, and where it is.
-#[derive(Clone, Copy)]
-pub struct Subject<'a> {
-    pub list: &'a ImageList,
-    pub file: &'a Path,
-    /// The file as reports call it.
-    pub shown: &'a str,
-    /// What hints begin with: `cargo xtask`, and the list if it is not the workspace's.
-    pub command: &'a str,
-}
-
-/// A destination with what `-d` calls it.
-#[derive(Debug, Clone)]
-struct Named {
-    name: String,
-    destination: Destination,
-}
-
-/// A verification under way.
+/// A verification in progress.
 pub struct Verification<'a> {
-    subject: Subject<'a>,
-    options: &'a Options,
-    named: Vec<Named>,
+    context: Context<'a>,
     findings: Findings<'a>,
-    looked: registries::Looked,
+    usage: Usage,
     began: Instant,
 }
 
-/// Runs the chosen checks. Whatever they find is in the report.
-///
-/// # Errors
-/// When the run was interrupted, or `-d` names nothing.
-pub fn run(
-    subject: Subject<'_>,
-    options: &Options,
-    environment: &dyn Environment,
-    progress: &dyn Progress,
-) -> anyhow::Result<VerifyReport> {
-    let mut verification = Verification::begin(subject, options)?;
-    verification.look_here(progress);
-    if verification.wants_registries()
-        && let Err(error) = runtime::block_on(verification.ask_registries(environment, progress))
-    {
-        if error.is::<runtime::Interrupted>() {
-            return Err(error);
-        }
-        verification.could_not_ask(&error);
-    }
-    Ok(verification.end())
-}
-
 impl<'a> Verification<'a> {
-    /// Begins without looking at anything but the list.
+    /// Begins a verification; no check has run yet.
     ///
     /// # Errors
-    /// When `-d` names nothing.
-    pub fn begin(subject: Subject<'a>, options: &'a Options) -> anyhow::Result<Self> {
+    /// When the requested destination does not exist.
+    pub fn begin(input: Input<'a>, options: &'a VerifyOptions) -> anyhow::Result<Self> {
         Ok(Self {
-            subject,
-            options,
-            named: destinations(subject.list, options.destination.as_deref())?,
-            findings: Findings::new(subject, options.strict),
-            looked: registries::Looked::default(),
+            context: Context::new(input, options)?,
+            findings: Findings::new(input, options),
+            usage: Usage::default(),
             began: Instant::now(),
         })
     }
 
-    /// Runs the checks that need files and helm.
-    pub fn look_here(&mut self, progress: &dyn Progress) {
-        let Self { subject, options, named, findings, .. } = self;
-        if options.checks.contains(&Check::List) {
-            list::check(subject.list, findings);
+    /// Runs the checks that need files and helm. Blocks while helm runs.
+    pub fn check_files_and_chart(&mut self, progress: &dyn Progress) {
+        let Self { context, findings, .. } = self;
+        if context.includes(Check::List) {
+            list::check(context.input.list, findings);
         }
-        if options.checks.contains(&Check::Values) {
-            values::check(*subject, named, options.destination.as_deref(), findings);
+        if context.includes(Check::Values) {
+            values::check(context, findings);
         }
-        if options.checks.contains(&Check::Chart) {
+        if context.includes(Check::Chart) {
             progress.checking("rendering the chart", 0);
-            chart::check(*subject, named, &options.chart, findings);
+            chart::check(context, findings);
         }
     }
 
-    pub fn wants_registries(&self) -> bool {
-        [Check::Source, Check::Destination].iter().any(|check| self.options.checks.contains(check))
+    /// Whether one of the requested checks asks registries.
+    pub fn needs_registries(&self) -> bool {
+        self.registry_checks().next().is_some()
     }
 
-    /// Runs the checks that need registries.
-    ///
-    /// # Errors
-    /// When nothing could be tried: a contradictory login, no certificates.
-    pub async fn ask_registries(
+    /// Runs the checks that ask registries. If they cannot start (contradictory credentials, no
+    /// certificates), that is a finding beside those of the other checks.
+    pub async fn check_registries(
         &mut self,
         environment: &dyn Environment,
         progress: &dyn Progress,
-    ) -> anyhow::Result<()> {
-        let Self { subject, options, named, findings, .. } = self;
-        self.looked =
-            registries::check(*subject, named, options, environment, progress, findings).await?;
-        Ok(())
-    }
-
-    /// What the other checks have found is worth telling, too.
-    fn could_not_ask(&mut self, why: &anyhow::Error) {
-        for check in [Check::Source, Check::Destination] {
-            if self.options.checks.contains(&check) {
-                let why = format!("{why:#}");
-                self.findings.add(Finding::told(check, Code::CheckNotRun, &why));
+    ) {
+        let Self { context, findings, .. } = self;
+        match registries::check(context, environment, progress, findings).await {
+            Ok(usage) => self.usage = usage,
+            Err(error) => {
+                let checks: Vec<Check> = self.registry_checks().collect();
+                for check in checks {
+                    let finding = Finding::told(check, Code::CheckNotRun, &format!("{error:#}"));
+                    self.findings.add(finding);
+                }
             }
         }
     }
 
-    pub fn end(self) -> VerifyReport {
-        let Self { subject, options, named, looked, began, .. } = self;
+    pub fn finish(self) -> VerifyReport {
+        let Self { context, usage, began, .. } = self;
         let (findings, ignored) = self.findings.finish();
-        let images = subject.list.images().iter();
+        let (input, options) = (context.input, context.options);
+        let destinations = context.destinations.iter();
         VerifyReport {
-            list: subject.shown.to_owned(),
-            destinations: named.iter().map(|named| named.destination.to_string()).collect(),
+            list: input.file_name.to_owned(),
+            destinations: destinations.map(|named| named.destination.to_string()).collect(),
             checks: options.checks.iter().copied().collect(),
-            images: images.map(|image| image.reference()).collect(),
+            images: input.list.images().iter().map(|image| image.reference()).collect(),
             findings,
             ignored,
             is_strict: options.strict,
-            requests: looked.requests,
-            insecure: looked.insecure,
+            requests: usage.requests,
+            insecure: usage.insecure,
             took: began.elapsed(),
         }
     }
+
+    fn registry_checks(&self) -> impl Iterator<Item = Check> {
+        [Check::Source, Check::Destination]
+            .into_iter()
+            .filter(|check| self.context.includes(*check))
+    }
 }
 
-/// The report about a list that cannot be used: nothing else could be looked at.
-pub fn unusable(shown: &str, why: &anyhow::Error) -> VerifyReport {
-    let findings = match why.downcast_ref::<Problems>() {
-        Some(problems) => problems.iter().map(|problem| list::unusable(shown, problem)).collect(),
-        None => vec![Finding::told(Check::List, Code::ListInvalid, &format!("{why:#}"))],
+/// The report about a list that cannot be used, so that no check could run.
+pub fn unusable(file_name: &str, error: &anyhow::Error) -> VerifyReport {
+    let findings = match error.downcast_ref::<Problems>() {
+        Some(problems) => {
+            problems.iter().map(|problem| list::problem_finding(file_name, problem)).collect()
+        }
+        None => vec![Finding::told(Check::List, Code::ListInvalid, &format!("{error:#}"))],
     };
     VerifyReport {
-        list: shown.to_owned(),
+        list: file_name.to_owned(),
         destinations: Vec::new(),
         checks: vec![Check::List],
         images: Vec::new(),
@@ -189,18 +136,6 @@ pub fn unusable(shown: &str, why: &anyhow::Error) -> VerifyReport {
         is_strict: false,
         requests: Requests::default(),
         insecure: Vec::new(),
-        took: std::time::Duration::ZERO,
+        took: Duration::ZERO,
     }
-}
-
-/// The destination that is wanted, or all that the list names.
-fn destinations(list: &ImageList, wanted: Option<&str>) -> anyhow::Result<Vec<Named>> {
-    if let Some(wanted) = wanted {
-        let destination = list.choose(Some(wanted))?;
-        return Ok(vec![Named { name: wanted.to_owned(), destination }]);
-    }
-    let all = list.destinations().iter();
-    Ok(all
-        .map(|(name, destination)| Named { name: name.clone(), destination: destination.clone() })
-        .collect())
 }

@@ -1,13 +1,13 @@
-//! The checks `source` and `destination`: one HEAD per image and side, all under the queues of the
-//! hosts. Looking is here, judging is `judge`'s.
-
-use crate::commands::verify::finding::Finding;
+//! The checks `source` and `destination`: one HEAD per image and side, within the queues of the
+//! registries. This file asks; `judge` turns the answers into findings.
 
 use futures_util::{StreamExt as _, stream};
 
+use super::context::{Context, NamedDestination};
+use super::finding::Finding;
 use super::findings::Findings;
 use super::judge::{self, AtDestination, AtSource};
-use super::{Named, Options, Subject, values};
+use super::values;
 use crate::copy::Progress;
 use crate::copy::complete::{self, BlobChecks, Missing};
 use crate::copy::platforms;
@@ -15,173 +15,150 @@ use crate::list::code::{Check, Code};
 use crate::list::{Image, ImageList};
 use crate::plan::{Selection, Transfer, registry_settings, transfers};
 use oci::{Digest, Platforms, Registry};
-use registry::Requests;
 use registry::auth::credentials::Environment;
-use registry::{Error, ManifestName, Registries, RemoteRepository, Side};
+use registry::{Error, ManifestName, Registries, RemoteRepository, Requests, Side};
 
-/// Images that are looked at together. More than any queue lets through, and few enough that a long
+/// Images that are checked concurrently. More than any queue admits, and few enough that a long
 /// list takes no more memory than a short one.
 const IMAGES_AT_ONCE: usize = 256;
 
-/// What is known of one image.
+/// How many requests the checks sent, and the registries whose certificates were not verified.
 #[derive(Default)]
-struct Seen {
+pub(super) struct Usage {
+    pub(super) requests: Requests,
+    pub(super) insecure: Vec<Registry>,
+}
+
+/// One image as the registries returned it.
+#[derive(Default)]
+struct Observed {
     source: Option<Result<AtSource, Error>>,
     /// In the order of the destinations.
     destinations: Vec<Result<AtDestination, Error>>,
 }
 
-/// What asking the registries took, and which of them anybody may have stood in for.
-#[derive(Default)]
-pub(super) struct Looked {
-    pub(super) requests: Requests,
-    pub(super) insecure: Vec<Registry>,
-}
-
 /// A destination with the transfers to it, in the order of the list.
-struct Planned<'a> {
-    named: &'a Named,
+struct DestinationPlan<'a> {
+    name: &'a str,
     transfers: Vec<Transfer>,
 }
 
-struct Look<'a> {
-    list: &'a ImageList,
-    planned: &'a [Planned<'a>],
+struct Observer<'a> {
+    context: &'a Context<'a>,
+    plans: &'a [DestinationPlan<'a>],
     registries: &'a Registries,
-    asks_source: bool,
-    is_deep: bool,
-    asked: BlobChecks,
+    checked: BlobChecks,
 }
 
 pub(super) async fn check(
-    subject: Subject<'_>,
-    named: &[Named],
-    options: &Options,
+    context: &Context<'_>,
     environment: &dyn Environment,
     progress: &dyn Progress,
     findings: &mut Findings<'_>,
-) -> anyhow::Result<Looked> {
-    let list = subject.list;
-    let asks_source = options.checks.contains(&Check::Source);
-    let checks_list = options.checks.contains(&Check::List);
-    let planned = match options.checks.contains(&Check::Destination) {
-        true => planned(list, named, findings),
+) -> anyhow::Result<Usage> {
+    let list = context.input.list;
+    let plans = match context.includes(Check::Destination) {
+        true => plan(list, &context.destinations, findings),
         false => Vec::new(),
     };
-    if !asks_source && planned.is_empty() {
-        return Ok(Looked::default());
+    if !context.includes(Check::Source) && plans.is_empty() {
+        return Ok(Usage::default());
     }
-    let settings = registry_settings(list, options.concurrency, options.retry);
-    let sources = list.images().iter().filter(|_| asks_source);
-    let sources = sources.map(|image| (image.source.registry().clone(), Side::Source));
-    let transfers = planned.iter().flat_map(|planned| &planned.transfers);
-    let targets =
-        transfers.flat_map(Transfer::hosts).filter(|(_, side)| *side == Side::Destination);
-    let registries = Registries::new(settings, sources.chain(targets), environment)?;
-    let look = Look {
-        list,
-        planned: &planned,
+    let registries = connect(context, &plans, environment)?;
+    let observer = Observer {
+        context,
+        plans: &plans,
         registries: &registries,
-        asks_source,
-        is_deep: options.deep,
-        asked: BlobChecks::default(),
+        checked: BlobChecks::default(),
     };
     progress.checking("asking registries", list.images().len());
-    let mut looks = stream::iter(0..list.images().len())
+    let mut observations = stream::iter(0..list.images().len())
         .map(async |number| {
-            let seen = look.at(number).await;
+            let observed = observer.observe(number).await;
             progress.image_checked();
-            (number, seen)
+            (number, observed)
         })
         .buffer_unordered(IMAGES_AT_ONCE);
-    while let Some((number, seen)) = looks.next().await {
-        judge(findings, &list.images()[number], number, &planned, &seen?, checks_list);
+    while let Some((number, observed)) = observations.next().await {
+        observer.judge(number, &observed?, findings);
     }
-    let requests = registries.requests();
-    let insecure = registries.insecure();
-    for host in &insecure {
-        // A source may be read through another registry, so what is no target is one.
-        let is_target = |transfer: &Transfer| transfer.target.registry() == host;
-        let is_destination = planned.iter().any(|planned| planned.transfers.iter().any(is_target));
-        let check = if is_destination { Check::Destination } else { Check::Source };
-        let message = format!("the certificate of `{host}` is not checked");
-        let finding = Finding::new(check, Code::Insecure, message);
-        findings.add(finding.hint(format!(
-            "name the authority that signed it: `ca-file` of `[registries.\"{host}\"]`"
-        )));
-    }
-    Ok(Looked { requests, insecure })
+    let usage = Usage { requests: registries.requests(), insecure: registries.insecure() };
+    report_insecure(&usage.insecure, &plans, findings);
+    Ok(usage)
 }
 
-/// The transfers to each destination; a destination that cannot be planned for is a finding.
-fn planned<'a>(
+/// The transfers to each destination. A destination that cannot be planned for is a finding.
+fn plan<'a>(
     list: &ImageList,
-    named: &'a [Named],
+    destinations: &'a [NamedDestination],
     findings: &mut Findings<'_>,
-) -> Vec<Planned<'a>> {
-    if named.is_empty() {
+) -> Vec<DestinationPlan<'a>> {
+    if destinations.is_empty() {
         findings.add(values::no_destination(Check::Destination));
     }
-    let mut planned = Vec::new();
-    for named in named {
-        match transfers(list, &named.destination, &Selection::default()) {
-            Ok(transfers) => planned.push(Planned { named, transfers }),
+    let mut plans = Vec::new();
+    for NamedDestination { name, destination } in destinations {
+        match transfers(list, destination, &Selection::default()) {
+            Ok(transfers) => plans.push(DestinationPlan { name, transfers }),
             Err(error) => {
-                let message = format!("destination `{}`: {error}", named.name);
+                let message = format!("destination `{name}`: {error}");
                 findings.add(Finding::new(Check::Destination, Code::CheckNotRun, message));
             }
         }
     }
-    planned
+    plans
 }
 
-fn judge(
+fn connect(
+    context: &Context<'_>,
+    plans: &[DestinationPlan<'_>],
+    environment: &dyn Environment,
+) -> anyhow::Result<Registries> {
+    let list = context.input.list;
+    let options = context.options;
+    let settings = registry_settings(list, options.concurrency, options.retry);
+    let sources = list.images().iter().filter(|_| context.includes(Check::Source));
+    let sources = sources.map(|image| (image.source.registry().clone(), Side::Source));
+    let transfers = plans.iter().flat_map(|plan| &plan.transfers);
+    let targets = transfers.map(|transfer| transfer.target.registry().clone());
+    let hosts = sources.chain(targets.map(|registry| (registry, Side::Destination)));
+    Registries::new(settings, hosts, environment)
+}
+
+fn report_insecure(
+    insecure: &[Registry],
+    plans: &[DestinationPlan<'_>],
     findings: &mut Findings<'_>,
-    image: &Image,
-    number: usize,
-    planned: &[Planned<'_>],
-    seen: &Seen,
-    checks_list: bool,
 ) {
-    let mut at_source = None;
-    if let Some(source) = &seen.source {
-        judge::source(findings, image, source);
-        at_source = source.as_ref().ok().and_then(|source| source.tag.as_ref());
-    }
-    for (planned, seen) in planned.iter().zip(&seen.destinations) {
-        let transfer = &planned.transfers[number];
-        // Without a pin the source says what should be there, if it was asked, and of all of it.
-        let expected = match &transfer.platforms {
-            None => transfer.pin().or(at_source),
-            Some(_) => transfer.pin(),
-        };
-        let mirror = format!("{} mirror -d {}", findings.command(), planned.named.name);
-        let target = transfer.target_reference();
-        judge::destination(findings, image, &target, expected, &mirror, seen);
-        let is_there = seen.as_ref().is_ok_and(|seen| seen.tag.is_some());
-        // Where the list is checked, that says of images without a digest what there is to say.
-        let is_told = image.digest.is_none() && checks_list;
-        if is_there && expected.is_none() && !is_told {
-            judge::incomparable(findings, image, transfer);
-        }
+    for registry in insecure {
+        // Another registry may stand in for a source, so every registry that is not a target is one.
+        let is_target = |transfer: &Transfer| transfer.target.registry() == registry;
+        let is_destination = plans.iter().any(|plan| plan.transfers.iter().any(is_target));
+        let check = if is_destination { Check::Destination } else { Check::Source };
+        let message = format!("the certificate of `{registry}` is not verified");
+        let finding = Finding::new(check, Code::Insecure, message);
+        findings.add(finding.hint(format!(
+            "name the authority that signed it with `ca-file` in `[registries.\"{registry}\"]`"
+        )));
     }
 }
 
-impl Look<'_> {
-    async fn at(&self, number: usize) -> anyhow::Result<Seen> {
-        let image = &self.list.images()[number];
-        let mut seen = Seen::default();
-        if self.asks_source {
+impl Observer<'_> {
+    async fn observe(&self, number: usize) -> anyhow::Result<Observed> {
+        let list = self.context.input.list;
+        let image = &list.images()[number];
+        let mut observed = Observed::default();
+        if self.context.includes(Check::Source) {
             let source = self.registries.repository(&image.source, Side::Source)?;
-            let required = self.list.policy().require_platforms.as_ref();
-            seen.source = Some(at_source(&source, image, required).await);
+            let required = list.policy().require_platforms.as_ref();
+            observed.source = Some(at_source(&source, image, required).await);
         }
-        for planned in self.planned {
-            let transfer = &planned.transfers[number];
+        for plan in self.plans {
+            let transfer = &plan.transfers[number];
             let target = self.registries.repository(&transfer.target, Side::Destination)?;
-            seen.destinations.push(self.at_destination(&target, transfer).await);
+            observed.destinations.push(self.at_destination(&target, transfer).await);
         }
-        Ok(seen)
+        Ok(observed)
     }
 
     async fn at_destination(
@@ -191,10 +168,39 @@ impl Look<'_> {
     ) -> Result<AtDestination, Error> {
         let tag = target.resolve_or_refused(&ManifestName::Tag(transfer.tag.clone())).await?;
         let missing = match &tag {
-            Some(digest) if self.is_deep => complete::missing(target, digest, &self.asked).await?,
+            Some(digest) if self.context.options.deep => {
+                complete::missing(target, digest, &self.checked).await?
+            }
             _ => Missing::default(),
         };
         Ok(AtDestination { tag, missing })
+    }
+
+    fn judge(&self, number: usize, observed: &Observed, findings: &mut Findings<'_>) {
+        let image = &self.context.input.list.images()[number];
+        let mut at_source = None;
+        if let Some(source) = &observed.source {
+            judge::source(findings, image, source);
+            at_source = source.as_ref().ok().and_then(|source| source.tag.as_ref());
+        }
+        for (plan, observed) in self.plans.iter().zip(&observed.destinations) {
+            let transfer = &plan.transfers[number];
+            // An unpinned image is compared with the source, if that was asked. A subset of its
+            // platforms has another digest than the source's.
+            let expected = match &transfer.platforms {
+                None => transfer.pin().or(at_source),
+                Some(_) => transfer.pin(),
+            };
+            let mirror = format!("{} mirror -d {}", findings.command(), plan.name);
+            let target = transfer.target_reference();
+            judge::destination(findings, image, &target, expected, &mirror, observed);
+            let exists = observed.as_ref().is_ok_and(|observed| observed.tag.is_some());
+            // The check `list` reports images without a digest.
+            let is_reported = image.digest.is_none() && self.context.includes(Check::List);
+            if exists && expected.is_none() && !is_reported {
+                judge::incomparable(findings, image, transfer);
+            }
+        }
     }
 }
 
@@ -207,12 +213,12 @@ async fn at_source(
     let tag: Option<Digest> = resolve(ManifestName::Tag(image.tag.clone())).await?;
     let has_pin = match &image.digest {
         Some(pin) if tag.as_ref() == Some(pin) => true,
-        // Moved, or gone: can the mirror still have what the list pins?
+        // Moved, or gone: find out whether the pinned content can still be copied.
         Some(pin) => resolve(ManifestName::Digest(pin.clone())).await?.is_some(),
         None => false,
     };
-    let meant = image.digest.clone().filter(|_| has_pin).or_else(|| tag.clone());
-    let lacks = match (required, meant) {
+    let digest = image.digest.clone().filter(|_| has_pin).or_else(|| tag.clone());
+    let lacks = match (required, digest) {
         (Some(required), Some(digest)) => {
             let manifest = source.manifest(&ManifestName::Digest(digest)).await?;
             platforms::lacks(source, &manifest, required).await?

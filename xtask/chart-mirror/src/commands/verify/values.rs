@@ -1,33 +1,31 @@
-//! The check `values`: each destination's file in `values/` is what the list makes of it.
+//! The check `values`: each destination's file in `values/` is up to date with the list.
 
-use crate::commands::verify::finding::{Finding, Location};
 use std::path::Path;
 
+use super::context::Context;
+use super::finding::{Finding, Location};
 use super::findings::Findings;
-use super::{Named, Subject};
-use crate::commands::values::{Difference, ValuesFile};
+use super::input::Input;
+use crate::commands::values::{self, Difference, ValuesFile};
+use crate::files::folder_of;
 use crate::list::Place;
 use crate::list::code::{Check, Code};
 use crate::values::OverlayError;
 
 const CHECK: Check = Check::Values;
-/// Of a diff; the rest is counted.
+/// How many lines of a diff a finding shows; it counts the rest.
 const MOST_LINES: usize = 40;
 
-pub(super) fn check(
-    subject: Subject<'_>,
-    named: &[Named],
-    wanted: Option<&str>,
-    findings: &mut Findings<'_>,
-) {
-    if named.is_empty() {
+pub(super) fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
+    if context.destinations.is_empty() {
         findings.add(no_destination(CHECK));
         return;
     }
-    let files = match crate::commands::values::of_all(subject.list, subject.file, wanted) {
+    let (input, requested) = (context.input, context.options.destination.as_deref());
+    let files = match values::of_all(input.list, input.file, requested) {
         Ok(files) => files,
         Err(error) => {
-            // Two destinations in one file is no contradiction between values.
+            // Two destinations with one file are not a clash of values.
             let code = match error.downcast_ref() {
                 Some(OverlayError::Clash(_)) => Code::ValuesClash,
                 _ => Code::CheckNotRun,
@@ -36,51 +34,46 @@ pub(super) fn check(
             return;
         }
     };
-    for (file, named) in files.iter().zip(named) {
-        if let Some(finding) = compare(subject, file, &named.name) {
+    for (file, destination) in files.iter().zip(&context.destinations) {
+        if let Some(finding) = compare(input, file, &destination.name) {
             findings.add(finding);
         }
     }
 }
 
-/// For the checks that have nothing to look at without one.
+/// For checks that need a destination when there is none.
 pub(super) fn no_destination(check: Check) -> Finding {
-    let message = format!("the check `{check}` has no destination to look at");
+    let message = format!("the check `{check}` needs a destination");
     Finding::new(check, Code::CheckNotRun, message).hint(
-        "name one with `-d`, or in images.toml as `[destinations.NAME]`, or choose checks with `--only`",
+        "name one with `-d` or as `[destinations.NAME]` in images.toml, or choose other checks with `--only`",
     )
 }
 
-fn compare(subject: Subject<'_>, file: &ValuesFile, destination: &str) -> Option<Finding> {
-    let shown = beside(subject, &file.file);
-    let (code, message, details) = match file.check() {
+fn compare(input: Input<'_>, file: &ValuesFile, destination: &str) -> Option<Finding> {
+    let file_name = beside_list(input, &file.file);
+    let mut finding = match file.check() {
         Ok(Difference::None) => return None,
         Ok(Difference::Missing) => {
-            (Code::ValuesMissing, format!("`{shown}` is not there"), Vec::new())
+            Finding::new(CHECK, Code::ValuesMissing, format!("`{file_name}` does not exist"))
         }
         Ok(Difference::Lines(lines)) => {
-            let message = format!("`{shown}` is not what {} makes of it", subject.shown);
-            (Code::ValuesStale, message, shortened(&lines))
+            let message = format!("`{file_name}` is not up to date with {}", input.file_name);
+            let mut finding = Finding::new(CHECK, Code::ValuesStale, message);
+            finding.details = shortened(&lines);
+            let place = Place { line: 1, column: 1 };
+            finding.location = Some(Location { file: file_name, place });
+            finding
         }
         Err(error) => return Some(Finding::told(CHECK, Code::CheckNotRun, &format!("{error:#}"))),
     };
-    let mut finding = Finding::new(CHECK, code, message);
-    finding.details = details;
-    let place = Place { line: 1, column: 1 };
-    finding.location = match code {
-        // Nobody can look at a line of a file that is not there.
-        Code::ValuesMissing => None,
-        _ => Some(Location { file: shown, place }),
-    };
-    let command = subject.command;
-    Some(finding.hint(format!("`{command} values -d {destination} --write` writes it")))
+    finding.hint = Some(format!("`{} values -d {destination} --write` writes it", input.command));
+    Some(finding)
 }
 
-/// A file beside the list, called as the list is.
-fn beside(subject: Subject<'_>, file: &Path) -> String {
-    let folder = crate::files::folder_of(subject.file);
-    let below = file.strip_prefix(folder).unwrap_or(file);
-    match subject.shown.rsplit_once('/') {
+/// The name of a file beside the list, written as the list's own name is.
+fn beside_list(input: Input<'_>, file: &Path) -> String {
+    let below = file.strip_prefix(folder_of(input.file)).unwrap_or(file);
+    match input.file_name.rsplit_once('/') {
         Some((folder, _)) => format!("{folder}/{}", below.display()),
         None => below.display().to_string(),
     }

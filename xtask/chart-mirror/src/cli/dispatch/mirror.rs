@@ -1,0 +1,72 @@
+//! `mirror`, from flags to its report.
+
+use std::sync::Arc;
+
+use crate::cli::exit::Exit;
+use crate::cli::flags::{Flags, Format, MirrorArgs};
+use crate::cli::terminal::Bar;
+use crate::cli::{runtime, terminal};
+use crate::commands::mirror::{MirrorPlan, Options};
+use crate::commands::{images, mirror};
+use crate::copy::{CopyOptions, ExistingContent};
+use crate::list::Attachments;
+use crate::list_file;
+use crate::report::{self, ecr, human, json};
+use registry::RetryPolicy;
+use registry::auth::credentials::ProcessEnvironment;
+
+pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit> {
+    let file = flags.list_file();
+    let mut list = list_file::read(&file)?;
+    let wanted = arguments.chart.wanted();
+    if !wanted.is_empty() {
+        let destination = list.choose(arguments.destination.as_deref())?;
+        let (of_chart, inventory) = images::of_chart(&list, &file, &wanted, &destination)?;
+        report::images::warnings(&inventory).iter().for_each(|text| terminal::message(text));
+        list = of_chart;
+    }
+    let attachments = if arguments.attachments { Attachments::Copy } else { Attachments::Ignore };
+    let existing =
+        if arguments.repair { ExistingContent::Checked } else { ExistingContent::Trusted };
+    let options = Options {
+        destination: arguments.destination.clone(),
+        only: arguments.only.clone(),
+        concurrency: arguments.jobs.map(usize::from),
+        copy: CopyOptions { attachments, existing },
+        retry: RetryPolicy::default(),
+    };
+    let plan = mirror::plan(&list, &options)?;
+    if arguments.dry_run {
+        return show(&plan, arguments.format);
+    }
+    let bar = Arc::new(Bar::new(flags.verbosity()));
+    let progress = Arc::clone(&bar) as Arc<_>;
+    let report =
+        runtime::block_on(mirror::run(&list, &plan, &options, &ProcessEnvironment, progress));
+    bar.finish();
+    let report = report?;
+    terminal::result(&match arguments.format {
+        Format::Human => human::mirror(&report),
+        Format::Json => json::mirror(&report),
+    })?;
+    Ok(if report.failures().next().is_some() { Exit::Failed } else { Exit::Done })
+}
+
+/// The dry run.
+fn show(plan: &MirrorPlan, format: Format) -> anyhow::Result<Exit> {
+    let repositories = plan.repositories();
+    let destination = plan.destination.to_string();
+    match format {
+        Format::Human => {
+            terminal::result(&human::dry_run(&plan.transfers))?;
+            // On stderr, because programs read the lines that `copy_images.sh` prints.
+            for line in repositories.iter().map(ecr::dry_run) {
+                line.lines().for_each(terminal::message);
+            }
+        }
+        Format::Json => {
+            terminal::result(&json::dry_run(&destination, &plan.transfers, repositories.as_ref()))?;
+        }
+    }
+    Ok(Exit::Done)
+}

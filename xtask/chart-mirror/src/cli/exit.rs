@@ -1,0 +1,18 @@
+//! `Exit`: how a run ended. Its number is the exit code.
+
+use std::process::ExitCode;
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Exit {
+    Done = 0,
+    /// Something was found or has failed, and was reported.
+    Failed = 1,
+    CouldNotRun = 2,
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        (exit as u8).into()
+    }
+}

@@ -1,0 +1,15 @@
+//! `Input`: the list to verify, where it is, and how reports refer to it.
+
+use std::path::Path;
+
+use crate::list::ImageList;
+
+#[derive(Clone, Copy)]
+pub struct Input<'a> {
+    pub list: &'a ImageList,
+    pub file: &'a Path,
+    /// The file as reports name it.
+    pub file_name: &'a str,
+    /// What commands in hints begin with: the program, and `--images` if the user named the list.
+    pub command: &'a str,
+}

@@ -1,0 +1,21 @@
+//! `VerifyOptions`: what to check, and how.
+
+use std::collections::BTreeSet;
+
+use crate::chart::Wanted;
+use crate::list::code::Check;
+use registry::RetryPolicy;
+
+pub struct VerifyOptions {
+    /// Without one, every destination of the list.
+    pub destination: Option<String>,
+    pub checks: BTreeSet<Check>,
+    /// Ask the destination for every manifest and blob, not for tags alone.
+    pub deep: bool,
+    /// Turn warnings into errors.
+    pub strict: bool,
+    pub chart: Wanted,
+    /// Most concurrent requests to one registry.
+    pub concurrency: Option<usize>,
+    pub retry: RetryPolicy,
+}
