@@ -57,7 +57,7 @@ async fn stage(played: &Played) -> Stage {
     let mut stage = Stage::with(Options::default(), options).await;
     for (repository, image) in images(&played.profile) {
         stage.publish(repository, "1", &image);
-        if !played.profile.makes_repositories {
+        if !played.profile.creates_repositories {
             stage.destination.store().create_repository(repository);
         }
     }

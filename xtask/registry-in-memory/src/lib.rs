@@ -117,8 +117,8 @@ impl Options {
             largest_patch: profile.pieces.map(|pieces| pieces.largest.max(LARGEST_STREAM)),
             smallest_patch: profile.pieces.map(|pieces| pieces.smallest),
             chunked_uploads: profile.pieces.is_some(),
-            create_repositories: profile.makes_repositories,
-            deepest_path: profile.deepest_path,
+            create_repositories: profile.creates_repositories,
+            deepest_path: profile.max_path_depth,
             ..Self::default()
         }
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 
 use crate::known::kind::{Mounts, RegistryKind};
-use crate::known::profile::{Pieces, Presence, Profile};
+use crate::known::profile::{BlobCheck, Pieces, Profile};
 
 /// A host that wants larger ones than this at least means something else.
 const LARGEST_SMALLEST_PIECE: u64 = 1 << 30;
@@ -90,7 +90,7 @@ impl Capabilities {
                 Some("a blob is mounted only from where a manifest refers to it".to_owned())
             }
         });
-        if !profile.makes_repositories {
+        if !profile.creates_repositories {
             words.push("repositories have to be created before the first push".to_owned());
         }
         words
@@ -103,7 +103,7 @@ impl Capabilities {
 
     /// Whether asking to mount a blob from its own repository tells if it is there.
     pub fn self_mount_tells(&self) -> bool {
-        self.can_mount(Between::Ours) && self.profile.presence() == Presence::SelfMount
+        self.can_mount(Between::Ours) && self.profile.blob_check() == BlobCheck::SelfMount
     }
 
     /// `false` once mounts that had to succeed were refused: then existence is asked for instead.

@@ -12,7 +12,7 @@ use crate::auth::HostSide;
 use crate::auth::Scope;
 use crate::auth::challenge::Scheme;
 pub use crate::auth::credentials::Origin;
-use crate::auth::credentials::candidate::{Candidate, CredentialSource};
+use crate::auth::credentials::candidate::{CredentialCandidate, CredentialSource};
 use crate::auth::credentials::{Environment, auth_file};
 use crate::error::{Cause, Error, Side};
 use crate::http::host::Call;
@@ -109,7 +109,7 @@ impl Registries {
         let asked = self.asked_for(repository, side);
         let path = Some(asked.path().as_str());
         let candidates = self.credentials.candidates(asked.registry(), side, path);
-        let Some(Candidate { origin, source }) = candidates.into_iter().next() else {
+        let Some(CredentialCandidate { origin, source }) = candidates.into_iter().next() else {
             return LoginFound::None;
         };
         match source {

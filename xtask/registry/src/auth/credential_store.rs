@@ -11,7 +11,7 @@ use messages::Advice;
 use oci::Registry;
 
 use super::credentials::auth_file::{self, AuthFile};
-use super::credentials::candidate::{Candidate, CredentialSource, Origin};
+use super::credentials::candidate::{CredentialCandidate, CredentialSource, Origin};
 use super::credentials::cloud_cli::CloudCli;
 use super::credentials::helper_cache::HelperCache;
 use super::credentials::variables::Participants;
@@ -24,7 +24,7 @@ pub type HostSide = (Registry, Side);
 
 /// The credentials of a run, as far as they are known without starting a program.
 pub(crate) struct CredentialStore {
-    variables: BTreeMap<HostSide, Candidate>,
+    variables: BTreeMap<HostSide, CredentialCandidate>,
     files: Vec<AuthFile>,
     /// How to provide credentials, for each host that takes part.
     hints: BTreeMap<HostSide, Arc<str>>,
@@ -86,7 +86,7 @@ impl CredentialStore {
             }
             let (username, password) = participants.variables_of(host, *side);
             let set = format!("set `{username}` and `{password}`, or run `docker login {host}`");
-            let hint = match (CloudCli::of(host.as_str()), helpers.cloud_cli(host.as_str())) {
+            let hint = match (CloudCli::of(host), helpers.cloud_cli(host)) {
                 (Some(missing), None) => missing.hint_to_install(&set),
                 _ => set,
             };
@@ -139,10 +139,10 @@ impl CredentialStore {
         host: &Registry,
         side: Side,
         repository: Option<&str>,
-    ) -> Vec<Candidate> {
+    ) -> Vec<CredentialCandidate> {
         let variables = self.variables.get(&(host.to_owned(), side)).cloned();
-        let files = self.files.iter().flat_map(|file| file.candidates(host.as_str(), repository));
-        let cloud = self.helpers.cloud_cli(host.as_str()).map(Candidate::cloud);
+        let files = self.files.iter().flat_map(|file| file.candidates(host, repository));
+        let cloud = self.helpers.cloud_cli(host).map(CredentialCandidate::cloud);
         variables.into_iter().chain(files).chain(cloud).collect()
     }
 
@@ -163,12 +163,11 @@ impl CredentialStore {
             hint,
             refresh_token: None,
         };
-        for Candidate { origin, source } in self.candidates(host, side, Some(repository)) {
+        for CredentialCandidate { origin, source } in self.candidates(host, side, Some(repository))
+        {
             let found = match source {
                 CredentialSource::Known(credentials) => Some(credentials),
-                CredentialSource::Helper(helper) => {
-                    self.helpers.run_helper(&helper, host.as_str()).await?
-                }
+                CredentialSource::Helper(helper) => self.helpers.run_helper(&helper, host).await?,
                 CredentialSource::CloudCli(cli) => match self.helpers.run_cloud_cli(&cli).await {
                     Ok(found) => found,
                     // No one configured this command, and the registry may be anonymous.

@@ -1,4 +1,4 @@
-//! `Address`: a registry, and the path in front of all repositories that are meant.
+//! `Address`: a registry with an optional path that its repositories start with.
 
 use std::fmt;
 use std::str::FromStr;
@@ -10,7 +10,7 @@ use oci::{Registry, RepositoryPath};
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Address {
     pub registry: Registry,
-    /// What stands before every repository.
+    /// The start of every repository's path.
     pub prefix: Option<RepositoryPath>,
 }
 
@@ -24,15 +24,15 @@ impl FromStr for Address {
     fn from_str(text: &str) -> Result<Self, InvalidAddress> {
         if holds_userinfo(text) {
             return Err(invalid(
-                "an address holds no credentials: they come from environment variables or docker's login",
+                "an address has no credentials: put them into environment variables, or use `docker login`",
             ));
         }
         if text.contains("://") {
             return Err(invalid(
-                "a destination has no scheme: leave out `https://`; `plain-http` of `[registries]` chooses HTTP",
+                "a destination has no scheme: leave out `https://`; for HTTP, set `plain-http` in `[registries]`",
             ));
         }
-        // A trailing slash is harmless here and would be a double one in every reference.
+        // A trailing slash is harmless here, and would become a double slash in every reference.
         let text = text.trim_end_matches('/');
         let (registry, path) = match text.split_once('/') {
             Some((registry, path)) => (registry, Some(path)),
@@ -43,11 +43,11 @@ impl FromStr for Address {
         let Some(path) = path else { return Ok(Self { registry, prefix: None }) };
         if path.contains([':', '@']) {
             return Err(invalid(
-                "a destination has neither tag nor digest: each image brings its own",
+                "a destination has neither tag nor digest: each image has its own",
             ));
         }
         let prefix = path.parse().map_err(|_| {
-            invalid("the path of a destination is made of lowercase words with `/` between them")
+            invalid("the path of a destination consists of lowercase words separated by `/`")
         })?;
         Ok(Self { registry, prefix: Some(prefix) })
     }
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_an_address_is_refused_with_the_reason() {
+    fn an_invalid_address_is_refused_with_the_reason() {
         let table = [
             ("https://mirror.example.com", "no scheme"),
             ("oci://mirror.example.com/a", "no scheme"),

@@ -1,5 +1,5 @@
-//! `CloudHost`: the registries of clouds, by their names. Pure, because the list, the engine and the
-//! reports all have to know; the commands that give a login there are `registry/cloud`.
+//! `CloudHost`: recognises the registries of clouds by their names. The commands that print credentials
+//! for them are in `auth::credentials::cloud_cli`.
 
 /// A registry of a cloud.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -8,26 +8,26 @@ pub enum CloudHost {
     /// `public.ecr.aws`.
     EcrPublic,
     Acr {
-        /// Of the registry in Azure.
+        /// The registry's name in Azure.
         name: String,
     },
     /// Artifact Registry, and Container Registry before it.
     Google,
 }
 
-/// A private registry of Amazon.
+/// A private registry in Amazon ECR.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EcrHost {
-    /// Digits; twelve in a real one.
+    /// Up to twelve digits; real accounts have exactly twelve.
     pub account: String,
     pub region: String,
     pub partition: Partition,
     pub is_fips: bool,
-    /// Reached by IPv6, too.
+    /// Whether it can also be reached by IPv6.
     pub is_dual_stack: bool,
 }
 
-/// The separate worlds of Amazon's cloud, each with accounts of its own.
+/// Amazon's partitions: separate clouds, each with its own accounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Partition {
     Commercial,
@@ -37,9 +37,9 @@ pub enum Partition {
     Isolated,
 }
 
-/// What stands behind the region: (end of the name, its partition, whether it is a dual-stack name).
-/// The government's regions share the end of the commercial ones.
-const ENDS: [(&str, Partition, bool); 9] = [
+/// The part of the name after the region: (domain, partition, whether it is a dual-stack name). Government
+/// regions share the domains of the commercial ones.
+const DOMAINS: [(&str, Partition, bool); 9] = [
     ("amazonaws.com", Partition::Commercial, false),
     ("on.aws", Partition::Commercial, true),
     ("amazonaws.com.cn", Partition::China, false),
@@ -51,13 +51,13 @@ const ENDS: [(&str, Partition, bool); 9] = [
     ("csp.hci.ic.gov", Partition::Isolated, false),
 ];
 
-/// Azure's clouds: the worldwide one, China's, the government's, Germany's.
-const ACR_ENDS: [&str; 4] = [".azurecr.io", ".azurecr.cn", ".azurecr.us", ".azurecr.de"];
+/// Azure's clouds: worldwide, China, US government, Germany.
+const ACR_DOMAINS: [&str; 4] = [".azurecr.io", ".azurecr.cn", ".azurecr.us", ".azurecr.de"];
 
 impl CloudHost {
-    /// What cloud a `host[:port]` belongs to, if any.
+    /// The cloud that a `host[:port]` belongs to, if any.
     pub fn of(host: &str) -> Option<Self> {
-        // Who adds a port has put something in between; the login is the cloud's all the same.
+        // A port means that there is something in between; the credentials are the cloud's nevertheless.
         let name = host.split(':').next().unwrap_or(host).to_ascii_lowercase();
         if name == "public.ecr.aws" {
             return Some(Self::EcrPublic);
@@ -65,7 +65,7 @@ impl CloudHost {
         if name == "gcr.io" || name.ends_with(".gcr.io") || name.ends_with("-docker.pkg.dev") {
             return Some(Self::Google);
         }
-        if let Some(name) = ACR_ENDS.iter().find_map(|end| name.strip_suffix(end)) {
+        if let Some(name) = ACR_DOMAINS.iter().find_map(|end| name.strip_suffix(end)) {
             let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
             let is_name = !name.is_empty() && !name.starts_with('-') && name.chars().all(is_word);
             return is_name.then(|| Self::Acr { name: name.to_owned() });
@@ -75,7 +75,7 @@ impl CloudHost {
 }
 
 impl EcrHost {
-    /// The region that answers for the public registry.
+    /// The region whose API serves the public registry.
     pub const OF_PUBLIC: &'static str = "us-east-1";
 
     fn of(name: &str) -> Option<Self> {
@@ -93,13 +93,14 @@ impl EcrHost {
         let (rest, is_fips, is_dual_stack) = kinds.into_iter().find_map(|(kind, fips, dual)| {
             rest.strip_prefix(kind).map(|rest| (rest, fips, dual))
         })?;
-        let (region, end) = rest.split_once('.')?;
+        let (region, domain) = rest.split_once('.')?;
         let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
         if region.is_empty() || region.starts_with('-') || !region.chars().all(is_word) {
             return None;
         }
-        let (_, partition, _) =
-            ENDS.into_iter().find(|(known, _, dual)| *known == end && *dual == is_dual_stack)?;
+        let (_, partition, _) = DOMAINS
+            .into_iter()
+            .find(|(known, _, dual)| *known == domain && *dual == is_dual_stack)?;
         let is_government = region.starts_with("us-gov-");
         let partition = match partition {
             Partition::Commercial if is_government => Partition::Government,
@@ -109,7 +110,7 @@ impl EcrHost {
         Some(Self { account, region, partition, is_fips, is_dual_stack })
     }
 
-    /// What the AWS CLI needs to be told, so that it uses the same kind of address as the registry's.
+    /// Variables for the AWS CLI, so that it uses the same kind of endpoint as the registry.
     pub fn variables(&self) -> Vec<(&'static str, &'static str)> {
         let fips = self.is_fips.then_some(("AWS_USE_FIPS_ENDPOINT", "true"));
         let dual = self.is_dual_stack.then_some(("AWS_USE_DUALSTACK_ENDPOINT", "true"));
@@ -210,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn registries_of_azure_and_google_and_the_public_one_of_amazon_are_recognised() {
+    fn azure_google_and_the_public_registry_of_amazon_are_recognised() {
         let acr = |name: &str| Some(CloudHost::Acr { name: name.to_owned() });
         let table = [
             ("public.ecr.aws", Some(CloudHost::EcrPublic)),
@@ -230,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn what_only_looks_like_a_registry_of_a_cloud_is_none() {
+    fn a_name_that_only_resembles_a_registry_of_a_cloud_is_not_recognised() {
         let table = [
             "quay.io",
             "localhost:5000",

@@ -1,19 +1,32 @@
-//! `RegistryKind` and `Mounts`: what images.toml may call a registry, and its ways with blobs.
+//! The kinds of registries: one row each, with its name in images.toml and how it differs from other
+//! registries. Only observed behaviour is listed; anything else is learned from the registry's responses.
 
-/// The kinds of registries that are told apart. What each can do is the engine's to know.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum RegistryKind {
-    DockerRegistry,
-    Ecr,
-    EcrPublic,
-    Acr,
-    Gar,
-    Ghcr,
-    Quay,
-    DockerHub,
-    Harbor,
-    Artifactory,
-    Nexus,
+const MIB: u64 = 1 << 20;
+
+/// What is known about a registry before the first request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    pub kind: RegistryKind,
+    /// Host names of this kind. Registries of clouds have more forms than the one listed here; see
+    /// [`crate::known::cloud`].
+    pub hosts: &'static [&'static str],
+    /// `None`: found out by trying.
+    pub mounts: Option<Mounts>,
+    /// A blob with more bytes is not sent in one PUT.
+    pub largest_request: Option<u64>,
+    /// `None`: a blob is sent in one PUT or not at all.
+    pub pieces: Option<Pieces>,
+    /// Whether the first push creates the repository.
+    pub creates_repositories: bool,
+    /// The largest number of components in the path of a repository.
+    pub max_path_depth: Option<usize>,
+}
+
+/// How many bytes the pieces of a blob may have, except for the last one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Pieces {
+    pub smallest: u64,
+    pub largest: u64,
 }
 
 /// Whether a blob can be mounted from another repository of its registry.
@@ -21,47 +34,81 @@ pub enum RegistryKind {
 pub enum Mounts {
     Yes,
     No,
-    /// Only once a manifest of that repository refers to it.
+    /// Only after a manifest of that repository refers to it.
     AfterManifest,
 }
 
-impl RegistryKind {
-    pub const ALL: [Self; 11] = [
-        Self::DockerRegistry,
-        Self::Ecr,
-        Self::EcrPublic,
-        Self::Acr,
-        Self::Gar,
-        Self::Ghcr,
-        Self::Quay,
-        Self::DockerHub,
-        Self::Harbor,
-        Self::Artifactory,
-        Self::Nexus,
-    ];
+/// A registry about which nothing is known.
+pub(super) const ANY: Profile = Profile {
+    kind: RegistryKind::DockerRegistry,
+    hosts: &[],
+    mounts: None,
+    largest_request: None,
+    pieces: Some(Pieces { smallest: MIB, largest: 16 * MIB }),
+    creates_repositories: true,
+    max_path_depth: None,
+};
 
-    /// As `kind` has it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::DockerRegistry => "docker-registry",
-            Self::Ecr => "ecr",
-            Self::EcrPublic => "ecr-public",
-            Self::Acr => "acr",
-            Self::Gar => "gar",
-            Self::Ghcr => "ghcr",
-            Self::Quay => "quay",
-            Self::DockerHub => "docker-hub",
-            Self::Harbor => "harbor",
-            Self::Artifactory => "artifactory",
-            Self::Nexus => "nexus",
+/// Defines `RegistryKind` from rows of a kind, its name in images.toml, and what differs from `ANY`.
+macro_rules! registry_kinds {
+    ($($kind:ident $name:literal { $($field:ident: $value:expr),* })*) => {
+        /// A kind of registry, as the key `kind` in images.toml names it.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub enum RegistryKind {
+            $($kind),*
         }
+
+        impl RegistryKind {
+            pub const ALL: [Self; [$($name),*].len()] = [$(Self::$kind),*];
+
+            /// Its name in images.toml.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$kind => $name),*
+                }
+            }
+        }
+
+        impl Profile {
+            /// The profile of a kind.
+            pub const fn of(kind: RegistryKind) -> Self {
+                match kind {
+                    $(RegistryKind::$kind => Self { kind, $($field: $value,)* ..ANY }),*
+                }
+            }
+        }
+    };
+}
+
+registry_kinds! {
+    DockerRegistry "docker-registry" {}
+    // The storage requires parts of at least 5 MiB. Blobs can be mounted only from a repository with a
+    // manifest that refers to them (aws/containers-roadmap#2831 and #853).
+    Ecr "ecr" {
+        hosts: &["ACCOUNT.dkr.ecr.REGION.amazonaws.com"],
+        mounts: Some(Mounts::AfterManifest),
+        pieces: Some(Pieces { smallest: 5 * MIB, largest: 16 * MIB }),
+        creates_repositories: false
     }
+    EcrPublic "ecr-public" { hosts: &["public.ecr.aws"], creates_repositories: false }
+    // 413 for a PUT of more than about 20 MB (goharbor/harbor#21640).
+    Acr "acr" { hosts: &["NAME.azurecr.io"], largest_request: Some(20_000_000) }
+    // There is no PATCH.
+    Gar "gar" { hosts: &["REGION-docker.pkg.dev", "gcr.io"], pieces: None }
+    // Blobs sent in several PATCHes have arrived corrupted, and large ones are refused.
+    Ghcr "ghcr" { hosts: &["ghcr.io"], pieces: None }
+    Quay "quay" { hosts: &["quay.io"] }
+    // Paths are NAMESPACE/NAME.
+    DockerHub "docker-hub" { hosts: &["docker.io"], max_path_depth: Some(2) }
+    Harbor "harbor" {}
+    Artifactory "artifactory" {}
+    Nexus "nexus" {}
 }
 
 impl Mounts {
     pub const ALL: [Self; 3] = [Self::Yes, Self::No, Self::AfterManifest];
 
-    /// As `mounts` has it.
+    /// Its name in images.toml.
     pub fn name(self) -> &'static str {
         match self {
             Self::Yes => "yes",

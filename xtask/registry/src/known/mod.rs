@@ -1,4 +1,5 @@
-//! What is known about registries before the first request: kinds, clouds, settings. Pure.
+//! What is known about registries before the first request: kinds, clouds, and the settings that users
+//! write. Pure data, without I/O. A new kind of registry is a row in `kind`.
 
 pub mod address;
 pub mod cloud;

@@ -1,109 +1,34 @@
-//! What is known of each kind of registry, as one table: the engine starts from it, the embedded
-//! registry plays it, and README.md shows it.
-//!
-//! Only what somebody has met is here. Where nothing is known a kind is like any other registry, and
-//! what it refuses is learned from it.
+//! The profile of a host: its kind, adjusted by images.toml; and the table of all kinds in the docs.
 
-use crate::known::cloud::CloudHost;
-use crate::known::kind::{Mounts, RegistryKind};
-use crate::known::settings::RegistrySettings;
 use oci::Registry;
 
-const MIB: u64 = 1 << 20;
+use super::cloud::CloudHost;
+use super::kind::{ANY, Mounts, RegistryKind};
+use super::settings::RegistrySettings;
 
-/// A kind of registry.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Profile {
-    pub kind: RegistryKind,
-    /// Host names of this kind. Those of clouds have several forms, of which this shows one.
-    pub hosts: &'static [&'static str],
-    /// `None`: it is tried.
-    pub mounts: Option<Mounts>,
-    /// A blob above this many bytes is not sent in one PUT.
-    pub largest_request: Option<u64>,
-    /// `None`: a blob is sent in one PUT or not at all.
-    pub pieces: Option<Pieces>,
-    /// Whether the first push makes the repository.
-    pub makes_repositories: bool,
-    /// The most parts that the path of a repository may have.
-    pub deepest_path: Option<usize>,
-}
+pub use super::kind::{Pieces, Profile};
 
-/// How large the pieces of a blob may be, but for the last one, in bytes.
+/// How to find out whether a blob is already in a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Pieces {
-    pub smallest: u64,
-    pub largest: u64,
-}
-
-/// How to find out whether a blob is in a repository already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Presence {
-    /// By asking to mount it from the repository itself: the refusal is the upload's beginning.
+pub enum BlobCheck {
+    /// By mounting it from the repository itself: if the blob is missing, the response starts an upload.
     SelfMount,
-    /// By HEAD, where such a mount would tell nothing.
+    /// By HEAD, if the response to such a mount would say nothing.
     Head,
 }
 
-/// A registry of which nothing is known.
-const ANY: Profile = Profile {
-    kind: RegistryKind::DockerRegistry,
-    hosts: &[],
-    mounts: None,
-    largest_request: None,
-    pieces: Some(Pieces { smallest: MIB, largest: 16 * MIB }),
-    makes_repositories: true,
-    deepest_path: None,
-};
-
 impl Profile {
-    /// The profile of a kind.
-    pub const fn of(kind: RegistryKind) -> Self {
-        let any = Self { kind, ..ANY };
-        match kind {
-            // Parts go to a storage that wants 5 MiB of each; blobs are mounted only from where a
-            // manifest names them (aws/containers-roadmap#2831 and #853).
-            RegistryKind::Ecr => Self {
-                hosts: &["ACCOUNT.dkr.ecr.REGION.amazonaws.com"],
-                mounts: Some(Mounts::AfterManifest),
-                pieces: Some(Pieces { smallest: 5 * MIB, largest: 16 * MIB }),
-                makes_repositories: false,
-                ..any
-            },
-            RegistryKind::EcrPublic => {
-                Self { hosts: &["public.ecr.aws"], makes_repositories: false, ..any }
-            }
-            // 413 for a PUT of more than some 20 MB (goharbor/harbor#21640).
-            RegistryKind::Acr => {
-                Self { hosts: &["NAME.azurecr.io"], largest_request: Some(20_000_000), ..any }
-            }
-            // There is no PATCH.
-            RegistryKind::Gar => {
-                Self { hosts: &["REGION-docker.pkg.dev", "gcr.io"], pieces: None, ..any }
-            }
-            // Blobs of several PATCHes have arrived spoilt, and large ones are refused.
-            RegistryKind::Ghcr => Self { hosts: &["ghcr.io"], pieces: None, ..any },
-            RegistryKind::Quay => Self { hosts: &["quay.io"], ..any },
-            // NAMESPACE/NAME, and nothing below.
-            RegistryKind::DockerHub => Self { hosts: &["docker.io"], deepest_path: Some(2), ..any },
-            RegistryKind::DockerRegistry
-            | RegistryKind::Harbor
-            | RegistryKind::Artifactory
-            | RegistryKind::Nexus => any,
-        }
-    }
-
-    /// The profile of a host: what images.toml says of it, and else what its name does.
+    /// The profile of a host: its settings come first, then the kind that its name suggests.
     pub fn of_host(host: &Registry, declared: Option<&RegistrySettings>) -> Self {
         let kind =
             declared.and_then(|settings| settings.kind).unwrap_or_else(|| recognise(host.as_str()));
         let profile = Self::of(kind);
         let Some(declared) = declared else { return profile };
-        let most = profile.pieces.or(ANY.pieces);
-        let mut pieces = if declared.pieces == Some(true) { most } else { profile.pieces };
-        if declared.pieces == Some(false) {
-            pieces = None;
-        }
+        let pieces = match declared.pieces {
+            Some(true) => profile.pieces.or(ANY.pieces),
+            Some(false) => None,
+            None => profile.pieces,
+        };
         let pieces = pieces.map(|pieces| {
             let smallest = declared.smallest_piece.unwrap_or(pieces.smallest);
             let largest = declared.largest_piece.unwrap_or(pieces.largest.max(smallest));
@@ -117,17 +42,17 @@ impl Profile {
         }
     }
 
-    pub fn presence(&self) -> Presence {
+    pub fn blob_check(&self) -> BlobCheck {
         match self.mounts {
-            Some(Mounts::No | Mounts::AfterManifest) => Presence::Head,
-            Some(Mounts::Yes) | None => Presence::SelfMount,
+            Some(Mounts::No | Mounts::AfterManifest) => BlobCheck::Head,
+            Some(Mounts::Yes) | None => BlobCheck::SelfMount,
         }
     }
 
-    /// All profiles as the rows of a Markdown table.
+    /// All profiles as a Markdown table.
     pub fn table() -> String {
         let mut text = String::from(
-            "| `kind` | known by | mounts | one PUT | pieces | first push makes the repository | parts of a path |\n\
+            "| `kind` | recognised by | mounts | one PUT | pieces | first push creates the repository | path components |\n\
              |---|---|---|---|---|---|---|\n",
         );
         for kind in RegistryKind::ALL {
@@ -139,10 +64,10 @@ impl Profile {
                 profile.mounts.map_or("tried", Mounts::name).to_owned(),
                 profile.largest_request.map_or("any size".to_owned(), |most| format!("to {most}")),
                 profile.pieces.map_or("no".to_owned(), |pieces| {
-                    format!("{} to {} MiB", pieces.smallest / MIB, pieces.largest / MIB)
+                    format!("{} to {} MiB", pieces.smallest >> 20, pieces.largest >> 20)
                 }),
-                if profile.makes_repositories { "yes" } else { "no" }.to_owned(),
-                profile.deepest_path.map_or("-".to_owned(), |most| most.to_string()),
+                if profile.creates_repositories { "yes" } else { "no" }.to_owned(),
+                profile.max_path_depth.map_or("-".to_owned(), |most| most.to_string()),
             ];
             text += &format!("| {} |\n", cells.join(" | "));
         }
@@ -150,7 +75,7 @@ impl Profile {
     }
 }
 
-/// The kind of a host by its name, without its port.
+/// The kind that the name of a host suggests; its port is ignored.
 fn recognise(host: &str) -> RegistryKind {
     let name = if host.starts_with('[') { host } else { host.split(':').next().unwrap_or(host) };
     match CloudHost::of(host) {
@@ -159,8 +84,8 @@ fn recognise(host: &str) -> RegistryKind {
         Some(CloudHost::Acr { .. }) => RegistryKind::Acr,
         Some(CloudHost::Google) => RegistryKind::Gar,
         None => {
-            let is_of = |kind: &RegistryKind| Profile::of(*kind).hosts.contains(&name);
-            RegistryKind::ALL.into_iter().find(is_of).unwrap_or(ANY.kind)
+            let has_name = |kind: &RegistryKind| Profile::of(*kind).hosts.contains(&name);
+            RegistryKind::ALL.into_iter().find(has_name).unwrap_or(ANY.kind)
         }
     }
 }
@@ -170,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hosts_are_recognised_by_their_name_and_by_nothing_that_looks_like_it() {
+    fn hosts_are_recognised_by_their_exact_name() {
         let table = [
             ("57413481473.dkr.ecr.eu-west-1.amazonaws.com", RegistryKind::Ecr),
             ("57413481473.dkr.ecr.cn-north-1.amazonaws.com.cn", RegistryKind::Ecr),
@@ -197,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_declared_of_a_host_wins_over_its_kind_and_its_name() {
+    fn settings_take_precedence_over_the_kind_and_the_name() {
         let quay = |declared: RegistrySettings| {
             Profile::of_host(&"quay.io".parse().unwrap(), Some(&declared))
         };
@@ -220,12 +145,12 @@ mod tests {
     }
 
     #[test]
-    fn where_a_refused_mount_tells_nothing_blobs_are_asked_for() {
-        let presence = |mounts| Profile { mounts, ..ANY }.presence();
-        assert_eq!(presence(None), Presence::SelfMount);
-        assert_eq!(presence(Some(Mounts::Yes)), Presence::SelfMount);
-        assert_eq!(presence(Some(Mounts::No)), Presence::Head);
-        assert_eq!(presence(Some(Mounts::AfterManifest)), Presence::Head);
+    fn blobs_are_checked_by_head_if_a_mount_would_not_tell() {
+        let check = |mounts| Profile { mounts, ..ANY }.blob_check();
+        assert_eq!(check(None), BlobCheck::SelfMount);
+        assert_eq!(check(Some(Mounts::Yes)), BlobCheck::SelfMount);
+        assert_eq!(check(Some(Mounts::No)), BlobCheck::Head);
+        assert_eq!(check(Some(Mounts::AfterManifest)), BlobCheck::Head);
     }
 
     #[test]

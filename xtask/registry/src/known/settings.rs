@@ -1,29 +1,30 @@
-//! `RegistrySettings`: what the user says about a registry.
+//! `RegistrySettings`: what the user writes about a registry.
 
 use std::path::{Path, PathBuf};
 
 use super::address::Address;
 use super::kind::{Mounts, RegistryKind};
 
-/// How to talk to a registry. What is `None` is the caller's to choose.
+/// How to talk to a registry. For a `None`, the client chooses.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RegistrySettings {
     pub plain_http: Option<bool>,
-    /// Authorities that are trusted beside the system's. As written: relative to the list.
+    /// Certificate authorities to trust in addition to the system's. Relative to images.toml.
     pub ca_file: Option<PathBuf>,
-    /// What we show, and its key: both or none. Relative to the list, too.
+    /// The client certificate and its key: both or none. Relative to images.toml.
     pub client_certificate_file: Option<PathBuf>,
     pub client_key_file: Option<PathBuf>,
-    /// Whether any certificate will do.
+    /// Whether any certificate is accepted.
     pub insecure: bool,
     /// Whether HTTP/2 is preferred.
     pub http2: bool,
-    /// Where images of this registry are read instead. That registry has no `via` of its own.
+    /// The proxy cache that images of this registry are read from. It has no `via` of its own.
     pub via: Option<Address>,
     /// Names of environment variables: both or none.
     pub username_env: Option<String>,
     pub password_env: Option<String>,
-    /// Who gives tokens for the registry and may see its login, as `host[:port]`.
+    /// The token server that may receive this registry's credentials, as `host[:port]`. Not a `Registry`,
+    /// because the host needs neither a dot nor a port.
     pub token_server: Option<String>,
     /// At least 1.
     pub concurrency: Option<usize>,
@@ -31,14 +32,15 @@ pub struct RegistrySettings {
     pub mounts: Option<Mounts>,
     /// The largest blob that is sent in one request, in bytes.
     pub largest_request: Option<u64>,
-    /// Whether a blob may be sent in pieces; in bytes, how small and how large, each at least 1.
+    /// Whether a blob may be sent in pieces.
     pub pieces: Option<bool>,
+    /// In bytes, each at least 1.
     pub smallest_piece: Option<u64>,
     pub largest_piece: Option<u64>,
 }
 
 impl RegistrySettings {
-    /// With its files below a folder, unless they are absolute.
+    /// Resolves relative paths of files against a folder.
     #[must_use]
     pub fn with_files_below(self, folder: &Path) -> Self {
         let below = |file: Option<PathBuf>| file.map(|file| folder.join(file));

@@ -54,7 +54,7 @@ fn check_depth(
 ) -> Result<(), Advice> {
     let registry = &destination.registry;
     let profile = Profile::of_host(registry, list.registries().get(registry));
-    let Some(most) = profile.deepest_path else { return Ok(()) };
+    let Some(most) = profile.max_path_depth else { return Ok(()) };
     let is_deep = |path: &&str| path.split('/').count() > most;
     let paths = transfers.iter().map(|transfer| transfer.target.path().as_str());
     let mut deep: Vec<&str> = paths.filter(is_deep).collect();

@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use messages::Advice;
+use oci::Registry;
 use serde::Deserialize;
 
-use super::candidate::{Candidate, CredentialSource, Origin};
+use super::candidate::{CredentialCandidate, CredentialSource, Origin};
 use super::helper::HelperName;
 use super::{Credentials, Environment, Secret};
 
@@ -124,11 +125,15 @@ impl AuthFile {
     /// path first; the registry's helper; the registry's entry; the helper for all registries. The
     /// last comes after the entries, because an entry with credentials was added on purpose. Without a
     /// repository: what it has for any repository of the registry.
-    pub(crate) fn candidates(&self, host: &str, repository: Option<&str>) -> Vec<Candidate> {
+    pub(crate) fn candidates(
+        &self,
+        host: &Registry,
+        repository: Option<&str>,
+    ) -> Vec<CredentialCandidate> {
         let mut parts: Vec<_> = self
             .entries
             .iter()
-            .filter(|(key, _)| key.host == host)
+            .filter(|(key, _)| key.host == host.as_str())
             .filter(|(key, _)| key.path.as_ref().is_some_and(|path| is_below(repository, path)))
             .collect();
         parts.sort_by_key(|(key, _)| std::cmp::Reverse(key.path.as_ref().map(String::len)));
@@ -136,7 +141,7 @@ impl AuthFile {
         let mut whole: Vec<_> =
             self.entries.iter().filter(|(key, _)| key.is_registry(host)).collect();
         // The name that users write comes before historic ones.
-        whole.sort_by_key(|(key, _)| key.written != host);
+        whole.sort_by_key(|(key, _)| key.written != host.as_str());
         let entry = |(key, entry): &(Key, Entry)| self.entry_candidate(key, entry);
         let parts = parts.into_iter().filter_map(entry);
         let helpers = helpers.map(|(_, name)| self.helper_candidate(name));
@@ -145,19 +150,19 @@ impl AuthFile {
         parts.chain(helpers).chain(whole).chain(store).collect()
     }
 
-    fn entry_candidate(&self, key: &Key, entry: &Entry) -> Option<Candidate> {
+    fn entry_candidate(&self, key: &Key, entry: &Entry) -> Option<CredentialCandidate> {
         let source = match entry.credentials() {
             Ok(found) => CredentialSource::Known(found?),
             Err(why) => {
-                let why = format!("the entry `{}` {why}", key.written);
+                let why = format!("the entry `{}` {}", key.written, why.message);
                 CredentialSource::Broken(unusable(&self.path, &why))
             }
         };
         let origin = Origin::Entry { key: key.written.clone(), file: self.path.clone() };
-        Some(Candidate { origin, source })
+        Some(CredentialCandidate { origin, source })
     }
 
-    fn helper_candidate(&self, name: &str) -> Candidate {
+    fn helper_candidate(&self, name: &str) -> CredentialCandidate {
         let (program, source) = match HelperName::new(name) {
             Ok(program) => (program.to_string(), CredentialSource::Helper(program)),
             Err(why) => {
@@ -165,7 +170,7 @@ impl AuthFile {
                 ("a credential helper".to_owned(), broken)
             }
         };
-        Candidate { origin: Origin::Helper { program, file: self.path.clone() }, source }
+        CredentialCandidate { origin: Origin::Helper { program, file: self.path.clone() }, source }
     }
 }
 
@@ -183,15 +188,15 @@ impl Key {
     }
 
     /// Whether the key stands for the whole registry.
-    fn is_registry(&self, host: &str) -> bool {
-        self.host == host && self.path.is_none()
+    fn is_registry(&self, host: &Registry) -> bool {
+        self.host == host.as_str() && self.path.is_none()
     }
 }
 
 impl Entry {
     /// # Errors
     /// If the entry is malformed; the reason completes the sentence "the entry ...".
-    fn credentials(&self) -> Result<Option<Credentials>, &'static str> {
+    fn credentials(&self) -> Result<Option<Credentials>, Advice> {
         let present = |value: &Option<String>| value.clone().filter(|value| !value.is_empty());
         if let Some(token) = present(&self.identitytoken) {
             return Ok(Some(Credentials::RefreshToken(Secret::new(token))));
@@ -252,14 +257,18 @@ mod tests {
 
     /// The candidates of a file in one line.
     fn candidates(file: &AuthFile, host: &str, repository: Option<&str>) -> String {
-        let describe = |candidate: &Candidate| match &candidate.source {
+        let describe = |candidate: &CredentialCandidate| match &candidate.source {
             CredentialSource::Known(Credentials::Password { username, .. }) => username.clone(),
             CredentialSource::Known(Credentials::RefreshToken(_)) => "<token>".to_owned(),
             CredentialSource::Helper(program) => program.to_string(),
             CredentialSource::Broken(why) => why.to_string(),
             CredentialSource::CloudCli(cli) => cli.to_string(),
         };
-        file.candidates(host, repository).iter().map(describe).collect::<Vec<_>>().join(" ")
+        file.candidates(&host.parse().unwrap(), repository)
+            .iter()
+            .map(describe)
+            .collect::<Vec<_>>()
+            .join(" ")
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! `Candidate`: a place where credentials for a repository may be found, and what is known about it
+//! `CredentialCandidate`: a place where credentials for a repository may be found, and what is known about it
 //! before any program has been started.
 
 use std::fmt;
@@ -12,7 +12,7 @@ use super::secret::Credentials;
 
 /// A possible source of credentials, and how to name it to users.
 #[derive(Debug, Clone)]
-pub(crate) struct Candidate {
+pub(crate) struct CredentialCandidate {
     pub(crate) origin: Origin,
     pub(crate) source: CredentialSource,
 }
@@ -37,7 +37,7 @@ pub enum Origin {
     CloudCli { command: String },
 }
 
-impl Candidate {
+impl CredentialCandidate {
     pub(crate) fn cloud(cli: CloudCli) -> Self {
         let origin = Origin::CloudCli { command: cli.to_string() };
         Self { origin, source: CredentialSource::CloudCli(cli) }

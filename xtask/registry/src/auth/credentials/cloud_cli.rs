@@ -14,6 +14,7 @@ use super::helper::LONGEST;
 use crate::known::cloud::{CloudHost, EcrHost};
 use messages::Advice;
 use messages::printable::printable;
+use oci::Registry;
 use process::Program;
 
 /// A command that prints a password, and the user name that belongs to it.
@@ -46,8 +47,8 @@ struct AccessToken {
 
 impl CloudCli {
     /// The command for a registry, if a cloud runs it.
-    pub(crate) fn of(host: &str) -> Option<Self> {
-        Some(match CloudHost::of(host)? {
+    pub(crate) fn of(host: &Registry) -> Option<Self> {
+        Some(match CloudHost::of(host.as_str())? {
             CloudHost::Ecr(host) => Self {
                 variables: host.variables(),
                 ..amazon(&["ecr", "get-login-password", "--region", &host.region])
@@ -171,6 +172,10 @@ impl fmt::Display for CloudCli {
 mod tests {
     use super::*;
 
+    fn cli(host: &str) -> Option<CloudCli> {
+        CloudCli::of(&host.parse().unwrap())
+    }
+
     #[test]
     fn each_cloud_has_a_command_and_a_user_name() {
         let table = [
@@ -194,11 +199,11 @@ mod tests {
             ("gcr.io", "`gcloud auth print-access-token`", "oauth2accesstoken"),
         ];
         for (host, command, username) in table {
-            let cli = CloudCli::of(host).unwrap();
+            let cli = cli(host).unwrap();
             assert_eq!((cli.to_string().as_str(), cli.username), (command, username));
         }
-        assert_eq!(CloudCli::of("quay.io"), None);
-        let fips = CloudCli::of("1.dkr-ecr-fips.us-east-1.on.aws").unwrap();
+        assert_eq!(cli("quay.io"), None);
+        let fips = cli("1.dkr-ecr-fips.us-east-1.on.aws").unwrap();
         let expected = [("AWS_USE_FIPS_ENDPOINT", "true"), ("AWS_USE_DUALSTACK_ENDPOINT", "true")];
         assert_eq!(fips.variables, expected);
     }
@@ -217,7 +222,7 @@ mod tests {
             (json, "canary", Err("not JSON with an `accessToken`")),
         ];
         for (host, output, expected) in table {
-            let cli = CloudCli::of(host).unwrap();
+            let cli = cli(host).unwrap();
             match (cli.parse(output), expected) {
                 (Ok(found), Ok(token)) => {
                     assert_eq!(found, Credentials::new(cli.username, token), "{output}");

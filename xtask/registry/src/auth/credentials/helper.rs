@@ -12,6 +12,7 @@ use serde::Deserialize;
 use super::Credentials;
 use messages::Advice;
 use messages::printable::printable;
+use oci::Registry;
 use process::{Output, Program, find_program};
 
 /// A keychain may ask its user for permission; a program that takes longer is stopped.
@@ -73,8 +74,8 @@ impl HelperName {
 }
 
 /// The name under which docker stores the credentials of a registry.
-pub(crate) fn server_of(host: &str) -> &str {
-    if host == "docker.io" { "https://index.docker.io/v1/" } else { host }
+pub(crate) fn server_of(host: &Registry) -> &str {
+    if host.is_docker_hub() { "https://index.docker.io/v1/" } else { host.as_str() }
 }
 
 /// Reads the output of a helper. Text that may contain a secret never gets into the error.

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use messages::Advice;
+use oci::Registry;
 use process::find_program;
 use tokio::sync::OnceCell;
 
@@ -40,7 +41,7 @@ impl HelperCache {
     }
 
     /// The command for a registry of a cloud, if its program is installed.
-    pub(crate) fn cloud_cli(&self, host: &str) -> Option<CloudCli> {
+    pub(crate) fn cloud_cli(&self, host: &Registry) -> Option<CloudCli> {
         let cli = CloudCli::of(host)?;
         find_program(cli.program(), &self.search_path).map(|_| cli)
     }
@@ -49,7 +50,7 @@ impl HelperCache {
     pub(crate) async fn run_helper(
         &self,
         helper: &HelperName,
-        host: &str,
+        host: &Registry,
     ) -> Result<Option<Credentials>, Advice> {
         let server = helper::server_of(host).to_owned();
         let question = format!("{helper} get, for {server}");

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use messages::Advice;
 use oci::Registry;
 
-use super::candidate::{Candidate, CredentialSource, Origin};
+use super::candidate::{CredentialCandidate, CredentialSource, Origin};
 use super::{Credentials, Environment};
 use crate::error::Side;
 use crate::known::settings::RegistrySettings;
@@ -61,8 +61,8 @@ impl<'a> Participants<'a> {
         host: &Registry,
         side: Side,
         environment: &dyn Environment,
-    ) -> Result<Option<Candidate>, Advice> {
-        let candidate = |credentials, (username, password): VariablePair<'_>| Candidate {
+    ) -> Result<Option<CredentialCandidate>, Advice> {
+        let candidate = |credentials, (username, password): VariablePair<'_>| CredentialCandidate {
             origin: Origin::Variables {
                 username: username.to_owned(),
                 password: password.to_owned(),
