@@ -3,6 +3,8 @@
 pub mod chart;
 pub mod doctor;
 pub mod ecr;
+#[cfg(test)]
+mod examples;
 pub mod human;
 pub mod images;
 pub mod json;

@@ -203,4 +203,4 @@ fn shown(said: &Said) -> String {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

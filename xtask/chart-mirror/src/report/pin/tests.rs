@@ -7,7 +7,7 @@ use oci::Digest;
 use registry::Error;
 use registry::{Cause, Side};
 
-fn report(mode: Mode) -> PinReport {
+pub(in crate::report) fn report(mode: Mode) -> PinReport {
     let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
     let differences = vec![
         Difference {

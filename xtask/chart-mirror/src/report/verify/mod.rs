@@ -18,7 +18,7 @@ mod sarif;
 #[cfg(test)]
 mod schema;
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;
 
 /// A form that a report can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -70,6 +70,12 @@ fn found() -> VerifyReport {
     }
 }
 
+/// The JSON report with a finding of each kind.
+pub(in crate::report) fn json_of_every_kind() -> String {
+    let insecure = vec!["q.io".parse().unwrap()];
+    rendered(Form::Json, &VerifyReport { is_strict: true, insecure, ..found() })
+}
+
 fn rendered(form: Form, report: &VerifyReport) -> String {
     form.render(report, Style::Plain)
 }
