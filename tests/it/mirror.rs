@@ -1,7 +1,7 @@
-//! `mirror` from registry to registry, both embedded. What was *done* is asserted, from the logs of
-//! the registries, beside what is there afterwards.
+//! `mirror` between two registries in memory. The tests check the requests in the logs of the
+//! registries, and the content at the destination.
 //!
-//! Faults of single requests (throttling, broken transfers, tokens) are tested elsewhere.
+//! Faults of single requests (throttling, broken transfers, tokens) are tested in `faults`.
 
 mod attachments;
 mod blobs;
@@ -12,5 +12,5 @@ mod kinds;
 mod pins;
 mod platforms;
 mod repair;
-pub(crate) mod support;
+mod support;
 mod together;

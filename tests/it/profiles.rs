@@ -9,7 +9,7 @@ use registry::known::profile::Profile;
 use registry_in_memory::content::{Content, Layer, docker_image, docker_list};
 use registry_in_memory::{InMemoryRegistry, Kind, LoggedRequest, Options, dead_from_nth_request};
 
-use crate::support::stage::{Stage, asked, told};
+use crate::support::stage::{Stage, asked, report_text};
 
 /// Beyond what the smallest limit on one request lets through.
 const LARGE: usize = 21_000_000;
@@ -94,11 +94,16 @@ async fn every_kind_is_mirrored_to_without_a_refusal_and_a_second_run_asks_one_q
         let stage = stage(&played).await;
         let kind = played.lines.clone();
         let report = stage.mirror_all().await;
-        assert_eq!(report.totals().copied, 3, "{kind}: {}", told(&report));
+        assert_eq!(report.totals().copied, 3, "{kind}: {}", report_text(&report));
         assert_eq!(refusals(&stage.destination), [""; 0], "{kind}: the profile knew better");
         assert_eq!(stage.destination.store().open_uploads(), 0, "{kind}");
         let is_mounting = played.profile.mounts != Some(Mounts::No);
-        assert_eq!(report.totals().mounted.blobs > 0, is_mounting, "{kind}: {}", told(&report));
+        assert_eq!(
+            report.totals().mounted.blobs > 0,
+            is_mounting,
+            "{kind}: {}",
+            report_text(&report)
+        );
 
         stage.destination.forget_requests();
         stage.source.forget_requests();
@@ -117,11 +122,11 @@ async fn a_changed_image_sends_every_kind_what_is_new_and_nothing_else() {
         stage.mirror_all().await;
         stage.destination.forget_requests();
         let new = docker_image(&layers(&["base", "a", "new"]));
-        stage.republish("team/a", "1", &new);
+        stage.publish("team/a", "1", &new);
         let report = stage.mirror_all().await;
         assert_eq!((report.totals().copied, report.totals().up_to_date), (1, 2), "{kind}");
         // The new layer and the config that names it.
-        assert_eq!(report.totals().moved.blobs, 2, "{kind}: {}", told(&report));
+        assert_eq!(report.totals().moved.blobs, 2, "{kind}: {}", report_text(&report));
         assert_eq!(refusals(&stage.destination), [""; 0], "{kind}");
     }
 }

@@ -8,6 +8,7 @@ use registry_in_memory::InMemoryRegistry;
 use registry_in_memory::content::{Content, Layer};
 
 pub(crate) mod proxy;
+pub(crate) mod requests;
 pub(crate) mod scene;
 pub(crate) mod script;
 pub(crate) mod stage;

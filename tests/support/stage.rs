@@ -1,4 +1,5 @@
-//! Two embedded registries, the images of the one, and a run that mirrors them to the other.
+//! `Stage`: two registries in memory, the images of the source, and runs that mirror them to the
+//! destination.
 
 use std::fmt::Write as _;
 use std::io;
@@ -9,39 +10,65 @@ use std::time::Duration;
 use chart_mirror::commands::mirror;
 use chart_mirror::commands::mirror::result::MirrorReport;
 use chart_mirror::copy::{CopyOptions, Silent};
-use chart_mirror::list::ImageList;
+use chart_mirror::list::{Attachments, ImageList};
 use oci::Digest;
 use registry::auth::credentials::{Environment, FileText};
 use registry::{Error, RetryPolicy};
 use registry_in_memory::content::{Content, Layer, docker_image};
-use registry_in_memory::{Fault, InMemoryRegistry, Kind, LoggedRequest, Options};
+use registry_in_memory::{Fault, InMemoryRegistry, Options};
 
+pub(crate) use super::requests::{asked, commits, fetches, statuses};
 use super::store;
 
 pub(crate) const REPOSITORY: &str = "stackstate/wait";
 pub(crate) const TAG: &str = "1.0.6";
 
-/// What a test arranges, and then looks at.
+/// No test runs this long, unless it waits for itself.
+const DEADLOCK: Duration = Duration::from_secs(60);
+
+/// What a test sets up, and then inspects.
 pub(crate) struct Stage {
     pub(crate) source: InMemoryRegistry,
     pub(crate) destination: InMemoryRegistry,
     pub(crate) retry: RetryPolicy,
     pub(crate) variables: Vec<(String, String)>,
     pub(crate) jobs: Option<usize>,
-    /// By which address the destination is reached, if not its own.
+    /// The address of the destination in the list, if not its own. It may have a path.
     pub(crate) reached_at: Option<String>,
-    /// By which registry the list names the source, if not by its address.
+    /// The registry of the source in the list, if not its own address.
     pub(crate) source_at: Option<String>,
-    /// Tables of the list beside its images.
+    /// Tables at the beginning of the list.
     pub(crate) tables: String,
-    /// Whether the list names the digests.
+    /// Keys of the destination in the list. If there are none, the list does not name it.
+    pub(crate) destination_keys: &'static str,
+    /// What the command line says about attachments.
+    pub(crate) attachments: Attachments,
+    /// Whether images are listed with their digests.
     pub(crate) pinned: bool,
-    images: Vec<(String, String, Digest)>,
+    images: Vec<Listed>,
+}
+
+/// An entry of the list.
+struct Listed {
+    source: Option<String>,
+    repository: String,
+    tag: String,
+    /// Pinned, whatever the other images are.
+    pinned: bool,
+    /// Lines below `[image.subsets]`.
+    records: String,
+    /// What the destination must have; `None` if the source does not have it.
+    content: Option<Content>,
 }
 
 impl Stage {
     pub(crate) async fn new() -> Self {
         Self::with(Options::default(), Options::default()).await
+    }
+
+    /// A stage with a special destination, and with images that are not pinned.
+    pub(crate) async fn unpinned(destination: Options) -> Self {
+        Self { pinned: false, ..Self::with(Options::default(), destination).await }
     }
 
     pub(crate) async fn with(source: Options, destination: Options) -> Self {
@@ -54,6 +81,8 @@ impl Stage {
             reached_at: None,
             source_at: None,
             tables: String::new(),
+            destination_keys: "",
+            attachments: Attachments::Ignore,
             pinned: true,
             images: Vec::new(),
         }
@@ -76,18 +105,51 @@ impl Stage {
         (stage, digest)
     }
 
-    /// Puts an image into the source without a request, and onto the list.
+    /// Puts an image into the source without a request, and lists it. Under a tag that is listed
+    /// already, it replaces the old image.
     pub(crate) fn publish(&mut self, repository: &str, tag: &str, content: &Content) {
         store(&self.source, repository, tag, content);
-        self.images.push((repository.to_owned(), tag.to_owned(), content.top.clone()));
+        let mut images = self.images.iter_mut();
+        match images
+            .find(|image| (image.repository.as_str(), image.tag.as_str()) == (repository, tag))
+        {
+            Some(image) => image.content = Some(content.clone()),
+            None => self.list_image(None, repository, tag, Some(content)),
+        }
     }
 
-    /// [`Stage::publish`], in place of what was there under the tag.
-    pub(crate) fn republish(&mut self, repository: &str, tag: &str, content: &Content) {
-        self.images.retain(|(known, known_tag, _)| {
-            (known.as_str(), known_tag.as_str()) != (repository, tag)
-        });
+    /// [`Stage::publish`], and pins the image.
+    pub(crate) fn publish_pinned(&mut self, repository: &str, tag: &str, content: &Content) {
         self.publish(repository, tag, content);
+        self.images.last_mut().unwrap().pinned = true;
+    }
+
+    /// Lists an image that is not at the source; `source` is the registry, by default the usual one.
+    pub(crate) fn list_missing(&mut self, source: Option<&str>, repository: &str, tag: &str) {
+        self.list_image(source, repository, tag, None);
+    }
+
+    fn list_image(
+        &mut self,
+        source: Option<&str>,
+        repository: &str,
+        tag: &str,
+        content: Option<&Content>,
+    ) {
+        self.images.push(Listed {
+            source: source.map(str::to_owned),
+            repository: repository.to_owned(),
+            tag: tag.to_owned(),
+            pinned: false,
+            records: String::new(),
+            content: content.cloned(),
+        });
+    }
+
+    /// Records the digest of some platforms of the last image.
+    pub(crate) fn record(&mut self, platforms: &str, digest: &Digest) {
+        let last = self.images.last_mut().unwrap();
+        writeln!(last.records, "\"{platforms}\" = \"{digest}\"").unwrap();
     }
 
     /// Small images without a layer in common, each in a repository of its own.
@@ -102,15 +164,24 @@ impl Stage {
         self.variables.push((name.to_owned(), value.to_owned()));
     }
 
-    /// The images that are published, as images.toml lists them.
+    /// The text of images.toml.
     pub(crate) fn list(&self) -> String {
         let mut text = self.tables.clone();
-        let source = self.source_at.as_deref().unwrap_or(self.source.address());
-        for (repository, tag, digest) in &self.images {
+        if !self.destination_keys.is_empty() {
+            let (registry, keys) = (self.reached_at(), self.destination_keys);
+            writeln!(text, "[destinations.d]\nregistry = \"{registry}\"\n{keys}").unwrap();
+        }
+        for image in &self.images {
+            let Listed { repository, tag, records, .. } = image;
+            let usual = self.source_at.as_deref().unwrap_or(self.source.address());
+            let source = image.source.as_deref().unwrap_or(usual);
             writeln!(text, "[[image]]\nsource = \"{source}/{repository}\"\ntag = \"{tag}\"")
                 .unwrap();
-            if self.pinned {
-                writeln!(text, "digest = \"{digest}\"").unwrap();
+            if let Some(content) = image.content.as_ref().filter(|_| image.pinned || self.pinned) {
+                writeln!(text, "digest = \"{}\"", content.top).unwrap();
+            }
+            if !records.is_empty() {
+                writeln!(text, "[image.subsets]\n{records}").unwrap();
             }
         }
         text
@@ -122,69 +193,91 @@ impl Stage {
 
     /// Mirrors the list.
     pub(crate) async fn mirror(&self) -> MirrorReport {
-        let run = self.try_mirror();
-        let within = tokio::time::timeout(Duration::from_secs(60), run).await;
-        within.expect("the run hangs").unwrap()
+        let ended = tokio::time::timeout(DEADLOCK, self.try_mirror()).await;
+        ended.expect("the run hangs").unwrap()
     }
 
-    /// [`Stage::mirror`], for a run that may not even begin.
+    /// [`Stage::mirror`], for a run that may fail as a whole.
     pub(crate) async fn try_mirror(&self) -> anyhow::Result<MirrorReport> {
         self.try_mirror_text(&self.list()).await
     }
 
-    /// Mirrors another list than that of the published images.
+    /// Mirrors a list of its own.
     pub(crate) async fn mirror_text(&self, text: &str) -> MirrorReport {
         self.try_mirror_text(text).await.unwrap()
     }
 
     async fn try_mirror_text(&self, text: &str) -> anyhow::Result<MirrorReport> {
         let list = ImageList::parse("images.toml", text).unwrap();
+        let destination =
+            if self.destination_keys.is_empty() { self.reached_at() } else { "d".to_owned() };
         let options = mirror::Options {
-            destination: Some(self.reached_at()),
+            destination: Some(destination),
             only: Vec::new(),
             concurrency: self.jobs,
-            copy: CopyOptions::default(),
+            copy: CopyOptions { attachments: self.attachments, ..CopyOptions::default() },
             retry: self.retry,
         };
         let plan = mirror::plan(&list, &options)?;
         mirror::run(&list, &plan, &options, &Variables(&self.variables), Arc::new(Silent)).await
     }
 
-    /// Mirrors, and wants every image at the destination, whole and byte for byte.
+    /// Mirrors without failures, and checks the destination.
     pub(crate) async fn mirror_all(&self) -> MirrorReport {
         let report = self.mirror().await;
-        assert_eq!(report.failures().count(), 0, "{}", told(&report));
+        assert_eq!(report.failures().count(), 0, "{}", report_text(&report));
         self.assert_mirrored();
         report
     }
 
+    /// Checks that the destination has every published image, whole and byte for byte.
     pub(crate) fn assert_mirrored(&self) {
-        let store = self.destination.store();
-        for (repository, tag, digest) in &self.images {
-            let there = store.manifest(repository, tag).map(|(.., digest)| digest);
-            assert_eq!(there.as_ref(), Some(digest), "{repository}:{tag}");
-            assert_eq!(
-                store.manifest(repository, tag),
-                self.source.store().manifest(repository, tag)
-            );
+        for Listed { repository, tag, content, .. } in &self.images {
+            if let Some(content) = content {
+                assert_holds(&self.destination, repository, tag, content);
+            }
         }
-        assert_eq!(store.incomplete_tags(), [""; 0]);
+        assert_eq!(self.destination.store().incomplete_tags(), [""; 0]);
     }
 
-    /// Mirrors, and wants it to fail for the only image: its error.
+    /// Mirrors, and returns the error of the first image. All images must fail.
     pub(crate) async fn mirror_fails(&self) -> Error {
         let report = self.mirror().await;
         let errors: Vec<_> = report.failures().map(|(_, error)| error.clone()).collect();
-        assert_eq!(errors.len(), self.images.len(), "{}", told(&report));
+        assert_eq!(errors.len(), self.images.len(), "{}", report_text(&report));
         assert_eq!(self.destination.store().incomplete_tags(), [""; 0]);
-        for (repository, tag, _) in &self.images {
+        for Listed { repository, tag, .. } in &self.images {
             assert_eq!(self.destination.store().manifest(repository, tag), None);
         }
         errors.into_iter().next().unwrap()
     }
+
+    pub(crate) fn forget_requests(&self) {
+        self.source.forget_requests();
+        self.destination.forget_requests();
+    }
 }
 
-/// Patient with a busy machine, and quick to try again.
+/// Checks that a registry has an image: the same bytes, media types and tag.
+pub(crate) fn assert_holds(
+    registry: &InMemoryRegistry,
+    repository: &str,
+    tag: &str,
+    content: &Content,
+) {
+    let store = registry.store();
+    let tagged = store.manifest(repository, tag).map(|(.., digest)| digest);
+    assert_eq!(tagged.as_ref(), Some(&content.top), "{repository}:{tag}");
+    for manifest in &content.manifests {
+        let (media_type, bytes, _) = store.manifest(repository, manifest.digest.as_str()).unwrap();
+        assert_eq!((media_type, bytes), (manifest.media_type.clone(), manifest.bytes.clone()));
+    }
+    for (digest, bytes) in &content.blobs {
+        assert_eq!(store.blob(repository, digest).as_ref(), Some(bytes), "{repository} {digest}");
+    }
+}
+
+/// Retries soon, and waits long for a busy machine.
 pub(crate) fn quick() -> RetryPolicy {
     RetryPolicy {
         first_pause: Duration::from_millis(1),
@@ -194,40 +287,14 @@ pub(crate) fn quick() -> RetryPolicy {
     }
 }
 
-/// A report as people read it.
-pub(crate) fn told(report: &MirrorReport) -> String {
+/// A report as users read it.
+pub(crate) fn report_text(report: &MirrorReport) -> String {
     chart_mirror::report::human::mirror(report)
 }
 
-/// An error as people read it.
+/// An error as users read it.
 pub(crate) fn words(error: &Error) -> String {
     format!("{error}\nhint: {}", error.hint().unwrap_or_default())
-}
-
-/// The requests of a method and kind, in order of arrival.
-pub(crate) fn asked(registry: &InMemoryRegistry, method: &str, kind: Kind) -> Vec<LoggedRequest> {
-    let mut requests = registry.requests();
-    requests.retain(|request| request.method == method && request.kind() == kind);
-    requests
-}
-
-/// The statuses of the requests of a method and kind; 0 where the connection was cut.
-pub(crate) fn statuses(registry: &InMemoryRegistry, method: &str, kind: Kind) -> Vec<u16> {
-    asked(registry, method, kind).iter().map(|r| r.status.unwrap_or_default()).collect()
-}
-
-/// The fetches of one blob, each with its `Range`.
-pub(crate) fn fetches(registry: &InMemoryRegistry, blob: &Digest) -> Vec<Option<String>> {
-    let all = asked(registry, "GET", Kind::Blob);
-    let of_blob = all.iter().filter(|request| request.path.ends_with(blob.as_str()));
-    of_blob.map(|request| request.header("range").map(str::to_owned)).collect()
-}
-
-/// The requests of a method that carried bytes of this blob, or of a chunk of any.
-pub(crate) fn commits(registry: &InMemoryRegistry, blob: &Digest) -> Vec<LoggedRequest> {
-    let mut puts = asked(registry, "PUT", Kind::Upload);
-    puts.retain(|request| request.query.contains(&blob.as_str().replace(':', "%3A")));
-    puts
 }
 
 /// A status with `Retry-After`.
@@ -239,7 +306,7 @@ pub(crate) fn retry_after(code: u16, value: &str) -> Fault {
     })
 }
 
-/// The variables of a test, in place of the process's.
+/// The environment variables of a test, instead of those of the process.
 struct Variables<'a>(&'a [(String, String)]);
 
 impl Environment for Variables<'_> {

@@ -5,7 +5,7 @@ use chart_mirror::commands::mirror::result::MirrorReport;
 use registry_in_memory::{Authentication, Options};
 
 use super::Cloud;
-use crate::support::stage::{told, words};
+use crate::support::stage::{report_text, words};
 use crate::support::tls::behind;
 
 const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
@@ -48,7 +48,7 @@ const ALL: &str = r#"echo '{"repositories": [{"repositoryName": "other"},
 
 /// What is said of the only image that failed.
 fn only_failure(report: &MirrorReport) -> String {
-    assert_eq!((report.totals().copied, report.totals().failed), (2, 1), "{}", told(report));
+    assert_eq!((report.totals().copied, report.totals().failed), (2, 1), "{}", report_text(report));
     let (image, error) = report.failures().next().unwrap();
     assert!(image.target.to_string().contains("stackstate/i01"), "{}", image.target);
     words(error)

@@ -10,7 +10,7 @@ use registry_in_memory::{
     TokenStyle,
 };
 
-use crate::support::stage::{REPOSITORY, Stage, asked, told, words};
+use crate::support::stage::{REPOSITORY, Stage, asked, report_text, words};
 
 fn asking(authentication: Authentication) -> Options {
     Options { authentication, ..Options::default() }
@@ -294,5 +294,5 @@ async fn the_login_of_docker_is_used_where_the_variables_are_not_set() {
     std::fs::write(folder.path().join("config.json"), config).unwrap();
     stage.set("DOCKER_CONFIG", folder.path().to_str().unwrap());
     let report = stage.mirror_all().await;
-    assert!(told(&report).contains("1 copied"));
+    assert!(report_text(&report).contains("1 copied"));
 }

@@ -5,7 +5,7 @@ use registry::Side;
 use registry_in_memory::content::{Layer, docker_image, docker_list};
 use registry_in_memory::{Authentication, Effect, Fault, Kind, Options};
 
-use crate::support::stage::{REPOSITORY, Stage, TAG, statuses, told, words};
+use crate::support::stage::{REPOSITORY, Stage, TAG, report_text, statuses, words};
 
 fn says(code: u16, error: &str, message: &str) -> Effect {
     let body = format!(r#"{{"errors":[{{"code":"{error}","message":"{message}"}}]}}"#);
@@ -84,7 +84,7 @@ async fn a_tag_that_holds_another_image_and_stays_is_a_conflict_of_that_image_al
     let (.., holds) = stage.destination.store().manifest("stackstate/i01", TAG).unwrap();
     let report = stage.mirror().await;
     assert_eq!((report.totals().failed, report.totals().copied), (1, 2));
-    let told = told(&report);
+    let told = report_text(&report);
     assert!(told.contains(&format!("the tag `{TAG}` is immutable and holds {holds}")), "{told}");
     assert!(told.contains("TAG_INVALID"), "the registry's own words, too: {told}");
 }

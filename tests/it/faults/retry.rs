@@ -201,6 +201,6 @@ async fn a_host_that_is_away_for_a_moment_is_waited_for() {
         }
     });
     let report = stage.mirror().await;
-    assert_eq!(report.totals().failed, 0, "{}", crate::support::stage::told(&report));
+    assert_eq!(report.totals().failed, 0, "{}", crate::support::stage::report_text(&report));
     restarted.abort();
 }

@@ -1,98 +1,112 @@
-//! The ways of a blob: it leaves the source once, and other repositories mount it.
+//! How blobs get to the destination: each leaves the source once, and other repositories mount it.
 
 use std::collections::BTreeSet;
 
 use registry_in_memory::content;
 use registry_in_memory::{Fault, Kind, Options};
 
-use super::support::{Bench, committed, done, failures, fetched_blobs, is_mount, layers, tell};
+use super::support::failures;
+use crate::support::layers;
+use crate::support::requests::{counted, fetched_blobs, is_mount, request_counts, uploaded_blobs};
+use crate::support::stage::Stage;
 
-/// Images that share a base, another base in pairs, and own something each.
-async fn sharing(destination: Options, images: usize) -> Bench {
-    let mut bench = Bench::to(destination).await;
+/// Images that share a base layer, share a second one in pairs, and each have one of their own.
+async fn sharing(destination: Options, images: usize) -> Stage {
+    let mut stage = Stage::unpinned(destination).await;
     for number in 0..images {
         let (pair, own) = (format!("pair {}", number / 2), format!("own {number}"));
         let image = content::oci_image(&layers(&["base", &pair, &own]));
-        bench.list(&format!("team/image-{number}"), "1.0", &image);
+        stage.publish(&format!("team/image-{number}"), "1.0", &image);
     }
-    bench
+    stage
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_blob_leaves_the_source_once_and_is_mounted_in_other_repositories() {
-    let bench = sharing(Options::default(), 8).await;
-    bench.mirror_all().await;
-    let fetched = fetched_blobs(&bench.source);
+    let stage = sharing(Options::default(), 8).await;
+    stage.mirror_all().await;
+    let fetched = fetched_blobs(&stage.source);
     assert_eq!(fetched.iter().collect::<BTreeSet<_>>().len(), fetched.len(), "{fetched:?}");
     let uploaded: Vec<String> =
-        committed(&bench.destination).into_iter().map(|(_, digest)| digest).collect();
+        uploaded_blobs(&stage.destination).into_iter().map(|(_, digest)| digest).collect();
     assert_eq!(uploaded.len(), fetched.len());
-    let mounts = bench.destination.requests().into_iter().filter(is_mount);
+    let mounts = stage.destination.requests().into_iter().filter(is_mount);
     assert_eq!(mounts.map(|mount| mount.status).collect::<Vec<_>>(), vec![Some(201); 7 + 4]);
 }
 
 #[tokio::test]
 async fn two_tags_of_one_repository_share_blobs_without_a_request() {
-    let mut bench = Bench::new().await;
-    bench.list("team/a", "1.0", &content::oci_image(&layers(&["base", "one"])));
-    bench.list("team/a", "1.1", &content::oci_image(&layers(&["base", "two"])));
-    bench.mirror_all().await;
+    let mut stage = Stage::unpinned(Options::default()).await;
+    stage.publish("team/a", "1.0", &content::oci_image(&layers(&["base", "one"])));
+    stage.publish("team/a", "1.1", &content::oci_image(&layers(&["base", "two"])));
+    stage.mirror_all().await;
     let destination =
         [("HEAD manifest", 2), ("POST upload", 5), ("PUT manifest", 2), ("PUT upload", 5)];
-    assert_eq!(done(&bench.destination), tell(&destination));
+    assert_eq!(request_counts(&stage.destination), counted(&destination));
 }
 
 #[tokio::test]
-async fn blobs_that_the_destination_has_are_found_by_the_request_that_would_upload_them() {
-    let mut bench = Bench::new().await;
+async fn the_request_that_starts_an_upload_finds_blobs_that_are_present() {
+    let mut stage = Stage::unpinned(Options::default()).await;
     let image = content::oci_image(&layers(&["base", "own"]));
-    bench.list("team/a", "1.0", &image);
+    stage.publish("team/a", "1.0", &image);
     for (_, bytes) in &image.blobs {
-        bench.destination.store().put_blob("team/a", bytes.clone());
+        stage.destination.store().put_blob("team/a", bytes.clone());
     }
-    let report = bench.mirror_all().await;
+    let report = stage.mirror_all().await;
     assert_eq!(report.totals().skipped.blobs, 3);
-    assert_eq!(done(&bench.source), tell(&[("GET manifest", 1)]));
+    assert_eq!(request_counts(&stage.source), counted(&[("GET manifest", 1)]));
     let destination = [("HEAD manifest", 1), ("POST upload", 3), ("PUT manifest", 1)];
-    assert_eq!(done(&bench.destination), tell(&destination));
+    assert_eq!(request_counts(&stage.destination), counted(&destination));
 }
 
 #[tokio::test]
-async fn where_nothing_can_be_mounted_all_is_copied_and_soon_no_mount_is_tried() {
-    let mut bench = sharing(Options { mounts: false, ..Options::default() }, 12).await;
-    bench.jobs = Some(1);
-    bench.mirror_all().await;
-    assert_eq!(bench.destination.store().open_uploads(), 0);
-    let requests = bench.destination.requests();
-    // The refused ones were on their way when the first answer came; their sessions were used.
+async fn a_registry_that_never_mounts_gets_all_blobs_and_soon_no_more_mount_requests() {
+    let mut stage = sharing(Options { mounts: false, ..Options::default() }, 12).await;
+    stage.jobs = Some(1);
+    stage.mirror_all().await;
+    assert_eq!(stage.destination.store().open_uploads(), 0);
+    let requests = stage.destination.requests();
+    // The refused ones were sent before the first response arrived. Their sessions were used.
     let mounts = requests.iter().filter(|request| is_mount(request)).count();
-    assert!((1..11 + 6).contains(&mounts), "{}", done(&bench.destination));
+    assert!((1..11 + 6).contains(&mounts), "{}", request_counts(&stage.destination));
     let last = requests.iter().rposition(is_mount).unwrap();
     let tried = requests[last + 1..].iter().filter(|request| request.query.contains("mount="));
-    assert_eq!(tried.count(), 0, "{}", done(&bench.destination));
-    let asked = requests.iter().filter(|r| r.kind() == Kind::Blob && r.method == "HEAD");
-    assert_eq!(asked.count(), 11 + 6 - mounts, "existence is asked for instead");
+    assert_eq!(tried.count(), 0, "{}", request_counts(&stage.destination));
+    let checks = requests.iter().filter(|r| r.kind() == Kind::Blob && r.method == "HEAD");
+    assert_eq!(checks.count(), 11 + 6 - mounts, "a HEAD replaces the mount");
 }
 
+/// Mounts only blobs that a manifest points to.
 fn like_ecr() -> Options {
     Options { mount_needs_manifest: true, ..Options::default() }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_a_mount_needs_the_manifest_it_comes_after_it_and_blobs_still_leave_the_source_once()
-{
-    for round in 0..5 {
-        let mut bench = sharing(like_ecr(), 12).await;
-        let index = content::oci_index(&layers(&["base", "of the index"]));
-        bench.list("team/index", "1.0", &index);
-        bench.list("team/index-again", "1.0", &index);
-        bench.declared = "mounts = \"after-manifest\"";
-        bench.mirror_all().await;
+/// Sets the same in the list.
+fn declare_mounts(stage: &mut Stage) {
+    let registry = stage.destination.address();
+    stage.tables = format!("[registries.\"{registry}\"]\nmounts = \"after-manifest\"\n");
+}
 
-        let fetched = fetched_blobs(&bench.source);
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_mount_that_needs_the_manifest_comes_after_it_and_blobs_leave_the_source_once() {
+    for round in 0..5 {
+        let mut stage = sharing(like_ecr(), 12).await;
+        let index = content::oci_index(&layers(&["base", "of the index"]));
+        stage.publish("team/index", "1.0", &index);
+        stage.publish("team/index-again", "1.0", &index);
+        declare_mounts(&mut stage);
+        stage.mirror_all().await;
+
+        let fetched = fetched_blobs(&stage.source);
         let once: BTreeSet<_> = fetched.iter().collect();
-        assert_eq!(once.len(), fetched.len(), "round {round}: {}", done(&bench.destination));
-        let requests = bench.destination.requests();
+        assert_eq!(
+            once.len(),
+            fetched.len(),
+            "round {round}: {}",
+            request_counts(&stage.destination)
+        );
+        let requests = stage.destination.requests();
         let mounts: Vec<_> = requests.iter().filter(|request| is_mount(request)).collect();
         assert!(mounts.iter().all(|mount| mount.status == Some(201)), "round {round}");
         assert!(mounts.len() >= 11 + 6, "{}", mounts.len());
@@ -110,26 +124,26 @@ async fn where_a_mount_needs_the_manifest_it_comes_after_it_and_blobs_still_leav
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_a_mount_needs_the_manifest_and_nobody_said_so_all_is_copied_all_the_same() {
-    let bench = sharing(like_ecr(), 12).await;
-    bench.mirror_all().await;
-    assert_eq!(bench.destination.store().open_uploads(), 0);
+async fn everything_is_copied_if_a_mount_needs_the_manifest_and_the_list_does_not_say_so() {
+    let stage = sharing(like_ecr(), 12).await;
+    stage.mirror_all().await;
+    assert_eq!(stage.destination.store().open_uploads(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn where_a_mount_needs_a_manifest_that_fails_its_followers_bring_the_blobs_themselves() {
-    let mut bench = sharing(like_ecr(), 6).await;
-    bench.declared = "mounts = \"after-manifest\"";
+async fn blobs_of_a_manifest_that_fails_are_uploaded_for_the_manifests_that_wait_for_it() {
+    let mut stage = sharing(like_ecr(), 6).await;
+    declare_mounts(&mut stage);
     let denied = Fault::status(403).method("PUT").kind(Kind::Manifest);
-    bench.destination.inject(denied.repository("team/image-0").always());
-    let report = bench.mirror().await;
+    stage.destination.inject(denied.repository("team/image-0").always());
+    let report = stage.mirror().await;
     assert_eq!(failures(&report).len(), 1);
     assert_eq!(report.totals().copied, 5);
-    assert_eq!(bench.destination.store().incomplete_tags(), [""; 0]);
+    assert_eq!(stage.destination.store().incomplete_tags(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_index_that_has_layers_of_its_own_does_not_wait_for_itself() {
+async fn an_index_with_layers_does_not_wait_for_itself() {
     let mut strange = content::docker_list(&layers(&["base"]));
     let list = strange.manifests.pop().unwrap();
     let mut document: serde_json::Value = serde_json::from_slice(&list.bytes).unwrap();
@@ -140,10 +154,10 @@ async fn an_index_that_has_layers_of_its_own_does_not_wait_for_itself() {
     strange.top = digest.clone();
     strange.manifests.push(content::GeneratedManifest { bytes, digest, ..list });
 
-    let mut bench = Bench::to(like_ecr()).await;
-    bench.declared = "mounts = \"after-manifest\"";
+    let mut stage = Stage::unpinned(like_ecr()).await;
+    declare_mounts(&mut stage);
     for number in 0..6 {
-        bench.list(&format!("team/strange-{number}"), "1.0", &strange);
+        stage.publish(&format!("team/strange-{number}"), "1.0", &strange);
     }
-    bench.mirror_all().await;
+    stage.mirror_all().await;
 }

@@ -1,25 +1,37 @@
-//! The list of the first release, mirrored to an empty registry and again: the fewest requests.
+//! The images of this repository's list, mirrored to an empty registry and again with the fewest
+//! requests.
 
 use std::collections::BTreeSet;
 
 use chart_mirror::list::ImageList;
+use registry_in_memory::Options;
 use registry_in_memory::content;
 
-use super::support::{Bench, done, layers, outcomes, tell};
+use super::support::outcomes;
+use crate::support::layers;
+use crate::support::requests::{counted, request_counts};
+use crate::support::stage::Stage;
 
-/// The listed images, generated, and the numbers that bound the work on them.
+/// Generated content for the images of the list, with the numbers that determine the requests.
 struct Release {
-    bench: Bench,
+    stage: Stage,
     images: usize,
     manifests: usize,
     blobs: usize,
     blobs_in_repositories: usize,
 }
 
-async fn release(pinned: bool) -> Release {
+#[derive(PartialEq, Eq)]
+enum Pins {
+    None,
+    All,
+}
+
+async fn release(pins: Pins) -> Release {
     let text = include_str!("../../../images.toml");
     let list = ImageList::parse("images.toml", text).unwrap();
-    let mut bench = Bench::new().await;
+    let mut stage = Stage::new().await;
+    stage.pinned = pins == Pins::All;
     let (mut manifests, mut blobs, mut in_repositories) = (0, BTreeSet::new(), BTreeSet::new());
     for image in list.images() {
         let (repository, tag) = (image.source.path().as_str(), image.tag.as_str());
@@ -29,14 +41,10 @@ async fn release(pinned: bool) -> Release {
             blobs.insert(digest.clone());
             in_repositories.insert((repository.to_owned(), digest.clone()));
         }
-        if pinned {
-            bench.pin(repository, tag, &content);
-        } else {
-            bench.list(repository, tag, &content);
-        }
+        stage.publish(repository, tag, &content);
     }
     Release {
-        bench,
+        stage,
         images: list.images().len(),
         manifests,
         blobs: blobs.len(),
@@ -45,14 +53,14 @@ async fn release(pinned: bool) -> Release {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_fresh_mirror_takes_exactly_the_least_requests() {
-    let release = release(false).await;
-    let report = release.bench.mirror_all().await;
-    let Release { images, manifests, blobs, blobs_in_repositories, bench } = release;
-    assert!(images >= 20 && blobs_in_repositories > blobs, "this list would prove little");
+async fn a_first_run_sends_the_fewest_possible_requests() {
+    let release = release(Pins::None).await;
+    let report = release.stage.mirror_all().await;
+    let Release { images, manifests, blobs, blobs_in_repositories, stage } = release;
+    assert!(images >= 20 && blobs_in_repositories > blobs, "the list is too small for this test");
 
     let source = [("GET blob", blobs), ("GET manifest", manifests)];
-    assert_eq!(done(&bench.source), tell(&source));
+    assert_eq!(request_counts(&stage.source), counted(&source));
     let destination = [
         ("HEAD manifest", images),
         ("POST mount", blobs_in_repositories - blobs),
@@ -60,50 +68,50 @@ async fn a_fresh_mirror_takes_exactly_the_least_requests() {
         ("PUT manifest", manifests),
         ("PUT upload", blobs),
     ];
-    assert_eq!(done(&bench.destination), tell(&destination));
-    assert_eq!(bench.destination.store().open_uploads(), 0);
+    assert_eq!(request_counts(&stage.destination), counted(&destination));
+    assert_eq!(stage.destination.store().open_uploads(), 0);
 
     let totals = report.totals();
     assert_eq!((totals.copied, totals.unpinned), (images, images));
     assert_eq!(totals.moved.blobs as usize, blobs);
     assert_eq!(totals.mounted.blobs as usize, blobs_in_repositories - blobs);
-    assert_eq!(report.requests.source as usize, bench.source.requests().len());
-    assert_eq!(report.requests.destination as usize, bench.destination.requests().len());
+    assert_eq!(report.requests.source as usize, stage.source.requests().len());
+    assert_eq!(report.requests.destination as usize, stage.destination.requests().len());
 }
 
 #[tokio::test]
-async fn a_second_mirror_of_pinned_images_asks_the_destination_once_each_and_the_source_nothing() {
-    let Release { bench, images, .. } = release(true).await;
-    bench.mirror_all().await;
-    bench.forget_requests();
-    let report = bench.mirror_all().await;
-    assert_eq!(done(&bench.source), "");
-    assert_eq!(done(&bench.destination), tell(&[("HEAD manifest", images)]));
+async fn a_second_run_sends_one_request_per_pinned_image_and_none_to_the_source() {
+    let Release { stage, images, .. } = release(Pins::All).await;
+    stage.mirror_all().await;
+    stage.forget_requests();
+    let report = stage.mirror_all().await;
+    assert_eq!(request_counts(&stage.source), "");
+    assert_eq!(request_counts(&stage.destination), counted(&[("HEAD manifest", images)]));
     assert_eq!(outcomes(&report), vec!["up to date"; images]);
 }
 
 #[tokio::test]
-async fn a_second_mirror_of_unpinned_images_asks_each_side_once_each() {
-    let Release { bench, images, .. } = release(false).await;
-    bench.mirror_all().await;
-    bench.forget_requests();
-    let report = bench.mirror_all().await;
-    assert_eq!(done(&bench.source), tell(&[("HEAD manifest", images)]));
-    assert_eq!(done(&bench.destination), tell(&[("HEAD manifest", images)]));
+async fn a_second_run_sends_one_request_to_each_side_per_unpinned_image() {
+    let Release { stage, images, .. } = release(Pins::None).await;
+    stage.mirror_all().await;
+    stage.forget_requests();
+    let report = stage.mirror_all().await;
+    assert_eq!(request_counts(&stage.source), counted(&[("HEAD manifest", images)]));
+    assert_eq!(request_counts(&stage.destination), counted(&[("HEAD manifest", images)]));
     assert_eq!(outcomes(&report), vec!["up to date"; images]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_images_take_no_more_requests_than_their_parts() {
-    let mut bench = Bench::new().await;
+async fn the_requests_of_two_hundred_images_grow_with_their_distinct_content() {
+    let mut stage = Stage::unpinned(Options::default()).await;
     for number in 0..200 {
         let own = format!("own {number}");
         let image = content::oci_image(&layers(&["base", "runtime", &own]));
-        bench.list(&format!("team/image-{number}"), "1.0", &image);
+        stage.publish(&format!("team/image-{number}"), "1.0", &image);
     }
-    bench.mirror_all().await;
-    // Config and own layer of each, and the two shared ones.
-    assert_eq!(done(&bench.source), tell(&[("GET blob", 402), ("GET manifest", 200)]));
+    stage.mirror_all().await;
+    // The config and own layer of each image, and the two shared layers.
+    assert_eq!(request_counts(&stage.source), counted(&[("GET blob", 402), ("GET manifest", 200)]));
     let destination = [
         ("HEAD manifest", 200),
         ("POST mount", 398),
@@ -111,6 +119,6 @@ async fn two_hundred_images_take_no_more_requests_than_their_parts() {
         ("PUT manifest", 200),
         ("PUT upload", 402),
     ];
-    assert_eq!(done(&bench.destination), tell(&destination));
-    assert!(bench.destination.most_at_once() <= 64, "{}", bench.destination.most_at_once());
+    assert_eq!(request_counts(&stage.destination), counted(&destination));
+    assert!(stage.destination.most_at_once() <= 64, "{}", stage.destination.most_at_once());
 }

@@ -1,26 +1,30 @@
-//! Tags and pins: what moved, what was pinned, what is gone.
+//! Tags that move, pinned images, and pinned content that is gone.
 
 use chart_mirror::report::human;
+use registry_in_memory::Options;
 use registry_in_memory::content;
 
-use super::support::{Bench, assert_holds, done, failures, layers, outcomes, store, tell};
+use super::support::{failures, outcomes};
+use crate::support::requests::{counted, request_counts};
+use crate::support::stage::{Stage, assert_holds};
+use crate::support::{layers, store};
 
 #[tokio::test]
-async fn of_a_tag_that_moved_only_what_is_new_is_copied() {
-    let mut bench = Bench::new().await;
+async fn only_the_new_content_of_a_moved_tag_is_copied() {
+    let mut stage = Stage::unpinned(Options::default()).await;
     for repository in ["team/a", "team/b", "team/c"] {
-        bench.list(repository, "1.0", &content::oci_image(&layers(&["base", repository])));
+        stage.publish(repository, "1.0", &content::oci_image(&layers(&["base", repository])));
     }
-    bench.mirror_all().await;
-    bench.move_tag("team/b", "1.0", &content::oci_image(&layers(&["base", "team/b", "new"])));
-    bench.forget_requests();
+    stage.mirror_all().await;
+    stage.publish("team/b", "1.0", &content::oci_image(&layers(&["base", "team/b", "new"])));
+    stage.forget_requests();
 
-    let report = bench.mirror_all().await;
+    let report = stage.mirror_all().await;
     assert_eq!(outcomes(&report), ["up to date", "copied", "up to date"]);
     assert!(human::mirror(&report).contains("1 copied, 2 up to date, 0 failed"));
-    // The new layer and the new config; the old manifest tells of the rest.
+    // The new layer and the new config. The old manifest shows that the rest is there.
     let source = [("GET blob", 2), ("GET manifest", 1), ("HEAD manifest", 3)];
-    assert_eq!(done(&bench.source), tell(&source));
+    assert_eq!(request_counts(&stage.source), counted(&source));
     let destination = [
         ("GET manifest", 1),
         ("HEAD manifest", 3),
@@ -28,15 +32,15 @@ async fn of_a_tag_that_moved_only_what_is_new_is_copied() {
         ("PUT manifest", 1),
         ("PUT upload", 2),
     ];
-    assert_eq!(done(&bench.destination), tell(&destination));
+    assert_eq!(request_counts(&stage.destination), counted(&destination));
 }
 
 #[tokio::test]
-async fn of_an_index_that_moved_the_platforms_that_stayed_are_not_touched() {
-    let mut bench = Bench::new().await;
+async fn platforms_that_a_moved_index_keeps_are_not_copied_again() {
+    let mut stage = Stage::unpinned(Options::default()).await;
     let old = content::index_with_unknown_platforms(&layers(&["base"]));
     let mut new = content::docker_list(&layers(&["other"]));
-    // The same platforms, with one more: as when a build for another machine is added.
+    // The same platforms and one more, as when a build for another architecture is added.
     let extra = new.manifests[0].clone();
     new.manifests.clear();
     let top = old.top_manifest().unwrap();
@@ -55,62 +59,62 @@ async fn of_an_index_that_moved_the_platforms_that_stayed_are_not_touched() {
     let digest = moved.top.clone();
     moved.manifests.push(content::GeneratedManifest { media_type, bytes, digest });
 
-    bench.list("team/a", "1.0", &old);
-    bench.mirror_all().await;
-    bench.move_tag("team/a", "1.0", &moved);
-    bench.forget_requests();
-    let report = bench.mirror().await;
+    stage.publish("team/a", "1.0", &old);
+    stage.mirror_all().await;
+    stage.publish("team/a", "1.0", &moved);
+    stage.forget_requests();
+    let report = stage.mirror().await;
     assert_eq!(outcomes(&report), ["copied"]);
     let source = [("GET blob", 2), ("GET manifest", 2), ("HEAD manifest", 1)];
-    assert_eq!(done(&bench.source), tell(&source));
-    assert_eq!(bench.destination.store().incomplete_tags(), [""; 0]);
+    assert_eq!(request_counts(&stage.source), counted(&source));
+    assert_eq!(stage.destination.store().incomplete_tags(), [""; 0]);
 }
 
 #[tokio::test]
-async fn a_pin_is_copied_though_its_tag_has_moved_on_at_the_source() {
-    let mut bench = Bench::new().await;
+async fn pinned_content_is_copied_even_if_its_tag_has_moved() {
+    let mut stage = Stage::unpinned(Options::default()).await;
     let pinned = content::oci_image(&layers(&["base", "pinned"]));
-    bench.pin("team/a", "1.0", &pinned);
-    store(&bench.source, "team/a", "1.0", &content::oci_image(&layers(&["base", "newer"])));
-    bench.mirror_all().await;
-    assert_holds(&bench.destination, "team/a", "1.0", &pinned);
-    // The pin says it all: nobody needs to know what the tag names today.
-    assert_eq!(done(&bench.source), tell(&[("GET blob", 3), ("GET manifest", 1)]));
+    stage.publish_pinned("team/a", "1.0", &pinned);
+    store(&stage.source, "team/a", "1.0", &content::oci_image(&layers(&["base", "newer"])));
+    stage.mirror_all().await;
+    assert_holds(&stage.destination, "team/a", "1.0", &pinned);
+    // With a pin, the tag at the source is not resolved.
+    assert_eq!(request_counts(&stage.source), counted(&[("GET blob", 3), ("GET manifest", 1)]));
 }
 
 #[tokio::test]
-async fn a_tag_at_the_destination_that_is_not_the_pin_is_replaced_by_it() {
-    let mut bench = Bench::new().await;
-    store(&bench.destination, "team/a", "1.0", &content::oci_image(&layers(&["base", "other"])));
-    bench.pin("team/a", "1.0", &content::oci_image(&layers(&["base", "pinned"])));
-    let report = bench.mirror_all().await;
+async fn a_tag_at_the_destination_with_another_digest_is_replaced() {
+    let mut stage = Stage::unpinned(Options::default()).await;
+    store(&stage.destination, "team/a", "1.0", &content::oci_image(&layers(&["base", "other"])));
+    stage.publish_pinned("team/a", "1.0", &content::oci_image(&layers(&["base", "pinned"])));
+    let report = stage.mirror_all().await;
     assert_eq!(outcomes(&report), ["copied"]);
-    assert_eq!(done(&bench.source), tell(&[("GET blob", 2), ("GET manifest", 1)]));
+    assert_eq!(request_counts(&stage.source), counted(&[("GET blob", 2), ("GET manifest", 1)]));
 }
 
 #[tokio::test]
-async fn a_pin_that_is_gone_fails_and_the_message_names_what_the_tag_is_now() {
-    let mut bench = Bench::new().await;
+async fn if_pinned_content_is_gone_the_error_has_the_digest_that_the_tag_names_now() {
+    let mut stage = Stage::unpinned(Options::default()).await;
     let pinned = content::oci_image(&layers(&["pinned"]));
     let newer = content::oci_image(&layers(&["newer"]));
-    bench.pin("team/a", "1.0", &pinned);
-    store(&bench.source, "team/a", "1.0", &newer);
-    bench.source.store().delete_manifest("team/a", &pinned.top);
-    let report = bench.mirror().await;
+    stage.publish_pinned("team/a", "1.0", &pinned);
+    store(&stage.source, "team/a", "1.0", &newer);
+    stage.source.store().delete_manifest("team/a", &pinned.top);
+    let report = stage.mirror().await;
     let why =
         format!("the pinned {} is gone, and the tag `1.0` names {} now", pinned.top, newer.top);
     let failures = failures(&report);
     assert!(failures.len() == 1 && failures[0].contains(&why), "{failures:?}");
-    assert_eq!(bench.destination.store().repositories(), [""; 0]);
+    assert_eq!(stage.destination.store().repositories(), [""; 0]);
 }
 
 #[tokio::test]
-async fn a_pin_that_is_gone_with_its_tag_fails_and_says_so() {
-    let mut bench = Bench::new().await;
+async fn if_pinned_content_and_its_tag_are_gone_the_error_reports_both() {
+    let mut stage = Stage::unpinned(Options::default()).await;
     let pinned = content::oci_image(&layers(&["pinned"]));
-    bench.pin("team/a", "1.0", &pinned);
-    bench.source.store().delete_manifest("team/a", &pinned.top);
-    let report = bench.mirror().await;
+    stage.publish_pinned("team/a", "1.0", &pinned);
+    stage.source.store().delete_manifest("team/a", &pinned.top);
+    let report = stage.mirror().await;
     let failures = failures(&report);
     assert!(failures[0].contains("is gone, and so is the tag `1.0`"), "{failures:?}");
 }

@@ -5,7 +5,7 @@ use registry_in_memory::{InMemoryRegistry, Options};
 use serde_json::json;
 
 use super::{Place, image, index};
-use crate::mirror::support::done;
+use crate::support::requests::request_counts;
 
 fn built_for(architecture: &str, version: &str) -> registry_in_memory::content::Content {
     image(&json!({"os": "linux", "architecture": architecture, "version": version}), 1000)
@@ -65,7 +65,7 @@ async fn what_pin_records_of_some_platforms_is_mirrored_verified_and_asked_for_o
     let again = run(&["mirror"]);
     assert!(again.stdout.contains("0 copied, 2 up to date"), "{}", again.stdout);
     assert_eq!(
-        (done(&place.source).as_str(), done(&destination).as_str()),
+        (request_counts(&place.source).as_str(), request_counts(&destination).as_str()),
         ("", "2 HEAD manifest")
     );
     let verified =
@@ -74,7 +74,11 @@ async fn what_pin_records_of_some_platforms_is_mirrored_verified_and_asked_for_o
 
     place.source.forget_requests();
     assert_eq!(place.pin(&["--check"]).exit_code, 0);
-    assert_eq!(done(&place.source), "2 HEAD manifest", "what is recorded is not computed again");
+    assert_eq!(
+        request_counts(&place.source),
+        "2 HEAD manifest",
+        "what is recorded is not computed again"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,5 +196,5 @@ async fn the_config_of_an_image_is_fetched_once_for_all_choices() {
     place.write(&format!("{one}{two}{entry}"));
     assert_eq!(place.pin(&[]).exit_code, 0);
     assert_eq!(place.text().matches(tool.as_str()).count(), 3);
-    assert_eq!(done(&place.source), "1 GET blob, 1 GET manifest, 1 HEAD manifest");
+    assert_eq!(request_counts(&place.source), "1 GET blob, 1 GET manifest, 1 HEAD manifest");
 }

@@ -4,7 +4,7 @@ use registry::Side;
 use registry_in_memory::content::{Layer, docker_image};
 use registry_in_memory::{Authentication, Effect, Fault, InMemoryRegistry, Kind, Options};
 
-use crate::support::stage::{REPOSITORY, Stage, TAG, told};
+use crate::support::stage::{REPOSITORY, Stage, TAG, report_text};
 use crate::support::tls::table;
 use crate::support::xtask::Xtask;
 use crate::support::{assert_says, write};
@@ -74,7 +74,7 @@ async fn an_error_names_the_registry_and_the_cache_and_digests_are_checked_as_ev
     let error = stage.mirror_fails().await;
     assert_eq!(error.side, Side::Source);
     let report = stage.mirror().await;
-    let told = told(&report);
+    let told = report_text(&report);
     assert!(told.contains(&format!("error: quay.io/{REPOSITORY}:{TAG}")), "{told}");
     assert!(
         told.contains(&format!("{}/v2/quay-proxy/{REPOSITORY}/blobs/", stage.source.address())),
@@ -91,7 +91,7 @@ async fn the_images_of_docker_hub_keep_their_library() {
         stage.list().replace(&format!("{}/hub/library/busybox", stage.source.address()), "busybox");
     stage.tables = table("docker.io", &[&via]);
     let report = stage.mirror_text(&format!("{}{text}", stage.tables)).await;
-    assert_eq!(report.failures().count(), 0, "{}", told(&report));
+    assert_eq!(report.failures().count(), 0, "{}", report_text(&report));
     assert_eq!(report.images[0].source.to_string(), "docker.io/library/busybox:1");
 }
 

@@ -2,7 +2,7 @@
 
 use registry::{Cause, Phase};
 
-use crate::support::stage::{REPOSITORY, Stage, TAG, told, words};
+use crate::support::stage::{REPOSITORY, Stage, TAG, report_text, words};
 use crate::support::tls::{Asks, Connection, Front, behind, file, table, trusted};
 use crate::support::xtask::Xtask;
 use registry_in_memory::content::{Layer, docker_image};
@@ -47,12 +47,12 @@ async fn an_insecure_registry_is_believed_and_shouted_about_in_every_report() {
     let report = stage.mirror_all().await;
     assert_eq!(report.insecure, [source.address.parse().unwrap()]);
     let line = format!("INSECURE: the certificate of {} was not verified", source.address);
-    assert!(told(&report).contains(&line), "{}", told(&report));
+    assert!(report_text(&report).contains(&line), "{}", report_text(&report));
     let json: serde_json::Value =
         serde_json::from_str(&chart_mirror::report::json::mirror(&report)).unwrap();
     assert_eq!(json["insecure"], serde_json::json!([source.address]));
     // Also when there was nothing to do.
-    assert!(told(&stage.mirror_all().await).contains(&line));
+    assert!(report_text(&stage.mirror_all().await).contains(&line));
 }
 
 #[tokio::test]

@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{Scene, sum};
-use crate::mirror::support::done;
+use crate::support::requests::request_counts;
 use crate::support::xtask::Xtask;
 
 const ALL_PASSED: [&str; 5] = ["passed"; 5];
@@ -14,8 +14,8 @@ async fn where_all_agrees_verify_passes_with_one_head_per_image_and_side() {
     scene.forget_requests();
     let finished = scene.run(&["verify"]);
     assert_eq!(finished.exit_code, 0, "{}{}", finished.stdout, finished.stderr);
-    assert_eq!(done(&scene.source), "2 HEAD manifest");
-    assert_eq!(done(&scene.destination), "2 HEAD manifest");
+    assert_eq!(request_counts(&scene.source), "2 HEAD manifest");
+    assert_eq!(request_counts(&scene.destination), "2 HEAD manifest");
     let total = "2 images: passed; requests: 2 to sources, 2 to the destination";
     scene.verify(&[]).assert(0, &sum(ALL_PASSED, total), &json!([]));
 }
@@ -40,8 +40,8 @@ async fn only_the_checks_that_are_asked_for_ask_anything() {
             None => scene.run(&arguments),
         };
         assert_eq!(finished.exit_code, 0, "{check}: {}{}", finished.stdout, finished.stderr);
-        assert_eq!(done(&scene.source), source, "{check}");
-        assert_eq!(done(&scene.destination), destination, "{check}");
+        assert_eq!(request_counts(&scene.source), source, "{check}");
+        assert_eq!(request_counts(&scene.destination), destination, "{check}");
     }
 }
 
@@ -54,10 +54,10 @@ async fn deep_asks_for_every_manifest_and_for_each_blob_of_a_repository_once() {
     let manifests = scene.app.manifests.len() + scene.tool.manifests.len();
     let blobs = scene.app.blobs.len() + scene.tool.blobs.len();
     assert_eq!(
-        done(&scene.destination),
+        request_counts(&scene.destination),
         format!("{manifests} GET manifest, {blobs} HEAD blob, 2 HEAD manifest")
     );
-    assert_eq!(done(&scene.source), "");
+    assert_eq!(request_counts(&scene.source), "");
 }
 
 #[tokio::test(flavor = "multi_thread")]

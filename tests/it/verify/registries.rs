@@ -5,7 +5,7 @@ use registry_in_memory::{Fault, InMemoryRegistry, Options};
 use serde_json::json;
 
 use super::{Scene, sum};
-use crate::mirror::support::done;
+use crate::support::requests::request_counts;
 use crate::support::tls::{Asks, Front};
 use crate::support::{layers, store};
 
@@ -187,8 +187,12 @@ async fn what_lacks_below_a_tag_is_found_with_deep_and_repaired() {
     assert_eq!(scene.verify(&["--deep"]).exit_code, 0);
     scene.forget_requests();
     scene.run(&["mirror", "-d", "mirror", "--repair"]);
-    assert_eq!(done(&scene.source), "", "what is whole needs nothing");
-    assert!(!done(&scene.destination).contains("P"), "{}", done(&scene.destination));
+    assert_eq!(request_counts(&scene.source), "", "what is whole needs nothing");
+    assert!(
+        !request_counts(&scene.destination).contains("P"),
+        "{}",
+        request_counts(&scene.destination)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -315,8 +319,8 @@ async fn a_thousand_images_of_one_registry_are_verified_in_one_run() {
     let arguments = ["verify", "-d", mirror.address(), "--only", "source", "--only", "destination"];
     let finished = scene.run(&arguments);
     assert_eq!(finished.exit_code, 0, "{}", finished.stdout);
-    assert_eq!(done(&scene.source), "1000 HEAD manifest");
-    assert_eq!(done(&mirror), "1000 HEAD manifest");
+    assert_eq!(request_counts(&scene.source), "1000 HEAD manifest");
+    assert_eq!(request_counts(&mirror), "1000 HEAD manifest");
     assert!(finished.stderr.contains("checked 900 of 1000 images"), "{}", finished.stderr);
     assert!(scene.source.most_at_once() <= 48, "{}", scene.source.most_at_once());
 }

@@ -6,7 +6,7 @@ use chart_mirror::list::code::Code;
 use serde_json::{Value, json};
 
 use super::Scene;
-use crate::mirror::support::done;
+use crate::support::requests::request_counts;
 
 const FORMS: [&str; 6] = ["json", "github", "markdown", "gitlab", "junit", "sarif"];
 
@@ -109,7 +109,7 @@ async fn one_run_writes_as_many_reports_as_are_wanted() {
     let scene = spoiled().await;
     scene.forget_requests();
     scene.run(&["verify"]);
-    let requests = (done(&scene.source), done(&scene.destination));
+    let requests = (request_counts(&scene.source), request_counts(&scene.destination));
     scene.forget_requests();
     let finished = scene.run(&[
         "verify",
@@ -121,7 +121,7 @@ async fn one_run_writes_as_many_reports_as_are_wanted() {
         "--report=human=out/report.txt",
     ]);
     assert_eq!((finished.exit_code, finished.stderr.as_str()), (1, ""));
-    assert_eq!((done(&scene.source), done(&scene.destination)), requests);
+    assert_eq!((request_counts(&scene.source), request_counts(&scene.destination)), requests);
     let read = |name: &str| std::fs::read_to_string(scene.path(name)).unwrap();
     assert_eq!(read("out/report.txt"), finished.stdout);
     let json = |name: &str| serde_json::from_str::<Value>(&read(name)).unwrap();
@@ -162,7 +162,10 @@ async fn reports_that_cannot_be_are_refused_before_anything_is_asked() {
             assert!(finished.stderr.contains(word), "{word}: {}", finished.stderr);
         }
     }
-    assert_eq!((done(&scene.source), done(&scene.destination)), Default::default());
+    assert_eq!(
+        (request_counts(&scene.source), request_counts(&scene.destination)),
+        Default::default()
+    );
     assert!(!scene.path("a.xml").exists() && !scene.path("new").exists());
     assert_eq!(std::fs::read_to_string(scene.path("images.toml")).unwrap(), list);
 }
@@ -230,7 +233,10 @@ async fn a_list_that_cannot_be_used_is_reported_in_every_form_at_its_line() {
             assert!(std::fs::read_to_string(&summary).unwrap().contains("list-invalid"));
         }
     }
-    assert_eq!((done(&scene.source), done(&scene.destination)), Default::default());
+    assert_eq!(
+        (request_counts(&scene.source), request_counts(&scene.destination)),
+        Default::default()
+    );
 
     std::fs::remove_file(scene.path("images.toml")).unwrap();
     let finished = scene.run(&["verify", "--format", "json"]);
