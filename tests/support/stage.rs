@@ -289,7 +289,7 @@ pub(crate) fn quick() -> RetryPolicy {
 
 /// A report as users read it.
 pub(crate) fn report_text(report: &MirrorReport) -> String {
-    chart_mirror::report::human::mirror(report)
+    chart_mirror::report::mirror::human(report)
 }
 
 /// An error as users read it.

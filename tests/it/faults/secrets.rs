@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chart_mirror::report::{human, json};
+use chart_mirror::report;
 use registry_in_memory::content::{Layer, docker_image};
 use registry_in_memory::{
     Authentication, Effect, Fault, InMemoryRegistry, Kind, LocationStyle, Options,
@@ -78,8 +78,8 @@ async fn neither_reports_nor_errors_show_a_secret() {
     stage.retry.retries = 1;
     let report = stage.mirror().await;
     assert_eq!((report.totals().copied, report.totals().failed), (1, 5));
-    assert_no_secret(&stage, "the report for people", &human::mirror(&report));
-    assert_no_secret(&stage, "the report for programs", &json::mirror(&report));
+    assert_no_secret(&stage, "the report for people", &report::mirror::human(&report));
+    assert_no_secret(&stage, "the report for programs", &report::mirror::json(&report));
     assert_no_secret(&stage, "the value of the report", &format!("{report:?}"));
     for (_, error) in report.failures() {
         assert!(!error.to_string().contains('?'), "an address with its query: {error}");

@@ -2,8 +2,8 @@
 
 use std::net::TcpListener;
 
-use chart_mirror::commands::mirror::result::Outcome;
-use chart_mirror::report::human;
+use chart_mirror::commands::mirror::result::CopyOutcome;
+use chart_mirror::report;
 use registry::{RetryPolicy, Side};
 use registry_in_memory::Options;
 use registry_in_memory::content;
@@ -37,7 +37,7 @@ async fn an_image_that_is_missing_at_the_source_fails_alone_with_a_full_report()
     let report = stage.mirror().await;
     stage.assert_mirrored();
     assert_eq!(outcomes(&report), ["copied", "copied", "copied", "failed"]);
-    let text = human::mirror(&report);
+    let text = report::mirror::human(&report);
     let expected = format!(
         "error: {source}/team/missing:1.0 to {}/team/missing:1.0\n  \
          source: get manifest `1.0`: GET http://{source}/v2/team/missing/manifests/1.0: \
@@ -62,7 +62,7 @@ async fn an_image_whose_repository_denies_pushes_fails_alone_with_a_full_report(
     let report = stage.mirror().await;
     assert_eq!(outcomes(&report), ["copied", "copied", "copied", "failed"]);
     assert_eq!(stage.destination.store().incomplete_tags(), [""; 0]);
-    let Outcome::Failed(error) = &report.images[3].outcome else { panic!("it failed") };
+    let CopyOutcome::Failed { error } = &report.images[3].outcome else { panic!("it failed") };
     assert_eq!((error.side, error.status()), (Side::Destination, Some(403)));
     let text = error.to_string();
     assert!(text.contains("403 DENIED: not yours") && text.contains("/v2/team/locked/"), "{text}");

@@ -62,7 +62,7 @@ async fn foreign_layers_are_not_copied_but_counted() {
     stage.source.store().put_manifest("team/a", "1.0", &manifest.media_type, bytes);
     stage.list_missing(None, "team/a", "1.0");
     let report = stage.mirror_all().await;
-    let text = chart_mirror::report::human::image(&report.images[0]);
+    let text = chart_mirror::report::mirror::image(&report.images[0]);
     assert!(text.contains("1 foreign layer"), "{text}");
     assert_eq!(stage.destination.store().tags("team/a"), ["1.0"]);
 }

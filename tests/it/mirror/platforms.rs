@@ -1,7 +1,7 @@
 //! Copies of some platforms of an index: the requests, the content, and the reports.
 
 use bytes::Bytes;
-use chart_mirror::report::{human, json};
+use chart_mirror::report;
 use oci::subset::{Subset, subset};
 use oci::{Digest, Manifest};
 use registry_in_memory::Options;
@@ -61,12 +61,12 @@ async fn only_the_selected_platforms_and_their_attestations_are_fetched() {
     let expected = Value::from(vec![entries[0].clone(), entries[2].clone()]);
     assert_eq!(made["manifests"], expected);
 
-    let text = human::mirror(&report);
+    let text = report::mirror::human(&report);
     let target = format!("{}/{REPOSITORY}:1.0", stage.destination.address());
     for expected in [&target, "linux/amd64", part.as_str(), whole.top.as_str(), "1 of 1 image"] {
         assert!(text.contains(expected), "`{expected}` is missing: {text}");
     }
-    let json: Value = serde_json::from_str(&json::mirror(&report)).unwrap();
+    let json: Value = serde_json::from_str(&report::mirror::json(&report)).unwrap();
     let image = &json["images"][0];
     assert_eq!(image["digest"], part.as_str());
     assert_eq!(image["made-from"], whole.top.as_str());
@@ -87,10 +87,10 @@ async fn a_recorded_subset_that_is_present_takes_one_request_and_none_to_the_sou
     assert_eq!(outcomes(&report), ["up to date"]);
     assert_eq!(request_counts(&stage.source), "");
     assert_eq!(request_counts(&stage.destination), counted(&[("HEAD manifest", 1)]));
-    let json: Value = serde_json::from_str(&json::mirror(&report)).unwrap();
+    let json: Value = serde_json::from_str(&report::mirror::json(&report)).unwrap();
     assert_eq!(json["images"][0]["made-from"], whole.top.as_str());
     assert_eq!(json["images"][0]["digest"], part.as_str());
-    assert!(!human::mirror(&report).contains("without a record"));
+    assert!(!report::mirror::human(&report).contains("without a record"));
 }
 
 #[tokio::test]

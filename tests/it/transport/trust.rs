@@ -49,7 +49,7 @@ async fn an_insecure_registry_is_believed_and_shouted_about_in_every_report() {
     let line = format!("INSECURE: the certificate of {} was not verified", source.address);
     assert!(report_text(&report).contains(&line), "{}", report_text(&report));
     let json: serde_json::Value =
-        serde_json::from_str(&chart_mirror::report::json::mirror(&report)).unwrap();
+        serde_json::from_str(&chart_mirror::report::mirror::json(&report)).unwrap();
     assert_eq!(json["insecure"], serde_json::json!([source.address]));
     // Also when there was nothing to do.
     assert!(report_text(&stage.mirror_all().await).contains(&line));

@@ -5,6 +5,8 @@ pub mod manifest;
 pub mod platform;
 pub mod reference;
 pub mod registry;
+#[cfg(feature = "schema")]
+mod schema;
 pub mod subset;
 
 pub use digest::{Digest, Hasher};

@@ -4,6 +4,7 @@ pub mod auth;
 pub mod capabilities;
 pub mod download;
 mod error;
+mod error_json;
 pub mod http;
 pub mod known;
 pub mod ping;

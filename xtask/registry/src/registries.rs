@@ -36,6 +36,7 @@ pub struct Settings {
 
 /// Requests sent to each side of a run, requests for tokens included.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Requests {
     pub source: u64,
     pub destination: u64,

@@ -14,11 +14,14 @@ use messages::printable::printable;
 use oci::Repository;
 
 /// An image that a manifest names.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Found {
+    #[serde(skip)]
     pub reference: ImageReference,
     /// As it stands there; put together with `/`, `:` and `@` where it stands in parts.
     pub written: String,
+    #[serde(flatten)]
     pub place: FoundAt,
 }
 
@@ -41,7 +44,8 @@ pub struct Mention {
 }
 
 /// Where in a rendering something is.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct FoundAt {
     pub rendering: String,
     /// The file of the chart, as helm's comment `# Source:` names it.

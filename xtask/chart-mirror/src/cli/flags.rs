@@ -10,7 +10,7 @@ use super::terminal::Verbosity;
 use super::{program, runtime};
 use crate::chart::Wanted;
 use crate::list::code::Check;
-use crate::report::verify::Form;
+use crate::report::verify::Format;
 
 /// Mirror the container images of a Helm chart into a registry of your own
 ///
@@ -88,8 +88,8 @@ pub struct MirrorArgs {
     pub repair: bool,
 
     /// Report format on stdout
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = TextOrJson::Human)]
+    pub format: TextOrJson,
 }
 
 // No doc comment: clap would use it as the help of every command with these flags.
@@ -142,8 +142,8 @@ pub struct PinArgs {
     pub update: bool,
 
     /// Report format on stdout
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = TextOrJson::Human)]
+    pub format: TextOrJson,
 }
 
 #[derive(Debug, Args)]
@@ -158,8 +158,8 @@ pub struct DoctorArgs {
     pub offline: bool,
 
     /// Report format on stdout
-    #[arg(long, value_enum, default_value_t = Format::Human)]
-    pub format: Format,
+    #[arg(long, value_enum, default_value_t = TextOrJson::Human)]
+    pub format: TextOrJson,
 }
 
 #[derive(Debug, Args)]
@@ -218,12 +218,12 @@ pub struct VerifyArgs {
     pub jobs: Option<u16>,
 
     /// Report format on stdout
-    #[arg(long, value_enum, default_value_t = Form::Human)]
-    pub format: Form,
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
 
     /// Also write the report to a file, in one of the formats of --format; may be repeated
     #[arg(long, value_name = "FORMAT=FILE", value_parser = report_file)]
-    pub report: Vec<(Form, PathBuf)>,
+    pub report: Vec<(Format, PathBuf)>,
 }
 
 impl Flags {
@@ -263,7 +263,7 @@ impl ChartArgs {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Format {
+pub enum TextOrJson {
     Human,
     Json,
 }
@@ -297,7 +297,7 @@ impl ValueEnum for Check {
     }
 }
 
-impl ValueEnum for Form {
+impl ValueEnum for Format {
     fn value_variants<'a>() -> &'a [Self] {
         &Self::ALL
     }
@@ -319,13 +319,13 @@ impl ValueEnum for Form {
     }
 }
 
-fn report_file(text: &str) -> Result<(Form, PathBuf), Advice> {
-    let formats = || Form::ALL.map(|form| format!("`{}`", form.name())).join(", ");
+fn report_file(text: &str) -> Result<(Format, PathBuf), Advice> {
+    let formats = || Format::ALL.map(|form| format!("`{}`", form.name())).join(", ");
     let Some((name, file)) = text.split_once('=') else {
         let message = "write a format and a file, such as `junit=report.xml`; the formats are";
         return Err(format!("{message} {}", formats()).into());
     };
-    let Some(form) = Form::ALL.into_iter().find(|form| form.name() == name) else {
+    let Some(form) = Format::ALL.into_iter().find(|form| form.name() == name) else {
         return Err(format!("there is no format `{name}`; the formats are {}", formats()).into());
     };
     if file.is_empty() {

@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use crate::commands::mirror::result::ImageReport;
 use crate::copy::{Copied, Progress};
 use crate::plan::Transfer;
-use crate::report::human;
+use crate::report;
 use crate::report::verify::human::Style;
 use registry::Error;
 
@@ -117,7 +117,7 @@ impl Progress for Bar {
     }
 
     fn image_ended(&self, transfer: &Transfer, result: &Result<Copied, Error>) {
-        let line = human::image(&ImageReport::new(transfer, result.clone()));
+        let line = report::mirror::image(&ImageReport::new(transfer, result.clone()));
         let (ended, images) = self.count();
         if self.bar.is_hidden() {
             message(&line);

@@ -4,20 +4,27 @@ use oci::Digest;
 use registry::Error;
 
 /// The result of copying one image.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub struct Copied {
     /// What the tag at the destination names now.
+    #[serde(skip)]
     pub digest: Digest,
     /// The source's index, if the tag names a new index with some of its platforms.
+    #[serde(skip)]
     pub made_from: Option<Digest>,
     /// `false` if the destination had all of it.
+    #[serde(skip)]
     pub changed: bool,
     pub moved: Amount,
     pub mounted: Amount,
+    #[serde(rename = "skipped")]
     pub present: Amount,
     /// Signatures, attestations and referrers copied with the image.
     pub attachments: u64,
     /// The attachments that the destination refused.
+    #[serde(skip)]
     pub refused: Vec<Error>,
     /// Layers with URLs of their own, which registries do not hold. They stay where they are.
     pub foreign_layers: u64,
@@ -25,6 +32,7 @@ pub struct Copied {
 
 /// A number of blobs and their bytes.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Amount {
     pub blobs: u64,
     pub bytes: u64,

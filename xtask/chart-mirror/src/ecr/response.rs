@@ -36,7 +36,7 @@ struct EncryptedBy {
 
 /// A setting of an existing repository that is not as in the list.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct SettingDifference {
     pub repository: String,
     pub setting: Setting,
@@ -48,6 +48,7 @@ pub struct SettingDifference {
 
 /// A key of `[destinations.NAME.ecr]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Setting {
     ImmutableTags,

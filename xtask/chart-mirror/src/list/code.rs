@@ -4,8 +4,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::Serialize;
+
 /// One part of the verification.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub enum Check {
     /// What `images.toml` says by itself.
     List,
@@ -20,7 +24,9 @@ pub enum Check {
 }
 
 /// How bad a finding is. `Ignore` is only said by a policy: nothing is found then.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub enum Severity {
     Ignore,
     Warning,
@@ -28,7 +34,9 @@ pub enum Severity {
 }
 
 /// What was found. The texts of the codes are stable: pipelines and policies name them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub enum Code {
     ListInvalid,
     Unpinned,

@@ -1,9 +1,12 @@
 //! `Place`: where something stands in the text of images.toml.
 
 /// Where an entry begins in the text, counted from 1; columns count characters.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Place {
+    #[cfg_attr(test, schemars(range(min = 1)))]
     pub line: usize,
+    #[cfg_attr(test, schemars(range(min = 1)))]
     pub column: usize,
 }
 

@@ -1,23 +1,28 @@
 //! A rich example of every JSON report: kept in `tests/data/reports` and valid by its schema.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
+use super::schemas::schemas;
 use crate::chart::Rendered;
 use crate::chart::inventory::Inventory;
 use crate::commands::doctor::result::{
-    DoctorReport, HostAnswer, HostReport, LoginReport, ProgramReport,
+    DoctorReport, HostAnswer, HostReport, LoginFile, LoginReport, ProgramReport,
 };
 use crate::commands::mirror::result::{ImageReport, MirrorReport};
-use crate::commands::pin::result::{Mode, Outcome, PinReport, PinnedImage};
+use crate::commands::pin::result::{Mode, PinOutcome, PinReport, PinnedImage};
 use crate::copy::{Amount, Copied};
-use crate::ecr::{Difference, Prepared, RepositoryPlan, Setting, Unprepared};
+use crate::ecr::{RepositoryPlan, RepositoryReport, Setting, SettingDifference};
 use crate::expect::assert_kept;
 use crate::list::ImageList;
 use crate::plan::{Selection, Transfer, transfers};
+use messages::Advice;
 use oci::Digest;
 use registry::ping::{Accepted, Greeting, LoginFound, Manner, Origin};
-use registry::{Cause, Error, Refusal, Requests, Side};
+use registry::{Cause, Error, ErrorResponse, Requests, Side};
 
 const LIST: &str = r#"
 [destinations.production]
@@ -66,27 +71,27 @@ fn list() -> ImageList {
 
 fn transfers_to(destination: &str) -> Vec<Transfer> {
     let list = list();
-    let destination = &list.destinations[destination];
+    let destination = &list.destinations()[destination];
     transfers(&list, destination, &Selection::default()).unwrap_or_else(|why| panic!("{why}"))
 }
 
 /// An error of a request.
 fn denied() -> Error {
-    let refusal = Refusal {
+    let response = ErrorResponse {
         status: 418,
-        codes: vec!["DENIED".to_owned()],
-        words: "DENIED: no".to_owned(),
+        codes: Vec::new(),
+        message: "DENIED: no".to_owned(),
         retry_after: None,
     };
-    let cause = Cause::Status(Box::new(refusal));
+    let cause = Cause::Status(Box::new(response));
     let request = "PUT https://registry.example.com/v2/a/manifests/1".to_owned();
     Error { request, ..Error::new(Side::Destination, "put manifest `1`", cause) }
 }
 
 /// An error without a request, and with a hint.
 fn no_repository() -> Error {
-    let (words, hint) = ("it was not created".to_owned(), "create it".to_owned());
-    let cause = Cause::NoRepository { words, hint };
+    let advice = Advice::new("it was not created").with_hint("create it");
+    let cause = Cause::NoRepository(Box::new(advice));
     Error::new(Side::Destination, "create the repository `a`", cause)
 }
 
@@ -119,11 +124,11 @@ fn mirror() -> MirrorReport {
         ImageReport::new(&failing, Err(denied())),
         ImageReport::new(&plain, Err(no_repository())),
     ];
-    let difference = Difference {
+    let difference = SettingDifference {
         repository: "team/b".to_owned(),
         setting: Setting::ImmutableTags,
-        wanted: "true".to_owned(),
-        there: "false".to_owned(),
+        expected: "true".to_owned(),
+        actual: "false".to_owned(),
     };
     MirrorReport {
         destination: "registry.example.com".to_owned(),
@@ -131,10 +136,10 @@ fn mirror() -> MirrorReport {
         requests: Requests { source: 23, destination: 30 },
         took: Duration::from_millis(1900),
         insecure: vec!["registry.example.com".parse().unwrap()],
-        repositories: Some(Prepared {
+        repositories: Some(RepositoryReport {
             created: vec!["team/a".to_owned()],
             differences: vec![difference],
-            warnings: vec![Unprepared { message: "m".to_owned(), hint: "h".to_owned() }],
+            warnings: vec![Advice::new("m").with_hint("h")],
         }),
     }
 }
@@ -163,7 +168,7 @@ fn pin(mode: Mode) -> PinReport {
     report.images.push(PinnedImage {
         source: "quay.io/stackstate/wait:1.0.6".parse().unwrap(),
         pin: Some(digest("pinned")),
-        outcome: Outcome::Unchanged,
+        outcome: PinOutcome::Unchanged,
         subsets: vec![
             ("linux/amd64,linux/arm64".parse().unwrap(), Some(digest("subset"))),
             ("linux/s390x".parse().unwrap(), None),
@@ -179,9 +184,9 @@ fn doctor() -> DoctorReport {
         login,
         answer,
     };
-    let origin = || Origin::Command { command: "aws ecr".to_owned() };
+    let origin = || Origin::CloudCli { command: "aws ecr".to_owned() };
     let good = |accepted| {
-        HostAnswer::Good(Greeting { round_trip: Duration::from_micros(31_250), accepted })
+        HostAnswer::Usable(Greeting { round_trip: Duration::from_micros(31_250), accepted })
     };
     let host = |registry: &str, address: &str, side, logins| HostReport {
         registry: registry.parse().unwrap(),
@@ -191,13 +196,13 @@ fn doctor() -> DoctorReport {
     };
     let sources = vec![
         login(LoginFound::From(origin()), good(Accepted::Login)),
-        login(LoginFound::Nobody, good(Accepted::Anonymous)),
-        login(LoginFound::InVain("log in first".to_owned()), good(Accepted::Everybody)),
+        login(LoginFound::None, good(Accepted::Anonymous)),
+        login(LoginFound::CommandFailed("log in first".to_owned()), good(Accepted::Everybody)),
     ];
     let destinations = vec![
-        login(LoginFound::ToBeAsked(origin()), HostAnswer::Unknown),
-        login(LoginFound::Broken("no JSON".into()), HostAnswer::Unknown),
-        login(LoginFound::From(origin()), HostAnswer::Bad(denied())),
+        login(LoginFound::HelperPending(origin()), HostAnswer::NotContacted),
+        login(LoginFound::Broken("no JSON".into()), HostAnswer::NotContacted),
+        login(LoginFound::From(origin()), HostAnswer::Failed(denied())),
     ];
     let program = |name: &str, path: Option<&str>, version| ProgramReport {
         name: name.to_owned(),
@@ -205,16 +210,17 @@ fn doctor() -> DoctorReport {
         version,
         needed_for: "`verify`",
     };
+    let file = |file: &str, found| LoginFile { file: file.into(), found };
     DoctorReport {
         destination: Some("registry.example.com".to_owned()),
         hosts: vec![
             host("quay.io", "https://quay.io/", Side::Source, sources),
             host("localhost:5000", "http://localhost:5000/", Side::Destination, destinations),
         ],
-        login_files: vec![("/home/a/config.json".into(), true), ("/run/auth.json".into(), false)],
+        login_files: vec![file("/home/a/config.json", true), file("/run/auth.json", false)],
         programs: vec![
             program("helm", Some("/usr/bin/helm"), Ok("v4.3.1".to_owned())),
-            program("aws", None, Err("not found".to_owned())),
+            program("aws", None, Err("not found".into())),
         ],
         warnings: vec!["a warning".to_owned()],
     }
@@ -222,8 +228,8 @@ fn doctor() -> DoctorReport {
 
 fn dry_run(destination: &str) -> String {
     let transfers = transfers_to(destination);
-    let plan = RepositoryPlan::of(&list().destinations[destination], &transfers);
-    super::json::dry_run(destination, &transfers, plan.as_ref())
+    let plan = RepositoryPlan::of(&list().destinations()[destination], &transfers);
+    super::mirror::dry_run_json(destination, &transfers, plan.as_ref())
 }
 
 /// Every JSON report: its file below `tests/data/reports`, the schema it follows, and its text.
@@ -232,7 +238,7 @@ fn documents() -> Vec<(&'static str, &'static str, String)> {
     let no_destination =
         DoctorReport { destination: None, hosts: Vec::new(), programs: Vec::new(), ..doctor };
     vec![
-        ("mirror", "mirror", super::json::mirror(&mirror())),
+        ("mirror", "mirror", super::mirror::json(&mirror())),
         ("mirror-dry-run", "mirror-dry-run", dry_run("plain")),
         ("mirror-dry-run-ecr", "mirror-dry-run", dry_run("production")),
         ("images", "images-report", super::images::json(&inventory())),
@@ -249,5 +255,52 @@ fn documents() -> Vec<(&'static str, &'static str, String)> {
 fn json_reports_stay_as_they_are() {
     for (name, _, text) in documents() {
         assert_kept(&format!("tests/data/reports/{name}.json"), &text);
+    }
+}
+
+#[test]
+fn json_reports_have_the_fields_of_their_schemas_and_no_others() {
+    let mut schemas: BTreeMap<_, _> = schemas().into_iter().collect();
+    schemas.values_mut().for_each(|schema| close(schema, Scope::Whole));
+    for (name, schema, text) in documents() {
+        let validator = jsonschema::validator_for(&schemas[schema]).unwrap();
+        let document = serde_json::from_str(&text).unwrap();
+        let problems: Vec<_> = validator.iter_errors(&document).map(|it| it.to_string()).collect();
+        assert!(problems.is_empty(), "{name}: {problems:#?}");
+        for field in ["version", "command"] {
+            let mut wrong = document.clone();
+            wrong[field] = json!("other");
+            assert!(!validator.is_valid(&wrong), "{name}: {field}");
+        }
+        let mut more = document.clone();
+        more["more"] = json!(1);
+        assert!(!validator.is_valid(&more), "{name}");
+    }
+}
+
+/// Whether a schema describes the whole of an object, or one of the alternatives for some of its fields.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Scope {
+    Whole,
+    Part,
+}
+
+/// Forbids the fields that a schema does not name. The schemas that ship allow them, because fields
+/// may be added.
+fn close(schema: &mut Value, scope: Scope) {
+    match schema {
+        Value::Object(fields) => {
+            let is_object = fields.contains_key("properties");
+            for (key, value) in fields.iter_mut() {
+                let is_alternative = matches!(key.as_str(), "oneOf" | "anyOf" | "allOf");
+                let is_part = is_object && is_alternative;
+                close(value, if is_part { Scope::Part } else { Scope::Whole });
+            }
+            if is_object && scope == Scope::Whole {
+                fields.insert("unevaluatedProperties".to_owned(), json!(false));
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| close(item, scope)),
+        _ => {}
     }
 }

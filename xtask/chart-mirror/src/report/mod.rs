@@ -1,12 +1,14 @@
-//! Renders the results of commands, and does nothing else.
+//! Renders the results of commands; one folder for each command, one file for each format.
 
-pub mod chart;
+pub mod common;
 pub mod doctor;
-pub mod ecr;
 #[cfg(test)]
 mod examples;
-pub mod human;
 pub mod images;
-pub mod json;
+mod json;
+pub mod mirror;
 pub mod pin;
+#[cfg(test)]
+mod schemas;
+pub mod values;
 pub mod verify;

@@ -348,7 +348,7 @@ mod tests {
     fn a_proof_of_no_reference_does_not_hold() {
         let proof = proven(&["kind: Service"]);
         assert!(proof.gaps.is_empty() && !proof.holds());
-        let told = crate::report::chart::proof(&proof, "r.io");
+        let told = crate::report::values::proof(&proof, "r.io");
         assert_eq!(told, "error: no image reference was found: nothing is proven\n");
     }
 
@@ -376,7 +376,7 @@ mod tests {
             [""; 0]
         );
         let one = proven(&["image: r.io/stackstate/wait:1.0.6"]);
-        let told = crate::report::chart::proof(&one, "r.io");
+        let told = crate::report::values::proof(&one, "r.io");
         assert!(told.starts_with("proven: in 1 rendering 1 image is pulled from r.io"), "{told}");
     }
 

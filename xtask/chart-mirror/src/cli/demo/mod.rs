@@ -20,7 +20,7 @@ use crate::copy::{CopyOptions, Silent};
 use crate::list::ImageList;
 use crate::list::code::{Check, Code};
 use crate::report;
-use crate::report::verify::Form;
+use crate::report::verify::Format;
 use crate::report::verify::human::Style;
 use crate::values::Overlay;
 use registry::RetryPolicy;
@@ -143,7 +143,7 @@ impl Story<'_> {
         let mut verification = Verification::begin(input, &options)?;
         verification.check_registries(&EmptyEnvironment, &Silent).await;
         let report = verification.finish();
-        let text = Form::Human.render(&report, Style::Plain);
+        let text = Format::Human.render(&report, Style::Plain);
         self.quote(text.lines().filter(|line| !line.ends_with("not asked for")));
         let found: Vec<Code> = report.findings.iter().map(|finding| finding.code).collect();
         let story = &self.text;
@@ -169,7 +169,7 @@ impl Story<'_> {
         }
         let requests = requests(&report, destination);
         self.line(title);
-        self.quote((report::human::mirror(&report) + "\n" + &requests).lines());
+        self.quote((report::mirror::human(&report) + "\n" + &requests).lines());
         Ok(())
     }
 
@@ -192,7 +192,7 @@ impl Story<'_> {
         } else {
             self.line(&format!("The proof, by helm with {CHART}:"));
             let proof = match run.prove(list, &destination) {
-                Ok(proof) => report::chart::proof(&proof, &destination.to_string()),
+                Ok(proof) => report::values::proof(&proof, &destination.to_string()),
                 // A list for another chart has renderings that do not fit this one.
                 Err(error) => format!("skipped, because the chart does not render: {error:#}"),
             };

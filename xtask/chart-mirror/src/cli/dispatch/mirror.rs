@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::cli::exit::Exit;
-use crate::cli::flags::{Flags, Format, MirrorArgs};
+use crate::cli::flags::{Flags, MirrorArgs, TextOrJson};
 use crate::cli::terminal::Bar;
 use crate::cli::{runtime, terminal};
 use crate::commands::mirror::{MirrorPlan, Options};
@@ -11,7 +11,7 @@ use crate::commands::{images, mirror};
 use crate::copy::{CopyOptions, ExistingContent};
 use crate::list::Attachments;
 use crate::list_file;
-use crate::report::{self, ecr, human, json};
+use crate::report;
 use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
 
@@ -46,26 +46,30 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
     bar.finish();
     let report = report?;
     terminal::result(&match arguments.format {
-        Format::Human => human::mirror(&report),
-        Format::Json => json::mirror(&report),
+        TextOrJson::Human => report::mirror::human(&report),
+        TextOrJson::Json => report::mirror::json(&report),
     })?;
     Ok(if report.failures().next().is_some() { Exit::Failed } else { Exit::Done })
 }
 
 /// The dry run.
-fn show(plan: &MirrorPlan, format: Format) -> anyhow::Result<Exit> {
+fn show(plan: &MirrorPlan, format: TextOrJson) -> anyhow::Result<Exit> {
     let repositories = plan.repositories();
     let destination = plan.destination.to_string();
     match format {
-        Format::Human => {
-            terminal::result(&human::dry_run(&plan.transfers))?;
+        TextOrJson::Human => {
+            terminal::result(&report::mirror::dry_run(&plan.transfers))?;
             // On stderr, because programs read the lines that `copy_images.sh` prints.
-            for line in repositories.iter().map(ecr::dry_run) {
+            for line in repositories.iter().map(report::mirror::dry_run_of_ecr) {
                 line.lines().for_each(terminal::message);
             }
         }
-        Format::Json => {
-            terminal::result(&json::dry_run(&destination, &plan.transfers, repositories.as_ref()))?;
+        TextOrJson::Json => {
+            terminal::result(&report::mirror::dry_run_json(
+                &destination,
+                &plan.transfers,
+                repositories.as_ref(),
+            ))?;
         }
     }
     Ok(Exit::Done)

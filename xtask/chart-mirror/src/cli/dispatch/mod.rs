@@ -3,7 +3,9 @@
 
 use crate::chart::inventory::Unused;
 use crate::cli::exit::Exit;
-use crate::cli::flags::{Command, DoctorArgs, Flags, Format, ImagesArgs, InventoryFormat, PinArgs};
+use crate::cli::flags::{
+    Command, DoctorArgs, Flags, ImagesArgs, InventoryFormat, PinArgs, TextOrJson,
+};
 use crate::cli::runtime::Interrupted;
 use crate::cli::{demo, runtime, terminal};
 use crate::commands::pin::result::Mode;
@@ -77,8 +79,8 @@ fn run_pin(flags: &Flags, arguments: &PinArgs) -> anyhow::Result<Exit> {
     pin::write(&file, &report)?;
     let command = format!("{} pin", flags.command_prefix());
     terminal::result(&match arguments.format {
-        Format::Human => report::pin::human(&report, &command),
-        Format::Json => report::pin::json(&report),
+        TextOrJson::Human => report::pin::human(&report, &command),
+        TextOrJson::Json => report::pin::json(&report),
     })?;
     terminal::message(&report::pin::summary(&report, &file_name, &command));
     Ok(if report.is_settled() { Exit::Done } else { Exit::Failed })
@@ -92,8 +94,8 @@ fn run_doctor(flags: &Flags, arguments: &DoctorArgs) -> anyhow::Result<Exit> {
     let mut report = runtime::block_on(doctor::run(&list, &options, &ProcessEnvironment))?;
     report.programs = doctor::programs(&ProcessEnvironment);
     terminal::result(&match arguments.format {
-        Format::Human => report::doctor::human(&report),
-        Format::Json => report::doctor::json(&report),
+        TextOrJson::Human => report::doctor::human(&report),
+        TextOrJson::Json => report::doctor::json(&report),
     })?;
     Ok(if report.is_well() { Exit::Done } else { Exit::Failed })
 }

@@ -8,7 +8,7 @@ use crate::commands::values::{self, Difference, ValuesFile};
 use crate::files::{Written, folder_of, write_atomically};
 use crate::list::ImageList;
 use crate::list_file;
-use crate::report::chart;
+use crate::report;
 use messages::Advice;
 
 pub(super) fn run(flags: &Flags, arguments: &ValuesArgs) -> anyhow::Result<Exit> {
@@ -76,11 +76,11 @@ fn run_with_chart(flags: &Flags, arguments: &ValuesArgs, list: &ImageList) -> an
     if arguments.prove {
         let destination = list.choose(arguments.destination.as_deref())?;
         let proof = run.prove(list, &destination)?;
-        terminal::result(&chart::proof(&proof, &destination.pull_address().to_string()))?;
+        terminal::result(&report::values::proof(&proof, &destination.pull_address().to_string()))?;
         return Ok(if proof.holds() { Exit::Done } else { Exit::Failed });
     }
     let (probed, suggestion) = run.probe(list, &terminal::message)?;
-    terminal::result(&chart::probed(&probed, &suggestion))?;
+    terminal::result(&report::values::probed(&probed, &suggestion))?;
     if arguments.write {
         let text = std::fs::read_to_string(&file)?;
         let written = write_atomically(&file, &suggestion.added_to(&text, list)?)?;

@@ -16,7 +16,7 @@ use crate::files::{append, folder_of, write_atomically};
 use crate::list::code::Check;
 use crate::list_file;
 use crate::report::verify::human::Style;
-use crate::report::verify::{self, Form};
+use crate::report::verify::{self, Format};
 use messages::Advice;
 use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
@@ -30,7 +30,7 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
         Err(error) => {
             // Programs that read reports learn about it as well. For people it goes to stderr.
             let report = unusable(file_name, &error);
-            if arguments.format != Form::Human {
+            if arguments.format != Format::Human {
                 terminal::result(&arguments.format.render(&report, Style::Plain))?;
             }
             write_reports(&report, arguments)?;
@@ -42,7 +42,7 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
     // Files first: the reader of stdout may be gone.
     let written = write_reports(&report, arguments);
     terminal::result(&arguments.format.render(&report, terminal::style_of_results()))?;
-    if !matches!(arguments.format, Form::Human | Form::Github) {
+    if !matches!(arguments.format, Format::Human | Format::Github) {
         terminal::message(&verify::summary(&report));
     }
     written?;
@@ -86,8 +86,8 @@ fn verified(
 fn write_reports(report: &VerifyReport, arguments: &VerifyArgs) -> anyhow::Result<()> {
     let mut forms = arguments.report.iter().map(|(form, _)| *form).chain([arguments.format]);
     if let Some(summary) = runtime::step_summary()
-        && forms.any(|form| form == Form::Github)
-        && let Err(error) = append(&summary, &Form::Markdown.render(report, Style::Plain))
+        && forms.any(|form| form == Format::Github)
+        && let Err(error) = append(&summary, &Format::Markdown.render(report, Style::Plain))
     {
         // The summary is an extra and does not decide about the run.
         terminal::message(&format!("warning: no job summary: {error:#}"));
@@ -102,7 +102,7 @@ fn write_reports(report: &VerifyReport, arguments: &VerifyArgs) -> anyhow::Resul
 }
 
 /// A report must not overwrite another, the list, or the values of a destination.
-fn refuse_shared_files(list: &Path, reports: &[(Form, PathBuf)]) -> Result<(), Advice> {
+fn refuse_shared_files(list: &Path, reports: &[(Format, PathBuf)]) -> Result<(), Advice> {
     let mut taken = BTreeMap::from([(identity(list), "the image list".to_owned())]);
     let values = identity(&folder_of(list).join("values"));
     for (form, file) in reports {

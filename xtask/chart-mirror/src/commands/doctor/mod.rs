@@ -19,7 +19,7 @@ use registry::{Registries, RetryPolicy, Side};
 
 pub mod result;
 
-use result::{DoctorReport, HostAnswer, HostReport, LoginReport, ProgramReport};
+use result::{DoctorReport, HostAnswer, HostReport, LoginFile, LoginReport, ProgramReport};
 
 /// What to examine, and how.
 pub struct DoctorOptions {
@@ -60,7 +60,7 @@ pub async fn run(
     let repositories = repositories(list, destination.as_ref())?;
     let hosts: Vec<HostSide> = repositories.keys().cloned().collect();
     let settings = registry_settings(list, None, options.retry);
-    let login_files = credential_files(environment)?;
+    let login_files = credential_files(environment)?.into_iter();
     let (registries, warnings) = Registries::to_examine(settings, hosts, environment)?;
     let examined = repositories
         .into_iter()
@@ -69,7 +69,7 @@ pub async fn run(
     Ok(DoctorReport {
         destination: destination.map(|destination| destination.to_string()),
         hosts,
-        login_files,
+        login_files: login_files.map(|(file, found)| LoginFile { file, found }).collect(),
         programs: Vec::new(),
         warnings: warnings.iter().map(ToString::to_string).collect(),
     })
@@ -87,8 +87,8 @@ pub fn programs(environment: &dyn Environment) -> Vec<ProgramReport> {
     // The version is asked of the program alone: no chart takes part.
     let nothing = ChartSource { chart: String::new(), repository: None, version: None };
     let version = Helm::new(nothing, ".").version().map_err(|error| match error {
-        RenderError::Missing { .. } => "not found".to_owned(),
-        RenderError::Failed { reason, .. } => reason,
+        RenderError::Missing { .. } => "not found".into(),
+        RenderError::Failed { reason, .. } => reason.into(),
     });
     let needed_for = "`verify`, `images`, `mirror -c`, `values --prove` and `--probe`";
     vec![ProgramReport { name: "helm".to_owned(), path, version, needed_for }]
@@ -149,7 +149,7 @@ async fn host(
         match logins.iter_mut().find(|(_, known)| known.login == login) {
             Some((_, known)) => known.repositories.push(path),
             None => {
-                let answer = HostAnswer::Unknown;
+                let answer = HostAnswer::NotContacted;
                 logins.push((repository, LoginReport { repositories: vec![path], login, answer }));
             }
         }
@@ -159,8 +159,8 @@ async fn host(
             continue;
         }
         login.answer = match registries.greet(repository, side).await {
-            Ok(greeting) => HostAnswer::Good(greeting),
-            Err(error) => HostAnswer::Bad(error),
+            Ok(greeting) => HostAnswer::Usable(greeting),
+            Err(error) => HostAnswer::Failed(error),
         };
     }
     let logins = logins.into_iter().map(|(_, login)| login).collect();

@@ -1,19 +1,21 @@
-//! `DoctorReport`: what `doctor` found, as a value. It holds no secrets: only where a login comes from.
+//! `DoctorReport`: the result of `doctor`. It holds no secrets, only where credentials come from.
 
 use std::path::PathBuf;
 
+use messages::Advice;
 use oci::Registry;
 use registry::ping::{Greeting, LoginFound, Manner};
 use registry::{Error, Side};
+use serde::{Serialize, Serializer};
 
-/// What is known of everything that a run would use.
+/// What a run would use.
 #[derive(Debug)]
 pub struct DoctorReport {
-    /// None where the list names none, and none was asked for.
+    /// `None` if the list names no destination and none was requested.
     pub destination: Option<String>,
     pub hosts: Vec<HostReport>,
-    /// Where logins are looked for after the variables, and whether something is there.
-    pub login_files: Vec<(PathBuf, bool)>,
+    /// The files that may hold credentials. Environment variables take precedence over them.
+    pub login_files: Vec<LoginFile>,
     pub programs: Vec<ProgramReport>,
     pub warnings: Vec<String>,
 }
@@ -24,11 +26,11 @@ pub struct HostReport {
     pub registry: Registry,
     pub side: Side,
     pub manner: Manner,
-    /// One, unless repositories have logins of their own.
+    /// One, unless its repositories have different credentials.
     pub logins: Vec<LoginReport>,
 }
 
-/// A login, and what it is for.
+/// Credentials, the repositories that they are for, and how the registry responded to them.
 #[derive(Debug)]
 pub struct LoginReport {
     pub repositories: Vec<String>,
@@ -38,36 +40,61 @@ pub struct LoginReport {
 
 #[derive(Debug)]
 pub enum HostAnswer {
-    /// Nobody asked.
-    Unknown,
-    Good(Greeting),
-    Bad(Error),
+    NotContacted,
+    Usable(Greeting),
+    Failed(Error),
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct LoginFile {
+    pub file: PathBuf,
+    /// Whether the file exists.
+    pub found: bool,
 }
 
 /// A program that some commands need.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ProgramReport {
     pub name: String,
     pub path: Option<PathBuf>,
-    /// What it calls its version, or why it does not.
-    pub version: Result<String, String>,
+    /// Null if the program does not report one.
+    #[serde(serialize_with = "if_known")]
+    #[cfg_attr(test, schemars(with = "Option<String>"))]
+    pub version: Result<String, Advice>,
+    #[serde(skip)]
     pub needed_for: &'static str,
 }
 
+fn if_known<S: Serializer>(
+    version: &Result<String, Advice>,
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    version.as_ref().ok().serialize(serializer)
+}
+
 impl DoctorReport {
-    /// Whether a run would come as far as its first image.
+    /// Whether a run could begin to copy.
     pub fn is_well(&self) -> bool {
-        self.ailing().count() == 0
+        self.unusable().count() == 0
     }
 
-    pub fn ailing(&self) -> impl Iterator<Item = &HostReport> {
-        self.hosts.iter().filter(|host| host.logins.iter().any(LoginReport::is_ailing))
+    /// The registries that a run could not use.
+    pub fn unusable(&self) -> impl Iterator<Item = &HostReport> {
+        self.hosts.iter().filter(|host| host.logins.iter().any(LoginReport::is_unusable))
+    }
+}
+
+impl HostReport {
+    pub fn is_encrypted(&self) -> bool {
+        self.manner.address.starts_with("https:")
     }
 }
 
 impl LoginReport {
-    pub fn is_ailing(&self) -> bool {
-        let is_bad = matches!(self.answer, HostAnswer::Bad(_));
-        is_bad || matches!(self.login, LoginFound::Broken(_))
+    pub fn is_unusable(&self) -> bool {
+        let has_failed = matches!(self.answer, HostAnswer::Failed(_));
+        has_failed || matches!(self.login, LoginFound::Broken(_))
     }
 }

@@ -1,6 +1,8 @@
-//! `MirrorReport`: what `mirror` did, as a value.
+//! `MirrorReport`: the result of `mirror`.
 
 use std::time::Duration;
+
+use serde::Serialize;
 
 use crate::copy::{Amount, Copied};
 use crate::ecr::RepositoryReport;
@@ -8,60 +10,74 @@ use crate::plan::Transfer;
 use oci::{Digest, Platforms, Reference, Registry};
 use registry::{Error, Requests};
 
-/// What `mirror` did.
+/// What a run did.
 #[derive(Debug)]
 pub struct MirrorReport {
     pub destination: String,
     pub images: Vec<ImageReport>,
     pub requests: Requests,
     pub took: Duration,
-    /// Registries whose certificates nobody verified.
+    /// Registries whose certificates were not verified.
     pub insecure: Vec<Registry>,
-    /// What was done about repositories that no push makes, if anything was pushed.
+    /// What was done about repositories that a push does not create; `None` if nothing was pushed.
     pub repositories: Option<RepositoryReport>,
 }
 
-/// What became of one image.
-#[derive(Debug)]
+/// The result for one image.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ImageReport {
     pub source: Reference,
     pub target: Reference,
+    /// Whether images.toml has a digest for it.
     pub pinned: bool,
+    /// The digest that the tag at the destination names, if it is known.
+    pub digest: Option<Digest>,
+    #[serde(flatten)]
     pub subset: Option<SubsetReport>,
-    /// What the destination did not take of the attachments.
+    /// Attachments that the destination refused.
+    #[serde(rename = "warnings")]
     pub refused: Vec<Error>,
-    pub outcome: Outcome,
+    #[serde(flatten)]
+    pub outcome: CopyOutcome,
 }
 
-/// The platforms that were wanted of an image, and what became of it.
-#[derive(Debug)]
+/// The platforms that the destination selects, and the index that contains only these.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub struct SubsetReport {
     pub platforms: Platforms,
-    /// Whether the list says what they make of the index.
+    /// Whether the list records the digest of the rewritten index.
+    #[serde(skip)]
     pub recorded: bool,
-    /// The digest at the source, if the index was made anew.
+    /// The digest at the source, if the index was rewritten.
     pub made_from: Option<Digest>,
 }
 
-#[derive(Debug)]
-pub enum Outcome {
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum CopyOutcome {
     Copied(Copied),
-    UpToDate(Digest),
-    Failed(Error),
+    UpToDate,
+    Failed { error: Error },
 }
 
 /// A report in numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub struct Totals {
+pub struct MirrorTotals {
     pub images: usize,
     pub copied: usize,
     pub up_to_date: usize,
     pub failed: usize,
     pub unpinned: usize,
-    /// Images whose index was made anew with some of its platforms.
-    pub made_anew: usize,
-    /// Attachments that the destination did not take.
+    /// Images whose index was rewritten for some of its platforms.
+    #[serde(rename = "made-anew")]
+    pub rewritten: usize,
+    /// Attachments that the destination refused.
     pub refused: usize,
     pub moved: Amount,
     pub mounted: Amount,
@@ -70,16 +86,16 @@ pub struct Totals {
 }
 
 impl MirrorReport {
-    pub fn totals(&self) -> Totals {
-        let mut totals = Totals { images: self.images.len(), ..Totals::default() };
+    pub fn totals(&self) -> MirrorTotals {
+        let mut totals = MirrorTotals { images: self.images.len(), ..MirrorTotals::default() };
         for image in &self.images {
             totals.unpinned += usize::from(!image.pinned);
-            totals.made_anew += usize::from(image.made_from().is_some());
+            totals.rewritten += usize::from(image.made_from().is_some());
             totals.refused += image.refused.len();
             match &image.outcome {
-                Outcome::UpToDate(_) => totals.up_to_date += 1,
-                Outcome::Failed(_) => totals.failed += 1,
-                Outcome::Copied(copied) => {
+                CopyOutcome::UpToDate => totals.up_to_date += 1,
+                CopyOutcome::Failed { .. } => totals.failed += 1,
+                CopyOutcome::Copied(copied) => {
                     totals.copied += 1;
                     totals.moved += copied.moved;
                     totals.mounted += copied.mounted;
@@ -93,48 +109,45 @@ impl MirrorReport {
 
     pub fn failures(&self) -> impl Iterator<Item = (&ImageReport, &Error)> {
         self.images.iter().filter_map(|image| match &image.outcome {
-            Outcome::Failed(error) => Some((image, error)),
+            CopyOutcome::Failed { error } => Some((image, error)),
             _ => None,
         })
     }
 }
 
 impl ImageReport {
-    pub fn new(transfer: &Transfer, mut result: Result<Copied, Error>) -> Self {
-        let refused = match &mut result {
-            Ok(copied) => std::mem::take(&mut copied.refused),
-            Err(_) => Vec::new(),
-        };
-        let made_from = result.as_ref().ok().and_then(|copied| copied.made_from.clone());
-        Self {
+    pub fn new(transfer: &Transfer, result: Result<Copied, Error>) -> Self {
+        let mut report = Self {
             source: transfer.source_reference(),
             target: transfer.target_reference(),
             pinned: transfer.digest.is_some(),
+            digest: None,
             subset: transfer.platforms.as_ref().map(|choice| SubsetReport {
                 platforms: choice.platforms.clone(),
                 recorded: choice.recorded.is_some(),
-                made_from,
+                made_from: None,
             }),
-            refused,
-            outcome: match result {
-                Ok(copied) if copied.changed => Outcome::Copied(copied),
-                Ok(copied) => Outcome::UpToDate(copied.digest),
-                Err(error) => Outcome::Failed(error),
-            },
+            refused: Vec::new(),
+            outcome: CopyOutcome::UpToDate,
+        };
+        match result {
+            Ok(mut copied) => {
+                report.digest = Some(copied.digest.clone());
+                report.refused = std::mem::take(&mut copied.refused);
+                if let Some(subset) = &mut report.subset {
+                    subset.made_from = copied.made_from.take();
+                }
+                if copied.changed {
+                    report.outcome = CopyOutcome::Copied(copied);
+                }
+            }
+            Err(error) => report.outcome = CopyOutcome::Failed { error },
         }
+        report
     }
 
-    /// What the source has in the place of an index that was made anew.
+    /// The digest of the source's index, if it was rewritten.
     pub fn made_from(&self) -> Option<&Digest> {
         self.subset.as_ref()?.made_from.as_ref()
-    }
-
-    /// What the tag at the destination names, as far as it was seen.
-    pub fn digest(&self) -> Option<&Digest> {
-        match &self.outcome {
-            Outcome::Copied(copied) => Some(&copied.digest),
-            Outcome::UpToDate(digest) => Some(digest),
-            Outcome::Failed(_) => None,
-        }
     }
 }

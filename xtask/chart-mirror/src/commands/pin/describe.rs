@@ -21,7 +21,7 @@ const CONFIGS: [&str; 2] =
 pub(super) async fn change(source: &RemoteRepository, old: &Digest, new: &Manifest) -> Change {
     match compared(source, old, new).await {
         Ok(change) => change,
-        Err(error) => Change::Untold(error.to_string()),
+        Err(error) => Change::Unknown { message: error.to_string() },
     }
 }
 

@@ -30,19 +30,21 @@ pub struct ImageDescription {
     pub ports: BTreeSet<String>,
 }
 
-/// One thing that is not the same. Without `old` it was added, without `new` removed.
+/// A property that differs. Without `old` it was added, without `new` removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Difference {
-    pub what: What,
-    /// Of a label.
+    pub what: Property,
+    /// The name of a label.
     pub name: Option<String>,
-    pub old: Option<Said>,
-    pub new: Option<Said>,
+    pub old: Option<PropertyValue>,
+    pub new: Option<PropertyValue>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
-pub enum What {
+pub enum Property {
     Platform,
     Size,
     Created,
@@ -54,10 +56,11 @@ pub enum What {
     Label,
 }
 
-/// What an image says of itself, fit for a terminal.
+/// The value of a property, with unprintable characters removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(untagged)]
-pub enum Said {
+pub enum PropertyValue {
     Text(String),
     Bytes(u64),
     Words(Vec<String>),
@@ -66,22 +69,27 @@ pub enum Said {
 /// What the new image does not have in common with the old one.
 pub fn differences(old: &Description, new: &Description) -> Vec<Difference> {
     let mut found = Found(Vec::new());
-    found.sets(What::Platform, &old.platforms, &new.platforms);
+    found.sets(Property::Platform, &old.platforms, &new.platforms);
     let (Some(old), Some(new)) = (&old.image, &new.image) else { return found.0 };
     if old.bytes != new.bytes {
-        found.add(What::Size, None, Some(Said::Bytes(old.bytes)), Some(Said::Bytes(new.bytes)));
+        found.add(
+            Property::Size,
+            None,
+            Some(PropertyValue::Bytes(old.bytes)),
+            Some(PropertyValue::Bytes(new.bytes)),
+        );
     }
-    found.texts(What::Created, None, old.created.as_deref(), new.created.as_deref());
+    found.texts(Property::Created, None, old.created.as_deref(), new.created.as_deref());
     let user = |user: &str| (!user.is_empty()).then(|| user.to_owned());
-    found.texts(What::User, None, user(&old.user).as_deref(), user(&new.user).as_deref());
-    found.words(What::Entrypoint, &old.entrypoint, &new.entrypoint);
-    found.words(What::Cmd, &old.cmd, &new.cmd);
-    found.sets(What::Port, &old.ports, &new.ports);
-    found.sets(What::Env, &old.variables, &new.variables);
+    found.texts(Property::User, None, user(&old.user).as_deref(), user(&new.user).as_deref());
+    found.words(Property::Entrypoint, &old.entrypoint, &new.entrypoint);
+    found.words(Property::Cmd, &old.cmd, &new.cmd);
+    found.sets(Property::Port, &old.ports, &new.ports);
+    found.sets(Property::Env, &old.variables, &new.variables);
     let names: BTreeSet<&String> = old.labels.keys().chain(new.labels.keys()).collect();
     for name in names {
         let of = |image: &'_ ImageDescription| image.labels.get(name).cloned();
-        found.texts(What::Label, Some(name), of(old).as_deref(), of(new).as_deref());
+        found.texts(Property::Label, Some(name), of(old).as_deref(), of(new).as_deref());
     }
     found.0
 }
@@ -130,29 +138,41 @@ pub fn platform(
 struct Found(Vec<Difference>);
 
 impl Found {
-    fn add(&mut self, what: What, name: Option<&String>, old: Option<Said>, new: Option<Said>) {
+    fn add(
+        &mut self,
+        what: Property,
+        name: Option<&String>,
+        old: Option<PropertyValue>,
+        new: Option<PropertyValue>,
+    ) {
         let name = name.map(|name| printable(name));
         self.0.push(Difference { what, name, old, new });
     }
 
-    fn texts(&mut self, what: What, name: Option<&String>, old: Option<&str>, new: Option<&str>) {
+    fn texts(
+        &mut self,
+        what: Property,
+        name: Option<&String>,
+        old: Option<&str>,
+        new: Option<&str>,
+    ) {
         if old != new {
-            let said = |text: &str| Said::Text(printable(text));
+            let said = |text: &str| PropertyValue::Text(printable(text));
             self.add(what, name, old.map(said), new.map(said));
         }
     }
 
-    fn words(&mut self, what: What, old: &[String], new: &[String]) {
+    fn words(&mut self, what: Property, old: &[String], new: &[String]) {
         if old != new {
             let said = |words: &[String]| {
                 let words: Vec<_> = words.iter().map(|word| printable(word)).collect();
-                (!words.is_empty()).then_some(Said::Words(words))
+                (!words.is_empty()).then_some(PropertyValue::Words(words))
             };
             self.add(what, None, said(old), said(new));
         }
     }
 
-    fn sets(&mut self, what: What, old: &BTreeSet<String>, new: &BTreeSet<String>) {
+    fn sets(&mut self, what: Property, old: &BTreeSet<String>, new: &BTreeSet<String>) {
         for gone in old.difference(new) {
             self.texts(what, None, Some(gone), None);
         }

@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::bail;
 use futures_util::future::join_all;
 
-use crate::commands::pin::result::{Mode, Outcome, PinReport, PinnedImage};
+use crate::commands::pin::result::{Mode, PinOutcome, PinReport, PinnedImage};
 use crate::list::edit::digests;
 use crate::list::{Image, ImageList, ImagePin};
 use crate::list_file;
@@ -105,21 +105,23 @@ async fn seen(
     let mut found = PinnedImage {
         source: image.reference(),
         pin: image.digest.clone(),
-        outcome: Outcome::Missing,
+        outcome: PinOutcome::Missing,
         subsets: Vec::new(),
         warnings: Vec::new(),
     };
     let result = look_at(source, image, &mut found).await;
     let result = match result {
         // What stays as it is keeps its subsets, too.
-        Ok(Some(_)) if matches!(found.outcome, Outcome::Moved { .. }) && mode != Mode::Update => {
+        Ok(Some(_))
+            if matches!(found.outcome, PinOutcome::Moved { .. }) && mode != Mode::Update =>
+        {
             Ok(())
         }
         Ok(manifest) => subsets::add(source, image, manifest, wanted, &mut found).await,
         Err(error) => Err(error),
     };
     if let Err(error) = result {
-        found.outcome = Outcome::Failed(error);
+        found.outcome = PinOutcome::Failed(error);
     }
     found
 }
@@ -134,7 +136,7 @@ async fn look_at(
         return Ok(None);
     };
     if image.digest.as_ref() == Some(&stated) {
-        found.outcome = Outcome::Unchanged;
+        found.outcome = PinOutcome::Unchanged;
         return Ok(None);
     }
     let Some(manifest) = named(source, &image.tag, &stated).await? else { return Ok(None) };
@@ -145,12 +147,12 @@ async fn look_at(
         ));
     }
     found.outcome = match &image.digest {
-        None => Outcome::New(manifest.digest.clone()),
+        None => PinOutcome::New(manifest.digest.clone()),
         // A registry may state a digest of another kind than the listed one.
-        Some(pin) if pin.of_same_kind(&manifest.bytes) == *pin => Outcome::Unchanged,
+        Some(pin) if pin.of_same_kind(&manifest.bytes) == *pin => PinOutcome::Unchanged,
         Some(pin) => {
             let change = describe::change(source, pin, &manifest).await;
-            Outcome::Moved { to: manifest.digest.clone(), change }
+            PinOutcome::Moved { to: manifest.digest.clone(), change }
         }
     };
     Ok(Some(manifest))

@@ -1,6 +1,8 @@
-//! `PinReport`: what `pin` found and wrote, as a value.
+//! `PinReport`: the result of `pin`.
 
 use std::time::Duration;
+
+use serde::Serialize;
 
 use super::difference::Difference;
 use oci::{Digest, Platforms, Reference};
@@ -15,58 +17,62 @@ pub struct PinReport {
     pub took: Duration,
 }
 
-/// What is written into the list.
+/// What is written to the list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Nothing.
     Check,
-    /// The digests of images that have none.
+    /// Digests of images that have none.
     Pin,
-    /// These, and those of tags that have moved.
+    /// These, and the new digests of tags that have moved.
     Update,
 }
 
 #[derive(Debug)]
 pub struct PinnedImage {
     pub source: Reference,
-    /// What the list says.
+    /// The digest in the list.
     pub pin: Option<Digest>,
-    pub outcome: Outcome,
-    /// What the digest becomes for some platforms, as far as the list does not record it; `None` where it
-    /// records something, and there is nothing for them.
+    pub outcome: PinOutcome,
+    /// Digests of subsets of the platforms, if the list does not record them yet; `None` if a record is
+    /// to be removed because the image has none of these platforms.
     pub subsets: Vec<(Platforms, Option<Digest>)>,
     pub warnings: Vec<String>,
 }
 
 #[derive(Debug)]
-pub enum Outcome {
-    /// The list has no digest, and the tag names this one.
+pub enum PinOutcome {
+    /// The list has no digest; the tag names this one.
     New(Digest),
-    /// The tag names this one, and the list has another.
+    /// The list has another digest than the tag.
     Moved {
         to: Digest,
         change: Change,
     },
     Unchanged,
-    /// There is no such tag.
+    /// The tag does not exist.
     Missing,
     Failed(Error),
 }
 
-/// What the image that a tag names now changes against the listed one.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How the image that a tag names now differs from the listed one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "state", rename_all = "kebab-case")]
 pub enum Change {
-    /// The platform is the one whose images were compared, if both have images for one.
+    /// `platform` is the one whose images were compared; null if the two have none in common.
     Compared { platform: Option<String>, differences: Vec<Difference> },
-    /// The source does not have the listed digest any more.
+    /// The source no longer has the listed digest.
     OldIsGone,
-    /// Why nobody knows.
-    Untold(String),
+    /// The images could not be compared; `message` holds the reason.
+    #[serde(rename = "untold")]
+    Unknown { message: String },
 }
 
 /// A report in numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
-pub struct Totals {
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PinTotals {
     pub images: usize,
     pub new: usize,
     pub moved: usize,
@@ -74,20 +80,20 @@ pub struct Totals {
     pub missing: usize,
     pub failed: usize,
     pub written: usize,
-    /// Digests of some platforms that were written, or removed.
+    /// Records of subsets of platforms that were written or removed.
     pub subsets: usize,
 }
 
 impl PinReport {
-    pub fn totals(&self) -> Totals {
-        let mut totals = Totals { images: self.images.len(), ..Totals::default() };
+    pub fn totals(&self) -> PinTotals {
+        let mut totals = PinTotals { images: self.images.len(), ..PinTotals::default() };
         for image in &self.images {
             *match &image.outcome {
-                Outcome::New(_) => &mut totals.new,
-                Outcome::Moved { .. } => &mut totals.moved,
-                Outcome::Unchanged => &mut totals.unchanged,
-                Outcome::Missing => &mut totals.missing,
-                Outcome::Failed(_) => &mut totals.failed,
+                PinOutcome::New(_) => &mut totals.new,
+                PinOutcome::Moved { .. } => &mut totals.moved,
+                PinOutcome::Unchanged => &mut totals.unchanged,
+                PinOutcome::Missing => &mut totals.missing,
+                PinOutcome::Failed(_) => &mut totals.failed,
             } += 1;
             totals.written += usize::from(image.written(self.mode).is_some());
             totals.subsets += image.written_subsets(self.mode).len();
@@ -95,57 +101,62 @@ impl PinReport {
         totals
     }
 
-    /// Whether the list pins every image to what its tag names, as far as anybody asked.
+    /// Whether the list now pins every image to the digest that its tag names.
     pub fn is_settled(&self) -> bool {
         self.images.iter().all(|image| match image.outcome {
-            Outcome::Unchanged => image.subsets.is_empty() || self.mode != Mode::Check,
+            PinOutcome::Unchanged => image.subsets.is_empty() || self.mode != Mode::Check,
             _ => image.written(self.mode).is_some(),
         })
     }
 }
 
 impl PinnedImage {
-    /// The digest that goes into the list.
+    /// The digest to write to the list.
     pub fn written(&self, mode: Mode) -> Option<&Digest> {
         match (&self.outcome, mode) {
-            (Outcome::New(digest), Mode::Pin | Mode::Update)
-            | (Outcome::Moved { to: digest, .. }, Mode::Update) => Some(digest),
+            (PinOutcome::New(digest), Mode::Pin | Mode::Update)
+            | (PinOutcome::Moved { to: digest, .. }, Mode::Update) => Some(digest),
             _ => None,
         }
     }
 
-    /// The digests of some platforms that go into the list: with their image, or for one that has its
-    /// digest already.
+    /// The subsets to write to the list: together with the digest of their image, or alone if the list
+    /// has that digest already.
     pub fn written_subsets(&self, mode: Mode) -> &[(Platforms, Option<Digest>)] {
         let is_written = match self.outcome {
-            Outcome::Unchanged => mode != Mode::Check,
+            PinOutcome::Unchanged => mode != Mode::Check,
             _ => self.written(mode).is_some(),
         };
         if is_written { &self.subsets } else { &[] }
     }
 
-    /// Whether something goes into the list.
+    /// Whether the list changes.
     pub fn changes_list(&self, mode: Mode) -> bool {
         self.written(mode).is_some() || !self.written_subsets(mode).is_empty()
     }
 
-    /// What the tag names, as far as it was seen.
+    /// The digest that the tag names, if it is known.
     pub fn digest(&self) -> Option<&Digest> {
         match &self.outcome {
-            Outcome::New(digest) | Outcome::Moved { to: digest, .. } => Some(digest),
-            Outcome::Unchanged => self.pin.as_ref(),
-            Outcome::Missing | Outcome::Failed(_) => None,
+            PinOutcome::New(digest) | PinOutcome::Moved { to: digest, .. } => Some(digest),
+            PinOutcome::Unchanged => self.pin.as_ref(),
+            PinOutcome::Missing | PinOutcome::Failed(_) => None,
         }
     }
+}
 
-    /// The outcome as the reports call it.
-    pub fn word(&self) -> &'static str {
-        match self.outcome {
-            Outcome::New(_) => "new",
-            Outcome::Moved { .. } => "moved",
-            Outcome::Unchanged => "unchanged",
-            Outcome::Missing => "missing",
-            Outcome::Failed(_) => "failed",
+impl PinOutcome {
+    #[cfg(test)]
+    pub const NAMES: [&str; 5] = ["new", "moved", "unchanged", "missing", "failed"];
+
+    /// The outcome as reports name it.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::New(_) => "new",
+            Self::Moved { .. } => "moved",
+            Self::Unchanged => "unchanged",
+            Self::Missing => "missing",
+            Self::Failed(_) => "failed",
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::commands::pin::result::{Outcome, PinnedImage};
+use crate::commands::pin::result::{PinOutcome, PinnedImage};
 use crate::copy::platforms::subsets;
 use crate::list::{Image, ImageList};
 use messages::printable::printable;
@@ -33,9 +33,9 @@ pub(super) async fn add(
     found: &mut PinnedImage,
 ) -> Result<(), Error> {
     let is_changed = match found.outcome {
-        Outcome::New(_) | Outcome::Moved { .. } => true,
-        Outcome::Unchanged => false,
-        Outcome::Missing | Outcome::Failed(_) => return Ok(()),
+        PinOutcome::New(_) | PinOutcome::Moved { .. } => true,
+        PinOutcome::Unchanged => false,
+        PinOutcome::Missing | PinOutcome::Failed(_) => return Ok(()),
     };
     // What is recorded is looked at with the rest: of another digest it is stale, whoever wanted it.
     let all: BTreeSet<&Platforms> = wanted.keys().chain(image.subsets.keys()).collect();

@@ -32,16 +32,20 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
     let folder = folder_of(context.input.file);
     let chart = match ChartRun::new(list, folder, &context.options.chart) {
         Ok(chart) => chart,
-        Err(why) => return findings.add(Finding::told(CHECK, Code::CheckNotRun, &why.to_string())),
+        Err(why) => {
+            return findings.add(Finding::from_error(CHECK, Code::CheckNotRun, &why.to_string()));
+        }
     };
     if let Some(why) = chart.no_helm() {
-        return findings.add(Finding::told(CHECK, Code::CheckNotRun, &why.to_string()));
+        return findings.add(Finding::from_error(CHECK, Code::CheckNotRun, &why.to_string()));
     }
     let results = chart.render();
     let Some(rendered) = all_rendered(&results, findings) else { return };
     let inventory = match Inventory::take(list, &rendered) {
         Ok(inventory) => inventory,
-        Err(why) => return findings.add(Finding::told(CHECK, Code::ChartFails, &why.to_string())),
+        Err(why) => {
+            return findings.add(Finding::from_error(CHECK, Code::ChartFails, &why.to_string()));
+        }
     };
     let reported = report_inventory(&inventory, findings);
     for destination in destinations(context) {
@@ -50,13 +54,13 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
             Err(why) => {
                 let has_values = !why.is::<OverlayError>();
                 let code = if has_values { Code::ChartFails } else { Code::CheckNotRun };
-                findings.add_once(Finding::told(CHECK, code, &format!("{why:#}")));
+                findings.add_once(Finding::from_error(CHECK, code, &format!("{why:#}")));
             }
         }
     }
     match chart.dead_values(list) {
         Ok(dead) => dead.iter().for_each(|path| report_dead_value(path, list, findings)),
-        Err(why) => findings.add(Finding::told(CHECK, Code::ChartFails, &format!("{why:#}"))),
+        Err(why) => findings.add(Finding::from_error(CHECK, Code::ChartFails, &format!("{why:#}"))),
     }
 }
 
@@ -67,7 +71,7 @@ fn all_rendered(
 ) -> Option<Vec<Rendered>> {
     // A chart that cannot be fetched is the same error for every rendering.
     for error in results.iter().filter_map(|result| result.as_ref().err()) {
-        findings.add_once(Finding::told(CHECK, Code::ChartFails, &error.to_string()));
+        findings.add_once(Finding::from_error(CHECK, Code::ChartFails, &error.to_string()));
     }
     results.iter().map(|result| result.as_ref().ok().cloned()).collect()
 }

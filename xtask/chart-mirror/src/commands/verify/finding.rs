@@ -1,31 +1,37 @@
-//! `Finding`: one thing that `verify` found.
+//! `Finding`: one result of a check of `verify`.
+
+use serde::Serialize;
 
 use crate::list::Place;
 use crate::list::code::{Check, Code, Severity};
 use oci::Reference;
 
-/// One thing that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Finding {
     pub code: Code,
-    /// After the policy had its say.
+    /// The severity after the policy was applied.
+    #[cfg_attr(test, schemars(extend("enum" = ["warning", "error"])))]
     pub severity: Severity,
     pub check: Check,
-    /// The source reference of the image that it is about, if it is about one.
+    /// The source reference of the image; null if the finding is not about a single image.
     pub image: Option<Reference>,
-    /// Where to mend it: usually in the list.
+    /// Where to fix it, usually in images.toml; null if no line is known. Columns count characters.
     pub location: Option<Location>,
     /// One line.
     pub message: String,
-    /// Further lines: a diff, places of the chart.
+    /// Further lines, such as a diff or places in the chart.
     pub details: Vec<String>,
+    /// What to do.
     pub hint: Option<String>,
 }
 
 /// A place in a file of the user.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Location {
     pub file: String,
+    #[serde(flatten)]
     pub place: Place,
 }
 
@@ -43,8 +49,8 @@ impl Finding {
         }
     }
 
-    /// An error of one line or several; its hint is a line of its own.
-    pub(super) fn told(check: Check, code: Code, error: &str) -> Self {
+    /// From an error message, which may have several lines and a hint on a line of its own.
+    pub(super) fn from_error(check: Check, code: Code, error: &str) -> Self {
         let (message, hint) = match error.split_once("\nhint: ") {
             Some((message, hint)) => (message, Some(hint)),
             None => (error, None),

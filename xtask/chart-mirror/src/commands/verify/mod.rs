@@ -85,7 +85,8 @@ impl<'a> Verification<'a> {
             Err(error) => {
                 let checks: Vec<Check> = self.registry_checks().collect();
                 for check in checks {
-                    let finding = Finding::told(check, Code::CheckNotRun, &format!("{error:#}"));
+                    let finding =
+                        Finding::from_error(check, Code::CheckNotRun, &format!("{error:#}"));
                     self.findings.add(finding);
                 }
             }
@@ -124,7 +125,7 @@ pub fn unusable(file_name: &str, error: &anyhow::Error) -> VerifyReport {
         Some(problems) => {
             problems.iter().map(|problem| list::problem_finding(file_name, problem)).collect()
         }
-        None => vec![Finding::told(Check::List, Code::ListInvalid, &format!("{error:#}"))],
+        None => vec![Finding::from_error(Check::List, Code::ListInvalid, &format!("{error:#}"))],
     };
     VerifyReport {
         list: file_name.to_owned(),

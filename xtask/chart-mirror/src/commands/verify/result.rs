@@ -1,4 +1,4 @@
-//! `VerifyReport`: what `verify` found, as a value.
+//! `VerifyReport`: the result of `verify`.
 
 use std::time::Duration;
 
@@ -8,31 +8,30 @@ use crate::list::code::{Check, Severity};
 use oci::{Reference, Registry};
 use registry::Requests;
 
-/// What a verification found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct VerifyReport {
-    /// The file of the list, as it is called in locations.
+    /// The file of the list, as locations name it.
     pub list: String,
     /// Addresses.
     pub destinations: Vec<String>,
-    /// Those that were run, in their order.
+    /// The checks that were run, in their order.
     pub checks: Vec<Check>,
     /// The source references of the list, in its order.
     pub images: Vec<Reference>,
-    /// What is about no image first, then in the order of the list. None has the severity `ignore`.
+    /// Findings about no image first, then in the order of the list. None has the severity `ignore`.
     pub findings: Vec<Finding>,
-    /// Findings that the policy ignores.
+    /// The number of findings that the policy ignores.
     pub ignored: usize,
     /// Whether warnings were turned into errors.
     pub is_strict: bool,
     pub requests: Requests,
-    /// Registries whose certificates nobody verified.
+    /// Registries whose certificates were not verified.
     pub insecure: Vec<Registry>,
     pub took: Duration,
 }
 
 impl VerifyReport {
-    /// Whether nothing speaks against the list: warnings do not.
+    /// Whether there is no error. Warnings pass.
     pub fn passes(&self) -> bool {
         self.count(Severity::Error) == 0
     }
@@ -43,14 +42,14 @@ impl VerifyReport {
 
     /// Errors and warnings of one check.
     pub fn count_of(&self, check: Check) -> (usize, usize) {
-        let of = |severity| {
-            let is_it = |finding: &&Finding| finding.check == check && finding.severity == severity;
-            self.findings.iter().filter(is_it).count()
+        let count = |severity| {
+            let matches = |it: &&Finding| it.check == check && it.severity == severity;
+            self.findings.iter().filter(matches).count()
         };
-        (of(Severity::Error), of(Severity::Warning))
+        (count(Severity::Error), count(Severity::Warning))
     }
 
-    /// Where to mend a finding, or the beginning of the list where nobody can tell.
+    /// Where to fix a finding; the beginning of the list if no place is known.
     pub fn location(&self, finding: &Finding) -> Location {
         finding.location.clone().unwrap_or_else(|| Location {
             file: self.list.clone(),

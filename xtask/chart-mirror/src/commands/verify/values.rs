@@ -30,7 +30,7 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
                 Some(OverlayError::Clash(_)) => Code::ValuesClash,
                 _ => Code::CheckNotRun,
             };
-            findings.add(Finding::told(CHECK, code, &format!("{error:#}")));
+            findings.add(Finding::from_error(CHECK, code, &format!("{error:#}")));
             return;
         }
     };
@@ -64,7 +64,9 @@ fn compare(input: Input<'_>, file: &ValuesFile, destination: &str) -> Option<Fin
             finding.location = Some(Location { file: file_name, place });
             finding
         }
-        Err(error) => return Some(Finding::told(CHECK, Code::CheckNotRun, &format!("{error:#}"))),
+        Err(error) => {
+            return Some(Finding::from_error(CHECK, Code::CheckNotRun, &format!("{error:#}")));
+        }
     };
     finding.hint = Some(format!("`{} values -d {destination} --write` writes it", input.command));
     Some(finding)

@@ -2,7 +2,13 @@
 
 use std::time::Duration;
 
+use serde_json::{Value, json};
+
+use super::human::MOST_LINES;
 use super::*;
+use crate::commands::pin::difference::{Difference, Property, PropertyValue};
+use crate::commands::pin::result::{Change, Mode, PinOutcome, PinReport, PinnedImage};
+use messages::Advice;
 use oci::Digest;
 use registry::Error;
 use registry::{Cause, Side};
@@ -11,36 +17,37 @@ pub(in crate::report) fn report(mode: Mode) -> PinReport {
     let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
     let differences = vec![
         Difference {
-            what: What::Size,
+            what: Property::Size,
             name: None,
-            old: Some(Said::Bytes(20_345_678)),
-            new: Some(Said::Bytes(999)),
+            old: Some(PropertyValue::Bytes(20_345_678)),
+            new: Some(PropertyValue::Bytes(999)),
         },
         Difference {
-            what: What::Label,
+            what: Property::Label,
             name: Some("a".to_owned()),
             old: None,
-            new: Some(Said::Text("b".to_owned())),
+            new: Some(PropertyValue::Text("b".to_owned())),
         },
         Difference {
-            what: What::Cmd,
+            what: Property::Cmd,
             name: None,
-            old: Some(Said::Words(vec!["a b".to_owned(), "c".to_owned()])),
+            old: Some(PropertyValue::Words(vec!["a b".to_owned(), "c".to_owned()])),
             new: None,
         },
     ];
     let compared = Change::Compared { platform: Some("linux/amd64".to_owned()), differences };
-    let moved = |change| Outcome::Moved { to: new.clone(), change };
-    let cause = Cause::Protocol("that is no registry".to_owned());
+    let moved = |change| PinOutcome::Moved { to: new.clone(), change };
+    let advice = Advice::new("not a registry").with_hint("check the address");
+    let cause = Cause::NoRepository(Box::new(advice));
     let error = Error::new(Side::Source, "look for manifest `1`", cause);
     let images = [
-        (None, Outcome::New(new.clone()), Some("odd")),
+        (None, PinOutcome::New(new.clone()), Some("odd")),
         (Some(old.clone()), moved(compared), None),
         (Some(old.clone()), moved(Change::OldIsGone), None),
-        (Some(old.clone()), moved(Change::Untold("403".to_owned())), None),
-        (Some(old.clone()), Outcome::Unchanged, None),
-        (None, Outcome::Missing, None),
-        (None, Outcome::Failed(error), None),
+        (Some(old.clone()), moved(Change::Unknown { message: "403".to_owned() }), None),
+        (Some(old.clone()), PinOutcome::Unchanged, None),
+        (None, PinOutcome::Missing, None),
+        (None, PinOutcome::Failed(error), None),
     ];
     let image = |(number, (pin, outcome, warning)): (usize, (_, _, Option<&str>))| PinnedImage {
         source: format!("q.io/i{number}:1").parse().unwrap(),
@@ -85,8 +92,8 @@ unchanged  q.io/i4:1
 missing    q.io/i5:1
   hint: check source and tag; some registries return 404 if credentials are required
 failed     q.io/i6:1
-  source: look for manifest `1`: that is no registry
-  hint: check that this is the address of a container registry
+  source: look for manifest `1`: not a registry
+  hint: check the address
 ";
     assert_eq!(shown(&human(&report(Mode::Pin), "pin")), expected);
     assert_eq!(shown(&human(&report(Mode::Check), "pin")), expected);
@@ -156,8 +163,8 @@ fn programs_are_told_the_same_in_a_form_that_stays() {
                     "operation": "look for manifest `1`",
                     "request": "",
                     "status": null,
-                    "message": "source: look for manifest `1`: that is no registry",
-                    "hint": "check that this is the address of a container registry",
+                    "message": "source: look for manifest `1`: not a registry",
+                    "hint": "check the address",
                 },
             },
         ],
@@ -196,14 +203,19 @@ fn a_list_is_settled_if_every_image_is_pinned_to_what_its_tag_names() {
 #[test]
 fn a_flood_of_differences_is_cut_for_people_alone() {
     let label = |number| Difference {
-        what: What::Label,
+        what: Property::Label,
         name: Some(format!("l{number}")),
         old: None,
-        new: Some(Said::Text(String::new())),
+        new: Some(PropertyValue::Text(String::new())),
     };
     let differences = (0..MOST_LINES + 5).map(label).collect();
     let change = Change::Compared { platform: None, differences };
-    let text = told(&change);
-    assert_eq!(text.lines().count(), MOST_LINES + 1);
+    let mut report = report(Mode::Update);
+    report.images.truncate(1);
+    report.images[0].outcome = PinOutcome::Moved { to: Digest::of(b"new"), change };
+    report.images[0].warnings.clear();
+    let text = human(&report, "pin");
+    assert_eq!(text.matches("  label l").count(), MOST_LINES);
     assert!(text.ends_with("\n  and 5 more: `--format json` shows all\n"), "{text}");
+    assert!(json(&report).contains("\"l44\""));
 }

@@ -5,7 +5,7 @@ use crate::commands::verify::finding::Finding;
 use crate::commands::verify::result::VerifyReport;
 use std::fmt::Write as _;
 
-use super::said;
+use super::text;
 use crate::list::code::Severity;
 
 pub(super) fn report(report: &VerifyReport) -> String {
@@ -14,7 +14,7 @@ pub(super) fn report(report: &VerifyReport) -> String {
         let _ = writeln!(text, "{}", command(report, finding));
     }
     // No word of others in it: the runner looks for commands in any line.
-    let _ = writeln!(text, "{}", said::summary(report));
+    let _ = writeln!(text, "{}", text::summary(report));
     text
 }
 
@@ -27,7 +27,7 @@ fn command(report: &VerifyReport, finding: &Finding) -> String {
         location.place.line,
         location.place.column,
         property(finding.code.name()),
-        data(&said::lines(finding).join("\n"))
+        data(&text::lines(finding).join("\n"))
     )
 }
 

@@ -4,13 +4,13 @@ use crate::commands::verify::finding::Finding;
 use crate::commands::verify::result::VerifyReport;
 use serde_json::{Value, json};
 
-use super::said;
+use super::text;
 use crate::list::code::Severity;
 use crate::report::json::pretty;
 
 /// An array, empty if nothing was found.
 pub(super) fn report(report: &VerifyReport) -> String {
-    let fingerprints = said::fingerprints(report);
+    let fingerprints = text::fingerprints(report);
     let findings = report.findings.iter().zip(fingerprints);
     let issues = findings.map(|(finding, fingerprint)| issue(report, finding, &fingerprint));
     pretty(&Value::Array(issues.collect()))
@@ -18,7 +18,7 @@ pub(super) fn report(report: &VerifyReport) -> String {
 
 fn issue(report: &VerifyReport, finding: &Finding, fingerprint: &str) -> Value {
     let location = report.location(finding);
-    let about = said::about(finding);
+    let about = text::about(finding);
     json!({
         "description": match &finding.hint {
             Some(hint) => format!("{about} (hint: {hint})"),

@@ -5,9 +5,9 @@ use crate::commands::verify::result::VerifyReport;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::said;
+use super::text;
 use crate::list::code::{Check, Code, Severity};
-use crate::report::human::{insecure, seconds};
+use crate::report::common::{insecure, seconds};
 
 /// How the text may be decorated. It says the same either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -118,11 +118,11 @@ impl Writer {
         for check in Check::ALL {
             let state = match report.checks.contains(&check) {
                 false => "not asked for".to_owned(),
-                true => said::state(report.count_of(check)),
+                true => text::state(report.count_of(check)),
             };
             self.line("", &format!("{:<12} {state}", check.name()));
         }
-        let mut sum = said::totals(report);
+        let mut sum = text::totals(report);
         let requests = report.requests;
         if requests.source + requests.destination > 0 {
             let _ = write!(

@@ -1,57 +1,75 @@
-//! The verification for programs. `verify.schema.json` is its schema; what README.md says of versions
-//! holds here.
+//! The verification as JSON.
 
-use serde_json::{Value, json};
+use serde::Serialize;
 
-use crate::commands::verify::finding::{Finding, Location};
+use crate::commands::verify::finding::Finding;
 use crate::commands::verify::result::VerifyReport;
-use crate::list::code::Severity;
-use crate::report::json::{VERSION, pretty};
+use crate::list::code::{Check, Severity};
+use crate::report::json::document;
+use oci::Registry;
+use registry::Requests;
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub(in crate::report) struct Verification<'a> {
+    /// Whether there is no error.
+    passes: bool,
+    /// Whether warnings were turned into errors.
+    strict: bool,
+    /// The image list, as locations name it.
+    list: &'a str,
+    /// Addresses.
+    destinations: &'a [String],
+    /// The checks that were run, with their numbers of findings.
+    checks: Vec<CheckCounts>,
+    findings: &'a [Finding],
+    totals: VerifyTotals,
+    requests: Requests,
+    /// Registries whose certificates were not verified.
+    insecure: &'a [Registry],
+    seconds: f64,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct CheckCounts {
+    check: Check,
+    errors: usize,
+    warnings: usize,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct VerifyTotals {
+    images: usize,
+    errors: usize,
+    warnings: usize,
+    /// Findings that the policy ignores.
+    ignored: usize,
+}
 
 /// One document.
 pub(super) fn report(report: &VerifyReport) -> String {
     let checks = report.checks.iter().map(|&check| {
         let (errors, warnings) = report.count_of(check);
-        json!({ "check": check.name(), "errors": errors, "warnings": warnings })
+        CheckCounts { check, errors, warnings }
     });
-    pretty(&json!({
-        "version": VERSION,
-        "command": "verify",
-        "passes": report.passes(),
-        "strict": report.is_strict,
-        "list": report.list,
-        "destinations": report.destinations,
-        "checks": checks.collect::<Vec<Value>>(),
-        "findings": report.findings.iter().map(finding).collect::<Vec<Value>>(),
-        "totals": {
-            "images": report.images.len(),
-            "errors": report.count(Severity::Error),
-            "warnings": report.count(Severity::Warning),
-            "ignored": report.ignored,
+    let verification = Verification {
+        passes: report.passes(),
+        strict: report.is_strict,
+        list: &report.list,
+        destinations: &report.destinations,
+        checks: checks.collect(),
+        findings: &report.findings,
+        totals: VerifyTotals {
+            images: report.images.len(),
+            errors: report.count(Severity::Error),
+            warnings: report.count(Severity::Warning),
+            ignored: report.ignored,
         },
-        "requests": report.requests,
-        "seconds": report.took.as_secs_f64(),
-        "insecure": report.insecure,
-    }))
-}
-
-fn finding(finding: &Finding) -> Value {
-    json!({
-        "code": finding.code.name(),
-        "severity": finding.severity.name(),
-        "check": finding.check.name(),
-        "image": finding.image,
-        "location": finding.location.as_ref().map(location),
-        "message": finding.message,
-        "details": finding.details,
-        "hint": finding.hint,
-    })
-}
-
-fn location(location: &Location) -> Value {
-    json!({
-        "file": location.file,
-        "line": location.place.line,
-        "column": location.place.column,
-    })
+        requests: report.requests,
+        insecure: &report.insecure,
+        seconds: report.took.as_secs_f64(),
+    };
+    document("verify", verification)
 }

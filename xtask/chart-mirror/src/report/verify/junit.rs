@@ -7,7 +7,7 @@ use oci::Reference;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-use super::said;
+use super::text;
 use crate::list::code::{Check, Code, Severity};
 
 struct Suite {
@@ -123,7 +123,7 @@ fn told(report: &VerifyReport, finding: &Finding) -> String {
     let (line, column) = (location.place.line, location.place.column);
     let place = format!("{}:{line}:{column}", location.file);
     let Finding { severity, code, .. } = finding;
-    format!("{severity}[{code}] {place}\n{}\n", said::lines(finding).join("\n"))
+    format!("{severity}[{code}] {place}\n{}\n", text::lines(finding).join("\n"))
 }
 
 fn counts<'a>(cases: impl Iterator<Item = &'a Case>) -> String {

@@ -9,7 +9,7 @@ use crate::commands::verify::result::VerifyReport;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::said;
+use super::text;
 use crate::list::code::Check;
 
 /// GitHub takes a summary of 1 MiB for each step, or none of it.
@@ -18,7 +18,7 @@ const MOST_BYTES: usize = 900_000;
 pub(super) fn report(report: &VerifyReport) -> String {
     let verdict = if report.passes() { "passed" } else { "failed" };
     let mut text = format!("## Verification {verdict}\n\n");
-    let _ = writeln!(text, "{}: {}\n", code(&report.list), prose(&said::totals(report)));
+    let _ = writeln!(text, "{}: {}\n", code(&report.list), prose(&text::totals(report)));
     if !report.destinations.is_empty() {
         let destinations: Vec<_> = report.destinations.iter().map(|name| code(name)).collect();
         let _ = writeln!(text, "Destinations: {}\n", destinations.join(", "));
@@ -27,7 +27,7 @@ pub(super) fn report(report: &VerifyReport) -> String {
     for check in Check::ALL {
         let state = match report.checks.contains(&check) {
             false => "not asked for".to_owned(),
-            true => said::state(report.count_of(check)),
+            true => text::state(report.count_of(check)),
         };
         let _ = writeln!(text, "| {check} | {state} |");
     }

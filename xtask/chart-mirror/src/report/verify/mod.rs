@@ -10,19 +10,17 @@ use messages::printable::is_unprintable;
 mod github;
 mod gitlab;
 pub mod human;
-mod json;
+pub(super) mod json;
 mod junit;
 mod markdown;
-mod said;
 mod sarif;
 #[cfg(test)]
-mod schema;
-#[cfg(test)]
 pub(super) mod tests;
+mod text;
 
 /// A form that a report can have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub enum Format {
     Human,
     Json,
     /// Workflow commands, which GitHub shows as annotations.
@@ -35,7 +33,7 @@ pub enum Form {
     Sarif,
 }
 
-impl Form {
+impl Format {
     pub const ALL: [Self; 7] = [
         Self::Human,
         Self::Json,
@@ -58,7 +56,7 @@ impl Form {
         }
     }
 
-    /// The report in this form. The style matters to people only.
+    /// The report in this format. The style matters to people only.
     pub fn render(self, report: &VerifyReport, style: Style) -> String {
         let report = &printable(report);
         match self {
@@ -75,7 +73,7 @@ impl Form {
 
 /// The report in one line, without text from outside.
 pub fn summary(report: &VerifyReport) -> String {
-    said::summary(report)
+    text::summary(report)
 }
 
 /// The report with every text fit for one line of anything that shows text. The formats escape further,

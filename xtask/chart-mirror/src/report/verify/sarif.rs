@@ -4,7 +4,7 @@ use crate::commands::verify::finding::{Finding, Location};
 use crate::commands::verify::result::VerifyReport;
 use serde_json::{Value, json};
 
-use super::said;
+use super::text;
 use crate::list::code::{Code, Severity};
 use crate::report::json::pretty;
 
@@ -12,7 +12,7 @@ const SCHEMA: &str =
     "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json";
 
 pub(super) fn report(report: &VerifyReport) -> String {
-    let fingerprints = said::fingerprints(report);
+    let fingerprints = text::fingerprints(report);
     let findings = report.findings.iter().zip(fingerprints);
     let results = findings.map(|(finding, fingerprint)| result(report, finding, &fingerprint));
     let is_whole = report.findings.iter().all(|finding| finding.code != Code::ListInvalid);
@@ -60,7 +60,7 @@ fn result(report: &VerifyReport, finding: &Finding, fingerprint: &str) -> Value 
         "ruleId": finding.code.name(),
         "ruleIndex": Code::ALL.iter().position(|code| *code == finding.code),
         "level": level,
-        "message": { "text": message(&said::lines(finding).join("\n")) },
+        "message": { "text": message(&text::lines(finding).join("\n")) },
         "locations": [{
             "physicalLocation": {
                 "artifactLocation": artifact(&location),

@@ -6,7 +6,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 use super::*;
 use crate::list::Place;
 use crate::list::code::Check;
-use crate::report::verify::{line, said};
+use crate::report::verify::{line, text};
 
 const TEXTS: [&str; 22] = [
     "\u{1b}[31mred\u{1b}[0m\u{1b}]0;title\u{7}",
@@ -66,10 +66,10 @@ fn each(read: impl Fn(&VerifyReport, &VerifyReport, &str)) {
 #[test]
 fn no_form_has_what_a_terminal_or_a_reader_would_obey() {
     each(|report, _, _| {
-        for form in Form::ALL {
-            let text = rendered(form, report);
+        for format in Format::ALL {
+            let text = rendered(format, report);
             let obeyed = text.chars().find(|c| *c != '\n' && is_unprintable(*c));
-            assert_eq!(obeyed, None, "{form:?}: {text}");
+            assert_eq!(obeyed, None, "{format:?}: {text}");
         }
     });
 }
@@ -77,7 +77,7 @@ fn no_form_has_what_a_terminal_or_a_reader_would_obey() {
 #[test]
 fn in_json_and_gitlab_and_sarif_text_is_text() {
     each(|report, told, text| {
-        let json = parsed(Form::Json, report);
+        let json = parsed(Format::Json, report);
         let finding = &json["findings"][1];
         for field in ["message", "hint"] {
             assert_eq!(finding[field], text);
@@ -86,17 +86,17 @@ fn in_json_and_gitlab_and_sarif_text_is_text() {
         assert_eq!(finding["location"]["file"], text);
         assert_eq!((&json["list"], &json["destinations"][0]), (&json!(text), &json!(text)));
 
-        let issues = parsed(Form::Gitlab, report);
+        let issues = parsed(Format::Gitlab, report);
         assert_eq!(issues.as_array().map(Vec::len), Some(2));
         assert_eq!(issues[1]["description"], format!("q.io/app:1: {text} (hint: {text})"));
         assert_eq!(issues[1]["location"]["path"], text);
 
-        let sarif = parsed(Form::Sarif, report);
+        let sarif = parsed(Format::Sarif, report);
         let results = sarif["runs"][0]["results"].as_array().unwrap();
         assert_eq!(results.len(), 2);
         for (result, finding) in results.iter().zip(&told.findings) {
             let message = result["message"]["text"].as_str().unwrap();
-            let expected = said::lines(finding).join("\n");
+            let expected = text::lines(finding).join("\n");
             let is_link = expected.contains("](");
             let plain = if is_link {
                 message.replace("\\[", "[").replace("\\]", "]")
@@ -114,17 +114,17 @@ fn in_json_and_gitlab_and_sarif_text_is_text() {
 #[test]
 fn to_github_each_finding_is_one_command() {
     each(|report, told, text| {
-        let rendered = rendered(Form::Github, report);
+        let rendered = rendered(Format::Github, report);
         let lines: Vec<&str> = rendered.lines().collect();
         assert_eq!(lines.len(), 3, "{rendered}");
-        // The runner takes a command from anywhere in a line of its older form, and after spaces.
+        // The runner takes a command from anywhere in a line of its older format, and after spaces.
         let is_command = |line: &&&str| line.trim_start().starts_with("::");
         assert_eq!(lines.iter().filter(is_command).count(), 2);
-        assert_eq!(lines[2], said::summary(told));
+        assert_eq!(lines[2], text::summary(told));
         for (line, finding) in lines.iter().zip(&told.findings) {
             let (properties, data) =
                 line.strip_prefix("::error ").unwrap().split_once("::").unwrap();
-            assert_eq!(unescaped(data), said::lines(finding).join("\n"));
+            assert_eq!(unescaped(data), text::lines(finding).join("\n"));
             let values: Vec<_> =
                 properties.split(',').map(|property| property.split_once('=').unwrap()).collect();
             let names: Vec<_> = values.iter().map(|(name, _)| *name).collect();
@@ -138,7 +138,7 @@ fn to_github_each_finding_is_one_command() {
 #[test]
 fn in_junit_text_is_text() {
     each(|report, told, text| {
-        let document = xml::parse(&rendered(Form::Junit, report));
+        let document = xml::parse(&rendered(Format::Junit, report));
         let chart = &document.children[2];
         assert_eq!(chart.attribute("name"), "verify.chart");
         let plain = |text: &str| text.replace(['\u{fffe}', '\u{ffff}'], "");
@@ -148,7 +148,7 @@ fn in_junit_text_is_text() {
             let [failure] = case.children.as_slice() else { panic!("{case:?}") };
             assert_eq!(failure.attribute("message"), plain(text));
             let (line, column) = if finding.image.is_some() { (7, 3) } else { (1, 1) };
-            let lines = said::lines(finding).join("\n");
+            let lines = text::lines(finding).join("\n");
             let all = format!("error[values-stale] {text}:{line}:{column}\n{lines}\n");
             assert_eq!(failure.text, plain(&all));
             assert_eq!(case.attribute("file"), plain(text));
@@ -187,7 +187,7 @@ fn in_markdown_text_is_text() {
         expected.extend([format!("{text}\n{text}"), format!("hint: {prose}")]);
         expected.extend(["q.io/app:1".to_owned(), finding("7:3"), format!("{text}\n{text}")]);
         let expected: Vec<&str> = expected.iter().map(|block| block.trim()).collect();
-        let rendered = rendered(Form::Markdown, report);
+        let rendered = rendered(Format::Markdown, report);
         assert_eq!(blocks(&rendered), expected, "{rendered}");
         // What GitHub and GitLab make of bare words, and this parser does not.
         let outside = rendered.lines().filter(|line| *line != format!("  {text}"));

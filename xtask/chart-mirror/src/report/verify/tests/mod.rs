@@ -73,15 +73,15 @@ fn found() -> VerifyReport {
 /// The JSON report with a finding of each kind.
 pub(in crate::report) fn json_of_every_kind() -> String {
     let insecure = vec!["q.io".parse().unwrap()];
-    rendered(Form::Json, &VerifyReport { is_strict: true, insecure, ..found() })
+    rendered(Format::Json, &VerifyReport { is_strict: true, insecure, ..found() })
 }
 
-fn rendered(form: Form, report: &VerifyReport) -> String {
-    form.render(report, Style::Plain)
+fn rendered(format: Format, report: &VerifyReport) -> String {
+    format.render(report, Style::Plain)
 }
 
-fn parsed(form: Form, report: &VerifyReport) -> Value {
-    serde_json::from_str(&rendered(form, report)).unwrap()
+fn parsed(format: Format, report: &VerifyReport) -> Value {
+    serde_json::from_str(&rendered(format, report)).unwrap()
 }
 
 #[test]
@@ -92,8 +92,8 @@ fn github_gets_a_command_for_each_finding_and_the_sum() {
         ::warning file=images.toml,line=7,col=3,title=unpinned::q.io/app:1: it is off\n\
         ::error file=images.toml,line=7,col=3,title=source-moved::q.io/app:1: it is off\n\
         2 images: 2 errors, 2 warnings, 1 ignored by the policy (1 unpinned, 1 values-stale, 1 chart-mention, 1 source-moved)\n";
-    assert_eq!(rendered(Form::Github, &found()), expected);
-    assert_eq!(rendered(Form::Github, &clean()), "2 images: passed\n");
+    assert_eq!(rendered(Format::Github, &found()), expected);
+    assert_eq!(rendered(Format::Github, &clean()), "2 images: passed\n");
 }
 
 #[test]
@@ -130,8 +130,8 @@ Destinations: <code>m.example.com</code>
 - **warning** <code>unpinned</code>: it is off (<code>images.toml\\:7\\:3</code>)
 - **error** <code>source-moved</code>: it is off (<code>images.toml\\:7\\:3</code>)
 ";
-    assert_eq!(rendered(Form::Markdown, &found()), expected);
-    let passed = rendered(Form::Markdown, &VerifyReport { checks: vec![Check::List], ..clean() });
+    assert_eq!(rendered(Format::Markdown, &found()), expected);
+    let passed = rendered(Format::Markdown, &VerifyReport { checks: vec![Check::List], ..clean() });
     assert!(passed.starts_with("## Verification passed\n"), "{passed}");
     assert!(passed.ends_with("| list | passed |\n| values | not asked for |\n| chart | not asked for |\n| source | not asked for |\n| destination | not asked for |\n"), "{passed}");
 }
@@ -140,7 +140,7 @@ Destinations: <code>m.example.com</code>
 fn a_summary_that_would_be_too_long_says_what_it_leaves_out() {
     let mut report = clean();
     report.findings = vec![finding(Check::List, Code::Unpinned, Some("q.io/app:1")); 20_000];
-    let text = rendered(Form::Markdown, &report);
+    let text = rendered(Format::Markdown, &report);
     assert!(text.len() < 1024 * 1024, "{}", text.len());
     let told = text.matches("**warning**").count();
     let rest = format!("\n{} more do not fit here: see the other reports\n", 20_000 - told);
@@ -149,8 +149,8 @@ fn a_summary_that_would_be_too_long_says_what_it_leaves_out() {
 
 #[test]
 fn gitlab_gets_an_array_with_what_it_documents() {
-    assert_eq!(parsed(Form::Gitlab, &clean()), json!([]));
-    let mut issues = parsed(Form::Gitlab, &found());
+    assert_eq!(parsed(Format::Gitlab, &clean()), json!([]));
+    let mut issues = parsed(Format::Gitlab, &found());
     for issue in issues.as_array_mut().unwrap() {
         let fingerprint = issue["fingerprint"].take();
         assert_eq!(fingerprint.as_str().map(str::len), Some(64));
@@ -176,7 +176,7 @@ fn gitlab_gets_an_array_with_what_it_documents() {
 
 #[test]
 fn a_finding_is_known_again_wherever_its_line_went_and_is_no_other() {
-    let prints = |report: &VerifyReport| said::fingerprints(report);
+    let prints = |report: &VerifyReport| text::fingerprints(report);
     let report = found();
     let before = prints(&report);
     let mut moved = report.clone();
@@ -211,7 +211,7 @@ fn a_finding_is_known_again_wherever_its_line_went_and_is_no_other() {
 
 #[test]
 fn junit_has_a_case_for_each_image_that_a_check_looked_at() {
-    let document = xml::parse(&rendered(Form::Junit, &clean()));
+    let document = xml::parse(&rendered(Format::Junit, &clean()));
     assert_eq!(document.attribute("tests"), "9");
     let suites: Vec<(&str, Vec<&str>)> = document
         .children
@@ -236,7 +236,7 @@ fn junit_has_a_case_for_each_image_that_a_check_looked_at() {
 
 #[test]
 fn junit_tells_errors_as_failures_and_warnings_as_output() {
-    let document = xml::parse(&rendered(Form::Junit, &found()));
+    let document = xml::parse(&rendered(Format::Junit, &found()));
     let counts = ["tests", "failures", "errors", "skipped"].map(|name| document.attribute(name));
     assert_eq!(counts, ["10", "2", "0", "0"]);
     let [list, values, chart, source, _] = document.children.as_slice() else { panic!() };
@@ -259,7 +259,7 @@ fn junit_tells_errors_as_failures_and_warnings_as_output() {
 fn junit_passes_no_image_that_nobody_could_look_at() {
     let broken = finding(Check::Chart, Code::CheckNotRun, None);
     let report = VerifyReport { findings: vec![broken.clone(), broken], ..clean() };
-    let document = xml::parse(&rendered(Form::Junit, &report));
+    let document = xml::parse(&rendered(Format::Junit, &report));
     let chart = &document.children[2];
     let (first, second) = ("check-not-run: it is off", "check-not-run: it is off (2)");
     assert_eq!(chart.names_of_children(), [first, second, "q.io/app:1", "q.io/tool:2"]);
@@ -270,7 +270,7 @@ fn junit_passes_no_image_that_nobody_could_look_at() {
 
 #[test]
 fn sarif_has_every_member_that_its_schema_requires() {
-    let document = parsed(Form::Sarif, &found());
+    let document = parsed(Format::Sarif, &found());
     assert_eq!(document["version"], "2.1.0");
     let run = &document["runs"][0];
     assert_eq!(run["invocations"][0]["executionSuccessful"], true);
@@ -309,7 +309,7 @@ fn a_file_outside_of_the_repository_has_a_uri_of_its_own() {
     for (file, uri) in table {
         let one = finding(Check::List, Code::ListInvalid, None);
         let report = VerifyReport { list: file.to_owned(), findings: vec![one], ..clean() };
-        let run = &parsed(Form::Sarif, &report)["runs"][0];
+        let run = &parsed(Format::Sarif, &report)["runs"][0];
         let place = &run["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"];
         assert_eq!(*place, json!({ "uri": uri }));
         assert_eq!(run["invocations"][0]["executionSuccessful"], false);

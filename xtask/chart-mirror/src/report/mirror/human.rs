@@ -1,10 +1,10 @@
 //! Reports for people. Plain text: whatever decorates it is the terminal's.
 
-use oci::Registry;
 use std::fmt::Write as _;
 
-use crate::commands::mirror::result::{ImageReport, MirrorReport, Outcome, Totals};
+use crate::commands::mirror::result::{CopyOutcome, ImageReport, MirrorReport, MirrorTotals};
 use crate::plan::Transfer;
+use crate::report::common::{bytes, count, insecure, seconds};
 use registry::Error;
 
 /// The lines of a dry run, in the very words of the documentation.
@@ -20,12 +20,12 @@ pub fn dry_run(transfers: &[Transfer]) -> String {
 /// One line about one image that has ended.
 pub fn image(image: &ImageReport) -> String {
     match &image.outcome {
-        Outcome::UpToDate(_) => format!("up to date  {}", image.target),
+        CopyOutcome::UpToDate => format!("up to date  {}", image.target),
         // The report tells the whole of it, with what to do.
-        Outcome::Failed(error) => {
+        CopyOutcome::Failed { error } => {
             format!("failed      {}: {}: {}", image.source, error.side, error.operation)
         }
-        Outcome::Copied(copied) => {
+        CopyOutcome::Copied(copied) => {
             let mut parts = vec![format!("{} moved", bytes(copied.moved.bytes))];
             if copied.mounted.blobs > 0 {
                 parts.push(format!("{} mounted", bytes(copied.mounted.bytes)));
@@ -51,7 +51,7 @@ pub fn image(image: &ImageReport) -> String {
 }
 
 /// The end of a mirror run: every failure, then the sum.
-pub fn mirror(report: &MirrorReport) -> String {
+pub fn human(report: &MirrorReport) -> String {
     let mut text = String::new();
     for (image, error) in report.failures() {
         let _ = writeln!(text, "{}", trouble("error", image, error));
@@ -111,20 +111,8 @@ pub fn mirror(report: &MirrorReport) -> String {
     text
 }
 
-/// A line for each registry that anybody may have stood in for.
-pub fn insecure(hosts: &[Registry]) -> String {
-    let mut text = String::new();
-    for host in hosts {
-        let _ = writeln!(
-            text,
-            "INSECURE: the certificate of {host} was not verified, as images.toml asks: whoever was in between could read the login and alter what has no digest"
-        );
-    }
-    text
-}
-
 /// `20.3 MB moved (103 blobs), 12.9 MB mounted (51 blobs)`: what there was of it.
-fn amounts(totals: &Totals) -> String {
+fn amounts(totals: &MirrorTotals) -> String {
     let all =
         [(totals.moved, "moved"), (totals.mounted, "mounted"), (totals.skipped, "there already")];
     let mut parts: Vec<String> = all
@@ -142,7 +130,7 @@ fn amounts(totals: &Totals) -> String {
 
 /// An index that is not the source's any more. Where it was there already, that was told before.
 fn made_anew(image: &ImageReport) -> Option<String> {
-    let (Outcome::Copied(copied), Some(subset)) = (&image.outcome, &image.subset) else {
+    let (CopyOutcome::Copied(copied), Some(subset)) = (&image.outcome, &image.subset) else {
         return None;
     };
     Some(format!(
@@ -160,59 +148,4 @@ fn trouble(level: &str, image: &ImageReport, error: &Error) -> String {
         let _ = write!(text, "\n  hint: {hint}");
     }
     text
-}
-
-/// `20.3 MB`: decimal units, as registries and disks are sold.
-pub fn bytes(amount: u64) -> String {
-    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
-    if amount < 1000 {
-        return format!("{amount} B");
-    }
-    let mut value = amount as f64;
-    let mut unit = "B";
-    for next in UNITS {
-        // What would be rounded to 1000 is one of the next unit.
-        if value < 999.95 {
-            break;
-        }
-        value /= 1000.0;
-        unit = next;
-    }
-    format!("{value:.1} {unit}")
-}
-
-pub(super) fn count(number: u64, noun: &str) -> String {
-    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
-}
-
-pub(super) fn seconds(seconds: f64) -> String {
-    if seconds < 60.0 {
-        return format!("{seconds:.1} s");
-    }
-    let whole = seconds.round() as u64;
-    format!("{} min {:02} s", whole / 60, whole % 60)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn amounts_are_told_in_units_that_fit() {
-        let table = [
-            (0, "0 B"),
-            (999, "999 B"),
-            (1000, "1.0 kB"),
-            (20_345_678, "20.3 MB"),
-            (999_950, "1.0 MB"),
-            (5_000_000_000, "5.0 GB"),
-            (u64::MAX, "18446744.1 TB"),
-        ];
-        for (amount, expected) in table {
-            assert_eq!(bytes(amount), expected);
-        }
-        assert_eq!(seconds(3.25), "3.2 s");
-        assert_eq!(seconds(61.0), "1 min 01 s");
-        assert_eq!(count(1, "image"), "1 image");
-    }
 }

@@ -1,8 +1,5 @@
 //! The inventory of images, for people and for programs. Documented in README.md.
 
-use serde_json::{Value, json};
-
-use super::json::{VERSION, pretty};
 use crate::chart::Malformed;
 use crate::chart::inventory::{Entry, Inventory, Mark, Obstacle, Unused};
 use crate::commands::images::{ImagesReport, ListEdit};
@@ -16,12 +13,6 @@ pub fn plain(inventory: &Inventory) -> String {
         None => format!("{}\n", entry.reference()),
     };
     inventory.entries.iter().map(line).collect()
-}
-
-/// One document.
-pub fn json(inventory: &Inventory) -> String {
-    let images: Vec<Value> = inventory.entries.iter().map(image).collect();
-    pretty(&json!({ "version": VERSION, "command": "images", "images": images }))
 }
 
 /// Entries of an image list. What cannot be one is a comment.
@@ -100,28 +91,4 @@ fn word(mark: Mark) -> &'static str {
         Mark::Unlisted => "unlisted",
         Mark::Unused => "unused",
     }
-}
-
-fn image(entry: &Entry) -> Value {
-    let places: Vec<Value> = entry
-        .found
-        .iter()
-        .map(|found| {
-            json!({
-                "rendering": found.place.rendering,
-                "template": found.place.template,
-                "kind": found.place.kind,
-                "name": found.place.name,
-                "path": found.place.path,
-                "written": found.written,
-            })
-        })
-        .collect();
-    json!({
-        "reference": entry.reference(),
-        "listed": entry.listed.is_some(),
-        "rendered": entry.renderings(),
-        "places": places,
-        "digest": entry.digest,
-    })
 }

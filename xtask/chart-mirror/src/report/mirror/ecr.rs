@@ -2,10 +2,8 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
-
 use crate::ecr::{RepositoryPlan, RepositoryReport, describe};
-use crate::list::{Creation, Encryption};
+use crate::list::Creation;
 
 /// A line for each repository that a run would make if it is not there. A dry run asks nobody.
 pub fn dry_run(plan: &RepositoryPlan) -> String {
@@ -22,28 +20,8 @@ pub fn dry_run(plan: &RepositoryPlan) -> String {
     text
 }
 
-/// The same for programs.
-pub fn dry_run_value(plan: &RepositoryPlan) -> Value {
-    let options = &plan.options;
-    let key = match &options.encryption {
-        Some(Encryption::Kms { key }) => key.as_deref(),
-        _ => None,
-    };
-    let paths: Vec<_> = plan.repositories.iter().map(|path| path.as_str()).collect();
-    json!({
-        "create": plan.creation == Creation::Create,
-        "names": paths,
-        "tags": options.tags,
-        "scan-on-push": options.scan_on_push,
-        "immutable-tags": options.immutable_tags,
-        "encryption": options.encryption.as_ref().map(Encryption::name),
-        "kms-key": key,
-        "lifecycle-policy-file": options.lifecycle_policy_file,
-    })
-}
-
 /// What was made, and what is not as the list wants it.
-pub fn human(prepared: &RepositoryReport) -> String {
+pub(super) fn human(prepared: &RepositoryReport) -> String {
     let mut text = String::new();
     for warning in &prepared.warnings {
         let _ = writeln!(text, "warning: {}", warning.to_string().replace("\nhint", "\n  hint"));
@@ -62,19 +40,6 @@ pub fn human(prepared: &RepositoryReport) -> String {
         let _ = writeln!(text, "created the repository {repository}");
     }
     text
-}
-
-/// The same for programs.
-pub fn value(prepared: &RepositoryReport) -> Value {
-    json!({
-        "created": prepared.created,
-        "differences": prepared.differences,
-        "warnings": prepared.warnings.iter().map(warning_value).collect::<Vec<_>>(),
-    })
-}
-
-fn warning_value(warning: &messages::Advice) -> Value {
-    json!({ "message": warning.message, "hint": warning.hint })
 }
 
 #[cfg(test)]
@@ -105,17 +70,5 @@ mod tests {
              created the repository team/a\n"
         );
         assert_eq!(human(&RepositoryReport::default()), "");
-    }
-
-    #[test]
-    fn programs_are_told_the_same() {
-        let expected = json!({
-            "created": ["team/a"],
-            "differences": [{
-                "repository": "team/b", "setting": "immutable-tags", "wanted": "true", "there": "false"
-            }],
-            "warnings": [{ "message": "m", "hint": "h" }],
-        });
-        assert_eq!(value(&prepared()), expected);
     }
 }

@@ -3,10 +3,7 @@
 
 use std::fmt::Write as _;
 
-use serde_json::{Value, json};
-
-use super::json::{VERSION, pretty};
-use crate::commands::doctor::result::{DoctorReport, HostAnswer, HostReport, LoginReport};
+use crate::commands::doctor::result::{DoctorReport, HostAnswer, HostReport, LoginFile};
 use registry::ping::{Accepted, Greeting, LoginFound, Manner};
 
 /// For people.
@@ -16,8 +13,8 @@ pub fn human(report: &DoctorReport) -> String {
         text += &human_host(host);
     }
     text += "logins are looked for in variables, then in these files:\n";
-    for (file, is_there) in &report.login_files {
-        let state = if *is_there { "there    " } else { "not there" };
+    for LoginFile { file, found } in &report.login_files {
+        let state = if *found { "there    " } else { "not there" };
         line(&mut text, format_args!("  {state}  {}", file.display()));
     }
     for program in &report.programs {
@@ -41,7 +38,7 @@ pub fn human(report: &DoctorReport) -> String {
 fn human_host(host: &HostReport) -> String {
     let mut text = String::new();
     let Manner { address, abilities } = &host.manner;
-    let transport = if address.starts_with("https:") { "TLS" } else { "plain HTTP, without TLS" };
+    let transport = if host.is_encrypted() { "TLS" } else { "plain HTTP, without TLS" };
     line(&mut text, format_args!("{} ({}): {address}, {transport}", host.registry, host.side));
     line(&mut text, format_args!("  {}", abilities.join("; ")));
     for login in &host.logins {
@@ -60,8 +57,8 @@ fn human_host(host: &HostReport) -> String {
         };
         line(&mut text, format_args!("  login for {repositories}: {found}"));
         match &login.answer {
-            HostAnswer::Unknown => {}
-            HostAnswer::Good(Greeting { round_trip, accepted }) => {
+            HostAnswer::NotContacted => {}
+            HostAnswer::Usable(Greeting { round_trip, accepted }) => {
                 let words = match accepted {
                     Accepted::Everybody => "answers, and does not ask who we are",
                     Accepted::Anonymous => "answers, and lets in who has no login",
@@ -70,7 +67,7 @@ fn human_host(host: &HostReport) -> String {
                 let milliseconds = round_trip.as_secs_f64() * 1000.0;
                 line(&mut text, format_args!("    {words}; round trip {milliseconds:.1} ms"));
             }
-            HostAnswer::Bad(error) => {
+            HostAnswer::Failed(error) => {
                 line(&mut text, format_args!("    error: {error}"));
                 if let Some(hint) = error.hint() {
                     line(&mut text, format_args!("    hint: {hint}"));
@@ -82,9 +79,9 @@ fn human_host(host: &HostReport) -> String {
 }
 
 fn conclusion(report: &DoctorReport) -> String {
-    let (all, ailing) = (report.hosts.len(), report.ailing().count());
+    let (all, ailing) = (report.hosts.len(), report.unusable().count());
     let was_asked = report.hosts.iter().flat_map(|host| &host.logins);
-    let mut was_asked = was_asked.filter(|login| !matches!(login.answer, HostAnswer::Unknown));
+    let mut was_asked = was_asked.filter(|login| !matches!(login.answer, HostAnswer::NotContacted));
     match (ailing, was_asked.next()) {
         (0, Some(_)) => format!("well: {all} of {all} registries can be used\n"),
         (0, None) => "nothing wrong was found without asking the registries\n".to_owned(),
@@ -95,67 +92,4 @@ fn conclusion(report: &DoctorReport) -> String {
 fn line(text: &mut String, what: std::fmt::Arguments<'_>) {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{what}");
-}
-
-/// For programs.
-pub fn json(report: &DoctorReport) -> String {
-    let programs = report.programs.iter().map(|program| {
-        let version = program.version.as_ref();
-        json!({ "name": program.name, "path": program.path, "version": version.ok() })
-    });
-    let files = report.login_files.iter();
-    let files = files.map(|(file, is_there)| json!({ "file": file, "found": is_there }));
-    pretty(&json!({
-        "version": VERSION,
-        "command": "doctor",
-        "destination": report.destination,
-        "well": report.is_well(),
-        "registries": report.hosts.iter().map(host_value).collect::<Vec<_>>(),
-        "login-files": files.collect::<Vec<_>>(),
-        "programs": programs.collect::<Vec<_>>(),
-        "warnings": report.warnings,
-    }))
-}
-
-fn host_value(host: &HostReport) -> Value {
-    json!({
-        "registry": host.registry,
-        "side": host.side,
-        "address": host.manner.address,
-        "tls": host.manner.address.starts_with("https:"),
-        "abilities": host.manner.abilities,
-        "logins": host.logins.iter().map(login_value).collect::<Vec<_>>(),
-    })
-}
-
-fn login_value(login: &LoginReport) -> Value {
-    let (state, from) = match &login.login {
-        LoginFound::None => ("none", None),
-        LoginFound::CommandFailed(hint) => ("none", Some(hint.clone())),
-        LoginFound::From(origin) => ("found", Some(origin.to_string())),
-        LoginFound::HelperPending(origin) => ("to-be-asked", Some(origin.to_string())),
-        LoginFound::Broken(why) => ("broken", Some(why.to_string())),
-    };
-    let mut value = json!({
-        "repositories": login.repositories,
-        "login": state,
-        "from": from,
-        "answer": "unknown",
-    });
-    match &login.answer {
-        HostAnswer::Unknown => {}
-        HostAnswer::Good(greeting) => {
-            value["answer"] = json!(match greeting.accepted {
-                Accepted::Everybody => "open",
-                Accepted::Anonymous => "anonymous",
-                Accepted::Login => "accepted",
-            });
-            value["seconds"] = json!(greeting.round_trip.as_secs_f64());
-        }
-        HostAnswer::Bad(error) => {
-            value["answer"] = json!("failed");
-            value["error"] = super::json::error(error);
-        }
-    }
-    value
 }

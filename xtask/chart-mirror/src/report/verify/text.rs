@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::commands::verify::finding::Finding;
 use crate::commands::verify::result::VerifyReport;
 use crate::list::code::{Code, Severity};
-use crate::report::human::count;
+use crate::report::common::count;
 use oci::Digest;
 
 /// The message with the image that it is about.

@@ -1,0 +1,72 @@
+//! Text that several reports share: amounts, and warnings about registries.
+
+use std::fmt::Write as _;
+
+use oci::Registry;
+
+/// A line for each registry that anybody may have stood in for.
+pub fn insecure(hosts: &[Registry]) -> String {
+    let mut text = String::new();
+    for host in hosts {
+        let _ = writeln!(
+            text,
+            "INSECURE: the certificate of {host} was not verified, as images.toml asks: whoever was in between could read the login and alter what has no digest"
+        );
+    }
+    text
+}
+
+/// `20.3 MB`: decimal units, as registries and disks are sold.
+pub fn bytes(amount: u64) -> String {
+    const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
+    if amount < 1000 {
+        return format!("{amount} B");
+    }
+    let mut value = amount as f64;
+    let mut unit = "B";
+    for next in UNITS {
+        // What would be rounded to 1000 is one of the next unit.
+        if value < 999.95 {
+            break;
+        }
+        value /= 1000.0;
+        unit = next;
+    }
+    format!("{value:.1} {unit}")
+}
+
+pub(super) fn count(number: u64, noun: &str) -> String {
+    if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+pub(super) fn seconds(seconds: f64) -> String {
+    if seconds < 60.0 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = seconds.round() as u64;
+    format!("{} min {:02} s", whole / 60, whole % 60)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn amounts_are_told_in_units_that_fit() {
+        let table = [
+            (0, "0 B"),
+            (999, "999 B"),
+            (1000, "1.0 kB"),
+            (20_345_678, "20.3 MB"),
+            (999_950, "1.0 MB"),
+            (5_000_000_000, "5.0 GB"),
+            (u64::MAX, "18446744.1 TB"),
+        ];
+        for (amount, expected) in table {
+            assert_eq!(bytes(amount), expected);
+        }
+        assert_eq!(seconds(3.25), "3.2 s");
+        assert_eq!(seconds(61.0), "1 min 01 s");
+        assert_eq!(count(1, "image"), "1 image");
+    }
+}

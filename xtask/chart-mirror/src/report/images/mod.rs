@@ -1,0 +1,7 @@
+//! The reports of `images`: the inventory in three formats, and what an edit of the list did.
+
+mod human;
+pub(super) mod json;
+
+pub use human::{edited, plain, summary, toml, warnings};
+pub use json::json;

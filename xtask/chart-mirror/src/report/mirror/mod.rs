@@ -1,0 +1,9 @@
+//! The reports of `mirror`: of a run, of one image while it runs, and of a dry run.
+
+mod ecr;
+mod human;
+pub(super) mod json;
+
+pub use ecr::dry_run as dry_run_of_ecr;
+pub use human::{dry_run, human, image};
+pub use json::{dry_run_json, json};

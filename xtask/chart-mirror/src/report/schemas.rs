@@ -1,0 +1,79 @@
+//! The JSON schemas of the reports, derived from the types, and the table of finding codes in
+//! `docs/finding-codes.md`: tests compare both with the files.
+
+use schemars::generate::SchemaSettings;
+use schemars::transform::RecursiveTransform;
+use schemars::{JsonSchema, Schema};
+use serde_json::{Value, json};
+
+use super::json::{Document, VERSION};
+use crate::expect::assert_kept;
+use crate::list::code::{Check, Code, Severity};
+
+/// The schema of each report, by the name of its file in `schemas/`.
+pub(super) fn schemas() -> Vec<(&'static str, Value)> {
+    vec![
+        ("doctor", schema::<super::doctor::json::Doctor<'_>>("doctor", "")),
+        ("images-report", schema::<super::images::json::Images<'_>>("images", "")),
+        ("mirror", schema::<super::mirror::json::Run<'_>>("mirror", "")),
+        ("mirror-dry-run", schema::<super::mirror::json::DryRun<'_>>("mirror", " --dry-run")),
+        ("pin", schema::<super::pin::json::Pins<'_>>("pin", "")),
+        ("verify", schema::<super::verify::json::Verification<'_>>("verify", "")),
+    ]
+}
+
+fn schema<T: JsonSchema>(command: &str, flags: &str) -> Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let settings = settings.with(|settings| settings.inline_subschemas = true);
+    let generator = settings.with_transform(RecursiveTransform(plain)).into_generator();
+    let mut schema = generator.into_root_schema_for::<Document<T>>().to_value();
+    schema["$comment"] = json!("derived by the tests of chart-mirror: do not edit");
+    schema["title"] = json!(format!("cargo xtask {command}{flags} --format json"));
+    schema["properties"]["version"] = json!({ "const": VERSION });
+    schema["properties"]["command"] = json!({ "const": command });
+    schema
+}
+
+/// Without the widths of Rust's numbers and the line breaks of its doc comments.
+fn plain(schema: &mut Schema) {
+    schema.remove("format");
+    if let Some(Value::String(description)) = schema.get_mut("description") {
+        *description = description.replace('\n', " ");
+    }
+}
+
+#[test]
+fn the_schema_files_are_what_the_types_derive() {
+    for (name, schema) in schemas() {
+        assert_kept(&format!("schemas/{name}.schema.json"), &format!("{schema:#}\n"));
+    }
+}
+
+#[test]
+fn the_documentation_has_every_code_with_its_severity_and_meaning() {
+    let (begin, end) = ("<!-- codes: begin -->\n", "<!-- codes: end -->");
+    let page = include_str!("../../../../docs/finding-codes.md");
+    let (before, rest) = page.split_once(begin).expect("no place for the table");
+    let (_, after) = rest.split_once(end).expect("no end of the table");
+    let mut table = "| code | severity | means |\n|---|---|---|\n".to_owned();
+    for code in Code::ALL {
+        let fixed = if code.is_fixed() { ", always" } else { "" };
+        let (severity, meaning) = (code.severity(), code.meaning());
+        table += &format!("| `{code}` | {severity}{fixed} | {meaning} |\n");
+    }
+    assert_kept("docs/finding-codes.md", &format!("{before}{begin}{table}{end}{after}"));
+}
+
+#[test]
+fn codes_checks_and_severities_have_the_same_names_in_json_as_in_text() {
+    let name = |value: Value| value.as_str().unwrap_or_default().to_owned();
+    for code in Code::ALL {
+        assert_eq!(name(json!(code)), code.name());
+    }
+    for check in Check::ALL {
+        assert_eq!(name(json!(check)), check.name());
+    }
+    for severity in [Severity::Ignore, Severity::Warning, Severity::Error] {
+        assert_eq!(name(json!(severity)), severity.name());
+    }
+}
