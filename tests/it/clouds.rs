@@ -4,7 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop right there")]
 
 mod copy_images;
-mod logins;
+mod credentials;
 mod refused;
 
 use registry_in_memory::{Authentication, Options};

@@ -1,4 +1,4 @@
-//! Who we are where: files, credential helpers, tokens, and what `doctor` tells of them.
+//! Credentials: files, credential helpers and tokens, and what `doctor` reports about them.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop right there")]
 
 mod canaries;
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 use crate::support::stage::Stage;
 
-/// A place for docker's configuration and for credential helpers.
+/// A folder with docker's configuration and with credential helpers.
 struct Home {
     directory: TempDir,
 }
@@ -26,7 +26,7 @@ impl Home {
         Self { directory: tempfile::tempdir().unwrap() }
     }
 
-    /// Docker's configuration, closed to others.
+    /// Writes docker's configuration, readable only by its owner.
     fn config(&self, config: &Value) -> &Self {
         let file = self.path("config.json");
         std::fs::write(&file, config.to_string()).unwrap();
@@ -34,7 +34,7 @@ impl Home {
         self
     }
 
-    /// A program `docker-credential-NAME`, which writes down what it is asked.
+    /// Writes a program `docker-credential-NAME`, which logs its calls and then runs a script.
     fn helper(&self, name: &str, script: &str) -> &Self {
         let calls = self.path("calls");
         let text = format!(
@@ -43,19 +43,20 @@ impl Home {
         );
         let source = self.path("helper.sh");
         std::fs::write(&source, text).unwrap();
-        // Made by another process: what this one has written cannot be run while a thread of ours forks.
+        // Another process writes the program: Linux does not run a file that this process still has open
+        // for writing in a thread that forks.
         let program = self.path(&format!("docker-credential-{name}"));
         duct::cmd!("install", "-m", "755", source, program).run().unwrap();
         self
     }
 
-    /// What the helpers were asked, in order.
+    /// The calls of all helpers, in order: the arguments and the server.
     fn calls(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.path("calls")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()
     }
 
-    /// Lets a stage find it all.
+    /// Makes a stage use the configuration and the helpers.
     fn serve(&self, stage: &mut Stage) {
         stage.set("DOCKER_CONFIG", self.directory.path().to_str().unwrap());
         stage.set("PATH", self.directory.path().to_str().unwrap());
@@ -72,24 +73,24 @@ fn set_mode(file: &Path, mode: u32) {
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-fn asking(authentication: Authentication) -> Options {
+fn requiring(authentication: Authentication) -> Options {
     Options { authentication, ..Options::default() }
 }
 
-/// A stage whose two sides want the same login, by tokens.
+/// A stage whose two sides require the same credentials, and use tokens.
 async fn stage_with_tokens() -> Stage {
-    let options = asking(Authentication::bearer("u", "right"));
+    let options = requiring(Authentication::bearer("u", "right"));
     Stage::with(options.clone(), options).await
 }
 
-/// An entry for each side of a stage.
+/// The same entry for each side of a stage.
 fn for_both(stage: &Stage, entry: &Value) -> Value {
     let hosts = [stage.source.address(), stage.destination.address()];
     hosts.map(|host| (host.to_owned(), entry.clone())).into_iter().collect()
 }
 
-/// What a helper prints that knows the login.
-fn answer(username: &str, secret: &str) -> String {
-    let answer = json!({"ServerURL": "x", "Username": username, "Secret": secret});
-    format!("echo 'a warning' >&2\necho '{answer}'")
+/// The script of a helper that has the credentials.
+fn prints(username: &str, secret: &str) -> String {
+    let output = json!({"ServerURL": "x", "Username": username, "Secret": secret});
+    format!("echo 'a warning' >&2\necho '{output}'")
 }

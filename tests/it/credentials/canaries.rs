@@ -1,4 +1,5 @@
-//! No user, password, token, signed address or upload state is in anything that a run says or writes.
+//! Nothing that a run prints or writes contains a user, a password, a token, a signature or the state of
+//! an upload.
 
 use std::path::Path;
 
@@ -18,7 +19,7 @@ pub(super) const PASSWORD: &str = "canary-password-7c1e";
 pub(super) const REFRESH: &str = "canary-refresh-51d0";
 pub(super) const SIGNATURE: &str = "canary-signature-99ab";
 
-/// A source with a user and a password, and a destination with an identity token.
+/// A source that requires a password, and a destination that requires an identity token.
 pub(super) async fn stage(refresh: RefreshToken) -> (Stage, InMemoryRegistry) {
     let source =
         Options { authentication: Authentication::basic(USER, PASSWORD), ..Options::default() };
@@ -33,7 +34,7 @@ pub(super) async fn stage(refresh: RefreshToken) -> (Stage, InMemoryRegistry) {
         stage.publish(&format!("stackstate/{name}"), "1", &image);
     }
     stage.destination.take_refresh_token(REFRESH, refresh);
-    // Blobs come from a signed address, as with most registries in clouds.
+    // Blobs come from a signed URL, as in most cloud registries.
     let storage = InMemoryRegistry::start(Options::default()).await.unwrap();
     let image = docker_image(&[Layer::new("one", 5000)]);
     for (digest, bytes) in &image.blobs {
@@ -89,12 +90,12 @@ impl Desk {
     }
 }
 
-/// Everything secret that went over the line, and what it was made of.
+/// All secrets that were sent, and those that they were derived from.
 pub(super) fn secrets(stage: &Stage) -> Vec<String> {
     let mut secrets: Vec<String> = [USER, PASSWORD, REFRESH, SIGNATURE].map(str::to_owned).into();
     for request in stage.source.requests().iter().chain(&stage.destination.requests()) {
-        let shown = request.header("authorization").and_then(|value| value.split_once(' '));
-        secrets.extend(shown.map(|(_, secret)| secret.to_owned()));
+        let sent = request.header("authorization").and_then(|value| value.split_once(' '));
+        secrets.extend(sent.map(|(_, secret)| secret.to_owned()));
         let state = request.query.split('&').find_map(|pair| pair.strip_prefix("_state="));
         secrets.extend(state.map(str::to_owned));
     }
@@ -108,19 +109,19 @@ pub(super) fn assert_clean(stage: &Stage, desk: &Desk, what: &str, finished: &Fi
         (format!("stdout of {what}"), finished.stdout.clone()),
         (format!("stderr of {what}"), finished.stderr.clone()),
     ];
-    written(desk.xtask.directory(), &mut texts);
+    written_files(desk.xtask.directory(), &mut texts);
     for secret in secrets(stage) {
         for (name, text) in &texts {
-            assert!(!text.contains(&secret), "{name} shows {secret}:\n{text}");
+            assert!(!text.contains(&secret), "{name} contains {secret}:\n{text}");
         }
     }
 }
 
-/// The files below a folder, but for the one that the logins come from.
-fn written(folder: &Path, texts: &mut Vec<(String, String)>) {
+/// The files below a folder, except the one that the credentials come from.
+fn written_files(folder: &Path, texts: &mut Vec<(String, String)>) {
     for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
         if entry.is_dir() {
-            written(&entry, texts);
+            written_files(&entry, texts);
         } else if !entry.ends_with(".docker/config.json") {
             let text = String::from_utf8_lossy(&std::fs::read(&entry).unwrap()).into_owned();
             texts.push((entry.display().to_string(), text));
@@ -129,7 +130,7 @@ fn written(folder: &Path, texts: &mut Vec<(String, String)>) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_that_succeeds_shows_no_secret_in_anything_that_it_says_or_writes() {
+async fn a_successful_run_prints_and_writes_no_secret() {
     for format in ["human", "json"] {
         let (stage, _storage) = stage(RefreshToken::Replaced).await;
         let desk = Desk::new(&stage);
@@ -145,12 +146,16 @@ async fn a_run_that_succeeds_shows_no_secret_in_anything_that_it_says_or_writes(
             assert_clean(&stage, &desk, arguments[0], &finished);
         }
         stage.assert_mirrored();
-        assert!(secrets(&stage).len() > 8, "tokens and states were in use: {:?}", secrets(&stage));
+        assert!(
+            secrets(&stage).len() > 8,
+            "tokens and upload states were used: {:?}",
+            secrets(&stage)
+        );
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_that_fails_shows_no_secret_though_the_servers_repeat_them() {
+async fn a_failed_run_prints_no_secret_even_if_servers_repeat_them() {
     let (stage, storage) = stage(RefreshToken::Lasting).await;
     let desk = Desk::new(&stage);
     let basic = {

@@ -1,9 +1,9 @@
-//! `doctor`: what it tells of every registry, and that it changes and shows nothing.
+//! `doctor`: what it reports about every registry; that it changes nothing and prints no secret.
 
 use registry_in_memory::{Authentication, Effect, Fault, Options};
 use serde_json::{Value, json};
 
-use super::{Home, answer, asking, for_both, stage_with_tokens};
+use super::{Home, for_both, prints, requiring, stage_with_tokens};
 use crate::support::stage::Stage;
 use crate::support::xtask::{Finished, Xtask};
 use crate::support::{assert_says, write};
@@ -21,7 +21,7 @@ fn doctor(stage: &Stage, arguments: &[&str]) -> Finished {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn it_tells_where_each_login_is_from_and_that_it_is_taken() {
+async fn the_origin_of_each_credential_is_reported() {
     let mut stage = stage_with_tokens().await;
     stage.publish_many(3);
     let source = stage.source.address().to_owned();
@@ -43,15 +43,15 @@ async fn it_tells_where_each_login_is_from_and_that_it_is_taken() {
         "well: 2 of 2 registries can be used",
     ];
     assert_says(&finished.stdout, &words);
-    let said = finished.stdout + &finished.stderr;
-    assert!(!said.contains("right") && !said.contains("dTpyaWdodA"), "{said}");
+    let output = finished.stdout + &finished.stderr;
+    assert!(!output.contains("right") && !output.contains("dTpyaWdodA"), "{output}");
     for registry in [&stage.source, &stage.destination] {
         assert!(registry.requests().iter().all(|request| request.method == "GET"));
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn each_login_of_one_registry_is_tried() {
+async fn all_credentials_of_one_registry_are_tried() {
     let mut stage = stage_with_tokens().await;
     stage.publish_many(3);
     let source = stage.source.address().to_owned();
@@ -76,7 +76,7 @@ async fn each_login_of_one_registry_is_tried() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_registry_that_is_not_there_fails_and_the_other_is_told_all_the_same() {
+async fn an_unreachable_registry_fails_and_the_other_is_still_reported() {
     let mut stage = Stage::new().await;
     stage.publish_many(1);
     stage.reached_at = Some("127.0.0.1:1".to_owned());
@@ -87,22 +87,22 @@ async fn a_registry_that_is_not_there_fails_and_the_other_is_told_all_the_same()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_login_that_is_wanted_and_missing_fails_unless_tokens_are_for_everybody() {
-    let basic = asking(Authentication::basic("u", "right"));
+async fn missing_credentials_fail_unless_anonymous_tokens_are_issued() {
+    let basic = requiring(Authentication::basic("u", "right"));
     let mut stage = Stage::with(Options::default(), basic).await;
     stage.publish_many(1);
     let finished = doctor(&stage, &[]);
     assert_eq!(finished.exit_code, 1, "{finished:?}");
     assert_says(&finished.stdout, &["login for `stackstate/i00`: none", "set `DST_REGISTRY_USER"]);
 
-    let everybody = Authentication::Bearer {
+    let anonymous = Authentication::Bearer {
         credentials: None,
         lifetime: std::time::Duration::from_secs(60),
         style: registry_in_memory::TokenStyle::Get,
         key: registry_in_memory::TokenKey::Token,
         expires_in: true,
     };
-    let mut stage = Stage::with(asking(everybody), Options::default()).await;
+    let mut stage = Stage::with(requiring(anonymous), Options::default()).await;
     stage.publish_many(1);
     let finished = doctor(&stage, &[]);
     assert_eq!(finished.exit_code, 0, "{finished:?}");
@@ -110,7 +110,7 @@ async fn a_login_that_is_wanted_and_missing_fails_unless_tokens_are_for_everybod
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_is_no_registry_is_found_out() {
+async fn a_server_that_is_not_a_registry_is_reported() {
     let mut stage = Stage::new().await;
     stage.publish_many(1);
     let body = "<html>".to_owned();
@@ -122,12 +122,12 @@ async fn a_server_that_is_no_registry_is_found_out() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn offline_nobody_is_asked() {
+async fn offline_no_registry_and_no_helper_is_asked() {
     let mut stage = stage_with_tokens().await;
     stage.publish_many(1);
     let home = Home::new();
     let helpers = for_both(&stage, &json!("x"));
-    home.config(&json!({"credHelpers": helpers})).helper("x", &answer("u", "right"));
+    home.config(&json!({"credHelpers": helpers})).helper("x", &prints("u", "right"));
     home.serve(&mut stage);
     let finished = doctor(&stage, &["--offline"]);
     assert_eq!(finished.exit_code, 0, "{finished:?}");
@@ -143,7 +143,7 @@ async fn offline_nobody_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn for_programs_it_is_json_with_the_documented_fields() {
+async fn the_json_report_has_the_documented_fields() {
     let mut stage = Stage::new().await;
     stage.publish_many(2);
     let helm = Xtask::new();
@@ -175,7 +175,7 @@ async fn for_programs_it_is_json_with_the_documented_fields() {
 }
 
 #[test]
-fn a_list_without_a_destination_is_examined_for_its_sources() {
+fn the_sources_of_a_list_without_destination_are_examined() {
     let xtask = Xtask::new();
     let list = "[[image]]\nsource = \"quay.io/a/b\"\ntag = \"1\"\n";
     let images = write(&xtask, "images.toml", list);

@@ -1,4 +1,4 @@
-//! Logins that depend on the repository, and the files that they come from.
+//! Credentials that depend on the repository, and the files that they come from.
 
 use oci::Digest;
 use registry_in_memory::content::{Layer, docker_image};
@@ -11,7 +11,7 @@ use crate::support::xtask::{Finished, Xtask};
 use crate::support::{assert_says, write};
 
 #[tokio::test]
-async fn two_robots_on_one_registry_log_in_each_for_its_own_repositories() {
+async fn two_accounts_of_one_registry_are_each_used_for_their_own_repositories() {
     let mut stage = stage_with_tokens().await;
     let shared = Layer::new("shared", 4000);
     for repository in ["team-a/one", "team-a/two", "team-b/one"] {
@@ -43,13 +43,13 @@ async fn two_robots_on_one_registry_log_in_each_for_its_own_repositories() {
         }
         assert!(!asked(registry, "POST", Kind::Token).is_empty());
         let refused = registry.requests().into_iter().filter(|r| r.status == Some(401)).count();
-        assert!(refused <= 1, "nobody was tried as somebody else: {refused}");
+        assert!(refused <= 1, "no repository was requested with another account: {refused}");
     }
 }
 
 #[tokio::test]
-async fn robots_that_may_not_read_each_others_repositories_mount_among_their_own() {
-    for refusal in [Effect::IgnoreMount, says(401), says(403), says(404)] {
+async fn accounts_without_access_to_each_other_mount_among_their_own_repositories() {
+    for refusal in [Effect::IgnoreMount, status(401), status(403), status(404)] {
         let mut stage = stage_with_tokens().await;
         stage.jobs = Some(1);
         let mut auths = serde_json::Map::new();
@@ -64,8 +64,8 @@ async fn robots_that_may_not_read_each_others_repositories_mount_among_their_own
                 let own = Layer::new(&repository, 99);
                 stage.publish(&repository, "1", &docker_image(&[Layer::new("shared", 4000), own]));
                 let other = if team == "team-a" { "from=team-b" } else { "from=team-a" };
-                let of_strangers = Fault::new(refusal.clone()).path(other).authorized();
-                stage.destination.inject(of_strangers.repository(&repository).always());
+                let refused = Fault::new(refusal.clone()).path(other).authorized();
+                stage.destination.inject(refused.repository(&repository).always());
             }
         }
         let home = Home::new();
@@ -77,9 +77,9 @@ async fn robots_that_may_not_read_each_others_repositories_mount_among_their_own
         let mounted = |post: &&LoggedRequest| post.status == Some(201);
         assert_eq!(posts.iter().filter(mounted).count(), 2 * 5, "{refusal:?}");
         let shared = Digest::of(&Layer::new("shared", 4000).bytes());
-        assert!(fetches(&stage.source, &shared).len() <= 2, "once for each of the two");
-        // The config and the own layer of each image, and the shared one: no request more, but for the
-        // refusals that no session came with.
+        assert!(fetches(&stage.source, &shared).len() <= 2, "once for each of the two accounts");
+        // The config and the own layer of each image, and the shared layer once per account. Only refusals
+        // without an upload session cost one more request.
         let others = posts.len() - 2 * 5 - (2 * 12 + 2);
         assert!(
             others <= if refusal == Effect::IgnoreMount { 0 } else { 6 },
@@ -90,11 +90,11 @@ async fn robots_that_may_not_read_each_others_repositories_mount_among_their_own
     }
 }
 
-fn says(code: u16) -> Effect {
+fn status(code: u16) -> Effect {
     Effect::Status { code, headers: Vec::new(), body: String::new() }
 }
 
-/// Runs the built tool as a user with these files in the home directory.
+/// Runs the tool as a user with these files in the home directory.
 fn run(stage: &Stage, files: &[(&str, u32)], variables: &[(&str, &str)]) -> Finished {
     let xtask = Xtask::new();
     let images = write(&xtask, "images.toml", stage.list());
@@ -109,7 +109,7 @@ fn run(stage: &Stage, files: &[(&str, u32)], variables: &[(&str, &str)]) -> Fini
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_logins_of_podman_are_found_where_podman_puts_them() {
+async fn credentials_of_podman_are_found_where_podman_stores_them() {
     for (file, variable) in [
         ("run/containers/auth.json", Some(("XDG_RUNTIME_DIR", "run"))),
         (".config/containers/auth.json", None),
@@ -131,7 +131,7 @@ async fn the_logins_of_podman_are_found_where_podman_puts_them() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_file_with_logins_that_others_may_read_is_warned_of_and_used() {
+async fn a_file_that_others_may_read_causes_a_warning_and_is_used() {
     let mut stage = stage_with_tokens().await;
     stage.publish_many(1);
     let finished = run(&stage, &[(".docker/config.json", 0o644)], &[]);

@@ -1,5 +1,5 @@
-//! Every command in every form, verbose, between registries that want secrets and others that repeat
-//! what they were shown: no secret is in anything that is said or written.
+//! Every command in every report format, verbose, with registries that require secrets and with servers
+//! that repeat what they receive: nothing that is printed or written contains a secret.
 
 use std::sync::{Arc, Mutex};
 
@@ -16,9 +16,9 @@ use crate::support::stage::{Stage, asked};
 use crate::support::write;
 use crate::support::xtask::Xtask;
 
-const FORMS: [&str; 7] = ["human", "json", "github", "markdown", "gitlab", "junit", "sarif"];
+const FORMATS: [&str; 7] = ["human", "json", "github", "markdown", "gitlab", "junit", "sarif"];
 
-/// What every command is asked for, and how it ends when all is well: `None` for either way.
+/// Command lines, and the exit code if all is well; `None` for 0 or 1.
 fn commands() -> Vec<(Vec<String>, Option<i32>)> {
     let fixed: [(&str, Option<i32>); 27] = [
         ("doctor", Some(0)),
@@ -51,8 +51,8 @@ fn commands() -> Vec<(Vec<String>, Option<i32>)> {
     ];
     let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let mut all: Vec<_> = fixed.iter().map(|(line, ends)| (words(line), *ends)).collect();
-    for form in FORMS {
-        let file = format!("verify --format {form} --report {form}=reports/{form}");
+    for format in FORMATS {
+        let file = format!("verify --format {format} --report {format}=reports/{format}");
         all.push((words(&file), Some(0)));
     }
     all
@@ -75,7 +75,7 @@ fn write_chart(desk: &Desk, source: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_command_shows_a_secret_in_any_form_or_file() {
+async fn no_command_prints_a_secret_in_any_format_or_file() {
     let (stage, _storage) = stage(RefreshToken::Lasting).await;
     let desk = Desk::new(&stage);
     write_chart(&desk, stage.source.address());
@@ -92,35 +92,35 @@ async fn no_command_shows_a_secret_in_any_form_or_file() {
         assert_clean(&stage, &desk, &arguments.join(" "), &finished);
     }
     let found = secrets(&stage);
-    assert!(found.len() > 12, "tokens and states were in use: {found:?}");
+    assert!(found.len() > 12, "tokens and upload states were used: {found:?}");
     assert!(!asked(&stage.destination, "POST", Kind::Token).is_empty());
     assert_eq!(std::fs::read_dir(desk.xtask.directory().join("reports")).unwrap().count(), 7);
     assert!(summary.metadata().unwrap().len() > 0);
 }
 
-/// Answers everybody who shows a login with all that he has sent, head and body, in plain text or as the
-/// registries' errors.
+/// Answers requests that contain credentials with everything that the client sent, head and body, as plain
+/// text or in the error format of registries.
 struct Echo {
     address: String,
-    told: Arc<Mutex<Vec<String>>>,
+    echoed: Arc<Mutex<Vec<String>>>,
     accepting: AbortHandle,
 }
 
 const BEARER: &str = "canary-bearer-77d2";
 
 impl Echo {
-    /// `challenge` is what the login has to be, with the address of this server for `SELF`.
-    async fn asking(challenge: &'static str) -> Self {
+    /// `challenge` may contain `SELF` for the address of this server.
+    async fn requiring(challenge: &'static str) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
-        let told = Arc::new(Mutex::new(Vec::new()));
-        let (log, own) = (Arc::clone(&told), address.clone());
+        let echoed = Arc::new(Mutex::new(Vec::new()));
+        let (log, own) = (Arc::clone(&echoed), address.clone());
         let accepting = tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
                 tokio::spawn(answer(client, own.clone(), challenge, Arc::clone(&log)));
             }
         });
-        Self { address, told, accepting: accepting.abort_handle() }
+        Self { address, echoed, accepting: accepting.abort_handle() }
     }
 }
 
@@ -145,21 +145,21 @@ async fn answer(
     let mut body = vec![0; length.and_then(|length| length.trim().parse().ok()).unwrap_or(0)];
     client.read_exact(&mut body).await.ok()?;
     let body = String::from_utf8(body).ok()?;
-    let mut said = head.lines().chain([body.as_str()]).collect::<Vec<_>>().join(" ");
+    let mut echo = head.lines().chain([body.as_str()]).collect::<Vec<_>>().join(" ");
     if let Some(basic) = head.split("Basic ").nth(1).or(head.split("basic ").nth(1)) {
         use base64::Engine as _;
         let encoded = basic.split_whitespace().next().unwrap_or_default();
         let decoded = base64::engine::general_purpose::STANDARD.decode(encoded).ok()?;
-        said += &String::from_utf8(decoded).ok()?.replace(USER, "somebody");
+        echo += &String::from_utf8(decoded).ok()?.replace(USER, "user");
     }
     let is_login = lower.contains("authorization: ") || body.contains("grant_type");
     let (status, more, answer) = if head.contains(" /token") && !body.contains("refresh") {
         ("200 OK", String::new(), json!({ "token": BEARER }).to_string())
     } else if is_login {
-        log.lock().unwrap().push(said.clone());
+        log.lock().unwrap().push(echo.clone());
         let answer = match log.lock().unwrap().len() % 2 {
-            0 => said,
-            _ => json!({"errors": [{"code": "DENIED", "message": said}]}).to_string(),
+            0 => echo,
+            _ => json!({"errors": [{"code": "DENIED", "message": echo}]}).to_string(),
         };
         ("403 Forbidden", String::new(), answer)
     } else {
@@ -173,7 +173,7 @@ async fn answer(
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn no_server_makes_a_command_repeat_what_it_was_shown() {
+async fn no_server_makes_a_command_print_the_secrets_it_received() {
     let password = json!({"username": USER, "password": PASSWORD});
     let identity = json!({"auth": "eDo=", "identitytoken": REFRESH});
     let bearer = "Bearer realm=\"http://SELF/token\",service=\"SELF\"";
@@ -181,7 +181,7 @@ async fn no_server_makes_a_command_repeat_what_it_was_shown() {
         [("Basic realm=\"x\"", &password), (bearer, &password), (bearer, &identity)]
     {
         let stage = Stage::new().await;
-        let echo = Echo::asking(challenge).await;
+        let echo = Echo::requiring(challenge).await;
         let xtask = Xtask::new();
         let image = format!("[[image]]\nsource = \"{}/a/b\"\ntag = \"1\"\n", echo.address);
         let images = write(&xtask, "images.toml", image);
@@ -200,20 +200,20 @@ async fn no_server_makes_a_command_repeat_what_it_was_shown() {
             (vec!["pin", "--format", "json"], 1),
         ];
         let verify = ["verify", "--only", "source", "--format"];
-        runs.extend(FORMS.map(|form| ([&verify[..], &[form], &to_stage].concat(), 1)));
+        runs.extend(FORMATS.map(|format| ([&verify[..], &[format], &to_stage].concat(), 1)));
         let encoded = "Y2FuYXJ5LXVzZXIt";
         for (arguments, exit_code) in runs {
             let arguments = [&["-v", "--images", &images], &arguments[..]].concat();
             let finished = tokio::task::block_in_place(|| xtask.run(&arguments, &[]));
             assert_eq!(finished.exit_code, exit_code, "{arguments:?}: {finished:?}");
-            let said = finished.stdout + &finished.stderr;
+            let output = finished.stdout + &finished.stderr;
             for secret in [PASSWORD, REFRESH, SIGNATURE, BEARER, USER, encoded] {
-                assert!(!said.contains(secret), "{arguments:?} shows {secret}:\n{said}");
+                assert!(!output.contains(secret), "{arguments:?} prints {secret}:\n{output}");
             }
-            // The answer to a HEAD has no words.
+            // The response to a HEAD has no body to repeat.
             let reads = arguments.contains(&"mirror");
-            assert!(!reads || said.contains("***"), "{arguments:?}: {said}");
+            assert!(!reads || output.contains("***"), "{arguments:?}: {output}");
         }
-        assert!(echo.told.lock().unwrap().len() > 5, "it had something to repeat");
+        assert!(echo.echoed.lock().unwrap().len() > 5, "the server repeated secrets");
     }
 }

@@ -1,4 +1,4 @@
-//! Tokens: how they are asked for, how long they are used, and whom a login is shown for them.
+//! Tokens: how they are requested, how long they are used, and which servers get credentials for them.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use registry_in_memory::{
 };
 use serde_json::json;
 
-use super::{Home, asking, for_both, stage_with_tokens};
+use super::{Home, for_both, requiring, stage_with_tokens};
 use crate::support::stage::{REPOSITORY, Stage, asked, statuses, words};
 
 fn log_in(stage: &mut Stage) {
@@ -18,7 +18,7 @@ fn log_in(stage: &mut Stage) {
     }
 }
 
-/// A stage whose logins are the refresh token `first`.
+/// A stage whose credentials are the refresh token `first`.
 async fn with_refresh_token(kind: RefreshToken) -> (Stage, Home) {
     let mut stage = stage_with_tokens().await;
     for registry in [&stage.source, &stage.destination] {
@@ -32,7 +32,7 @@ async fn with_refresh_token(kind: RefreshToken) -> (Stage, Home) {
 }
 
 #[tokio::test]
-async fn a_token_server_that_takes_forms_only_is_found_out_with_one_request() {
+async fn one_refused_request_shows_that_a_token_server_accepts_only_forms() {
     let by_form = Authentication::Bearer {
         credentials: Some(("u".to_owned(), "right".to_owned())),
         lifetime: Duration::from_secs(300),
@@ -40,7 +40,7 @@ async fn a_token_server_that_takes_forms_only_is_found_out_with_one_request() {
         key: TokenKey::AccessToken,
         expires_in: true,
     };
-    let mut stage = Stage::with(asking(by_form.clone()), asking(by_form)).await;
+    let mut stage = Stage::with(requiring(by_form.clone()), requiring(by_form)).await;
     stage.publish_many(1);
     log_in(&mut stage);
     stage.mirror_all().await;
@@ -52,7 +52,7 @@ async fn a_token_server_that_takes_forms_only_is_found_out_with_one_request() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_used_and_what_the_answer_gives_anew_after_it() {
+async fn a_refresh_token_is_used_and_then_its_replacement() {
     for kind in [RefreshToken::Replaced, RefreshToken::Lasting] {
         let (mut stage, _home) = with_refresh_token(kind).await;
         stage.publish_many(6);
@@ -62,39 +62,39 @@ async fn a_refresh_token_is_used_and_what_the_answer_gives_anew_after_it() {
             let posts = statuses(registry, "POST", Kind::Token);
             assert!(posts.len() >= 6 && posts.iter().all(|status| *status == 200), "{posts:?}");
             for request in asked(registry, "POST", Kind::Token) {
-                assert_eq!(request.query, "", "what is secret is in the body");
+                assert_eq!(request.query, "", "the secret is in the body");
             }
         }
     }
 }
 
 #[tokio::test]
-async fn a_refresh_token_that_is_not_taken_says_to_log_in_again() {
+async fn a_refused_refresh_token_leads_to_the_hint_to_log_in_again() {
     let (mut stage, _home) = with_refresh_token(RefreshToken::Lasting).await;
     stage.publish_many(1);
-    let said = r#"{"error":"invalid_grant","error_description":"`first` has ended"}"#.to_owned();
-    let refused = Effect::Status { code: 400, headers: Vec::new(), body: said };
+    let body = r#"{"error":"invalid_grant","error_description":"`first` has ended"}"#.to_owned();
+    let refused = Effect::Status { code: 400, headers: Vec::new(), body };
     stage.source.inject(Fault::new(refused).kind(Kind::Token).always());
-    let told = words(&stage.mirror_fails().await);
-    assert!(told.contains("invalid_grant") && told.contains("docker login"), "{told}");
-    assert!(told.contains("`***` has ended"), "{told}");
+    let message = words(&stage.mirror_fails().await);
+    assert!(message.contains("invalid_grant") && message.contains("docker login"), "{message}");
+    assert!(message.contains("`***` has ended"), "{message}");
 }
 
 #[tokio::test]
-async fn an_identity_token_is_no_password_for_a_registry_that_wants_one() {
-    let basic = asking(Authentication::basic("u", "right"));
+async fn an_identity_token_does_not_replace_a_required_password() {
+    let basic = requiring(Authentication::basic("u", "right"));
     let mut stage = Stage::with(basic.clone(), basic).await;
     stage.publish_many(1);
     let home = Home::new();
     let auths = for_both(&stage, &json!({"identitytoken": "first"}));
     home.config(&json!({ "auths": auths }));
     home.serve(&mut stage);
-    let told = words(&stage.mirror_fails().await);
-    assert!(told.contains("only an identity token"), "{told}");
+    let message = words(&stage.mirror_fails().await);
+    assert!(message.contains("only an identity token"), "{message}");
 }
 
 #[tokio::test]
-async fn a_clock_that_is_wrong_renews_no_token() {
+async fn a_wrong_clock_causes_no_renewal_of_tokens() {
     for issued_at in ["1999-12-31T23:59:59Z", "2999-12-31T23:59:59Z", "tomorrow"] {
         let mut stage = stage_with_tokens().await;
         log_in(&mut stage);
@@ -108,7 +108,7 @@ async fn a_clock_that_is_wrong_renews_no_token() {
 }
 
 #[tokio::test]
-async fn a_token_that_ends_in_the_middle_of_an_upload_costs_one_replay() {
+async fn a_token_that_expires_during_an_upload_costs_one_replay() {
     let mut stage = stage_with_tokens().await;
     log_in(&mut stage);
     stage.publish(REPOSITORY, "1", &docker_image(&[Layer::new("a", 300_000)]));
@@ -121,18 +121,19 @@ async fn a_token_that_ends_in_the_middle_of_an_upload_costs_one_replay() {
     stage.mirror_all().await;
     let mut puts = statuses(&stage.destination, "PUT", Kind::Upload);
     puts.sort_unstable();
-    assert_eq!(puts, [201, 201, 401], "the config, the layer, and the refused one of them");
+    assert_eq!(puts, [201, 201, 401], "the config, the layer, and one refused PUT");
 }
 
 #[tokio::test]
-async fn a_login_follows_no_redirect_of_a_token_server() {
+async fn credentials_do_not_follow_a_redirect_of_a_token_server() {
     for style in [TokenStyle::Get, TokenStyle::Post] {
         let mut stage = stage_with_tokens().await;
         log_in(&mut stage);
         stage.publish_many(1);
-        let stranger = InMemoryRegistry::start(asking(Authentication::bearer("u", "right"))).await;
-        let stranger = stranger.unwrap();
-        let location = format!("http://{}/token", stranger.address());
+        let other_server =
+            InMemoryRegistry::start(requiring(Authentication::bearer("u", "right"))).await;
+        let other_server = other_server.unwrap();
+        let location = format!("http://{}/token", other_server.address());
         let away = Effect::Redirect { location, status: 307 };
         let mut fault = Fault::new(away).kind(Kind::Token).always();
         if style == TokenStyle::Post {
@@ -140,32 +141,32 @@ async fn a_login_follows_no_redirect_of_a_token_server() {
             fault = fault.method("POST");
         }
         stage.source.inject(fault);
-        let told = words(&stage.mirror_fails().await);
-        assert!(told.contains("sends us elsewhere"), "{told}");
-        assert_eq!(stranger.requests().len(), 0);
+        let message = words(&stage.mirror_fails().await);
+        assert!(message.contains("sends us elsewhere"), "{message}");
+        assert_eq!(other_server.requests().len(), 0);
     }
 }
 
 #[tokio::test]
-async fn a_realm_at_another_port_sees_the_login_only_if_the_list_says_whose_it_is() {
+async fn a_realm_at_another_port_gets_credentials_only_if_the_list_names_it() {
     let mut stage = stage_with_tokens().await;
     log_in(&mut stage);
     stage.publish_many(1);
     let other =
-        InMemoryRegistry::start(asking(Authentication::bearer("u", "right"))).await.unwrap();
+        InMemoryRegistry::start(requiring(Authentication::bearer("u", "right"))).await.unwrap();
     let challenge = format!("Bearer realm=\"http://{}/token\",service=\"x\"", other.address());
     let headers = vec![("WWW-Authenticate".to_owned(), challenge)];
     let elsewhere = Effect::Status { code: 401, headers, body: String::new() };
     stage.source.inject(Fault::new(elsewhere).always());
-    let told = words(&stage.mirror_fails().await);
-    assert!(told.contains("belongs to somebody else than the registry"), "{told}");
+    let message = words(&stage.mirror_fails().await);
+    assert!(message.contains("belongs to somebody else than the registry"), "{message}");
     let (source, server) = (stage.source.address().to_owned(), other.address().to_owned());
-    let advice = format!("[registries.\"{source}\"] token-server = \"{server}\"");
-    assert!(told.contains(&advice), "{told}");
+    let hint = format!("[registries.\"{source}\"] token-server = \"{server}\"");
+    assert!(message.contains(&hint), "{message}");
     assert_eq!(other.requests().len(), 0);
 
     stage.tables = format!("[registries.\"{source}\"]\ntoken-server = \"{server}\"\n");
     stage.mirror_fails().await;
-    let shown = asked(&other, "GET", Kind::Token);
-    assert!(shown.iter().any(|request| request.header("authorization").is_some()));
+    let requests = asked(&other, "GET", Kind::Token);
+    assert!(requests.iter().any(|request| request.header("authorization").is_some()));
 }

@@ -1,5 +1,4 @@
-//! Logins that the command lines of clouds give: when they are asked, and what becomes of those that
-//! give none.
+//! Credentials from the command lines of clouds: when these are started, and what happens if they fail.
 
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 const AZ_USER: &str = "00000000-0000-0000-0000-000000000000";
 const AZ: &str = r#"echo 'WARNING: this is a secret' >&2
 echo '{"accessToken": "t0ken", "loginServer": "mine.azurecr.io"}'"#;
-/// Gives the login, and says of every repository that it is there.
+/// Prints the credentials, and lists every repository as existing.
 const AWS: &str = r#"case "$2" in
 get-login-password) echo t0ken ;;
 *) echo '{"repositories": [{"repositoryName": "stackstate/i00"}, {"repositoryName": "stackstate/i01"},
@@ -25,7 +24,7 @@ get-login-password) echo t0ken ;;
 esac"#;
 
 #[tokio::test]
-async fn the_command_of_the_cloud_is_asked_once_and_its_answer_opens_the_registry() {
+async fn the_command_of_a_cloud_runs_once_and_its_credentials_are_accepted() {
     let bearer = Authentication::bearer;
     let table = [
         (
@@ -63,19 +62,19 @@ async fn the_command_of_the_cloud_is_asked_once_and_its_answer_opens_the_registr
         cloud.stage.publish_many(3);
         cloud.stage.mirror_all().await;
         let calls = cloud.calls();
-        let logins: Vec<_> = calls.iter().filter(|call| !call.contains("describe")).collect();
-        assert_eq!(logins, [&format!("{program} {call}")], "{host}");
+        let credentials: Vec<_> = calls.iter().filter(|call| !call.contains("describe")).collect();
+        assert_eq!(credentials, [&format!("{program} {call}")], "{host}");
     }
 }
 
 #[tokio::test]
-async fn a_command_that_fails_is_told_of_with_its_words_and_without_what_it_printed() {
+async fn a_failed_command_is_reported_with_its_stderr_and_without_its_stdout() {
     let mut cloud = Cloud::new(ACR, Authentication::bearer(AZ_USER, "t0ken")).await;
     cloud.program("az", "echo canary; echo \"ERROR: Please run 'az login'\" >&2; exit 1");
     cloud.stage.publish_many(1);
     let error = cloud.stage.mirror_fails().await;
-    let told = words(&error);
-    assert!(!told.contains("canary"), "{told}");
+    let message = words(&error);
+    assert!(!message.contains("canary"), "{message}");
     for part in [
         "401",
         "`az acr login --name mine",
@@ -83,12 +82,12 @@ async fn a_command_that_fails_is_told_of_with_its_words_and_without_what_it_prin
         "hint: ",
         "`DST_REGISTRY_USERNAME`",
     ] {
-        assert!(told.contains(part), "`{part}` is missing: {told}");
+        assert!(message.contains(part), "`{part}` is missing: {message}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn doctor_tells_why_a_command_gives_no_login() {
+async fn doctor_reports_why_a_command_printed_no_credentials() {
     let mut cloud = Cloud::new(GAR, Authentication::bearer("oauth2accesstoken", "t0ken")).await;
     cloud.program("gcloud", "echo no account >&2; exit 1").stage.publish_many(1);
     let xtask = Xtask::new();
@@ -103,7 +102,7 @@ async fn doctor_tells_why_a_command_gives_no_login() {
 }
 
 #[tokio::test]
-async fn a_command_that_is_not_there_is_told_of_where_a_login_is_needed() {
+async fn a_missing_command_is_reported_if_credentials_are_required() {
     let table = [
         (
             ECR,
@@ -119,42 +118,42 @@ async fn a_command_that_is_not_there_is_told_of_where_a_login_is_needed() {
     for (host, authentication, expected) in table {
         let mut cloud = Cloud::new(host, authentication).await;
         cloud.stage.publish_many(1);
-        let told = words(&cloud.stage.mirror_fails().await);
-        assert!(told.contains(expected) && told.contains("hint: "), "{told}");
+        let message = words(&cloud.stage.mirror_fails().await);
+        assert!(message.contains(expected) && message.contains("hint: "), "{message}");
     }
 }
 
 #[tokio::test]
-async fn a_login_that_the_registry_refuses_is_told_of_with_where_it_came_from() {
+async fn refused_credentials_are_reported_with_the_command_that_printed_them() {
     let mut cloud = Cloud::new(GAR, Authentication::bearer("oauth2accesstoken", "other")).await;
     cloud.program("gcloud", "echo t0ken").stage.publish_many(1);
-    let told = words(&cloud.stage.mirror_fails().await);
-    assert!(told.contains("from `gcloud auth print-access-token`"), "{told}");
-    assert!(!told.contains("t0ken"), "{told}");
+    let message = words(&cloud.stage.mirror_fails().await);
+    assert!(message.contains("from `gcloud auth print-access-token`"), "{message}");
+    assert!(!message.contains("t0ken"), "{message}");
 }
 
 #[tokio::test]
-async fn nobody_is_asked_for_a_registry_that_is_open_to_everybody() {
+async fn no_command_runs_for_an_anonymous_registry() {
     let mut cloud = Cloud::new(GAR, Authentication::None).await;
     cloud.program("gcloud", "exit 1").stage.publish_many(2);
     cloud.stage.mirror_all().await;
     assert_eq!(cloud.calls(), [""; 0]);
 
-    let everybody = Authentication::Bearer {
+    let anonymous = Authentication::Bearer {
         credentials: None,
         lifetime: Duration::from_secs(60),
         style: TokenStyle::Get,
         key: TokenKey::Token,
         expires_in: true,
     };
-    let mut cloud = Cloud::new(GAR, everybody).await;
+    let mut cloud = Cloud::new(GAR, anonymous).await;
     cloud.program("gcloud", "echo no account >&2; exit 1").stage.publish_many(2);
     cloud.stage.mirror_all().await;
-    assert_eq!(cloud.calls().len(), 1, "it fails, and everybody gets a token");
+    assert_eq!(cloud.calls().len(), 1, "it fails, and the token is anonymous");
 }
 
 #[tokio::test]
-async fn variables_and_helpers_come_before_the_command() {
+async fn variables_and_helpers_precede_the_command() {
     let mut cloud = Cloud::new(ACR, Authentication::bearer("u", "right")).await;
     cloud.program("az", AZ).stage.publish_many(1);
     cloud.stage.set("DST_REGISTRY_USERNAME", "u");
