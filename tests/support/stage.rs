@@ -211,7 +211,7 @@ impl Stage {
         let list = ImageList::parse("images.toml", text).unwrap();
         let destination =
             if self.destination_keys.is_empty() { self.reached_at() } else { "d".to_owned() };
-        let options = mirror::Options {
+        let options = mirror::MirrorOptions {
             destination: Some(destination),
             only: Vec::new(),
             concurrency: self.jobs,

@@ -13,7 +13,7 @@ use registry::{HostSide, RetryPolicy, Settings, Side};
 pub struct Transfer {
     pub source: Repository,
     pub tag: Tag,
-    /// The digest that the tag must name. If there is none, the tag is copied as it is.
+    /// The digest that the tag must name. Without one, the tag is copied as it is.
     pub digest: Option<Digest>,
     pub target: Repository,
     /// Which part of an index is copied; `None` for all of it.

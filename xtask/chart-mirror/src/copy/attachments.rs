@@ -16,7 +16,7 @@ use super::graph::{self, KnownManifests};
 use super::image_copy::ImageCopy;
 use super::options::ExistingContent;
 use crate::list::Attachments;
-use oci::{Descriptor, Digest, Manifest, Tag};
+use oci::{Descriptor, Digest, Manifest};
 use registry::{Cause, Error, ManifestName, Pushed, RemoteRepository, Side};
 
 const COSIGN_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
@@ -79,20 +79,11 @@ async fn copy_tag(
     subject: &Digest,
     suffix: &str,
 ) -> Result<Option<Digest>, Error> {
-    let text = format!("{}.{suffix}", subject.as_tag());
-    let Ok(tag) = text.parse::<Tag>() else { return Ok(None) };
+    let Ok(tag) = format!("{}.{suffix}", subject.as_tag()).parse() else { return Ok(None) };
     let name = ManifestName::Tag(tag);
-    let Some(expected) = copy.source.resolve(&name).await? else { return Ok(None) };
-    let Some(present) = unless_refused(copy, copy.destination.resolve(&name).await)? else {
-        return Ok(None);
-    };
-    if present.as_ref() != Some(&expected) {
-        let manifest = copy.source.manifest(&ManifestName::Digest(expected.clone())).await?;
-        if push(copy, &manifest, &name).await?.is_none() {
-            return Ok(None);
-        }
-    }
-    Ok(Some(expected))
+    let Some(digest) = copy.source.resolve(&name).await? else { return Ok(None) };
+    let arrival = copy_attachment(copy, &name, &digest).await?;
+    Ok(Some(digest).filter(|_| !matches!(arrival, Arrival::Refused)))
 }
 
 /// Copies the referrers that are missing. Returns all that the destination has then, and those of
@@ -107,16 +98,11 @@ async fn copy_referrers(
     let mut present = Vec::new();
     for Descriptor { digest, .. } in referrers {
         let name = ManifestName::Digest(digest.clone());
-        match unless_refused(copy, copy.destination.resolve(&name).await)? {
-            Some(None) => {
-                let manifest = copy.source.manifest(&name).await?;
-                let Some(pushed) = push(copy, &manifest, &name).await? else { continue };
-                if !pushed.subject_is_tracked {
-                    unlisted.push(manifest);
-                }
-            }
-            Some(Some(_)) => present.push(digest),
-            None => continue,
+        match copy_attachment(copy, &name, digest).await? {
+            Arrival::Refused => continue,
+            Arrival::Present => present.push(digest),
+            Arrival::Pushed(_, Pushed { subject_is_tracked: true }) => {}
+            Arrival::Pushed(manifest, _) => unlisted.push(manifest),
         }
         arrived.push(digest.clone());
     }
@@ -132,19 +118,31 @@ async fn copy_referrers(
     Ok((arrived, unlisted))
 }
 
-/// Pushes one attachment and counts it; `None` if the destination refused it and may.
-async fn push(
+/// What happened to one attachment.
+enum Arrival {
+    /// The destination had it.
+    Present,
+    Pushed(Manifest, Pushed),
+    /// The destination refused it, and attachments are not required.
+    Refused,
+}
+
+async fn copy_attachment(
     copy: &Arc<ImageCopy>,
-    manifest: &Manifest,
     name: &ManifestName,
-) -> Result<Option<Pushed>, Error> {
-    let (known, existing) = (KnownManifests::default(), ExistingContent::Trusted);
-    let pushed = graph::push(copy, manifest, name, &known, existing).await;
-    let pushed = unless_refused(copy, pushed)?;
-    if pushed.is_some() {
-        copy.count(|counters| counters.attachments += 1);
+    digest: &Digest,
+) -> Result<Arrival, Error> {
+    match unless_refused(copy, copy.destination.resolve(name).await)? {
+        None => return Ok(Arrival::Refused),
+        Some(present) if present.as_ref() == Some(digest) => return Ok(Arrival::Present),
+        Some(_) => {}
     }
-    Ok(pushed)
+    let manifest = copy.source.manifest(&ManifestName::Digest(digest.clone())).await?;
+    let (known, existing) = (KnownManifests::default(), ExistingContent::Trusted);
+    let pushed = graph::push(copy, &manifest, name, &known, existing).await;
+    let Some(pushed) = unless_refused(copy, pushed)? else { return Ok(Arrival::Refused) };
+    copy.count(|counters| counters.attachments += 1);
+    Ok(Arrival::Pushed(manifest, pushed))
 }
 
 /// `None` if the destination refused the request and attachments are not required. The error is kept
@@ -161,8 +159,8 @@ fn unless_refused<T>(copy: &ImageCopy, result: Result<T, Error>) -> Result<Optio
     }
 }
 
-/// Whether the destination will never accept this, as opposed to errors that the next attempt may not
-/// meet: a broken connection, expired credentials, a rate limit.
+/// Whether the destination will never accept this. Other errors may not occur in the next run: a
+/// broken connection, expired credentials, a rate limit.
 fn is_refusal(error: &Error) -> bool {
     let is_final = |status: u16| {
         (400..500).contains(&status) && !matches!(status, 401 | 407 | 408 | 425 | 429 | 499)

@@ -138,7 +138,7 @@ async fn fetch(copy: &ImageCopy, resolved: Option<Digest>) -> Result<Manifest, E
     let gone = format!("the pinned {pin} is gone, and");
     let advice = match copy.source.resolve(&tag).await.ok().flatten() {
         Some(now) => Advice::new(format!("{gone} the tag `{}` names {now} now", transfer.tag))
-            .with_hint("inspect it, then accept it with `cargo xtask pin --update`"),
+            .with_hint("inspect it, then accept it with `pin --update`"),
         None => Advice::new(format!("{gone} so is the tag `{}`", transfer.tag)),
     };
     Err(Error { cause: Cause::Gone(Box::new(advice)), ..error })

@@ -36,7 +36,7 @@ pub(super) async fn select(
     match &selection.recorded {
         Some(recorded) if *recorded != found.digest => Err(refuse(format!(
             "the result is {}, but images.toml records {recorded}: was `digest` changed without `subsets`? Remove the \
-             record, and `cargo xtask pin` writes the right one",
+             record, and `pin` writes the right one",
             found.digest
         ))),
         _ => Ok(Selected { manifest: found, source: manifest.digest }),

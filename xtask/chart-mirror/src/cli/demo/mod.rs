@@ -154,7 +154,7 @@ impl Story<'_> {
     async fn mirror(&mut self, title: &str) -> anyhow::Result<()> {
         let Stage { destination, list, .. } = &self.stage;
         destination.forget_requests();
-        let options = mirror::Options {
+        let options = mirror::MirrorOptions {
             destination: Some(destination.address().to_owned()),
             only: Vec::new(),
             concurrency: None,

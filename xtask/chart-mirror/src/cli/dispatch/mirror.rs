@@ -6,7 +6,7 @@ use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, MirrorArgs, TextOrJson};
 use crate::cli::terminal::Bar;
 use crate::cli::{runtime, terminal};
-use crate::commands::mirror::{MirrorPlan, Options};
+use crate::commands::mirror::{MirrorOptions, MirrorPlan};
 use crate::commands::{images, mirror};
 use crate::copy::{CopyOptions, ExistingContent};
 use crate::list::Attachments;
@@ -28,7 +28,7 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
     let attachments = if arguments.attachments { Attachments::Copy } else { Attachments::Ignore };
     let existing =
         if arguments.repair { ExistingContent::Checked } else { ExistingContent::Trusted };
-    let options = Options {
+    let options = MirrorOptions {
         destination: arguments.destination.clone(),
         only: arguments.only.clone(),
         concurrency: arguments.jobs.map(usize::from),

@@ -18,7 +18,7 @@ use result::{ImageReport, MirrorReport};
 pub mod result;
 
 /// What to mirror, and how.
-pub struct Options {
+pub struct MirrorOptions {
     pub destination: Option<String>,
     pub only: Vec<String>,
     /// Most requests at a time to one registry.
@@ -38,7 +38,7 @@ pub struct MirrorPlan {
 ///
 /// # Errors
 /// When there is no such destination, or the selection does not fit the list.
-pub fn plan(list: &ImageList, options: &Options) -> anyhow::Result<MirrorPlan> {
+pub fn plan(list: &ImageList, options: &MirrorOptions) -> anyhow::Result<MirrorPlan> {
     let destination = list.choose(options.destination.as_deref())?;
     let transfers = transfers(list, &destination, &Selection::new(&options.only)?)?;
     check_depth(list, &destination, &transfers)?;
@@ -80,7 +80,7 @@ fn check_depth(
 pub async fn run(
     list: &ImageList,
     plan: &MirrorPlan,
-    options: &Options,
+    options: &MirrorOptions,
     environment: &dyn Environment,
     progress: Arc<dyn Progress>,
 ) -> anyhow::Result<MirrorReport> {
