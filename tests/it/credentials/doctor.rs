@@ -69,7 +69,7 @@ async fn all_credentials_of_one_registry_are_tried() {
         "login for `stackstate/i01`: ",
         "error: source: ",
         "401",
-        "hint: the registry does not accept the credentials `",
+        "hint: the registry does not accept the credentials of `",
         "not well: 1 of 2 registries cannot be used",
     ];
     assert_says(&finished.stdout, &words);

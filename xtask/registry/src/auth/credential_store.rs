@@ -215,16 +215,14 @@ fn hint_if_refused(origin: &Origin, host: &Registry) -> String {
     let refused = "the registry does not accept the credentials";
     match origin {
         Origin::Variables { .. } => format!("{refused} in {origin}: check both"),
-        Origin::Entry { .. } => format!("{refused} {origin}: run `docker login {host}` again"),
+        Origin::Entry { .. } => format!("{refused} of {origin}: run `docker login {host}` again"),
         Origin::Helper { .. } => format!(
             "{refused} from {origin}: log in again with `docker login {host}` or with the tool that \
              the helper belongs to"
         ),
-        Origin::CloudCli { .. } => {
-            format!(
-                "{refused} from {origin}: check its account, and what that account may do there"
-            )
-        }
+        Origin::CloudCli { .. } => format!(
+            "{refused} from {origin}: check which account it uses, and what that account may do"
+        ),
     }
 }
 
