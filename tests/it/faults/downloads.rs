@@ -96,7 +96,7 @@ async fn bytes_from_another_place_than_asked_for_are_never_sent_on() {
     stage.source.inject(of_rest(Effect::WrongContentRange));
     let error = stage.mirror_fails().await;
     assert!(matches!(error.cause, Cause::Integrity(_)), "{error:?}");
-    assert!(error.to_string().contains("asked for bytes from 9 on, got them from 1"), "{error}");
+    assert!(error.to_string().contains("starts at 1 instead of 9"), "{error}");
 }
 
 #[tokio::test]
@@ -134,7 +134,7 @@ async fn a_blob_of_another_size_than_its_descriptor_says_is_not_copied() {
     stage.source.inject(of_layer(Effect::ExtraBytes(5), &layer).always());
     let error = stage.mirror_fails().await;
     let told = error.to_string();
-    assert!(told.contains("the blob has 300005 bytes, its descriptor says 300000"), "{told}");
+    assert!(told.contains("the blob has 300005 bytes, its descriptor 300000"), "{told}");
     assert_eq!(fetches(&stage.source, &layer).len(), 2);
 }
 

@@ -46,7 +46,7 @@ async fn a_blob_of_no_bytes_has_the_digest_of_nothing_or_is_refused() {
     let mut stage = Stage::new().await;
     stage.publish(REPOSITORY, TAG, &content);
     let error = stage.mirror_fails().await;
-    assert!(words(&error).contains("no bytes, and the digest of some"), "{}", words(&error));
+    assert!(words(&error).contains("size 0 and the digest of something else"), "{}", words(&error));
     assert!(asked(&stage.destination, "PUT", Kind::Upload).is_empty());
 }
 

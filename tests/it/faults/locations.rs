@@ -49,6 +49,6 @@ async fn a_location_that_is_no_address_is_an_error_that_says_so() {
         stage.destination.inject(Fault::new(location).method("POST").always());
         let error = stage.mirror_fails().await;
         assert!(matches!(error.cause, Cause::Protocol(_)), "{written}: {error:?}");
-        assert!(words(&error).contains("is no address"), "{}", words(&error));
+        assert!(words(&error).contains("is not an address"), "{}", words(&error));
     }
 }

@@ -85,7 +85,7 @@ async fn a_tag_that_holds_another_image_and_stays_is_a_conflict_of_that_image_al
     let report = stage.mirror().await;
     assert_eq!((report.totals().failed, report.totals().copied), (1, 2));
     let told = report_text(&report);
-    assert!(told.contains(&format!("the tag `{TAG}` is immutable and holds {holds}")), "{told}");
+    assert!(told.contains(&format!("the tag `{TAG}` is immutable and names {holds}")), "{told}");
     assert!(told.contains("TAG_INVALID"), "the registry's own words, too: {told}");
 }
 

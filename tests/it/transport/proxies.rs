@@ -99,7 +99,10 @@ async fn a_proxy_that_cannot_be_used_is_told_before_any_request() {
     let (mut stage, _front) = far_away("registry.example.com").await;
     stage.set("HTTPS_PROXY", "socks5://user:canary@proxy.example.com:1080");
     let error = stage.try_mirror().await.unwrap_err().to_string();
-    assert!(error.contains("`HTTPS_PROXY`") && error.contains("`socks5` is not spoken"), "{error}");
+    assert!(
+        error.contains("`HTTPS_PROXY`") && error.contains("`socks5` is not supported"),
+        "{error}"
+    );
     assert!(!error.contains("canary"), "{error}");
 }
 

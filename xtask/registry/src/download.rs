@@ -1,42 +1,43 @@
-//! A blob on its way from the source: hashed as it comes, resumed where it broke off.
+//! `Download`: a blob on its way from the source, hashed as it arrives and resumed after a break.
 //!
-//! The last piece is handed on only when size and digest are settled, because an HTTP library stops
-//! reading a request's body at its `Content-Length`: an error after the last byte would not be seen.
+//! The last bytes are handed on only after size and digest have been checked. An HTTP client stops reading a
+//! request body at its `Content-Length`, so it would not notice an error after the last byte.
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, HeaderMap, HeaderValue, RANGE};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, HeaderValue, RANGE};
 use reqwest::{Method, Response, StatusCode};
 
 use crate::auth::Scope;
-use crate::error::{Cause, Error, Phase, printable};
-use crate::http::host::{Call, innermost};
+use crate::error::{Cause, Error, Phase};
+use crate::http::body::next_chunk;
+use crate::http::request::ApiRequest;
 use crate::repository::RemoteRepository;
 use oci::{Descriptor, Hasher};
 
-/// A source that delivers this much between two breaks is worth asking again, in bytes.
+/// A source that delivers this many bytes between two breaks has made progress.
 const PROGRESS: u64 = 1 << 20;
-/// How often in a row a source may break off without that progress.
+/// How often in a row a source may break off without progress.
 const BREAKS: u32 = 5;
 
 pub(crate) struct Download {
     source: RemoteRepository,
     blob: Descriptor,
     response: Option<Response>,
-    /// What was read and given back: it comes before the rest of the answer.
+    /// Bytes that were read and given back; they come before the rest of the response.
     given_back: Bytes,
     /// The position in the blob that comes next.
     position: u64,
-    /// Bytes of the answer to leave out, because the server started before the position.
+    /// Bytes of the response to leave out, because the server started before the position.
     skip: u64,
     hasher: Hasher,
-    /// How far the hash has come; what is read again after a rewind is not hashed again.
+    /// How far the hash has come; bytes that are read again after a rewind are not hashed again.
     hashed: u64,
     breaks: u32,
     position_at_break: u64,
 }
 
 impl Download {
-    /// Asks for a blob. The caller holds a permit of the source's queue until the download is dropped.
+    /// Requests a blob. The caller holds a permit of the source's queue until the download is dropped.
     pub(crate) async fn open(source: &RemoteRepository, blob: &Descriptor) -> Result<Self, Error> {
         let mut download = Self {
             source: source.clone(),
@@ -53,8 +54,8 @@ impl Download {
         if blob.size > 0 {
             download.connect().await?;
         } else if blob.digest != blob.digest.of_same_kind(b"") {
-            return Err(download
-                .integrity("its descriptor has no bytes, and the digest of some".to_owned()));
+            let why = "its descriptor has the size 0 and the digest of something else";
+            return Err(download.error(Cause::Integrity(why.to_owned())));
         }
         Ok(download)
     }
@@ -63,7 +64,7 @@ impl Download {
         self.position
     }
 
-    /// Goes back (never forward) to a position, to send again what a destination has lost.
+    /// Goes back to a position (never forward), to send again what a destination has lost.
     pub(crate) fn rewind(&mut self, position: u64) {
         if position < self.position {
             self.position = position;
@@ -73,27 +74,27 @@ impl Download {
         }
     }
 
-    /// Takes back the end of the last piece, which comes again as the next one.
+    /// Takes back the end of the last bytes; they come next.
     pub(crate) fn give_back(&mut self, rest: Bytes) {
         self.position -= rest.len() as u64;
         self.given_back = rest;
     }
 
-    /// The next piece; `None` at the end of the blob, whose digest has then been found right.
+    /// The next bytes; `None` at the end of the blob, whose digest has been checked by then.
     pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Error>> {
         if self.position >= self.blob.size {
             return None;
         }
         if !self.given_back.is_empty() {
-            let piece = std::mem::take(&mut self.given_back);
-            return Some(self.admit(piece));
+            let bytes = std::mem::take(&mut self.given_back);
+            return Some(self.check(bytes));
         }
         loop {
             match self.read().await {
-                Ok(piece) if piece.is_empty() => {}
-                Ok(piece) => return Some(self.admit(piece)),
-                Err(detail) => {
-                    if let Err(error) = self.reconnect(detail).await {
+                Ok(bytes) if bytes.is_empty() => {}
+                Ok(bytes) => return Some(self.check(bytes)),
+                Err(interruption) => {
+                    if let Err(error) = self.reconnect(interruption).await {
                         return Some(Err(error));
                     }
                 }
@@ -101,95 +102,84 @@ impl Download {
         }
     }
 
-    /// Checks and counts a piece before anybody else sees it.
-    fn admit(&mut self, piece: Bytes) -> Result<Bytes, Error> {
-        let end = self.position.saturating_add(piece.len() as u64);
-        if end > self.blob.size {
-            return Err(self.integrity(format!(
-                "the blob is longer than the {} bytes of its descriptor",
-                self.blob.size
-            )));
+    /// Counts and hashes bytes before they are handed on.
+    fn check(&mut self, bytes: Bytes) -> Result<Bytes, Error> {
+        let Descriptor { size, digest: expected, .. } = &self.blob;
+        let end = self.position.saturating_add(bytes.len() as u64);
+        if end > *size {
+            let why = format!("the blob is longer than the {size} bytes of its descriptor");
+            return Err(self.error(Cause::Integrity(why)));
         }
         if end > self.hashed {
             let known = self.hashed.saturating_sub(self.position) as usize;
-            self.hasher.update(piece.get(known..).unwrap_or_default());
+            self.hasher.update(bytes.get(known..).unwrap_or_default());
             self.hashed = end;
         }
-        if end == self.blob.size {
+        if end == *size {
             let digest = self.hasher.clone().finish();
-            if digest != self.blob.digest {
-                return Err(self.integrity(format!(
-                    "the content has the digest {digest}, not {}",
-                    self.blob.digest
-                )));
+            if digest != *expected {
+                let why = format!("the content has the digest {digest}, not {expected}");
+                return Err(self.error(Cause::Integrity(why)));
             }
         }
         self.position = end;
-        Ok(piece)
+        Ok(bytes)
     }
 
-    /// One read of the connection, without what lies before the position.
-    async fn read(&mut self) -> Result<Bytes, String> {
-        let silence = self.source.host.retry.silence;
-        let Some(response) = &mut self.response else { return Err("not connected".to_owned()) };
-        let mut piece = match tokio::time::timeout(silence, response.chunk()).await {
-            Ok(Ok(Some(piece))) => piece,
-            Ok(Ok(None)) => return Err("the answer ended early".to_owned()),
-            Ok(Err(error)) => return Err(printable(&innermost(&error))),
-            Err(_) => return Err(format!("nothing for {} s", silence.as_secs())),
+    /// Reads once from the connection, and leaves out bytes before the position.
+    async fn read(&mut self) -> Result<Bytes, Cause> {
+        let interrupted = |detail: &str| {
+            let detail = detail.to_owned();
+            Cause::Network { phase: Phase::Response, detail }
         };
-        let skipped = self.skip.min(piece.len() as u64);
+        let response = self.response.as_mut().ok_or_else(|| interrupted("not connected"))?;
+        let chunk = next_chunk(response, self.source.host.retry.silence).await?;
+        let mut bytes = chunk.ok_or_else(|| interrupted("the response ended early"))?;
+        let skipped = self.skip.min(bytes.len() as u64);
         self.skip -= skipped;
-        Ok(piece.split_off(skipped as usize))
+        Ok(bytes.split_off(skipped as usize))
     }
 
-    async fn reconnect(&mut self, detail: String) -> Result<(), Error> {
-        // After a rewind there is no connection: that is no break.
+    async fn reconnect(&mut self, interruption: Cause) -> Result<(), Error> {
+        // After a rewind there is no connection, and so no break.
         if self.response.take().is_some() {
             if self.position >= self.position_at_break + PROGRESS {
                 self.breaks = 0;
             }
             self.position_at_break = self.position;
             self.breaks += 1;
-            tracing::debug!("{}: {detail} at byte {}", self.operation(), self.position);
+            let error = self.error(interruption);
+            tracing::debug!("{error} at byte {}", self.position);
             if self.breaks > BREAKS {
-                let call = self.call()?;
-                return Err(self
-                    .source
-                    .host
-                    .error(&call, Cause::Network { phase: Phase::Response, detail }));
+                return Err(error);
             }
         }
         self.connect().await
     }
 
-    /// Asks for the rest of the blob from the position on.
+    /// Requests the rest of the blob from the position on.
     async fn connect(&mut self) -> Result<(), Error> {
-        let call = self.call()?;
-        let response = self.source.host.call_under_permit(&call).await?;
-        let broken = |why: String| self.source.host.error(&call, Cause::Integrity(why));
+        let request = self.request()?;
+        let response = self.source.host.call_under_permit(&request).await?;
+        let broken = |why: String| Err(self.error(Cause::Integrity(why)));
+        let header = |name| response.headers().get(name)?.to_str().ok();
         self.skip = if response.status() == StatusCode::PARTIAL_CONTENT {
-            match content_range_start(&response) {
-                Some(start) if start == self.position => 0,
-                start => {
-                    let got = start.map_or("none".to_owned(), |start| start.to_string());
-                    return Err(broken(format!(
-                        "asked for bytes from {} on, got them from {got}",
-                        self.position
-                    )));
-                }
+            let start = header(CONTENT_RANGE).and_then(first_position);
+            if start != Some(self.position) {
+                let start =
+                    start.map_or("an unknown position".to_owned(), |start| start.to_string());
+                return broken(format!(
+                    "the response starts at {start} instead of {}",
+                    self.position
+                ));
             }
+            0
         } else {
-            // The server knows no ranges: read from the start and leave out what we have.
-            let length = response
-                .headers()
-                .get(CONTENT_LENGTH)
-                .and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-            if let Some(length) = length.filter(|&length| length != self.blob.size) {
-                return Err(broken(format!(
-                    "the blob has {length} bytes, its descriptor says {}",
-                    self.blob.size
-                )));
+            // The server does not support ranges: the known bytes are left out.
+            let length = header(CONTENT_LENGTH).and_then(|value| value.parse::<u64>().ok());
+            let size = self.blob.size;
+            if let Some(length) = length.filter(|&length| length != size) {
+                return broken(format!("the blob has {length} bytes, its descriptor {size}"));
             }
             self.position
         };
@@ -197,41 +187,31 @@ impl Download {
         Ok(())
     }
 
-    fn call(&self) -> Result<Call, Error> {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    fn request(&self) -> Result<ApiRequest, Error> {
+        // Always the registry's own address: a signed one that it redirected to may have expired.
+        let url = self.source.url(&format!("blobs/{}", self.blob.digest))?;
+        let operation = format!("get blob {}", self.blob.digest.short());
+        let scope = Scope::pull(self.source.path.as_str());
+        let mut request = ApiRequest::new(operation, Method::GET, url, scope);
+        request.headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
         if self.position > 0
             && let Ok(range) = HeaderValue::from_str(&format!("bytes={}-", self.position))
         {
-            headers.insert(RANGE, range);
+            request.headers.insert(RANGE, range);
         }
-        Ok(Call {
-            operation: self.operation(),
-            method: Method::GET,
-            // Always the registry's own address: a signed one that it redirected to may have run out.
-            url: self.source.url(&format!("blobs/{}", self.blob.digest))?,
-            headers,
-            body: None,
-            scope: Scope::pull(self.source.path.as_str()),
-            expected: &[],
-        })
+        Ok(request)
     }
 
-    fn operation(&self) -> String {
-        format!("get blob {}", self.blob.digest.short())
-    }
-
-    fn integrity(&self, why: String) -> Error {
-        match self.call() {
-            Ok(call) => self.source.host.error(&call, Cause::Integrity(why)),
+    fn error(&self, cause: Cause) -> Error {
+        match self.request() {
+            Ok(request) => self.source.host.error(&request, cause),
             Err(error) => error,
         }
     }
 }
 
 /// The first position of `Content-Range: bytes 5-9/10` (RFC 9110, section 14.4).
-fn content_range_start(response: &Response) -> Option<u64> {
-    let value = response.headers().get(CONTENT_RANGE)?.to_str().ok()?;
-    let (start, _) = value.trim().strip_prefix("bytes ")?.split_once('-')?;
+fn first_position(content_range: &str) -> Option<u64> {
+    let (start, _) = content_range.trim().strip_prefix("bytes ")?.split_once('-')?;
     start.trim().parse().ok()
 }

@@ -214,6 +214,13 @@ struct EnvelopeError {
     message: String,
 }
 
+impl Cause {
+    pub(crate) fn silent_for(silence: Duration) -> Self {
+        let detail = format!("nothing received for {} s", silence.as_secs());
+        Self::Network { phase: Phase::Silence, detail }
+    }
+}
+
 impl ErrorResponse {
     /// Reads the body of an error response: the envelope of the specification, or any other text.
     pub(crate) fn parse(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
@@ -252,6 +259,15 @@ fn plain_text(body: &[u8]) -> String {
 pub(crate) fn address(url: &Url) -> String {
     let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
     format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
+}
+
+/// The end of the chain of causes: "connection refused" is more useful than "error sending request".
+pub(crate) fn root_cause(error: &reqwest::Error) -> String {
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(next) = cause.source() {
+        cause = next;
+    }
+    cause.to_string()
 }
 
 impl fmt::Display for Side {

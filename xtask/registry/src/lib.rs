@@ -1,4 +1,5 @@
-//! A client for the OCI distribution API. It knows nothing about image lists or charts.
+//! A client for the OCI distribution API: manifests, blobs, uploads, authentication. It knows nothing about
+//! image lists or charts.
 
 pub mod auth;
 pub mod capabilities;
@@ -7,6 +8,7 @@ mod error;
 mod error_json;
 pub mod http;
 pub mod known;
+mod lock;
 pub mod ping;
 mod referrers;
 pub mod registries;
@@ -19,5 +21,6 @@ pub use auth::HostSide;
 pub use error::{Cause, Error, ErrorCode, ErrorResponse, Phase, Side};
 pub use http::attempts::RetryPolicy;
 pub use http::host::Host;
-pub use registries::{Registries, Requests, Settings, is_loopback};
+pub use http::net::is_loopback;
+pub use registries::{Registries, Requests, Settings};
 pub use repository::{ManifestName, Pushed, RemoteRepository};

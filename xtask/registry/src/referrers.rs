@@ -1,72 +1,67 @@
-//! What is attached to a manifest, as the referrers API lists it (distribution-spec 1.1, "Listing
+//! Lists the manifests that refer to another one, by the referrers API (distribution-spec 1.1, "Listing
 //! Referrers").
 
-use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
 
 use crate::auth::Scope;
 use crate::error::{Cause, Error};
-use crate::http::body::Whole;
-use crate::http::host::Call;
+use crate::http::request::{ApiRequest, BufferedResponse};
 use crate::repository::{LARGEST_MANIFEST, RemoteRepository};
 use messages::printable::printable;
 use oci::{Descriptor, Digest, Manifest};
 
-/// Nobody attaches so much to one image; a list without an end has been called an attack.
+/// No image has this many referrers; the limit protects against a list without an end.
 const MOST_PAGES: usize = 100;
 
 impl RemoteRepository {
-    /// The manifests attached to one, by the referrers API; `None` where a registry does not have it.
+    /// The referrers of a manifest; `None` if the registry does not have the referrers API.
     pub async fn referrers(&self, subject: &Digest) -> Result<Option<Vec<Descriptor>>, Error> {
         let mut found = Vec::new();
-        let mut pages = 0;
-        let mut next = Some(self.url(&format!("referrers/{subject}"))?);
-        while let Some(url) = next.take() {
-            let call = Call {
-                operation: format!("list referrers of {}", subject.short()),
-                method: Method::GET,
-                url,
-                headers: HeaderMap::new(),
-                body: None,
-                scope: Scope::pull(self.path.as_str()),
-                expected: &[400, 404, 405],
-            };
-            let answer = self.host.call_and_read(&call, LARGEST_MANIFEST).await?;
-            if !answer.status.is_success() {
+        let mut url = self.url(&format!("referrers/{subject}"))?;
+        for _ in 0..MOST_PAGES {
+            let operation = format!("list referrers of {}", subject.short());
+            let scope = Scope::pull(self.path.as_str());
+            let request = ApiRequest::new(operation, Method::GET, url, scope);
+            let request = request.expecting(&[400, 404, 405]);
+            let fail = |why: &str| Err(self.host.error(&request, Cause::Protocol(why.to_owned())));
+            let page = self.host.call_and_read(&request, LARGEST_MANIFEST).await?;
+            if !page.status.is_success() {
                 return Ok(None);
             }
-            pages += 1;
-            if pages > MOST_PAGES {
-                let why = format!("the list of referrers has more than {MOST_PAGES} pages");
-                return Err(self.host.error(&call, Cause::Protocol(why)));
+            let next = next_page(&page);
+            if next.as_ref().is_some_and(|next| next.origin() != request.url.origin()) {
+                // To ignore the page would lose referrers unnoticed.
+                return fail(
+                    "the list of referrers continues on another host, which is not followed",
+                );
             }
-            next = next_page(&answer);
-            if next.as_ref().is_some_and(|next| next.origin() != call.url.origin()) {
-                // Without that page referrers would be missing, and nobody would know.
-                let why = "the list of referrers goes on at another address, where nobody follows";
-                return Err(self.host.error(&call, Cause::Protocol(why.to_owned())));
-            }
-            let digest = Digest::of(&answer.body);
-            match Manifest::parse(answer.body, digest, None) {
+            let digest = Digest::of(&page.body);
+            match Manifest::parse(page.body, digest, None) {
                 Ok(index) => found.extend(index.manifests),
-                // Web servers in front of old registries answer 200 to any path.
+                // Web servers in front of old registries return 200 for any path.
                 Err(_) if found.is_empty() => return Ok(None),
-                Err(why) => {
-                    let why = printable(&why.to_string());
-                    return Err(self.host.error(&call, Cause::Protocol(why)));
-                }
+                Err(why) => return fail(&printable(&why.to_string())),
+            }
+            match next {
+                Some(next) => url = next,
+                None => return Ok(Some(found)),
             }
         }
-        Ok(Some(found))
+        let why = format!("the list of referrers has more than {MOST_PAGES} pages");
+        Err(Error::new(
+            self.host.side,
+            format!("list referrers of {}", subject.short()),
+            Cause::Protocol(why),
+        ))
     }
 }
 
 /// The address of the next page of a list (RFC 8288, `rel="next"`).
-fn next_page(answer: &Whole) -> Option<Url> {
-    let link = answer.headers.get("link")?.to_str().ok()?;
+fn next_page(page: &BufferedResponse) -> Option<Url> {
+    let link = page.headers.get("link")?.to_str().ok()?;
     let (address, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
     if !parameters.contains("next") {
         return None;
     }
-    answer.url.join(address).ok()
+    page.url.join(address).ok()
 }

@@ -1,40 +1,46 @@
-//! Makes the hosts of a run: one per registry and side, with its own login; one queue per registry.
+//! `Registries`: the hosts of a run, one for each registry and side with its own credentials, and one queue
+//! for each registry.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
+use messages::Advice;
 use reqwest::Url;
 
+use crate::auth::HostSide;
 use crate::auth::authenticator::Authenticator;
-use crate::auth::credential_store::{CredentialStore, HostSide};
+use crate::auth::credential_store::CredentialStore;
 use crate::auth::credentials::Environment;
 use crate::capabilities::Capabilities;
 use crate::error::Side;
 use crate::http::attempts::RetryPolicy;
-use crate::http::clients::{Clients, Connections};
+use crate::http::clients::{ClientPool, HttpClients};
 use crate::http::host::Host;
+use crate::http::liveness::Liveness;
+use crate::http::net::is_loopback;
 use crate::http::proxy::Proxies;
 use crate::http::queue::Queue;
 use crate::known::address::Address;
 use crate::known::profile::Profile;
 use crate::known::settings::RegistrySettings;
+use crate::lock::lock;
 use crate::repository::RemoteRepository;
 use oci::{Registry, Repository};
 
-/// Requests at a time to one registry, unless the user says otherwise.
+/// Concurrent requests to one registry, unless configured otherwise.
 const DEFAULT_CONCURRENCY: usize = 48;
 
-/// How to talk to registries in this run.
+/// How to contact registries in this run.
 #[derive(Default)]
 pub struct Settings {
     pub registries: BTreeMap<Registry, RegistrySettings>,
-    /// Most requests at a time to one registry; an entry of `registries` wins.
+    /// Concurrent requests to one registry; an entry of `registries` has precedence.
     pub concurrency: Option<usize>,
     pub retry: RetryPolicy,
 }
 
-/// Requests sent to each side of a run, requests for tokens included.
+/// Requests sent to each side of a run, including requests for tokens.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Requests {
@@ -46,76 +52,81 @@ pub struct Requests {
 pub struct Registries {
     settings: Settings,
     pub(super) credentials: Arc<CredentialStore>,
-    clients: Arc<Clients>,
-    /// Made before the first request: what is wrong with a file is told at once.
-    connections: Mutex<BTreeMap<HostSide, Connections>>,
+    clients: Arc<ClientPool>,
+    /// Created before the first request, so that a file that cannot be used is reported at once.
+    prepared: Mutex<BTreeMap<HostSide, HttpClients>>,
     hosts: Mutex<BTreeMap<HostSide, Arc<Host>>>,
     queues: Mutex<BTreeMap<Registry, Arc<Queue>>>,
 }
 
 impl Registries {
-    /// Finds the login of every registry that takes part, and prepares the connections.
+    /// Finds the credentials of every registry of the run, prepares the connections, and logs warnings.
     ///
     /// # Errors
     /// When the environment is contradictory (half a login, credentials that fit several hosts) or
-    /// unreadable, or a file with certificates is. The text says what to change.
+    /// unreadable, or a file with certificates is.
     pub fn new(
         settings: Settings,
         hosts: impl IntoIterator<Item = HostSide>,
         environment: &dyn Environment,
-    ) -> anyhow::Result<Self> {
-        let registries = Self::without_warnings(settings, hosts, environment)?;
-        for warning in registries.credentials.warnings() {
+    ) -> Result<Self, Advice> {
+        let (registries, warnings) = Self::with_warnings(settings, hosts, environment)?;
+        for warning in warnings {
             tracing::warn!("{warning}");
         }
         Ok(registries)
     }
 
-    /// [`Registries::new`] for who tells the warnings in his own way.
-    pub(super) fn without_warnings(
+    /// Like [`Registries::new`], but returns the warnings.
+    ///
+    /// # Errors
+    /// Like [`Registries::new`].
+    pub fn with_warnings(
         settings: Settings,
         hosts: impl IntoIterator<Item = HostSide>,
         environment: &dyn Environment,
-    ) -> anyhow::Result<Self> {
-        let mut asked: Vec<HostSide> =
-            hosts.into_iter().map(|(host, side)| (settings.asked_for(&host, side), side)).collect();
-        asked.sort();
-        asked.dedup();
-        let credentials = CredentialStore::read(&settings.registries, &asked, environment)?;
-        let proxies = Proxies::of(environment).map_err(anyhow::Error::msg)?;
-        let clients = Arc::new(Clients::new(settings.registries.clone(), proxies));
-        let mut connections = BTreeMap::new();
-        for (host, side) in asked {
+    ) -> Result<(Self, Vec<Advice>), Advice> {
+        let mut hosts: Vec<HostSide> =
+            hosts.into_iter().map(|(host, side)| (settings.read_from(&host, side), side)).collect();
+        hosts.sort();
+        hosts.dedup();
+        let credentials = CredentialStore::read(&settings.registries, &hosts, environment)?;
+        let warnings = credentials.warnings();
+        let proxies = Proxies::of(environment)?;
+        let clients = Arc::new(ClientPool::new(settings.registries.clone(), proxies));
+        let mut prepared = BTreeMap::new();
+        for (host, side) in hosts {
             let base = settings.base(&host)?;
-            connections.insert((host.clone(), side), clients.of(&host, base)?);
+            prepared.insert((host.clone(), side), clients.of(&host, base)?);
         }
-        Ok(Self {
+        let registries = Self {
             settings,
             credentials: Arc::new(credentials),
             clients,
-            connections: Mutex::new(connections),
+            prepared: Mutex::new(prepared),
             hosts: Mutex::default(),
             queues: Mutex::default(),
-        })
+        };
+        Ok((registries, warnings))
     }
 
     /// A repository as one side of a copy.
     ///
     /// # Errors
-    /// When the registry's name does not make an address.
+    /// When the registry is not part of this run, or its name does not form an address.
     pub fn repository(
         &self,
         repository: &Repository,
         side: Side,
-    ) -> anyhow::Result<RemoteRepository> {
-        let asked = self.asked_for(repository, side);
-        let host = self.host(asked.registry(), side)?;
-        Ok(RemoteRepository { host, path: asked.path().clone() })
+    ) -> Result<RemoteRepository, Advice> {
+        let contacted = self.contacted(repository, side);
+        let host = self.host(contacted.registry(), side)?;
+        Ok(RemoteRepository { host, path: contacted.path().clone() })
     }
 
-    /// The repository that is asked instead of another: the same, but for a source that is read through
-    /// a proxy cache.
-    pub(super) fn asked_for(&self, repository: &Repository, side: Side) -> Repository {
+    /// The repository that is contacted for another one: the same, unless it is a source that is read
+    /// through a proxy cache.
+    pub(super) fn contacted(&self, repository: &Repository, side: Side) -> Repository {
         let Some(via) = self.settings.via(repository.registry(), side) else {
             return repository.clone();
         };
@@ -126,7 +137,7 @@ impl Registries {
         Repository::new(via.registry.clone(), path)
     }
 
-    /// The registries of this run whose certificates nobody verifies, for the report to say so.
+    /// The registries of this run whose certificates are not verified, for the report.
     pub fn insecure(&self) -> Vec<Registry> {
         let mut hosts: Vec<Registry> = self.credentials.hosts().cloned().collect();
         hosts.dedup();
@@ -140,7 +151,7 @@ impl Registries {
     /// Requests sent so far.
     pub fn requests(&self) -> Requests {
         let mut requests = Requests::default();
-        for host in self.hosts.lock().unwrap_or_else(PoisonError::into_inner).values() {
+        for host in lock(&self.hosts).values() {
             let side = match host.side {
                 Side::Source => &mut requests.source,
                 Side::Destination => &mut requests.destination,
@@ -150,29 +161,40 @@ impl Registries {
         requests
     }
 
-    pub(super) fn host(&self, name: &Registry, side: Side) -> anyhow::Result<Arc<Host>> {
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn host(&self, name: &Registry, side: Side) -> Result<Arc<Host>, Advice> {
+        let mut hosts = lock(&self.hosts);
         let key: HostSide = (name.to_owned(), side);
         if let Some(host) = hosts.get(&key) {
             return Ok(Arc::clone(host));
         }
         if !self.credentials.takes_part(name, side) {
-            anyhow::bail!("`{name}` takes no part in this run");
+            return Err(Advice::new(format!("`{name}` is not used in this run")));
         }
         let declared = self.settings.registries.get(name);
         let token_server = declared.and_then(|registry| registry.token_server.clone());
-        let authenticator =
-            Authenticator::new(name, side, Arc::clone(&self.credentials), token_server);
-        let made = self.connections.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
-        let connections = match made {
-            Some(connections) => connections,
+        let prepared = lock(&self.prepared).remove(&key);
+        let clients = match prepared {
+            Some(clients) => clients,
             None => self.clients.of(name, self.settings.base(name)?)?,
         };
-        let queue = self.queue(name);
-        let capabilities = Capabilities::new(Profile::of_host(name, declared));
-        let retry = self.settings.retry;
-        let host = Host::new(name, side, connections, queue, authenticator, capabilities, retry);
-        let host = Arc::new(host);
+        let host = Arc::new(Host {
+            name: name.clone(),
+            side,
+            base: clients.base.clone(),
+            clients,
+            queue: self.queue(name),
+            authenticator: Authenticator::new(
+                name,
+                side,
+                Arc::clone(&self.credentials),
+                token_server,
+            ),
+            capabilities: Capabilities::new(Profile::of_host(name, declared)),
+            retry: self.settings.retry,
+            requests: AtomicU64::new(0),
+            liveness: Liveness::default(),
+            pinged: tokio::sync::OnceCell::new(),
+        });
         hosts.insert(key, Arc::clone(&host));
         Ok(host)
     }
@@ -184,50 +206,40 @@ impl Registries {
 
     fn queue(&self, name: &Registry) -> Arc<Queue> {
         let ceiling = self.concurrency(name);
-        let mut queues = self.queues.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut queues = lock(&self.queues);
         Arc::clone(queues.entry(name.clone()).or_insert_with(|| Queue::new(ceiling)))
     }
 }
 
 impl Settings {
-    /// Plain HTTP only where it is asked for, or on this machine.
+    /// Whether a registry is contacted without TLS: if configured, or by default on this machine.
     fn is_plain(&self, host: &Registry) -> bool {
-        let Some(registry) = self.registries.get(host) else { return is_loopback(host.as_str()) };
-        let shows = registry.client_certificate_file.is_some();
-        let speaks_tls = registry.insecure || registry.http2 || registry.ca_file.is_some() || shows;
-        registry.plain_http.unwrap_or_else(|| is_loopback(host.as_str()) && !speaks_tls)
+        let is_local = is_loopback(host.as_str());
+        let Some(registry) = self.registries.get(host) else { return is_local };
+        let has_certificate = registry.client_certificate_file.is_some();
+        let uses_tls =
+            registry.insecure || registry.http2 || registry.ca_file.is_some() || has_certificate;
+        registry.plain_http.unwrap_or(is_local && !uses_tls)
     }
 
-    /// Where images of a registry are read instead.
+    /// The proxy cache through which the images of a registry are read.
     fn via(&self, host: &Registry, side: Side) -> Option<&Address> {
         let settings = self.registries.get(host).filter(|_| side == Side::Source)?;
         settings.via.as_ref()
     }
 
-    /// The registry that is asked for the images of another.
-    fn asked_for(&self, host: &Registry, side: Side) -> Registry {
+    /// The registry that is contacted for the images of another.
+    fn read_from(&self, host: &Registry, side: Side) -> Registry {
         self.via(host, side).map_or_else(|| host.clone(), |via| via.registry.clone())
     }
 
-    fn base(&self, host: &Registry) -> anyhow::Result<Url> {
+    fn base(&self, host: &Registry) -> Result<Url, Advice> {
         let scheme = if self.is_plain(host) { "http" } else { "https" };
-        Ok(Url::parse(&format!("{scheme}://{}/", api_host(host)))?)
+        // The API of Docker Hub is not at its name.
+        let name = if host.is_docker_hub() { "registry-1.docker.io" } else { host.as_str() };
+        Url::parse(&format!("{scheme}://{name}/"))
+            .map_err(|error| Advice::new(format!("`{name}` does not form an address: {error}")))
     }
-}
-
-/// Docker Hub's API is not where its name says.
-fn api_host(name: &Registry) -> &str {
-    if name.is_docker_hub() { "registry-1.docker.io" } else { name.as_str() }
-}
-
-/// Whether `host[:port]` is this machine, which is spoken to without TLS.
-pub fn is_loopback(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or(rest),
-        None => host.split(':').next().unwrap_or(host),
-    };
-    let address = name.parse::<std::net::IpAddr>();
-    name == "localhost" || address.is_ok_and(|address| address.is_loopback())
 }
 
 #[cfg(test)]
@@ -239,21 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn this_machine_is_known_by_all_its_names() {
-        for host in
-            ["localhost", "localhost:5000", "127.0.0.1:5000", "127.1.2.3", "[::1]", "[::1]:5000"]
-        {
-            assert!(is_loopback(host), "{host}");
-        }
-        for host in
-            ["localhost.example.com", "[fd00::1]:5000", "128.0.0.1", "quay.io", "127.example.com"]
-        {
-            assert!(!is_loopback(host), "{host}");
-        }
-    }
-
-    #[test]
-    fn plain_http_is_spoken_where_it_is_asked_for_or_on_this_machine() {
+    fn plain_http_is_used_where_configured_and_by_default_on_this_machine() {
         let with = |text: &str| {
             let settings = RegistrySettings {
                 plain_http: (text == "plain").then_some(true).or((text == "tls").then_some(false)),
@@ -272,14 +270,14 @@ mod tests {
             ("insecure", false, false),
             ("ca", false, false),
         ];
-        for (text, here, there) in table {
+        for (text, local, remote) in table {
             let settings = with(text);
             assert_eq!(
                 (
                     settings.is_plain(&registry("127.0.0.1:5000")),
                     settings.is_plain(&registry("quay.io"))
                 ),
-                (here, there),
+                (local, remote),
                 "{text}"
             );
         }

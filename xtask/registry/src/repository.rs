@@ -1,6 +1,5 @@
-//! The distribution API of one repository: manifests, existence of blobs, upload sessions.
-//!
-//! Clauses: distribution-spec 1.1, "Pull", "Push" and "Content Discovery".
+//! The distribution API of one repository: manifests, and whether blobs exist (distribution-spec 1.1,
+//! "Pull" and "Push"). Upload sessions and referrers have files of their own.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,16 +10,17 @@ use reqwest::{Method, StatusCode, Url};
 
 use crate::auth::Scope;
 use crate::auth::challenge::Scheme;
-use crate::error::{Cause, Error, ErrorCode, Side};
-use crate::http::body::Whole;
-use crate::http::host::{Answer, Call, Host};
+use crate::error::{Cause, Error, ErrorCode, ErrorResponse, Side};
+use crate::http::host::Host;
+use crate::http::request::{ApiRequest, BufferedResponse, PermittedResponse};
 use messages::printable::printable;
 use oci::{Descriptor, Digest, InvalidManifest, Manifest, RepositoryPath, Tag, manifest};
 
-/// The specification wants registries to take manifests of 4 MiB; nobody has reason to send four times that.
+/// In bytes. The specification requires registries to accept manifests of 4 MiB; there is no reason to send
+/// four times that.
 pub(super) const LARGEST_MANIFEST: usize = 16 << 20;
 const CONTENT_DIGEST: &str = "docker-content-digest";
-/// Names the manifest that the one just pushed is attached to, if the registry keeps track of that.
+/// Names the subject of the manifest that was pushed, if the registry tracks referrers.
 const OCI_SUBJECT: &str = "oci-subject";
 
 /// A repository of a registry, on one side of the copy.
@@ -30,129 +30,117 @@ pub struct RemoteRepository {
     pub path: RepositoryPath,
 }
 
-/// How a manifest is named inside its repository.
+/// The name of a manifest inside its repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ManifestName {
     Tag(Tag),
     Digest(Digest),
 }
 
-/// What became of a pushed manifest.
+/// The result of pushing a manifest.
 pub struct Pushed {
-    /// The registry lists it among the referrers of its subject.
+    /// Whether the registry lists it among the referrers of its subject.
     pub subject_is_tracked: bool,
 }
 
 impl RemoteRepository {
     /// The digest that a name stands for; `None` if there is no such manifest.
     ///
-    /// One HEAD; a GET follows only if the registry leaves the digest out of its answer.
+    /// One HEAD; a GET follows only if the response contains no digest.
     ///
     /// # Errors
-    /// When the registry cannot be asked.
+    /// When the registry cannot be queried.
     pub async fn resolve(&self, name: &ManifestName) -> Result<Option<Digest>, Error> {
-        let call = self.look_for_manifest(name, self.absent())?;
-        let Some(answer) = self.look(&call).await? else { return Ok(None) };
-        self.stated(name, answer).await
+        let request = self.manifest_head(name)?.expecting(self.absent());
+        match self.find(&request).await? {
+            Some(found) => self.digest_from(name, found).await,
+            None => Ok(None),
+        }
     }
 
-    /// [`RemoteRepository::resolve`] for who does not push afterwards: that nothing is there is only
-    /// believed if the registry says just that, and does not refuse to tell.
+    /// Like [`RemoteRepository::resolve`], for callers that will not push: only 404 counts as absent, 403 is
+    /// an error.
     ///
     /// # Errors
-    /// When the registry cannot be asked, or refuses.
-    pub async fn resolve_or_refused(&self, name: &ManifestName) -> Result<Option<Digest>, Error> {
-        let call = self.look_for_manifest(name, &[404])?;
-        let answer = self.host.call(&call).await?;
-        if !answer.response.status().is_success() {
+    /// When the registry cannot be queried, or refuses.
+    pub async fn resolve_strictly(&self, name: &ManifestName) -> Result<Option<Digest>, Error> {
+        let found = self.host.call(&self.manifest_head(name)?.expecting(&[404])).await?;
+        if !found.response.status().is_success() {
             return Ok(None);
         }
-        self.stated(name, answer).await
+        self.digest_from(name, found).await
     }
 
-    fn look_for_manifest(
+    /// The digest from the response header, or by fetching the manifest if the header is missing.
+    async fn digest_from(
         &self,
         name: &ManifestName,
-        absent: &'static [u16],
-    ) -> Result<Call, Error> {
-        self.manifest_call(Method::HEAD, name, format!("look for manifest {name}"), absent)
-    }
-
-    async fn stated(&self, name: &ManifestName, answer: Answer) -> Result<Option<Digest>, Error> {
-        match header_digest(answer.response.headers()) {
-            Some(digest) => Ok(Some(digest)),
-            None => {
-                drop(answer);
-                Ok(self.manifest_if_present(name).await?.map(|manifest| manifest.digest))
-            }
+        found: PermittedResponse,
+    ) -> Result<Option<Digest>, Error> {
+        if let Some(digest) = header_digest(found.response.headers()) {
+            return Ok(Some(digest));
         }
+        drop(found);
+        Ok(self.manifest_if_present(name).await?.map(|manifest| manifest.digest))
     }
 
     /// Fetches a manifest.
     ///
     /// # Errors
-    /// When there is none, it cannot be fetched, or is not what its digest says.
+    /// When it does not exist, cannot be fetched, or does not match its digest.
     pub async fn manifest(&self, name: &ManifestName) -> Result<Manifest, Error> {
-        let call = self.manifest_call(Method::GET, name, format!("get manifest {name}"), &[])?;
-        let answer = self.host.call_and_read(&call, LARGEST_MANIFEST).await?;
-        self.read_manifest(&call, answer, name)
+        let request = self.manifest_get(name)?;
+        let response = self.host.call_and_read(&request, LARGEST_MANIFEST).await?;
+        self.parse_manifest(&request, response, name)
     }
 
-    /// [`RemoteRepository::manifest`], with `None` for one that is not there.
+    /// Like [`RemoteRepository::manifest`], with `None` for a manifest that does not exist.
     ///
     /// # Errors
-    /// When it cannot be fetched, or is not what its digest says.
+    /// When it cannot be fetched, or does not match its digest.
     pub async fn manifest_if_present(
         &self,
         name: &ManifestName,
     ) -> Result<Option<Manifest>, Error> {
-        let call =
-            self.manifest_call(Method::GET, name, format!("get manifest {name}"), self.absent())?;
-        let answer = self.host.call_and_read(&call, LARGEST_MANIFEST).await?;
-        if !answer.status.is_success() {
+        let request = self.manifest_get(name)?.expecting(self.absent());
+        let response = self.host.call_and_read(&request, LARGEST_MANIFEST).await?;
+        if !response.status.is_success() {
             return Ok(None);
         }
-        self.read_manifest(&call, answer, name).map(Some)
+        self.parse_manifest(&request, response, name).map(Some)
     }
 
-    /// What a tag names by our own hash, whatever the registry says that it is; `None` if there is no
-    /// such tag.
+    /// The manifest of a tag, with the digest that we computed, whatever digest the registry reports; `None`
+    /// if the tag does not exist.
     pub async fn manifest_by_own_hash(&self, tag: &Tag) -> Result<Option<Manifest>, Error> {
         let name = ManifestName::Tag(tag.clone());
-        let call =
-            self.manifest_call(Method::GET, &name, format!("get manifest {name}"), self.absent())?;
-        let mut answer = self.host.call_and_read(&call, LARGEST_MANIFEST).await?;
-        if !answer.status.is_success() {
+        let request = self.manifest_get(&name)?.expecting(self.absent());
+        let mut response = self.host.call_and_read(&request, LARGEST_MANIFEST).await?;
+        if !response.status.is_success() {
             return Ok(None);
         }
-        answer.headers.remove(CONTENT_DIGEST);
-        self.read_manifest(&call, answer, &name).map(Some)
+        response.headers.remove(CONTENT_DIGEST);
+        self.parse_manifest(&request, response, &name).map(Some)
     }
 
     /// Fetches a blob into memory.
     ///
     /// # Errors
-    /// When it has more bytes than `limit`, cannot be fetched, or is not what its descriptor says.
+    /// When it has more bytes than `limit`, cannot be fetched, or does not match its descriptor.
     pub async fn small_blob(&self, blob: &Descriptor, limit: usize) -> Result<Bytes, Error> {
-        let call = Call {
-            operation: format!("get blob {}", blob.digest.short()),
-            method: Method::GET,
-            url: self.url(&format!("blobs/{}", blob.digest))?,
-            headers: HeaderMap::new(),
-            body: None,
-            scope: Scope::pull(self.path.as_str()),
-            expected: &[],
-        };
-        if blob.size > limit as u64 {
-            let why = format!("it has {} bytes, and no more than {limit} are read", blob.size);
-            return Err(self.host.error(&call, Cause::Unsupported(why)));
+        let Descriptor { digest: expected, size, .. } = blob;
+        let operation = format!("get blob {}", expected.short());
+        let request = self.request(operation, Method::GET, &format!("blobs/{expected}"))?;
+        if *size > limit as u64 {
+            let why = format!("it has {size} bytes, more than the limit of {limit}");
+            return Err(self.host.error(&request, Cause::Unsupported(why)));
         }
-        // What is longer than it says is not read to its end.
-        let body = self.host.call_and_read(&call, blob.size as usize).await?.body;
-        let digest = blob.digest.of_same_kind(&body);
-        if digest != blob.digest {
-            let why = format!("the content has the digest {digest}, not {}", blob.digest);
-            return Err(self.host.error(&call, Cause::Integrity(why)));
+        // A blob that is longer than its descriptor is not read to its end.
+        let body = self.host.call_and_read(&request, *size as usize).await?.body;
+        let digest = expected.of_same_kind(&body);
+        if digest != *expected {
+            let why = format!("the content has the digest {digest}, not {expected}");
+            return Err(self.host.error(&request, Cause::Integrity(why)));
         }
         Ok(body)
     }
@@ -163,77 +151,67 @@ impl RemoteRepository {
         name: &ManifestName,
         manifest: &Manifest,
     ) -> Result<Pushed, Error> {
-        let mut call =
-            self.manifest_call(Method::PUT, name, format!("push manifest {name}"), &[])?;
-        call.scope = Scope::push(self.path.as_str());
-        call.body = Some(manifest.bytes.clone());
+        let operation = format!("push manifest {name}");
+        let mut request = self.manifest_request(operation, Method::PUT, name)?;
+        request.scope = Scope::push(self.path.as_str());
+        request.body = Some(manifest.bytes.clone());
+        let protocol = |why: &str| Cause::Protocol(why.to_owned());
         let media_type = HeaderValue::from_str(&manifest.media_type);
         let media_type = media_type.map_err(|_| {
-            self.host.error(&call, Cause::Protocol("its media type is no header value".to_owned()))
+            self.host.error(&request, protocol("its media type is not a valid header value"))
         })?;
-        call.headers.insert(CONTENT_TYPE, media_type);
-        let answer = match self.host.call(&call).await {
-            Ok(answer) => answer,
-            Err(error) => return self.refused_manifest(&call, name, manifest, error).await,
+        request.headers.insert(CONTENT_TYPE, media_type);
+        let response = match self.host.call(&request).await {
+            Ok(permitted) => permitted.response,
+            Err(error) => return self.explain_refusal(&request, name, manifest, error).await,
         };
-        let subject_is_tracked = answer.response.headers().contains_key(OCI_SUBJECT);
-        let (stored, created) = (
-            header_digest(answer.response.headers()),
-            answer.response.status() == StatusCode::CREATED,
-        );
-        drop(answer);
-        // A server that says yes to everything is found out here: the answer names what was stored,
-        // or we look.
-        let stored = match stored {
-            Some(stored) if created => Some(stored),
-            _ => self.resolve(name).await?,
+        let subject_is_tracked = response.headers().contains_key(OCI_SUBJECT);
+        let is_created = response.status() == StatusCode::CREATED;
+        // Exposes a server that accepts everything: the response names what was stored, or we look.
+        let stored = match header_digest(response.headers()).filter(|_| is_created) {
+            Some(stored) => Some(stored),
+            None => self.resolve(name).await?,
         };
-        match stored {
-            Some(stored) if stored == manifest.digest => Ok(Pushed { subject_is_tracked }),
-            Some(stored) => Err(self.host.error(
-                &call,
-                Cause::Integrity(format!(
-                    "the registry stored {stored} instead of {}",
-                    manifest.digest
-                )),
-            )),
-            None => Err(self.host.error(
-                &call,
-                Cause::Protocol(
-                    "the registry accepted the manifest and does not have it".to_owned(),
-                ),
-            )),
-        }
+        let expected = &manifest.digest;
+        let cause = match stored {
+            Some(stored) if stored == *expected => return Ok(Pushed { subject_is_tracked }),
+            Some(stored) => {
+                Cause::Integrity(format!("the registry stored {stored} instead of {expected}"))
+            }
+            None => protocol("the registry accepted the manifest but does not have it"),
+        };
+        Err(self.host.error(&request, cause))
     }
 
-    /// What a refused push means: the tag cannot be overwritten, which is right if it names this very
-    /// manifest, or the registry does not take its kind.
-    async fn refused_manifest(
+    /// Interprets the refusal of a push. An immutable tag is fine if it names this very manifest. Otherwise
+    /// the registry may not accept this kind of manifest.
+    async fn explain_refusal(
         &self,
-        call: &Call,
+        request: &ApiRequest,
         name: &ManifestName,
         manifest: &Manifest,
         mut error: Error,
     ) -> Result<Pushed, Error> {
+        let Cause::Status(response) = &mut error.cause else { return Err(error) };
         if let ManifestName::Tag(tag) = name
-            && says_immutable(&error)
-            && let Some(there) = self.resolve(name).await?
+            && is_about_immutable_tag(response)
+            && let Some(present) = self.resolve(name).await?
         {
-            if there == manifest.digest {
+            if present == manifest.digest {
                 return Ok(Pushed { subject_is_tracked: false });
             }
             let why = format!(
-                "the tag `{tag}` is immutable and holds {there}, not {}: delete it there, or list another tag ({})",
+                "the tag `{tag}` is immutable and names {present}, not {}: delete it there, or list \
+                 another tag ({response})",
                 manifest.digest,
-                words(&error),
             );
-            return Err(self.host.error(call, Cause::Unsupported(why)));
+            return Err(self.host.error(request, Cause::Unsupported(why)));
         }
-        let is_about_its_kind = error.status() == Some(415)
+        let is_about_media_type = response.status == 415
             || [ErrorCode::ManifestInvalid, ErrorCode::Unsupported]
                 .iter()
-                .any(|code| error.has_code(code));
-        if is_about_its_kind && let Cause::Status(response) = &mut error.cause {
+                .any(|code| response.codes.contains(code));
+        if is_about_media_type {
             let media_type = printable(&manifest.media_type);
             response.append(&format!(
                 "(the media type is `{media_type}`, which the registry may not accept; nothing is converted)"
@@ -242,53 +220,53 @@ impl RemoteRepository {
         Err(error)
     }
 
-    /// Whether a blob is in this repository, with the size that it has to have.
+    /// Whether a blob is in this repository, with the size of its descriptor.
     pub async fn has_blob(&self, blob: &Descriptor) -> Result<bool, Error> {
         let digest = &blob.digest;
-        let call = Call {
-            operation: format!("look for blob {}", digest.short()),
-            method: Method::HEAD,
-            url: self.url(&format!("blobs/{digest}"))?,
-            headers: HeaderMap::new(),
-            body: None,
-            scope: Scope::pull(self.path.as_str()),
-            expected: self.absent(),
+        let operation = format!("look for blob {}", digest.short());
+        let request = self.request(operation, Method::HEAD, &format!("blobs/{digest}"))?;
+        let Some(found) = self.find(&request.expecting(self.absent())).await? else {
+            return Ok(false);
         };
-        let Some(answer) = self.look(&call).await? else { return Ok(false) };
-        let stated = answer.response.headers().get(CONTENT_LENGTH);
-        let size = stated.and_then(|size| size.to_str().ok()?.parse::<u64>().ok());
-        // What is there and has another size is something else, or a rest of it.
+        let header = found.response.headers().get(CONTENT_LENGTH);
+        let size = header.and_then(|size| size.to_str().ok()?.parse::<u64>().ok());
+        // A blob of another size is something else, or a part of it.
         Ok(size.is_none_or(|size| size == blob.size))
     }
 
-    /// Asks whether something is there.
-    async fn look(&self, call: &Call) -> Result<Option<Answer>, Error> {
-        match self.host.call(call).await {
-            Ok(answer) => Ok(Some(answer).filter(|answer| answer.response.status().is_success())),
-            // Some answer so for a repository that does not exist, with a token that they gave for it:
-            // the push that follows makes it, or says what is wrong.
-            Err(error) if self.is_absent_for_a_token(&error) => Ok(None),
+    /// Finds out whether something exists.
+    async fn find(&self, request: &ApiRequest) -> Result<Option<PermittedResponse>, Error> {
+        match self.host.call(request).await {
+            Ok(found) => Ok(Some(found).filter(|found| found.response.status().is_success())),
+            // Some registries refuse their own token if the repository does not exist. The push that
+            // follows creates it, or fails with the reason.
+            Err(error) if self.may_be_absent(&error) => Ok(None),
             Err(error) => Err(error),
         }
     }
 
-    fn is_absent_for_a_token(&self, error: &Error) -> bool {
-        let refused = error.is_unauthorized();
+    fn may_be_absent(&self, error: &Error) -> bool {
         let has_token = matches!(self.host.authenticator.scheme(), Scheme::Bearer(_));
-        refused && has_token && self.host.side == Side::Destination
+        error.is_unauthorized() && has_token && self.host.side == Side::Destination
     }
 
-    /// A request to this repository's part of the API.
+    /// An address below this repository's part of the API.
     pub(crate) fn url(&self, rest: &str) -> Result<Url, Error> {
         let path = format!("/v2/{}/{rest}", self.path);
         self.host.base.join(&path).map_err(|error| {
-            let operation = format!("make the address of {path}");
+            let operation = format!("build the address of {path}");
             Error::new(self.host.side, operation, Cause::Protocol(error.to_string()))
         })
     }
 
-    /// Statuses that mean "not there". A destination that answers 403 to a look may still take the
-    /// push, and if not, says so then; Artifactory does.
+    /// A request that reads from this repository.
+    fn request(&self, operation: String, method: Method, rest: &str) -> Result<ApiRequest, Error> {
+        let scope = Scope::pull(self.path.as_str());
+        Ok(ApiRequest::new(operation, method, self.url(rest)?, scope))
+    }
+
+    /// Statuses that mean "does not exist". A destination that returns 403 to a HEAD may still accept the
+    /// push, and otherwise refuses it then; Artifactory does that.
     fn absent(&self) -> &'static [u16] {
         match self.host.side {
             Side::Source => &[404],
@@ -296,46 +274,45 @@ impl RemoteRepository {
         }
     }
 
-    fn manifest_call(
-        &self,
-        method: Method,
-        name: &ManifestName,
-        operation: String,
-        expected: &'static [u16],
-    ) -> Result<Call, Error> {
-        let mut headers = HeaderMap::new();
-        headers.insert(ACCEPT, HeaderValue::from_static(manifest::ACCEPT));
-        let url = self.url(&format!("manifests/{}", name.text()))?;
-        let scope = Scope::pull(self.path.as_str());
-        Ok(Call { operation, method, url, headers, body: None, scope, expected })
+    fn manifest_head(&self, name: &ManifestName) -> Result<ApiRequest, Error> {
+        self.manifest_request(format!("look for manifest {name}"), Method::HEAD, name)
     }
 
-    fn read_manifest(
+    fn manifest_get(&self, name: &ManifestName) -> Result<ApiRequest, Error> {
+        self.manifest_request(format!("get manifest {name}"), Method::GET, name)
+    }
+
+    fn manifest_request(
         &self,
-        call: &Call,
-        answer: Whole,
+        operation: String,
+        method: Method,
+        name: &ManifestName,
+    ) -> Result<ApiRequest, Error> {
+        let mut request = self.request(operation, method, &format!("manifests/{}", name.text()))?;
+        request.headers.insert(ACCEPT, HeaderValue::from_static(manifest::ACCEPT));
+        Ok(request)
+    }
+
+    fn parse_manifest(
+        &self,
+        request: &ApiRequest,
+        response: BufferedResponse,
         name: &ManifestName,
     ) -> Result<Manifest, Error> {
-        let Whole { headers, body, .. } = answer;
-        let stated = header_digest(&headers);
+        let BufferedResponse { headers, body, .. } = response;
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        // What was asked for by digest must have it; for a tag our own hash is the truth, and a header
-        // that says otherwise means that something in between alters content.
+        // A manifest that was requested by digest must have that digest. For a tag our own hash counts; a
+        // header with another digest means that something on the way alters content.
         let expected = match name {
             ManifestName::Digest(digest) => Some(digest.clone()),
-            ManifestName::Tag(_) => stated,
+            ManifestName::Tag(_) => header_digest(&headers),
         };
-        let digest = match expected {
-            Some(expected) => {
-                let digest = expected.of_same_kind(&body);
-                if digest != expected {
-                    let why = format!("the content has the digest {digest}, not {expected}");
-                    return Err(self.host.error(call, Cause::Integrity(why)));
-                }
-                digest
-            }
-            None => Digest::of(&body),
-        };
+        let digest =
+            expected.as_ref().map_or_else(|| Digest::of(&body), |kind| kind.of_same_kind(&body));
+        if let Some(expected) = expected.filter(|expected| *expected != digest) {
+            let why = format!("the content has the digest {digest}, not {expected}");
+            return Err(self.host.error(request, Cause::Integrity(why)));
+        }
         Manifest::parse(body, digest, content_type).map_err(|why| {
             let cause = match why {
                 InvalidManifest::Schema1 => Cause::Unsupported(format!(
@@ -343,7 +320,7 @@ impl RemoteRepository {
                 )),
                 why => Cause::Protocol(printable(&why.to_string())),
             };
-            self.host.error(call, cause)
+            self.host.error(request, cause)
         })
     }
 }
@@ -366,26 +343,20 @@ impl fmt::Display for ManifestName {
     }
 }
 
-/// Whether a registry refuses to move a tag: ECR, Harbor and Artifactory each in words of their own.
-fn says_immutable(error: &Error) -> bool {
-    let said = words(error).to_lowercase();
-    let is_refusal = matches!(error.status(), Some(400 | 403 | 405 | 409 | 412));
-    is_refusal
-        && (error.status() == Some(409)
-            || error.has_code(&ErrorCode::TagInvalid)
-            || ["immutable", "already exists", "tagalreadyexists", "overwrit"]
-                .iter()
-                .any(|word| said.contains(word)))
-}
-
-fn words(error: &Error) -> String {
-    match &error.cause {
-        Cause::Status(response) => response.to_string(),
-        _ => String::new(),
+/// Whether a registry refuses to move a tag. ECR, Harbor and Artifactory each have their own wording.
+fn is_about_immutable_tag(response: &ErrorResponse) -> bool {
+    let message = response.message.to_lowercase();
+    let is_worded_so = ["immutable", "already exists", "tagalreadyexists", "overwrit"]
+        .iter()
+        .any(|word| message.contains(word));
+    match response.status {
+        409 => true,
+        400 | 403 | 405 | 412 => is_worded_so || response.codes.contains(&ErrorCode::TagInvalid),
+        _ => false,
     }
 }
 
-/// The digest that an answer states, if it states one that we understand.
+/// The digest from a response header, if it is one that we support.
 pub(crate) fn header_digest(headers: &HeaderMap) -> Option<Digest> {
     headers.get(CONTENT_DIGEST)?.to_str().ok()?.parse().ok()
 }

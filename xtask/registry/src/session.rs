@@ -1,19 +1,19 @@
-//! Upload sessions: started by a POST, perhaps mounting instead, and cancelled where they are not used
+//! Upload sessions: a POST opens one, unless it mounts the blob; unused ones are cancelled
 //! (distribution-spec, "Pushing blobs" and "Mounting a blob from another repository").
 
 pub use reqwest::Url as SessionUrl;
-use reqwest::header::{CONTENT_LENGTH, HeaderMap, HeaderValue, LOCATION};
+use reqwest::header::{CONTENT_LENGTH, HeaderValue, LOCATION};
 use reqwest::{Method, Response, StatusCode, Url};
 
 use crate::auth::Scope;
-use crate::capabilities::Between;
+use crate::capabilities::MountAccess;
 use crate::error::{Cause, Error};
-use crate::http::host::Call;
 use crate::http::queue::Priority;
+use crate::http::request::ApiRequest;
 use crate::repository::RemoteRepository;
 use oci::{Digest, RepositoryPath};
 
-/// How small a piece of a blob may be (distribution-spec, "Pushing a blob in chunks").
+/// The least size of a piece in bytes (distribution-spec, "Pushing a blob in chunks").
 const SMALLEST_PIECE: &str = "oci-chunk-min-length";
 
 /// A blob that the registry may take from one of its repositories.
@@ -21,21 +21,21 @@ const SMALLEST_PIECE: &str = "oci-chunk-min-length";
 pub struct Mount<'a> {
     pub digest: &'a Digest,
     pub from: &'a RepositoryPath,
-    pub between: Between,
+    pub access: MountAccess,
 }
 
-/// What became of the wish to start an upload.
+/// The result of starting an upload.
 pub enum Started {
-    /// The registry has the blob in this repository now, without a byte sent.
+    /// The blob is in this repository now; no byte was sent.
     Mounted,
     /// Where to send the bytes.
     Session(Url),
 }
 
 impl RemoteRepository {
-    /// Starts an upload; with `mount`, asks the registry to take the blob from a repository of its
-    /// own first. Asking for the very repository that is pushed to tells whether the blob is there
-    /// already, in the same request.
+    /// Starts an upload. With `mount`, asks the registry first to take the blob from another of its
+    /// repositories. If that is this repository itself, the same request also finds out whether the blob
+    /// is already there.
     pub async fn start_upload(&self, mount: Option<Mount<'_>>) -> Result<Started, Error> {
         if let Some(mount) = mount
             && let Some(started) = self.mount(mount).await?
@@ -43,119 +43,109 @@ impl RemoteRepository {
             return Ok(started);
         }
         let url = self.url("blobs/uploads/")?;
-        let scope = Scope::push(self.path.as_str());
-        let call = self.upload_call("start an upload".to_owned(), Method::POST, url, scope, &[]);
-        let answer = self.host.call(&call).await?;
-        if answer.response.status() != StatusCode::ACCEPTED {
-            let why = format!(
-                "the answer is {} and no upload session",
-                answer.response.status().as_u16()
-            );
-            return Err(self.host.error(&call, Cause::Protocol(why)));
+        let request = self.upload_request("start an upload", Method::POST, url);
+        let response = self.host.call(&request).await?.response;
+        if response.status() != StatusCode::ACCEPTED {
+            let status = response.status().as_u16();
+            let why = format!("the response is {status} and opens no upload session");
+            return Err(self.host.error(&request, Cause::Protocol(why)));
         }
-        self.session(&call, &answer.response).map(Started::Session)
+        self.session(&request, &response).map(Started::Session)
     }
 
-    /// Whose another repository is that is pushed to as well; `None` where that is somebody's from whom
-    /// nothing can be mounted.
-    pub fn between(&self, from: &RepositoryPath) -> Option<Between> {
+    /// How another repository relates to this one for mounting; `None` if a mount is not worth trying.
+    pub fn mount_access(&self, from: &RepositoryPath) -> Option<MountAccess> {
         let (here, there) = (self.path.as_str(), from.as_str());
         if here == there || self.host.authenticator.share_credentials(here, there) {
-            return Some(Between::Ours);
+            return Some(MountAccess::SameLogin);
         }
-        let worth_asking = self.host.capabilities.can_mount(Between::Strangers);
-        worth_asking.then_some(Between::Strangers)
+        let other = MountAccess::OtherLogin;
+        self.host.capabilities.can_mount(other).then_some(other)
     }
 
-    /// Asks to mount; `None` where a plain upload remains to be started.
+    /// Tries to mount; `None` if a plain upload has to be started.
     async fn mount(&self, mount: Mount<'_>) -> Result<Option<Started>, Error> {
-        let Mount { digest, from, between } = mount;
+        let Mount { digest, from, access } = mount;
         let mut url = self.url("blobs/uploads/")?;
         url.query_pairs_mut()
             .append_pair("mount", digest.as_str())
             .append_pair("from", from.as_str());
-        let scope = Scope::mount(self.path.as_str(), from.as_str());
         let operation = format!("mount blob {}", digest.short());
-        let refused = &[400, 403, 404, 405, 500, 501];
-        let call = self.upload_call(operation, Method::POST, url, scope, refused);
+        let request = ApiRequest {
+            scope: Scope::mount(self.path.as_str(), from.as_str()),
+            expected: &[400, 403, 404, 405, 500, 501],
+            ..self.upload_request(operation, Method::POST, url)
+        };
         let capabilities = &self.host.capabilities;
-        let answer = match self.host.call(&call).await {
-            Ok(answer) => answer,
-            // Who may push here may not pull there: the upload needs a token for here only.
+        let response = match self.host.call(&request).await {
+            Ok(permitted) => permitted.response,
+            // The account may push here but not pull there. An upload needs a token for here only.
             Err(error) if error.status() == Some(401) || matches!(error.cause, Cause::Token(_)) => {
-                capabilities.mount_failed(between);
+                capabilities.mount_failed(access);
                 return Ok(None);
             }
             Err(error) => return Err(error),
         };
-        match answer.response.status() {
+        let is_from_another = *from != self.path;
+        match response.status() {
             StatusCode::CREATED => {
-                if *from != self.path {
-                    capabilities.mount_worked(between);
+                if is_from_another {
+                    capabilities.mount_worked(access);
                 }
                 Ok(Some(Started::Mounted))
             }
             StatusCode::ACCEPTED => {
-                if *from != self.path {
-                    // The blob is there, so it is mounting that the registry does not do.
-                    capabilities.mount_refused(between);
+                if is_from_another {
+                    // The blob is there, so the registry does not mount.
+                    capabilities.mount_refused(access);
                 }
-                // Who forgets to say where may do better when asked for nothing but an upload.
-                Ok(self.session(&call, &answer.response).ok().map(Started::Session))
+                // A 202 without `Location`: a plain upload is started instead.
+                Ok(self.session(&request, &response).ok().map(Started::Session))
             }
-            // An accident, or a right that is missing for one repository, says nothing of the others.
+            // A server error, or a missing permission for one repository, says nothing about the others.
             StatusCode::INTERNAL_SERVER_ERROR | StatusCode::FORBIDDEN => {
-                capabilities.mount_failed(between);
+                capabilities.mount_failed(access);
                 Ok(None)
             }
             _ => {
-                capabilities.mount_refused(between);
+                capabilities.mount_refused(access);
                 Ok(None)
             }
         }
     }
 
-    /// Tells the registry that an upload will not be finished. Courtesy: failures do not matter.
+    /// Tells the registry that an upload will not be finished. This is a courtesy: failures are ignored.
     pub(crate) async fn cancel_upload(&self, session: Url) {
-        let scope = Scope::push(self.path.as_str());
-        let call =
-            self.upload_call("cancel an upload".to_owned(), Method::DELETE, session, scope, &[]);
-        // In its turn, like all others: the host may have asked for a pause.
+        let request = self.upload_request("cancel an upload", Method::DELETE, session);
+        // Waits in the queue like all others: the host may have asked for a pause.
         let _permit = self.host.queue.acquire(Priority::Small).await;
-        drop(self.host.call_once(&call, None).await);
+        drop(self.host.call_once(&request).await);
     }
 
-    pub(crate) fn upload_call(
-        &self,
-        operation: String,
-        method: Method,
-        url: Url,
-        scope: Scope,
-        expected: &'static [u16],
-    ) -> Call {
-        let mut headers = HeaderMap::new();
-        // Strict front ends answer 411 to a POST or PUT that does not say it has no body.
-        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        Call { operation, method, url, headers, body: None, scope, expected }
+    fn upload_request(&self, operation: impl Into<String>, method: Method, url: Url) -> ApiRequest {
+        let scope = Scope::push(self.path.as_str());
+        let mut request = ApiRequest::new(operation, method, url, scope);
+        // Strict proxies return 411 for a POST or PUT without a length.
+        request.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        request
     }
 
     /// The address of an upload, from any form of `Location` that registries send.
-    pub(crate) fn session(&self, call: &Call, response: &Response) -> Result<Url, Error> {
-        let broken = |why: &str| self.host.error(call, Cause::Protocol(why.to_owned()));
-        let smallest = response.headers().get(SMALLEST_PIECE);
-        if let Some(bytes) = smallest.and_then(|value| value.to_str().ok()?.trim().parse().ok()) {
+    pub(crate) fn session(&self, request: &ApiRequest, response: &Response) -> Result<Url, Error> {
+        let header = |name: &str| response.headers().get(name)?.to_str().ok();
+        if let Some(bytes) = header(SMALLEST_PIECE).and_then(|value| value.trim().parse().ok()) {
             self.host.capabilities.pieces_are_at_least(bytes);
         }
-        let location = response.headers().get(LOCATION).and_then(|value| value.to_str().ok());
-        let location =
-            location.ok_or_else(|| broken("the answer has no `Location` for the upload"))?;
-        let session = response
-            .url()
-            .join(location)
-            .map_err(|_| broken("the `Location` of the upload is no address"))?;
-        if session.scheme() != "https" && session.scheme() != self.host.base.scheme() {
-            return Err(broken("the `Location` of the upload leaves TLS"));
-        }
-        Ok(session)
+        let problem = match header(LOCATION.as_str()) {
+            None => "the response has no `Location` for the upload",
+            Some(location) => match response.url().join(location) {
+                Err(_) => "the `Location` of the upload is not an address",
+                Ok(url) if url.scheme() == "https" || url.scheme() == self.host.base.scheme() => {
+                    return Ok(url);
+                }
+                Ok(_) => "the `Location` of the upload leaves TLS",
+            },
+        };
+        Err(self.host.error(request, Cause::Protocol(problem.to_owned())))
     }
 }

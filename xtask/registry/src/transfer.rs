@@ -1,22 +1,40 @@
-//! One blob from a source to a destination, as often as it takes.
+//! Copies one blob from a source to a destination, and recovers from failures on both sides.
+
+use std::sync::Arc;
 
 use reqwest::Url;
 
-use crate::capabilities::{Between, UploadMode};
+use crate::capabilities::{MountAccess, UploadMode};
 use crate::download::Download;
 use crate::error::{Cause, Error, Side};
+use crate::http::attempts::{Attempts, Next};
 use crate::http::queue::{Permit, Priority};
 use crate::repository::RemoteRepository;
 use crate::session::{Mount, Started};
-use crate::upload::{OnBytes, upload};
+use crate::upload::{OnBytes, Upload};
 use oci::Descriptor;
-use std::sync::Arc;
 
-/// A session may be lost so often: to a registry of several replicas that do not know each other's,
-/// more are lost as well.
+/// How many lost upload sessions are replaced. A registry whose replicas do not share sessions would lose
+/// any number.
 const MOST_LOST: u32 = 3;
 
-/// Copies a blob into an upload session that is open already, or into new ones.
+/// How the transfer of one blob recovers from failures.
+struct Recovery<'a> {
+    destination: &'a RemoteRepository,
+    attempts: Attempts,
+    lost_sessions: u32,
+    has_read_again: bool,
+}
+
+/// Whether the destination has the blob.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AtDestination {
+    Absent,
+    /// The last upload ended without a response, and may have succeeded.
+    Unknown,
+}
+
+/// Copies a blob into an upload session that is already open, or into a new one.
 ///
 /// # Errors
 /// With the side that failed for good.
@@ -24,99 +42,101 @@ pub async fn transfer(
     source: &RemoteRepository,
     destination: &RemoteRepository,
     blob: &Descriptor,
-    session: Option<Url>,
+    mut session: Option<Url>,
     on_bytes: &OnBytes,
 ) -> Result<(), Error> {
-    let mut session = session;
-    let mut pauses = destination.host.retry.pauses();
-    let mut logged_in_again = false;
-    let mut read_again = false;
-    let mut unanswered = false;
-    let mut lost = 0;
+    let mut recovery = Recovery::new(destination);
+    let mut state = AtDestination::Absent;
     loop {
         let open = match session.take() {
             Some(open) => open,
-            None => match begin(destination, blob, unanswered).await? {
+            None => match start(destination, blob, state).await? {
                 Started::Session(open) => open,
                 Started::Mounted => return Ok(()),
             },
         };
         let permits = permits(source, destination, blob.size).await;
-        // Only now: who was before may have learned something.
+        // Not before: transfers that were ahead in the queue may have changed the mode.
         let mode = destination.host.capabilities.upload_mode(blob.size);
-        let result = attempt(source, destination, blob, &open, mode, on_bytes).await;
-        let Err(error) = result else { return Ok(()) };
-        let learned = error.side == Side::Destination
-            && matches!(error.status(), Some(413 | 416))
-            && destination.host.capabilities.too_large_for(mode);
+        let upload = Upload { destination, blob, on_bytes };
+        let result = async { upload.send(&open, Download::open(source, blob).await?, mode).await };
+        let Err(error) = result.await else { return Ok(()) };
+        let next = recovery.after(&error, mode);
         drop(permits);
         tracing::debug!("{error}");
-        unanswered =
+        let is_unanswered =
             matches!(error.cause, Cause::Network { .. }) && error.side == Side::Destination;
-        if !unanswered {
+        state = if is_unanswered { AtDestination::Unknown } else { AtDestination::Absent };
+        if !is_unanswered {
             destination.cancel_upload(open).await;
         }
-        // A wrong digest may be an accident of this one transmission: once more, from the start.
-        let read_again_now =
-            matches!(error.cause, Cause::Integrity(_)) && error.side == Side::Source && !read_again;
-        let refused = error.is_unauthorized();
-        let log_in_now = refused && !logged_in_again;
-        // Once for each token that has ended, however many do.
-        logged_in_again &= refused;
-        if learned || read_again_now || log_in_now {
-            read_again |= read_again_now;
-            logged_in_again |= log_in_now;
-            continue;
-        }
-        // An upload that the registry has forgotten begins anew, like one that broke; so does one about
-        // whose progress it cannot be agreed with.
-        let forgotten =
-            error.side == Side::Destination && matches!(error.status(), Some(404 | 416));
-        if forgotten
-            && lost < MOST_LOST
-            && let Some(pause) = pauses.next()
-        {
-            lost += 1;
-            tokio::time::sleep(pause).await;
-            continue;
-        }
-        // The download has asked again as often as it may: more would multiply the two.
-        if error.side == Side::Source {
-            return Err(error);
-        }
-        destination.host.pause_before_retry(error, &mut pauses).await?;
+        destination.host.wait(next, error).await?;
     }
 }
 
-/// Begins an upload. After one that was not answered the blob may be there: that is asked first.
-async fn begin(
+impl<'a> Recovery<'a> {
+    fn new(destination: &'a RemoteRepository) -> Self {
+        let attempts = Attempts::new(destination.host.retry);
+        Self { destination, attempts, lost_sessions: 0, has_read_again: false }
+    }
+
+    /// What to do after an attempt in this mode failed.
+    fn after(&mut self, error: &Error, mode: UploadMode) -> Next {
+        let may_authenticate_again = self.attempts.may_authenticate_again(error);
+        let at_once = match error.side {
+            Side::Destination => {
+                matches!(error.status(), Some(413 | 416))
+                    && self.destination.host.capabilities.too_large_for(mode)
+            }
+            // A wrong digest may be an accident of one transmission: the blob is read once more.
+            Side::Source => {
+                matches!(error.cause, Cause::Integrity(_))
+                    && !std::mem::replace(&mut self.has_read_again, true)
+            }
+        };
+        if at_once || may_authenticate_again {
+            return Next::AtOnce;
+        }
+        match error.side {
+            // The download has retried already; retrying here as well would multiply the two.
+            Side::Source => Next::GiveUp,
+            // The registry has lost the session, or reports an impossible position in it.
+            Side::Destination if matches!(error.status(), Some(404 | 416)) => {
+                self.lost_sessions += 1;
+                if self.lost_sessions > MOST_LOST {
+                    Next::GiveUp
+                } else {
+                    self.attempts.pause(error)
+                }
+            }
+            Side::Destination if error.is_transient() => self.attempts.pause(error),
+            Side::Destination => Next::GiveUp,
+        }
+    }
+}
+
+/// Starts an upload, unless the blob turns out to be there.
+async fn start(
     destination: &RemoteRepository,
     blob: &Descriptor,
-    unanswered: bool,
+    state: AtDestination,
 ) -> Result<Started, Error> {
-    let itself = Mount { digest: &blob.digest, from: &destination.path, between: Between::Ours };
-    match (unanswered, destination.host.capabilities.self_mount_tells()) {
-        (false, _) => destination.start_upload(None).await,
-        (true, true) => destination.start_upload(Some(itself)).await,
-        (true, false) if destination.has_blob(blob).await? => Ok(Started::Mounted),
-        (true, false) => destination.start_upload(None).await,
+    if state == AtDestination::Absent {
+        return destination.start_upload(None).await;
     }
+    if destination.host.capabilities.self_mount_tells() {
+        let access = MountAccess::SameLogin;
+        let itself = Mount { digest: &blob.digest, from: &destination.path, access };
+        return destination.start_upload(Some(itself)).await;
+    }
+    if destination.has_blob(blob).await? {
+        return Ok(Started::Mounted);
+    }
+    destination.start_upload(None).await
 }
 
-async fn attempt(
-    source: &RemoteRepository,
-    destination: &RemoteRepository,
-    blob: &Descriptor,
-    session: &Url,
-    mode: UploadMode,
-    on_bytes: &OnBytes,
-) -> Result<(), Error> {
-    let download = Download::open(source, blob).await?;
-    upload(destination, blob, session, download, mode, on_bytes).await
-}
-
-/// A place in both queues, taken in one order by everybody, so that nobody holds what another waits
-/// for. Within one registry a single place stands for both ends.
+/// Takes a permit of both queues. All tasks take them in the same order, so that no two of them wait for
+/// each other. Within one registry a single permit covers both ends.
 async fn permits(
     source: &RemoteRepository,
     destination: &RemoteRepository,

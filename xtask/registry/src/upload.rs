@@ -1,16 +1,16 @@
-//! A blob on its way to the destination, in one of three modes.
+//! Sends a blob into an upload session and commits it there, in one of three modes: one PUT, one PATCH that
+//! streams the blob followed by an empty PUT, or a PATCH for each piece. After a break, the upload in pieces
+//! asks the registry how much it has stored.
 //!
-//! *Whole*: one PUT with the length of the blob. *Stream*: one PATCH with the same stream, then an
-//! empty PUT; for registries that limit a PUT. *Pieces*: a PATCH each, asking where it stopped after a
-//! break. Never one PATCH per network read, which is what makes other clients slow.
+//! The client never sends one PATCH per network read, which is what makes other clients slow.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE};
+use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RANGE};
 use reqwest::{Body, Method, Response, StatusCode, Url};
 use tokio::time::Instant;
 
@@ -18,217 +18,200 @@ use crate::auth::Scope;
 use crate::capabilities::UploadMode;
 use crate::download::Download;
 use crate::error::{Cause, Error, Phase};
-use crate::http::host::Call;
+use crate::http::attempts::{Attempts, Next};
+use crate::http::request::ApiRequest;
+use crate::lock::lock;
 use crate::repository::{RemoteRepository, header_digest};
 use oci::Descriptor;
 
-/// A registry may need this many times the usual silence to store what it has received.
+/// A registry may take this many times the usual timeout to store what it has received.
 const COMMIT_PATIENCE: u32 = 5;
-/// How often in a row the pieces of one blob may fail without progress.
-const BREAKS: u32 = 5;
 
-/// Told of every byte that a destination's connection has taken.
+/// Called with the number of bytes that a connection to a destination has accepted.
 pub(crate) type OnBytes = Arc<dyn Fn(u64) + Send + Sync>;
 
-/// Sends one blob into an upload session and commits it there. The caller holds a permit of the
-/// destination's queue.
-pub(crate) async fn upload(
-    destination: &RemoteRepository,
-    blob: &Descriptor,
-    session: &Url,
-    download: Download,
-    mode: UploadMode,
-    on_bytes: &OnBytes,
-) -> Result<(), Error> {
-    let upload = Upload { destination, blob, on_bytes };
-    match mode {
-        UploadMode::Whole => upload.whole(session, download).await,
-        UploadMode::Stream => upload.stream(session, download).await,
-        UploadMode::Pieces => upload.pieces(session.clone(), download).await,
-    }
+/// The upload of one blob. The caller holds a permit of the destination's queue.
+pub(crate) struct Upload<'a> {
+    pub(crate) destination: &'a RemoteRepository,
+    pub(crate) blob: &'a Descriptor,
+    pub(crate) on_bytes: &'a OnBytes,
 }
 
-struct Upload<'a> {
-    destination: &'a RemoteRepository,
-    blob: &'a Descriptor,
-    on_bytes: &'a OnBytes,
-}
-
-/// Whose fault it was: the body of a request breaks when its source does.
+/// A failed request, and the download if it can go on.
 struct Failure {
     error: Error,
     download: Option<Download>,
 }
 
+impl From<Failure> for Error {
+    fn from(failure: Failure) -> Self {
+        failure.error
+    }
+}
+
 impl Upload<'_> {
-    async fn whole(&self, session: &Url, download: Download) -> Result<(), Error> {
-        let call = self.call(Method::PUT, self.with_digest(session), self.blob.size);
-        let sent = self.send(&call, download, self.blob.size).await;
-        self.committed(&call, sent.map_err(|failure| failure.error)?.0)
+    /// Sends the blob into a session and commits it.
+    pub(crate) async fn send(
+        &self,
+        session: &Url,
+        download: Download,
+        mode: UploadMode,
+    ) -> Result<(), Error> {
+        match mode {
+            UploadMode::Whole => self.send_whole(session, download).await,
+            UploadMode::Stream => self.send_stream(session, download).await,
+            UploadMode::Pieces => self.send_pieces(session.clone(), download).await,
+        }
     }
 
-    async fn stream(&self, session: &Url, download: Download) -> Result<(), Error> {
-        let call = self.call(Method::PATCH, session.clone(), self.blob.size);
-        let (response, _) =
-            self.send(&call, download, self.blob.size).await.map_err(|failure| failure.error)?;
-        let session =
-            self.destination.session(&call, &response).unwrap_or_else(|_| session.clone());
-        self.commit(&session).await
+    async fn send_whole(&self, session: &Url, download: Download) -> Result<(), Error> {
+        let size = self.blob.size;
+        let request = self.request(Method::PUT, self.with_digest(session), size);
+        let (response, _) = self.send_bytes(&request, download, size).await?;
+        self.check_committed(&request, &response)
     }
 
-    async fn pieces(&self, mut session: Url, mut download: Download) -> Result<(), Error> {
-        let capabilities = &self.destination.host.capabilities;
-        let mut breaks = 0;
-        let mut highest = 0;
-        let mut logged_in_again = false;
-        let mut pauses = self.destination.host.retry.pauses();
+    async fn send_stream(&self, session: &Url, download: Download) -> Result<(), Error> {
+        let size = self.blob.size;
+        let request = self.request(Method::PATCH, session.clone(), size);
+        let (response, _) = self.send_bytes(&request, download, size).await?;
+        let next = self.destination.session(&request, &response);
+        self.commit(next.as_ref().unwrap_or(session)).await
+    }
+
+    async fn send_pieces(&self, mut session: Url, mut download: Download) -> Result<(), Error> {
+        let host = &self.destination.host;
+        let mut attempts = Attempts::new(host.retry);
+        let mut furthest = 0;
         while download.position() < self.blob.size {
             let start = download.position();
-            let length = capabilities.piece().min(self.blob.size - start);
-            let mut call = self.call(Method::PATCH, session.clone(), length);
+            let length = host.capabilities.piece().min(self.blob.size - start);
+            let mut request = self.request(Method::PATCH, session.clone(), length);
             if let Ok(range) = HeaderValue::from_str(&format!("{start}-{}", start + length - 1)) {
-                call.headers.insert(CONTENT_RANGE, range);
+                request.headers.insert(CONTENT_RANGE, range);
             }
-            let failure = match self.send(&call, download, length).await {
-                Ok((response, rest)) => {
-                    session = self.destination.session(&call, &response).unwrap_or(session);
-                    download = rest;
-                    logged_in_again = false;
-                    // What is stored, lost and sent again is no progress.
-                    if download.position() > highest {
-                        highest = download.position();
-                        breaks = 0;
+            let Failure { error, download: rest } =
+                match self.send_bytes(&request, download, length).await {
+                    Ok((response, rest)) => {
+                        session = self.destination.session(&request, &response).unwrap_or(session);
+                        download = rest;
+                        // Bytes that were lost and sent again are no progress.
+                        if download.position() > furthest {
+                            furthest = download.position();
+                            attempts.progressed();
+                        }
+                        continue;
                     }
-                    continue;
-                }
-                Err(failure) => failure,
-            };
-            breaks += 1;
-            let too_large = matches!(failure.error.status(), Some(413 | 416))
-                && capabilities.piece_too_large(length);
-            // A blob may outlive any number of tokens, but each piece needs one only.
-            let log_in = failure.error.is_unauthorized() && !logged_in_again;
-            logged_in_again |= log_in;
-            let at_once = too_large || log_in;
-            let hopeless = !at_once && (breaks > BREAKS || !failure.error.is_transient());
-            let (false, Some(mut rest)) = (hopeless, failure.download) else {
-                return Err(failure.error);
-            };
-            if !at_once {
-                let host = &self.destination.host;
-                host.pause_before_retry(failure.error.clone(), &mut pauses).await?;
-            }
-            let (position, next) = self.stored(&session).await?;
-            if position > rest.position() {
-                return Err(failure.error);
-            }
-            rest.rewind(position);
-            (session, download) = (next, rest);
+                    Err(failure) => failure,
+                };
+            let is_too_large = matches!(error.status(), Some(413 | 416))
+                && host.capabilities.piece_too_large(length);
+            let next = if is_too_large { Next::AtOnce } else { attempts.after(&error) };
+            let Some(rest) = rest else { return Err(error) };
+            host.wait(next, error.clone()).await?;
+            (session, download) = self.resume(session, rest, error).await?;
         }
         self.commit(&session).await
     }
 
-    /// Asks an upload how far it has come (distribution-spec, "Pushing a blob in chunks").
-    async fn stored(&self, session: &Url) -> Result<(u64, Url), Error> {
-        let mut call = self.call(Method::GET, session.clone(), 0);
-        call.headers = HeaderMap::new();
-        "ask how far the upload has come".clone_into(&mut call.operation);
-        let response = self.destination.host.call_under_permit(&call).await?;
+    /// Asks how much of an upload has been stored (distribution-spec, "Pushing a blob in chunks"), and
+    /// rewinds the download to that position.
+    ///
+    /// # Errors
+    /// With the error that interrupted the upload if the position is beyond what was sent.
+    async fn resume(
+        &self,
+        session: Url,
+        mut download: Download,
+        interruption: Error,
+    ) -> Result<(Url, Download), Error> {
+        let operation = "ask how much of the upload is stored";
+        let scope = Scope::push(self.destination.path.as_str());
+        let request = ApiRequest::new(operation, Method::GET, session, scope);
+        let response = self.destination.host.call_under_permit(&request).await?;
         let range = response.headers().get(RANGE).and_then(|value| value.to_str().ok());
-        // `0-0` is both one byte and none: nothing that was sent is smaller than a piece, so none.
+        // `0-0` means both one byte and none. Every piece is larger than one byte, so it means none.
         let last = range.and_then(|range| {
             range.trim_start_matches("bytes=").split_once('-')?.1.parse::<u64>().ok()
         });
         let position = last.map_or(0, |last| if last == 0 { 0 } else { last.saturating_add(1) });
-        let next = self.destination.session(&call, &response).unwrap_or_else(|_| session.clone());
-        Ok((position, next))
+        if position > download.position() {
+            return Err(interruption);
+        }
+        download.rewind(position);
+        let next = self.destination.session(&request, &response);
+        Ok((next.unwrap_or(request.url), download))
     }
 
     async fn commit(&self, session: &Url) -> Result<(), Error> {
-        let call = self.call(Method::PUT, self.with_digest(session), 0);
+        let request = self.request(Method::PUT, self.with_digest(session), 0);
         let host = &self.destination.host;
-        let sent = async {
-            match host.call_once(&call, None).await {
-                Err(refused) if refused.is_unauthorized() => host.call_once(&call, None).await,
-                sent => sent,
-            }
-        };
         let patience = host.retry.silence * COMMIT_PATIENCE;
-        let response = match tokio::time::timeout(patience, sent).await {
-            Ok(response) => response?,
-            Err(_) => {
-                return Err(host.error(&call, host.silence()));
-            }
-        };
-        self.committed(&call, response)
+        let mut result = host.call_within(&request, patience).await;
+        if result.as_ref().is_err_and(Error::is_unauthorized) {
+            result = host.call_within(&request, patience).await;
+        }
+        self.check_committed(&request, &result?)
     }
 
-    fn committed(&self, call: &Call, response: Response) -> Result<(), Error> {
-        let host = &self.destination.host;
-        match header_digest(response.headers()) {
-            Some(stored) if stored != self.blob.digest => {
-                let why = format!("the registry stored {stored} instead of {}", self.blob.digest);
-                Err(host.error(call, Cause::Integrity(why)))
-            }
-            None if response.status() == StatusCode::OK => {
-                let why = "the answer is 200 without a digest: this is no answer of a registry";
-                Err(host.error(call, Cause::Protocol(why.to_owned())))
-            }
-            _ => Ok(()),
-        }
+    fn check_committed(&self, request: &ApiRequest, response: &Response) -> Result<(), Error> {
+        let cause = match header_digest(response.headers()) {
+            Some(stored) if stored != self.blob.digest => Cause::Integrity(format!(
+                "the registry stored {stored} instead of {}",
+                self.blob.digest
+            )),
+            None if response.status() == StatusCode::OK => Cause::Protocol(
+                "the response is 200 without a digest, which no registry returns".to_owned(),
+            ),
+            _ => return Ok(()),
+        };
+        Err(self.destination.host.error(request, cause))
     }
 
     /// Sends the next `length` bytes of the download as the body of a request.
-    async fn send(
+    async fn send_bytes(
         &self,
-        call: &Call,
+        request: &ApiRequest,
         download: Download,
         length: u64,
     ) -> Result<(Response, Download), Failure> {
         let host = &self.destination.host;
         let feed = Arc::new(Feed::new(download, length, Arc::clone(self.on_bytes)));
         let body = Body::wrap_stream(stream::unfold(Arc::clone(&feed), |feed| async move {
-            let piece = feed.next().await?;
-            Some((piece, feed))
+            let bytes = feed.next().await?;
+            Some((bytes, feed))
         }));
-        let sent = feed.watch(host.call_once(call, Some(body)), host.retry.silence).await;
-        let result = match sent {
-            Some(result) => result,
-            None => Err(host.error(call, host.silence())),
-        };
-        // What broke the body is the cause; that the request broke is only its effect.
+        let silence = host.retry.silence;
+        let response = feed.watch(host.call_streaming(request, body), silence).await;
         let result = match feed.failure.get() {
+            // If the source failed, the broken request is only the effect.
             Some(failure) => Err(failure.clone()),
-            None => result,
+            None => {
+                response.unwrap_or_else(|| Err(host.error(request, Cause::silent_for(silence))))
+            }
         };
-        let download = feed.take(host.retry.silence).await;
-        match (result, download) {
+        match (result, feed.take(silence).await) {
             (Ok(response), Some(download)) if feed.is_spent() => Ok((response, download)),
             (Ok(_), download) => {
-                // It may have had the blob already, or believe anything: the next attempt asks.
-                let detail = "it was answered before the whole blob was sent".to_owned();
+                // The registry may have had the blob already, or accept anything: the next attempt asks.
+                let detail = "the response came before the whole blob was sent".to_owned();
                 let cause = Cause::Network { phase: Phase::Response, detail };
-                Err(Failure { error: host.error(call, cause), download })
+                Err(Failure { error: host.error(request, cause), download })
             }
             (Err(error), download) => Err(Failure { error, download }),
         }
     }
 
-    fn call(&self, method: Method, url: Url, length: u64) -> Call {
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
+    fn request(&self, method: Method, url: Url, length: u64) -> ApiRequest {
+        let operation = format!("push blob {}", self.blob.digest.short());
+        let scope = Scope::push(self.destination.path.as_str());
+        let mut request = ApiRequest::new(operation, method, url, scope);
+        request.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         if length > 0 {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
+            let media_type = HeaderValue::from_static("application/octet-stream");
+            request.headers.insert(CONTENT_TYPE, media_type);
         }
-        Call {
-            operation: format!("push blob {}", self.blob.digest.short()),
-            method,
-            url,
-            headers,
-            body: None,
-            scope: Scope::push(self.destination.path.as_str()),
-            expected: &[],
-        }
+        request
     }
 
     fn with_digest(&self, session: &Url) -> Url {
@@ -238,13 +221,13 @@ impl Upload<'_> {
     }
 }
 
-/// The body of a request: feeds from the download, and knows when it did so last.
+/// The body of a request: reads from the download, and records when bytes last moved.
 struct Feed {
     download: tokio::sync::Mutex<Option<Download>>,
     left: AtomicU64,
     failure: OnceLock<Error>,
-    /// Not while the source is waited for: that is no silence of the destination.
-    last: Mutex<Option<Instant>>,
+    /// `None` while it waits for the source: that is not the destination's silence.
+    moved_at: Mutex<Option<Instant>>,
     on_bytes: OnBytes,
 }
 
@@ -254,7 +237,7 @@ impl Feed {
             download: tokio::sync::Mutex::new(Some(download)),
             left: AtomicU64::new(length),
             failure: OnceLock::new(),
-            last: Mutex::new(Some(Instant::now())),
+            moved_at: Mutex::new(Some(Instant::now())),
             on_bytes,
         }
     }
@@ -263,38 +246,38 @@ impl Feed {
         let left = self.left.load(Ordering::Relaxed);
         let mut slot = self.download.lock().await;
         let download = slot.as_mut().filter(|_| left > 0)?;
-        self.moved(None);
+        *lock(&self.moved_at) = None;
         let next = download.next().await;
-        self.moved(Some(Instant::now()));
-        let piece = match next? {
-            Ok(piece) => piece,
+        *lock(&self.moved_at) = Some(Instant::now());
+        let bytes = match next? {
+            Ok(bytes) => bytes,
             Err(error) => {
                 drop(self.failure.set(error));
                 return Some(Err(std::io::Error::other("the source failed")));
             }
         };
-        // The rest of a read that crosses the end of a piece belongs to the next request.
-        let taken = (piece.len() as u64).min(left);
-        if taken < piece.len() as u64 {
-            download.give_back(piece.slice(taken as usize..));
+        // If a read crosses the end of a piece, the rest belongs to the next request.
+        let taken = (bytes.len() as u64).min(left);
+        if taken < bytes.len() as u64 {
+            download.give_back(bytes.slice(taken as usize..));
         }
         self.left.fetch_sub(taken, Ordering::Relaxed);
         (self.on_bytes)(taken);
-        Some(Ok(piece.slice(..taken as usize)))
+        Some(Ok(bytes.slice(..taken as usize)))
     }
 
-    /// Waits for an answer for as long as bytes flow. `None`: they have stopped.
-    async fn watch<F: Future>(&self, answer: F, silence: Duration) -> Option<F::Output> {
-        tokio::pin!(answer);
+    /// Waits for a response as long as bytes move; `None` if they stop.
+    async fn watch<F: Future>(&self, response: F, silence: Duration) -> Option<F::Output> {
+        tokio::pin!(response);
         loop {
-            let all_sent = self.left.load(Ordering::Relaxed) == 0;
-            let patience = if all_sent { silence * COMMIT_PATIENCE } else { silence };
-            let last = self.last();
+            let was_spent = self.is_spent();
+            let patience = if was_spent { silence * COMMIT_PATIENCE } else { silence };
+            let moved_at = *lock(&self.moved_at);
             tokio::select! {
-                answer = &mut answer => return Some(answer),
-                () = tokio::time::sleep_until(last.unwrap_or_else(Instant::now) + patience) => {
-                    let still_all_sent = self.left.load(Ordering::Relaxed) == 0;
-                    if last.is_some() && last == self.last() && still_all_sent == all_sent {
+                response = &mut response => return Some(response),
+                () = tokio::time::sleep_until(moved_at.unwrap_or_else(Instant::now) + patience) => {
+                    let has_moved = *lock(&self.moved_at) != moved_at || self.is_spent() != was_spent;
+                    if moved_at.is_some() && !has_moved {
                         return None;
                     }
                 }
@@ -302,21 +285,13 @@ impl Feed {
         }
     }
 
-    fn last(&self) -> Option<Instant> {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn moved(&self, at: Option<Instant>) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = at;
-    }
-
-    /// Whether all that was to be sent has been handed on.
+    /// Whether everything has been handed to the connection.
     fn is_spent(&self) -> bool {
         self.left.load(Ordering::Relaxed) == 0
     }
 
-    /// Takes the download back, which a request that was given up may still read from: not for
-    /// long, as its connection ends with it. `None`: there is no waiting for that.
+    /// Takes the download back. An abandoned request may still hold it, but not for long, because its
+    /// connection is closed; `None` if it does.
     async fn take(&self, patience: Duration) -> Option<Download> {
         tokio::time::timeout(patience, self.download.lock()).await.ok()?.take()
     }

@@ -7,7 +7,7 @@ use super::options::ExistingContent;
 use super::tracker::{NextStep, Ticket};
 use oci::{Descriptor, RepositoryPath};
 use registry::Error;
-use registry::capabilities::Between;
+use registry::capabilities::MountAccess;
 use registry::session::{Mount, SessionUrl, Started};
 use registry::transfer::transfer;
 
@@ -22,7 +22,7 @@ pub(super) async fn ensure(
     if existing == ExistingContent::Checked && !copy.destination.has_blob(blob).await? {
         tracker.mark_missing(&blob.digest, copy.target());
     }
-    let access = |from: &RepositoryPath| copy.destination.between(from);
+    let access = |from: &RepositoryPath| copy.destination.mount_access(from);
     loop {
         let (guard, from, access) =
             match tracker.next_step(&blob.digest, copy.target(), ticket, &access) {
@@ -38,9 +38,9 @@ pub(super) async fn ensure(
                 NextStep::Mount { guard, from, access } => (guard, from, access),
                 // Within one registry the blob can be mounted from the source itself.
                 NextStep::Upload(guard) if copy.source.host.name == copy.destination.host.name => {
-                    (guard, copy.source.path.clone(), Between::Strangers)
+                    (guard, copy.source.path.clone(), MountAccess::OtherLogin)
                 }
-                NextStep::Upload(guard) => (guard, copy.target().clone(), Between::Ours),
+                NextStep::Upload(guard) => (guard, copy.target().clone(), MountAccess::SameLogin),
             };
         mount_or_send(copy, blob, &from, access).await?;
         guard.complete();
@@ -53,14 +53,14 @@ async fn mount_or_send(
     copy: &ImageCopy,
     blob: &Descriptor,
     from: &RepositoryPath,
-    access: Between,
+    access: MountAccess,
 ) -> Result<(), Error> {
     let capabilities = &copy.destination.host.capabilities;
-    let mut mount = Mount { digest: &blob.digest, from, between: access };
+    let mut mount = Mount { digest: &blob.digest, from, access };
     if !capabilities.can_mount(access) {
         // To mount a blob from its own repository combines two requests: check whether it is there,
         // and start an upload if it is not.
-        mount = Mount { from: copy.target(), between: Between::Ours, ..mount };
+        mount = Mount { from: copy.target(), access: MountAccess::SameLogin, ..mount };
     }
     let is_own = mount.from == copy.target();
     // Some registries refuse to mount from the repository itself even if the blob is there.

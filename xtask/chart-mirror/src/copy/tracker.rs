@@ -17,7 +17,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use oci::{Digest, RepositoryPath};
-use registry::capabilities::Between;
+use registry::capabilities::MountAccess;
 
 /// The blobs of one destination.
 pub(super) struct BlobTracker {
@@ -77,7 +77,7 @@ pub(super) enum NextStep<'a> {
     Mount {
         guard: UploadGuard<'a>,
         from: RepositoryPath,
-        access: Between,
+        access: MountAccess,
     },
     Upload(UploadGuard<'a>),
 }
@@ -124,7 +124,7 @@ impl BlobTracker {
         digest: &Digest,
         repository: &RepositoryPath,
         ticket: Ticket,
-        access: &dyn Fn(&RepositoryPath) -> Option<Between>,
+        access: &dyn Fn(&RepositoryPath) -> Option<MountAccess>,
     ) -> NextStep<'_> {
         let mut table = self.lock();
         let blob = table.blob(digest);
@@ -138,7 +138,7 @@ impl BlobTracker {
         }
         // Mounts with another login may be refused, so it is better to wait for one with the same.
         let mut mount = None;
-        for wanted in [Between::Ours, Between::Strangers] {
+        for wanted in [MountAccess::SameLogin, MountAccess::OtherLogin] {
             let mut others =
                 blob.repositories.iter().filter(|(from, _)| access(from) == Some(wanted));
             let from = others.clone().find(|(_, holding)| self.can_mount_from(holding));
@@ -284,7 +284,7 @@ mod tests {
         path: &str,
         ticket: Ticket,
     ) -> NextStep<'t> {
-        tracker.next_step(blob, &path.parse().unwrap(), ticket, &|_| Some(Between::Ours))
+        tracker.next_step(blob, &path.parse().unwrap(), ticket, &|_| Some(MountAccess::SameLogin))
     }
 
     /// The same for the layer, in words.
@@ -410,18 +410,20 @@ mod tests {
         let [theirs, ours, late] =
             ["a/1", "b/1", "b/2"].map(|path| ticket(&tracker, &layer(), path));
         let access = |from: &RepositoryPath| match from.as_str().starts_with("b/") {
-            true => Some(Between::Ours),
-            false => Some(Between::Strangers),
+            true => Some(MountAccess::SameLogin),
+            false => Some(MountAccess::OtherLogin),
         };
         let ask = |ticket, at: &str| tracker.next_step(&layer(), &path(at), ticket, &access);
         let NextStep::Upload(guard) = ask(theirs, "a/1") else { panic!("the first one uploads") };
         assert_eq!(describe(&ask(ours, "b/1")), "wait");
-        let same_login = |from: &RepositoryPath| access(from).filter(|it| *it == Between::Ours);
+        let same_login =
+            |from: &RepositoryPath| access(from).filter(|it| *it == MountAccess::SameLogin);
         let alone = tracker.next_step(&layer(), &path("b/1"), ours, &same_login);
         assert_eq!(describe(&alone), "upload");
         drop(alone);
         guard.complete();
-        let NextStep::Mount { access: Between::Strangers, guard, .. } = ask(ours, "b/1") else {
+        let NextStep::Mount { access: MountAccess::OtherLogin, guard, .. } = ask(ours, "b/1")
+        else {
             panic!("only the other login has the blob")
         };
         assert_eq!(describe(&ask(late, "b/2")), "wait");

@@ -21,7 +21,7 @@ use crate::list::ImageList;
 use crate::plan::{Selection, Transfer, transfers};
 use messages::Advice;
 use oci::Digest;
-use registry::ping::{Accepted, Greeting, LoginFound, Manner, Origin};
+use registry::ping::{AuthState, CredentialState, HostSummary, Origin, Ping};
 use registry::{Cause, Error, ErrorResponse, Requests, Side};
 
 const LIST: &str = r#"
@@ -185,24 +185,30 @@ fn doctor() -> DoctorReport {
         answer,
     };
     let origin = || Origin::CloudCli { command: "aws ecr".to_owned() };
-    let good = |accepted| {
-        HostAnswer::Usable(Greeting { round_trip: Duration::from_micros(31_250), accepted })
+    let good = |authentication| {
+        HostAnswer::Usable(Ping { round_trip: Duration::from_micros(31_250), authentication })
     };
     let host = |registry: &str, address: &str, side, logins| HostReport {
         registry: registry.parse().unwrap(),
         side,
-        manner: Manner { address: address.to_owned(), abilities: vec!["an ability".to_owned()] },
+        summary: HostSummary {
+            address: address.to_owned(),
+            abilities: vec!["an ability".to_owned()],
+        },
         logins,
     };
     let sources = vec![
-        login(LoginFound::From(origin()), good(Accepted::Login)),
-        login(LoginFound::None, good(Accepted::Anonymous)),
-        login(LoginFound::CommandFailed("log in first".to_owned()), good(Accepted::Everybody)),
+        login(CredentialState::From(origin()), good(AuthState::Authenticated)),
+        login(CredentialState::None, good(AuthState::Anonymous)),
+        login(
+            CredentialState::CommandFailed("log in first".to_owned()),
+            good(AuthState::NotRequired),
+        ),
     ];
     let destinations = vec![
-        login(LoginFound::HelperPending(origin()), HostAnswer::NotContacted),
-        login(LoginFound::Broken("no JSON".into()), HostAnswer::NotContacted),
-        login(LoginFound::From(origin()), HostAnswer::Failed(denied())),
+        login(CredentialState::HelperPending(origin()), HostAnswer::NotContacted),
+        login(CredentialState::Broken("no JSON".into()), HostAnswer::NotContacted),
+        login(CredentialState::From(origin()), HostAnswer::Failed(denied())),
     ];
     let program = |name: &str, path: Option<&str>, version| ProgramReport {
         name: name.to_owned(),

@@ -20,7 +20,7 @@ use super::credentials::Secret;
 use super::scope::Scope;
 use super::token::Token;
 use crate::error::Side;
-use crate::http::redact::Shown;
+use crate::http::redact::RequestSecrets;
 
 /// The state of authentication at one host.
 pub(crate) struct Authenticator {
@@ -116,10 +116,16 @@ impl Authenticator {
     }
 
     /// Adds the credentials of a repository to the texts to redact.
-    pub(crate) fn redact_credentials(&self, repository: &str, redactor: Shown) -> Shown {
+    pub(crate) fn redact_credentials(
+        &self,
+        repository: &str,
+        secrets: RequestSecrets,
+    ) -> RequestSecrets {
         match self.resolved().get(repository) {
-            Some(Ok(found)) => found.credentials.iter().fold(redactor, Shown::login),
-            _ => redactor,
+            Some(Ok(found)) => {
+                found.credentials.iter().fold(secrets, RequestSecrets::with_credentials)
+            }
+            _ => secrets,
         }
     }
 

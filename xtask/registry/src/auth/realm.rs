@@ -3,10 +3,12 @@
 //! The address comes from the registry and is untrusted. The token server is contacted only if that is
 //! safe, and gets credentials only if it has the same owner as the registry.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::net::IpAddr;
 
 use messages::Advice;
 use reqwest::Url;
+
+use crate::http::net::AddressKind;
 
 /// A token server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,18 +25,6 @@ pub(crate) enum TokenServerTrust {
     Credentials,
     /// It may be asked for anonymous tokens only.
     Anonymous,
-}
-
-/// What kind of host an address names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// A name, or an address of the internet.
-    Public,
-    Loopback,
-    /// An address of a private network.
-    Private,
-    /// Link-local, where clouds serve the secrets of a machine; or not assigned to any host.
-    Special,
 }
 
 /// Registries whose token server has another registrable domain: the end of the registry's name, and the
@@ -97,8 +87,11 @@ fn trust(realm: &Url, host: &Url, declared: Option<&str>) -> Result<TokenServerT
         return Ok(TokenServerTrust::Credentials);
     }
     // A registry must not make this client send requests into a network that it is not in itself.
-    let (of_realm, of_host) = (kind_of(realm), kind_of(host));
-    if of_realm != Kind::Public && of_realm != of_host && realm.host() != host.host() {
+    let (of_realm, of_host) = (AddressKind::of_url(realm), AddressKind::of_url(host));
+    let is_reachable = of_realm == AddressKind::Public
+        || (of_realm == of_host && of_realm != AddressKind::Metadata)
+        || realm.host() == host.host();
+    if !is_reachable {
         return refuse("is inside a network that the registry is not in");
     }
     let (Some(realm_name), Some(host_name)) = (realm.host_str(), host.host_str()) else {
@@ -148,50 +141,6 @@ fn is_sibling(realm: &str, host: &str) -> bool {
         (labels.len() >= needed).then(|| labels[..needed].join("."))
     };
     tail(realm).is_some() && tail(realm) == tail(host)
-}
-
-/// The URL parser has already normalised all notations of IP addresses.
-fn kind_of(url: &Url) -> Kind {
-    let Some(name) = url.host_str() else { return Kind::Special };
-    let name = name.trim_end_matches('.');
-    if name == "localhost" || name.ends_with(".localhost") {
-        return Kind::Loopback;
-    }
-    let address = name.trim_matches(|c| c == '[' || c == ']').parse::<IpAddr>();
-    match address {
-        Err(_) => Kind::Public,
-        Ok(IpAddr::V4(address)) => of_v4(address),
-        Ok(IpAddr::V6(address)) => address.to_ipv4_mapped().map_or_else(|| of_v6(address), of_v4),
-    }
-}
-
-fn of_v4(address: Ipv4Addr) -> Kind {
-    let [first, second, ..] = address.octets();
-    let is_carriers = first == 100 && (64..128).contains(&second);
-    if address.is_loopback() {
-        Kind::Loopback
-    } else if address.is_private() || is_carriers {
-        Kind::Private
-    } else if address.is_link_local() || address.is_multicast() || first == 0 || first >= 240 {
-        Kind::Special
-    } else {
-        Kind::Public
-    }
-}
-
-fn of_v6(address: Ipv6Addr) -> Kind {
-    if address.is_loopback() {
-        Kind::Loopback
-    } else if address.is_unique_local() {
-        // AWS serves the secrets of its machines here.
-        let is_metadata = address.segments()[..2] == [0xfd00, 0x0ec2];
-        if is_metadata { Kind::Special } else { Kind::Private }
-    } else if address.is_unicast_link_local() || address.is_multicast() || address.is_unspecified()
-    {
-        Kind::Special
-    } else {
-        Kind::Public
-    }
 }
 
 #[cfg(test)]

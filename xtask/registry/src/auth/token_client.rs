@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, RETRY_AFTER};
+use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Method, RequestBuilder, Url};
 use tokio::sync::MutexGuard;
 use tokio::time::Instant;
@@ -15,11 +15,13 @@ use super::credentials::{Credentials, Secret};
 use super::realm::{Realm, TokenServerTrust};
 use super::scope::Scope;
 use super::token::Token;
-use crate::error::{Cause, Error, address, printable};
+use crate::error::{Cause, Error, address, printable, root_cause};
+use crate::http::attempts::retry_after;
 use crate::http::body::read_limited;
-use crate::http::host::{Call, Host, LONGEST_REFUSAL};
-use crate::http::redact::Shown;
-use crate::http::{attempts, redirect};
+use crate::http::host::{Host, LONGEST_ERROR};
+use crate::http::redact::RequestSecrets;
+use crate::http::redirect;
+use crate::http::request::ApiRequest;
 
 /// What a token server has to be told of who asks (RFC 6749 wants a name for the program).
 const CLIENT: &str = "xtask";
@@ -36,7 +38,7 @@ enum Proof {
 
 impl Host {
     /// The value of the `Authorization` header, from a cache or from the token server.
-    pub(crate) async fn authorization(&self, call: &Call) -> Result<Option<Secret>, Error> {
+    pub(crate) async fn authorization(&self, call: &ApiRequest) -> Result<Option<Secret>, Error> {
         // Neither a redirect's target nor an upload address elsewhere may see it.
         if call.url.origin() != self.base.origin() {
             return Ok(None);
@@ -63,7 +65,10 @@ impl Host {
     }
 
     /// Who we are at the repository of a request.
-    pub(crate) async fn credentials(&self, call: &Call) -> Result<Arc<ResolvedCredentials>, Error> {
+    pub(crate) async fn credentials(
+        &self,
+        call: &ApiRequest,
+    ) -> Result<Arc<ResolvedCredentials>, Error> {
         let found = self.authenticator.credentials(&call.scope.repository).await;
         found.map_err(|advice| self.error(call, Cause::Credentials(Box::new(advice))))
     }
@@ -77,7 +82,7 @@ impl Host {
         let once = async {
             let Ok(url) = self.base.join("/v2/") else { return };
             self.requests.fetch_add(1, Ordering::Relaxed);
-            let sent = self.connections.own().get(url).send();
+            let sent = self.clients.own().get(url).send();
             if let Ok(Ok(response)) = tokio::time::timeout(self.retry.silence, sent).await
                 && response.status().as_u16() == 401
                 && response.url().origin() == self.base.origin()
@@ -89,7 +94,7 @@ impl Host {
         self.pinged.get_or_init(|| once).await;
     }
 
-    async fn fetch_token(&self, realm: &Realm, call: &Call) -> Result<Token, Error> {
+    async fn fetch_token(&self, realm: &Realm, call: &ApiRequest) -> Result<Token, Error> {
         let scope = &call.scope;
         let login = self.credentials(call).await?;
         if login.credentials.is_some() && realm.trust != TokenServerTrust::Credentials {
@@ -103,21 +108,16 @@ impl Host {
             );
             return Err(Error { credentials_hint: Some(advice), ..error });
         }
-        let mut pauses = self.retry.pauses();
-        loop {
-            let error = match self.ask_as(realm, scope, &login).await {
-                Ok(token) => return Ok(token),
-                Err(error) => error,
-            };
-            if !error.is_transient() {
-                let cause = match error.cause {
-                    Cause::Status(response) => Cause::Token(response.to_string()),
-                    cause => cause,
-                };
-                return Err(Error { cause, ..error });
-            }
-            self.pause_before_retry(error, &mut pauses).await?;
-        }
+        self.with_retries(|| async {
+            let token = self.ask_as(realm, scope, &login).await;
+            token.map_err(|error| match error.cause {
+                Cause::Status(response) if !response.is_transient() => {
+                    Error { cause: Cause::Token(response.to_string()), ..error }
+                }
+                _ => error,
+            })
+        })
+        .await
     }
 
     /// Asks for a token once, in the way that the login and the server want.
@@ -180,28 +180,22 @@ impl Host {
     ) -> Result<Token, Error> {
         let call = &token_call(realm, scope, proof.method());
         let asked_at = Instant::now();
-        let request = token_request(self.connections.own(), realm, scope, proof).build();
+        let request = token_request(self.clients.own(), realm, scope, proof).build();
         let request = request.map_err(|error| {
-            let why = crate::http::host::innermost(&error);
+            let why = root_cause(&error);
             self.error(call, Cause::Token(format!("no request can be made: {}", printable(&why))))
         })?;
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let sent = redirect::send_to_realm(&self.connections, realm.trust, request);
-        let response = match tokio::time::timeout(self.retry.silence, sent).await {
-            Ok(result) => result.map_err(|unanswered| self.network_error(call, unanswered))?,
-            Err(_) => return Err(self.error(call, self.silence())),
-        };
+        let sent = redirect::send_to_realm(&self.clients, realm.trust, request);
+        let response = self.receive(call, Some(self.retry.silence), sent).await?;
         let status = response.status();
         tracing::debug!("{} {} {status}", proof.method(), address(&call.url));
         if status.is_redirection() {
             let why = "the token server sends us elsewhere, where no login is taken to";
             return Err(self.error(call, Cause::Token(why.to_owned())));
         }
-        let retry_after = response
-            .headers()
-            .get(RETRY_AFTER)
-            .and_then(|value| attempts::parse_retry_after(value.to_str().ok()?));
-        let body = read_limited(response, LONGEST_REFUSAL * 4, self.retry.silence)
+        let retry_after = retry_after(response.headers());
+        let body = read_limited(response, LONGEST_ERROR * 4, self.retry.silence)
             .await
             .map_err(|cause| self.error(call, cause))?;
         if status.is_success() {
@@ -213,18 +207,18 @@ impl Host {
 
     fn token_refused(
         &self,
-        call: &Call,
+        call: &ApiRequest,
         proof: &Proof,
         status: u16,
         body: &Bytes,
         retry_after: Option<std::time::Duration>,
     ) -> Error {
         // The registry and who gives its tokens are one service: its limit is kept by both.
-        let response = proof.shown().response(status, body, retry_after);
-        if let Err(too_long) = self.check_pause(&response) {
-            return self.error(call, too_long);
+        let response = proof.secrets().error_response(status, body, retry_after);
+        if let Some(cause) = self.excessive_pause(&response) {
+            return self.error(call, cause);
         }
-        self.make_pause(&response);
+        self.throttle(&response);
         self.error(call, Cause::Status(Box::new(response)))
     }
 }
@@ -240,28 +234,21 @@ impl Proof {
         }
     }
 
-    fn shown(&self) -> Shown {
+    fn secrets(&self) -> RequestSecrets {
+        let secrets = RequestSecrets::default();
         match self {
-            Self::Nothing => Shown::default(),
-            Self::RefreshToken(token) => Shown::default().secret(token),
+            Self::Nothing => secrets,
+            Self::RefreshToken(token) => secrets.with_secret(token),
             Self::Basic(credentials) | Self::Form(credentials) => {
-                Shown::default().login(credentials)
+                secrets.with_credentials(credentials)
             }
         }
     }
 }
 
 /// A request for a token as errors tell it.
-fn token_call(realm: &Realm, scope: &Scope, method: Method) -> Call {
-    Call {
-        operation: "get a token".to_owned(),
-        method,
-        url: realm.url.clone(),
-        headers: HeaderMap::new(),
-        body: None,
-        scope: scope.clone(),
-        expected: &[],
-    }
+fn token_call(realm: &Realm, scope: &Scope, method: Method) -> ApiRequest {
+    ApiRequest::new("get a token", method, realm.url.clone(), scope.clone())
 }
 
 /// `GET` with a query, or `POST` with a form (distribution's token specification, both kinds).

@@ -1,8 +1,15 @@
-//! When to try again, and after how long.
+//! When to repeat a request, and after which pause.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher as _;
 use std::time::{Duration, SystemTime};
 
-use backon::{BackoffBuilder, ExponentialBuilder};
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+
+use crate::error::Error;
+
+/// No pause between two attempts grows beyond this, before jitter.
+const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
 /// How patient to be with a host.
 #[derive(Debug, Clone, Copy)]
@@ -11,10 +18,27 @@ pub struct RetryPolicy {
     pub first_pause: Duration,
     /// How often a request is repeated.
     pub retries: usize,
-    /// A connection without a byte for this long is given up.
+    /// A connection without a byte for this long is abandoned.
     pub silence: Duration,
     /// The longest `Retry-After` that is waited for; a longer one is an error.
     pub longest_wait: Duration,
+}
+
+/// The state of one operation between its attempts.
+pub(crate) struct Attempts {
+    policy: RetryPolicy,
+    /// Pauses so far, since the last progress.
+    pauses: usize,
+    /// The last attempt failed with a 401.
+    was_unauthorized: bool,
+}
+
+/// What follows a failed attempt.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Next {
+    AtOnce,
+    Pause(Duration),
+    GiveUp,
 }
 
 impl Default for RetryPolicy {
@@ -29,19 +53,66 @@ impl Default for RetryPolicy {
 }
 
 impl RetryPolicy {
-    /// The pauses between attempts, with jitter so that tasks do not come back all at once.
-    pub fn pauses(&self) -> impl Iterator<Item = Duration> + use<> {
-        ExponentialBuilder::default()
-            .with_min_delay(self.first_pause)
-            .with_max_delay(Duration::from_secs(20))
-            .with_max_times(self.retries)
-            .with_jitter()
-            .build()
+    /// The pauses between attempts, with jitter so that tasks do not all come back at once.
+    pub fn pauses(self) -> impl Iterator<Item = Duration> {
+        (0..self.retries).map(move |number| self.pause(number))
+    }
+
+    fn pause(self, number: usize) -> Duration {
+        let doubled = 1u32.checked_shl(number as u32).unwrap_or(u32::MAX);
+        let pause = self.first_pause.saturating_mul(doubled).min(LONGEST_PAUSE);
+        // Every `RandomState` has keys of its own.
+        let jitter = RandomState::new().hash_one(number) as f64 / u64::MAX as f64;
+        pause + pause.mul_f64(jitter)
     }
 }
 
-/// Reads `Retry-After` in both of its forms (RFC 9110, section 10.2.3). A date in the past is none.
-pub(crate) fn parse_retry_after(value: &str) -> Option<Duration> {
+impl Attempts {
+    pub(crate) fn new(policy: RetryPolicy) -> Self {
+        Self { policy, pauses: 0, was_unauthorized: false }
+    }
+
+    /// What to do after an attempt failed with this error.
+    pub(crate) fn after(&mut self, error: &Error) -> Next {
+        if self.may_authenticate_again(error) {
+            Next::AtOnce
+        } else if error.is_transient() {
+            self.pause(error)
+        } else {
+            Next::GiveUp
+        }
+    }
+
+    /// Whether this is a first 401: the host has learned from it, so the next attempt has a new token. A
+    /// second 401 in a row is final. A blob may outlive any number of tokens.
+    pub(crate) fn may_authenticate_again(&mut self, error: &Error) -> bool {
+        let was_unauthorized =
+            std::mem::replace(&mut self.was_unauthorized, error.is_unauthorized());
+        self.was_unauthorized && !was_unauthorized
+    }
+
+    /// The next pause, if one is left, for an error that is worth a retry.
+    pub(crate) fn pause(&mut self, error: &Error) -> Next {
+        if self.pauses >= self.policy.retries {
+            return Next::GiveUp;
+        }
+        self.pauses += 1;
+        Next::Pause(self.policy.pause(self.pauses - 1).max(error.retry_after()))
+    }
+
+    /// Starts over after progress: what failed before does not count against the rest.
+    pub(crate) fn progressed(&mut self) {
+        *self = Self::new(self.policy);
+    }
+}
+
+/// The pause that a response asks for.
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    parse_retry_after(headers.get(RETRY_AFTER)?.to_str().ok()?)
+}
+
+/// Parses both forms of `Retry-After` (RFC 9110, section 10.2.3). A date in the past asks for no pause.
+fn parse_retry_after(value: &str) -> Option<Duration> {
     let value = value.trim();
     if let Ok(seconds) = value.parse() {
         return Some(Duration::from_secs(seconds));
@@ -53,6 +124,7 @@ pub(crate) fn parse_retry_after(value: &str) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::{Cause, ErrorResponse, Phase, Side};
 
     #[test]
     fn retry_after_is_read_as_seconds_and_as_a_date() {
@@ -72,10 +144,44 @@ mod tests {
     }
 
     #[test]
-    fn pauses_double_and_end() {
-        let pauses: Vec<Duration> = RetryPolicy::default().pauses().collect();
-        assert_eq!(pauses.len(), 6);
-        assert!(pauses[0] >= Duration::from_millis(250) && pauses[0] < Duration::from_millis(501));
-        assert!(pauses[5] >= Duration::from_secs(8));
+    fn pauses_double_up_to_a_limit_and_end() {
+        let policy = RetryPolicy { retries: 100, ..RetryPolicy::default() };
+        let pauses: Vec<Duration> = policy.pauses().collect();
+        assert_eq!(pauses.len(), 100);
+        for (number, pause) in pauses.into_iter().enumerate() {
+            let least = (0.25 * 2f64.powi(number as i32)).min(20.0);
+            let seconds = pause.as_secs_f64();
+            assert!(seconds >= least && seconds <= 2.0 * least, "{number}: {pause:?}");
+        }
+    }
+
+    fn status(status: u16, retry_after: Option<Duration>) -> Error {
+        let response = ErrorResponse::parse(status, b"", retry_after);
+        Error::new(Side::Source, "get", Cause::Status(Box::new(response)))
+    }
+
+    #[test]
+    fn what_follows_a_failure_depends_on_its_cause() {
+        let policy =
+            RetryPolicy { retries: 3, first_pause: Duration::ZERO, ..RetryPolicy::default() };
+        let (at_once, pause, give_up) = (Next::AtOnce, Next::Pause(Duration::ZERO), Next::GiveUp);
+        let broken = Cause::Network { phase: Phase::Connect, detail: String::new() };
+        let broken = Error::new(Side::Source, "get", broken);
+        let mut attempts = Attempts::new(policy);
+        assert_eq!(attempts.after(&status(401, None)), at_once);
+        assert_eq!(
+            attempts.after(&status(401, None)),
+            give_up,
+            "the new token was refused as well"
+        );
+        assert_eq!(attempts.after(&broken), pause);
+        assert_eq!(attempts.after(&status(401, None)), at_once, "another token has expired");
+        assert_eq!(attempts.after(&status(404, None)), give_up);
+        let asked = Some(Duration::from_secs(7));
+        assert_eq!(attempts.after(&status(429, asked)), Next::Pause(Duration::from_secs(7)));
+        assert_eq!(attempts.after(&broken), pause);
+        assert_eq!(attempts.after(&broken), give_up);
+        attempts.progressed();
+        assert_eq!(attempts.after(&broken), pause);
     }
 }

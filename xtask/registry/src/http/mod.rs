@@ -1,10 +1,13 @@
-//! Requests to hosts: the only door to the network.
+//! HTTP requests to registries: the only door to the network.
 
 pub(crate) mod attempts;
 pub(crate) mod body;
 pub(crate) mod clients;
 pub mod host;
+pub(crate) mod liveness;
+pub(crate) mod net;
 pub(crate) mod proxy;
 pub(crate) mod queue;
 pub(crate) mod redact;
 pub(crate) mod redirect;
+pub(crate) mod request;

@@ -1,7 +1,7 @@
-//! Proxies, as the environment names them: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
+//! Proxies from the environment: `HTTPS_PROXY`, `HTTP_PROXY`, `ALL_PROXY` and `NO_PROXY`.
 //!
-//! Read from the environment of the run and not by the HTTP library, so that what a message says of a
-//! proxy is what was used, without its password. This machine's own addresses take no proxy.
+//! They are read here and not by the HTTP library, so that messages name the proxy that was used, without its
+//! password. Requests to this machine never use a proxy.
 
 use std::fmt::Write as _;
 
@@ -10,22 +10,23 @@ use reqwest::{ClientBuilder, NoProxy, Proxy, Url};
 
 use crate::auth::credentials::Environment;
 use crate::error::printable;
+use messages::Advice;
 
-/// Which proxy a request goes through.
+/// The proxies of a run.
 pub(crate) struct Proxies {
     http: Option<Url>,
     https: Option<Url>,
     except: String,
-    /// The rules as the HTTP library has them, to be asked.
+    /// The rules of the HTTP library, for messages.
     matcher: Matcher,
 }
 
 impl Proxies {
-    /// Reads the variables, lowercase before uppercase, as curl does.
+    /// Reads the variables. Lowercase names have precedence, as in curl.
     ///
     /// # Errors
-    /// When one does not name a proxy that we can use.
-    pub(crate) fn of(environment: &dyn Environment) -> Result<Self, String> {
+    /// When one does not name a usable proxy.
+    pub(crate) fn of(environment: &dyn Environment) -> Result<Self, Advice> {
         let read = |name: &str| {
             let lowercase = name.to_lowercase();
             let found = environment.variable(&lowercase).map(|value| (lowercase, value));
@@ -44,7 +45,7 @@ impl Proxies {
         Ok(Self { http, https, except, matcher })
     }
 
-    /// Makes a client use them, and nothing else that this machine may say about proxies.
+    /// Configures a client to use exactly these proxies.
     pub(crate) fn apply(&self, builder: ClientBuilder) -> reqwest::Result<ClientBuilder> {
         let mut builder = builder.no_proxy();
         let except = || NoProxy::from_string(&self.except);
@@ -67,21 +68,19 @@ impl Proxies {
     }
 }
 
-/// A proxy's address; `proxy:3128` is `http://proxy:3128`, as everywhere.
-fn parse(name: &str, value: &str) -> Result<Url, String> {
+/// Parses the address of a proxy; `proxy:3128` means `http://proxy:3128`, as everywhere.
+fn parse(name: &str, value: &str) -> Result<Url, Advice> {
     let written = if value.contains("://") { value.to_owned() } else { format!("http://{value}") };
-    // The value may hold a password, so it is not shown, whatever is wrong with it.
+    // The value may contain a password, so it is never printed.
     let unusable = |why: &str| {
-        Err(format!(
-            "`{name}` names no proxy that can be used: {why}\n\
-             hint: write it as `http://proxy.example.com:3128`, or unset it"
-        ))
+        Err(Advice::new(format!("`{name}` does not name a usable proxy: {why}"))
+            .with_hint("write it as `http://proxy.example.com:3128`, or unset it"))
     };
-    let Ok(url) = Url::parse(&written) else { return unusable("it is no address") };
+    let Ok(url) = Url::parse(&written) else { return unusable("it is not an address") };
     match url.scheme() {
         "http" | "https" if url.has_host() => Ok(url),
         "http" | "https" => unusable("it has no host"),
-        scheme => unusable(&format!("`{}` is not spoken", printable(scheme))),
+        scheme => unusable(&format!("`{}` is not supported", printable(scheme))),
     }
 }
 
@@ -107,7 +106,7 @@ mod tests {
     }
 
     #[test]
-    fn the_proxy_of_an_address_is_what_the_variables_say() {
+    fn the_proxy_of_an_address_follows_from_the_variables() {
         const BOTH: &[(&str, &str)] = &[
             ("HTTPS_PROXY", "http://user:canary@secure.local:3128"),
             ("HTTP_PROXY", "plain.local:3128"),
@@ -142,16 +141,16 @@ mod tests {
     }
 
     #[test]
-    fn a_variable_that_names_no_proxy_is_refused_without_being_shown() {
+    fn an_invalid_proxy_is_refused_and_its_value_is_not_printed() {
         let table = [
-            (("HTTPS_PROXY", "socks5://user:canary@proxy.local"), "`socks5` is not spoken"),
-            (("http_proxy", "http://user:canary@"), "`http_proxy` names no proxy"),
-            (("ALL_PROXY", "http://user:canary@proxy:no-port"), "it is no address"),
+            (("HTTPS_PROXY", "socks5://user:canary@proxy.local"), "`socks5` is not supported"),
+            (("http_proxy", "http://user:canary@"), "`http_proxy` does not name a usable proxy"),
+            (("ALL_PROXY", "http://user:canary@proxy:no-port"), "it is not an address"),
         ];
         for (variable, why) in table {
             let Err(error) = Proxies::of(&Variables(&[variable])) else { panic!("{variable:?}") };
-            assert!(error.contains(why) && error.contains("hint: "), "{error}");
-            assert!(!error.contains("canary"), "{error}");
+            assert!(error.message.contains(why) && error.hint.is_some(), "{error}");
+            assert!(!error.to_string().contains("canary"), "{error}");
         }
     }
 }

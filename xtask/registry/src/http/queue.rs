@@ -1,35 +1,36 @@
-//! The queue in front of one host: how many requests may be under way, and which goes next.
+//! `Queue`: how many requests to one host may be in flight, and which one goes next.
 //!
-//! The limit adapts as TCP's does: it grows by one for every window of answers and halves when the
-//! host says that it is too much (once for a burst, however many answers say so). A host that names
-//! a time gets that pause. Small requests go before blobs, because others wait for what they bring;
-//! among blobs the largest goes first, so that the run does not end waiting for one that began late.
-//! Only a few large blobs travel at once: they fill any line, and each holds buffers in memory.
+//! The limit adapts like that of TCP: it grows by one for every window of responses, and halves when the host
+//! throttles, once for each burst. Small requests go before blobs, because other tasks wait for their results.
+//! Among blobs the largest goes first, so that the run does not end with one that started late. Only a few
+//! large blobs are in flight at once: they fill any connection, and each one needs buffers.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::{BinaryHeap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-/// Where the limit starts unless the ceiling is lower: enough to fill a round trip of 50 ms, few
-/// enough not to be taken for an attack.
+use crate::lock::lock;
+
+/// The first limit unless the ceiling is lower: enough to fill a round trip of 50 ms, and few enough not to
+/// look like an attack.
 const FIRST_LIMIT: usize = 32;
-/// A blob above this many bytes is large: the line limits it, not the round trip.
+/// A blob above this many bytes is large: bandwidth limits it, not the round trip.
 const LARGE: u64 = 1 << 20;
-/// Of so many places one may be taken by a large blob. Measured: more are no faster on a line that is
-/// full, and each takes about a megabyte of buffers.
+/// One in this many places may carry a large blob. As measured, more are not faster once the bandwidth is
+/// used, and each one takes about a megabyte of buffers.
 const PLACES_PER_LARGE: usize = 16;
-/// Answers within this time of a cut belong to the same burst.
+/// Responses within this time of a cut belong to the same burst.
 const BURST: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Priority {
     /// The bytes of a blob, with its size.
     Blob(u64),
-    /// Everything that is answered at once: manifests, existence, sessions, tokens.
+    /// Everything with a short response: manifests, existence, sessions, tokens.
     Small,
 }
 
@@ -40,21 +41,21 @@ pub(crate) struct Queue {
 struct State {
     limit: f64,
     ceiling: usize,
-    under_way: Places,
+    in_flight: Places,
     waiting: Waiting,
     arrivals: u64,
     paused_until: Option<Instant>,
     last_cut: Option<Instant>,
 }
 
-/// The right to have one request under way; given back on drop.
+/// The right to have one request in flight; returned on drop.
 pub(crate) struct Permit {
-    /// Taken out by who gives the place back himself.
+    /// `None` once the place has been returned by hand.
     queue: Option<Arc<Queue>>,
     priority: Priority,
 }
 
-/// Places taken: all of them, those by blobs, those by large blobs.
+/// Places taken: in total, by blobs, and by large blobs.
 #[derive(Default)]
 struct Places {
     all: usize,
@@ -62,7 +63,7 @@ struct Places {
     large: usize,
 }
 
-/// Who waits. Large blobs wait apart, because they may have to while others need not.
+/// The waiting tasks. Large blobs have a heap of their own, because smaller ones may overtake them.
 #[derive(Default)]
 struct Waiting {
     small: VecDeque<Waiter>,
@@ -83,7 +84,7 @@ impl Queue {
             state: Mutex::new(State {
                 limit: FIRST_LIMIT.min(ceiling) as f64,
                 ceiling,
-                under_way: Places::default(),
+                in_flight: Places::default(),
                 waiting: Waiting::default(),
                 arrivals: 0,
                 paused_until: None,
@@ -103,12 +104,12 @@ impl Queue {
         self.dispatch();
         match granted.await {
             Ok(permit) => permit,
-            // The sender lives in the heap until it is used, and the heap as long as `self`.
+            // The sender stays in the heap until it is used, and the heap lives as long as `self`.
             Err(_) => unreachable!("a waiter left the queue without a permit"),
         }
     }
 
-    /// An answer came that was no complaint: a little more may be tried.
+    /// Records a response that does not throttle: the limit grows a little.
     pub(crate) fn grow(self: &Arc<Self>) {
         {
             let mut state = self.lock();
@@ -117,7 +118,7 @@ impl Queue {
         self.dispatch();
     }
 
-    /// The host said that it is too much. `pause` keeps every request back for that time.
+    /// Records that the host throttles. `pause` holds back every request for that time.
     pub(crate) fn shrink(self: &Arc<Self>, pause: Duration) {
         let now = Instant::now();
         let until = now + pause;
@@ -139,55 +140,52 @@ impl Queue {
         });
     }
 
-    /// Hands permits to whoever is next, outside of the lock: a waiter that is gone gives its permit
-    /// back at once, which locks again.
+    /// Grants permits to the next waiters, outside of the lock: the permit of a waiter that is gone is dropped
+    /// at once, which locks again.
     fn dispatch(self: &Arc<Self>) {
         loop {
             let Some(waiter) = self.lock().next() else { return };
             let permit = Permit { queue: Some(Arc::clone(self)), priority: waiter.priority };
-            // Who has stopped waiting gets nothing. Its place goes back here: dropping the permit would
-            // call this function from within, once for each of those who are gone.
-            if let Err(mut refused) = waiter.grant.send(permit) {
-                refused.queue = None;
-                self.lock().under_way.give_back(refused.priority);
+            // The waiter is gone. Its place is returned here: dropping the permit would call this function
+            // recursively, once for each waiter that is gone.
+            if let Err(mut unused) = waiter.grant.send(permit) {
+                unused.queue = None;
+                self.lock().in_flight.give_back(unused.priority);
             }
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        // The state is consistent between any two statements, so a panic elsewhere does not spoil it.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.state)
     }
 }
 
 impl State {
-    /// Takes the next waiter that may go now.
+    /// Removes the next waiter that may go now.
     fn next(&mut self) -> Option<Waiter> {
         if self.paused_until.is_some_and(|until| until > Instant::now()) {
             return None;
         }
         let limit = self.limit as usize;
-        if self.under_way.all >= limit {
+        if self.in_flight.all >= limit {
             return None;
         }
-        // Blobs never take the last places: a manifest would wait for gigabytes.
-        let room_for_blobs = self.under_way.blobs < limit - limit / 8;
+        // Blobs never take the last places, so that no manifest waits for gigabytes.
+        let room_for_blobs = self.in_flight.blobs < limit - limit / 8;
         let waiter = match self.waiting.small.pop_front() {
             Some(waiter) => waiter,
             None if !room_for_blobs => return None,
-            None if self.under_way.large < self.large_at_once()
+            None if self.in_flight.large < self.large_at_once()
                 && !self.waiting.large.is_empty() =>
             {
                 self.waiting.large.pop()?
             }
             None => self.waiting.blobs.pop()?,
         };
-        self.under_way.take(waiter.priority);
+        self.in_flight.take(waiter.priority);
         Some(waiter)
     }
-}
 
-impl State {
     fn large_at_once(&self) -> usize {
         (self.ceiling / PLACES_PER_LARGE).max(1)
     }
@@ -226,14 +224,14 @@ impl Priority {
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(queue) = self.queue.take() {
-            queue.lock().under_way.give_back(self.priority);
+            queue.lock().in_flight.give_back(self.priority);
             queue.dispatch();
         }
     }
 }
 
 impl Waiter {
-    /// Large blobs before small ones, then the order of arrival.
+    /// Large blobs before small ones, then in the order of arrival.
     fn rank(&self) -> (u64, Reverse<u64>) {
         let size = match self.priority {
             Priority::Small => 0,
@@ -265,10 +263,17 @@ impl Eq for Waiter {}
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt as _;
+
     use super::*;
 
     fn limit(queue: &Queue) -> usize {
         queue.lock().limit as usize
+    }
+
+    /// A permit, if one is available at once.
+    fn try_acquire(queue: &Arc<Queue>, priority: Priority) -> Option<Permit> {
+        queue.acquire(priority).now_or_never()
     }
 
     /// The order in which waiters are served by a queue with one place.
@@ -306,32 +311,28 @@ mod tests {
         for size in 0..14 {
             blobs.push(queue.acquire(Priority::Blob(size)).await);
         }
-        let late =
-            tokio::time::timeout(Duration::from_millis(20), queue.acquire(Priority::Blob(99)));
-        assert!(late.await.is_err(), "the last two places are kept free");
-        let small = tokio::time::timeout(Duration::from_millis(20), queue.acquire(Priority::Small));
-        assert!(small.await.is_ok());
+        assert!(
+            try_acquire(&queue, Priority::Blob(99)).is_none(),
+            "the last two places are kept free"
+        );
+        assert!(try_acquire(&queue, Priority::Small).is_some());
     }
 
     #[tokio::test]
-    async fn large_blobs_are_few_at_a_time_and_do_not_hold_up_the_others() {
+    async fn only_a_few_large_blobs_are_in_flight_and_smaller_ones_overtake_them() {
         let queue = Queue::new(48);
         let mut large = Vec::new();
         for _ in 0..3 {
             large.push(queue.acquire(Priority::Blob(LARGE + 1)).await);
         }
-        let soon = Duration::from_millis(20);
-        let late = tokio::time::timeout(soon, queue.acquire(Priority::Blob(LARGE + 1)));
-        assert!(late.await.is_err());
-        let other = tokio::time::timeout(soon, queue.acquire(Priority::Blob(LARGE)));
-        assert!(other.await.is_ok());
+        assert!(try_acquire(&queue, Priority::Blob(LARGE + 1)).is_none());
+        assert!(try_acquire(&queue, Priority::Blob(LARGE)).is_some());
         large.pop();
-        let next = tokio::time::timeout(soon, queue.acquire(Priority::Blob(LARGE + 1)));
-        assert!(next.await.is_ok());
+        assert!(try_acquire(&queue, Priority::Blob(LARGE + 1)).is_some());
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_burst_of_complaints_halves_the_limit_once_and_success_grows_it_again() {
+    async fn a_burst_of_throttling_halves_the_limit_once_and_successes_raise_it_again() {
         let queue = Queue::new(64);
         for _ in 0..8 {
             queue.shrink(Duration::ZERO);
@@ -347,34 +348,32 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn nothing_goes_out_before_the_pause_is_over() {
+    async fn no_request_is_sent_during_a_pause() {
         let queue = Queue::new(4);
         queue.shrink(Duration::from_secs(7));
         queue.shrink(Duration::from_secs(3));
-        let asked = Instant::now();
+        let began = Instant::now();
         drop(queue.acquire(Priority::Small).await);
-        assert_eq!(asked.elapsed().as_secs(), 7);
+        assert_eq!(began.elapsed().as_secs(), 7);
     }
 
     #[tokio::test]
-    async fn a_waiter_that_gave_up_does_not_keep_its_place() {
+    async fn a_waiter_that_is_gone_does_not_keep_its_place() {
         let queue = Queue::new(1);
         let busy = queue.acquire(Priority::Small).await;
-        let gone = tokio::time::timeout(Duration::from_millis(5), queue.acquire(Priority::Small));
-        assert!(gone.await.is_err());
+        assert!(try_acquire(&queue, Priority::Small).is_none());
         drop(busy);
-        let next = tokio::time::timeout(Duration::from_millis(500), queue.acquire(Priority::Small));
-        assert!(next.await.is_ok());
+        assert!(try_acquire(&queue, Priority::Small).is_some());
     }
 
     #[tokio::test]
-    async fn a_crowd_that_gave_up_is_passed_over_without_a_tower_of_calls() {
+    async fn many_waiters_that_are_gone_are_skipped_without_recursion() {
         let queue = Queue::new(1);
         let busy = queue.acquire(Priority::Small).await;
         let mut crowd: Vec<_> =
             (0..200_000).map(|_| Box::pin(queue.acquire(Priority::Small))).collect();
         for waiter in &mut crowd {
-            assert!(futures_util::FutureExt::now_or_never(waiter.as_mut()).is_none());
+            assert!(waiter.as_mut().now_or_never().is_none());
         }
         drop(crowd);
         drop(busy);

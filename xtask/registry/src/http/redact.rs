@@ -1,5 +1,5 @@
-//! What a request has shown to its server and nobody else may see: some servers repeat it in their
-//! errors.
+//! Removes the secrets of a request from text that the server returned: some servers repeat them in
+//! their errors.
 
 use std::time::Duration;
 
@@ -9,40 +9,39 @@ use crate::auth::credentials::{Credentials, Secret};
 use crate::error::ErrorResponse;
 use messages::Redactor;
 
-/// Parts of a query that the specifications name, and none of them is a secret.
+/// Query parameters from the specifications; none of them is a secret.
 const KNOWN: [&str; 8] = ["digest", "mount", "from", "n", "last", "scope", "service", "account"];
 
-/// Texts to be taken out of whatever the server says.
+/// The secrets that a request contained.
 #[derive(Default)]
-pub(crate) struct Shown(Redactor);
+pub(crate) struct RequestSecrets(Redactor);
 
-impl Shown {
-    /// A token, or the value of an `Authorization` header, of which what stands behind the scheme is secret.
-    pub(crate) fn secret(self, secret: &Secret) -> Self {
-        let bare = secret.expose().rsplit(' ').next().unwrap_or_default().to_owned();
-        self.text(bare)
+impl RequestSecrets {
+    /// Adds a token, or the value of an `Authorization` header, whose scheme is not a secret.
+    pub(crate) fn with_secret(self, secret: &Secret) -> Self {
+        self.with(secret.expose().rsplit(' ').next().unwrap_or_default())
     }
 
-    /// A login, in each form in which it is sent.
-    pub(crate) fn login(mut self, credentials: &Credentials) -> Self {
+    /// Adds credentials in every form in which they are sent.
+    pub(crate) fn with_credentials(mut self, credentials: &Credentials) -> Self {
         if let Some(basic) = credentials.basic() {
-            self = self.secret(&basic);
+            self = self.with_secret(&basic);
         }
-        // A password may have spaces in it.
-        self.text(credentials.secret().expose().to_owned())
+        // A password may contain spaces.
+        self.with(credentials.secret().expose())
     }
 
-    /// The query of an address: signatures, the state of an upload.
-    pub(crate) fn query_of(mut self, url: &Url) -> Self {
+    /// Adds the query of an address: signatures, the state of an upload.
+    pub(crate) fn with_query_of(mut self, url: &Url) -> Self {
         for pair in url.query().unwrap_or_default().split('&') {
             let (key, value) = pair.split_once('=').unwrap_or(("", pair));
             if !KNOWN.contains(&key) {
-                self = self.text(value.to_owned());
+                self = self.with(value);
             }
         }
         for (key, value) in url.query_pairs() {
             if !KNOWN.contains(&key.as_ref()) {
-                self = self.text(value.into_owned());
+                self = self.with(&value);
             }
         }
         self
@@ -50,7 +49,7 @@ impl Shown {
 
     /// Parses an error response and redacts it: before the text is shortened, because part of a secret would
     /// not be recognised; and again after parsing, because JSON may escape characters.
-    pub(crate) fn response(
+    pub(crate) fn error_response(
         &self,
         status: u16,
         body: &[u8],
@@ -62,7 +61,7 @@ impl Shown {
         response
     }
 
-    fn text(self, text: String) -> Self {
+    fn with(self, text: &str) -> Self {
         Self(self.0.with(text))
     }
 }
@@ -71,43 +70,45 @@ impl Shown {
 mod tests {
     use super::*;
 
-    fn words(shown: &Shown, body: &str) -> String {
-        shown.response(400, body.as_bytes(), None).message
+    fn redacted(secrets: &RequestSecrets, body: &str) -> String {
+        secrets.error_response(400, body.as_bytes(), None).message
     }
 
     #[test]
-    fn what_was_shown_is_taken_out_of_what_is_said_in_every_form() {
-        let login = Credentials::new("user", "pass word");
-        let login = Shown::default().login(&login).secret(&Secret::new("Bearer tok.en"));
-        for said in ["Basic dXNlcjpwYXNzIHdvcmQ=", "user:pass word", "Bearer tok.en"] {
-            let told = words(&login, &format!("you sent {said} to me"));
-            assert!(told.starts_with("you sent ") && told.ends_with("*** to me"), "{told}");
+    fn credentials_are_redacted_in_every_form() {
+        let credentials = Credentials::new("user", "pass word");
+        let secrets = RequestSecrets::default().with_credentials(&credentials);
+        let secrets = secrets.with_secret(&Secret::new("Bearer tok.en"));
+        for secret in ["Basic dXNlcjpwYXNzIHdvcmQ=", "user:pass word", "Bearer tok.en"] {
+            let text = redacted(&secrets, &format!("you sent {secret} to me"));
+            assert!(text.starts_with("you sent ") && text.ends_with("*** to me"), "{text}");
         }
-        assert_eq!(words(&login, "the user has no right"), "the user has no right");
+        assert_eq!(redacted(&secrets, "the user has no right"), "the user has no right");
         let escaped = r#"{"errors":[{"code":"DENIED","message":"tok\u002een is wrong"}]}"#;
-        assert_eq!(words(&login, escaped), "DENIED: *** is wrong");
-        let short = Shown::default().login(&Credentials::new("u", "p"));
-        assert_eq!(words(&short, "no push"), "no push");
+        assert_eq!(redacted(&secrets, escaped), "DENIED: *** is wrong");
+        let short = RequestSecrets::default().with_credentials(&Credentials::new("u", "p"));
+        assert_eq!(redacted(&short, "no push"), "no push");
     }
 
     #[test]
-    fn of_a_query_what_is_secret_is_hidden_and_what_it_is_about_is_not() {
+    fn only_the_secret_parts_of_a_query_are_redacted() {
         let url =
             "https://s3/x?X-Amz-Signature=abc%2Bdef&_state=c3RhdGU=&digest=sha256:00&bare-token";
-        let shown = Shown::default().query_of(&Url::parse(url).unwrap());
+        let secrets = RequestSecrets::default().with_query_of(&Url::parse(url).unwrap());
         for secret in ["abc%2Bdef", "abc+def", "c3RhdGU=", "bare-token"] {
-            assert_eq!(words(&shown, &format!("<{secret}")), "an HTML page");
-            assert_eq!(words(&shown, &format!("bad {secret}!")), "bad ***!");
+            assert_eq!(redacted(&secrets, &format!("<{secret}")), "an HTML page");
+            assert_eq!(redacted(&secrets, &format!("bad {secret}!")), "bad ***!");
         }
-        assert_eq!(words(&shown, "sha256:00 is unknown"), "sha256:00 is unknown");
+        assert_eq!(redacted(&secrets, "sha256:00 is unknown"), "sha256:00 is unknown");
     }
 
     #[test]
-    fn no_piece_of_a_secret_stays_where_long_words_are_cut() {
-        let shown = Shown::default().secret(&Secret::new("Bearer 0123456789abcdef"));
+    fn shortening_leaves_no_part_of_a_secret() {
+        let secrets =
+            RequestSecrets::default().with_secret(&Secret::new("Bearer 0123456789abcdef"));
         for before in 0..1200 {
-            let told = words(&shown, &format!("{}0123456789abcdef", "x".repeat(before)));
-            assert!(!told.contains("0123"), "{before}: {told}");
+            let text = redacted(&secrets, &format!("{}0123456789abcdef", "x".repeat(before)));
+            assert!(!text.contains("0123"), "{before}: {text}");
         }
     }
 }

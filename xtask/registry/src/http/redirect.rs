@@ -1,109 +1,106 @@
-//! Redirects: where a registry may send us, and with what we go there.
-//!
-//! Neither the login nor cookies nor our certificate travel to another origin; nothing goes out of TLS,
-//! nor to a private address unless the registry is at one itself. Uploads that were sent elsewhere by
-//! their `Location` keep to the same rules.
+//! Sends requests through redirects, by these rules: neither credentials nor cookies nor the client
+//! certificate go to another origin; nothing leaves TLS; a public registry cannot send the client to a
+//! private address. An upload whose `Location` is elsewhere follows the same rules.
 
+use messages::Advice;
 use reqwest::header::{AUTHORIZATION, COOKIE, LOCATION};
 use reqwest::{Client, Method, Request, Response, StatusCode, Url};
 
-use super::clients::Connections;
+use super::clients::HttpClients;
 use crate::auth::realm::TokenServerTrust;
 
 /// More redirects than any registry needs to reach its storage.
 const LONGEST_CHAIN: usize = 5;
 
-/// A request without an answer.
-pub(crate) struct Unanswered {
-    pub(crate) why: Why,
-    /// Where it was sent in the end.
+/// A request without a response.
+pub(crate) struct SendError {
+    pub(crate) kind: SendErrorKind,
+    /// Where the request was sent last.
     pub(crate) at: Url,
 }
 
-/// Why there is no answer.
-pub(crate) enum Why {
+pub(crate) enum SendErrorKind {
     Library(reqwest::Error),
-    /// The server broke the rules of HTTP.
+    /// The server violated the rules of HTTP.
     Broken(&'static str),
-    /// We do not go where we were sent.
-    Refused(String),
+    /// The client does not contact this address.
+    Refused(Advice),
 }
 
-/// Sends a request, through all redirects.
+/// Sends a request, and follows redirects.
 pub(crate) async fn send(
-    connections: &Connections,
-    request: Request,
-) -> Result<Response, Unanswered> {
-    let client = client_for(connections, request.url()).await?;
-    send_with(connections, client, request).await
-}
-
-/// Sends a request for a token, and follows no redirect: what it carries may be a secret. Who belongs to
-/// the registry is asked in the same way as the registry itself.
-pub(crate) async fn send_to_realm(
-    connections: &Connections,
-    trust: TokenServerTrust,
-    request: Request,
-) -> Result<Response, Unanswered> {
-    let at = request.url().clone();
-    let client = match trust {
-        TokenServerTrust::Credentials => connections.own().clone(),
-        TokenServerTrust::Anonymous => client_for(connections, &at).await?,
-    };
-    let sent = client.execute(request).await;
-    sent.map_err(|error| Unanswered { why: Why::Library(error), at })
-}
-
-async fn send_with(
-    connections: &Connections,
-    mut client: Client,
+    clients: &HttpClients,
     mut request: Request,
-) -> Result<Response, Unanswered> {
+) -> Result<Response, SendError> {
+    let mut client = client_for(clients, request.url()).await?;
     for _ in 0..=LONGEST_CHAIN {
         let at = request.url().clone();
-        // A stream cannot be sent twice; whoever sends one gets the redirect for an answer.
-        let again = request.try_clone();
-        let sent = client.execute(request).await;
-        let response =
-            sent.map_err(|error| Unanswered { why: Why::Library(error), at: at.clone() })?;
-        connections.answered(&response);
-        let (Some(to), Some(mut next)) = (target(&response), again) else { return Ok(response) };
+        let broken = |why, at| Err(SendError { kind: SendErrorKind::Broken(why), at });
+        // A stream cannot be sent twice: its sender gets the redirect as the response.
+        let copy = request.try_clone();
+        let response = execute(&client, request).await?;
+        clients.observe(&response);
+        let (Some(target), Some(mut next)) = (redirect_target(&response), copy) else {
+            return Ok(response);
+        };
         if !is_followed(response.status(), next.method()) {
             return Ok(response);
         }
-        let Some(to) = to.filter(|to| matches!(to.scheme(), "https" | "http") && to.has_host())
+        let Some(target) =
+            target.filter(|to| matches!(to.scheme(), "https" | "http") && to.has_host())
         else {
-            return Err(Unanswered { why: Why::Broken("the redirect leads to no address"), at });
+            return broken("the redirect has no valid address", at);
         };
-        if at.scheme() == "https" && to.scheme() != "https" {
-            return Err(Unanswered { why: Why::Broken("a redirect leaves TLS"), at: to });
+        if at.scheme() == "https" && target.scheme() != "https" {
+            return broken("a redirect leaves TLS", target);
         }
-        if to.origin() != at.origin() {
+        if target.origin() != at.origin() {
             for header in [AUTHORIZATION, COOKIE] {
                 next.headers_mut().remove(header);
             }
-            client = client_for(connections, &to).await?;
+            client = client_for(clients, &target).await?;
         }
-        *next.url_mut() = to;
+        *next.url_mut() = target;
         request = next;
     }
-    Err(Unanswered { why: Why::Broken("too many redirects"), at: request.url().clone() })
+    let kind = SendErrorKind::Broken("too many redirects");
+    Err(SendError { kind, at: request.url().clone() })
 }
 
-async fn client_for(connections: &Connections, url: &Url) -> Result<Client, Unanswered> {
-    let client = connections.client_for(url).await;
-    client.map_err(|why| Unanswered { why: Why::Refused(why), at: url.clone() })
+/// Sends a token request, and follows no redirect: the request may contain a secret. A token server of the
+/// registry's owner is contacted with the same client as the registry.
+pub(crate) async fn send_to_realm(
+    clients: &HttpClients,
+    trust: TokenServerTrust,
+    request: Request,
+) -> Result<Response, SendError> {
+    let client = match trust {
+        TokenServerTrust::Credentials => clients.own().clone(),
+        TokenServerTrust::Anonymous => client_for(clients, request.url()).await?,
+    };
+    execute(&client, request).await
 }
 
-/// Where an answer sends us: `None` for one that does not, `Some(None)` for one that cannot be read.
-fn target(response: &Response) -> Option<Option<Url>> {
+async fn execute(client: &Client, request: Request) -> Result<Response, SendError> {
+    let at = request.url().clone();
+    let sent = client.execute(request).await;
+    sent.map_err(|error| SendError { kind: SendErrorKind::Library(error), at })
+}
+
+async fn client_for(clients: &HttpClients, url: &Url) -> Result<Client, SendError> {
+    let client = clients.client_for(url).await;
+    client.map_err(|why| SendError { kind: SendErrorKind::Refused(why), at: url.clone() })
+}
+
+/// The target of a redirect: `None` if the response is not one, `Some(None)` if the target cannot be parsed.
+fn redirect_target(response: &Response) -> Option<Option<Url>> {
     let location =
         response.headers().get(LOCATION).filter(|_| response.status().is_redirection())?;
     Some(location.to_str().ok().and_then(|location| response.url().join(location).ok()))
 }
 
-/// Whether a redirect is for this method: others than reading would have to become reading
-/// (RFC 9110, section 15.4), and a registry means something else.
+/// Whether a redirect is followed with this method. After 301 to 303 a request that writes would become a
+/// GET (RFC 9110, section 15.4), which is not what a registry intends.
 fn is_followed(status: StatusCode, method: &Method) -> bool {
     match status.as_u16() {
         301..=303 => *method == Method::GET || *method == Method::HEAD,

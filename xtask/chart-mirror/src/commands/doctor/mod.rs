@@ -14,7 +14,7 @@ use oci::{Registry, Repository};
 use process::find_program;
 use registry::HostSide;
 use registry::auth::credentials::Environment;
-use registry::ping::{LoginFound, credential_files};
+use registry::ping::{CredentialState, credential_files};
 use registry::{Registries, RetryPolicy, Side};
 
 pub mod result;
@@ -61,7 +61,7 @@ pub async fn run(
     let hosts: Vec<HostSide> = repositories.keys().cloned().collect();
     let settings = registry_settings(list, None, options.retry);
     let login_files = credential_files(environment)?.into_iter();
-    let (registries, warnings) = Registries::to_examine(settings, hosts, environment)?;
+    let (registries, warnings) = Registries::with_warnings(settings, hosts, environment)?;
     let examined = repositories
         .into_iter()
         .map(|((name, side), of_host)| host(&registries, options.reach, name, side, of_host));
@@ -137,13 +137,13 @@ async fn host(
     let Some(first) = repositories.first() else {
         anyhow::bail!("`{name}` takes no part in a run");
     };
-    let manner = registries.manner(first, side)?;
+    let summary = registries.summary(first, side)?;
     // Each with one of its repositories, which stands for all of them.
     let mut logins: Vec<(Repository, LoginReport)> = Vec::new();
     for repository in repositories {
         let login = match reach {
-            Reach::Registries => registries.login_shown(&repository, side).await,
-            Reach::Offline => registries.login_to_show(&repository, side),
+            Reach::Registries => registries.obtained_credentials(&repository, side).await,
+            Reach::Offline => registries.configured_credentials(&repository, side),
         };
         let path = repository.path().to_string();
         match logins.iter_mut().find(|(_, known)| known.login == login) {
@@ -155,14 +155,14 @@ async fn host(
         }
     }
     for (repository, login) in &mut logins {
-        if reach == Reach::Offline || matches!(login.login, LoginFound::Broken(_)) {
+        if reach == Reach::Offline || matches!(login.login, CredentialState::Broken(_)) {
             continue;
         }
-        login.answer = match registries.greet(repository, side).await {
-            Ok(greeting) => HostAnswer::Usable(greeting),
+        login.answer = match registries.ping(repository, side).await {
+            Ok(ping) => HostAnswer::Usable(ping),
             Err(error) => HostAnswer::Failed(error),
         };
     }
     let logins = logins.into_iter().map(|(_, login)| login).collect();
-    Ok(HostReport { registry: name, side, manner, logins })
+    Ok(HostReport { registry: name, side, summary, logins })
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use messages::Advice;
 use oci::Registry;
-use registry::ping::{Greeting, LoginFound, Manner};
+use registry::ping::{CredentialState, HostSummary, Ping};
 use registry::{Error, Side};
 use serde::{Serialize, Serializer};
 
@@ -25,7 +25,7 @@ pub struct DoctorReport {
 pub struct HostReport {
     pub registry: Registry,
     pub side: Side,
-    pub manner: Manner,
+    pub summary: HostSummary,
     /// One, unless its repositories have different credentials.
     pub logins: Vec<LoginReport>,
 }
@@ -34,14 +34,14 @@ pub struct HostReport {
 #[derive(Debug)]
 pub struct LoginReport {
     pub repositories: Vec<String>,
-    pub login: LoginFound,
+    pub login: CredentialState,
     pub answer: HostAnswer,
 }
 
 #[derive(Debug)]
 pub enum HostAnswer {
     NotContacted,
-    Usable(Greeting),
+    Usable(Ping),
     Failed(Error),
 }
 
@@ -88,13 +88,13 @@ impl DoctorReport {
 
 impl HostReport {
     pub fn is_encrypted(&self) -> bool {
-        self.manner.address.starts_with("https:")
+        self.summary.address.starts_with("https:")
     }
 }
 
 impl LoginReport {
     pub fn is_unusable(&self) -> bool {
         let has_failed = matches!(self.answer, HostAnswer::Failed(_));
-        has_failed || matches!(self.login, LoginFound::Broken(_))
+        has_failed || matches!(self.login, CredentialState::Broken(_))
     }
 }

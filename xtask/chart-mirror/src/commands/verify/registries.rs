@@ -122,7 +122,7 @@ fn connect(
     let transfers = plans.iter().flat_map(|plan| &plan.transfers);
     let targets = transfers.map(|transfer| transfer.target.registry().clone());
     let hosts = sources.chain(targets.map(|registry| (registry, Side::Destination)));
-    Registries::new(settings, hosts, environment)
+    Ok(Registries::new(settings, hosts, environment)?)
 }
 
 fn report_insecure(
@@ -166,7 +166,7 @@ impl Observer<'_> {
         target: &RemoteRepository,
         transfer: &Transfer,
     ) -> Result<AtDestination, Error> {
-        let tag = target.resolve_or_refused(&ManifestName::Tag(transfer.tag.clone())).await?;
+        let tag = target.resolve_strictly(&ManifestName::Tag(transfer.tag.clone())).await?;
         let missing = match &tag {
             Some(digest) if self.context.options.deep => {
                 complete::missing(target, digest, &self.checked).await?

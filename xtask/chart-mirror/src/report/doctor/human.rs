@@ -4,7 +4,7 @@
 use std::fmt::Write as _;
 
 use crate::commands::doctor::result::{DoctorReport, HostAnswer, HostReport, LoginFile};
-use registry::ping::{Accepted, Greeting, LoginFound, Manner};
+use registry::ping::{AuthState, CredentialState, HostSummary, Ping};
 
 /// For people.
 pub fn human(report: &DoctorReport) -> String {
@@ -37,17 +37,17 @@ pub fn human(report: &DoctorReport) -> String {
 
 fn human_host(host: &HostReport) -> String {
     let mut text = String::new();
-    let Manner { address, abilities } = &host.manner;
+    let HostSummary { address, abilities } = &host.summary;
     let transport = if host.is_encrypted() { "TLS" } else { "plain HTTP, without TLS" };
     line(&mut text, format_args!("{} ({}): {address}, {transport}", host.registry, host.side));
     line(&mut text, format_args!("  {}", abilities.join("; ")));
     for login in &host.logins {
         let found = match &login.login {
-            LoginFound::None => "none".to_owned(),
-            LoginFound::CommandFailed(hint) => format!("none: {hint}"),
-            LoginFound::From(origin) => format!("from {origin}"),
-            LoginFound::HelperPending(origin) => format!("to be asked of {origin}"),
-            LoginFound::Broken(why) => {
+            CredentialState::None => "none".to_owned(),
+            CredentialState::CommandFailed(hint) => format!("none: {hint}"),
+            CredentialState::From(origin) => format!("from {origin}"),
+            CredentialState::HelperPending(origin) => format!("to be asked of {origin}"),
+            CredentialState::Broken(why) => {
                 format!("broken: {}", why.to_string().replace("\nhint: ", "\n  hint: "))
             }
         };
@@ -58,11 +58,11 @@ fn human_host(host: &HostReport) -> String {
         line(&mut text, format_args!("  login for {repositories}: {found}"));
         match &login.answer {
             HostAnswer::NotContacted => {}
-            HostAnswer::Usable(Greeting { round_trip, accepted }) => {
-                let words = match accepted {
-                    Accepted::Everybody => "answers, and does not ask who we are",
-                    Accepted::Anonymous => "answers, and lets in who has no login",
-                    Accepted::Login => "answers, and takes the login",
+            HostAnswer::Usable(Ping { round_trip, authentication }) => {
+                let words = match authentication {
+                    AuthState::NotRequired => "answers, and does not ask who we are",
+                    AuthState::Anonymous => "answers, and lets in who has no login",
+                    AuthState::Authenticated => "answers, and takes the login",
                 };
                 let milliseconds = round_trip.as_secs_f64() * 1000.0;
                 line(&mut text, format_args!("    {words}; round trip {milliseconds:.1} ms"));

@@ -7,7 +7,7 @@ use crate::commands::doctor::result::{
 };
 use crate::report::json::document;
 use oci::Registry;
-use registry::ping::{Accepted, LoginFound};
+use registry::ping::{AuthState, CredentialState};
 use registry::{Error, Side};
 
 #[derive(Serialize)]
@@ -86,29 +86,29 @@ fn host(host: &HostReport) -> Host<'_> {
     Host {
         registry: &host.registry,
         side: host.side,
-        address: &host.manner.address,
+        address: &host.summary.address,
         tls: host.is_encrypted(),
-        abilities: &host.manner.abilities,
+        abilities: &host.summary.abilities,
         logins: host.logins.iter().map(login).collect(),
     }
 }
 
 fn login(login: &LoginReport) -> Login<'_> {
     let (state, from) = match &login.login {
-        LoginFound::None => (LoginState::None, None),
-        LoginFound::CommandFailed(hint) => (LoginState::None, Some(hint.clone())),
-        LoginFound::From(origin) => (LoginState::Found, Some(origin.to_string())),
-        LoginFound::HelperPending(origin) => (LoginState::ToBeAsked, Some(origin.to_string())),
-        LoginFound::Broken(why) => (LoginState::Broken, Some(why.to_string())),
+        CredentialState::None => (LoginState::None, None),
+        CredentialState::CommandFailed(hint) => (LoginState::None, Some(hint.clone())),
+        CredentialState::From(origin) => (LoginState::Found, Some(origin.to_string())),
+        CredentialState::HelperPending(origin) => (LoginState::ToBeAsked, Some(origin.to_string())),
+        CredentialState::Broken(why) => (LoginState::Broken, Some(why.to_string())),
     };
     let answer = match &login.answer {
         HostAnswer::NotContacted => Answer::Unknown,
-        HostAnswer::Usable(greeting) => {
-            let seconds = greeting.round_trip.as_secs_f64();
-            match greeting.accepted {
-                Accepted::Everybody => Answer::Open { seconds },
-                Accepted::Anonymous => Answer::Anonymous { seconds },
-                Accepted::Login => Answer::Accepted { seconds },
+        HostAnswer::Usable(ping) => {
+            let seconds = ping.round_trip.as_secs_f64();
+            match ping.authentication {
+                AuthState::NotRequired => Answer::Open { seconds },
+                AuthState::Anonymous => Answer::Anonymous { seconds },
+                AuthState::Authenticated => Answer::Accepted { seconds },
             }
         }
         HostAnswer::Failed(error) => Answer::Failed { error },
