@@ -7,7 +7,7 @@ mod copy_images;
 mod credentials;
 mod refused;
 
-use registry_in_memory::{Authentication, Options};
+use registry_in_memory::{Authentication, RegistryOptions};
 use tempfile::TempDir;
 
 use crate::support::proxy::Proxy;
@@ -25,11 +25,11 @@ struct Cloud {
 impl Cloud {
     /// The destination of a stage under a name of a cloud.
     async fn new(name: &str, authentication: Authentication) -> Self {
-        Self::with(name, Options { authentication, ..behind() }).await
+        Self::with(name, RegistryOptions { authentication, ..behind() }).await
     }
 
-    async fn with(name: &str, destination: Options) -> Self {
-        let mut stage = Stage::with(Options::default(), destination).await;
+    async fn with(name: &str, destination: RegistryOptions) -> Self {
+        let mut stage = Stage::with(RegistryOptions::default(), destination).await;
         let front = Front::of(&stage.destination, Asks::Nobody, &[]).await;
         let proxy = Proxy::to(front.address.clone(), None).await;
         let programs = tempfile::tempdir().unwrap();

@@ -10,7 +10,7 @@ mod tokens;
 
 use std::path::{Path, PathBuf};
 
-use registry_in_memory::{Authentication, Options};
+use registry_in_memory::{Authentication, RegistryOptions};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -73,8 +73,8 @@ fn set_mode(file: &Path, mode: u32) {
     std::fs::set_permissions(file, std::fs::Permissions::from_mode(mode)).unwrap();
 }
 
-fn requiring(authentication: Authentication) -> Options {
-    Options { authentication, ..Options::default() }
+fn requiring(authentication: Authentication) -> RegistryOptions {
+    RegistryOptions { authentication, ..RegistryOptions::default() }
 }
 
 /// A stage whose two sides require the same credentials, and use tokens.

@@ -8,7 +8,7 @@ mod tokens;
 
 use bytes::Bytes;
 use oci::Digest;
-use registry_in_memory::{InMemoryRegistry, Options};
+use registry_in_memory::{InMemoryRegistry, RegistryOptions};
 use reqwest::header::HeaderMap;
 
 /// A registry, and a client that does nothing on its own: no redirects, no credentials.
@@ -26,7 +26,7 @@ struct Answer {
 }
 
 impl Wire {
-    async fn start(options: Options) -> Self {
+    async fn start(options: RegistryOptions) -> Self {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())

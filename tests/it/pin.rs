@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use bytes::Bytes;
 use oci::Digest;
 use registry_in_memory::content::{Content, GeneratedManifest};
-use registry_in_memory::{InMemoryRegistry, Options};
+use registry_in_memory::{InMemoryRegistry, RegistryOptions};
 use serde_json::{Value, json};
 
 use crate::support::xtask::{Finished, Xtask};
@@ -29,10 +29,10 @@ struct Place {
 
 impl Place {
     async fn new() -> Self {
-        Self::with(Options::default()).await
+        Self::with(RegistryOptions::default()).await
     }
 
-    async fn with(options: Options) -> Self {
+    async fn with(options: RegistryOptions) -> Self {
         Self { source: InMemoryRegistry::start(options).await.unwrap(), xtask: Xtask::new() }
     }
 

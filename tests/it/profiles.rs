@@ -7,9 +7,12 @@ use oci::Digest;
 use registry::known::kind::{Mounts, RegistryKind};
 use registry::known::profile::Profile;
 use registry_in_memory::content::{Content, Layer, docker_image, docker_list};
-use registry_in_memory::{InMemoryRegistry, Kind, LoggedRequest, Options, dead_from_nth_request};
+use registry_in_memory::{
+    InMemoryRegistry, Kind, LoggedRequest, RegistryOptions, dead_from_nth_request,
+};
 
-use crate::support::stage::{Stage, asked, report_text};
+use crate::support::requests::asked;
+use crate::support::stage::{Stage, report_text};
 
 /// Beyond what the smallest limit on one request lets through.
 const LARGE: usize = 21_000_000;
@@ -53,8 +56,8 @@ fn images(profile: &Profile) -> Vec<(&'static str, Content)> {
 }
 
 async fn stage(played: &Played) -> Stage {
-    let options = Options::playing(&played.profile);
-    let mut stage = Stage::with(Options::default(), options).await;
+    let options = RegistryOptions::playing(&played.profile);
+    let mut stage = Stage::with(RegistryOptions::default(), options).await;
     for (repository, image) in images(&played.profile) {
         stage.publish(repository, "1", &image);
         if !played.profile.creates_repositories {
@@ -170,7 +173,7 @@ async fn a_blob_above_the_limit_of_one_request_is_never_tried_in_one() {
     let digest = Digest::of(&Layer::new("large", LARGE).bytes());
     let patches = asked(&stage.destination, "PATCH", Kind::Upload);
     assert_eq!(patches.iter().map(|patch| patch.bytes_in).collect::<Vec<_>>(), [LARGE as u64]);
-    let fetched = crate::support::stage::fetches(&stage.source, &digest);
+    let fetched = crate::support::requests::fetches(&stage.source, &digest);
     assert_eq!(fetched, [None], "read once");
 }
 

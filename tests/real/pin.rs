@@ -1,10 +1,10 @@
 //! Mirror, pin, and a tag that moves, between two real registries and told by skopeo.
 
 use registry_in_memory::content::{Content, Layer, docker_image, oci_index};
-use registry_in_memory::publish::publish;
 
 use crate::programs::docker_registry::{Access, DockerRegistry};
 use crate::programs::skopeo::Skopeo;
+use crate::support::publish::publish;
 use crate::support::xtask::Xtask;
 
 #[tokio::test]

@@ -8,10 +8,10 @@ use oci_distribution::{Reference, RegistryOperation};
 use registry_in_memory::content::{
     Content, Layer, docker_image, docker_list, oci_image, oci_index, oddly_written_image,
 };
-use registry_in_memory::publish::publish;
 
 use crate::programs::docker_registry::{Access, DockerRegistry, PASSWORD, USER};
 use crate::programs::skopeo::Skopeo;
+use crate::support::publish::publish;
 use crate::support::xtask::Xtask;
 
 #[tokio::test]

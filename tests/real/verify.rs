@@ -1,6 +1,6 @@
 //! `verify` with the real helm.
 
-use registry_in_memory::Options;
+use registry_in_memory::RegistryOptions;
 
 use crate::programs::helm::program;
 use crate::support::scene::{Scene, pod, sum};
@@ -9,10 +9,10 @@ mod chart;
 mod templates;
 
 async fn scene() -> Scene {
-    with_destination(Options::default()).await
+    with_destination(RegistryOptions::default()).await
 }
 
-async fn with_destination(destination: Options) -> Scene {
+async fn with_destination(destination: RegistryOptions) -> Scene {
     let helm = program().canonicalize().unwrap();
     Scene { helm, ..Scene::with_destination(destination).await }
 }

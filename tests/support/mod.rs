@@ -8,6 +8,7 @@ use registry_in_memory::InMemoryRegistry;
 use registry_in_memory::content::{Content, Layer};
 
 pub(crate) mod proxy;
+pub(crate) mod publish;
 pub(crate) mod requests;
 pub(crate) mod scene;
 pub(crate) mod script;
@@ -50,15 +51,7 @@ pub(crate) fn assert_says(text: &str, expected: &[&str]) {
 
 /// Puts content into a registry without a request.
 pub(crate) fn store(registry: &InMemoryRegistry, repository: &str, tag: &str, content: &Content) {
-    for (_, bytes) in &content.blobs {
-        registry.store().put_blob(repository, bytes.clone());
-    }
-    for manifest in &content.manifests {
-        let (media_type, bytes) = (&manifest.media_type, manifest.bytes.clone());
-        let is_top = manifest.digest == content.top;
-        let reference = if is_top { tag } else { manifest.digest.as_str() };
-        registry.store().put_manifest(repository, reference, media_type, bytes);
-    }
+    registry.store().publish(repository, tag, content);
 }
 
 /// Small layers with content that depends on their names.

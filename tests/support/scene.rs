@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use registry_in_memory::content;
 use registry_in_memory::content::Content;
-use registry_in_memory::{InMemoryRegistry, Options};
+use registry_in_memory::{InMemoryRegistry, RegistryOptions};
 use serde_json::Value;
 
 use super::xtask::{Finished, Xtask};
@@ -24,15 +24,15 @@ pub(crate) struct Scene {
 
 impl Scene {
     pub(crate) async fn new() -> Self {
-        Self::with_destination(Options::default()).await
+        Self::with_destination(RegistryOptions::default()).await
     }
 
-    pub(crate) async fn with_destination(destination: Options) -> Self {
+    pub(crate) async fn with_destination(destination: RegistryOptions) -> Self {
         let xtask = Xtask::new();
         let scene = Self {
             helm: script::helm(xtask.directory()),
             xtask,
-            source: InMemoryRegistry::start(Options::default()).await.unwrap(),
+            source: InMemoryRegistry::start(RegistryOptions::default()).await.unwrap(),
             destination: InMemoryRegistry::start(destination).await.unwrap(),
             app: content::oci_index(&layers(&["base", "app"])),
             tool: content::docker_image(&layers(&["base", "tool"])),

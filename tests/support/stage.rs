@@ -15,9 +15,8 @@ use oci::Digest;
 use registry::auth::credentials::{Environment, FileText};
 use registry::{Error, RetryPolicy};
 use registry_in_memory::content::{Content, Layer, docker_image};
-use registry_in_memory::{Fault, InMemoryRegistry, Options};
+use registry_in_memory::{Fault, InMemoryRegistry, RegistryOptions};
 
-pub(crate) use super::requests::{asked, commits, fetches, statuses};
 use super::store;
 
 pub(crate) const REPOSITORY: &str = "stackstate/wait";
@@ -63,15 +62,15 @@ struct Listed {
 
 impl Stage {
     pub(crate) async fn new() -> Self {
-        Self::with(Options::default(), Options::default()).await
+        Self::with(RegistryOptions::default(), RegistryOptions::default()).await
     }
 
     /// A stage with a special destination, and with images that are not pinned.
-    pub(crate) async fn unpinned(destination: Options) -> Self {
-        Self { pinned: false, ..Self::with(Options::default(), destination).await }
+    pub(crate) async fn unpinned(destination: RegistryOptions) -> Self {
+        Self { pinned: false, ..Self::with(RegistryOptions::default(), destination).await }
     }
 
-    pub(crate) async fn with(source: Options, destination: Options) -> Self {
+    pub(crate) async fn with(source: RegistryOptions, destination: RegistryOptions) -> Self {
         Self {
             source: InMemoryRegistry::start(source).await.unwrap(),
             destination: InMemoryRegistry::start(destination).await.unwrap(),
@@ -90,12 +89,12 @@ impl Stage {
 
     /// A stage with one image of one layer, and the layer's digest.
     pub(crate) async fn with_layer(size: usize) -> (Self, Digest) {
-        Self::with_layer_and(Options::default(), Options::default(), size).await
+        Self::with_layer_and(RegistryOptions::default(), RegistryOptions::default(), size).await
     }
 
     pub(crate) async fn with_layer_and(
-        source: Options,
-        destination: Options,
+        source: RegistryOptions,
+        destination: RegistryOptions,
         size: usize,
     ) -> (Self, Digest) {
         let mut stage = Self::with(source, destination).await;

@@ -10,7 +10,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo};
-use registry_in_memory::{InMemoryRegistry, LocationStyle, Options};
+use registry_in_memory::{InMemoryRegistry, LocationStyle, RegistryOptions};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
@@ -103,8 +103,8 @@ impl Drop for Front {
 }
 
 /// A registry that can stand behind a front: it does not say that it speaks plain HTTP.
-pub(crate) fn behind() -> Options {
-    Options { location: LocationStyle::Relative, ..Options::default() }
+pub(crate) fn behind() -> RegistryOptions {
+    RegistryOptions { location: LocationStyle::Relative, ..RegistryOptions::default() }
 }
 
 /// The path of a file of `tests/data/tls`.

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use registry_in_memory::{Effect, Fault, Kind};
 
 use super::{assert_says, mirror, write};
-use crate::support::stage::{Stage, asked};
+use crate::support::requests::asked;
+use crate::support::stage::Stage;
 use crate::support::xtask::Xtask;
 use crate::support::{clean_environment, script};
 

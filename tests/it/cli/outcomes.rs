@@ -1,7 +1,7 @@
 //! Runs in which images fail: what is said, what the exit code is, and that the others are copied.
 
 use registry_in_memory::content::{Layer, docker_image};
-use registry_in_memory::{Authentication, Effect, Fault, Kind, Options};
+use registry_in_memory::{Authentication, Effect, Fault, Kind, RegistryOptions};
 
 use super::{assert_says, mirror, write};
 use crate::support::stage::{REPOSITORY, Stage};
@@ -96,9 +96,11 @@ async fn a_registry_that_is_not_there_is_named_with_what_to_check() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_login_that_is_missing_or_wrong_is_named_by_its_variables() {
-    let asking =
-        Options { authentication: Authentication::bearer("u", "right"), ..Options::default() };
-    let (mut stage, _) = Stage::with_layer_and(Options::default(), asking, 1000).await;
+    let asking = RegistryOptions {
+        authentication: Authentication::bearer("u", "right"),
+        ..RegistryOptions::default()
+    };
+    let (mut stage, _) = Stage::with_layer_and(RegistryOptions::default(), asking, 1000).await;
     let hint = "`DST_REGISTRY_USERNAME` and `DST_REGISTRY_PASSWORD`";
     let finished = mirror(&stage, &[]);
     assert_eq!(finished.exit_code, 1);
@@ -119,8 +121,10 @@ async fn a_login_that_is_missing_or_wrong_is_named_by_its_variables() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_login_that_docker_wrote_is_used() {
-    let asking =
-        Options { authentication: Authentication::basic("u", "right"), ..Options::default() };
+    let asking = RegistryOptions {
+        authentication: Authentication::basic("u", "right"),
+        ..RegistryOptions::default()
+    };
     let (stage, _) = Stage::with_layer_and(asking.clone(), asking, 1000).await;
     let xtask = Xtask::new();
     let images = write(&xtask, "images.toml", stage.list());

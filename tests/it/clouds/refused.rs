@@ -2,7 +2,7 @@
 //! the AWS CLI, and a registry that makes no repositories, as ECR does.
 
 use chart_mirror::commands::mirror::result::MirrorReport;
-use registry_in_memory::{Authentication, Options};
+use registry_in_memory::{Authentication, RegistryOptions};
 
 use super::Cloud;
 use crate::support::stage::{report_text, words};
@@ -14,7 +14,7 @@ const CREATE: &str = "`aws ecr create-repository --region eu-west-1 --registry-i
 
 /// Three repositories, of which the middle one is missing.
 async fn lacking_one() -> Cloud {
-    let options = Options {
+    let options = RegistryOptions {
         authentication: Authentication::basic("u", "right"),
         create_repositories: false,
         ..behind()

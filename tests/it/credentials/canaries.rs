@@ -5,7 +5,8 @@ use std::path::Path;
 
 use registry_in_memory::content::{Layer, docker_image};
 use registry_in_memory::{
-    Authentication, Effect, Fault, InMemoryRegistry, Kind, LocationStyle, Options, RefreshToken,
+    Authentication, Effect, Fault, InMemoryRegistry, Kind, LocationStyle, RefreshToken,
+    RegistryOptions,
 };
 use serde_json::json;
 
@@ -21,12 +22,14 @@ pub(super) const SIGNATURE: &str = "canary-signature-99ab";
 
 /// A source that requires a password, and a destination that requires an identity token.
 pub(super) async fn stage(refresh: RefreshToken) -> (Stage, InMemoryRegistry) {
-    let source =
-        Options { authentication: Authentication::basic(USER, PASSWORD), ..Options::default() };
-    let destination = Options {
+    let source = RegistryOptions {
+        authentication: Authentication::basic(USER, PASSWORD),
+        ..RegistryOptions::default()
+    };
+    let destination = RegistryOptions {
         authentication: Authentication::bearer(USER, PASSWORD),
         location: LocationStyle::WithState,
-        ..Options::default()
+        ..RegistryOptions::default()
     };
     let mut stage = Stage::with(source, destination).await;
     for name in ["one", "two"] {
@@ -35,7 +38,7 @@ pub(super) async fn stage(refresh: RefreshToken) -> (Stage, InMemoryRegistry) {
     }
     stage.destination.take_refresh_token(REFRESH, refresh);
     // Blobs come from a signed URL, as in most cloud registries.
-    let storage = InMemoryRegistry::start(Options::default()).await.unwrap();
+    let storage = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let image = docker_image(&[Layer::new("one", 5000)]);
     for (digest, bytes) in &image.blobs {
         storage.store().put_blob("stackstate/one", bytes.clone());

@@ -1,6 +1,6 @@
 //! `doctor`: what it reports about every registry; that it changes nothing and prints no secret.
 
-use registry_in_memory::{Authentication, Effect, Fault, Options};
+use registry_in_memory::{Authentication, Effect, Fault, RegistryOptions};
 use serde_json::{Value, json};
 
 use super::{Home, for_both, prints, requiring, stage_with_tokens};
@@ -89,7 +89,7 @@ async fn an_unreachable_registry_fails_and_the_other_is_still_reported() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn missing_credentials_fail_unless_anonymous_tokens_are_issued() {
     let basic = requiring(Authentication::basic("u", "right"));
-    let mut stage = Stage::with(Options::default(), basic).await;
+    let mut stage = Stage::with(RegistryOptions::default(), basic).await;
     stage.publish_many(1);
     let finished = doctor(&stage, &[]);
     assert_eq!(finished.exit_code, 1, "{finished:?}");
@@ -102,7 +102,7 @@ async fn missing_credentials_fail_unless_anonymous_tokens_are_issued() {
         key: registry_in_memory::TokenKey::Token,
         expires_in: true,
     };
-    let mut stage = Stage::with(requiring(anonymous), Options::default()).await;
+    let mut stage = Stage::with(requiring(anonymous), RegistryOptions::default()).await;
     stage.publish_many(1);
     let finished = doctor(&stage, &[]);
     assert_eq!(finished.exit_code, 0, "{finished:?}");

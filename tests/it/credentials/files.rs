@@ -6,7 +6,8 @@ use registry_in_memory::{Effect, Fault, Kind, LoggedRequest, RefreshToken};
 use serde_json::json;
 
 use super::{Home, set_mode, stage_with_tokens};
-use crate::support::stage::{Stage, asked, fetches};
+use crate::support::requests::{asked, fetches};
+use crate::support::stage::Stage;
 use crate::support::xtask::{Finished, Xtask};
 use crate::support::{assert_says, write};
 

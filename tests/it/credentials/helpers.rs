@@ -1,6 +1,6 @@
 //! Credential helpers: when they are started, with what input, and what happens if they misbehave.
 
-use registry_in_memory::{Authentication, Options, RefreshToken};
+use registry_in_memory::{Authentication, RefreshToken, RegistryOptions};
 use serde_json::json;
 
 use super::{Home, for_both, prints, requiring, stage_with_tokens};
@@ -43,7 +43,7 @@ async fn without_credentials_from_a_helper_anonymous_tokens_are_used() {
         key: registry_in_memory::TokenKey::Token,
         expires_in: true,
     };
-    let mut stage = Stage::with(requiring(anonymous), Options::default()).await;
+    let mut stage = Stage::with(requiring(anonymous), RegistryOptions::default()).await;
     stage.publish_many(2);
     let home = Home::new();
     home.config(&json!({"credsStore": "none"}));

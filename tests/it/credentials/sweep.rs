@@ -11,8 +11,9 @@ use tokio::task::AbortHandle;
 
 use super::canaries::{Desk, PASSWORD, REFRESH, SIGNATURE, USER, assert_clean, secrets, stage};
 use super::set_mode;
+use crate::support::requests::asked;
 use crate::support::script;
-use crate::support::stage::{Stage, asked};
+use crate::support::stage::Stage;
 use crate::support::write;
 use crate::support::xtask::Xtask;
 

@@ -9,7 +9,8 @@ use registry_in_memory::{
 use serde_json::json;
 
 use super::{Home, for_both, requiring, stage_with_tokens};
-use crate::support::stage::{REPOSITORY, Stage, asked, statuses, words};
+use crate::support::requests::{asked, statuses};
+use crate::support::stage::{REPOSITORY, Stage, words};
 
 fn log_in(stage: &mut Stage) {
     for side in ["STS", "DST"] {

@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use oci::Digest;
 use registry::{Cause, Side};
-use registry_in_memory::{Effect, Fault, Kind, Options};
+use registry_in_memory::{Effect, Fault, Kind, RegistryOptions};
 
-use crate::support::stage::{Stage, commits, fetches, words};
+use crate::support::requests::{commits, fetches};
+use crate::support::stage::{Stage, words};
 
 const SIZE: usize = 300_000;
 
@@ -147,11 +148,11 @@ async fn a_download_without_a_length_is_read_as_far_as_its_descriptor_says() {
 
 #[tokio::test]
 async fn a_token_that_ends_during_a_download_is_renewed_for_the_rest_of_it() {
-    let token = Options {
+    let token = RegistryOptions {
         authentication: registry_in_memory::Authentication::bearer("u", "p"),
-        ..Options::default()
+        ..RegistryOptions::default()
     };
-    let (mut stage, layer) = Stage::with_layer_and(token, Options::default(), SIZE).await;
+    let (mut stage, layer) = Stage::with_layer_and(token, RegistryOptions::default(), SIZE).await;
     stage.set("STS_REGISTRY_USERNAME", "u");
     stage.set("STS_REGISTRY_PASSWORD", "p");
     stage.source.inject(of_layer(Effect::CloseAfter(1000), &layer).authorized());
@@ -160,7 +161,7 @@ async fn a_token_that_ends_during_a_download_is_renewed_for_the_rest_of_it() {
     let rest = Some("bytes=1000-".to_owned());
     assert_eq!(fetches(&stage.source, &layer), [None, rest.clone(), rest]);
     assert_eq!(commits(&stage.destination, &layer).len(), 1);
-    assert_eq!(crate::support::stage::asked(&stage.source, "GET", Kind::Token).len(), 2);
+    assert_eq!(crate::support::requests::asked(&stage.source, "GET", Kind::Token).len(), 2);
 }
 
 fn status_401(address: &str) -> Effect {

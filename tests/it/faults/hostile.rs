@@ -5,7 +5,8 @@ use oci::Digest;
 use registry_in_memory::content::{Content, GeneratedManifest, docker_image};
 use registry_in_memory::{Fault, Kind};
 
-use crate::support::stage::{REPOSITORY, Stage, TAG, asked, fetches, words};
+use crate::support::requests::{asked, fetches};
+use crate::support::stage::{REPOSITORY, Stage, TAG, words};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 

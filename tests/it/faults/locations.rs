@@ -1,14 +1,16 @@
 //! The `Location` of an upload in every form, and what becomes of its query.
 
 use registry::Cause;
-use registry_in_memory::{Effect, Fault, Kind, LocationStyle, Options};
+use registry_in_memory::{Effect, Fault, Kind, LocationStyle, RegistryOptions};
 
-use crate::support::stage::{REPOSITORY, Stage, asked, words};
+use crate::support::requests::asked;
+use crate::support::stage::{REPOSITORY, Stage, words};
 
 #[tokio::test]
 async fn a_query_comes_back_as_it_was_with_the_digest_behind_it() {
-    let options = Options { location: LocationStyle::WithState, ..Options::default() };
-    let (stage, layer) = Stage::with_layer_and(Options::default(), options, 5000).await;
+    let options =
+        RegistryOptions { location: LocationStyle::WithState, ..RegistryOptions::default() };
+    let (stage, layer) = Stage::with_layer_and(RegistryOptions::default(), options, 5000).await;
     stage.mirror_all().await;
     let digest = layer.as_str().replace(':', "%3A");
     let puts = asked(&stage.destination, "PUT", Kind::Upload);

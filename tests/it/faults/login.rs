@@ -6,14 +6,15 @@ use std::time::Duration;
 use registry::{Cause, Side};
 use registry_in_memory::content::{Layer, docker_image, oci_index};
 use registry_in_memory::{
-    Authentication, Effect, Fault, InMemoryRegistry, Kind, LoggedRequest, Options, TokenKey,
-    TokenStyle,
+    Authentication, Effect, Fault, InMemoryRegistry, Kind, LoggedRequest, RegistryOptions,
+    TokenKey, TokenStyle,
 };
 
-use crate::support::stage::{REPOSITORY, Stage, asked, report_text, words};
+use crate::support::requests::asked;
+use crate::support::stage::{REPOSITORY, Stage, report_text, words};
 
-fn asking(authentication: Authentication) -> Options {
-    Options { authentication, ..Options::default() }
+fn asking(authentication: Authentication) -> RegistryOptions {
+    RegistryOptions { authentication, ..RegistryOptions::default() }
 }
 
 fn tokens(lifetime: Duration, key: TokenKey, expires_in: bool) -> Authentication {
@@ -69,7 +70,7 @@ async fn without_a_login_a_token_for_everybody_is_enough_to_read() {
         key: TokenKey::Token,
         expires_in: true,
     };
-    let mut stage = Stage::with(asking(everybody), Options::default()).await;
+    let mut stage = Stage::with(asking(everybody), RegistryOptions::default()).await;
     stage.publish(REPOSITORY, "1", &docker_image(&[Layer::new("a", 5000)]));
     stage.mirror_all().await;
     assert_eq!(asked(&stage.source, "GET", Kind::Token).len(), 1);
@@ -133,8 +134,11 @@ async fn a_token_that_ends_unannounced_is_renewed_when_it_is_refused() {
 async fn a_blob_that_outlives_its_token_arrives_under_several() {
     for announced in [true, false] {
         let short = tokens(Duration::from_secs(1), TokenKey::Token, announced);
-        let pieces =
-            Options { largest_put: Some(0), largest_patch: Some(1 << 20), ..asking(short.clone()) };
+        let pieces = RegistryOptions {
+            largest_put: Some(0),
+            largest_patch: Some(1 << 20),
+            ..asking(short.clone())
+        };
         let mut stage = Stage::with(asking(short), pieces).await;
         log_in(&mut stage, "right");
         stage.jobs = Some(1);
@@ -205,8 +209,8 @@ async fn a_login_that_is_missing_is_asked_for_by_the_names_of_its_variables() {
     {
         for side in [Side::Source, Side::Destination] {
             let (source, destination) = match side {
-                Side::Source => (asking(authentication.clone()), Options::default()),
-                Side::Destination => (Options::default(), asking(authentication.clone())),
+                Side::Source => (asking(authentication.clone()), RegistryOptions::default()),
+                Side::Destination => (RegistryOptions::default(), asking(authentication.clone())),
             };
             let (stage, _) = Stage::with_layer_and(source, destination, 1000).await;
             let error = stage.mirror_fails().await;

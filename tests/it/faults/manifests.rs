@@ -5,13 +5,14 @@ use std::time::Duration;
 use oci::Digest;
 use registry::{Cause, Side};
 use registry_in_memory::content::{Layer, docker_list};
-use registry_in_memory::{Effect, Fault, Kind, Options};
+use registry_in_memory::{Effect, Fault, Kind, RegistryOptions};
 
-use crate::support::stage::{REPOSITORY, Stage, TAG, asked, statuses, words};
+use crate::support::requests::{asked, statuses};
+use crate::support::stage::{REPOSITORY, Stage, TAG, words};
 
 #[tokio::test]
 async fn without_a_digest_in_the_answer_the_content_is_fetched_and_hashed() {
-    let silent = Options { digest_header: false, ..Options::default() };
+    let silent = RegistryOptions { digest_header: false, ..RegistryOptions::default() };
     let (mut stage, _) = Stage::with_layer_and(silent.clone(), silent, 1000).await;
     stage.pinned = false;
     stage.mirror_all().await;

@@ -4,16 +4,21 @@ use std::time::Duration;
 
 use oci::Digest;
 use registry_in_memory::content::{Layer, docker_image};
-use registry_in_memory::{Effect, Fault, Kind, LocationStyle, Options};
+use registry_in_memory::{Effect, Fault, Kind, LocationStyle, RegistryOptions};
 
-use crate::support::stage::{REPOSITORY, Stage, asked, fetches, statuses};
+use crate::support::requests::{asked, fetches, statuses};
+use crate::support::stage::{REPOSITORY, Stage};
 
 const MIB: usize = 1 << 20;
 const SIZE: usize = 5 * MIB / 2;
 
 /// Whole blobs are refused, and so is a part of more than a mebibyte.
-fn in_pieces() -> Options {
-    Options { largest_put: Some(0), largest_patch: Some(MIB as u64), ..Options::default() }
+fn in_pieces() -> RegistryOptions {
+    RegistryOptions {
+        largest_put: Some(0),
+        largest_patch: Some(MIB as u64),
+        ..RegistryOptions::default()
+    }
 }
 
 /// The `Content-Range` and the status of every piece.
@@ -34,8 +39,8 @@ fn piece(number: usize, status: u16) -> (String, u16) {
 #[tokio::test]
 async fn a_blob_that_is_too_large_for_one_request_is_sent_in_pieces() {
     for location in [LocationStyle::Relative, LocationStyle::WithState] {
-        let options = Options { location, ..in_pieces() };
-        let (stage, _) = Stage::with_layer_and(Options::default(), options, SIZE).await;
+        let options = RegistryOptions { location, ..in_pieces() };
+        let (stage, _) = Stage::with_layer_and(RegistryOptions::default(), options, SIZE).await;
         stage.mirror_all().await;
         let taken: Vec<_> = pieces(&stage).into_iter().filter(|(_, s)| *s == 202).collect();
         let expected = [piece(0, 202), piece(1, 202), piece(2, 202)];
@@ -45,7 +50,7 @@ async fn a_blob_that_is_too_large_for_one_request_is_sent_in_pieces() {
 
 #[tokio::test]
 async fn the_size_of_a_piece_is_learned_once_for_the_host_and_each_blob_then_read_once() {
-    let mut stage = Stage::with(Options::default(), in_pieces()).await;
+    let mut stage = Stage::with(RegistryOptions::default(), in_pieces()).await;
     stage.jobs = Some(1);
     let layers: Vec<_> = (0..3).map(|n| Layer::new(format!("{n}"), SIZE - n)).collect();
     stage.publish(REPOSITORY, "1", &docker_image(&layers));
@@ -61,7 +66,8 @@ async fn the_size_of_a_piece_is_learned_once_for_the_host_and_each_blob_then_rea
 
 #[tokio::test]
 async fn a_piece_that_is_refused_while_its_source_is_slow_is_made_smaller_all_the_same() {
-    let (mut stage, layer) = Stage::with_layer_and(Options::default(), in_pieces(), SIZE).await;
+    let (mut stage, layer) =
+        Stage::with_layer_and(RegistryOptions::default(), in_pieces(), SIZE).await;
     stage.retry.retries = 1;
     let slow = Effect::Trickle { pieces: 5, pause: Duration::from_millis(150) };
     stage.source.inject(Fault::new(slow).method("GET").path(layer.as_str()).always());
@@ -71,7 +77,8 @@ async fn a_piece_that_is_refused_while_its_source_is_slow_is_made_smaller_all_th
 #[tokio::test]
 async fn a_piece_that_breaks_is_sent_again_from_where_it_stopped() {
     for dropped in [0, 1000, MIB as u64 - 1] {
-        let (mut stage, _) = Stage::with_layer_and(Options::default(), in_pieces(), SIZE).await;
+        let (mut stage, _) =
+            Stage::with_layer_and(RegistryOptions::default(), in_pieces(), SIZE).await;
         stage.jobs = Some(1);
         let fault = Fault::new(Effect::DropUploadAfter(dropped)).method("PATCH");
         // The stream, the two sizes that are too large and the config come first.
@@ -86,8 +93,12 @@ async fn a_piece_that_breaks_is_sent_again_from_where_it_stopped() {
 
 #[tokio::test]
 async fn a_registry_that_takes_nothing_is_given_up() {
-    let nothing = Options { largest_put: Some(0), largest_patch: Some(10), ..Options::default() };
-    let (stage, _) = Stage::with_layer_and(Options::default(), nothing, SIZE).await;
+    let nothing = RegistryOptions {
+        largest_put: Some(0),
+        largest_patch: Some(10),
+        ..RegistryOptions::default()
+    };
+    let (stage, _) = Stage::with_layer_and(RegistryOptions::default(), nothing, SIZE).await;
     let error = stage.mirror_fails().await;
     assert_eq!(error.status(), Some(413));
     assert!(error.hint().unwrap().contains("limits the size of requests"), "{error}");

@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use oci::Digest;
 use registry::{Cause, Side};
-use registry_in_memory::{Authentication, Effect, Fault, InMemoryRegistry, Kind, Options};
+use registry_in_memory::{Authentication, Effect, Fault, InMemoryRegistry, Kind, RegistryOptions};
 
-use crate::support::stage::{REPOSITORY, Stage, asked, commits, fetches, retry_after, words};
+use crate::support::requests::{asked, commits, fetches};
+use crate::support::stage::{REPOSITORY, Stage, retry_after, words};
 
 const SIZE: usize = 100_000;
 
 /// A source with a password that sends everybody to another registry for the layer. That one has it.
-async fn redirected(elsewhere: Options) -> (Stage, Digest, InMemoryRegistry) {
+async fn redirected(elsewhere: RegistryOptions) -> (Stage, Digest, InMemoryRegistry) {
     let authentication = Authentication::basic("u", "canary-password");
-    let source = Options { authentication, ..Options::default() };
-    let (mut stage, layer) = Stage::with_layer_and(source, Options::default(), SIZE).await;
+    let source = RegistryOptions { authentication, ..RegistryOptions::default() };
+    let (mut stage, layer) = Stage::with_layer_and(source, RegistryOptions::default(), SIZE).await;
     stage.set("STS_REGISTRY_USERNAME", "u");
     stage.set("STS_REGISTRY_PASSWORD", "canary-password");
     let elsewhere = InMemoryRegistry::start(elsewhere).await.unwrap();
@@ -31,7 +32,7 @@ fn to(location: String, layer: &Digest) -> Fault {
 
 #[tokio::test]
 async fn a_blob_is_fetched_where_the_registry_stores_it_and_the_password_stays_behind() {
-    let (stage, layer, elsewhere) = redirected(Options::default()).await;
+    let (stage, layer, elsewhere) = redirected(RegistryOptions::default()).await;
     stage.mirror_all().await;
     assert_eq!(fetches(&elsewhere, &layer), [None]);
     assert!(elsewhere.requests().iter().all(|r| r.header("authorization").is_none()));
@@ -41,7 +42,7 @@ async fn a_blob_is_fetched_where_the_registry_stores_it_and_the_password_stays_b
 
 #[tokio::test]
 async fn the_rest_of_a_blob_is_asked_of_the_registry_as_its_signed_address_may_have_run_out() {
-    let (stage, layer, elsewhere) = redirected(Options::default()).await;
+    let (stage, layer, elsewhere) = redirected(RegistryOptions::default()).await;
     elsewhere.inject(Fault::new(Effect::CloseAfter(500)).kind(Kind::Blob));
     stage.mirror_all().await;
     let rest = Some("bytes=500-".to_owned());
@@ -53,7 +54,7 @@ async fn the_rest_of_a_blob_is_asked_of_the_registry_as_its_signed_address_may_h
 #[tokio::test]
 async fn a_challenge_from_elsewhere_teaches_nothing_about_the_registry() {
     for authentication in [Authentication::basic("x", "y"), Authentication::bearer("x", "y")] {
-        let options = Options { authentication, ..Options::default() };
+        let options = RegistryOptions { authentication, ..RegistryOptions::default() };
         let (stage, layer, elsewhere) = redirected(options).await;
         let error = stage.mirror_fails().await;
         assert_eq!((error.side, error.status()), (Side::Source, Some(401)), "{error}");
@@ -67,14 +68,14 @@ async fn a_challenge_from_elsewhere_teaches_nothing_about_the_registry() {
 
 #[tokio::test]
 async fn a_storage_that_limits_requests_is_waited_for_but_not_for_a_day() {
-    let (stage, layer, elsewhere) = redirected(Options::default()).await;
+    let (stage, layer, elsewhere) = redirected(RegistryOptions::default()).await;
     elsewhere.inject(retry_after(429, "1").times(1));
     stage.mirror_all().await;
     let log = elsewhere.requests();
     assert!(log[1].arrived - log[0].arrived >= Duration::from_millis(990));
     assert_eq!(fetches(&stage.source, &layer).len(), 2);
 
-    let (stage, _, elsewhere) = redirected(Options::default()).await;
+    let (stage, _, elsewhere) = redirected(RegistryOptions::default()).await;
     elsewhere.inject(retry_after(503, "86400").always());
     let error = stage.mirror_fails().await;
     assert!(matches!(error.cause, Cause::RateLimited { .. }), "{error:?}");

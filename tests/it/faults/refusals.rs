@@ -3,9 +3,10 @@
 
 use registry::Side;
 use registry_in_memory::content::{Layer, docker_image, docker_list};
-use registry_in_memory::{Authentication, Effect, Fault, Kind, Options};
+use registry_in_memory::{Authentication, Effect, Fault, Kind, RegistryOptions};
 
-use crate::support::stage::{REPOSITORY, Stage, TAG, report_text, statuses, words};
+use crate::support::requests::statuses;
+use crate::support::stage::{REPOSITORY, Stage, TAG, report_text, words};
 
 fn says(code: u16, error: &str, message: &str) -> Effect {
     let body = format!(r#"{{"errors":[{{"code":"{error}","message":"{message}"}}]}}"#);
@@ -16,8 +17,9 @@ fn says(code: u16, error: &str, message: &str) -> Effect {
 async fn a_look_that_is_answered_with_no_right_means_that_nothing_is_there() {
     for status in [401, 403, 404] {
         let authentication = Authentication::bearer("u", "p");
-        let options = Options { authentication, mounts: false, ..Options::default() };
-        let (mut stage, _) = Stage::with_layer_and(Options::default(), options, 1000).await;
+        let options =
+            RegistryOptions { authentication, mounts: false, ..RegistryOptions::default() };
+        let (mut stage, _) = Stage::with_layer_and(RegistryOptions::default(), options, 1000).await;
         stage.set("DST_REGISTRY_USERNAME", "u");
         stage.set("DST_REGISTRY_PASSWORD", "p");
         let refused = match status {
@@ -74,9 +76,11 @@ async fn a_tag_that_somebody_else_has_just_set_to_the_same_image_is_no_failure()
 
 #[tokio::test]
 async fn a_tag_that_holds_another_image_and_stays_is_a_conflict_of_that_image_alone() {
-    let mut stage =
-        Stage::with(Options::default(), Options { immutable_tags: true, ..Options::default() })
-            .await;
+    let mut stage = Stage::with(
+        RegistryOptions::default(),
+        RegistryOptions { immutable_tags: true, ..RegistryOptions::default() },
+    )
+    .await;
     stage.publish_many(3);
     let other = br#"{"schemaVersion":2,"layers":[]}"#;
     let media_type = "application/vnd.oci.image.manifest.v1+json";

@@ -1,9 +1,10 @@
 //! What is tried again, and what is not.
 
 use registry::Side;
-use registry_in_memory::{Authentication, Effect, Fault, Kind, Options};
+use registry_in_memory::{Authentication, Effect, Fault, Kind, RegistryOptions};
 
-use crate::support::stage::{REPOSITORY, Stage, asked, commits, fetches, statuses, words};
+use crate::support::requests::{asked, commits, fetches, statuses};
+use crate::support::stage::{REPOSITORY, Stage, words};
 
 /// Each method once, at the side where it is used.
 const REQUESTS: [(Side, &str, Kind); 6] = [
@@ -117,16 +118,17 @@ async fn a_blob_whose_commit_was_not_answered_is_asked_for_before_it_is_sent_aga
     assert_eq!(fetches(&stage.source, &layer), [None]);
     assert_eq!(commits(&stage.destination, &layer).len(), 1);
 
-    let no_mounts = Options { mounts: false, ..Options::default() };
-    let (stage, layer) = Stage::with_layer_and(Options::default(), no_mounts, 200_000).await;
+    let no_mounts = RegistryOptions { mounts: false, ..RegistryOptions::default() };
+    let (stage, layer) =
+        Stage::with_layer_and(RegistryOptions::default(), no_mounts, 200_000).await;
     stage.destination.inject(Fault::new(Effect::LoseAnswer).method("PUT").path(&digest));
     stage.mirror_all().await;
     assert_eq!(fetches(&stage.source, &layer), [None, None], "who cannot be asked is sent it");
 }
 
 /// Two images that share a layer.
-async fn sharing(destination: Options) -> Stage {
-    let mut stage = Stage::with(Options::default(), destination).await;
+async fn sharing(destination: RegistryOptions) -> Stage {
+    let mut stage = Stage::with(RegistryOptions::default(), destination).await;
     let layer = registry_in_memory::content::Layer::new("shared", 1000);
     for repository in [REPOSITORY, "stackstate/other"] {
         let own = registry_in_memory::content::Layer::new(repository, 500);
@@ -143,9 +145,9 @@ async fn a_mount_that_is_not_allowed_becomes_an_upload() {
     let denied = Fault::status(403).kind(Kind::Token).path("%2Cpush&scope=");
     let refused = Fault::status(401).method("POST").path("mount=");
     for fault in [denied, refused] {
-        let destination = Options {
+        let destination = RegistryOptions {
             authentication: Authentication::bearer("robot", "word"),
-            ..Options::default()
+            ..RegistryOptions::default()
         };
         let mut stage = sharing(destination).await;
         stage.set("DST_REGISTRY_USERNAME", "robot");
@@ -158,7 +160,7 @@ async fn a_mount_that_is_not_allowed_becomes_an_upload() {
 
 #[tokio::test]
 async fn one_accident_does_not_end_mounting() {
-    let stage = sharing(Options::default()).await;
+    let stage = sharing(RegistryOptions::default()).await;
     // The two first questions are whether the repositories have their blobs.
     let accident = Fault::status(500).method("POST").path("mount=");
     stage.destination.inject(accident);
@@ -172,7 +174,7 @@ async fn one_accident_does_not_end_mounting() {
 #[tokio::test]
 async fn a_mount_that_is_refused_becomes_an_upload() {
     for status in [400, 403, 404, 405, 500] {
-        let stage = sharing(Options::default()).await;
+        let stage = sharing(RegistryOptions::default()).await;
         let mounts = Fault::status(status).method("POST").path("mount=");
         stage.destination.inject(mounts.always());
         let report = stage.mirror_all().await;

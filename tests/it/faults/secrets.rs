@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use chart_mirror::report;
 use registry_in_memory::content::{Layer, docker_image};
 use registry_in_memory::{
-    Authentication, Effect, Fault, InMemoryRegistry, Kind, LocationStyle, Options,
+    Authentication, Effect, Fault, InMemoryRegistry, Kind, LocationStyle, RegistryOptions,
 };
 
 use crate::support::stage::Stage;
@@ -17,12 +17,14 @@ const SIGNATURE: &str = "canary-signature-99ab";
 /// addresses and upload state, and failures of every kind on the way. What may pass by itself does
 /// so after so many times.
 pub(crate) async fn with_canaries(times: usize) -> (Stage, InMemoryRegistry) {
-    let source =
-        Options { authentication: Authentication::basic("u", PASSWORD), ..Options::default() };
-    let destination = Options {
+    let source = RegistryOptions {
+        authentication: Authentication::basic("u", PASSWORD),
+        ..RegistryOptions::default()
+    };
+    let destination = RegistryOptions {
         authentication: Authentication::bearer("u", PASSWORD),
         location: LocationStyle::WithState,
-        ..Options::default()
+        ..RegistryOptions::default()
     };
     let mut stage = Stage::with(source, destination).await;
     for side in ["STS", "DST"] {
@@ -33,7 +35,7 @@ pub(crate) async fn with_canaries(times: usize) -> (Stage, InMemoryRegistry) {
         let layer = Layer::new(name, 5000);
         stage.publish(&format!("stackstate/{name}"), "1", &docker_image(&[layer]));
     }
-    let elsewhere = InMemoryRegistry::start(Options::default()).await.unwrap();
+    let elsewhere = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let of_blob = |effect, name: &str| {
         Fault::new(effect).repository(&format!("stackstate/{name}")).kind(Kind::Blob).authorized()
     };

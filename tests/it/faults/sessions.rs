@@ -4,17 +4,18 @@ use std::time::Duration;
 
 use oci::Digest;
 use registry_in_memory::content::{Layer, docker_image};
-use registry_in_memory::{Authentication, Effect, Fault, Kind, LoggedRequest, Options};
+use registry_in_memory::{Authentication, Effect, Fault, Kind, LoggedRequest, RegistryOptions};
 
-use crate::support::stage::{REPOSITORY, Stage, asked, commits, statuses, words};
+use crate::support::requests::{asked, commits, statuses};
+use crate::support::stage::{REPOSITORY, Stage, words};
 
 const MIB: u64 = 1 << 20;
 const SIZE: usize = 5 * MIB as usize / 2;
 
 /// A stage to a registry that takes a blob only in pieces of a mebibyte, or as `more` says.
-async fn in_pieces(more: Options) -> (Stage, Digest) {
-    let options = Options { largest_put: Some(0), largest_patch: Some(MIB), ..more };
-    let (mut stage, layer) = Stage::with_layer_and(Options::default(), options, SIZE).await;
+async fn in_pieces(more: RegistryOptions) -> (Stage, Digest) {
+    let options = RegistryOptions { largest_put: Some(0), largest_patch: Some(MIB), ..more };
+    let (mut stage, layer) = Stage::with_layer_and(RegistryOptions::default(), options, SIZE).await;
     stage.jobs = Some(1);
     (stage, layer)
 }
@@ -33,8 +34,9 @@ fn assert_tidy(stage: &Stage) {
 #[tokio::test]
 async fn a_patch_that_is_answered_with_201_is_as_good_as_one_with_202() {
     for largest_patch in [None, Some(MIB)] {
-        let options = Options { largest_put: Some(0), largest_patch, ..Options::default() };
-        let (stage, _) = Stage::with_layer_and(Options::default(), options, SIZE).await;
+        let options =
+            RegistryOptions { largest_put: Some(0), largest_patch, ..RegistryOptions::default() };
+        let (stage, _) = Stage::with_layer_and(RegistryOptions::default(), options, SIZE).await;
         let created = Fault::new(Effect::AnswerStatus(201)).method("PATCH");
         // Where a piece is refused for its size, it stays refused.
         let skipped = if largest_patch.is_some() { 4 } else { 0 };
@@ -47,7 +49,7 @@ async fn a_patch_that_is_answered_with_201_is_as_good_as_one_with_202() {
 #[tokio::test]
 async fn a_range_that_lags_behind_a_patch_is_not_believed_over_its_status() {
     for range in ["0-0", "0-1048574", "0-1000", "bytes=0-99999999", "nonsense"] {
-        let (stage, layer) = in_pieces(Options::default()).await;
+        let (stage, layer) = in_pieces(RegistryOptions::default()).await;
         let stale = Effect::SetHeader("Range".to_owned(), range.to_owned());
         stage.destination.inject(Fault::new(stale).method("PATCH").always());
         stage.mirror_all().await;
@@ -63,7 +65,7 @@ async fn a_range_that_lags_behind_a_patch_is_not_believed_over_its_status() {
 #[tokio::test]
 async fn a_session_about_whose_progress_nobody_agrees_is_given_up_for_another() {
     for told in ["0-0", "0-99", "0-99999999"] {
-        let (stage, _) = in_pieces(Options::default()).await;
+        let (stage, _) = in_pieces(RegistryOptions::default()).await;
         // Learn the size of a piece first, then refuse the second one, and lie about how far it is.
         let refused = Fault::status(416).method("PATCH").skip(5);
         stage.destination.inject(refused);
@@ -77,7 +79,7 @@ async fn a_session_about_whose_progress_nobody_agrees_is_given_up_for_another() 
 
 #[tokio::test]
 async fn a_piece_that_is_refused_with_416_is_made_smaller_and_that_is_learned_for_the_host() {
-    let options = Options { refusal_of_patch: 416, ..Options::default() };
+    let options = RegistryOptions { refusal_of_patch: 416, ..RegistryOptions::default() };
     let (mut stage, _) = in_pieces(options).await;
     stage.publish("stackstate/other", "1", &docker_image(&[Layer::new("other", SIZE)]));
     stage.mirror_all().await;
@@ -89,26 +91,27 @@ async fn a_piece_that_is_refused_with_416_is_made_smaller_and_that_is_learned_fo
 #[tokio::test]
 async fn no_piece_but_the_last_is_smaller_than_the_registry_announces() {
     let smallest = 3 * MIB / 4;
-    let options = Options {
+    let options = RegistryOptions {
         largest_put: Some(0),
         largest_patch: Some(MIB),
         smallest_patch: Some(smallest),
-        ..Options::default()
+        ..RegistryOptions::default()
     };
-    let (mut stage, _) = Stage::with_layer_and(Options::default(), options, SIZE).await;
+    let (mut stage, _) = Stage::with_layer_and(RegistryOptions::default(), options, SIZE).await;
     stage.jobs = Some(1);
     stage.mirror_all().await;
     let refused = pieces(&stage).into_iter().filter(|piece| piece.status == Some(400)).count();
     assert_eq!(refused, 0);
 
     // One that wants more than it takes is told so, and not asked for ever.
-    let options = Options {
+    let options = RegistryOptions {
         largest_put: Some(0),
         largest_patch: Some(MIB),
         smallest_patch: Some(4 * MIB),
-        ..Options::default()
+        ..RegistryOptions::default()
     };
-    let (stage, _) = Stage::with_layer_and(Options::default(), options, 9 * MIB as usize).await;
+    let (stage, _) =
+        Stage::with_layer_and(RegistryOptions::default(), options, 9 * MIB as usize).await;
     let error = stage.mirror_fails().await;
     assert_eq!(error.status(), Some(413), "{error}");
     assert!(
@@ -125,7 +128,7 @@ async fn no_piece_but_the_last_is_smaller_than_the_registry_announces() {
 
 #[tokio::test]
 async fn a_session_that_is_lost_between_two_pieces_begins_anew() {
-    let (stage, layer) = in_pieces(Options::default()).await;
+    let (stage, layer) = in_pieces(RegistryOptions::default()).await;
     let gone = Effect::Status {
         code: 404,
         headers: Vec::new(),
@@ -146,7 +149,8 @@ async fn a_session_that_is_lost_between_two_pieces_begins_anew() {
 #[tokio::test]
 async fn a_token_that_is_refused_between_two_pieces_is_renewed() {
     let authentication = Authentication::bearer("u", "p");
-    let (mut stage, layer) = in_pieces(Options { authentication, ..Options::default() }).await;
+    let (mut stage, layer) =
+        in_pieces(RegistryOptions { authentication, ..RegistryOptions::default() }).await;
     stage.set("DST_REGISTRY_USERNAME", "u");
     stage.set("DST_REGISTRY_PASSWORD", "p");
     let address = stage.destination.address();
@@ -163,8 +167,11 @@ async fn a_token_that_is_refused_between_two_pieces_is_renewed() {
 async fn every_answer_to_a_mount_leads_to_the_blob_and_no_session_is_left() {
     for status in [201, 202, 400, 403, 404, 405, 500, 501] {
         let mounts = status != 202;
-        let mut stage =
-            Stage::with(Options::default(), Options { mounts, ..Options::default() }).await;
+        let mut stage = Stage::with(
+            RegistryOptions::default(),
+            RegistryOptions { mounts, ..RegistryOptions::default() },
+        )
+        .await;
         let shared = Layer::new("shared", 5000);
         for repository in [REPOSITORY, "stackstate/other"] {
             let own = Layer::new(repository, 500);

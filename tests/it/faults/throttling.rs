@@ -3,9 +3,12 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use registry::Cause;
-use registry_in_memory::{Authentication, Fault, InMemoryRegistry, Kind, LoggedRequest, Options};
+use registry_in_memory::{
+    Authentication, Fault, InMemoryRegistry, Kind, LoggedRequest, RegistryOptions,
+};
 
-use crate::support::stage::{Stage, asked, commits, retry_after, statuses, words};
+use crate::support::requests::{asked, commits, statuses};
+use crate::support::stage::{Stage, retry_after, words};
 
 /// More than a busy machine needs for what is under way when a pause begins.
 const UNDER_WAY: Duration = Duration::from_millis(300);
@@ -78,21 +81,24 @@ async fn a_refused_blob_is_followed_by_silence_and_then_by_the_blob() {
 
 #[tokio::test]
 async fn a_pause_above_the_cap_fails_at_once_and_is_named() {
-    let token = Options { authentication: Authentication::bearer("u", "p"), ..Options::default() };
+    let token = RegistryOptions {
+        authentication: Authentication::bearer("u", "p"),
+        ..RegistryOptions::default()
+    };
     let tomorrow = httpdate::fmt_http_date(SystemTime::now() + Duration::from_secs(86_400));
     let table = [
-        (429, "86400", Kind::Manifest, Options::default()),
-        (503, "86400", Kind::Manifest, Options::default()),
+        (429, "86400", Kind::Manifest, RegistryOptions::default()),
+        (503, "86400", Kind::Manifest, RegistryOptions::default()),
         // No limit of requests, and yet as long.
-        (502, "86400", Kind::Manifest, Options::default()),
-        (429, &tomorrow, Kind::Manifest, Options::default()),
-        (429, "86400", Kind::Blob, Options::default()),
-        (429, "18446744073709551615", Kind::Manifest, Options::default()),
+        (502, "86400", Kind::Manifest, RegistryOptions::default()),
+        (429, &tomorrow, Kind::Manifest, RegistryOptions::default()),
+        (429, "86400", Kind::Blob, RegistryOptions::default()),
+        (429, "18446744073709551615", Kind::Manifest, RegistryOptions::default()),
         (429, "86400", Kind::Token, token.clone()),
         (503, "86400", Kind::Token, token),
     ];
     for (status, value, kind, options) in table {
-        let (mut stage, _) = Stage::with_layer_and(options, Options::default(), 1000).await;
+        let (mut stage, _) = Stage::with_layer_and(options, RegistryOptions::default(), 1000).await;
         stage.set("STS_REGISTRY_USERNAME", "u");
         stage.set("STS_REGISTRY_PASSWORD", "p");
         stage.source.inject(retry_after(status, value).kind(kind).always());
@@ -111,8 +117,11 @@ async fn a_pause_above_the_cap_fails_at_once_and_is_named() {
 
 #[tokio::test]
 async fn a_token_server_that_limits_requests_is_waited_for() {
-    let token = Options { authentication: Authentication::bearer("u", "p"), ..Options::default() };
-    let (mut stage, _) = Stage::with_layer_and(token, Options::default(), 1000).await;
+    let token = RegistryOptions {
+        authentication: Authentication::bearer("u", "p"),
+        ..RegistryOptions::default()
+    };
+    let (mut stage, _) = Stage::with_layer_and(token, RegistryOptions::default(), 1000).await;
     stage.set("STS_REGISTRY_USERNAME", "u");
     stage.set("STS_REGISTRY_PASSWORD", "p");
     stage.source.inject(retry_after(429, "1").kind(Kind::Token));
@@ -132,8 +141,8 @@ async fn a_manifest_that_was_refused_for_now_is_pushed_again_from_memory() {
 #[tokio::test]
 async fn a_burst_of_refusals_halves_the_requests_at_a_time() {
     const LATENCY: Duration = Duration::from_millis(60);
-    let slow = Options { latency: LATENCY, ..Options::default() };
-    let mut stage = Stage::with(Options::default(), slow).await;
+    let slow = RegistryOptions { latency: LATENCY, ..RegistryOptions::default() };
+    let mut stage = Stage::with(RegistryOptions::default(), slow).await;
     stage.publish_many(32);
     stage.jobs = Some(16);
     stage.mirror_all().await;

@@ -3,14 +3,15 @@
 use oci::Digest;
 use registry::{Cause, ErrorCode, Side};
 use registry_in_memory::content::{Layer, docker_image};
-use registry_in_memory::{Effect, Fault, Kind, LocationStyle, Options};
+use registry_in_memory::{Effect, Fault, Kind, LocationStyle, RegistryOptions};
 
-use crate::support::stage::{REPOSITORY, Stage, asked, commits, fetches, statuses, words};
+use crate::support::requests::{asked, commits, fetches, statuses};
+use crate::support::stage::{REPOSITORY, Stage, words};
 
 const SIZE: usize = 300_000;
 
-async fn to(destination: Options) -> (Stage, Digest) {
-    Stage::with_layer_and(Options::default(), destination, SIZE).await
+async fn to(destination: RegistryOptions) -> (Stage, Digest) {
+    Stage::with_layer_and(RegistryOptions::default(), destination, SIZE).await
 }
 
 fn of_layer(effect: Effect, layer: &Digest) -> Fault {
@@ -22,7 +23,8 @@ async fn an_upload_is_followed_wherever_its_location_leads() {
     for location in [LocationStyle::Relative, LocationStyle::Absolute, LocationStyle::WithState] {
         // In one request and in two: the location of each answer is the one to use next.
         for largest_put in [None, Some(0)] {
-            let (stage, layer) = to(Options { location, largest_put, ..Options::default() }).await;
+            let (stage, layer) =
+                to(RegistryOptions { location, largest_put, ..RegistryOptions::default() }).await;
             stage.mirror_all().await;
             let committed = commits(&stage.destination, &layer);
             assert!(committed.iter().any(|put| put.status == Some(201)), "{location:?}");
@@ -32,7 +34,7 @@ async fn an_upload_is_followed_wherever_its_location_leads() {
 
 #[tokio::test]
 async fn an_upload_without_a_location_is_an_error_that_says_so() {
-    let (stage, _) = to(Options::default()).await;
+    let (stage, _) = to(RegistryOptions::default()).await;
     let nowhere = Fault::new(Effect::OmitHeader("Location".to_owned())).method("POST");
     stage.destination.inject(nowhere.always());
     let error = stage.mirror_fails().await;
@@ -42,14 +44,15 @@ async fn an_upload_without_a_location_is_an_error_that_says_so() {
 
 #[tokio::test]
 async fn an_upload_elsewhere_gets_the_bytes_and_no_password() {
-    let (mut stage, layer) = to(Options {
+    let (mut stage, layer) = to(RegistryOptions {
         authentication: registry_in_memory::Authentication::basic("u", "p"),
-        ..Options::default()
+        ..RegistryOptions::default()
     })
     .await;
     stage.set("DST_REGISTRY_USERNAME", "u");
     stage.set("DST_REGISTRY_PASSWORD", "p");
-    let elsewhere = registry_in_memory::InMemoryRegistry::start(Options::default()).await.unwrap();
+    let elsewhere =
+        registry_in_memory::InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let location = format!("http://{}/v2/x/blobs/uploads/7", elsewhere.address());
     let away = Effect::SetHeader("Location".to_owned(), location);
     stage.destination.inject(Fault::new(away).method("POST").path("mount=").authorized().times(2));
@@ -63,8 +66,8 @@ async fn an_upload_elsewhere_gets_the_bytes_and_no_password() {
 
 #[tokio::test]
 async fn a_put_that_is_too_large_becomes_a_stream_and_is_not_tried_again() {
-    let limit = Options { largest_put: Some(1000), ..Options::default() };
-    let mut stage = Stage::with(Options::default(), limit).await;
+    let limit = RegistryOptions { largest_put: Some(1000), ..RegistryOptions::default() };
+    let mut stage = Stage::with(RegistryOptions::default(), limit).await;
     // One at a time: what is under way together learns together.
     stage.jobs = Some(1);
     let layers: Vec<_> = (0..4).map(|n| Layer::new(format!("{n}"), SIZE + n)).collect();
@@ -80,7 +83,7 @@ async fn a_put_that_is_too_large_becomes_a_stream_and_is_not_tried_again() {
 #[tokio::test]
 async fn an_upload_that_breaks_is_made_again_and_ends_right() {
     for dropped in [0, 1, SIZE as u64 / 2, SIZE as u64 - 1] {
-        let (stage, layer) = to(Options::default()).await;
+        let (stage, layer) = to(RegistryOptions::default()).await;
         stage.destination.inject(of_layer(Effect::DropUploadAfter(dropped), &layer));
         stage.mirror_all().await;
         assert_eq!(commits(&stage.destination, &layer).len(), 2, "dropped after {dropped}");
@@ -89,7 +92,8 @@ async fn an_upload_that_breaks_is_made_again_and_ends_right() {
 
 #[tokio::test]
 async fn a_stream_that_breaks_is_made_again_and_ends_right() {
-    let (stage, layer) = to(Options { largest_put: Some(0), ..Options::default() }).await;
+    let (stage, layer) =
+        to(RegistryOptions { largest_put: Some(0), ..RegistryOptions::default() }).await;
     let drop = Fault::new(Effect::DropUploadAfter(1000)).method("PATCH").times(2);
     stage.destination.inject(drop);
     stage.mirror_all().await;
@@ -103,7 +107,7 @@ async fn an_upload_that_the_registry_has_forgotten_begins_anew() {
         headers: Vec::new(),
         body: r#"{"errors":[{"code":"BLOB_UPLOAD_UNKNOWN","message":"gone"}]}"#.to_owned(),
     };
-    let (stage, layer) = to(Options::default()).await;
+    let (stage, layer) = to(RegistryOptions::default()).await;
     stage.destination.inject(of_layer(forgotten.clone(), &layer).times(2));
     stage.mirror_all().await;
     let put: Vec<_> = commits(&stage.destination, &layer).iter().map(|put| put.status).collect();
@@ -115,7 +119,7 @@ async fn an_upload_that_the_registry_has_forgotten_begins_anew() {
 
     // Three new ones and no more, however patient a run is with other things.
     for (retries, sessions) in [(2, 3), (6, 4), (30, 4)] {
-        let (mut stage, layer) = to(Options::default()).await;
+        let (mut stage, layer) = to(RegistryOptions::default()).await;
         stage.retry.retries = retries;
         stage.destination.inject(of_layer(forgotten.clone(), &layer).always());
         let error = stage.mirror_fails().await;
@@ -127,7 +131,7 @@ async fn an_upload_that_the_registry_has_forgotten_begins_anew() {
 #[tokio::test]
 async fn a_login_that_is_refused_in_the_middle_of_an_upload_is_renewed() {
     let token = registry_in_memory::Authentication::bearer("u", "p");
-    let options = Options { authentication: token, ..Options::default() };
+    let options = RegistryOptions { authentication: token, ..RegistryOptions::default() };
     let (mut stage, layer) = to(options).await;
     stage.set("DST_REGISTRY_USERNAME", "u");
     stage.set("DST_REGISTRY_PASSWORD", "p");
@@ -143,7 +147,7 @@ async fn a_login_that_is_refused_in_the_middle_of_an_upload_is_renewed() {
 
 #[tokio::test]
 async fn a_repository_that_has_to_be_created_first_is_named() {
-    let strict = Options { create_repositories: false, ..Options::default() };
+    let strict = RegistryOptions { create_repositories: false, ..RegistryOptions::default() };
     let (stage, _) = to(strict).await;
     let error = stage.mirror_fails().await;
     assert_eq!((error.side, error.status()), (Side::Destination, Some(404)));
@@ -155,7 +159,8 @@ async fn a_repository_that_has_to_be_created_first_is_named() {
 
 #[tokio::test]
 async fn a_tag_that_cannot_be_overwritten_is_told_from_one_that_is_right() {
-    let (stage, _) = to(Options { immutable_tags: true, ..Options::default() }).await;
+    let (stage, _) =
+        to(RegistryOptions { immutable_tags: true, ..RegistryOptions::default() }).await;
     stage.mirror_all().await;
     stage.mirror_all().await;
     let other = br#"{"schemaVersion":2,"layers":[]}"#;

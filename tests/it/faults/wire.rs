@@ -9,7 +9,8 @@ use registry_in_memory::{Effect, Fault, Kind};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::support::stage::{Stage, commits, words};
+use crate::support::requests::commits;
+use crate::support::stage::{Stage, words};
 
 #[tokio::test]
 async fn a_destination_that_stops_reading_is_given_up_and_the_blob_sent_again() {
@@ -158,7 +159,7 @@ async fn a_fault_in_the_middle_leaves_a_run_that_the_next_one_finishes() {
     assert_eq!((report.totals().failed, report.totals().copied), (2, 2));
     stage.source.forget_requests();
     stage.mirror_all().await;
-    let blobs = crate::support::stage::asked(&stage.source, "GET", Kind::Blob);
+    let blobs = crate::support::requests::asked(&stage.source, "GET", Kind::Blob);
     assert_eq!(blobs.len(), 0, "the blobs were there already");
 }
 

@@ -3,7 +3,9 @@
 use std::time::{Duration, Instant};
 
 use oci::Digest;
-use registry_in_memory::{Effect, Fault, Kind, Options, dead_from_nth_request, fail_nth_request};
+use registry_in_memory::{
+    Effect, Fault, Kind, RegistryOptions, dead_from_nth_request, fail_nth_request,
+};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -12,7 +14,7 @@ use super::{Wire, blob_path, with_digest};
 
 /// A registry with one blob of 200,000 bytes, and the path of the blob.
 async fn with_blob() -> (Wire, String, Vec<u8>) {
-    let wire = Wire::start(Options::default()).await;
+    let wire = Wire::start(RegistryOptions::default()).await;
     let content: Vec<u8> = (0..200_000_u32).map(|n| (n % 251) as u8).collect();
     let digest = wire.registry.store().put_blob("a", content.clone());
     (wire, blob_path("a", &digest), content)
@@ -41,7 +43,7 @@ async fn a_status_is_answered_with_its_headers_and_nothing_is_done() {
 
 #[tokio::test]
 async fn a_status_in_answer_to_a_large_body_arrives_and_the_connection_lives_on() {
-    let wire = Wire::start(Options::default()).await;
+    let wire = Wire::start(RegistryOptions::default()).await;
     let location = wire.begin_upload("a").await;
     wire.registry.inject(Fault::status(503).method("PUT"));
     let path = location.strip_prefix(&wire.url("")).unwrap();
@@ -177,7 +179,7 @@ async fn a_trickling_answer_comes_slowly_and_whole() {
 
 #[tokio::test]
 async fn a_fault_can_choose_by_the_query() {
-    let wire = Wire::start(Options::default()).await;
+    let wire = Wire::start(RegistryOptions::default()).await;
     wire.registry.inject(Fault::status(405).kind(Kind::Upload).path("mount=").always());
     let uploads = "/v2/a/blobs/uploads/";
     let mount = format!("{uploads}?from=b&mount={}", Digest::of(b"x"));
@@ -188,7 +190,7 @@ async fn a_fault_can_choose_by_the_query() {
 #[tokio::test]
 async fn every_request_waits_for_the_latency() {
     let latency = Duration::from_millis(200);
-    let wire = Wire::start(Options { latency, ..Options::default() }).await;
+    let wire = Wire::start(RegistryOptions { latency, ..RegistryOptions::default() }).await;
     let started = Instant::now();
     tokio::join!(wire.get("/v2/"), wire.get("/v2/"), wire.get("/v2/"));
     assert!(started.elapsed() >= latency);
@@ -199,7 +201,7 @@ async fn every_request_waits_for_the_latency() {
 #[tokio::test]
 async fn a_redirect_leads_to_another_registry() {
     let (storage, blob, content) = with_blob().await;
-    let wire = Wire::start(Options::default()).await;
+    let wire = Wire::start(RegistryOptions::default()).await;
     let effect = Effect::Redirect { location: storage.url(&blob), status: 307 };
     wire.registry.inject(Fault::new(effect));
     let answer = wire.get(&blob).await;
@@ -212,7 +214,7 @@ async fn a_dropped_upload_keeps_what_came_before_the_drop() {
     for (method, sent, kept) in
         [("PATCH", 300_000, 100_000), ("PUT", 300_000, 100_000), ("PATCH", 10, 10)]
     {
-        let wire = Wire::start(Options::default()).await;
+        let wire = Wire::start(RegistryOptions::default()).await;
         let location = wire.begin_upload("a").await;
         let effect = Effect::DropUploadAfter(100_000);
         wire.registry.inject(Fault::new(effect).kind(Kind::Upload).method(method));
@@ -274,7 +276,7 @@ async fn extra_bytes_come_with_a_length_that_agrees() {
 
 #[tokio::test]
 async fn a_page_of_html_is_no_registry() {
-    let wire = Wire::start(Options::default()).await;
+    let wire = Wire::start(RegistryOptions::default()).await;
     wire.registry.inject(Fault::new(Effect::HtmlOk).kind(Kind::Manifest));
     let answer = wire.send("PUT", "/v2/a/manifests/1", &[], "{}").await.unwrap();
     assert_eq!((answer.status, answer.header("content-type")), (200, "text/html"));
@@ -285,7 +287,7 @@ async fn a_page_of_html_is_no_registry() {
 #[tokio::test]
 async fn the_nth_request_fails_or_it_and_all_after_it() {
     let outcomes = async |fault: Fault| {
-        let wire = Wire::start(Options::default()).await;
+        let wire = Wire::start(RegistryOptions::default()).await;
         wire.get("/v2/").await;
         wire.registry.inject(fault);
         let mut outcomes = String::new();
@@ -305,7 +307,7 @@ async fn the_nth_request_fails_or_it_and_all_after_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_are_counted_exactly_when_requests_come_at_once() {
-    let wire = Wire::start(Options::default()).await;
+    let wire = Wire::start(RegistryOptions::default()).await;
     wire.registry.inject(Fault::status(418).skip(10).times(7));
     let sends = (0..50).map(|_| wire.get("/v2/"));
     let answers = futures_util::future::join_all(sends).await;

@@ -1,7 +1,7 @@
 //! The distribution protocol, route by route.
 
 use oci::Digest;
-use registry_in_memory::{LocationStyle, Options};
+use registry_in_memory::{LocationStyle, RegistryOptions};
 
 use super::{Wire, blob_path, manifest_of, with_digest};
 
@@ -9,7 +9,7 @@ const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 
 #[tokio::test]
 async fn a_manifest_is_pushed_fetched_and_deleted_by_tag_and_by_digest() {
-    let wire = Wire::start(Options::default()).await;
+    let wire = Wire::start(RegistryOptions::default()).await;
     let layer = wire.registry.store().put_blob("a/b", "layer");
     let manifest = manifest_of(&layer);
     let digest = Digest::of(manifest.as_bytes());
@@ -43,7 +43,7 @@ async fn a_manifest_is_pushed_fetched_and_deleted_by_tag_and_by_digest() {
 
 #[tokio::test]
 async fn a_manifest_is_refused_for_its_reference_its_form_or_a_missing_child() {
-    let wire = Wire::start(Options::default()).await;
+    let wire = Wire::start(RegistryOptions::default()).await;
     wire.registry.store().put_blob("other", "layer");
     let image = manifest_of(&Digest::of(b"layer"));
     let index = format!(r#"{{"manifests":[{{"digest":"{}"}}]}}"#, Digest::of(b"child"));
@@ -66,7 +66,7 @@ async fn a_manifest_is_refused_for_its_reference_its_form_or_a_missing_child() {
 
 #[tokio::test]
 async fn a_manifest_whose_type_is_not_accepted_is_not_there() {
-    let wire = Wire::start(Options::default()).await;
+    let wire = Wire::start(RegistryOptions::default()).await;
     wire.registry.store().put_manifest("a", "1", OCI_MANIFEST, "{}");
     let table = [
         (OCI_MANIFEST, 200),
@@ -83,7 +83,7 @@ async fn a_manifest_whose_type_is_not_accepted_is_not_there() {
 
 #[tokio::test]
 async fn a_blob_comes_whole_or_in_the_part_asked_for() {
-    let wire = Wire::start(Options::default()).await;
+    let wire = Wire::start(RegistryOptions::default()).await;
     let digest = wire.registry.store().put_blob("a", "0123456789");
     let path = blob_path("a", &digest);
     let table = [
@@ -113,7 +113,8 @@ async fn a_blob_comes_whole_or_in_the_part_asked_for() {
 #[tokio::test]
 async fn a_blob_is_uploaded_in_each_of_the_ways() {
     for style in [LocationStyle::Relative, LocationStyle::Absolute, LocationStyle::WithState] {
-        let wire = Wire::start(Options { location: style, ..Options::default() }).await;
+        let wire =
+            Wire::start(RegistryOptions { location: style, ..RegistryOptions::default() }).await;
         let digest = Digest::of(b"0123456789");
 
         let single = with_digest("/v2/single/blobs/uploads/", &digest);
@@ -153,7 +154,7 @@ async fn a_blob_is_uploaded_in_each_of_the_ways() {
 
 #[tokio::test]
 async fn an_upload_tells_where_it_is_and_refuses_chunks_out_of_order() {
-    let wire = Wire::start(Options::default()).await;
+    let wire = Wire::start(RegistryOptions::default()).await;
     let location = wire.begin_upload("a").await;
     let patch = async |range: &str| {
         let answer = wire.send("PATCH", &location, &[("content-range", range)], "01234").await;
@@ -182,7 +183,8 @@ async fn an_upload_tells_where_it_is_and_refuses_chunks_out_of_order() {
 
 #[tokio::test]
 async fn the_query_of_a_location_must_come_back() {
-    let options = Options { location: LocationStyle::WithState, ..Options::default() };
+    let options =
+        RegistryOptions { location: LocationStyle::WithState, ..RegistryOptions::default() };
     let wire = Wire::start(options).await;
     let location = wire.begin_upload("a").await;
     let (bare, _) = location.split_once('?').unwrap();
@@ -194,9 +196,9 @@ async fn the_query_of_a_location_must_come_back() {
 async fn a_mount_links_a_blob_that_the_other_repository_has() {
     let present = Digest::of(b"present");
     let absent = Digest::of(b"absent");
-    let plain = Options::default();
-    let none = Options { mounts: false, ..Options::default() };
-    let late = Options { mount_needs_manifest: true, ..Options::default() };
+    let plain = RegistryOptions::default();
+    let none = RegistryOptions { mounts: false, ..RegistryOptions::default() };
+    let late = RegistryOptions { mount_needs_manifest: true, ..RegistryOptions::default() };
     let table = [
         (&plain, &present, "from", false, 201),
         (&plain, &present, "to", false, 202),
@@ -226,7 +228,11 @@ async fn a_mount_links_a_blob_that_the_other_repository_has() {
 
 #[tokio::test]
 async fn limits_on_bodies_are_kept_by_announced_and_by_real_length() {
-    let options = Options { largest_put: Some(4), largest_patch: Some(6), ..Options::default() };
+    let options = RegistryOptions {
+        largest_put: Some(4),
+        largest_patch: Some(6),
+        ..RegistryOptions::default()
+    };
     let wire = Wire::start(options).await;
     let digest = Digest::of(b"0123456789");
     let unannounced = || {
@@ -248,12 +254,12 @@ async fn limits_on_bodies_are_kept_by_announced_and_by_real_length() {
 
 #[tokio::test]
 async fn an_option_turns_off_what_some_registries_do_not_have() {
-    let options = Options {
+    let options = RegistryOptions {
         chunked_uploads: false,
         digest_header: false,
         immutable_tags: true,
         create_repositories: false,
-        ..Options::default()
+        ..RegistryOptions::default()
     };
     let wire = Wire::start(options).await;
     let begun = wire.send("POST", "/v2/a/blobs/uploads/", &[], "").await.unwrap();
@@ -277,7 +283,7 @@ async fn an_option_turns_off_what_some_registries_do_not_have() {
 
 #[tokio::test]
 async fn tags_are_listed_in_order_and_in_pages() {
-    let wire = Wire::start(Options::default()).await;
+    let wire = Wire::start(RegistryOptions::default()).await;
     for tag in ["c", "a", "b"] {
         wire.registry.store().put_manifest("x/y", tag, OCI_MANIFEST, "{}");
     }
@@ -300,7 +306,7 @@ async fn referrers_are_listed_by_type_unless_there_is_no_such_api() {
     let image = oci_image(&[Layer::new("base", 10)]);
     let subject = image.top_manifest().unwrap();
     for with_api in [true, false] {
-        let options = Options { referrers_api: with_api, ..Options::default() };
+        let options = RegistryOptions { referrers_api: with_api, ..RegistryOptions::default() };
         let wire = Wire::start(options).await;
         for kind in ["application/spdx+json", "application/x-signature"] {
             let attached = referrer(subject, kind);
@@ -336,7 +342,7 @@ async fn referrers_are_listed_by_type_unless_there_is_no_such_api() {
 
 #[tokio::test]
 async fn every_request_is_recorded_in_order_with_what_came_of_it() {
-    let wire = Wire::start(Options::default()).await;
+    let wire = Wire::start(RegistryOptions::default()).await;
     let digest = wire.registry.store().put_blob("a/b", "layer");
     wire.get("/v2/").await;
     let accept = [("accept", "x/y"), ("authorization", "Bearer t"), ("range", "bytes=1-2")];
@@ -369,7 +375,7 @@ async fn every_request_is_recorded_in_order_with_what_came_of_it() {
 
 #[tokio::test]
 async fn a_dropped_registry_is_gone_and_so_are_its_connections() {
-    let Wire { registry, client } = Wire::start(Options::default()).await;
+    let Wire { registry, client } = Wire::start(RegistryOptions::default()).await;
     let url = format!("http://{}/v2/", registry.address());
     assert!(client.get(&url).send().await.is_ok());
     drop(registry);

@@ -1,14 +1,13 @@
-//! Generated content on its way into registries, and out of them again.
-
-use std::time::{Duration, Instant};
+//! Another client pushes generated content to the registry, and pulls it again.
 
 use oci_distribution::client::{ClientConfig, ClientProtocol};
 use oci_distribution::secrets::RegistryAuth;
 use oci_distribution::{Client, Reference};
 use registry_in_memory::content;
 use registry_in_memory::content::{Content, Layer};
-use registry_in_memory::publish::{Publisher, publish};
-use registry_in_memory::{Authentication, InMemoryRegistry, Options};
+use registry_in_memory::{Authentication, InMemoryRegistry, RegistryOptions};
+
+use crate::support::publish::{publish, publish_as};
 
 fn layers() -> [Layer; 2] {
     [Layer::new("base", 70_000), Layer::new("own", 300)]
@@ -16,7 +15,7 @@ fn layers() -> [Layer; 2] {
 
 #[tokio::test]
 async fn what_is_published_is_pulled_with_the_same_digests() {
-    let registry = InMemoryRegistry::start(Options::default()).await.unwrap();
+    let registry = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let image = content::oci_image(&layers());
     let kinds: Vec<(&str, Content)> = vec![
         ("docker", content::docker_image(&layers())),
@@ -57,35 +56,16 @@ async fn content_is_published_with_credentials_and_without_a_tag() {
     let image = content::oci_image(&layers());
     let sbom = content::referrer(image.top_manifest().unwrap(), "application/spdx+json");
     for authentication in [Authentication::basic("u", "p"), Authentication::bearer("u", "p")] {
-        let options = Options { authentication, ..Options::default() };
+        let options = RegistryOptions { authentication, ..RegistryOptions::default() };
         let registry = InMemoryRegistry::start(options).await.unwrap();
-        let stranger = Publisher::new(registry.address()).unwrap();
-        assert!(stranger.publish("a", "1", &image).await.is_err());
+        let address = registry.address();
+        assert!(publish(address, "a", "1", &image).await.is_err());
         assert_eq!(registry.store().repositories(), [""; 0]);
 
-        let publisher = Publisher::new(registry.address()).unwrap().with_credentials("u", "p");
-        publisher.publish("a", "1", &image).await.unwrap();
-        publisher.publish("a", sbom.top.as_str(), &sbom).await.unwrap();
+        let credentials = RegistryAuth::Basic("u".to_owned(), "p".to_owned());
+        publish_as(&credentials, address, "a", "1", &image).await.unwrap();
+        publish_as(&credentials, address, "a", sbom.top.as_str(), &sbom).await.unwrap();
         assert_eq!(registry.store().tags("a"), ["1"]);
         assert_eq!(registry.store().manifests("a").len(), 2);
     }
-}
-
-#[tokio::test]
-async fn a_list_of_images_is_published_in_a_moment() {
-    let registry = InMemoryRegistry::start(Options::default()).await.unwrap();
-    let started = Instant::now();
-    let publisher = Publisher::new(registry.address()).unwrap();
-    let publishing = (0..22).map(|n| {
-        let publisher = &publisher;
-        async move {
-            let (repository, tag) = (format!("stackstate/image-{n}"), format!("1.{n}"));
-            publisher.publish(&repository, &tag, &content::for_list(&repository, &tag)).await
-        }
-    });
-    futures_util::future::try_join_all(publishing).await.unwrap();
-    // An order of magnitude above what it takes, for busy machines.
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
-    assert_eq!(registry.store().repositories().len(), 22);
-    assert_eq!(registry.store().incomplete_tags(), [""; 0]);
 }

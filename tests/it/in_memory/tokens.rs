@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use registry_in_memory::{Authentication, Kind, Options, RefreshToken, TokenKey, TokenStyle};
+use registry_in_memory::{
+    Authentication, Kind, RefreshToken, RegistryOptions, TokenKey, TokenStyle,
+};
 
 use super::Wire;
 
@@ -13,7 +15,7 @@ fn basic(username: &str, password: &str) -> String {
 }
 
 async fn start(authentication: Authentication) -> Wire {
-    Wire::start(Options { authentication, ..Options::default() }).await
+    Wire::start(RegistryOptions { authentication, ..RegistryOptions::default() }).await
 }
 
 /// Asks for a token with the right credentials.

@@ -5,7 +5,7 @@ use chart_mirror::report;
 use oci::Digest;
 use registry_in_memory::content;
 use registry_in_memory::content::Content;
-use registry_in_memory::{Effect, Fault, InMemoryRegistry, Kind, Options};
+use registry_in_memory::{Effect, Fault, InMemoryRegistry, Kind, RegistryOptions};
 use serde_json::Value;
 
 use super::support::{failures, outcomes};
@@ -15,8 +15,8 @@ use crate::support::{layers, store};
 
 const REPOSITORY: &str = "team/a";
 
-fn without_api() -> Options {
-    Options { referrers_api: false, ..Options::default() }
+fn without_api() -> RegistryOptions {
+    RegistryOptions { referrers_api: false, ..RegistryOptions::default() }
 }
 
 /// A signed image with an SBOM, which is attached in the way that the source lists referrers.
@@ -27,8 +27,8 @@ struct Signed {
     sbom: Content,
 }
 
-async fn signed(source_has_api: bool, destination: Options) -> Signed {
-    let source = if source_has_api { Options::default() } else { without_api() };
+async fn signed(source_has_api: bool, destination: RegistryOptions) -> Signed {
+    let source = if source_has_api { RegistryOptions::default() } else { without_api() };
     let mut stage = Stage::with(source, destination).await;
     stage.attachments = Attachments::Copy;
     let image = content::oci_image(&layers(&["base"]));
@@ -72,7 +72,8 @@ async fn signatures_and_referrers_arrive_whichever_side_has_the_api_and_a_second
     for (source_has_api, destination_has_api) in
         [(true, true), (true, false), (false, true), (false, false)]
     {
-        let destination = if destination_has_api { Options::default() } else { without_api() };
+        let destination =
+            if destination_has_api { RegistryOptions::default() } else { without_api() };
         let Signed { stage, image, signature, sbom } = signed(source_has_api, destination).await;
         let report = stage.mirror_all().await;
         assert_eq!(report.totals().attachments, 2);
@@ -103,7 +104,7 @@ async fn signatures_and_referrers_arrive_whichever_side_has_the_api_and_a_second
 
 #[tokio::test]
 async fn a_second_run_lists_the_referrers_of_a_subject_once_however_many_there_are() {
-    let Signed { stage, image, .. } = signed(true, Options::default()).await;
+    let Signed { stage, image, .. } = signed(true, RegistryOptions::default()).await;
     for number in 0..5 {
         let kind = format!("application/x-{number}");
         let referrer = content::referrer(image.top_manifest().unwrap(), &kind);
@@ -127,7 +128,7 @@ fn page(referrer: &Content, next: Option<&str>) -> Effect {
 
 #[tokio::test]
 async fn every_page_of_the_referrers_is_read_and_none_at_another_address() {
-    let Signed { stage, image, sbom, .. } = signed(true, Options::default()).await;
+    let Signed { stage, image, sbom, .. } = signed(true, RegistryOptions::default()).await;
     let second = content::referrer(image.top_manifest().unwrap(), "application/x-second");
     attach(&stage.source, true, &image.top, &second);
     let path = format!("/v2/{REPOSITORY}/referrers/{}", image.top);
@@ -136,7 +137,7 @@ async fn every_page_of_the_referrers_is_read_and_none_at_another_address() {
         stage.source.inject(Fault::new(page(&second, None)).path("page=2").always());
         stage.source.inject(Fault::new(page(&sbom, Some(&next))).path(&path).always());
     };
-    let elsewhere = InMemoryRegistry::start(Options::default()).await.unwrap();
+    let elsewhere = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     for host in [format!("http://{}", elsewhere.address()), "//registry.example.com".to_owned()] {
         with(format!("{host}{path}?page=2"));
         let failed = failures(&stage.mirror().await);
@@ -154,7 +155,7 @@ async fn every_page_of_the_referrers_is_read_and_none_at_another_address() {
 
 #[tokio::test]
 async fn attachments_are_not_looked_up_by_default() {
-    let Signed { mut stage, image, sbom, .. } = signed(true, Options::default()).await;
+    let Signed { mut stage, image, sbom, .. } = signed(true, RegistryOptions::default()).await;
     stage.attachments = Attachments::Ignore;
     stage.mirror_all().await;
     assert_eq!(stage.destination.store().tags(REPOSITORY), ["1.0"]);
@@ -165,7 +166,7 @@ async fn attachments_are_not_looked_up_by_default() {
 
 #[tokio::test]
 async fn a_later_run_adds_the_attachments_of_an_image_that_is_up_to_date() {
-    let Signed { mut stage, sbom, .. } = signed(true, Options::default()).await;
+    let Signed { mut stage, sbom, .. } = signed(true, RegistryOptions::default()).await;
     stage.attachments = Attachments::Ignore;
     stage.mirror_all().await;
     stage.attachments = Attachments::Copy;
@@ -196,7 +197,7 @@ async fn attachments_of_the_images_in_an_index_are_copied() {
 
 #[tokio::test]
 async fn attachments_of_attachments_are_copied() {
-    let Signed { stage, sbom, .. } = signed(true, Options::default()).await;
+    let Signed { stage, sbom, .. } = signed(true, RegistryOptions::default()).await;
     let signature_of_sbom = content::referrer(sbom.top_manifest().unwrap(), "application/x-sig");
     attach(&stage.source, true, &sbom.top, &signature_of_sbom);
     let report = stage.mirror_all().await;
@@ -238,7 +239,7 @@ async fn several_tags_of_one_image_list_its_attachments_once() {
 
 #[tokio::test]
 async fn an_attachment_that_is_missing_at_the_source_fails_the_image_but_its_tag_is_pushed() {
-    let Signed { stage, image, sbom, .. } = signed(false, Options::default()).await;
+    let Signed { stage, image, sbom, .. } = signed(false, RegistryOptions::default()).await;
     stage.source.store().delete_manifest(REPOSITORY, &sbom.top);
     let report = stage.mirror().await;
     let failures = failures(&report);
@@ -255,7 +256,7 @@ async fn a_refused_attachment_is_a_warning_unless_attachments_are_required() {
         // The flag does not weaken the list.
         ("attachments = \"required\"", Attachments::Copy, "failed"),
     ] {
-        let Signed { mut stage, image, sbom, .. } = signed(true, Options::default()).await;
+        let Signed { mut stage, image, sbom, .. } = signed(true, RegistryOptions::default()).await;
         (stage.destination_keys, stage.attachments) = (keys, flag);
         let refuse = Fault::status(405).method("PUT").path(".sig").always();
         stage.destination.inject(refuse);
@@ -287,7 +288,7 @@ async fn a_failed_push_of_an_attachment_is_not_a_refusal() {
         Fault::new(Effect::Reset).method("PUT").path(".sig").always(),
     ];
     for fault in broken {
-        let Signed { stage, .. } = signed(true, Options::default()).await;
+        let Signed { stage, .. } = signed(true, RegistryOptions::default()).await;
         let description = format!("{fault:?}");
         stage.destination.inject(fault);
         assert_eq!(outcomes(&stage.mirror().await), ["failed"], "{description}");
@@ -383,7 +384,7 @@ async fn a_refused_fallback_tag_is_a_warning_and_the_next_run_tries_again() {
 async fn a_destination_that_refuses_lookups_of_attachments_refuses_the_attachments() {
     for (kind, path) in [(Kind::Manifest, ".sig"), (Kind::Referrers, "/referrers/")] {
         for (mode, expected) in [("copy", "up to date"), ("required", "failed")] {
-            let Signed { mut stage, .. } = signed(true, Options::default()).await;
+            let Signed { mut stage, .. } = signed(true, RegistryOptions::default()).await;
             stage.mirror_all().await;
             stage.destination_keys = keys(mode);
             let refuse = Fault::status(406).kind(kind).path(path);

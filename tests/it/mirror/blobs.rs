@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use registry_in_memory::content;
-use registry_in_memory::{Fault, Kind, Options};
+use registry_in_memory::{Fault, Kind, RegistryOptions};
 
 use super::support::failures;
 use crate::support::layers;
@@ -11,7 +11,7 @@ use crate::support::requests::{counted, fetched_blobs, is_mount, request_counts,
 use crate::support::stage::Stage;
 
 /// Images that share a base layer, share a second one in pairs, and each have one of their own.
-async fn sharing(destination: Options, images: usize) -> Stage {
+async fn sharing(destination: RegistryOptions, images: usize) -> Stage {
     let mut stage = Stage::unpinned(destination).await;
     for number in 0..images {
         let (pair, own) = (format!("pair {}", number / 2), format!("own {number}"));
@@ -23,7 +23,7 @@ async fn sharing(destination: Options, images: usize) -> Stage {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_blob_leaves_the_source_once_and_is_mounted_in_other_repositories() {
-    let stage = sharing(Options::default(), 8).await;
+    let stage = sharing(RegistryOptions::default(), 8).await;
     stage.mirror_all().await;
     let fetched = fetched_blobs(&stage.source);
     assert_eq!(fetched.iter().collect::<BTreeSet<_>>().len(), fetched.len(), "{fetched:?}");
@@ -36,7 +36,7 @@ async fn each_blob_leaves_the_source_once_and_is_mounted_in_other_repositories()
 
 #[tokio::test]
 async fn two_tags_of_one_repository_share_blobs_without_a_request() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     stage.publish("team/a", "1.0", &content::oci_image(&layers(&["base", "one"])));
     stage.publish("team/a", "1.1", &content::oci_image(&layers(&["base", "two"])));
     stage.mirror_all().await;
@@ -47,7 +47,7 @@ async fn two_tags_of_one_repository_share_blobs_without_a_request() {
 
 #[tokio::test]
 async fn the_request_that_starts_an_upload_finds_blobs_that_are_present() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     let image = content::oci_image(&layers(&["base", "own"]));
     stage.publish("team/a", "1.0", &image);
     for (_, bytes) in &image.blobs {
@@ -62,7 +62,8 @@ async fn the_request_that_starts_an_upload_finds_blobs_that_are_present() {
 
 #[tokio::test]
 async fn a_registry_that_never_mounts_gets_all_blobs_and_soon_no_more_mount_requests() {
-    let mut stage = sharing(Options { mounts: false, ..Options::default() }, 12).await;
+    let mut stage =
+        sharing(RegistryOptions { mounts: false, ..RegistryOptions::default() }, 12).await;
     stage.jobs = Some(1);
     stage.mirror_all().await;
     assert_eq!(stage.destination.store().open_uploads(), 0);
@@ -78,8 +79,8 @@ async fn a_registry_that_never_mounts_gets_all_blobs_and_soon_no_more_mount_requ
 }
 
 /// Mounts only blobs that a manifest points to.
-fn like_ecr() -> Options {
-    Options { mount_needs_manifest: true, ..Options::default() }
+fn like_ecr() -> RegistryOptions {
+    RegistryOptions { mount_needs_manifest: true, ..RegistryOptions::default() }
 }
 
 /// Sets the same in the list.

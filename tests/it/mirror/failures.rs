@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use chart_mirror::commands::mirror::result::CopyOutcome;
 use chart_mirror::report;
 use registry::{RetryPolicy, Side};
-use registry_in_memory::Options;
+use registry_in_memory::RegistryOptions;
 use registry_in_memory::content;
 use registry_in_memory::{Effect, Fault};
 
@@ -22,7 +22,7 @@ fn closed_port() -> String {
 
 /// Three images that can be copied.
 async fn good_images() -> Stage {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     for repository in ["team/a", "team/b", "team/c"] {
         stage.publish(repository, "1.0", &content::oci_image(&layers(&["base", repository])));
     }
@@ -87,7 +87,7 @@ async fn a_source_that_is_down_fails_only_its_images() {
 #[tokio::test]
 async fn the_images_of_a_destination_that_is_down_share_its_retries() {
     let run = async |images: usize| {
-        let mut stage = Stage::unpinned(Options::default()).await;
+        let mut stage = Stage::unpinned(RegistryOptions::default()).await;
         stage.retry = RetryPolicy::default();
         for number in 0..images {
             let image = content::oci_image(&layers(&["base"]));

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use chart_mirror::list::ImageList;
-use registry_in_memory::Options;
+use registry_in_memory::RegistryOptions;
 use registry_in_memory::content;
 
 use super::support::outcomes;
@@ -103,7 +103,7 @@ async fn a_second_run_sends_one_request_to_each_side_per_unpinned_image() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_requests_of_two_hundred_images_grow_with_their_distinct_content() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     for number in 0..200 {
         let own = format!("own {number}");
         let image = content::oci_image(&layers(&["base", "runtime", &own]));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
 use registry_in_memory::{
-    Fault, InMemoryRegistry, Options, content, dead_from_nth_request, fail_nth_request,
+    Fault, InMemoryRegistry, RegistryOptions, content, dead_from_nth_request, fail_nth_request,
 };
 
 use super::support::failures;
@@ -17,7 +17,7 @@ use crate::support::stage::Stage;
 const AT_ONCE: usize = 8;
 
 /// Images that share layers, one of them an index. They are few, because each request means a run.
-async fn corpus(destination: Options) -> Stage {
+async fn corpus(destination: RegistryOptions) -> Stage {
     let mut stage = Stage::unpinned(destination).await;
     stage.publish("team/index", "1.0", &content::docker_list(&layers(&["base"])));
     stage.publish("team/a", "1.0", &content::oci_image(&layers(&["base", "a"])));
@@ -27,12 +27,13 @@ async fn corpus(destination: Options) -> Stage {
 }
 
 async fn plain() -> Stage {
-    corpus(Options::default()).await
+    corpus(RegistryOptions::default()).await
 }
 
 /// To a registry that mounts only blobs that a manifest points to.
 async fn like_ecr() -> Stage {
-    let mut stage = corpus(Options { mount_needs_manifest: true, ..Options::default() }).await;
+    let mut stage =
+        corpus(RegistryOptions { mount_needs_manifest: true, ..RegistryOptions::default() }).await;
     let registry = stage.destination.address();
     stage.tables = format!("[registries.\"{registry}\"]\nmounts = \"after-manifest\"\n");
     stage
@@ -145,7 +146,8 @@ async fn any_response_of_the_destination_may_be_lost() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_run_that_is_dropped_at_any_request_leaves_nothing_incomplete() {
-    let slow = || Options { latency: Duration::from_millis(1), ..Options::default() };
+    let slow =
+        || RegistryOptions { latency: Duration::from_millis(1), ..RegistryOptions::default() };
     let stage = corpus(slow()).await;
     stage.mirror_all().await;
     let runs = (1..=stage.destination.requests().len()).map(|n| async move {

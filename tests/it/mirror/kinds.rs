@@ -1,6 +1,6 @@
 //! Every kind of content arrives with the same bytes and media type.
 
-use registry_in_memory::Options;
+use registry_in_memory::RegistryOptions;
 use registry_in_memory::content;
 use registry_in_memory::content::{Content, Layer};
 
@@ -21,7 +21,7 @@ async fn every_kind_of_content_arrives_byte_for_byte_with_its_media_type() {
         ("odd", content::oddly_written_image(&layers)),
         ("empty", content::oci_image(&[Layer::new("nothing", 0), Layer::new("base", 3000)])),
     ];
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     for (tag, content) in &kinds {
         stage.publish(&format!("alone/{tag}"), tag, content);
         stage.publish("together", tag, content);
@@ -32,7 +32,7 @@ async fn every_kind_of_content_arrives_byte_for_byte_with_its_media_type() {
 
 #[tokio::test]
 async fn an_image_of_schema_1_fails_and_the_others_are_copied() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     let old = content::schema1_image("team/old", "1.0", &layers(&["base"]));
     stage.publish("team/new", "1.0", &content::docker_image(&layers(&["base"])));
     store(&stage.source, "team/old", "1.0", &old);
@@ -47,7 +47,7 @@ async fn an_image_of_schema_1_fails_and_the_others_are_copied() {
 
 #[tokio::test]
 async fn foreign_layers_are_not_copied_but_counted() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     let image = content::docker_image(&layers(&["base"]));
     let manifest = image.top_manifest().unwrap();
     let foreign = serde_json::json!({

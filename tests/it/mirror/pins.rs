@@ -1,7 +1,7 @@
 //! Tags that move, pinned images, and pinned content that is gone.
 
 use chart_mirror::report;
-use registry_in_memory::Options;
+use registry_in_memory::RegistryOptions;
 use registry_in_memory::content;
 
 use super::support::{failures, outcomes};
@@ -11,7 +11,7 @@ use crate::support::{layers, store};
 
 #[tokio::test]
 async fn only_the_new_content_of_a_moved_tag_is_copied() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     for repository in ["team/a", "team/b", "team/c"] {
         stage.publish(repository, "1.0", &content::oci_image(&layers(&["base", repository])));
     }
@@ -37,7 +37,7 @@ async fn only_the_new_content_of_a_moved_tag_is_copied() {
 
 #[tokio::test]
 async fn platforms_that_a_moved_index_keeps_are_not_copied_again() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     let old = content::index_with_unknown_platforms(&layers(&["base"]));
     let mut new = content::docker_list(&layers(&["other"]));
     // The same platforms and one more, as when a build for another architecture is added.
@@ -72,7 +72,7 @@ async fn platforms_that_a_moved_index_keeps_are_not_copied_again() {
 
 #[tokio::test]
 async fn pinned_content_is_copied_even_if_its_tag_has_moved() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     let pinned = content::oci_image(&layers(&["base", "pinned"]));
     stage.publish_pinned("team/a", "1.0", &pinned);
     store(&stage.source, "team/a", "1.0", &content::oci_image(&layers(&["base", "newer"])));
@@ -84,7 +84,7 @@ async fn pinned_content_is_copied_even_if_its_tag_has_moved() {
 
 #[tokio::test]
 async fn a_tag_at_the_destination_with_another_digest_is_replaced() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     store(&stage.destination, "team/a", "1.0", &content::oci_image(&layers(&["base", "other"])));
     stage.publish_pinned("team/a", "1.0", &content::oci_image(&layers(&["base", "pinned"])));
     let report = stage.mirror_all().await;
@@ -94,7 +94,7 @@ async fn a_tag_at_the_destination_with_another_digest_is_replaced() {
 
 #[tokio::test]
 async fn if_pinned_content_is_gone_the_error_has_the_digest_that_the_tag_names_now() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     let pinned = content::oci_image(&layers(&["pinned"]));
     let newer = content::oci_image(&layers(&["newer"]));
     stage.publish_pinned("team/a", "1.0", &pinned);
@@ -110,7 +110,7 @@ async fn if_pinned_content_is_gone_the_error_has_the_digest_that_the_tag_names_n
 
 #[tokio::test]
 async fn if_pinned_content_and_its_tag_are_gone_the_error_reports_both() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     let pinned = content::oci_image(&layers(&["pinned"]));
     stage.publish_pinned("team/a", "1.0", &pinned);
     stage.source.store().delete_manifest("team/a", &pinned.top);

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use chart_mirror::report;
 use oci::subset::{Subset, subset};
 use oci::{Digest, Manifest};
-use registry_in_memory::Options;
+use registry_in_memory::RegistryOptions;
 use registry_in_memory::content;
 use registry_in_memory::content::Content;
 use serde_json::Value;
@@ -43,7 +43,7 @@ fn tagged(stage: &Stage) -> Option<(Digest, Bytes)> {
 #[tokio::test]
 async fn only_the_selected_platforms_and_their_attestations_are_fetched() {
     let (whole, part) = index();
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     stage.destination_keys = AMD64;
     stage.publish_pinned(REPOSITORY, "1.0", &whole);
     let report = stage.mirror().await;
@@ -77,7 +77,7 @@ async fn only_the_selected_platforms_and_their_attestations_are_fetched() {
 #[tokio::test]
 async fn a_recorded_subset_that_is_present_takes_one_request_and_none_to_the_source() {
     let (whole, part) = index();
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     stage.destination_keys = AMD64;
     stage.publish_pinned(REPOSITORY, "1.0", &whole);
     stage.record("linux/amd64", &part);
@@ -96,7 +96,7 @@ async fn a_recorded_subset_that_is_present_takes_one_request_and_none_to_the_sou
 #[tokio::test]
 async fn without_a_record_the_index_is_fetched_to_compute_the_subset() {
     let (whole, _) = index();
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     stage.destination_keys = AMD64;
     stage.publish_pinned(REPOSITORY, "1.0", &whole);
     // The same is true for an index that is not pinned.
@@ -114,7 +114,7 @@ async fn without_a_record_the_index_is_fetched_to_compute_the_subset() {
 #[tokio::test]
 async fn a_subset_replaces_the_whole_index_without_moving_a_blob() {
     let (whole, part) = index();
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     stage.publish_pinned(REPOSITORY, "1.0", &whole);
     stage.mirror_all().await;
     stage.destination_keys = AMD64;
@@ -128,7 +128,7 @@ async fn a_subset_replaces_the_whole_index_without_moving_a_blob() {
 #[tokio::test]
 async fn an_image_whose_record_differs_from_the_subset_fails_and_nothing_is_pushed() {
     let (whole, part) = index();
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     stage.destination_keys = AMD64;
     stage.publish_pinned(REPOSITORY, "1.0", &whole);
     let stale = Digest::of(b"of another index");
@@ -141,7 +141,7 @@ async fn an_image_whose_record_differs_from_the_subset_fails_and_nothing_is_push
 
 #[tokio::test]
 async fn a_missing_platform_fails_its_image_and_no_other() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     stage.destination_keys = "platforms = [\"linux/arm64\", \"linux/s390x\"]";
     stage.publish_pinned("team/index", "1.0", &content::docker_list(&layers(&["base"])));
     stage.publish_pinned("team/image", "1.0", &content::oci_image(&layers(&["base"])));
@@ -159,7 +159,7 @@ async fn a_missing_platform_fails_its_image_and_no_other() {
 
 #[tokio::test]
 async fn an_image_with_exactly_the_selected_platforms_is_copied_unchanged() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     stage.destination_keys = "platforms = [\"linux/amd64\", \"linux/arm64\"]";
     let index = content::oci_index(&layers(&["base"]));
     stage.publish_pinned("team/index", "1.0", &index);
@@ -187,7 +187,7 @@ async fn attachments_of_the_selected_platform_are_copied_and_those_of_the_whole_
     let signature = content::signature(&platform.digest);
     let of_whole = content::signature_tag(&whole.top);
     for recorded in [false, true] {
-        let mut stage = Stage::unpinned(Options::default()).await;
+        let mut stage = Stage::unpinned(RegistryOptions::default()).await;
         stage.destination_keys = "platforms = [\"linux/amd64\"]\nattachments = \"required\"";
         stage.publish_pinned(REPOSITORY, "1.0", &whole);
         if recorded {

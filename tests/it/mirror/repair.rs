@@ -1,6 +1,6 @@
 //! Repairs of a destination that has lost content which its manifests point to.
 
-use registry_in_memory::Options;
+use registry_in_memory::RegistryOptions;
 use registry_in_memory::{Effect, Fault, content};
 
 use super::support::{failures, outcomes};
@@ -10,7 +10,7 @@ use crate::support::stage::Stage;
 
 #[tokio::test]
 async fn a_lost_blob_of_an_old_manifest_is_uploaded_again() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     let old = content::oci_image(&layers(&["base", "old"]));
     stage.publish("team/a", "1.0", &old);
     stage.mirror_all().await;
@@ -30,7 +30,7 @@ async fn a_lost_blob_of_an_old_manifest_is_uploaded_again() {
 
 #[tokio::test]
 async fn a_lost_manifest_of_an_old_index_is_pushed_again() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     let old = content::docker_list(&layers(&["base"]));
     stage.publish("team/a", "1.0", &old);
     stage.mirror_all().await;
@@ -72,7 +72,7 @@ fn puts_of(stage: &Stage, name: &str) -> usize {
 
 #[tokio::test]
 async fn a_destination_gets_time_to_see_its_new_blobs() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     stage.publish("team/a", "1.0", &content::oci_image(&layers(&["base"])));
     stage.destination.inject(misses_a_blob().times(3));
     stage.mirror_all().await;
@@ -82,7 +82,7 @@ async fn a_destination_gets_time_to_see_its_new_blobs() {
 
 #[tokio::test]
 async fn a_destination_that_keeps_refusing_a_manifest_is_asked_a_few_times() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     stage.publish("team/a", "1.0", &content::oci_image(&layers(&["base"])));
     stage.destination.inject(misses_a_blob().always());
     let report = stage.mirror().await;
@@ -100,7 +100,7 @@ async fn a_destination_that_keeps_refusing_a_manifest_is_asked_a_few_times() {
 
 #[tokio::test]
 async fn a_refused_manifest_of_an_index_is_not_pushed_again_for_the_index_which_gets_no_tag() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     let index = content::docker_list(&layers(&["base"]));
     stage.publish("team/a", "1.0", &index);
     stage.publish("team/good", "1.0", &content::docker_image(&layers(&["base"])));
@@ -113,7 +113,7 @@ async fn a_refused_manifest_of_an_index_is_not_pushed_again_for_the_index_which_
 
 #[tokio::test]
 async fn a_destination_gets_time_to_see_the_blobs_of_an_index() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     let index = content::oci_index(&layers(&["base"]));
     stage.publish("team/a", "1.0", &index);
     let platform = index.manifests[0].digest.as_str();
@@ -124,7 +124,7 @@ async fn a_destination_gets_time_to_see_the_blobs_of_an_index() {
 
 #[tokio::test]
 async fn a_blob_that_the_source_has_lost_does_not_make_the_run_check_the_destination() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     stage.publish("team/a", "1.0", &content::oci_image(&layers(&["base"])));
     let lost = oci::Digest::of(&layers(&["base"])[0].bytes());
     assert!(stage.source.store().delete_blob("team/a", &lost));

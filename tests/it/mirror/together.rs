@@ -1,6 +1,6 @@
 //! Concurrency: limits on requests, two runs at once, and one registry as source and destination.
 
-use registry_in_memory::Options;
+use registry_in_memory::RegistryOptions;
 use registry_in_memory::content;
 
 use super::support::failures;
@@ -11,7 +11,7 @@ use crate::support::stage::{Stage, assert_holds};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn jobs_limit_the_requests_at_a_time() {
     for jobs in [1, 2, 5] {
-        let mut stage = Stage::unpinned(Options::default()).await;
+        let mut stage = Stage::unpinned(RegistryOptions::default()).await;
         stage.jobs = Some(jobs);
         for number in 0..12 {
             let own = format!("own {number}");
@@ -27,7 +27,7 @@ async fn jobs_limit_the_requests_at_a_time() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn one_registry_can_be_source_and_destination_with_a_single_job() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     stage.jobs = Some(1);
     let images: Vec<_> = (0..4)
         .map(|number| {
@@ -50,11 +50,11 @@ async fn one_registry_can_be_source_and_destination_with_a_single_job() {
 #[tokio::test]
 async fn within_one_registry_blobs_are_mounted_and_not_transferred() {
     for (options, mounts) in [
-        (Options::default(), true),
-        (Options { mount_needs_manifest: true, ..Options::default() }, true),
-        (Options { mounts: false, ..Options::default() }, false),
+        (RegistryOptions::default(), true),
+        (RegistryOptions { mount_needs_manifest: true, ..RegistryOptions::default() }, true),
+        (RegistryOptions { mounts: false, ..RegistryOptions::default() }, false),
     ] {
-        let mut stage = Stage::with(options, Options::default()).await;
+        let mut stage = Stage::with(options, RegistryOptions::default()).await;
         let image = content::oci_index(&layers(&["base", "own"]));
         stage.publish("team/image", "1.0", &image);
         stage.reached_at = Some(format!("{}/copy", stage.source.address()));
@@ -71,7 +71,7 @@ async fn within_one_registry_blobs_are_mounted_and_not_transferred() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_runs_at_once_both_succeed() {
-    let mut stage = Stage::unpinned(Options::default()).await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     for number in 0..8 {
         let own = format!("own {number}");
         let image = content::oci_index(&layers(&["base", &own]));

@@ -1,13 +1,14 @@
 //! Registries that state no digest, or another one than that of what they send.
 
-use registry_in_memory::{Effect, Fault, Kind, Options};
+use registry_in_memory::{Effect, Fault, Kind, RegistryOptions};
 
 use super::{Place, named};
-use crate::support::stage::asked;
+use crate::support::requests::asked;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_registry_that_states_no_digest_is_asked_for_the_manifest() {
-    let place = Place::with(Options { digest_header: false, ..Options::default() }).await;
+    let place =
+        Place::with(RegistryOptions { digest_header: false, ..RegistryOptions::default() }).await;
     let digest = place.tag("team/a", "1", &named("a"));
     place.list(&[("team/a", "1", None)]);
     assert_eq!(place.pin(&[]).exit_code, 0);

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use registry_in_memory::{Authentication, Effect, Fault, Kind, Options};
+use registry_in_memory::{Authentication, Effect, Fault, Kind, RegistryOptions};
 
 use super::{Place, named};
 
@@ -146,8 +146,11 @@ async fn only_the_images_that_are_named_are_asked_for() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn all_images_are_asked_for_at_once_and_no_tags_are_listed() {
-    let place =
-        Place::with(Options { latency: Duration::from_millis(200), ..Options::default() }).await;
+    let place = Place::with(RegistryOptions {
+        latency: Duration::from_millis(200),
+        ..RegistryOptions::default()
+    })
+    .await;
     let names: Vec<String> = (0..22).map(|number| format!("team/i{number:02}")).collect();
     for name in &names {
         place.tag(name, "1", &named(name));
@@ -163,7 +166,8 @@ async fn all_images_are_asked_for_at_once_and_no_tags_are_listed() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_login_is_the_one_of_the_source() {
     let basic = Authentication::basic("u", "p");
-    let place = Place::with(Options { authentication: basic, ..Options::default() }).await;
+    let place =
+        Place::with(RegistryOptions { authentication: basic, ..RegistryOptions::default() }).await;
     let digest = place.tag("team/a", "1", &named("a"));
     place.list(&[("team/a", "1", None)]);
     let refused = place.pin(&[]);

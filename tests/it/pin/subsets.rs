@@ -1,7 +1,7 @@
 //! The digests of some platforms: computed once, recorded, and then relied on.
 
 use oci::Digest;
-use registry_in_memory::{InMemoryRegistry, Options};
+use registry_in_memory::{InMemoryRegistry, RegistryOptions};
 use serde_json::json;
 
 use super::{Place, image, index};
@@ -39,7 +39,7 @@ fn recorded(place: &Place) -> Vec<String> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_pin_records_of_some_platforms_is_mirrored_verified_and_asked_for_once() {
-    let destination = InMemoryRegistry::start(Options::default()).await.unwrap();
+    let destination = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let place = place(&destination).await;
     let run = |arguments: &[&str]| {
         let arguments = [arguments, &["--images", "images.toml"]].concat();
@@ -83,7 +83,7 @@ async fn what_pin_records_of_some_platforms_is_mirrored_verified_and_asked_for_o
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_is_missing_is_added_and_follows_a_tag_that_is_accepted() {
-    let destination = InMemoryRegistry::start(Options::default()).await.unwrap();
+    let destination = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let place = place(&destination).await;
     place.pin(&[]);
     let (text, records) = (place.text(), recorded(&place));
@@ -107,7 +107,7 @@ async fn a_record_that_is_missing_is_added_and_follows_a_tag_that_is_accepted() 
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_without_a_wanted_platform_is_pinned_with_a_warning() {
-    let destination = InMemoryRegistry::start(Options::default()).await.unwrap();
+    let destination = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let place = place(&destination).await;
     place.tag("team/tool", "2", &built_for("s390x", "2"));
     let finished = place.pin(&[]);
@@ -119,7 +119,7 @@ async fn an_image_without_a_wanted_platform_is_pinned_with_a_warning() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_that_the_accepted_image_has_no_platform_for_goes() {
-    let destination = InMemoryRegistry::start(Options::default()).await.unwrap();
+    let destination = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let place = place(&destination).await;
     place.pin(&[]);
     let (before, old) = (place.text(), recorded(&place));
@@ -148,7 +148,7 @@ async fn a_record_that_the_accepted_image_has_no_platform_for_goes() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_fetched_for_one_record_sets_the_others_right_too() {
-    let destination = InMemoryRegistry::start(Options::default()).await.unwrap();
+    let destination = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let place = place(&destination).await;
     let app = both("1");
     place.tag("team/app", "1", &app);
@@ -166,7 +166,7 @@ async fn what_is_fetched_for_one_record_sets_the_others_right_too() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_record_has_the_kind_of_digest_that_the_pin_has() {
-    let destination = InMemoryRegistry::start(Options::default()).await.unwrap();
+    let destination = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let place = place(&destination).await;
     let app = both("1");
     let sha512 = format!("sha512:{}", "0".repeat(128)).parse::<Digest>().unwrap();

@@ -2,7 +2,7 @@
 
 use registry::Side;
 use registry_in_memory::content::{Layer, docker_image};
-use registry_in_memory::{Authentication, Effect, Fault, InMemoryRegistry, Kind, Options};
+use registry_in_memory::{Authentication, Effect, Fault, InMemoryRegistry, Kind, RegistryOptions};
 
 use crate::support::stage::{REPOSITORY, Stage, TAG, report_text};
 use crate::support::tls::table;
@@ -11,8 +11,11 @@ use crate::support::{assert_says, write};
 
 /// A stage whose source is a proxy cache: its images are listed under a registry that nobody can reach.
 async fn cached(registry: &str, below: &str, authentication: Authentication) -> Stage {
-    let mut stage =
-        Stage::with(Options { authentication, ..Options::default() }, Options::default()).await;
+    let mut stage = Stage::with(
+        RegistryOptions { authentication, ..RegistryOptions::default() },
+        RegistryOptions::default(),
+    )
+    .await;
     let content = docker_image(&[Layer::new("layer", 50_000)]);
     stage.publish(REPOSITORY, TAG, &content);
     let store = stage.source.store();
@@ -105,7 +108,8 @@ async fn a_destination_is_written_to_itself_whatever_its_images_are_read_through
 
 #[tokio::test]
 async fn a_registry_at_an_ipv6_address_is_mirrored_from_and_to() {
-    let Ok(registry) = InMemoryRegistry::start_at("[::1]:0", Options::default()).await else {
+    let Ok(registry) = InMemoryRegistry::start_at("[::1]:0", RegistryOptions::default()).await
+    else {
         panic!("loopback has no IPv6 here");
     };
     let mut stage = Stage::new().await;

@@ -3,10 +3,11 @@
 use oci::Digest;
 use registry::{Cause, Side};
 use registry_in_memory::content::{Layer, docker_image};
-use registry_in_memory::{Authentication, Effect, Fault, InMemoryRegistry, Kind, Options};
+use registry_in_memory::{Authentication, Effect, Fault, InMemoryRegistry, Kind, RegistryOptions};
 
 use crate::support::proxy::Proxy;
-use crate::support::stage::{REPOSITORY, Stage, TAG, asked, words};
+use crate::support::requests::asked;
+use crate::support::stage::{REPOSITORY, Stage, TAG, words};
 use crate::support::tls::{Asks, Front, behind, file, table, trusted};
 
 const SIZE: usize = 50_000;
@@ -22,7 +23,9 @@ struct Redirected {
 
 async fn redirected() -> Redirected {
     let authentication = Authentication::basic("u", "canary");
-    let mut stage = Stage::with(Options { authentication, ..behind() }, Options::default()).await;
+    let mut stage =
+        Stage::with(RegistryOptions { authentication, ..behind() }, RegistryOptions::default())
+            .await;
     let layer = Layer::new("layer", SIZE);
     let digest = Digest::of(&layer.bytes());
     stage.publish(REPOSITORY, TAG, &docker_image(&[layer]));
@@ -66,7 +69,7 @@ async fn a_storage_is_not_trusted_for_the_registrys_authority_but_for_one_of_its
 
 #[tokio::test]
 async fn an_upload_elsewhere_shows_no_certificate_either() {
-    let mut stage = Stage::with(Options::default(), behind()).await;
+    let mut stage = Stage::with(RegistryOptions::default(), behind()).await;
     let layer = Layer::new("layer", SIZE);
     stage.publish(REPOSITORY, TAG, &docker_image(&[layer]));
     let destination = Front::of(&stage.destination, Asks::Everyone, &[]).await;

@@ -1,7 +1,7 @@
 //! The checks `source` and `destination`, each time one thing at a registry is not as listed.
 
 use registry_in_memory::content;
-use registry_in_memory::{Fault, InMemoryRegistry, Options};
+use registry_in_memory::{Fault, InMemoryRegistry, RegistryOptions};
 use serde_json::json;
 
 use super::{Scene, sum};
@@ -300,7 +300,7 @@ async fn what_cannot_be_begun_is_a_finding_beside_those_of_the_other_checks() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_images_of_one_registry_are_verified_in_one_run() {
     let scene = Scene::new().await;
-    let mirror = InMemoryRegistry::start(Options::default()).await.unwrap();
+    let mirror = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let mut list = String::new();
     for number in 0..1000 {
         let (repository, image) =

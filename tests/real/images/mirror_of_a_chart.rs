@@ -1,7 +1,7 @@
 //! `mirror -c`: the images come from rendering a chart.
 
 use registry_in_memory::content::{Layer, oci_image};
-use registry_in_memory::{InMemoryRegistry, Options};
+use registry_in_memory::{InMemoryRegistry, RegistryOptions};
 
 use super::*;
 use crate::programs::docker_registry::{Access, DockerRegistry};
@@ -136,8 +136,8 @@ fn a_rendering_that_fails_or_is_empty_ends_the_run_in_helms_words() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_images_of_a_chart_arrive() {
-    let source = InMemoryRegistry::start(Options::default()).await.unwrap();
-    let destination = InMemoryRegistry::start(Options::default()).await.unwrap();
+    let source = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
+    let destination = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let content = oci_image(&[Layer::new("layer", 1000)]);
     for (_, bytes) in &content.blobs {
         source.store().put_blob("team/wait", bytes.clone());

@@ -1,7 +1,7 @@
 //! The templates for CI systems: what their jobs would run is run, on a scene whose destination wants a
 //! login, as a pipeline would: in the folder of the list, with nothing but its variables.
 
-use registry_in_memory::{Authentication, Options};
+use registry_in_memory::{Authentication, RegistryOptions};
 use serde_yaml::Value;
 
 use super::Scene;
@@ -62,7 +62,9 @@ fn commands<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
 /// A scene as the templates want it. Only the destination asks who is there.
 async fn scene() -> Scene {
     let authentication = Authentication::basic("u", PASSWORD);
-    let scene = super::with_destination(Options { authentication, ..Options::default() }).await;
+    let scene =
+        super::with_destination(RegistryOptions { authentication, ..RegistryOptions::default() })
+            .await;
     scene.edit("images.toml", "[destinations.mirror]", "[destinations.production]");
     std::fs::remove_file(scene.path("values/mirror.yaml")).unwrap();
     assert_eq!(run(&scene, "cargo xtask values -d production --write", &[]).exit_code, 0);

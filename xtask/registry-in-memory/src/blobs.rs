@@ -1,4 +1,4 @@
-//! Blobs: fetching them whole or in part, asking for them, removing them.
+//! Serves blobs, whole or in part, and deletes them.
 
 use std::ops::Range;
 
@@ -6,45 +6,45 @@ use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use serde_json::json;
 
-use crate::answer::{Answer, Stop};
-use crate::server::Call;
+use crate::call::Call;
+use crate::reply::{Failure, Reply};
 use oci::Digest;
 
-pub(super) fn handle(call: &Call<'_>, repository: &str, digest: &str) -> Result<Answer, Stop> {
-    let digest: Digest = digest.parse().map_err(|_| Stop::digest_invalid(Some(digest)))?;
-    match *call.method {
+pub(super) fn handle(call: &Call<'_>, repository: &str, digest: &str) -> Result<Reply, Failure> {
+    let digest: Digest = digest.parse().map_err(|_| Failure::digest_invalid(Some(digest)))?;
+    match call.request.method {
         Method::GET | Method::HEAD => fetch(call, repository, &digest),
         Method::DELETE => {
             if !call.shared.store.delete_blob(repository, &digest) {
                 return Err(unknown(&digest));
             }
-            Ok(Answer::new(StatusCode::ACCEPTED))
+            Ok(Reply::new(StatusCode::ACCEPTED))
         }
-        _ => Err(Stop::method_unsupported()),
+        _ => Err(Failure::method_unsupported()),
     }
 }
 
-fn fetch(call: &Call<'_>, repository: &str, digest: &Digest) -> Result<Answer, Stop> {
+fn fetch(call: &Call<'_>, repository: &str, digest: &Digest) -> Result<Reply, Failure> {
     let blob = call.shared.store.blob(repository, digest).ok_or_else(|| unknown(digest))?;
-    let answer = |status| {
-        let answer = Answer::new(status)
+    let reply = |status| {
+        let reply = Reply::new(status)
             .with("content-type", "application/octet-stream")
             .with("accept-ranges", "bytes")
             .with("etag", format!("\"{digest}\""));
-        call.naming(answer, digest)
+        call.with_digest(reply, digest)
     };
     let size = blob.len();
-    // A HEAD describes the whole blob, whatever part a GET would bring.
-    let wanted = call.header("range").filter(|_| *call.method == Method::GET);
-    match wanted.and_then(|range| part(range, size)) {
-        None => Ok(answer(StatusCode::OK).with_body(blob)),
+    // A HEAD describes the whole blob, whatever its `Range`.
+    let requested = call.request.header("range").filter(|_| call.request.method == Method::GET);
+    match requested.and_then(|range| part(range, size)) {
+        None => Ok(reply(StatusCode::OK).with_body(blob)),
         Some(Part::Of(range)) => {
             let content_range = format!("bytes {}-{}/{size}", range.start, range.end - 1);
             let body: Bytes = blob.slice(range);
-            let answer = answer(StatusCode::PARTIAL_CONTENT).with("content-range", content_range);
-            Ok(answer.with_body(body))
+            let reply = reply(StatusCode::PARTIAL_CONTENT).with("content-range", content_range);
+            Ok(reply.with_body(body))
         }
-        Some(Part::Unsatisfiable) => Err(Answer::new(StatusCode::RANGE_NOT_SATISFIABLE)
+        Some(Part::Unsatisfiable) => Err(Reply::new(StatusCode::RANGE_NOT_SATISFIABLE)
             .with("content-range", format!("bytes */{size}"))
             .into()),
     }
@@ -56,7 +56,7 @@ enum Part {
     Unsatisfiable,
 }
 
-/// The part that a `Range` asks for. What is not one range of bytes is ignored, as HTTP has it.
+/// The part that a `Range` requests. As HTTP allows, anything but one range of bytes is ignored.
 fn part(range: &str, size: usize) -> Option<Part> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
     let range = if first.is_empty() {
@@ -73,13 +73,8 @@ fn part(range: &str, size: usize) -> Option<Part> {
     Some(if range.is_empty() { Part::Unsatisfiable } else { Part::Of(range) })
 }
 
-fn unknown(digest: &Digest) -> Stop {
-    Stop::with_detail(
-        StatusCode::NOT_FOUND,
-        "BLOB_UNKNOWN",
-        "blob unknown to registry",
-        &json!({"digest": digest}),
-    )
+fn unknown(digest: &Digest) -> Failure {
+    Failure::unknown("BLOB_UNKNOWN", "blob", &json!({"digest": digest}))
 }
 
 #[cfg(test)]

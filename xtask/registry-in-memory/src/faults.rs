@@ -1,75 +1,76 @@
-//! Faults: which requests they match, how often they act, and what they do.
+//! Faults: which requests they affect, how often, and how.
 
 use std::sync::Mutex;
 use std::time::Duration;
 
-use crate::lock;
-use crate::route::{Kind, Route};
+use crate::lock::lock;
+use crate::request::Request;
+use crate::route::Kind;
 
-/// Something that goes wrong with chosen requests.
+/// A fault of selected requests.
 #[derive(Debug, Clone)]
 pub struct Fault {
     pub matches: Matcher,
-    /// So many matching requests pass first.
+    /// This many matching requests pass first.
     pub skip: usize,
-    /// Then so many are affected.
+    /// The next ones, this many, are affected.
     pub times: usize,
     pub effect: Effect,
 }
 
-/// Which requests. What is not set matches everything.
+/// Selects requests. `None` matches everything.
 #[derive(Debug, Clone, Default)]
 pub struct Matcher {
     pub method: Option<String>,
     pub kind: Option<Kind>,
     pub repository: Option<String>,
-    /// A part of the path, or of the query after it: `mount=`, `/manifests/sha256:`.
+    /// A part of the path and query: `mount=`, `/manifests/sha256:`.
     pub path: Option<String>,
-    /// Only requests that carry an `Authorization`: the challenge that comes first does not count.
+    /// Matches only requests with an `Authorization` header, so not the one that gets the challenge.
     pub authorized: bool,
 }
 
 /// What happens to a request.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Effect {
-    /// Nothing is done but to answer this.
+    /// Sends this response and does nothing else.
     Status { code: u16, headers: Vec<(String, String)>, body: String },
-    /// The connection is reset without an answer, and nothing is done.
+    /// Resets the connection without a response, and does nothing else.
     Reset,
-    /// What was asked is done, then the connection is reset without an answer.
+    /// Processes the request, then resets the connection without a response.
     LoseAnswer,
-    /// The answer announces its whole length and ends after so many bytes of body.
+    /// Announces the whole length, and closes the connection after this many bytes of the body.
     CloseAfter(u64),
-    /// One byte of the answer's body is flipped (the last one, if there are not so many).
+    /// Flips a bit of the body's byte at this position, or of its last byte.
     Corrupt { at: usize },
-    /// The answer stops after so many bytes of body, and the connection stays open.
+    /// Stops after this many bytes of the body, and keeps the connection open.
     Stall(u64),
-    /// The request is served after a while.
+    /// Serves the request after a pause.
     Delay(Duration),
-    /// The answer's body comes in so many pieces, with a pause before each: slow, but never silent.
+    /// Sends the body in this many pieces, with a pause before each: slow, but never silent.
     Trickle { pieces: usize, pause: Duration },
-    /// The answer sends the client elsewhere.
+    /// Redirects the client.
     Redirect { location: String, status: u16 },
-    /// So many bytes of the request's body are taken, then the connection is reset. What was taken
-    /// of an upload stays in its session.
+    /// Reads this many bytes of the request's body, then resets the connection. An upload keeps the
+    /// bytes that were read.
     DropUploadAfter(u64),
-    /// `Docker-Content-Digest` names something else.
+    /// Sends the digest of other content as `Docker-Content-Digest`.
     LieAboutDigest,
-    /// The answer lacks a header. Without `Content-Length` the body is sent chunked.
+    /// Omits a header. Without `Content-Length` the body is sent chunked.
     OmitHeader(String),
-    /// The answer has this header with this value.
+    /// Sets a header.
     SetHeader(String, String),
-    /// What was asked is done, but the status is another.
+    /// Processes the request, but sends another status.
     AnswerStatus(u16),
-    /// The whole content comes, with 200.
+    /// Sends the whole content, with 200.
     IgnoreRange,
-    /// The request is served as if it did not ask for a mount.
+    /// Processes a mount as an ordinary upload.
     IgnoreMount,
-    /// `Content-Range` says another place than was asked for; the bytes are the right ones.
+    /// Sends the requested bytes with another position in `Content-Range`.
     WrongContentRange,
-    /// The body is longer by so many bytes, and its announced length with it.
+    /// Makes the body, and its announced length, longer by this many bytes.
     ExtraBytes(usize),
-    /// 200 with a page of HTML; nothing is done.
+    /// Sends 200 with an HTML page, and does nothing else.
     HtmlOk,
 }
 
@@ -79,7 +80,7 @@ impl Fault {
         Self { matches: Matcher::default(), skip: 0, times: 1, effect }
     }
 
-    /// An answer with a status and an empty body.
+    /// A response with a status and an empty body.
     pub fn status(code: u16) -> Self {
         Self::new(Effect::Status { code, headers: Vec::new(), body: String::new() })
     }
@@ -124,27 +125,19 @@ impl Fault {
     }
 }
 
-/// Exactly the n-th request from now on, counted from 1, is reset.
+/// Resets the n-th request from now on, counted from 1, and no other.
 pub fn fail_nth_request(n: usize) -> Fault {
     Fault::new(Effect::Reset).skip(n.saturating_sub(1))
 }
 
-/// The n-th request from now on, counted from 1, and all after it are reset: what a registry sees
-/// of a client that was killed there.
+/// Resets the n-th request from now on, counted from 1, and all later ones, as if the client were
+/// killed at that point.
 pub fn dead_from_nth_request(n: usize) -> Fault {
     fail_nth_request(n).always()
 }
 
 #[derive(Default)]
 pub(super) struct Faults(Mutex<Vec<Fault>>);
-
-/// What a matcher looks at.
-pub(super) struct Seen<'a> {
-    pub(super) method: &'a str,
-    pub(super) path: &'a str,
-    pub(super) route: &'a Route,
-    pub(super) authorized: bool,
-}
 
 impl Faults {
     pub(super) fn inject(&self, fault: Fault) {
@@ -155,11 +148,11 @@ impl Faults {
         lock(&self.0).clear();
     }
 
-    /// The effect on this request. Asked once per request: it counts. A fault does not count the
-    /// requests that one before it took.
-    pub(super) fn next(&self, seen: &Seen<'_>) -> Option<Effect> {
+    /// The effect on this request. Call it once per request, because it counts. A fault does not
+    /// count the requests that an earlier fault affected.
+    pub(super) fn next(&self, request: &Request) -> Option<Effect> {
         let mut faults = lock(&self.0);
-        for fault in faults.iter_mut().filter(|fault| fault.matches.matches(seen)) {
+        for fault in faults.iter_mut().filter(|fault| fault.matches.matches(request)) {
             if fault.skip > 0 {
                 fault.skip -= 1;
             } else if fault.times > 0 {
@@ -172,14 +165,13 @@ impl Faults {
 }
 
 impl Matcher {
-    fn matches(&self, seen: &Seen<'_>) -> bool {
-        let is =
-            |wanted: &Option<String>, found: &str| wanted.as_deref().is_none_or(|w| w == found);
-        is(&self.method, seen.method)
-            && self.kind.is_none_or(|kind| kind == seen.route.kind())
-            && (self.repository.is_none() || self.repository.as_deref() == seen.route.repository())
-            && self.path.as_deref().is_none_or(|part| seen.path.contains(part))
-            && (seen.authorized || !self.authorized)
+    fn matches(&self, request: &Request) -> bool {
+        let route = &request.route;
+        self.method.as_deref().is_none_or(|method| request.method == method)
+            && self.kind.is_none_or(|kind| kind == route.kind())
+            && (self.repository.is_none() || self.repository.as_deref() == route.repository())
+            && self.path.as_deref().is_none_or(|part| request.target.contains(part))
+            && (request.has_credentials() || !self.authorized)
     }
 }
 
@@ -187,15 +179,17 @@ impl Matcher {
 mod tests {
     use super::*;
 
+    fn request(method: &str, path: &str) -> Request {
+        let request = hyper::Request::builder().method(method).uri(path);
+        Request::new(request.body(()).unwrap().into_parts().0)
+    }
+
     #[test]
     fn the_first_injected_fault_with_a_count_left_acts() {
         let faults = Faults::default();
         faults.inject(Fault::new(Effect::Reset).kind(Kind::Blob).skip(1).times(2));
         faults.inject(Fault::new(Effect::HtmlOk).method("GET").times(2));
-        let next = |path: &str| {
-            let route = Route::parse(path);
-            faults.next(&Seen { method: "GET", path, route: &route, authorized: false })
-        };
+        let next = |path: &str| faults.next(&request("GET", path));
         let blob = "/v2/a/blobs/sha256:00";
         assert_eq!(next(blob), Some(Effect::HtmlOk), "the skipped one is open to the next fault");
         assert_eq!(next(blob), Some(Effect::Reset));
@@ -206,9 +200,9 @@ mod tests {
 
     #[test]
     fn every_condition_of_a_matcher_must_hold() {
-        let path = "/v2/a/b/manifests/1.0";
-        let route = Route::parse(path);
-        let seen = Seen { method: "PUT", path, route: &route, authorized: true };
+        let anonymous = request("PUT", "/v2/a/b/manifests/1.0");
+        let mut authorized = request("PUT", "/v2/a/b/manifests/1.0");
+        authorized.headers.insert("authorization", "Basic eDp5".parse().unwrap());
         let fault = || Fault::new(Effect::Reset);
         let table = [
             (fault(), true),
@@ -220,9 +214,8 @@ mod tests {
             (fault().path("/2.0"), false),
         ];
         for (fault, expected) in table {
-            assert_eq!(fault.matches.matches(&seen), expected, "{fault:?}");
+            assert_eq!(fault.matches.matches(&authorized), expected, "{fault:?}");
         }
-        let anonymous = Seen { authorized: false, ..seen };
         assert!(!fault().authorized().matches.matches(&anonymous));
     }
 
@@ -231,8 +224,7 @@ mod tests {
         let count = |fault: Fault| {
             let faults = Faults::default();
             faults.inject(fault);
-            let seen = Seen { method: "GET", path: "/v2/", route: &Route::Base, authorized: false };
-            (1..=5).filter(|_| faults.next(&seen).is_some()).count()
+            (1..=5).filter(|_| faults.next(&request("GET", "/v2/")).is_some()).count()
         };
         assert_eq!(count(fail_nth_request(3)), 1);
         assert_eq!(count(fail_nth_request(6)), 0);

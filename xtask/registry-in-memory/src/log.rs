@@ -1,31 +1,32 @@
-//! The record of requests, kept while they happen.
+//! The log of requests.
 
-use std::sync::atomic::{AtomicU16, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hyper::HeaderMap;
 
-use crate::lock;
+use crate::lock::lock;
+use crate::request::Request;
 use crate::route::Kind;
 
-/// One request, as it arrived, and what became of it.
+/// One request and its outcome.
 #[derive(Debug, Clone)]
 pub struct LoggedRequest {
     pub method: String,
     pub path: String,
-    /// What stood after the `?`, as it came; empty without one.
+    /// The part after `?` as it arrived; empty if there is none.
     pub query: String,
     pub repository: Option<String>,
-    /// None when the connection was cut before an answer, or there is none yet.
+    /// `None` if the connection was cut before a response, or there is no response yet.
     pub status: Option<u16>,
     /// The bytes of the request's body that were read.
     pub bytes_in: u64,
-    /// The bytes of the answer's body that were sent.
+    /// The bytes of the response's body that were sent.
     pub bytes_out: u64,
-    /// Counted from the start of the registry.
+    /// Time since the start of the registry.
     pub arrived: Duration,
-    /// Requests with the same number came on the same connection.
+    /// Requests with the same number arrived on the same connection.
     pub connection: u64,
     kind: Kind,
     headers: HeaderMap,
@@ -49,31 +50,16 @@ impl LoggedRequest {
 
 pub(super) struct Log {
     started: Instant,
-    entries: Mutex<Vec<Arc<Entry>>>,
+    entries: Mutex<Vec<Entry>>,
     in_progress: AtomicUsize,
     most_at_once: AtomicUsize,
 }
 
-/// A request in progress. Its numbers grow while it is served.
-pub(super) struct Entry {
-    arrived: LoggedRequest,
-    status: AtomicU16,
-    bytes_in: AtomicU64,
-    bytes_out: AtomicU64,
-}
+/// A logged request whose numbers grow while it is processed.
+#[derive(Clone)]
+pub(super) struct Entry(Arc<Mutex<LoggedRequest>>);
 
-/// What is known of a request when it arrives.
-pub(super) struct Arrival<'a> {
-    pub(super) method: &'a str,
-    pub(super) path: &'a str,
-    pub(super) query: &'a str,
-    pub(super) repository: Option<&'a str>,
-    pub(super) kind: Kind,
-    pub(super) headers: &'a HeaderMap,
-    pub(super) connection: u64,
-}
-
-/// Lowers the count of requests in progress when the request is over, however it ends.
+/// Counts a request as in progress until it is dropped.
 pub(super) struct InProgress(Arc<Log>);
 
 impl Log {
@@ -86,40 +72,35 @@ impl Log {
         })
     }
 
-    pub(super) fn arrived(&self, arrival: &Arrival<'_>) -> Arc<Entry> {
-        let request = LoggedRequest {
-            method: arrival.method.to_owned(),
-            path: arrival.path.to_owned(),
-            query: arrival.query.to_owned(),
-            repository: arrival.repository.map(str::to_owned),
+    pub(super) fn begin(
+        self: &Arc<Self>,
+        request: &Request,
+        connection: u64,
+    ) -> (Entry, InProgress) {
+        let now = self.in_progress.fetch_add(1, Ordering::SeqCst) + 1;
+        self.most_at_once.fetch_max(now, Ordering::SeqCst);
+        let (path, query) = request.path_and_query();
+        // The time is taken under the lock, so that order and times agree.
+        let mut entries = lock(&self.entries);
+        let entry = Entry(Arc::new(Mutex::new(LoggedRequest {
+            method: request.method.to_string(),
+            path: path.to_owned(),
+            query: query.to_owned(),
+            repository: request.route.repository().map(str::to_owned),
             status: None,
             bytes_in: 0,
             bytes_out: 0,
-            arrived: Duration::ZERO,
-            connection: arrival.connection,
-            kind: arrival.kind,
-            headers: arrival.headers.clone(),
-        };
-        let mut entries = lock(&self.entries);
-        // The time is taken under the lock, so that the order and the times agree.
-        let entry = Arc::new(Entry {
-            arrived: LoggedRequest { arrived: self.started.elapsed(), ..request },
-            status: AtomicU16::new(0),
-            bytes_in: AtomicU64::new(0),
-            bytes_out: AtomicU64::new(0),
-        });
+            arrived: self.started.elapsed(),
+            connection,
+            kind: request.route.kind(),
+            headers: request.headers.clone(),
+        })));
         entries.push(entry.clone());
-        entry
-    }
-
-    pub(super) fn begin(self: &Arc<Self>) -> InProgress {
-        let now = self.in_progress.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most_at_once.fetch_max(now, Ordering::SeqCst);
-        InProgress(self.clone())
+        (entry, InProgress(self.clone()))
     }
 
     pub(super) fn requests(&self) -> Vec<LoggedRequest> {
-        lock(&self.entries).iter().map(|entry| entry.snapshot()).collect()
+        lock(&self.entries).iter().map(|entry| lock(&entry.0).clone()).collect()
     }
 
     pub(super) fn forget(&self) {
@@ -140,24 +121,14 @@ impl Drop for InProgress {
 
 impl Entry {
     pub(super) fn answered(&self, status: u16) {
-        self.status.store(status, Ordering::SeqCst);
+        lock(&self.0).status = Some(status);
     }
 
     pub(super) fn received(&self, bytes: usize) {
-        self.bytes_in.fetch_add(bytes as u64, Ordering::SeqCst);
+        lock(&self.0).bytes_in += bytes as u64;
     }
 
     pub(super) fn sent(&self, bytes: usize) {
-        self.bytes_out.fetch_add(bytes as u64, Ordering::SeqCst);
-    }
-
-    fn snapshot(&self) -> LoggedRequest {
-        let status = self.status.load(Ordering::SeqCst);
-        LoggedRequest {
-            status: (status != 0).then_some(status),
-            bytes_in: self.bytes_in.load(Ordering::SeqCst),
-            bytes_out: self.bytes_out.load(Ordering::SeqCst),
-            ..self.arrived.clone()
-        }
+        lock(&self.0).bytes_out += bytes as u64;
     }
 }

@@ -1,17 +1,17 @@
-//! Manifests, the tags that name them, and the referrers that point to them.
+//! Serves manifests, their tags and their referrers.
 
 use bytes::Bytes;
 use hyper::{Method, StatusCode};
 use oci_distribution::manifest::OCI_IMAGE_INDEX_MEDIA_TYPE;
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Stop};
-use crate::line::RequestBody;
-use crate::server::Call;
+use crate::body::RequestBody;
+use crate::call::{Call, name_unknown};
+use crate::reply::{Failure, Reply};
 use crate::store::{Child, children};
 use oci::{Digest, Tag};
 
-/// As large as a manifest that is pushed may be.
+/// The largest manifest that can be pushed, in bytes.
 const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;
 
 /// `/v2/<name>/manifests/<reference>`
@@ -20,42 +20,42 @@ pub(super) async fn handle(
     repository: &str,
     reference: &str,
     body: &mut RequestBody,
-) -> Result<Answer, Stop> {
-    match *call.method {
+) -> Result<Reply, Failure> {
+    match call.request.method {
         Method::GET | Method::HEAD => fetch(call, repository, reference),
         Method::PUT => {
             let bytes = body.whole(LARGEST_MANIFEST).await?;
             push(call, repository, reference, bytes)
         }
         Method::DELETE => delete(call, repository, reference),
-        _ => Err(Stop::method_unsupported()),
+        _ => Err(Failure::method_unsupported()),
     }
 }
 
 /// `GET /v2/<name>/tags/list`, with `n` and `last`.
-pub(super) fn list_tags(call: &Call<'_>, repository: &str) -> Result<Answer, Stop> {
-    if *call.method != Method::GET {
-        return Err(Stop::method_unsupported());
+pub(super) fn list_tags(call: &Call<'_>, repository: &str) -> Result<Reply, Failure> {
+    if call.request.method != Method::GET {
+        return Err(Failure::method_unsupported());
     }
     if !call.shared.store.has_repository(repository) {
-        return Err(Stop::name_unknown(repository));
+        return Err(name_unknown(repository));
     }
     let mut tags = call.shared.store.tags(repository);
-    if let Some(last) = call.query.get("last") {
+    if let Some(last) = call.request.query.get("last") {
         tags.retain(|tag| tag.as_str() > last);
     }
-    let limit = call.query.get("n").and_then(|n| n.parse::<usize>().ok());
+    let limit = call.request.query.get("n").and_then(|n| n.parse::<usize>().ok());
     let more = limit.is_some_and(|limit| tags.len() > limit);
     tags.truncate(limit.unwrap_or(usize::MAX));
 
     let body = json!({"name": repository, "tags": tags});
-    let answer = Answer::json(StatusCode::OK, "application/json", &body);
+    let reply = Reply::json("application/json", &body);
     Ok(match (more, limit, tags.last()) {
         (true, Some(limit), Some(last)) => {
             let next = format!("/v2/{repository}/tags/list?n={limit}&last={last}");
-            answer.with("link", format!("<{next}>; rel=\"next\""))
+            reply.with("link", format!("<{next}>; rel=\"next\""))
         }
-        _ => answer,
+        _ => reply,
     })
 }
 
@@ -64,15 +64,15 @@ pub(super) fn list_referrers(
     call: &Call<'_>,
     repository: &str,
     digest: &str,
-) -> Result<Answer, Stop> {
-    if *call.method != Method::GET {
-        return Err(Stop::method_unsupported());
+) -> Result<Reply, Failure> {
+    if call.request.method != Method::GET {
+        return Err(Failure::method_unsupported());
     }
     if !call.shared.options.referrers_api {
-        return Err(Stop::refused(StatusCode::NOT_FOUND, "UNSUPPORTED", "there is nothing here"));
+        return Err(Failure::not_found());
     }
-    let digest: Digest = digest.parse().map_err(|_| Stop::digest_invalid(Some(digest)))?;
-    let wanted = call.query.get("artifactType");
+    let digest: Digest = digest.parse().map_err(|_| Failure::digest_invalid(Some(digest)))?;
+    let artifact_type = call.request.query.get("artifactType");
     let all = call.shared.store.all_manifests(repository);
     let referrers: Vec<Value> = all
         .iter()
@@ -81,33 +81,39 @@ pub(super) fn list_referrers(
             let refers = document["subject"]["digest"].as_str() == Some(digest.as_str());
             refers.then(|| descriptor(media_type, bytes.len(), referrer, &document))
         })
-        .filter(|found| wanted.is_none_or(|kind| found["artifactType"].as_str() == Some(kind)))
+        .filter(|found| {
+            artifact_type.is_none_or(|kind| found["artifactType"].as_str() == Some(kind))
+        })
         .collect();
     let index = json!({
         "schemaVersion": 2,
         "mediaType": OCI_IMAGE_INDEX_MEDIA_TYPE,
         "manifests": referrers,
     });
-    let answer = Answer::json(StatusCode::OK, OCI_IMAGE_INDEX_MEDIA_TYPE, &index);
-    Ok(if wanted.is_some() { answer.with("oci-filters-applied", "artifactType") } else { answer })
+    let reply = Reply::json(OCI_IMAGE_INDEX_MEDIA_TYPE, &index);
+    Ok(if artifact_type.is_some() {
+        reply.with("oci-filters-applied", "artifactType")
+    } else {
+        reply
+    })
 }
 
-fn fetch(call: &Call<'_>, repository: &str, reference: &str) -> Result<Answer, Stop> {
+fn fetch(call: &Call<'_>, repository: &str, reference: &str) -> Result<Reply, Failure> {
     let found = call.shared.store.manifest(repository, reference);
     let (media_type, bytes, digest) = found.ok_or_else(|| unknown(reference))?;
     if !accepts(call, &media_type) {
-        // Not 406: this is what docker-registry says, and what clients must understand.
+        // Not 406: docker-registry replies like this, and clients must understand it.
         return Err(unknown(reference));
     }
-    let answer = Answer::new(StatusCode::OK)
+    let reply = Reply::new(StatusCode::OK)
         .with("content-type", media_type)
         .with("etag", format!("\"{digest}\""))
         .with_body(bytes);
-    Ok(call.naming(answer, &digest))
+    Ok(call.with_digest(reply, &digest))
 }
 
 fn accepts(call: &Call<'_>, media_type: &str) -> bool {
-    let mut accepted = call.headers.get_all("accept").iter().peekable();
+    let mut accepted = call.request.headers.get_all("accept").iter().peekable();
     if accepted.peek().is_none() {
         return true;
     }
@@ -119,12 +125,17 @@ fn accepts(call: &Call<'_>, media_type: &str) -> bool {
     )
 }
 
-fn push(call: &Call<'_>, repository: &str, reference: &str, bytes: Bytes) -> Result<Answer, Stop> {
+fn push(
+    call: &Call<'_>,
+    repository: &str,
+    reference: &str,
+    bytes: Bytes,
+) -> Result<Reply, Failure> {
     let store = &call.shared.store;
     call.check_pushable(repository)?;
     let digest = match reference.parse::<Digest>() {
         Ok(named) if named.of_same_kind(&bytes) == named => named,
-        Ok(_) => return Err(Stop::digest_invalid(Some(reference))),
+        Ok(_) => return Err(Failure::digest_invalid(Some(reference))),
         Err(_) => Digest::of(&bytes),
     };
     let is_tag = reference != digest.as_str();
@@ -149,33 +160,34 @@ fn push(call: &Call<'_>, repository: &str, reference: &str, bytes: Bytes) -> Res
 
     let document: Value = serde_json::from_slice(&bytes).unwrap_or_default();
     let media_type = call
+        .request
         .header("content-type")
         .or(document["mediaType"].as_str())
         .ok_or_else(|| invalid("MANIFEST_INVALID", "there is no media type"))?;
     store.put_manifest(repository, reference, media_type, bytes);
     let location = call.location(&format!("/v2/{repository}/manifests/{digest}"));
-    let answer = Answer::new(StatusCode::CREATED).with("location", location);
-    let answer = call.naming(answer, &digest);
+    let reply = Reply::new(StatusCode::CREATED).with("location", location);
+    let reply = call.with_digest(reply, &digest);
     Ok(match document["subject"]["digest"].as_str() {
-        Some(subject) if call.shared.options.referrers_api => answer.with("oci-subject", subject),
-        _ => answer,
+        Some(subject) if call.shared.options.referrers_api => reply.with("oci-subject", subject),
+        _ => reply,
     })
 }
 
-fn delete(call: &Call<'_>, repository: &str, reference: &str) -> Result<Answer, Stop> {
+fn delete(call: &Call<'_>, repository: &str, reference: &str) -> Result<Reply, Failure> {
     let store = &call.shared.store;
-    let was_there = match reference.parse() {
+    let existed = match reference.parse() {
         Ok(digest) => store.delete_manifest(repository, &digest),
         Err(_) => store.delete_tag(repository, reference),
     };
-    if was_there { Ok(Answer::new(StatusCode::ACCEPTED)) } else { Err(unknown(reference)) }
+    if existed { Ok(Reply::new(StatusCode::ACCEPTED)) } else { Err(unknown(reference)) }
 }
 
 /// A referrer as the referrers API lists it.
 fn descriptor(media_type: &str, size: usize, digest: &Digest, document: &Value) -> Value {
     let mut descriptor = json!({"mediaType": media_type, "digest": digest, "size": size});
     let named = &document["artifactType"];
-    // Without a type of its own, an artifact is of the type of its config.
+    // Without an `artifactType`, the media type of the config takes its place.
     let kind = if named.is_string() { named } else { &document["config"]["mediaType"] };
     for (name, value) in [("artifactType", kind), ("annotations", &document["annotations"])] {
         if !value.is_null() {
@@ -185,17 +197,12 @@ fn descriptor(media_type: &str, size: usize, digest: &Digest, document: &Value) 
     descriptor
 }
 
-fn unknown(reference: &str) -> Stop {
-    Stop::with_detail(
-        StatusCode::NOT_FOUND,
-        "MANIFEST_UNKNOWN",
-        "manifest unknown to registry",
-        &json!({"reference": reference}),
-    )
+fn unknown(reference: &str) -> Failure {
+    Failure::unknown("MANIFEST_UNKNOWN", "manifest", &json!({"reference": reference}))
 }
 
-fn blob_unknown(digest: &Digest) -> Stop {
-    Stop::with_detail(
+fn blob_unknown(digest: &Digest) -> Failure {
+    Failure::with_detail(
         StatusCode::BAD_REQUEST,
         "MANIFEST_BLOB_UNKNOWN",
         "manifest references a manifest or blob unknown to registry",
@@ -203,6 +210,6 @@ fn blob_unknown(digest: &Digest) -> Stop {
     )
 }
 
-fn invalid(code: &str, why: &str) -> Stop {
-    Stop::refused(StatusCode::BAD_REQUEST, code, why)
+fn invalid(code: &str, why: &str) -> Failure {
+    Failure::refused(StatusCode::BAD_REQUEST, code, why)
 }

@@ -1,13 +1,13 @@
-//! What a path of the distribution API asks for.
+//! The paths of the distribution API, and queries.
 
-/// The kinds of requests, for matching faults and for reading the log.
+/// The kinds of requests, for matching faults and reading the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// `/v2/`
     Base,
     Manifest,
     Blob,
-    /// Beginning, continuing, asking for, finishing or cancelling an upload.
+    /// Beginning, continuing, querying, finishing or cancelling an upload.
     Upload,
     Tags,
     Referrers,
@@ -69,7 +69,7 @@ impl Route {
     }
 }
 
-/// Read from the right: a repository may have components named like the API's own.
+/// Parses from the right: a repository may have components named like those of the API.
 fn below_v2(rest: &str) -> Option<Route> {
     let uploads = rest.strip_suffix("/blobs/uploads/").or(rest.strip_suffix("/blobs/uploads"));
     if let Some(repository) = uploads {
@@ -93,7 +93,7 @@ fn below_v2(rest: &str) -> Option<Route> {
     }
 }
 
-/// The values of a query or of a form.
+/// The parameters of a query or a form.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Parameters(Vec<(String, String)>);
 

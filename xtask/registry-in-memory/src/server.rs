@@ -1,98 +1,35 @@
-//! Connections and requests: takes a request through its fault, authentication and its handler.
+//! Accepts connections, and takes each request through its fault, authentication and handler.
 
 use std::io;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap};
+use hyper::header::CONTENT_LENGTH;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Response, StatusCode};
+use oci::RepositoryPath;
+use serde_json::json;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::answer::{Answer, Stop};
-use crate::faults::{Effect, Faults, Seen};
-use crate::line::{AnswerBody, Ending, Line, RequestBody, Scissors};
-use crate::log::{Arrival, Entry, InProgress, Log};
+use crate::body::{Delivery, Ending, RequestBody, ResponseBody};
+use crate::call::{Call, Shared};
+use crate::connection::{Connection, Cutter};
+use crate::faults::Effect;
+use crate::reply::{Failure, Reply};
+use crate::request::Request;
 use crate::route::{Parameters, Route};
-use crate::store::Store;
-use crate::tokens::{Asked, Tokens};
-use crate::{LocationStyle, Options, blobs, manifests, uploads};
-use oci::{Digest, RepositoryPath};
+use crate::{LocationStyle, blobs, effects, manifests, uploads};
 
-/// What the requests of a registry share.
-pub(super) struct Shared {
-    pub(super) address: String,
-    pub(super) options: Options,
-    pub(super) store: Store,
-    pub(super) log: Arc<Log>,
-    pub(super) faults: Faults,
-    pub(super) tokens: Tokens,
-}
-
-/// A request in the form in which the handlers take it.
-pub(super) struct Call<'a> {
-    pub(super) shared: &'a Shared,
-    pub(super) method: &'a Method,
-    pub(super) query: &'a Parameters,
-    pub(super) headers: &'a HeaderMap,
-}
-
-impl Shared {
-    pub(super) fn new(address: String, options: Options) -> Self {
-        Self {
-            address,
-            options,
-            store: Store::default(),
-            log: Log::new(),
-            faults: Faults::default(),
-            tokens: Tokens::default(),
-        }
-    }
-}
-
-impl Call<'_> {
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-
-    /// A `Location`, in the form that the options ask for.
-    pub(super) fn location(&self, path: &str) -> String {
-        let host = self.headers.get(HOST).and_then(|host| host.to_str().ok());
-        match self.shared.options.location {
-            LocationStyle::Relative => path.to_owned(),
-            LocationStyle::Absolute | LocationStyle::WithState => {
-                format!("http://{}{path}", host.unwrap_or(&self.shared.address))
-            }
-        }
-    }
-
-    /// Adds `Docker-Content-Digest`, unless this registry sends none.
-    pub(super) fn naming(&self, answer: Answer, digest: &Digest) -> Answer {
-        if !self.shared.options.digest_header {
-            return answer;
-        }
-        answer.with("docker-content-digest", digest.as_str())
-    }
-
-    /// Refuses to push to a repository that neither exists nor comes to exist by being pushed to.
-    pub(super) fn check_pushable(&self, repository: &str) -> Result<(), Stop> {
-        if self.shared.options.create_repositories || self.shared.store.has_repository(repository) {
-            return Ok(());
-        }
-        Err(Stop::name_unknown(repository))
-    }
-}
-
-/// Serves connections until it is aborted, and every connection with it.
+/// Serves connections until this task is aborted, which ends every connection.
 pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let mut connections = JoinSet::new();
     for number in 0.. {
         tokio::select! {
             accepted = listener.accept() => {
-                // Out of descriptors, say: the next one may work.
+                // Out of file descriptors, for example: the next attempt may succeed.
                 let Ok((stream, _)) = accepted else { continue };
                 connections.spawn(serve_connection(stream, number, shared.clone()));
             }
@@ -102,129 +39,83 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
 }
 
 async fn serve_connection(stream: TcpStream, number: u64, shared: Arc<Shared>) {
-    // Small answers must not wait for the client's acknowledgements.
+    // Small responses must not wait for the client's acknowledgements.
     let _ = stream.set_nodelay(true);
-    let (line, scissors) = Line::new(stream);
+    let (connection, cutter) = Connection::new(stream);
     let service =
-        service_fn(move |request| serve_request(request, number, scissors.clone(), shared.clone()));
-    // Whatever ends a connection early is the client's doing, or a fault's.
-    let _ = http1::Builder::new().serve_connection(line, service).await;
+        service_fn(move |request| serve_request(request, number, cutter.clone(), shared.clone()));
+    // An error here is a client that disconnected, or a fault.
+    let _ = http1::Builder::new().serve_connection(connection, service).await;
 }
 
 async fn serve_request(
-    request: Request<Incoming>,
+    request: hyper::Request<Incoming>,
     connection: u64,
-    scissors: Arc<Scissors>,
+    cutter: Arc<Cutter>,
     shared: Arc<Shared>,
-) -> io::Result<Response<AnswerBody>> {
+) -> io::Result<Response<ResponseBody>> {
     let (head, incoming) = request.into_parts();
-    let path = head.uri.path();
-    let query = head.uri.query().unwrap_or("");
-    let route = Route::parse(path);
-    let in_progress = shared.log.begin();
-    let entry = shared.log.arrived(&Arrival {
-        method: head.method.as_str(),
-        path,
-        query,
-        repository: route.repository(),
-        kind: route.kind(),
-        headers: &head.headers,
-        connection,
-    });
-    let authorized = head.headers.contains_key(AUTHORIZATION);
-    let path = head.uri.path_and_query().map_or(path, |whole| whole.as_str());
-    let seen = Seen { method: head.method.as_str(), path, route: &route, authorized };
-    let effect = shared.faults.next(&seen);
+    let mut request = Request::new(head);
+    let (entry, in_progress) = shared.log.begin(&request, connection);
+    let effect = shared.faults.next(&request);
 
     tokio::time::sleep(shared.options.latency).await;
-    if let Some(Effect::Delay(time)) = effect {
-        tokio::time::sleep(time).await;
-    }
-    if effect == Some(Effect::Reset) {
-        return Err(cut(&scissors));
-    }
-
-    let cut_after = match effect {
-        Some(Effect::DropUploadAfter(bytes)) => Some(bytes),
-        _ => None,
-    };
-    let mut headers = head.headers;
-    if effect == Some(Effect::IgnoreRange) {
-        headers.remove("range");
+    let mut cut_after = None;
+    match &effect {
+        Some(Effect::Delay(time)) => tokio::time::sleep(*time).await,
+        Some(Effect::Reset) => return Err(cutter.reset()),
+        Some(Effect::DropUploadAfter(bytes)) => cut_after = Some(*bytes),
+        Some(Effect::IgnoreRange) => drop(request.headers.remove("range")),
+        Some(Effect::IgnoreMount) => request.query = Parameters::default(),
+        _ => {}
     }
     let mut body = RequestBody::new(incoming, entry.clone(), cut_after);
-    let query = if effect == Some(Effect::IgnoreMount) { "" } else { query };
-    let query = Parameters::parse(query);
-    let call = Call { shared: &shared, method: &head.method, query: &query, headers: &headers };
-    let answer = match effect.as_ref().and_then(instead) {
-        Some(answer) => answer,
-        None => match handle(&call, &route, &mut body).await {
-            Ok(answer) => answer,
-            Err(Stop::Refused(answer)) => *answer,
-            Err(Stop::Cut) => return Err(cut(&scissors)),
+    let reply = match effect.as_ref().and_then(effects::replacement) {
+        Some(reply) => reply,
+        None => match handle(&Call { shared: &shared, request: &request }, &mut body).await {
+            Ok(reply) => reply,
+            Err(Failure::Refused(reply)) => *reply,
+            Err(Failure::Disconnected) => return Err(cutter.reset()),
         },
     };
     if cut_after.is_some() {
-        // The handler had no use for the rest of the body; the fault has.
+        // The handler did not read the rest of the body; the fault counts those bytes.
         while let Ok(Some(_)) = body.next().await {}
-        return Err(cut(&scissors));
     }
-    if effect == Some(Effect::LoseAnswer) {
-        return Err(cut(&scissors));
+    if cut_after.is_some() || effect == Some(Effect::LoseAnswer) {
+        return Err(cutter.reset());
     }
     body.discard();
-    Ok(respond(answer, effect, &head.method, Way { scissors, entry, in_progress }))
+    let delivery = Delivery { cutter, entry, _in_progress: in_progress };
+    Ok(respond(reply, effect, &request.method, delivery))
 }
 
-/// The answer of an effect that takes the place of the registry's own.
-fn instead(effect: &Effect) -> Option<Answer> {
-    let status =
-        |code: u16| StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-    match effect {
-        Effect::Status { code, headers, body } => {
-            let answer = Answer::new(status(*code)).with_body(body.clone());
-            Some(headers.iter().fold(answer, |answer, (name, value)| answer.with(name, value)))
-        }
-        Effect::Redirect { location, status: code } => {
-            Some(Answer::new(status(*code)).with("location", location))
-        }
-        Effect::HtmlOk => {
-            let page = "<!doctype html><title>Welcome</title><h1>It works!</h1>\n";
-            let answer = Answer::new(StatusCode::OK).with("content-type", "text/html");
-            Some(answer.with_body(page))
-        }
-        _ => None,
-    }
-}
-
-async fn handle(call: &Call<'_>, route: &Route, body: &mut RequestBody) -> Result<Answer, Stop> {
+async fn handle(call: &Call<'_>, body: &mut RequestBody) -> Result<Reply, Failure> {
     let Shared { options, tokens, address, .. } = call.shared;
-    let Call { method, query, headers, .. } = *call;
-    let asked = Asked { method, route, query, headers };
+    let route = &call.request.route;
     if *route == Route::Token {
-        return tokens.issue(&options.authentication, &asked, body).await;
+        return tokens.issue(&options.authentication, call.request, body).await;
     }
-    // Who does not say that he speaks plain HTTP stands behind somebody who speaks TLS.
+    // With relative locations, the registry stands behind a server that terminates TLS.
     let origin = match options.location {
         LocationStyle::Relative => String::new(),
         LocationStyle::Absolute | LocationStyle::WithState => format!("http://{address}"),
     };
-    tokens.check(&options.authentication, &origin, &asked)?;
+    tokens.check(&options.authentication, &origin, call.request)?;
 
-    if let Some(repository) = route.repository()
-        && repository.parse::<RepositoryPath>().is_err()
-    {
+    let repository = route.repository();
+    if repository.is_some_and(|repository| repository.parse::<RepositoryPath>().is_err()) {
         let why = "invalid repository name";
-        return Err(Stop::refused(StatusCode::BAD_REQUEST, "NAME_INVALID", why));
+        return Err(Failure::refused(StatusCode::BAD_REQUEST, "NAME_INVALID", why));
     }
-    let parts = route.repository().map_or(0, |repository| repository.split('/').count());
-    if options.deepest_path.is_some_and(|most| parts > most) {
-        // Not a word about the path: they take it for somebody else's.
+    let components = repository.map_or(0, |repository| repository.split('/').count());
+    if options.deepest_path.is_some_and(|most| components > most) {
+        // Such registries take the path for somewhere else, and do not mention its depth.
         let why = "requested access to the resource is denied";
-        return Err(Stop::refused(StatusCode::FORBIDDEN, "DENIED", why));
+        return Err(Failure::refused(StatusCode::FORBIDDEN, "DENIED", why));
     }
     match route {
-        Route::Base => base(call),
+        Route::Base => base(&call.request.method),
         Route::Manifest { repository, reference } => {
             manifests::handle(call, repository, reference, body).await
         }
@@ -235,105 +126,53 @@ async fn handle(call: &Call<'_>, route: &Route, body: &mut RequestBody) -> Resul
         Route::Blob { repository, digest } => blobs::handle(call, repository, digest),
         Route::Uploads { repository } => uploads::begin(call, repository, body).await,
         Route::Upload { repository, id } => uploads::handle(call, repository, id, body).await,
-        Route::Token | Route::Unknown => {
-            Err(Stop::refused(StatusCode::NOT_FOUND, "UNSUPPORTED", "there is nothing here"))
-        }
+        Route::Token | Route::Unknown => Err(Failure::not_found()),
     }
 }
 
-fn base(call: &Call<'_>) -> Result<Answer, Stop> {
-    match *call.method {
-        Method::GET | Method::HEAD => {
-            let answer = Answer::json(StatusCode::OK, "application/json", &serde_json::json!({}));
-            Ok(answer.with("docker-distribution-api-version", "registry/2.0"))
-        }
-        _ => Err(Stop::method_unsupported()),
+fn base(method: &Method) -> Result<Reply, Failure> {
+    match *method {
+        Method::GET | Method::HEAD => Ok(Reply::json("application/json", &json!({}))
+            .with("docker-distribution-api-version", "registry/2.0")),
+        _ => Err(Failure::method_unsupported()),
     }
-}
-
-/// What the answer travels with.
-struct Way {
-    scissors: Arc<Scissors>,
-    entry: Arc<Entry>,
-    in_progress: InProgress,
 }
 
 fn respond(
-    answer: Answer,
+    mut reply: Reply,
     effect: Option<Effect>,
     method: &Method,
-    way: Way,
-) -> Response<AnswerBody> {
+    delivery: Delivery,
+) -> Response<ResponseBody> {
+    if let Some(effect) = &effect {
+        reply = effects::altered(reply, effect);
+    }
+    // A HEAD announces the length of the body that it does not send.
+    if reply.status != StatusCode::NO_CONTENT {
+        reply.headers.entry(CONTENT_LENGTH).or_insert(reply.body.len().into());
+    }
+    if let Some(Effect::OmitHeader(name)) = &effect {
+        reply.headers.remove(name.as_str());
+    }
+    if *method == Method::HEAD || reply.status == StatusCode::NO_CONTENT {
+        reply.body = Bytes::new();
+    }
+    delivery.entry.answered(reply.status.as_u16());
     let ending = match effect {
         Some(Effect::CloseAfter(bytes)) => Ending::CloseAfter(bytes),
         Some(Effect::Stall(bytes)) => Ending::StallAfter(bytes),
         _ => Ending::Complete,
     };
-    let mut answer = match &effect {
-        Some(effect) => altered(answer, effect),
-        None => answer,
-    };
-    let length = answer.body.len();
-    let mut sized = true;
-    // A HEAD announces the length of what it does not send.
-    if answer.status != StatusCode::NO_CONTENT {
-        answer.headers.entry(CONTENT_LENGTH).or_insert(length.into());
-    }
-    if let Some(Effect::OmitHeader(name)) = &effect {
-        sized = !name.eq_ignore_ascii_case(CONTENT_LENGTH.as_str());
-        answer.headers.remove(name.as_str());
-    }
-    if *method == Method::HEAD || answer.status == StatusCode::NO_CONTENT {
-        answer.body = Bytes::new();
-    }
-    way.entry.answered(answer.status.as_u16());
-    let body = AnswerBody::new(answer.body, ending, way.scissors, way.entry, way.in_progress);
+    let body = ResponseBody::new(reply.body, ending, delivery);
     let body = match effect {
         Some(Effect::Trickle { pieces, pause }) => body.paced(pieces, pause),
-        _ if !sized => body.without_length(),
+        Some(Effect::OmitHeader(name)) if name.eq_ignore_ascii_case("content-length") => {
+            body.without_length()
+        }
         _ => body,
     };
     let mut response = Response::new(body);
-    *response.status_mut() = answer.status;
-    *response.headers_mut() = answer.headers;
+    *response.status_mut() = reply.status;
+    *response.headers_mut() = reply.headers;
     response
-}
-
-/// What an effect makes of the registry's own answer.
-fn altered(mut answer: Answer, effect: &Effect) -> Answer {
-    let body = &answer.body;
-    match effect {
-        Effect::Corrupt { at } => answer.body = flipped(body, *at),
-        Effect::ExtraBytes(count) => answer.body = [body, &vec![b'x'; *count][..]].concat().into(),
-        Effect::LieAboutDigest => {
-            let other = Digest::of(b"something else");
-            return answer.with("docker-content-digest", other.as_str());
-        }
-        Effect::SetHeader(name, value) => return answer.with(name, value),
-        Effect::AnswerStatus(code) => answer.status = status(*code),
-        Effect::WrongContentRange if answer.status == StatusCode::PARTIAL_CONTENT => {
-            let size = body.len();
-            return answer.with("content-range", format!("bytes 1-{size}/{}", size + 1));
-        }
-        _ => {}
-    }
-    answer
-}
-
-fn flipped(body: &Bytes, at: usize) -> Bytes {
-    let mut bytes = body.to_vec();
-    let last = bytes.len().saturating_sub(1);
-    if let Some(byte) = bytes.get_mut(at.min(last)) {
-        *byte ^= 1;
-    }
-    bytes.into()
-}
-
-fn status(code: u16) -> StatusCode {
-    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-fn cut(scissors: &Scissors) -> io::Error {
-    scissors.reset();
-    io::ErrorKind::ConnectionReset.into()
 }

@@ -1,17 +1,17 @@
-//! What the registry holds: one store of content, to which repositories have links.
+//! The content of the registry: one store of blobs, and repositories that link to them.
 //!
-//! A repository knows only the blobs that were pushed to it or mounted in it, as in a real registry.
-//! The methods that tests use to prepare and to look trust their caller: nothing here checks that a
-//! manifest's children exist, so that broken states can be made.
+//! A repository has only the blobs that were pushed to it or mounted in it, as in a real registry.
+//! The methods for tests check nothing, so that a test can also make a state that is broken.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Mutex;
 
 use bytes::Bytes;
+use oci::Digest;
 use serde_json::Value;
 
-use crate::lock;
-use oci::Digest;
+use crate::content::Content;
+use crate::lock::lock;
 
 /// The content of a registry.
 #[derive(Default)]
@@ -38,15 +38,16 @@ struct StoredManifest {
     bytes: Bytes,
 }
 
-/// An upload that was begun: to which repository, and what came so far.
-struct Session {
+/// An upload in progress.
+#[derive(Default)]
+pub(super) struct Session {
     repository: String,
-    received: Vec<u8>,
-    /// A piece came that was too small to be any but the last.
-    is_short: bool,
+    pub(super) received: Vec<u8>,
+    /// A piece arrived that is so small that it has to be the last.
+    pub(super) is_short: bool,
 }
 
-/// What a manifest needs to be complete.
+/// Content that a manifest needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Child {
     Blob(Digest),
@@ -61,6 +62,18 @@ pub(super) enum UploadFailed {
 }
 
 impl Store {
+    /// Stores all of some content, its top manifest under a tag or a digest.
+    pub fn publish(&self, repository: &str, reference: &str, content: &Content) {
+        for (_, bytes) in &content.blobs {
+            self.put_blob(repository, bytes.clone());
+        }
+        for manifest in &content.manifests {
+            let is_top = manifest.digest == content.top;
+            let reference = if is_top { reference } else { manifest.digest.as_str() };
+            self.put_manifest(repository, reference, &manifest.media_type, manifest.bytes.clone());
+        }
+    }
+
     pub fn put_blob(&self, repository: &str, bytes: impl Into<Bytes>) -> Digest {
         let bytes = bytes.into();
         let digest = Digest::of(&bytes);
@@ -68,7 +81,7 @@ impl Store {
         digest
     }
 
-    /// Stores a manifest under a tag or, if the reference is one, a digest.
+    /// Stores a manifest under a tag or a digest.
     pub fn put_manifest(
         &self,
         repository: &str,
@@ -96,7 +109,7 @@ impl Store {
         linked.then(|| state.contents.get(digest).cloned()).flatten()
     }
 
-    /// The media type, the bytes and the digest of what a tag or a digest refers to.
+    /// The media type, bytes and digest of the manifest with a tag or a digest.
     pub fn manifest(&self, repository: &str, reference: &str) -> Option<(String, Bytes, Digest)> {
         let state = lock(&self.0);
         let links = state.repositories.get(repository)?;
@@ -108,7 +121,7 @@ impl Store {
         Some((manifest.media_type, manifest.bytes, digest))
     }
 
-    /// The tags of a repository, in order; none if there is no such repository.
+    /// The tags of a repository, in order; empty if there is no such repository.
     pub fn tags(&self, repository: &str) -> Vec<String> {
         let state = lock(&self.0);
         let links = state.repositories.get(repository);
@@ -141,18 +154,18 @@ impl Store {
         lock(&self.0).repositories.contains_key(repository)
     }
 
-    /// Removes a repository's link to a blob, and says whether there was one.
+    /// Removes a repository's link to a blob, and returns whether there was one.
     pub fn delete_blob(&self, repository: &str, digest: &Digest) -> bool {
         let mut state = lock(&self.0);
         let Some(links) = state.repositories.get_mut(repository) else { return false };
-        let was_there = links.blobs.remove(digest);
+        let existed = links.blobs.remove(digest);
         if !state.repositories.values().any(|links| links.blobs.contains(digest)) {
             state.contents.remove(digest);
         }
-        was_there
+        existed
     }
 
-    /// Removes a manifest and the tags that point to it, and says whether there was one.
+    /// Removes a manifest and its tags, and returns whether there was one.
     pub fn delete_manifest(&self, repository: &str, digest: &Digest) -> bool {
         let mut state = lock(&self.0);
         let Some(links) = state.repositories.get_mut(repository) else { return false };
@@ -160,23 +173,23 @@ impl Store {
         links.manifests.remove(digest).is_some()
     }
 
-    /// Removes a tag, and says whether there was one.
+    /// Removes a tag, and returns whether there was one.
     pub fn delete_tag(&self, repository: &str, tag: &str) -> bool {
         let mut state = lock(&self.0);
         state.repositories.get_mut(repository).is_some_and(|links| links.tags.remove(tag).is_some())
     }
 
-    /// How many uploads were begun and neither finished nor cancelled.
+    /// The number of uploads in progress.
     pub fn open_uploads(&self) -> usize {
         lock(&self.0).uploads.len()
     }
 
-    /// Loses every upload in progress, as a registry that was restarted does.
+    /// Loses every upload in progress, as a registry that restarts does.
     pub fn forget_uploads(&self) {
         lock(&self.0).uploads.clear();
     }
 
-    /// Walks what every tag refers to and names whatever is missing: empty if all is complete.
+    /// The content that tags refer to and their repositories lack; empty if every tag is complete.
     pub fn incomplete_tags(&self) -> Vec<String> {
         let state = lock(&self.0);
         let mut missing = Vec::new();
@@ -206,7 +219,7 @@ impl Store {
         all.map(|(digest, m)| (m.media_type.clone(), m.bytes.clone(), digest.clone())).collect()
     }
 
-    /// Links a blob of one repository to another, if it is there to be linked.
+    /// Links a blob of one repository to another, and returns whether it could.
     pub(super) fn mount(&self, from: &str, to: &str, digest: &Digest, by: MountRule) -> bool {
         let mut state = lock(&self.0);
         let Some(source) = state.repositories.get(from) else { return false };
@@ -222,54 +235,32 @@ impl Store {
     pub(super) fn begin_upload(&self, repository: &str) -> String {
         let mut state = lock(&self.0);
         state.next_upload += 1;
-        // Not a bare number: nobody should come to depend on one id following another.
+        // Not a bare number, so that no test depends on the order of ids.
         let seed = format!("{repository} {}", state.next_upload);
         let id = Digest::of(seed.as_bytes()).hex()[..32].to_owned();
-        let session =
-            Session { repository: repository.to_owned(), received: Vec::new(), is_short: false };
+        let session = Session { repository: repository.to_owned(), ..Session::default() };
         state.uploads.insert(id.clone(), session);
         id
     }
 
-    /// How many bytes of an upload came so far.
-    pub(super) fn upload_size(&self, repository: &str, id: &str) -> Option<u64> {
-        let state = lock(&self.0);
-        let session = state.uploads.get(id).filter(|session| session.repository == repository)?;
-        Some(session.received.len() as u64)
-    }
-
-    /// Adds to an upload, if it is still there.
-    pub(super) fn append_upload(&self, id: &str, piece: &[u8]) -> bool {
+    /// Reads or changes an upload in progress; `None` if there is no such upload.
+    pub(super) fn with_upload<T>(
+        &self,
+        repository: &str,
+        id: &str,
+        act: impl FnOnce(&mut Session) -> T,
+    ) -> Option<T> {
         let mut state = lock(&self.0);
-        let session = state.uploads.get_mut(id);
-        session.map(|session| session.received.extend_from_slice(piece)).is_some()
-    }
-
-    /// Notes that a piece came after which only the end of the upload may come.
-    pub(super) fn shorten_upload(&self, id: &str) {
-        if let Some(session) = lock(&self.0).uploads.get_mut(id) {
-            session.is_short = true;
-        }
-    }
-
-    pub(super) fn is_upload_short(&self, id: &str) -> bool {
-        lock(&self.0).uploads.get(id).is_some_and(|session| session.is_short)
-    }
-
-    /// Takes an upload back to an earlier size.
-    pub(super) fn truncate_upload(&self, id: &str, size: u64) {
-        if let Some(session) = lock(&self.0).uploads.get_mut(id) {
-            session.received.truncate(usize::try_from(size).unwrap_or(usize::MAX));
-        }
+        state.uploads.get_mut(id).filter(|session| session.repository == repository).map(act)
     }
 
     pub(super) fn cancel_upload(&self, id: &str) -> bool {
         lock(&self.0).uploads.remove(id).is_some()
     }
 
-    /// Makes an upload a blob. It is over in any case.
+    /// Turns an upload into a blob. The upload ends even if this fails.
     pub(super) fn finish_upload(&self, id: &str, digest: &Digest) -> Result<(), UploadFailed> {
-        // Hashed outside of the lock: other requests should not wait for a large layer.
+        // Hashed outside the lock, so that other requests do not wait for a large layer.
         let Some(session) = lock(&self.0).uploads.remove(id) else {
             return Err(UploadFailed::Unknown);
         };
@@ -281,7 +272,7 @@ impl Store {
     }
 }
 
-/// What a registry wants of a blob that is to be mounted.
+/// The condition for mounting a blob.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum MountRule {
     Present,
@@ -328,7 +319,7 @@ impl StoredManifest {
     }
 }
 
-/// What a manifest of any kind points to. Layers that live elsewhere, and the subject, may be absent.
+/// The content that a manifest of any kind needs. Layers with other locations, and the subject, may be absent.
 ///
 /// # Errors
 /// When the bytes are not JSON.

@@ -1,10 +1,10 @@
-//! Authentication: the challenge, the token endpoint, and what a token allows.
+//! Checks credentials: the challenge, the token endpoint, and the scopes of tokens.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -12,73 +12,14 @@ use hyper::header::AUTHORIZATION;
 use hyper::{HeaderMap, Method, StatusCode};
 use serde_json::json;
 
-use crate::answer::{Answer, Stop};
-use crate::line::RequestBody;
-use crate::lock;
+use crate::authentication::{Authentication, RefreshToken, TokenKey, TokenStyle};
+use crate::body::RequestBody;
+use crate::lock::lock;
+use crate::reply::{Failure, Reply};
+use crate::request::Request;
 use crate::route::{Parameters, Route};
 
-/// What a client must show.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Authentication {
-    None,
-    Basic {
-        username: String,
-        password: String,
-    },
-    /// Tokens from an endpoint of the registry's own, `/token`.
-    Bearer {
-        /// Without credentials, everybody gets a token for anything.
-        credentials: Option<(String, String)>,
-        lifetime: Duration,
-        style: TokenStyle,
-        key: TokenKey,
-        /// Whether the answer says how long the token lives.
-        expires_in: bool,
-    },
-}
-
-/// How the token endpoint wants to be asked.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenStyle {
-    Get,
-    /// OAuth2: a form with `grant_type=password`.
-    Post,
-    Both,
-}
-
-/// How often a refresh token can be used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum RefreshToken {
-    Lasting,
-    /// Once: the answer has the next one in it.
-    Replaced,
-}
-
-/// Under which name the token comes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum TokenKey {
-    Token,
-    AccessToken,
-}
-
-impl Authentication {
-    pub fn basic(username: &str, password: &str) -> Self {
-        Self::Basic { username: username.to_owned(), password: password.to_owned() }
-    }
-
-    /// Tokens that live for five minutes, for those with credentials.
-    pub fn bearer(username: &str, password: &str) -> Self {
-        Self::Bearer {
-            credentials: Some((username.to_owned(), password.to_owned())),
-            lifetime: Duration::from_secs(300),
-            style: TokenStyle::Both,
-            key: TokenKey::Token,
-            expires_in: true,
-        }
-    }
-}
-
-/// The tokens that were given out.
+/// The tokens of a registry.
 #[derive(Default)]
 pub(super) struct Tokens {
     issued: Mutex<HashMap<String, Grant>>,
@@ -93,25 +34,32 @@ struct Grant {
     scopes: Vec<String>,
 }
 
-/// What a request needs: the words of scopes that must all be granted.
+/// The repositories and actions that a request needs.
 type Needs = Vec<(String, &'static str)>;
+
+/// Why a request's token does not allow it.
+enum TokenProblem {
+    Missing,
+    Invalid,
+    InsufficientScope,
+}
 
 impl Tokens {
     pub(super) fn expire_all(&self) {
         lock(&self.issued).values_mut().for_each(|grant| grant.expires = Instant::now());
     }
 
-    /// Takes a refresh token in place of a password.
-    pub(super) fn take(&self, token: &str, kind: RefreshToken) {
+    /// Accepts a refresh token instead of a password.
+    pub(super) fn accept_refresh_token(&self, token: &str, kind: RefreshToken) {
         lock(&self.refresh).insert(token.to_owned(), kind);
     }
 
-    /// Says of every token that it was given out then.
-    pub(super) fn date(&self, issued_at: &str) {
+    /// Sets the `issued_at` of all further tokens.
+    pub(super) fn set_issued_at(&self, issued_at: &str) {
         *lock(&self.issued_at) = Some(issued_at.to_owned());
     }
 
-    /// Uses a refresh token up as far as it can be: the one to use next, if it was good.
+    /// Uses a refresh token, and returns the next one; `None` if the token is unknown.
     fn refreshed(&self, token: &str) -> Option<String> {
         let mut known = lock(&self.refresh);
         match known.get(token)? {
@@ -125,61 +73,61 @@ impl Tokens {
         }
     }
 
-    /// Refuses a request that does not show what it must.
+    /// Refuses a request without the credentials that it needs.
     pub(super) fn check(
         &self,
         authentication: &Authentication,
         origin: &str,
-        request: &Asked<'_>,
-    ) -> Result<(), Stop> {
+        request: &Request,
+    ) -> Result<(), Failure> {
         match authentication {
             Authentication::None => Ok(()),
             Authentication::Basic { username, password } => {
-                if basic(request.headers) == Some((username.clone(), password.clone())) {
+                if basic(&request.headers) == Some((username.clone(), password.clone())) {
                     return Ok(());
                 }
-                Err(unauthorized(r#"Basic realm="embedded registry""#))
+                Err(Failure::unauthorized(r#"Basic realm="registry in memory""#))
             }
             Authentication::Bearer { .. } => {
                 let needs = needs(request);
-                let Err(reason) = self.allows(request.headers, &needs) else { return Ok(()) };
-                Err(unauthorized(&challenge(origin, &needs, reason)))
+                let Err(problem) = self.allows(&request.headers, &needs) else { return Ok(()) };
+                Err(Failure::unauthorized(&challenge(origin, &needs, problem)))
             }
         }
     }
 
-    /// The token endpoint.
+    /// Replies as the token endpoint.
     pub(super) async fn issue(
         &self,
         authentication: &Authentication,
-        request: &Asked<'_>,
+        request: &Request,
         body: &mut RequestBody,
-    ) -> Result<Answer, Stop> {
+    ) -> Result<Reply, Failure> {
         let Authentication::Bearer { credentials, lifetime, style, key, expires_in } =
             authentication
         else {
-            return Err(Stop::refused(StatusCode::NOT_FOUND, "UNSUPPORTED", "there are no tokens"));
+            return Err(Failure::not_found());
         };
         let mut next = None;
-        let (form, shown) = match *request.method {
+        let (form, credentials_sent) = match request.method {
             Method::GET if *style != TokenStyle::Post => {
-                (request.query.clone(), basic(request.headers))
+                (request.query.clone(), basic(&request.headers))
             }
             Method::POST if *style != TokenStyle::Get => {
                 let form = body.whole(64 * 1024).await?;
                 let form = Parameters::parse(&String::from_utf8_lossy(&form));
                 let value = |name: &str| form.get(name).map(str::to_owned);
-                let shown = match value("grant_type").as_deref() {
+                let credentials_sent = match value("grant_type").as_deref() {
                     Some("password") => value("username").zip(value("password")),
                     _ => None,
                 };
                 next = value("refresh_token").and_then(|token| self.refreshed(&token));
-                (form, shown)
+                (form, credentials_sent)
             }
-            _ => return Err(Stop::method_unsupported()),
+            _ => return Err(Failure::method_unsupported()),
         };
-        if credentials.is_some() && shown != *credentials && next.is_none() {
-            return Err(Stop::refused(
+        if credentials.is_some() && credentials_sent != *credentials && next.is_none() {
+            return Err(Failure::refused(
                 StatusCode::UNAUTHORIZED,
                 "UNAUTHORIZED",
                 "incorrect username or password",
@@ -194,31 +142,31 @@ impl Tokens {
             TokenKey::Token => "token",
             TokenKey::AccessToken => "access_token",
         };
-        let mut answer = json!({name: token});
+        let mut reply = json!({name: token});
         if *expires_in {
-            answer["expires_in"] = lifetime.as_secs().into();
+            reply["expires_in"] = lifetime.as_secs().into();
         }
         if let Some(next) = next {
-            answer["refresh_token"] = next.into();
+            reply["refresh_token"] = next.into();
         }
         if let Some(issued_at) = &*lock(&self.issued_at) {
-            answer["issued_at"] = issued_at.as_str().into();
+            reply["issued_at"] = issued_at.as_str().into();
         }
-        Ok(Answer::json(StatusCode::OK, "application/json", &answer))
+        Ok(Reply::json("application/json", &reply))
     }
 
-    fn allows(&self, headers: &HeaderMap, needs: &Needs) -> Result<(), Option<&'static str>> {
-        let shown = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let Some(token) = shown.and_then(|value| value.strip_prefix("Bearer ")) else {
-            return Err(None);
+    fn allows(&self, headers: &HeaderMap, needs: &Needs) -> Result<(), TokenProblem> {
+        let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
+        let Some(token) = header.and_then(|value| value.strip_prefix("Bearer ")) else {
+            return Err(TokenProblem::Missing);
         };
         let issued = lock(&self.issued);
         let live = issued.get(token).filter(|grant| grant.expires > Instant::now());
-        let Some(grant) = live else { return Err(Some("invalid_token")) };
+        let Some(grant) = live else { return Err(TokenProblem::Invalid) };
         let granted = |(repository, action): &(String, &str)| {
             grant.scopes.iter().any(|scope| covers(scope, repository, action))
         };
-        if needs.iter().all(granted) { Ok(()) } else { Err(Some("insufficient_scope")) }
+        if needs.iter().all(granted) { Ok(()) } else { Err(TokenProblem::InsufficientScope) }
     }
 
     fn next_token(&self) -> String {
@@ -228,25 +176,17 @@ impl Tokens {
     }
 }
 
-/// The parts of a request that authentication looks at.
-pub(super) struct Asked<'a> {
-    pub(super) method: &'a Method,
-    pub(super) route: &'a Route,
-    pub(super) query: &'a Parameters,
-    pub(super) headers: &'a HeaderMap,
-}
-
-fn needs(request: &Asked<'_>) -> Needs {
+fn needs(request: &Request) -> Needs {
     let Some(repository) = request.route.repository() else { return Vec::new() };
     let need = |action| (repository.to_owned(), action);
-    let mut needs = match *request.method {
+    let mut needs = match request.method {
         Method::GET | Method::HEAD => vec![need("pull")],
         // Cancelling an upload is part of pushing.
         Method::DELETE if !matches!(request.route, Route::Upload { .. }) => vec![need("delete")],
         _ => vec![need("pull"), need("push")],
     };
     let mounted_from = request.query.get("mount").and(request.query.get("from"));
-    if let (Route::Uploads { .. }, Some(from)) = (request.route, mounted_from)
+    if let (Route::Uploads { .. }, Some(from)) = (&request.route, mounted_from)
         && from != repository
     {
         needs.push((from.to_owned(), "pull"));
@@ -254,8 +194,8 @@ fn needs(request: &Asked<'_>) -> Needs {
     needs
 }
 
-fn challenge(origin: &str, needs: &Needs, reason: Option<&str>) -> String {
-    let service = origin.strip_prefix("http://").unwrap_or("embedded registry");
+fn challenge(origin: &str, needs: &Needs, problem: TokenProblem) -> String {
+    let service = origin.strip_prefix("http://").unwrap_or("registry in memory");
     let mut challenge = format!(r#"Bearer realm="{origin}/token",service="{service}""#);
     let mut scopes: Vec<String> = Vec::new();
     for (repository, action) in needs {
@@ -268,9 +208,11 @@ fn challenge(origin: &str, needs: &Needs, reason: Option<&str>) -> String {
     if !scopes.is_empty() {
         challenge += &format!(r#",scope="{}""#, scopes.join(" "));
     }
-    if let Some(reason) = reason {
-        challenge += &format!(r#",error="{reason}""#);
-    }
+    challenge += match problem {
+        TokenProblem::Missing => "",
+        TokenProblem::Invalid => r#",error="invalid_token""#,
+        TokenProblem::InsufficientScope => r#",error="insufficient_scope""#,
+    };
     challenge
 }
 
@@ -287,17 +229,6 @@ fn basic(headers: &HeaderMap) -> Option<(String, String)> {
     let decoded = String::from_utf8(STANDARD.decode(encoded).ok()?).ok()?;
     let (username, password) = decoded.split_once(':')?;
     Some((username.to_owned(), password.to_owned()))
-}
-
-fn unauthorized(challenge: &str) -> Stop {
-    Answer::error(
-        StatusCode::UNAUTHORIZED,
-        "UNAUTHORIZED",
-        "authentication required",
-        &serde_json::Value::Null,
-    )
-    .with("www-authenticate", challenge)
-    .into()
 }
 
 #[cfg(test)]
@@ -318,13 +249,9 @@ mod tests {
             (Method::POST, "/v2/a/blobs/uploads/", "from=b", "a:pull a:push"),
         ];
         for (method, path, query, expected) in table {
-            let asked = Asked {
-                method: &method,
-                route: &Route::parse(path),
-                query: &Parameters::parse(query),
-                headers: &HeaderMap::new(),
-            };
-            let needs: Vec<_> = needs(&asked).iter().map(|(r, a)| format!("{r}:{a}")).collect();
+            let request = hyper::Request::builder().method(&method).uri(format!("{path}?{query}"));
+            let request = Request::new(request.body(()).unwrap().into_parts().0);
+            let needs: Vec<_> = needs(&request).iter().map(|(r, a)| format!("{r}:{a}")).collect();
             assert_eq!(needs.join(" "), expected, "{method} {path}?{query}");
         }
     }
@@ -334,7 +261,7 @@ mod tests {
         let needs =
             vec![("a".to_owned(), "pull"), ("a".to_owned(), "push"), ("b".to_owned(), "pull")];
         assert_eq!(
-            challenge("http://127.0.0.1:1", &needs, Some("invalid_token")),
+            challenge("http://127.0.0.1:1", &needs, TokenProblem::Invalid),
             "Bearer realm=\"http://127.0.0.1:1/token\",service=\"127.0.0.1:1\",\
              scope=\"repository:a:pull,push repository:b:pull\",error=\"invalid_token\""
         );

@@ -1,7 +1,7 @@
-//! Images and artifacts made up from names: the same name gives the same bytes, everywhere.
+//! Generated images and artifacts: the same name always gives the same bytes.
 //!
-//! Manifests and configs are valid documents. Layers are only bytes that do not compress, for
-//! nothing here unpacks one.
+//! Manifests and configs are valid documents. Layers are bytes that do not compress; nothing unpacks
+//! them.
 
 use std::collections::BTreeSet;
 
@@ -20,13 +20,13 @@ const IN_TOTO_MEDIA_TYPE: &str = "application/vnd.in-toto+json";
 const SIGNATURE_MEDIA_TYPE: &str = "application/vnd.dev.cosign.simplesigning.v1+json";
 const SCHEMA1_MEDIA_TYPE: &str = "application/vnd.docker.distribution.manifest.v1+json";
 
-/// Everything under one reference: what `publish` pushes.
+/// Everything under one reference.
 #[derive(Debug, Clone)]
 pub struct Content {
     pub blobs: Vec<(Digest, Bytes)>,
     /// Children first; the last one is the top.
     pub manifests: Vec<GeneratedManifest>,
-    /// What the tag refers to.
+    /// The manifest that the tag refers to.
     pub top: Digest,
 }
 
@@ -37,7 +37,7 @@ pub struct GeneratedManifest {
     pub digest: Digest,
 }
 
-/// A layer to be: of one name and size, it is one blob in every image.
+/// A layer. Layers of one name and size are one blob in every image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Layer {
     name: String,
@@ -53,7 +53,7 @@ impl Layer {
         noise(&format!("{} {}", self.name, self.size), self.size)
     }
 
-    fn on(&self, platform: &str) -> Self {
+    fn for_platform(&self, platform: &str) -> Self {
         Self::new(format!("{} {platform}", self.name), self.size)
     }
 }
@@ -63,7 +63,7 @@ impl Content {
         self.manifests.iter().find(|manifest| manifest.digest == self.top)
     }
 
-    /// The bytes of its blobs and manifests, each counted once.
+    /// The bytes of its blobs and manifests.
     pub fn size(&self) -> usize {
         let blobs = self.blobs.iter().map(|(_, bytes)| bytes.len());
         blobs.chain(self.manifests.iter().map(|manifest| manifest.bytes.len())).sum()
@@ -73,13 +73,13 @@ impl Content {
 pub fn docker_image(layers: &[Layer]) -> Content {
     let mut assembly = Assembly::default();
     let image = assembly.image(&DOCKER, "amd64", layers);
-    assembly.topped_by(&image)
+    assembly.finish(&image)
 }
 
 pub fn oci_image(layers: &[Layer]) -> Content {
     let mut assembly = Assembly::default();
     let image = assembly.image(&OCI, "amd64", layers);
-    assembly.topped_by(&image)
+    assembly.finish(&image)
 }
 
 /// A Docker manifest list of images for linux/amd64 and linux/arm64.
@@ -87,7 +87,7 @@ pub fn docker_list(layers: &[Layer]) -> Content {
     let mut assembly = Assembly::default();
     let images = assembly.images(&DOCKER, layers);
     let list = assembly.index(IMAGE_MANIFEST_LIST_MEDIA_TYPE, images);
-    assembly.topped_by(&list)
+    assembly.finish(&list)
 }
 
 /// An OCI index of images for linux/amd64 and linux/arm64, each with an in-toto attestation.
@@ -98,27 +98,27 @@ pub fn oci_index(layers: &[Layer]) -> Content {
         entries.iter().map(|image| assembly.attestation(image)).collect();
     entries.extend(attestations);
     let index = assembly.index(OCI_IMAGE_INDEX_MEDIA_TYPE, entries);
-    assembly.topped_by(&index)
+    assembly.finish(&index)
 }
 
-/// An OCI index with an image for a platform that nobody knows, and one without any platform.
+/// An OCI index with an image for an unknown platform, and one without a platform.
 pub fn index_with_unknown_platforms(layers: &[Layer]) -> Content {
     let mut assembly = Assembly::default();
     let mut entries = assembly.images(&OCI, layers);
-    let mut strange = assembly.image(&OCI, "vax", layers);
-    strange["platform"] = json!({"os": "plan9", "architecture": "vax", "variant": "v780"});
-    let unsaid = assembly.image(&OCI, "unsaid", layers);
-    entries.extend([strange, unsaid]);
+    let mut unknown = assembly.image(&OCI, "vax", layers);
+    unknown["platform"] = json!({"os": "plan9", "architecture": "vax", "variant": "v780"});
+    let missing = assembly.image(&OCI, "unsaid", layers);
+    entries.extend([unknown, missing]);
     let index = assembly.index(OCI_IMAGE_INDEX_MEDIA_TYPE, entries);
-    assembly.topped_by(&index)
+    assembly.finish(&index)
 }
 
-/// An artifact that is no image: a type of its own, the empty config, one payload.
+/// An artifact that is not an image: with an artifact type, the empty config and one payload.
 pub fn artifact(artifact_type: &str, payload: impl Into<Bytes>) -> Content {
     let mut assembly = Assembly::default();
     let document = assembly.artifact_document(artifact_type, payload.into());
     let artifact = assembly.manifest(OCI_IMAGE_MEDIA_TYPE, &document);
-    assembly.topped_by(&artifact)
+    assembly.finish(&artifact)
 }
 
 /// An artifact attached to a manifest by its `subject`.
@@ -129,10 +129,10 @@ pub fn referrer(subject: &GeneratedManifest, artifact_type: &str) -> Content {
     document["subject"] = subject.descriptor();
     document["annotations"] = json!({"org.opencontainers.image.created": CREATED});
     let referrer = assembly.manifest(OCI_IMAGE_MEDIA_TYPE, &document);
-    assembly.topped_by(&referrer)
+    assembly.finish(&referrer)
 }
 
-/// The index that lists referrers where a registry has no API for it. Its tag is
+/// The index that lists referrers in a registry without the referrers API. Its tag is
 /// [`Digest::as_tag`] of the subject.
 pub fn referrers_index(referrers: &[Content]) -> Content {
     let mut assembly = Assembly::default();
@@ -150,10 +150,10 @@ pub fn referrers_index(referrers: &[Content]) -> Content {
         }
     }
     let index = assembly.index(OCI_IMAGE_INDEX_MEDIA_TYPE, entries);
-    assembly.topped_by(&index)
+    assembly.finish(&index)
 }
 
-/// A signature in the form of cosign, for the tag [`signature_tag`]. It does not verify.
+/// A signature in the format of cosign, for the tag [`signature_tag`]. It does not verify.
 pub fn signature(signed: &Digest) -> Content {
     let mut assembly = Assembly::default();
     let payload = json!({
@@ -169,15 +169,15 @@ pub fn signature(signed: &Digest) -> Content {
     let config = assembly.config(&OCI, "", std::slice::from_ref(&layer));
     let document = image_document(OCI_IMAGE_MEDIA_TYPE, &config, &[layer]);
     let manifest = assembly.manifest(OCI_IMAGE_MEDIA_TYPE, &document);
-    assembly.topped_by(&manifest)
+    assembly.finish(&manifest)
 }
 
-/// The tag under which cosign looks for the signature of a digest.
+/// The tag where cosign looks for the signature of a digest.
 pub fn signature_tag(signed: &Digest) -> String {
     signed.as_tag() + ".sig"
 }
 
-/// An image of the first schema, which is to be refused: its digest is not of its bytes alone.
+/// An image of schema 1, which mirroring refuses: its digest does not cover all of its bytes.
 pub fn schema1_image(name: &str, tag: &str, layers: &[Layer]) -> Content {
     let mut assembly = Assembly::default();
     let sums: Vec<Value> = layers
@@ -198,10 +198,10 @@ pub fn schema1_image(name: &str, tag: &str, layers: &[Layer]) -> Content {
         "history": history,
     });
     let manifest = assembly.manifest(SCHEMA1_MEDIA_TYPE, &document);
-    assembly.topped_by(&manifest)
+    assembly.finish(&manifest)
 }
 
-/// An OCI image whose manifest no serialiser would write again: only its very bytes have its digest.
+/// An OCI image whose manifest changes when a serialiser rewrites it, and its digest with it.
 pub fn oddly_written_image(layers: &[Layer]) -> Content {
     let mut assembly = Assembly::default();
     let layers: Vec<Value> = layers
@@ -215,11 +215,11 @@ pub fn oddly_written_image(layers: &[Layer]) -> Content {
         Value::from(layers)
     );
     let manifest = assembly.manifest_as_written(OCI_IMAGE_MEDIA_TYPE, written);
-    assembly.topped_by(&manifest)
+    assembly.finish(&manifest)
 }
 
-/// The content that stands for a listed image. Its kind and its layers follow from the name, so
-/// that a list of names becomes a mix of kinds that share a few base layers.
+/// The content of a listed image. Its name decides its kind and its layers, so that a list of names
+/// gives a mix of kinds that share a few base layers.
 pub fn for_list(repository: &str, tag: &str) -> Content {
     const KIB: usize = 1024;
     let name = format!("{repository}:{tag}");
@@ -242,7 +242,7 @@ pub fn for_list(repository: &str, tag: &str) -> Content {
     kind(&layers)
 }
 
-/// A time that is the same every time.
+/// A fixed time, so that digests are reproducible.
 const CREATED: &str = "2024-01-01T00:00:00Z";
 
 /// The media types of a family of formats.
@@ -263,7 +263,7 @@ const OCI: Family = Family {
     layer: IMAGE_LAYER_GZIP_MEDIA_TYPE,
 };
 
-/// Content in the making. What is added comes back as the descriptor that points to it.
+/// Content under construction. Each method returns the descriptor of what it added.
 #[derive(Default)]
 struct Assembly {
     blobs: Vec<(Digest, Bytes)>,
@@ -271,7 +271,7 @@ struct Assembly {
 }
 
 impl Assembly {
-    fn topped_by(mut self, top: &Value) -> Content {
+    fn finish(mut self, top: &Value) -> Content {
         let mut manifests = self.manifests.iter();
         let top = manifests.find(|manifest| top["digest"] == manifest.digest.as_str());
         let top = top.map_or_else(|| Digest::of(b""), |manifest| manifest.digest.clone());
@@ -310,10 +310,11 @@ impl Assembly {
         self.manifest(family.manifest, &image_document(family.manifest, &config, &layers))
     }
 
-    /// The images of an index, with their platforms.
+    /// The images of an index, for two platforms.
     fn images(&mut self, family: &Family, layers: &[Layer]) -> Vec<Value> {
         let mut image = |architecture: &str| {
-            let layers: Vec<Layer> = layers.iter().map(|layer| layer.on(architecture)).collect();
+            let layers: Vec<Layer> =
+                layers.iter().map(|layer| layer.for_platform(architecture)).collect();
             let mut image = self.image(family, architecture, &layers);
             image["platform"] = json!({"os": "linux", "architecture": architecture});
             image
@@ -322,7 +323,7 @@ impl Assembly {
     }
 
     fn config(&mut self, family: &Family, architecture: &str, layers: &[Value]) -> Value {
-        // The digest of a layer's bytes stands in for that of its unpacked form.
+        // The digest of the layer's bytes replaces that of its unpacked form.
         let unpacked: Vec<&Value> = layers.iter().map(|layer| &layer["digest"]).collect();
         let config = json!({
             "architecture": architecture,
@@ -380,7 +381,7 @@ fn image_document(media_type: &str, config: &Value, layers: &[Value]) -> Value {
     json!({"schemaVersion": 2, "mediaType": media_type, "config": config, "layers": layers})
 }
 
-/// Bytes that look random and depend on nothing but the seed (xorshift64*).
+/// Pseudo-random bytes that depend only on the seed (xorshift64*).
 fn noise(seed: &str, size: usize) -> Bytes {
     let seed = Digest::of(seed.as_bytes());
     let mut state = u64::from_str_radix(&seed.hex()[..16], 16).unwrap_or(0) | 1;

@@ -67,7 +67,7 @@ pub async fn run(list: &ImageList, root: &Path, program: &str) -> anyhow::Result
     story.line("verify: source and destination have what the list pins");
     story.verify(&[]).await?;
 
-    let rebuilt = story.stage.rebuild_first().await?;
+    let rebuilt = story.stage.rebuild_first()?;
     story.line(&format!("A tag moves at the source: {rebuilt}\nverify reports it"));
     story.verify(&[Code::SourceMoved]).await?;
     story.line("pin --update: show what changed, and accept it");

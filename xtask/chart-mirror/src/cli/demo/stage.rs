@@ -1,15 +1,11 @@
 //! The stage of the demonstration: two registries in memory, and a list of generated images.
 
 use anyhow::Context as _;
-use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use crate::list::{Destination, Image, ImageList, ImagePin};
 use oci::{Digest, Reference, Registry, Repository, RepositoryPath};
 use registry_in_memory::content::{self, Content};
-use registry_in_memory::publish::Publisher;
-use registry_in_memory::{InMemoryRegistry, Options};
-
-const PUBLISHED_AT_ONCE: usize = 4;
+use registry_in_memory::{InMemoryRegistry, RegistryOptions};
 
 pub(super) struct Stage {
     pub(super) source: InMemoryRegistry,
@@ -21,24 +17,22 @@ pub(super) struct Stage {
 impl Stage {
     /// Starts the registries and publishes an image for every entry of the list.
     pub(super) async fn open(original: &ImageList) -> anyhow::Result<Self> {
-        let source = InMemoryRegistry::start(Options::default()).await?;
-        let destination = InMemoryRegistry::start(Options::default()).await?;
+        let source = InMemoryRegistry::start(RegistryOptions::default()).await?;
+        let destination = InMemoryRegistry::start(RegistryOptions::default()).await?;
         let list = localised(original, source.address())?;
-        let publisher = Publisher::new(source.address())?;
-        let all = list.images().iter().map(|image| async {
+        for image in list.images() {
             let content = content::for_list(image.source.path().as_str(), image.tag.as_str());
-            publish(&publisher, image, &content).await
-        });
-        stream::iter(all).buffer_unordered(PUBLISHED_AT_ONCE).try_collect::<()>().await?;
+            publish(&source, image, &content);
+        }
         Ok(Self { source, destination, list })
     }
 
     /// Moves the tag of the first image at the source, as a rebuild does. Returns the image.
-    pub(super) async fn rebuild_first(&self) -> anyhow::Result<String> {
+    pub(super) fn rebuild_first(&self) -> anyhow::Result<String> {
         let image = self.first()?;
         let path = image.source.path().as_str();
         let content = content::for_list(path, &format!("{}-rebuilt", image.tag));
-        publish(&Publisher::new(self.source.address())?, image, &content).await?;
+        publish(&self.source, image, &content);
         Ok(image.reference().to_string())
     }
 
@@ -129,7 +123,6 @@ pub(super) fn destination_for(list: &ImageList, address: &str) -> anyhow::Result
     Ok(Destination { target: "{registry}/{path}".parse()?, ..plain })
 }
 
-async fn publish(publisher: &Publisher, image: &Image, content: &Content) -> anyhow::Result<()> {
-    publisher.publish(image.source.path().as_str(), image.tag.as_str(), content).await?;
-    Ok(())
+fn publish(registry: &InMemoryRegistry, image: &Image, content: &Content) {
+    registry.store().publish(image.source.path().as_str(), image.tag.as_str(), content);
 }

@@ -1,33 +1,33 @@
-//! Answers as values, before they become bytes on a line.
+//! Replies as values, before they become bytes on a connection.
 
 use bytes::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
-use serde_json::json;
+use serde_json::{Value, json};
 
-/// An answer that a handler gives.
+/// The reply of a handler.
 #[derive(Debug, Clone)]
-pub(super) struct Answer {
+pub(super) struct Reply {
     pub(super) status: StatusCode,
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
 
-/// Why a handler did not come to the answer that was asked for.
+/// Why a handler has no reply to what was requested.
 #[derive(Debug)]
-pub(super) enum Stop {
+pub(super) enum Failure {
     /// The registry refuses, with a status and the error envelope of the specification.
-    Refused(Box<Answer>),
+    Refused(Box<Reply>),
     /// The connection is gone.
-    Cut,
+    Disconnected,
 }
 
-impl Answer {
+impl Reply {
     pub(super) fn new(status: StatusCode) -> Self {
         Self { status, headers: HeaderMap::new(), body: Bytes::new() }
     }
 
-    /// Sets a header. What cannot stand in one is left out, as no header is.
+    /// Sets a header, unless its name or value cannot stand in one.
     pub(super) fn with(mut self, name: &str, value: impl AsRef<str>) -> Self {
         if let (Ok(name), Ok(value)) =
             (HeaderName::try_from(name), HeaderValue::try_from(value.as_ref()))
@@ -42,52 +42,53 @@ impl Answer {
         self
     }
 
-    pub(super) fn json(status: StatusCode, media_type: &str, body: &serde_json::Value) -> Self {
-        Self::new(status).with("content-type", media_type).with_body(body.to_string())
-    }
-
-    /// The error envelope of the distribution specification.
-    pub(super) fn error(
-        status: StatusCode,
-        code: &str,
-        message: &str,
-        detail: &serde_json::Value,
-    ) -> Self {
-        let envelope = json!({"errors": [{"code": code, "message": message, "detail": detail}]});
-        Self::json(status, "application/json", &envelope)
+    pub(super) fn json(media_type: &str, body: &Value) -> Self {
+        Self::new(StatusCode::OK).with("content-type", media_type).with_body(body.to_string())
     }
 }
 
-impl Stop {
+impl Failure {
     pub(super) fn refused(status: StatusCode, code: &str, message: &str) -> Self {
-        Self::with_detail(status, code, message, &serde_json::Value::Null)
+        Self::with_detail(status, code, message, &Value::Null)
     }
 
     pub(super) fn with_detail(
         status: StatusCode,
         code: &str,
         message: &str,
-        detail: &serde_json::Value,
+        detail: &Value,
     ) -> Self {
-        Self::Refused(Box::new(Answer::error(status, code, message, detail)))
+        let envelope = json!({"errors": [{"code": code, "message": message, "detail": detail}]});
+        Reply { status, ..Reply::json("application/json", &envelope) }.into()
+    }
+
+    pub(super) fn unauthorized(challenge: &str) -> Self {
+        let failure =
+            Self::refused(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "authentication required");
+        match failure {
+            Self::Refused(reply) => reply.with("www-authenticate", challenge).into(),
+            Self::Disconnected => failure,
+        }
+    }
+
+    pub(super) fn not_found() -> Self {
+        Self::refused(StatusCode::NOT_FOUND, "UNSUPPORTED", "there is nothing here")
     }
 
     pub(super) fn too_large(limit: u64) -> Self {
+        let status = StatusCode::PAYLOAD_TOO_LARGE;
         Self::with_detail(
-            StatusCode::PAYLOAD_TOO_LARGE,
+            status,
             "SIZE_INVALID",
             "request body too large",
             &json!({"limit": limit}),
         )
     }
 
-    pub(super) fn name_unknown(repository: &str) -> Self {
-        Self::with_detail(
-            StatusCode::NOT_FOUND,
-            "NAME_UNKNOWN",
-            "repository name not known to registry",
-            &json!({"name": repository}),
-        )
+    /// 404, for content of this kind that the registry does not have.
+    pub(super) fn unknown(code: &str, what: &str, detail: &Value) -> Self {
+        let message = format!("{what} unknown to registry");
+        Self::with_detail(StatusCode::NOT_FOUND, code, &message, detail)
     }
 
     pub(super) fn digest_invalid(digest: Option<&str>) -> Self {
@@ -104,8 +105,8 @@ impl Stop {
     }
 }
 
-impl From<Answer> for Stop {
-    fn from(answer: Answer) -> Self {
-        Self::Refused(Box::new(answer))
+impl From<Reply> for Failure {
+    fn from(reply: Reply) -> Self {
+        Self::Refused(Box::new(reply))
     }
 }

@@ -1,0 +1,80 @@
+//! A request on its way through a handler, with the registry that serves it.
+
+use std::sync::Arc;
+
+use hyper::StatusCode;
+use oci::Digest;
+use serde_json::json;
+
+use crate::faults::Faults;
+use crate::log::Log;
+use crate::options::{LocationStyle, RegistryOptions};
+use crate::reply::{Failure, Reply};
+use crate::request::Request;
+use crate::store::Store;
+use crate::tokens::Tokens;
+
+/// What the requests of a registry share.
+pub(super) struct Shared {
+    pub(super) address: String,
+    pub(super) options: RegistryOptions,
+    pub(super) store: Store,
+    pub(super) log: Arc<Log>,
+    pub(super) faults: Faults,
+    pub(super) tokens: Tokens,
+}
+
+/// A request, with what its handler needs.
+#[derive(Clone, Copy)]
+pub(super) struct Call<'a> {
+    pub(super) shared: &'a Shared,
+    pub(super) request: &'a Request,
+}
+
+impl Shared {
+    pub(super) fn new(address: String, options: RegistryOptions) -> Self {
+        Self {
+            address,
+            options,
+            store: Store::default(),
+            log: Log::new(),
+            faults: Faults::default(),
+            tokens: Tokens::default(),
+        }
+    }
+}
+
+impl Call<'_> {
+    /// A `Location`, in the form that the options set.
+    pub(super) fn location(&self, path: &str) -> String {
+        match self.shared.options.location {
+            LocationStyle::Relative => path.to_owned(),
+            LocationStyle::Absolute | LocationStyle::WithState => {
+                let host = self.request.header("host").unwrap_or(&self.shared.address);
+                format!("http://{host}{path}")
+            }
+        }
+    }
+
+    /// Adds `Docker-Content-Digest`, unless this registry omits it.
+    pub(super) fn with_digest(&self, reply: Reply, digest: &Digest) -> Reply {
+        if !self.shared.options.digest_header {
+            return reply;
+        }
+        reply.with("docker-content-digest", digest.as_str())
+    }
+
+    /// Refuses a push to a repository that does not exist and that a push does not create.
+    pub(super) fn check_pushable(&self, repository: &str) -> Result<(), Failure> {
+        if self.shared.options.create_repositories || self.shared.store.has_repository(repository) {
+            return Ok(());
+        }
+        Err(name_unknown(repository))
+    }
+}
+
+pub(super) fn name_unknown(repository: &str) -> Failure {
+    let message = "repository name not known to registry";
+    let detail = json!({"name": repository});
+    Failure::with_detail(StatusCode::NOT_FOUND, "NAME_UNKNOWN", message, &detail)
+}

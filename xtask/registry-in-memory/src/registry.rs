@@ -1,0 +1,93 @@
+//! A running registry, as the demo and the tests hold it.
+
+use std::io;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+use tokio::task::AbortHandle;
+
+use crate::call::Shared;
+use crate::{Fault, LoggedRequest, RefreshToken, RegistryOptions, Store, server};
+
+/// A running registry. Dropping it closes the port and every connection.
+pub struct InMemoryRegistry {
+    shared: Arc<Shared>,
+    accepting: AbortHandle,
+}
+
+impl InMemoryRegistry {
+    /// Starts a registry on a free loopback port.
+    ///
+    /// # Errors
+    /// If there is no free port.
+    pub async fn start(options: RegistryOptions) -> io::Result<Self> {
+        Self::start_at("127.0.0.1:0", options).await
+    }
+
+    /// Starts a registry at an address; `[::1]:0` is a free port of the IPv6 loopback.
+    ///
+    /// # Errors
+    /// If the address is not available.
+    pub async fn start_at(address: &str, options: RegistryOptions) -> io::Result<Self> {
+        let listener = TcpListener::bind(address).await?;
+        let address = listener.local_addr()?.to_string();
+        let shared = Arc::new(Shared::new(address, options));
+        let accepting = tokio::spawn(server::accept(listener, shared.clone())).abort_handle();
+        Ok(Self { shared, accepting })
+    }
+
+    /// `127.0.0.1:PORT`
+    pub fn address(&self) -> &str {
+        &self.shared.address
+    }
+
+    /// The requests since the log was last cleared, in order of arrival.
+    pub fn requests(&self) -> Vec<LoggedRequest> {
+        self.shared.log.requests()
+    }
+
+    /// Clears the log.
+    pub fn forget_requests(&self) {
+        self.shared.log.forget();
+    }
+
+    /// The most requests that were in progress at one moment since the log was last cleared.
+    pub fn most_at_once(&self) -> usize {
+        self.shared.log.most_at_once()
+    }
+
+    /// Adds a fault. If several match a request, the first one with a count left acts.
+    pub fn inject(&self, fault: Fault) {
+        self.shared.faults.inject(fault);
+    }
+
+    pub fn clear_faults(&self) {
+        self.shared.faults.clear();
+    }
+
+    /// Expires every token issued so far.
+    pub fn expire_tokens(&self) {
+        self.shared.tokens.expire_all();
+    }
+
+    /// Makes the token endpoint accept this refresh token, by POST.
+    pub fn take_refresh_token(&self, token: &str, kind: RefreshToken) {
+        self.shared.tokens.accept_refresh_token(token, kind);
+    }
+
+    /// Sets the `issued_at` of all further tokens.
+    pub fn date_tokens(&self, issued_at: &str) {
+        self.shared.tokens.set_issued_at(issued_at);
+    }
+
+    pub fn store(&self) -> &Store {
+        &self.shared.store
+    }
+}
+
+impl Drop for InMemoryRegistry {
+    fn drop(&mut self) {
+        // The accepting task owns the connections, so they end with it.
+        self.accepting.abort();
+    }
+}
