@@ -83,7 +83,7 @@ fn a_byte_order_mark_and_windows_line_ends_change_nothing() {
     let broken = windows.replacen("\nsource", "\nsorce", 1);
     let problems = ImageList::parse("x", &broken).unwrap_err();
     let places = |problems: &chart_mirror::list::Problems| -> Vec<_> {
-        problems.iter().map(|problem| (problem.line, problem.column)).collect()
+        problems.iter().map(|problem| problem.place).collect()
     };
     let unix = ImageList::parse("x", &text.replacen("\nsource", "\nsorce", 1)).unwrap_err();
     assert_eq!(places(&problems), places(&unix));
@@ -119,7 +119,9 @@ fn bad_files_have_exactly_the_problems_that_they_announce() {
         let problems = ImageList::parse(&name, &text).expect_err(&name);
         let found: Vec<_> = problems
             .iter()
-            .map(|problem| (problem.line.to_string(), problem.column.to_string(), problem))
+            .map(|problem| {
+                (problem.place.line.to_string(), problem.place.column.to_string(), problem)
+            })
             .collect();
         let matches = found.len() == expected.len()
             && found.iter().zip(&expected).all(|((line, column, problem), expected)| {
@@ -272,9 +274,17 @@ fn check_problems(text: &str) -> Result<(), TestCaseError> {
     let lines: Vec<_> = text.strip_prefix('\u{feff}').unwrap_or(text).split('\n').collect();
     prop_assert!(problems.iter().len() > 0);
     for problem in problems.iter() {
-        prop_assert!((1..=lines.len()).contains(&problem.line), "line {}", problem.line);
-        let columns = lines[problem.line - 1].chars().count() + 1;
-        prop_assert!((1..=columns).contains(&problem.column), "column {}", problem.column);
+        prop_assert!(
+            (1..=lines.len()).contains(&problem.place.line),
+            "line {}",
+            problem.place.line
+        );
+        let columns = lines[problem.place.line - 1].chars().count() + 1;
+        prop_assert!(
+            (1..=columns).contains(&problem.place.column),
+            "column {}",
+            problem.place.column
+        );
     }
     let shown = problems.to_string();
     prop_assert!(shown.contains("images.toml:"));

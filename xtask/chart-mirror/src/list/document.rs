@@ -8,10 +8,9 @@
 use std::ops::Range;
 
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::DeTable;
 
 use super::problems::Problem;
-use messages::printable::is_unprintable;
 
 /// The text with its broken sections blanked, so that all places stay, and the mistakes in them.
 pub(super) fn readable(text: &str) -> (String, Vec<Problem>) {
@@ -45,58 +44,13 @@ pub(super) fn readable(text: &str) -> (String, Vec<Problem>) {
 
 /// Parses what `readable` left, which has no mistakes of syntax but keys that are there twice.
 pub(super) fn parse<'t>(readable: &'t str, problems: &mut Vec<Problem>) -> Spanned<DeTable<'t>> {
-    let (mut document, errors) = DeTable::parse_recoverable(readable);
+    let (document, errors) = DeTable::parse_recoverable(readable);
     for error in errors {
-        let problem =
-            Problem::new(readable, error.span().unwrap_or_default(), "this key is there twice")
-                .hint("remove one of the two; entries of a list have two brackets: `[[image]]`");
+        let problem = Problem::new(error.span().unwrap_or_default(), "duplicate key")
+            .hint("remove one of the two; entries of a list have two brackets: `[[image]]`");
         problems.push(problem);
     }
-    replace_dates(readable, document.get_mut(), problems);
-    find_controls(readable, document.get_ref(), false, problems);
     document
-}
-
-/// Names and addresses end up in messages, in comments and in arguments of helm, where a control
-/// character would be another line or a command to the terminal. The texts of Helm values may have
-/// several lines.
-fn find_controls(text: &str, table: &DeTable<'_>, are_values: bool, problems: &mut Vec<Problem>) {
-    for (key, value) in table {
-        if key.get_ref().contains(is_unprintable) {
-            problems.push(control(text, key.span()));
-        }
-        let are_values =
-            are_values || matches!(key.get_ref().as_ref(), "set" | "set-string" | "values");
-        find_controls_in(text, value, are_values, problems);
-    }
-}
-
-fn find_controls_in(
-    text: &str,
-    value: &Spanned<DeValue<'_>>,
-    is_value: bool,
-    problems: &mut Vec<Problem>,
-) {
-    match value.get_ref() {
-        DeValue::Table(table) => find_controls(text, table, is_value, problems),
-        // No Helm value is a list here; names of files and of API versions are.
-        DeValue::Array(array) => {
-            array.iter().for_each(|value| find_controls_in(text, value, false, problems));
-        }
-        DeValue::String(string) => {
-            let is_wrong =
-                |c: char| is_unprintable(c) && !(is_value && matches!(c, '\n' | '\r' | '\t'));
-            if string.contains(is_wrong) {
-                problems.push(control(text, value.span()));
-            }
-        }
-        _ => {}
-    }
-}
-
-fn control(text: &str, span: Range<usize>) -> Problem {
-    Problem::new(text, span, "this holds a control character")
-        .hint("write it on one line, without line breaks and escapes like `\\n` or `\\u001B`")
 }
 
 const DUPLICATE_KEY: &str = "duplicate key";
@@ -158,36 +112,10 @@ fn syntax_problem(text: &str, span: Range<usize>, message: &str) -> Problem {
         _ if message.starts_with("key with no value") => "write `key = \"value\"`".to_owned(),
         _ if message.starts_with("unclosed") => "add the bracket that is missing".to_owned(),
         _ if message.contains("string, expected") => "add the quote that is missing".to_owned(),
-        _ => return Problem::new(text, span, message),
+        _ => return Problem::new(span, message),
     };
     let message = if unquoted { "this is not a value" } else { message };
-    Problem::new(text, span, message).hint(hint)
-}
-
-/// No key takes a date, and tags that look like one are likely: each is reported, and taken for the
-/// string that was meant.
-fn replace_dates<'t>(text: &'t str, table: &mut DeTable<'t>, problems: &mut Vec<Problem>) {
-    for (_, value) in table.iter_mut() {
-        replace_date(text, value, problems);
-    }
-}
-
-fn replace_date<'t>(text: &'t str, value: &mut Spanned<DeValue<'t>>, problems: &mut Vec<Problem>) {
-    let span = value.span();
-    match value.get_mut() {
-        DeValue::Table(table) => replace_dates(text, table, problems),
-        DeValue::Array(array) => {
-            array.iter_mut().for_each(|value| replace_date(text, value, problems));
-        }
-        DeValue::Datetime(_) => {
-            let written = text.get(span.clone()).unwrap_or_default();
-            let problem = Problem::new(text, span, "no value is a date or a time")
-                .hint(format!("write it in quotes: `\"{written}\"`"));
-            problems.push(problem);
-            *value.get_mut() = DeValue::String(written.into());
-        }
-        DeValue::String(_) | DeValue::Integer(_) | DeValue::Float(_) | DeValue::Boolean(_) => {}
-    }
+    Problem::new(span, message).hint(hint)
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! The image list, `images.toml`: which images to mirror, for which chart, and where to.
 //!
 //! ```text
-//! text ── document ──▶ TOML ── fields, raw ──▶ RawList ── read ──▶ ImageList
-//!             └──────────────── Problems ◀────────────────┘
+//! text ── document ──▶ TOML ── read ──▶ ImageList
+//!             └─── Problems ◀──┘
 //! ```
 //!
 //! An `ImageList` is always valid, so later code never checks it again. Nothing here does I/O.
@@ -14,7 +14,6 @@ mod destination;
 mod document;
 mod ecr;
 pub mod edit;
-mod fields;
 mod image;
 mod image_list;
 mod parse;
@@ -22,7 +21,6 @@ mod pin;
 mod place;
 mod policy;
 mod problems;
-mod raw;
 mod read;
 #[cfg(test)]
 mod schema;

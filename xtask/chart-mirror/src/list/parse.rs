@@ -1,6 +1,7 @@
 //! `ImageList::parse`: the only way from text to an image list.
 
-use super::{ImageList, Problems, document, read};
+use super::read::{self, Extent};
+use super::{ImageList, Problems, document};
 
 impl ImageList {
     /// Parses the text of an image list. The file name is for messages.
@@ -11,9 +12,9 @@ impl ImageList {
         // Some editors begin a file with a byte order mark.
         let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let (readable, mut problems) = document::readable(text);
-        let is_whole = problems.is_empty();
+        let extent = if problems.is_empty() { Extent::Whole } else { Extent::Partial };
         let document = document::parse(&readable, &mut problems);
-        let (list, found) = read::read(text, document, is_whole);
+        let (list, found) = read::read(&readable, document, extent);
         problems.extend(found);
         match list {
             Some(list) if problems.is_empty() => Ok(list),

@@ -5,6 +5,8 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use super::place::{Place, PlaceIndex, char_boundary};
+
 /// What is wrong with an image list, in the order of the text. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems {
@@ -16,21 +18,29 @@ pub struct Problems {
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it begins: line and column (in characters), counted from 1.
-    pub line: usize,
-    pub column: usize,
+    /// Where it begins. Set when the problems of a text are put together.
+    pub place: Place,
     pub message: String,
     pub hint: Option<String>,
     span: Range<usize>,
-    /// The other place, where a mistake is about two.
+    /// The first of two conflicting entries. The problem itself is at the second.
     first: Option<Range<usize>>,
-    /// What is never shown.
+    /// Text that is never displayed.
     secret: Option<Range<usize>>,
 }
 
 impl Problems {
-    /// The problems found in a text, put in its order.
+    /// Puts the problems of a text in its order.
     pub(super) fn new(file_name: &str, text: &str, mut problems: Vec<Problem>) -> Self {
+        let index = PlaceIndex::new(text);
+        for problem in &mut problems {
+            problem.place = index.place(problem.span.start);
+            let spans = [Some(&mut problem.span), problem.first.as_mut(), problem.secret.as_mut()];
+            for span in spans.into_iter().flatten() {
+                let start = char_boundary(text, span.start);
+                *span = start..char_boundary(text, span.end.max(start));
+            }
+        }
         problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
         let mut text = text.to_owned();
         for secret in problems.iter().filter_map(|problem| problem.secret.clone()) {
@@ -45,7 +55,7 @@ impl Problems {
         self.problems.iter()
     }
 
-    /// All problems with their lines, with colours for a terminal. `Display` is the same without.
+    /// All problems with their lines, with colours for a terminal. `Display` omits the colours.
     pub fn render_with_colours(&self) -> String {
         self.render(&Renderer::styled())
     }
@@ -69,13 +79,9 @@ impl fmt::Display for Problems {
 impl std::error::Error for Problems {}
 
 impl Problem {
-    /// A problem with a piece of `text`, which is cut to what is there.
-    pub(super) fn new(text: &str, span: Range<usize>, message: impl Into<String>) -> Self {
-        let start = char_boundary(text, span.start);
-        let end = char_boundary(text, span.end.max(start));
-        let Position { line, column } = Position::of(text, start);
-        let message = message.into();
-        Self { line, column, message, hint: None, span: start..end, first: None, secret: None }
+    pub(super) fn new(span: Range<usize>, message: impl Into<String>) -> Self {
+        let (place, message) = (Place::NOWHERE, message.into());
+        Self { place, message, hint: None, span, first: None, secret: None }
     }
 
     pub(super) fn hint(mut self, hint: impl Into<String>) -> Self {
@@ -83,27 +89,15 @@ impl Problem {
         self
     }
 
-    pub(super) fn hint_if_any(mut self, hint: Option<String>) -> Self {
-        self.hint = hint;
-        self
-    }
-
-    /// Shows where the first of two stands; the problem itself is at the second.
+    /// Also points to the first of two conflicting entries.
     pub(super) fn first(mut self, span: Range<usize>) -> Self {
         self.first = Some(span);
         self
     }
 
-    /// What stands at this place may be a secret: it is never shown.
-    pub(super) fn about_a_secret(mut self) -> Self {
-        self.secret = Some(self.span.clone());
-        self
-    }
-
-    /// What stands at another place of `text` may be one.
-    pub(super) fn beside_a_secret(mut self, text: &str, span: Range<usize>) -> Self {
-        let start = char_boundary(text, span.start);
-        self.secret = Some(start..char_boundary(text, span.end.max(start)));
+    /// Hides text that may be a secret.
+    pub(super) fn secret(mut self, span: Range<usize>) -> Self {
+        self.secret = Some(span);
         self
     }
 
@@ -123,38 +117,12 @@ impl Problem {
     }
 }
 
-/// A place in a text: line and column (in characters), counted from 1.
-pub(super) struct Position {
-    pub(super) line: usize,
-    pub(super) column: usize,
-}
-
-impl Position {
-    pub(super) fn of(text: &str, offset: usize) -> Self {
-        let before = &text[..char_boundary(text, offset)];
-        let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-        Self {
-            line: before.matches('\n').count() + 1,
-            column: before[line_start..].chars().count() + 1,
-        }
-    }
-}
-
-/// The nearest place at or before `offset` where a character begins or the text ends.
-fn char_boundary(text: &str, offset: usize) -> usize {
-    let mut offset = offset.min(text.len());
-    while !text.is_char_boundary(offset) {
-        offset -= 1;
-    }
-    offset
-}
-
-/// The known word that is meant by a mistyped one, if one is near enough.
+/// The known word that a mistyped one resembles, if any.
 pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let word = word.to_lowercase().replace('_', "-");
     let distance = |candidate: &&str| strsim::damerau_levenshtein(&word, candidate);
     let best = known.iter().copied().min_by_key(distance)?;
-    // One mistake in three letters is still a typing error; more is another word.
+    // One wrong letter in three is a typing error. With more, it is another word.
     let allowed = best.chars().count().div_ceil(3);
     (distance(&best) <= allowed).then_some(best)
 }
@@ -164,7 +132,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_mistyped_word_is_recognised_and_another_word_is_not() {
+    fn a_mistyped_word_is_recognised_but_a_different_word_is_not() {
         let known = ["source", "tag", "digest", "plain-http"];
         let table = [
             ("sorce", Some("source")),
@@ -180,37 +148,28 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_shown_by_no_problem() {
+    fn no_problem_displays_a_secret() {
         let text = "password = 's3cret'\n";
         let problems = Problems::new(
             "x.toml",
             text,
             vec![
-                Problem::new(text, 0..8, "another problem of the line"),
-                Problem::new(text, 11..19, "no place for secrets").about_a_secret(),
+                Problem::new(0..8, "another problem in the line"),
+                Problem::new(11..19, "no secrets here").secret(11..19),
             ],
         );
-        let shown = problems.to_string() + &problems.render_with_colours();
-        assert!(shown.contains("********") && !shown.contains("s3cret"), "{shown}");
+        let displayed = problems.to_string() + &problems.render_with_colours();
+        assert!(displayed.contains("********") && !displayed.contains("s3cret"), "{displayed}");
         assert!(!format!("{problems:?}").contains("s3cret"));
-    }
-
-    #[test]
-    fn columns_count_characters() {
-        let text = "ä = 1\nöö = x";
-        let Position { line, column } = Position::of(text, text.find('x').unwrap());
-        assert_eq!((line, column), (2, 6));
-        let Position { line, column } = Position::of(text, usize::MAX);
-        assert_eq!((line, column), (2, 7));
     }
 
     #[test]
     fn a_problem_shows_its_line_the_other_place_and_a_hint_on_its_own_line() {
         let text = "one = 1\n\n\n\n\n\none = 2\n";
-        let problem = Problem::new(text, 13..16, "`one` again").hint("remove it").first(0..3);
-        let shown = Problems::new("x.toml", text, vec![problem]).to_string();
+        let problem = Problem::new(13..16, "`one` again").hint("remove it").first(0..3);
+        let displayed = Problems::new("x.toml", text, vec![problem]).to_string();
         assert_eq!(
-            shown,
+            displayed,
             "\
 error: `one` again
  --> x.toml:7:1

@@ -3,7 +3,7 @@
 use super::finding::{Finding, Location};
 use super::findings::Findings;
 use crate::list::code::{Check, Code};
-use crate::list::{Image, ImageList, Place, Problem};
+use crate::list::{Image, ImageList, Problem};
 
 const CHECK: Check = Check::List;
 
@@ -35,7 +35,7 @@ pub(super) fn check(list: &ImageList, findings: &mut Findings<'_>) {
 pub(super) fn problem_finding(file: &str, problem: &Problem) -> Finding {
     let mut finding = Finding::new(CHECK, Code::ListInvalid, problem.message.clone());
     finding.hint.clone_from(&problem.hint);
-    let place = Place { line: problem.line, column: problem.column };
+    let place = problem.place;
     finding.location = Some(Location { file: file.to_owned(), place });
     finding
 }

@@ -1,134 +1,115 @@
 //! `[destinations.NAME.ecr]`.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
 
 use toml::Spanned;
+use toml::de::DeTable;
 
-use super::Reader;
-use crate::list::fields::{Entries, Field, Table};
-use crate::list::raw::RawEcr;
+use super::reader::{Reader, Table};
 use crate::list::{Creation, EcrSettings, Encryption, RepositoryOptions};
+use oci::Registry;
 use registry::known::cloud::CloudHost;
 
-/// The most tags that Amazon lets a repository have.
-const MOST_TAGS: usize = 50;
+/// Amazon's limits for the tags of a repository.
+const MAX_TAGS: usize = 50;
+const MAX_TAG_KEY: usize = 128;
+const MAX_TAG_VALUE: usize = 256;
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum EncryptionKind {
-    Aes256,
-    Kms,
-}
+/// The keys that `public.ecr.aws` does not support.
+const PRIVATE_ONLY: [&str; 5] =
+    ["scan-on-push", "immutable-tags", "encryption", "kms-key", "lifecycle-policy-file"];
 
-impl Reader<'_> {
-    /// `registry` is the host of the destination, if it is known.
+impl<'t> Reader<'t> {
+    /// The registry is that of the destination, if it is known.
     pub(super) fn ecr(
         &mut self,
-        field: Field<Table<RawEcr>>,
-        registry: Option<&str>,
+        entry: Spanned<DeTable<'t>>,
+        registry: Option<&Registry>,
     ) -> Option<EcrSettings> {
-        let place = field.span.clone();
-        let table = self.value(field)?;
-        let raw = self.keys(table.into_inner(), "`[destinations.NAME.ecr]`");
-        let span = |field: &Option<Field<String>>| field.as_ref().map(|field| field.span.clone());
-        let of_flag = |field: &Option<Field<bool>>| field.as_ref().map(|field| field.span.clone());
-        let of_private = [
-            ("scan-on-push", of_flag(&raw.scan_on_push)),
-            ("immutable-tags", of_flag(&raw.immutable_tags)),
-            ("encryption", span(&raw.encryption)),
-            ("kms-key", span(&raw.kms_key)),
-            ("lifecycle-policy-file", span(&raw.lifecycle_policy_file)),
-        ];
-        let key_span = span(&raw.kms_key);
-        let flag = |_: &mut Self, value: Spanned<bool>| Some(value.into_inner());
-        let creates = self.optional(raw.create_repositories, flag);
-        let tags = self.optional(raw.tags, Self::resource_tags);
-        let scan_on_push = self.optional(raw.scan_on_push, flag);
-        let immutable_tags = self.optional(raw.immutable_tags, flag);
-        let kinds = [("AES256", EncryptionKind::Aes256), ("KMS", EncryptionKind::Kms)];
-        let encryption = self.optional(raw.encryption, |reader, text| reader.one_of(text, kinds));
-        let kms_key = self.optional(raw.kms_key, Self::kms_key);
-        let lifecycle_policy_file = self.optional(raw.lifecycle_policy_file, Self::file);
-        self.check_host(registry, place, of_private)?;
-        let (encryption, kms_key) = (encryption?, kms_key?);
-        if let (None | Some(EncryptionKind::Aes256), Some(_), Some(span)) =
-            (encryption, &kms_key, key_span)
-        {
-            let hint = "write `encryption = \"KMS\"`, or leave the key out".to_owned();
-            self.report(span, "`kms-key` is for `encryption = \"KMS\"`", hint);
-            return None;
-        }
-        let encryption = encryption.map(|kind| match kind {
-            EncryptionKind::Aes256 => Encryption::Aes256,
-            EncryptionKind::Kms => Encryption::Kms { key: kms_key },
+        let mut table = self.table(entry, "`[destinations.NAME.ecr]`");
+        let create_repositories = self.flag(&mut table, "create-repositories");
+        let tags = self.optional(&mut table, "tags", Self::resource_tags);
+        let scan_on_push = self.flag(&mut table, "scan-on-push");
+        let immutable_tags = self.flag(&mut table, "immutable-tags");
+        let encryption = self.optional(&mut table, "encryption", |reader, text| {
+            let kms = Encryption::Kms { key: None };
+            reader.one_of(&text, [("AES256", &Encryption::Aes256), ("KMS", &kms)]).cloned()
         });
+        let key = self.optional(&mut table, "kms-key", Self::kms_key);
+        let lifecycle_policy_file = self.optional(&mut table, "lifecycle-policy-file", Self::file);
+        self.check_host(registry, &table);
+        let encryption = match (encryption, &key) {
+            (Some(Encryption::Kms { .. }), _) => Some(Encryption::Kms { key }),
+            (encryption, Some(_)) => {
+                let span = table.span_of("kms-key").unwrap_or_default();
+                let hint = "write `encryption = \"KMS\"`, or leave the key out";
+                self.report(span, "`kms-key` needs `encryption = \"KMS\"`", hint);
+                encryption
+            }
+            (encryption, None) => encryption,
+        };
+        self.finish(table)?;
         Some(EcrSettings {
-            creation: if creates? == Some(false) { Creation::Leave } else { Creation::Create },
+            creation: match create_repositories {
+                Some(false) => Creation::Leave,
+                Some(true) | None => Creation::Create,
+            },
             options: RepositoryOptions {
-                tags: tags?.unwrap_or_default(),
-                scan_on_push: scan_on_push?,
-                immutable_tags: immutable_tags?,
+                tags: tags.unwrap_or_default(),
+                scan_on_push,
+                immutable_tags,
                 encryption,
-                lifecycle_policy_file: lifecycle_policy_file?,
+                lifecycle_policy_file,
             },
         })
     }
 
-    /// Options that nobody would look at are a mistake.
-    fn check_host(
-        &mut self,
-        registry: Option<&str>,
-        place: Range<usize>,
-        of_private: [(&str, Option<Range<usize>>); 5],
-    ) -> Option<()> {
-        let Some(registry) = registry else { return Some(()) };
-        match CloudHost::of(registry) {
-            Some(CloudHost::Ecr(_)) => Some(()),
+    /// Options without effect are a mistake.
+    fn check_host(&mut self, registry: Option<&Registry>, table: &Table<'t>) {
+        let Some(registry) = registry else { return };
+        match CloudHost::of(registry.as_str()) {
+            Some(CloudHost::Ecr(_)) => {}
             Some(CloudHost::EcrPublic) => {
-                let foreign = of_private.into_iter().find_map(|(key, span)| Some((key, span?)));
-                let Some((key, span)) = foreign else { return Some(()) };
-                let message = format!("`{key}` is not to be had at `{registry}`");
-                self.report(span, message, "leave it out".to_owned());
-                None
+                let foreign =
+                    PRIVATE_ONLY.into_iter().find_map(|key| Some((key, table.span_of(key)?)));
+                if let Some((key, span)) = foreign {
+                    let message = format!("`{key}` is not available at `{registry}`");
+                    self.report(span, message, "leave it out");
+                }
             }
             None | Some(CloudHost::Acr { .. } | CloudHost::Google) => {
-                let message = format!("`{registry}` is no registry of Amazon ECR");
+                let message = format!("`{registry}` is not an Amazon ECR registry");
                 let hint = "leave `ecr` out, or write `registry = \
                             \"ACCOUNT.dkr.ecr.REGION.amazonaws.com\"`";
-                self.report(place, message, hint.to_owned());
-                None
+                self.report(table.span(), message, hint);
             }
         }
     }
 
-    fn resource_tags(
-        &mut self,
-        entries: Spanned<Entries<String>>,
-    ) -> Option<BTreeMap<String, String>> {
-        let span = entries.span();
-        let entries = entries.into_inner().0;
-        if entries.len() > MOST_TAGS {
+    fn resource_tags(&mut self, table: Spanned<DeTable<'t>>) -> Option<BTreeMap<String, String>> {
+        let span = table.span();
+        let entries = self.entries(table);
+        if entries.len() > MAX_TAGS {
             let message =
-                format!("{} tags, and a repository has at most {MOST_TAGS}", entries.len());
-            self.report(span, message, "leave some out".to_owned());
+                format!("{} tags, but a repository has at most {MAX_TAGS}", entries.len());
+            self.report(span, message, "leave some out");
             return None;
         }
         let tags = self.all(entries, |reader, (key, value)| {
-            let value = reader.value(value);
-            let why = wrong_with_key(key.get_ref());
-            if let Some(why) = why {
+            let hint = hint_for_tag_key(key.get_ref());
+            if let Some(hint) = hint {
                 let message =
                     format!("`{}` cannot be the key of a tag", key.get_ref().escape_debug());
-                reader.report(key.span(), message, why.to_owned());
+                reader.report(key.span(), message, hint);
             }
-            let value = value?;
-            let is_value = value.get_ref().chars().count() <= 256;
-            if !is_value || !value.get_ref().chars().all(is_tag_character) {
+            let value: Spanned<String> = reader.value(value)?;
+            let is_short = value.get_ref().chars().count() <= MAX_TAG_VALUE;
+            if !is_short || !value.get_ref().chars().all(is_tag_character) {
                 let hint = "a value has at most 256 letters, digits, spaces and `_.:/=+-@`";
-                reader.report(value.span(), "this cannot be the value of a tag", hint.to_owned());
+                reader.report(value.span(), "this cannot be the value of a tag", hint);
                 return None;
             }
-            why.is_none().then(|| (key.into_inner(), value.into_inner()))
+            hint.is_none().then(|| (key.into_inner(), value.into_inner()))
         });
         tags.map(|tags| tags.into_iter().collect())
     }
@@ -137,7 +118,7 @@ impl Reader<'_> {
         let key = text.get_ref();
         let is_word = |c: char| c.is_ascii_alphanumeric() || "-_:/".contains(c);
         if key.is_empty() || key.starts_with('-') || !key.chars().all(is_word) {
-            let hint = "write its id, its ARN, or `alias/NAME`".to_owned();
+            let hint = "write its id, its ARN, or `alias/NAME`";
             self.report(text.span(), "this is not the name of a KMS key", hint);
             return None;
         }
@@ -145,13 +126,15 @@ impl Reader<'_> {
     }
 }
 
-/// As Amazon has it for all that it keeps.
-fn wrong_with_key(key: &str) -> Option<&'static str> {
+/// What is wrong with the key of a tag, by Amazon's rules for all resources.
+fn hint_for_tag_key(key: &str) -> Option<&'static str> {
     let length = key.chars().count();
-    if length == 0 || length > 128 || !key.chars().all(is_tag_character) {
+    if length == 0 || length > MAX_TAG_KEY || !key.chars().all(is_tag_character) {
         return Some("a key has 1 to 128 letters, digits, spaces and `_.:/=+-@`");
     }
-    key.to_lowercase().starts_with("aws:").then_some("keys that begin with `aws:` are Amazon's own")
+    key.to_lowercase()
+        .starts_with("aws:")
+        .then_some("keys that begin with `aws:` are reserved by Amazon")
 }
 
 fn is_tag_character(c: char) -> bool {

@@ -1,18 +1,17 @@
-//! Platforms, in lists and in keys, and what was meant by those that are none.
+//! Platforms, in lists and in keys, and suggestions for misspelled ones.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
 use toml::Spanned;
 
-use super::Reader;
-use crate::list::fields::Field;
-use crate::list::problems::Problem;
+use super::reader::Reader;
+use super::value::Value;
 use crate::list::problems::nearest;
 use oci::platform::{ARCHITECTURES, InvalidPlatforms, OPERATING_SYSTEMS};
 use oci::{Platform, Platforms};
 
-/// What other tools call them.
+/// Names in other tools.
 const OTHER_NAMES: [(&str, &str); 10] = [
     ("x86_64", "amd64"),
     ("x86-64", "amd64"),
@@ -26,65 +25,56 @@ const OTHER_NAMES: [(&str, &str); 10] = [
     ("macos", "darwin"),
 ];
 
-impl Reader<'_> {
-    pub(super) fn platform(&mut self, text: &Spanned<String>) -> Option<Platform> {
-        match text.get_ref().parse() {
-            Ok(platform) => Some(platform),
-            Err(why) => {
-                let written = text.get_ref().escape_debug();
-                let message = format!("`{written}` is not a platform: {why}");
-                self.report(text.span(), message, hint_for(text.get_ref()));
-                None
-            }
-        }
-    }
-
-    /// A choice that is written as a list.
-    pub(super) fn platforms(&mut self, names: Spanned<Vec<Field<String>>>) -> Option<Platforms> {
+impl<'t> Reader<'t> {
+    /// A selection that is written as a list.
+    pub(super) fn platforms(&mut self, names: Spanned<Vec<Value<'t>>>) -> Option<Platforms> {
         let span = names.span();
-        let mut seen: HashMap<String, Range<usize>> = HashMap::new();
-        let platforms = self.all(names.into_inner(), |reader, field| {
-            let text = reader.value(field)?;
-            let platform = reader.platform(&text)?;
-            if let Some(first) = seen.insert(platform.to_string(), text.span()) {
-                let message = format!("the platform `{platform}` is there twice");
-                let problem = Problem::new(reader.text, text.span(), message);
-                reader.problems.push(problem.first(first).hint("remove one of the two"));
+        let mut earlier: HashMap<String, Range<usize>> = HashMap::new();
+        let platforms = self.all(names.into_inner(), |reader, text| {
+            let text: Spanned<String> = reader.value(text)?;
+            let platform: Platform = reader.parsed(&text, |why| {
+                let written = text.get_ref();
+                let message = format!("`{}` is not a platform: {why}", written.escape_debug());
+                (message, hint_for(written))
+            })?;
+            if let Some(first) = earlier.insert(platform.to_string(), text.span()) {
+                let message = format!("the platform `{platform}` is listed twice");
+                reader.report_second(text.span(), first, message, "remove one of the two");
                 return None;
             }
             Some(platform)
         })?;
         let platforms = Platforms::new(platforms);
         if platforms.is_none() {
-            let hint = "leave the key out to say nothing of platforms";
-            self.report(span, "no platform is named", hint.to_owned());
+            self.report(
+                span,
+                "the list of platforms is empty",
+                "leave the key out for all platforms",
+            );
         }
         platforms
     }
 
     pub(super) fn platforms_of_key(&mut self, key: &Spanned<String>) -> Option<Platforms> {
-        let error = match key.get_ref().parse() {
-            Ok(platforms) => return Some(platforms),
-            Err(error) => error,
-        };
-        let hint = match &error {
-            InvalidPlatforms::NotInOrder(sorted) => format!("write `\"{sorted}\"`"),
-            InvalidPlatforms::Platform { written, .. } => hint_for(written),
-        };
-        self.report(key.span(), error.to_string(), hint);
-        None
+        self.parsed(key, |error| {
+            let hint = match &error {
+                InvalidPlatforms::NotInOrder(sorted) => format!("write `\"{sorted}\"`"),
+                InvalidPlatforms::Platform { written, .. } => hint_for(written),
+            };
+            (error.to_string(), hint)
+        })
     }
 }
 
 fn hint_for(written: &str) -> String {
-    match meant(written) {
-        Some(meant) => format!("did you mean `{meant}`?"),
-        None => "write it as in `linux/amd64` or `linux/arm/v7`".to_owned(),
+    match similar(written) {
+        Some(platform) => format!("did you mean `{platform}`?"),
+        None => "write it like `linux/amd64` or `linux/arm/v7`".to_owned(),
     }
 }
 
-/// The platform that is probably meant by something that is none.
-fn meant(written: &str) -> Option<Platform> {
+/// The platform that a misspelled one resembles.
+fn similar(written: &str) -> Option<Platform> {
     let written = written.trim().to_lowercase();
     let named: Vec<&str> =
         written.split('/').map(|word| other_name(word).unwrap_or(word)).collect();
@@ -97,13 +87,14 @@ fn meant(written: &str) -> Option<Platform> {
         parts.insert(0, "linux");
     }
     let (os, architecture) = (parts.first()?, parts.get(1)?);
-    let mut meant = vec![nearest(os, &OPERATING_SYSTEMS)?, nearest(architecture, &ARCHITECTURES)?];
+    let mut similar =
+        vec![nearest(os, &OPERATING_SYSTEMS)?, nearest(architecture, &ARCHITECTURES)?];
     let variant = parts.get(2).map(|variant| match variant.chars().all(|c| c.is_ascii_digit()) {
         true => format!("v{variant}"),
         false => (*variant).to_owned(),
     });
-    meant.extend(variant.as_deref().filter(|variant| *variant != "v"));
-    meant.join("/").parse().ok()
+    similar.extend(variant.as_deref().filter(|variant| *variant != "v"));
+    similar.join("/").parse().ok()
 }
 
 fn other_name(word: &str) -> Option<&'static str> {
@@ -115,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_platform_is_recognised_behind_typing_errors_and_other_names() {
+    fn misspelled_platforms_and_names_of_other_tools_are_recognised() {
         let table = [
             ("linux/amd46", Some("linux/amd64")),
             ("linux/x86_64", Some("linux/amd64")),
@@ -134,8 +125,8 @@ mod tests {
             ("", None),
         ];
         for (written, expected) in table {
-            let meant = meant(written).map(|platform| platform.to_string());
-            assert_eq!(meant.as_deref(), expected, "{written}");
+            let similar = similar(written).map(|platform| platform.to_string());
+            assert_eq!(similar.as_deref(), expected, "{written}");
         }
     }
 }

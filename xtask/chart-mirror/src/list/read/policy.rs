@@ -1,63 +1,59 @@
-//! `[policy]`: what `verify` demands.
+//! `[policy]`: what `verify` requires.
 
 use std::collections::BTreeMap;
 
 use toml::Spanned;
+use toml::de::DeTable;
 
-use super::Reader;
+use super::reader::Reader;
+use super::value::Value;
 use crate::list::code::{Code, Severity};
-use crate::list::fields::{Entries, Field, Table};
 use crate::list::problems::nearest;
-use crate::list::raw::RawPolicy;
-use crate::list::{Destination, Policy};
+use crate::list::{Address, Policy};
 use messages::secret::holds_userinfo;
 
-const SEVERITIES: [Severity; 3] = [Severity::Error, Severity::Warning, Severity::Ignore];
-
-impl Reader<'_> {
-    pub(super) fn policy(&mut self, entry: Spanned<Table<RawPolicy>>) -> Option<Policy> {
-        let raw = self.keys(entry.into_inner(), "`[policy]`");
-        let allowed_registries = self.optional(raw.allowed_registries, Self::allowed_registries);
-        let require_pins = self.optional(raw.require_pins, |_, value| Some(value.into_inner()));
-        let require_platforms = self.optional(raw.require_platforms, Self::platforms);
-        let severities = self.optional(raw.severity, Self::severities);
-        Some(Policy {
-            allowed_registries: allowed_registries?.unwrap_or_default(),
-            require_pins: require_pins?.unwrap_or_default(),
-            require_platforms: require_platforms?,
-            severities: severities?.unwrap_or_default(),
-        })
+impl<'t> Reader<'t> {
+    pub(super) fn policy(&mut self, entry: Spanned<DeTable<'t>>) -> Option<Policy> {
+        let mut table = self.table(entry, "`[policy]`");
+        let policy = Policy {
+            allowed_registries: self
+                .optional(&mut table, "allowed-registries", Self::allowed_registries)
+                .unwrap_or_default(),
+            require_pins: self.flag(&mut table, "require-pins").unwrap_or_default(),
+            require_platforms: self.optional(&mut table, "require-platforms", Self::platforms),
+            severities: self.optional(&mut table, "severity", Self::severities).unwrap_or_default(),
+        };
+        self.finish(table)?;
+        Some(policy)
     }
 
-    fn allowed_registries(&mut self, texts: Spanned<Vec<Field<String>>>) -> Option<Vec<String>> {
+    fn allowed_registries(&mut self, texts: Spanned<Vec<Value<'t>>>) -> Option<Vec<String>> {
         if texts.get_ref().is_empty() {
-            let hint = "leave the key out to allow all".to_owned();
-            self.report(texts.span(), "no registry would be allowed", hint);
+            let hint = "leave the key out to allow all";
+            self.report(texts.span(), "an empty list would allow no registry", hint);
             return None;
         }
-        self.all(texts.into_inner(), |reader, field| {
-            let text = reader.value(field)?;
+        self.all(texts.into_inner(), |reader, text| {
+            let text = reader.value::<String>(text)?;
             if holds_userinfo(text.get_ref()) {
                 reader.report_credentials(text.span());
                 return None;
             }
-            let parsed = text.get_ref().parse::<Destination>().ok();
-            parsed.map(|parsed| parsed.to_string()).or_else(|| {
-                let message = "this is neither a registry nor a path in one";
-                let hint = "write it as in `\"quay.io\"` or `\"quay.io/stackstate\"`".to_owned();
-                reader.report(text.span(), message, hint);
-                None
-            })
+            let address: Option<Address> = reader.parsed(&text, |_| {
+                let hint = "write it like `\"quay.io\"` or `\"quay.io/stackstate\"`";
+                ("this is neither a registry nor a path in one".to_owned(), hint)
+            });
+            Some(address?.to_string())
         })
     }
 
-    fn severities(
-        &mut self,
-        entries: Spanned<Entries<String>>,
-    ) -> Option<BTreeMap<Code, Severity>> {
-        let severities = self.all(entries.into_inner().0, |reader, (key, field)| {
+    fn severities(&mut self, table: Spanned<DeTable<'t>>) -> Option<BTreeMap<Code, Severity>> {
+        let known = [Severity::Error, Severity::Warning, Severity::Ignore];
+        let known = known.map(|severity| (severity.name(), severity));
+        let entries = self.entries(table);
+        let severities = self.all(entries, |reader, (key, value)| {
             let code = reader.code(&key);
-            let severity = reader.value(field).and_then(|text| reader.severity(&text));
+            let severity = reader.value(value).and_then(|text| reader.one_of(&text, known));
             Some((code?, severity?))
         });
         severities.map(|severities| severities.into_iter().collect())
@@ -65,32 +61,18 @@ impl Reader<'_> {
 
     fn code(&mut self, key: &Spanned<String>) -> Option<Code> {
         let name = key.get_ref();
-        let Ok(code) = name.parse::<Code>() else {
-            let known = Code::ALL.map(Code::name);
-            let hint = match nearest(name, &known) {
-                Some(meant) => format!("did you mean `{meant}`?"),
-                None => "README.md lists the codes of `verify`".to_owned(),
+        let code: Code = self.parsed(key, |()| {
+            let hint = match nearest(name, &Code::ALL.map(Code::name)) {
+                Some(known) => format!("did you mean `{known}`?"),
+                None => "docs/finding-codes.md lists the codes of `verify`".to_owned(),
             };
-            let message = format!("`{}` is no code of a finding", name.escape_debug());
-            self.report(key.span(), message, hint);
-            return None;
-        };
+            (format!("`{}` is not a finding code", name.escape_debug()), hint)
+        })?;
         if code.is_fixed() {
-            let message = format!("`{code}` is always an error");
-            let hint =
-                "what could not be looked at is not passed over; `--only` chooses the checks";
-            self.report(key.span(), message, hint.to_owned());
+            let hint = "a check that could not run never passes; `--only` selects checks";
+            self.report(key.span(), format!("`{code}` is always an error"), hint);
             return None;
         }
         Some(code)
-    }
-
-    fn severity(&mut self, text: &Spanned<String>) -> Option<Severity> {
-        let found = SEVERITIES.into_iter().find(|severity| severity.name() == text.get_ref());
-        if found.is_none() {
-            let hint = "write `\"error\"`, `\"warning\"` or `\"ignore\"`".to_owned();
-            self.report(text.span(), "this is no severity", hint);
-        }
-        found
     }
 }

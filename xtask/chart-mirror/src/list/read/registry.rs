@@ -5,82 +5,78 @@ use std::ops::Range;
 use std::path::PathBuf;
 
 use toml::Spanned;
+use toml::de::DeTable;
 
-use super::{Reader, listed};
-use crate::list::fields::{Entries, Field, Table};
-use crate::list::problems::{Problem, nearest};
-use crate::list::raw::RawRegistry;
+use super::reader::{Reader, Table};
+use super::value::Value;
 use oci::Registry;
 use registry::known::address::Address;
 use registry::known::kind::{Mounts, RegistryKind};
 use registry::known::settings::RegistrySettings;
 
-impl Reader<'_> {
+/// Settings that need each other.
+const PAIRS: [[&str; 2]; 2] =
+    [["username-env", "password-env"], ["client-certificate-file", "client-key-file"]];
+
+impl<'t> Reader<'t> {
     pub(super) fn registries(
         &mut self,
-        entries: Spanned<Entries<Table<RawRegistry>>>,
+        table: Spanned<DeTable<'t>>,
     ) -> Option<BTreeMap<Registry, RegistrySettings>> {
-        let mut seen = HashMap::new();
-        let mut vias = BTreeMap::new();
+        let mut hosts = HashMap::new();
+        let mut via = BTreeMap::new();
         let mut places = Vec::new();
-        let registries = self.all(entries.into_inner().0, |reader, (key, field)| {
-            let host = reader.host(&key, &mut seen);
-            let (settings, place) = reader.registry(&key, field)?;
+        let entries = self.entries(table);
+        let registries = self.all(entries, |reader, (key, value)| {
+            let host = reader.host(&key, &mut hosts);
+            let (settings, place) = reader.registry(&key, value)?;
             let host = host?;
-            if let (Some(via), Some(place)) = (&settings.via, place) {
-                vias.insert(host.clone(), via.clone());
+            if let (Some(address), Some(place)) = (&settings.via, place) {
+                via.insert(host.clone(), address.clone());
                 places.push((host.clone(), place));
             }
             Some((host, settings))
         });
-        let straight = self.all(places, |reader, (host, place)| reader.detour(&vias, &host, place));
-        straight.and(registries).map(|registries| registries.into_iter().collect())
+        for (host, place) in places {
+            self.check_via(&via, &host, place);
+        }
+        registries.map(|registries| registries.into_iter().collect())
     }
 
-    /// A proxy cache is asked itself: one that is read through another, or through itself, is a circle
-    /// or a misunderstanding.
-    fn detour(
+    /// A proxy cache is accessed directly. To read it through another one, or through itself, is a
+    /// mistake.
+    fn check_via(
         &mut self,
-        vias: &BTreeMap<Registry, Address>,
+        via: &BTreeMap<Registry, Address>,
         host: &Registry,
         span: Range<usize>,
-    ) -> Option<()> {
-        let first = vias.get(host)?;
+    ) {
+        let Some(first) = via.get(host) else { return };
         if first.registry == *host {
             let hint = "name the proxy cache, which is another registry, or leave `via` out";
-            self.report(span, format!("`{host}` is read via itself"), hint.to_owned());
-            return None;
+            self.report(span, format!("`{host}` is read via itself"), hint);
+        } else if let Some(second) = via.get(&first.registry) {
+            let message = format!("`{}` is itself read via `{second}`", first.registry);
+            let hint = match second.registry == *host {
+                true => "this is a circle: remove one of the two",
+                false => "name the registry at the end of the chain",
+            };
+            self.report(span, message, hint);
         }
-        let Some(second) = vias.get(&first.registry) else { return Some(()) };
-        let message = format!("`{}` is itself read via `{second}`", first.registry);
-        let hint = match second.registry == *host {
-            true => "this is a circle: remove one of the two".to_owned(),
-            false => "name the registry that is to be asked in the end".to_owned(),
-        };
-        self.report(span, message, hint);
-        None
     }
 
     fn host(
         &mut self,
         key: &Spanned<String>,
-        seen: &mut HashMap<Registry, Range<usize>>,
+        hosts: &mut HashMap<Registry, Range<usize>>,
     ) -> Option<Registry> {
-        let host: Registry = match key.get_ref().parse() {
-            Ok(host) => host,
-            Err(reason) => {
-                let hint = "write it as in `[registries.\"quay.io\"]`, with quotes".to_owned();
-                self.report(key.span(), reason.to_string(), hint);
-                return None;
-            }
-        };
+        let host: Registry = self.parsed(key, |why: oci::reference::InvalidReference| {
+            (why.to_string(), "write it like `[registries.\"quay.io\"]`, with quotes")
+        })?;
         // `index.docker.io` is another name of `docker.io`.
-        if let Some(first) = seen.insert(host.clone(), key.span()) {
-            let message = format!("the registry `{host}` is there twice");
-            let problem = Problem::new(self.text, key.span(), message)
-                .first(first)
-                .hint("put all its settings into one table");
-            self.problems.push(problem);
+        if let Some(first) = hosts.insert(host.clone(), key.span()) {
+            let message = format!("the registry `{host}` has two tables");
+            self.report_second(key.span(), first, message, "put all its settings into one table");
             return None;
         }
         Some(host)
@@ -90,158 +86,90 @@ impl Reader<'_> {
     fn registry(
         &mut self,
         key: &Spanned<String>,
-        field: Field<Table<RawRegistry>>,
+        value: Value<'t>,
     ) -> Option<(RegistrySettings, Option<Range<usize>>)> {
-        let table = self.value(field)?;
-        let raw = self.keys(table.into_inner(), "`[registries]`");
-        let pairs = [
-            (
-                "username-env",
-                raw.username_env.is_some(),
-                "password-env",
-                raw.password_env.is_some(),
-            ),
-            (
-                "client-certificate-file",
-                raw.client_certificate_file.is_some(),
-                "client-key-file",
-                raw.client_key_file.is_some(),
-            ),
-        ];
-        let detour = raw.via.as_ref().map(|via| via.span.clone());
-        let flag = |_: &mut Self, value: Spanned<bool>| Some(value.into_inner());
-        let plain_http = self.optional(raw.plain_http, flag);
-        let insecure = self.optional(raw.insecure, flag);
-        let http2 = self.optional(raw.http2, flag);
-        let ca_file = self.optional(raw.ca_file, Self::file);
-        let client_certificate_file = self.optional(raw.client_certificate_file, Self::file);
-        let client_key_file = self.optional(raw.client_key_file, Self::file);
-        let via = self.optional(raw.via, Self::via);
-        let username_env = self.optional(raw.username_env, Self::environment_variable);
-        let password_env = self.optional(raw.password_env, Self::environment_variable);
-        let token_server = self.optional(raw.token_server, Self::token_server);
-        let concurrency = self.optional(raw.concurrency, Self::concurrency);
-        let kind = self.optional(raw.kind, |reader, text| {
-            reader.one_of(text, RegistryKind::ALL.map(|kind| (kind.name(), kind)))
-        });
-        let mounts = self.optional(raw.mounts, |reader, text| {
-            reader.one_of(text, Mounts::ALL.map(|mounts| (mounts.name(), mounts)))
-        });
-        let pieces = self.optional(raw.pieces, flag);
-        let largest_request = self.optional(raw.largest_request, Self::at_least_one);
-        let smallest_piece = self.optional(raw.smallest_piece, Self::at_least_one);
-        let largest_piece = self.optional(raw.largest_piece, Self::at_least_one);
-        self.both_or_none(key, pairs)?;
+        let entry = self.value(value)?;
+        let mut table = self.table(entry, "`[registries]`");
+        let t = &mut table;
         let settings = RegistrySettings {
-            plain_http: plain_http?,
-            ca_file: ca_file?,
-            client_certificate_file: client_certificate_file?,
-            client_key_file: client_key_file?,
-            insecure: insecure?.unwrap_or_default(),
-            http2: http2?.unwrap_or_default(),
-            via: via?,
-            username_env: username_env?,
-            password_env: password_env?,
-            token_server: token_server?,
-            concurrency: concurrency?,
-            kind: kind?,
-            mounts: mounts?,
-            largest_request: largest_request?,
-            pieces: pieces?,
-            smallest_piece: smallest_piece?,
-            largest_piece: largest_piece?,
+            plain_http: self.flag(t, "plain-http"),
+            ca_file: self.optional(t, "ca-file", Self::file),
+            client_certificate_file: self.optional(t, "client-certificate-file", Self::file),
+            client_key_file: self.optional(t, "client-key-file", Self::file),
+            insecure: self.flag(t, "insecure").unwrap_or_default(),
+            http2: self.flag(t, "http2").unwrap_or_default(),
+            via: self.optional(t, "via", |reader, text| reader.address("via", &text)),
+            username_env: self.optional(t, "username-env", Self::environment_variable),
+            password_env: self.optional(t, "password-env", Self::environment_variable),
+            token_server: self.optional(t, "token-server", Self::token_server),
+            concurrency: self.optional(t, "concurrency", Self::at_least_one),
+            kind: self.optional(t, "kind", |reader, text| {
+                reader.one_of(&text, RegistryKind::ALL.map(|kind| (kind.name(), kind)))
+            }),
+            mounts: self.optional(t, "mounts", |reader, text| {
+                reader.one_of(&text, Mounts::ALL.map(|mounts| (mounts.name(), mounts)))
+            }),
+            pieces: self.flag(t, "pieces"),
+            largest_request: self.optional(t, "largest-request", Self::at_least_one),
+            smallest_piece: self.optional(t, "smallest-piece", Self::at_least_one),
+            largest_piece: self.optional(t, "largest-piece", Self::at_least_one),
         };
-        self.transport(key, &settings)?;
-        Some((settings, detour))
+        self.check_pairs(key, &table);
+        self.check_tls(key, &settings);
+        let via = table.span_of("via");
+        self.finish(table)?;
+        Some((settings, via))
     }
 
-    fn both_or_none(
-        &mut self,
-        key: &Spanned<String>,
-        pairs: [(&str, bool, &str, bool); 2],
-    ) -> Option<()> {
-        let mut whole = Some(());
-        for (one, has_one, other, has_other) in pairs {
-            if has_one != has_other {
-                let (there, missing) = if has_one { (one, other) } else { (other, one) };
-                let hint = format!("add `{missing}`: a registry takes both or none");
-                self.report(key.span(), format!("`{there}` without `{missing}`"), hint);
-                whole = None;
-            }
+    fn check_pairs(&mut self, key: &Spanned<String>, table: &Table<'t>) {
+        for [one, other] in PAIRS {
+            let (present, missing) = match [one, other].map(|key| table.span_of(key).is_some()) {
+                [true, false] => (one, other),
+                [false, true] => (other, one),
+                [true, true] | [false, false] => continue,
+            };
+            let hint = format!("add `{missing}`: a registry needs both or neither");
+            self.report(key.span(), format!("`{present}` without `{missing}`"), hint);
         }
-        whole
     }
 
-    /// What protects a connection and what takes the protection away is not said of one registry.
-    fn transport(&mut self, key: &Spanned<String>, settings: &RegistrySettings) -> Option<()> {
-        let about_tls = [
+    /// Settings that contradict each other.
+    fn check_tls(&mut self, key: &Spanned<String>, settings: &RegistrySettings) {
+        let for_tls = [
             ("ca-file", settings.ca_file.is_some()),
             ("client-certificate-file", settings.client_certificate_file.is_some()),
             ("insecure", settings.insecure),
             ("http2", settings.http2),
         ];
-        let without_tls = about_tls
+        let without_tls = for_tls
             .into_iter()
             .find(|(_, is_set)| *is_set && settings.plain_http == Some(true))
             .map(|(name, _)| (name, "plain-http"));
         let unverified =
             (settings.insecure && settings.ca_file.is_some()).then_some(("ca-file", "insecure"));
-        let Some((useless, because)) = without_tls.or(unverified) else { return Some(()) };
-        let message = format!("`{useless}` means nothing with `{because} = true`");
-        self.report(key.span(), message, "remove one of the two".to_owned());
-        None
-    }
-
-    /// A word out of a few.
-    pub(super) fn one_of<T: Copy, const N: usize>(
-        &mut self,
-        text: Spanned<String>,
-        known: [(&'static str, T); N],
-    ) -> Option<T> {
-        let word = text.get_ref();
-        if let Some((_, meant)) = known.iter().find(|(name, _)| name == word) {
-            return Some(*meant);
-        }
-        let names = known.map(|(name, _)| name);
-        let hint = match nearest(word, &names) {
-            Some(near) => format!("did you mean `{near}`?"),
-            None => format!("known here: {}", listed(&names)),
-        };
-        self.report(text.span(), format!("`{}` is not known here", word.escape_debug()), hint);
-        None
-    }
-
-    fn at_least_one<T: TryFrom<i64>>(&mut self, number: Spanned<i64>) -> Option<T> {
-        match T::try_from(*number.get_ref()) {
-            Ok(found) if *number.get_ref() >= 1 => Some(found),
-            _ => {
-                let hint = "write a number from 1 on, or leave it out".to_owned();
-                self.report(number.span(), "this is at least 1", hint);
-                None
-            }
+        if let Some((useless, because)) = without_tls.or(unverified) {
+            let message = format!("`{useless}` has no effect with `{because} = true`");
+            self.report(key.span(), message, "remove one of the two");
         }
     }
 
     pub(super) fn file(&mut self, text: Spanned<String>) -> Option<PathBuf> {
         let name = text.get_ref();
         if name.contains("-----BEGIN") {
-            let message = "this is the content of a file and not its name";
-            let problem = Problem::new(self.text, text.span(), message)
-                .hint("write it into a file of its own, and name that")
-                .about_a_secret();
-            self.problems.push(problem);
+            let message = "this is the content of a file, not its name";
+            self.report_secret(
+                text.span(),
+                message,
+                "write it to a file of its own, and name that",
+            );
             return None;
         }
-        if name.is_empty() || name.contains(char::is_control) {
-            let hint = "write its path, relative to this file or absolute".to_owned();
+        if name.is_empty() {
+            let hint = "write its path, relative to this file or absolute";
             self.report(text.span(), "this is not the name of a file", hint);
             return None;
         }
         Some(PathBuf::from(text.into_inner()))
-    }
-
-    fn via(&mut self, text: Spanned<String>) -> Option<Address> {
-        self.address("via", &text)
     }
 
     fn environment_variable(&mut self, text: Spanned<String>) -> Option<String> {
@@ -250,37 +178,27 @@ impl Reader<'_> {
             return Some(text.into_inner());
         }
         let message = "this is not the name of an environment variable";
-        let problem = Problem::new(self.text, text.span(), message);
-        let problem = match name.strip_prefix('$').filter(|name| is_variable_name(name)) {
-            Some(name) => problem.hint(format!("write it without the `$`: `\"{name}\"`")),
-            None => problem
-                .hint("the secret itself stays out of this file: name the variable that holds it")
-                .about_a_secret(),
-        };
-        self.problems.push(problem);
+        match name.strip_prefix('$').filter(|name| is_variable_name(name)) {
+            Some(name) => {
+                self.report(
+                    text.span(),
+                    message,
+                    format!("write it without the `$`: `\"{name}\"`"),
+                );
+            }
+            None => {
+                let hint = "the secret itself does not belong in this file: name the variable that holds it";
+                self.report_secret(text.span(), message, hint);
+            }
+        }
         None
     }
 
     fn token_server(&mut self, text: Spanned<String>) -> Option<String> {
-        match text.get_ref().parse::<Registry>() {
-            Ok(host) => Some(host.to_string()),
-            Err(reason) => {
-                let hint = "write it as in `token-server = \"auth.example.com\"`".to_owned();
-                self.report(text.span(), reason.to_string(), hint);
-                None
-            }
-        }
-    }
-
-    fn concurrency(&mut self, number: Spanned<i64>) -> Option<usize> {
-        match usize::try_from(*number.get_ref()) {
-            Ok(number) if number >= 1 => Some(number),
-            _ => {
-                let hint = "write how many requests may be under way at a time, or leave it out";
-                self.report(number.span(), "`concurrency` is at least 1", hint.to_owned());
-                None
-            }
-        }
+        let host: Registry = self.parsed(&text, |why: oci::reference::InvalidReference| {
+            (why.to_string(), "write it like `token-server = \"auth.example.com\"`")
+        })?;
+        Some(host.to_string())
     }
 }
 

@@ -1,44 +1,40 @@
-//! Helm values: paths and templates, of all images and of one.
+//! Helm values: paths and templates, for the whole list and for one image.
 
 use toml::Spanned;
+use toml::de::DeTable;
 
-use super::Reader;
-use crate::list::fields::{Entries, Field};
+use super::reader::Reader;
+use super::value::{Kind, Value, describe};
 use crate::list::problems::nearest;
 use crate::list::template::{InvalidTemplate, Placeholder, Template, ValueTemplate};
 use crate::list::{InvalidValuePath, SetValue, ValuePath};
 
-/// Whose values they are decides which placeholders have a meaning.
-#[derive(Clone, Copy)]
-enum Of {
-    All,
-    Image { is_pinned: bool },
+/// What values apply to. It decides which placeholders they may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    List,
+    PinnedImage,
+    UnpinnedImage,
 }
 
-impl Reader<'_> {
-    pub(super) fn values_of_all(
+impl<'t> Reader<'t> {
+    pub(super) fn values_of_list(
         &mut self,
-        values: Spanned<Entries<SetValue>>,
+        table: Spanned<DeTable<'t>>,
     ) -> Option<Vec<(ValuePath, ValueTemplate)>> {
-        self.values(values, Of::All)
+        self.values(table, Scope::List)
     }
 
-    pub(super) fn values_of_image(
+    pub(super) fn values(
         &mut self,
-        values: Spanned<Entries<SetValue>>,
-        is_pinned: bool,
+        table: Spanned<DeTable<'t>>,
+        scope: Scope,
     ) -> Option<Vec<(ValuePath, ValueTemplate)>> {
-        self.values(values, Of::Image { is_pinned })
-    }
-
-    fn values(
-        &mut self,
-        values: Spanned<Entries<SetValue>>,
-        of: Of,
-    ) -> Option<Vec<(ValuePath, ValueTemplate)>> {
-        self.all(values.into_inner().0, |reader, (key, field)| {
-            let path = reader.value_path(&key);
-            let value = reader.value_template(field, of);
+        let entries = self.entries(table);
+        self.all(entries, |reader, (key, value)| {
+            let path: Option<ValuePath> =
+                reader.parsed(&key, |error: InvalidValuePath| (error.to_string(), hint_for_path(&error)));
+            let value = reader.value_template(value, scope);
             let (path, value) = (path?, value?);
             let place = reader.place(&key.span());
             reader.value_places.entry(path.clone()).or_insert(place);
@@ -46,96 +42,73 @@ impl Reader<'_> {
         })
     }
 
-    fn value_path(&mut self, key: &Spanned<String>) -> Option<ValuePath> {
-        match key.get_ref().parse::<ValuePath>() {
-            Ok(path) => Some(path),
-            Err(error) => {
-                self.report(key.span(), error.to_string(), hint_for_path(&error).to_owned());
-                None
-            }
-        }
-    }
-
-    fn value_template(&mut self, field: Field<SetValue>, of: Of) -> Option<ValueTemplate> {
-        if let Err(mismatch) = &field.value
-            && mismatch.is_about_a_table()
-        {
+    fn value_template(&mut self, value: Value<'t>, scope: Scope) -> Option<ValueTemplate> {
+        if value.get_ref().is_table() {
             // `a.b = "x"` without quotes is a table `a` with a key `b`.
-            let line = self.text[field.span.start..].lines().next().unwrap_or_default();
+            let line = self.text[value.span().start..].lines().next().unwrap_or_default();
             let path = line.split('=').next().unwrap_or_default().trim();
             let hint = if path.contains('.') {
                 format!("quote the path as one key: `\"{}\" = …`", path.replace('"', ""))
             } else {
                 "write the path as one key: `\"global.imageRegistry\" = …`".to_owned()
             };
-            self.report(field.span, mismatch.to_string(), hint);
+            let message = format!("expected {}, found {}", Kind::Scalar, describe(value.get_ref()));
+            self.report(value.span(), message, hint);
             return None;
         }
-        let value = self.value(field)?;
+        let value = self.value(value)?;
         let span = value.span();
-        match value.into_inner() {
-            SetValue::Boolean(boolean) => Some(ValueTemplate::Boolean(boolean)),
-            SetValue::Integer(integer) => Some(ValueTemplate::Integer(integer)),
+        Some(match value.into_inner() {
+            SetValue::Boolean(boolean) => ValueTemplate::Boolean(boolean),
+            SetValue::Integer(integer) => ValueTemplate::Integer(integer),
             SetValue::String(text) => {
-                self.template(&Spanned::new(span, text), of).map(ValueTemplate::Text)
+                ValueTemplate::Text(self.template(&Spanned::new(span, text), scope)?)
             }
-        }
+        })
     }
 
-    fn template(&mut self, text: &Spanned<String>, of: Of) -> Option<Template> {
-        match text.get_ref().parse::<Template>() {
-            Ok(template) => self.placeholders_have_a_meaning(text, template, of),
-            Err(error) => {
-                let hint = hint_for_template(&error);
-                self.report(text.span(), error.to_string(), hint);
-                None
-            }
-        }
-    }
-
-    fn placeholders_have_a_meaning(
-        &mut self,
-        text: &Spanned<String>,
-        template: Template,
-        of: Of,
-    ) -> Option<Template> {
-        let mismatch = template.placeholders().find_map(|placeholder| match (of, placeholder) {
-            (Of::All, Placeholder::Registry) | (Of::Image { is_pinned: true }, _) => None,
-            (Of::All, other) => Some((
-                format!("`{{{}}}` belongs to one image, and `[values]` to all", other.name()),
-                "move the line below `[image.values]` of that image",
+    fn template(&mut self, text: &Spanned<String>, scope: Scope) -> Option<Template> {
+        let template: Template =
+            self.parsed(text, |error: InvalidTemplate| (error.to_string(), hint_for_template(&error)))?;
+        let unusable = template.placeholders().find_map(|placeholder| match (scope, placeholder) {
+            (Scope::List, Placeholder::Registry) | (Scope::PinnedImage, _) => None,
+            (Scope::List, other) => Some((
+                format!(
+                    "`{{{}}}` is not available in `[values]`, which apply to all images",
+                    other.name()
+                ),
+                "move the line below `[image.values]` of its image",
             )),
-            (Of::Image { is_pinned: false }, Placeholder::Digest) => Some((
-                "`{digest}` has no meaning: this image is not pinned".to_owned(),
+            (Scope::UnpinnedImage, Placeholder::Digest) => Some((
+                "`{digest}` needs a pinned image".to_owned(),
                 "give the image its `digest`, or use `{tag}`",
             )),
-            (Of::Image { is_pinned: false }, _) => None,
+            (Scope::UnpinnedImage, _) => None,
         });
-        let Some((message, hint)) = mismatch else { return Some(template) };
-        self.report(text.span(), message, hint.to_owned());
+        let Some((message, hint)) = unusable else { return Some(template) };
+        self.report(text.span(), message, hint);
         None
     }
 }
 
 fn hint_for_path(error: &InvalidValuePath) -> &'static str {
     match error {
-        InvalidValuePath::EmptyPart => "write it as in `\"global.imageRegistry\"`",
+        InvalidValuePath::EmptyPart => "write it like `\"global.imageRegistry\"`",
         InvalidValuePath::Backslash => {
-            "`\\.` is a dot inside of a key, and `\\\\` a backslash: leave this one out"
+            "`\\.` is a dot inside a key, and `\\\\` a backslash: leave this one out"
         }
-        InvalidValuePath::NotAnIndex(_) => "items count from 0, as in `\"packs.images[0].tag\"`",
+        InvalidValuePath::NotAnIndex(_) => "items are counted from 0: `\"packs.images[0].tag\"`",
         InvalidValuePath::Unclosed | InvalidValuePath::Unopened | InvalidValuePath::AfterIndex => {
-            "write an item as in `\"packs.images[0].tag\"`, and a bracket inside of a key as `\\[`"
+            "write an item like `\"packs.images[0].tag\"`, and a bracket inside a key as `\\[`"
         }
     }
 }
 
 fn hint_for_template(error: &InvalidTemplate) -> String {
-    let known = Placeholder::ALL.map(Placeholder::name);
     if let InvalidTemplate::Unknown(name) = error
-        && let Some(meant) = nearest(name.trim(), &known)
+        && let Some(known) = nearest(name.trim(), &Placeholder::ALL.map(Placeholder::name))
     {
-        return format!("did you mean `{{{meant}}}`?");
+        return format!("did you mean `{{{known}}}`?");
     }
     "placeholders are `{registry}`, `{repository}`, `{tag}` and `{digest}`".to_owned()
 }
