@@ -1,5 +1,5 @@
-//! What `verify` can find: every code with its check and usual severity, and a finding as a value.
-//! Pure; README.md documents the codes, and a test holds both together.
+//! The checks of `verify`, and the codes and severities of its findings. A test keeps the table of codes
+//! in docs/finding-codes.md up to date.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,19 +11,19 @@ use serde::Serialize;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Check {
-    /// What `images.toml` says by itself.
+    /// images.toml alone.
     List,
     /// The files in `values/` against the list.
     Values,
-    /// What the chart renders to against the list.
+    /// The rendered chart against the list.
     Chart,
     /// The registries that images come from.
     Source,
-    /// The registries that they are copied to.
+    /// The registries that images are copied to.
     Destination,
 }
 
-/// How bad a finding is. `Ignore` is only said by a policy: nothing is found then.
+/// How serious a finding is. Only a policy sets `Ignore`, which suppresses the finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
@@ -33,36 +33,93 @@ pub enum Severity {
     Error,
 }
 
-/// What was found. The texts of the codes are stable: pipelines and policies name them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum Code {
-    ListInvalid,
-    Unpinned,
-    TagFloating,
-    RegistryNotAllowed,
-    ValuesMissing,
-    ValuesStale,
-    ValuesClash,
-    ChartFails,
-    ChartUnlisted,
-    ChartUnused,
-    ChartUnfixed,
-    ChartPinDiffers,
-    ChartMention,
-    ValuesNotRelocated,
-    ValuesImageLost,
-    MappingDead,
-    SourceMissing,
-    SourceMoved,
-    PlatformMissing,
-    DestinationMissing,
-    DestinationDiffers,
-    DestinationIncomplete,
-    Insecure,
-    Unreachable,
-    CheckNotRun,
+macro_rules! codes {
+    ($($code:ident $name:literal $severity:ident $meaning:literal;)+) => {
+        /// The kind of a finding. The names are stable, because pipelines and policies use them.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+        #[cfg_attr(test, derive(schemars::JsonSchema))]
+        #[serde(rename_all = "kebab-case")]
+        pub enum Code {
+            $($code,)+
+        }
+
+        impl Code {
+            pub const ALL: [Self; [$(Self::$code),+].len()] = [$(Self::$code),+];
+
+            pub const fn name(self) -> &'static str {
+                match self {
+                    $(Self::$code => $name,)+
+                }
+            }
+
+            /// The severity, unless a policy changes it.
+            pub const fn severity(self) -> Severity {
+                match self {
+                    $(Self::$code => Severity::$severity,)+
+                }
+            }
+
+            /// What the finding means, in one clause.
+            pub const fn meaning(self) -> &'static str {
+                match self {
+                    $(Self::$code => $meaning,)+
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    ListInvalid "list-invalid" Error
+        "images.toml cannot be used";
+    Unpinned "unpinned" Warning
+        "the image has no digest";
+    TagFloating "tag-floating" Warning
+        "the tag does not name a version";
+    RegistryNotAllowed "registry-not-allowed" Error
+        "the image comes from a registry that the policy does not allow";
+    ValuesMissing "values-missing" Error
+        "a destination has no file in `values/`";
+    ValuesStale "values-stale" Error
+        "a file in `values/` differs from what the list generates";
+    ValuesClash "values-clash" Error
+        "two values of the list contradict each other";
+    ChartFails "chart-fails" Error
+        "the chart does not render";
+    ChartUnlisted "chart-unlisted" Error
+        "the chart uses an image that is not listed";
+    ChartUnused "chart-unused" Warning
+        "no rendering of the chart uses the image";
+    ChartUnfixed "chart-unfixed" Error
+        "the chart uses an image that cannot be listed: it has no tag, the tag `latest`, only a digest, or the target of another image";
+    ChartPinDiffers "chart-pin-differs" Error
+        "the chart and the list pin different digests";
+    ChartMention "chart-mention" Warning
+        "a text in the rendered chart mentions a source registry";
+    ValuesNotRelocated "values-not-relocated" Error
+        "rendered with the values, the chart uses an image that the mirror does not have";
+    ValuesImageLost "values-image-lost" Error
+        "rendered with the values, the chart lacks an image";
+    MappingDead "mapping-dead" Warning
+        "a value of the list relocates no image";
+    SourceMissing "source-missing" Error
+        "the source does not have the listed image";
+    SourceMoved "source-moved" Error
+        "the tag refers to another digest than the list pins";
+    PlatformMissing "platform-missing" Error
+        "the image lacks a platform that the policy requires";
+    DestinationMissing "destination-missing" Error
+        "the destination does not have the image";
+    DestinationDiffers "destination-differs" Error
+        "the destination has another image with this tag";
+    DestinationIncomplete "destination-incomplete" Error
+        "the image at the destination lacks manifests or blobs (`--deep`)";
+    Insecure "insecure" Warning
+        "the certificate of a registry is not checked (`insecure = true`)";
+    Unreachable "unreachable" Error
+        "a registry could not be queried";
+    CheckNotRun "check-not-run" Error
+        "a check could not run";
 }
 
 impl Check {
@@ -91,50 +148,7 @@ impl Severity {
 }
 
 impl Code {
-    pub const ALL: [Self; 25] = [
-        Self::ListInvalid,
-        Self::Unpinned,
-        Self::TagFloating,
-        Self::RegistryNotAllowed,
-        Self::ValuesMissing,
-        Self::ValuesStale,
-        Self::ValuesClash,
-        Self::ChartFails,
-        Self::ChartUnlisted,
-        Self::ChartUnused,
-        Self::ChartUnfixed,
-        Self::ChartPinDiffers,
-        Self::ChartMention,
-        Self::ValuesNotRelocated,
-        Self::ValuesImageLost,
-        Self::MappingDead,
-        Self::SourceMissing,
-        Self::SourceMoved,
-        Self::PlatformMissing,
-        Self::DestinationMissing,
-        Self::DestinationDiffers,
-        Self::DestinationIncomplete,
-        Self::Insecure,
-        Self::Unreachable,
-        Self::CheckNotRun,
-    ];
-
-    pub const fn name(self) -> &'static str {
-        self.row().0
-    }
-
-    /// What it means, in one clause.
-    pub const fn meaning(self) -> &'static str {
-        self.row().2
-    }
-
-    /// How bad it is unless a policy says otherwise.
-    pub const fn severity(self) -> Severity {
-        self.row().1
-    }
-
-    /// Whether a policy may make it less than an error. What could not be looked at is never passed
-    /// over in silence.
+    /// Whether a policy cannot change its severity. A check that could not run must not pass silently.
     pub const fn is_fixed(self) -> bool {
         matches!(
             self,
@@ -144,88 +158,6 @@ impl Code {
                 | Self::Unreachable
                 | Self::CheckNotRun
         )
-    }
-
-    const fn row(self) -> (&'static str, Severity, &'static str) {
-        use Severity::{Error, Warning};
-        match self {
-            Self::ListInvalid => ("list-invalid", Error, "images.toml cannot be used"),
-            Self::Unpinned => ("unpinned", Warning, "the image has no digest"),
-            Self::TagFloating => {
-                ("tag-floating", Warning, "the tag names no version, but whatever is current")
-            }
-            Self::RegistryNotAllowed => (
-                "registry-not-allowed",
-                Error,
-                "the image comes from a registry that the policy does not allow",
-            ),
-            Self::ValuesMissing => {
-                ("values-missing", Error, "a destination has no file in `values/`")
-            }
-            Self::ValuesStale => {
-                ("values-stale", Error, "a file in `values/` is not what the list makes of it")
-            }
-            Self::ValuesClash => {
-                ("values-clash", Error, "two values of the list contradict each other")
-            }
-            Self::ChartFails => ("chart-fails", Error, "the chart does not render"),
-            Self::ChartUnlisted => {
-                ("chart-unlisted", Error, "the chart names an image that the list does not have")
-            }
-            Self::ChartUnused => {
-                ("chart-unused", Warning, "no rendering of the chart names the image")
-            }
-            Self::ChartUnfixed => (
-                "chart-unfixed",
-                Error,
-                "the chart names an image that cannot be listed as it is: without a tag, as `latest`, \
-                 by its digest alone, or with the target of another",
-            ),
-            Self::ChartPinDiffers => {
-                ("chart-pin-differs", Error, "the chart wants another digest than the list pins")
-            }
-            Self::ChartMention => (
-                "chart-mention",
-                Warning,
-                "a text of the rendered chart mentions a source registry",
-            ),
-            Self::ValuesNotRelocated => (
-                "values-not-relocated",
-                Error,
-                "rendered with the values, the chart pulls something that the mirror does not hold",
-            ),
-            Self::ValuesImageLost => {
-                ("values-image-lost", Error, "rendered with the values, the chart lacks an image")
-            }
-            Self::MappingDead => ("mapping-dead", Warning, "a value of the list moves no image"),
-            Self::SourceMissing => {
-                ("source-missing", Error, "the source does not have what the list names")
-            }
-            Self::SourceMoved => {
-                ("source-moved", Error, "the tag names another digest than the list pins")
-            }
-            Self::PlatformMissing => {
-                ("platform-missing", Error, "the image lacks a platform that the policy requires")
-            }
-            Self::DestinationMissing => {
-                ("destination-missing", Error, "the destination does not have the image")
-            }
-            Self::DestinationDiffers => {
-                ("destination-differs", Error, "the destination has another image under this tag")
-            }
-            Self::DestinationIncomplete => (
-                "destination-incomplete",
-                Error,
-                "the image at the destination lacks manifests or blobs (`--deep`)",
-            ),
-            Self::Insecure => (
-                "insecure",
-                Warning,
-                "the certificate of a registry is not checked (`insecure = true`)",
-            ),
-            Self::Unreachable => ("unreachable", Error, "a registry could not be asked"),
-            Self::CheckNotRun => ("check-not-run", Error, "a check lacks what it needs"),
-        }
     }
 }
 
