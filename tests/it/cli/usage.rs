@@ -75,7 +75,7 @@ fn what_may_be_a_password_is_not_repeated() {
         let finished = xtask.run(&arguments, &[]);
         assert_eq!((finished.exit_code, finished.stdout.as_str()), (2, ""), "{finished:?}");
         assert!(!finished.stderr.contains("hunter2"), "{}", finished.stderr);
-        let told = ["secrets stay out", "holds credentials", "holds no credentials"];
+        let told = ["secrets do not belong", "contains credentials", "no credentials"];
         assert!(told.iter().any(|words| finished.stderr.contains(words)), "{}", finished.stderr);
     }
 }
@@ -94,7 +94,7 @@ fn control_characters_are_refused_wherever_they_would_be_told() {
         refused(
             list.as_bytes(),
             &["-d", "r.io"],
-            &["this holds a control character", "images.toml:"],
+            &["this contains a control character", "images.toml:"],
         );
     }
     let lines =

@@ -67,7 +67,8 @@ impl<'t> Reader<'t> {
             reader.address("pull-registry", &text)
         });
         let target = self.optional(&mut table, "target", |reader, text| {
-            reader.parsed(&text, |error: InvalidTarget| (error.to_string(), hint_for_target(&error)))
+            reader
+                .parsed(&text, |error: InvalidTarget| (error.to_string(), hint_for_target(&error)))
         });
         let max_path_depth = self.optional(&mut table, "max-path-depth", Self::at_least_one);
         let platforms = self.optional(&mut table, "platforms", Self::platforms);

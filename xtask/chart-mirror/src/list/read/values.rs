@@ -32,8 +32,8 @@ impl<'t> Reader<'t> {
     ) -> Option<Vec<(ValuePath, ValueTemplate)>> {
         let entries = self.entries(table);
         self.all(entries, |reader, (key, value)| {
-            let path: Option<ValuePath> =
-                reader.parsed(&key, |error: InvalidValuePath| (error.to_string(), hint_for_path(&error)));
+            let path: Option<ValuePath> = reader
+                .parsed(&key, |error: InvalidValuePath| (error.to_string(), hint_for_path(&error)));
             let value = reader.value_template(value, scope);
             let (path, value) = (path?, value?);
             let place = reader.place(&key.span());
@@ -68,8 +68,9 @@ impl<'t> Reader<'t> {
     }
 
     fn template(&mut self, text: &Spanned<String>, scope: Scope) -> Option<Template> {
-        let template: Template =
-            self.parsed(text, |error: InvalidTemplate| (error.to_string(), hint_for_template(&error)))?;
+        let template: Template = self.parsed(text, |error: InvalidTemplate| {
+            (error.to_string(), hint_for_template(&error))
+        })?;
         let unusable = template.placeholders().find_map(|placeholder| match (scope, placeholder) {
             (Scope::List, Placeholder::Registry) | (Scope::PinnedImage, _) => None,
             (Scope::List, other) => Some((
