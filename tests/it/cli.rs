@@ -1,5 +1,5 @@
-//! The built tool as people and pipelines use it: flags, exit codes, what is said and where.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop right there")]
+//! The built tool as users and pipelines run it: flags, exit codes, output.
+#![expect(clippy::unwrap_used, reason = "a test that cannot continue should stop at once")]
 
 mod dry_run;
 mod interrupted;
@@ -11,13 +11,13 @@ use crate::support::stage::Stage;
 use crate::support::xtask::{Finished, Xtask};
 use crate::support::{assert_says, write};
 
-/// Runs `mirror` with the images of a stage, to its destination, in the environment of the stage.
-/// The registries are served meanwhile, so the runtime needs another thread.
+/// Runs `mirror` with the images, the destination and the environment of a stage. The runtime needs
+/// another thread, which serves the registries meanwhile.
 fn mirror(stage: &Stage, arguments: &[&str]) -> Finished {
     tokio::task::block_in_place(|| mirror_here(stage, arguments))
 }
 
-/// [`mirror`], for a thread that may wait.
+/// Like [`mirror`], for a thread that may block.
 fn mirror_here(stage: &Stage, arguments: &[&str]) -> Finished {
     let xtask = Xtask::new();
     let images = write(&xtask, "images.toml", stage.list());
@@ -29,8 +29,8 @@ fn mirror_here(stage: &Stage, arguments: &[&str]) -> Finished {
     xtask.run(&arguments, &variables)
 }
 
-/// An error as the tool writes it: lowercase, no final period, a hint on a line of its own.
-fn assert_well_told(stderr: &str) {
+/// Asserts the form of an error: lowercase, without a final period.
+fn assert_well_formed(stderr: &str) {
     let mut lines = stderr.lines();
     let first = lines.next().unwrap_or_default();
     assert!(first.starts_with("error"), "{stderr}");

@@ -1,4 +1,4 @@
-//! `pin`: what it asks of a source, what it writes into the list, and what it says.
+//! `pin`: its requests to sources, its changes of the list, and its output.
 
 use std::path::PathBuf;
 
@@ -36,7 +36,7 @@ impl Place {
         Self { source: InMemoryRegistry::start(options).await.unwrap(), xtask: Xtask::new() }
     }
 
-    /// Lets a tag name an image.
+    /// Puts an image into the source under a tag.
     fn tag(&self, repository: &str, tag: &str, content: &Content) -> Digest {
         crate::support::store(&self.source, repository, tag, content);
         content.top.clone()
@@ -47,7 +47,7 @@ impl Place {
         std::fs::write(self.file(), list.replace("SOURCE", self.source.address())).unwrap();
     }
 
-    /// Lists tags, each with a digest or none.
+    /// Writes a list of tags, with or without digests.
     fn list(&self, entries: &[(&str, &str, Option<&Digest>)]) {
         let entry = |(repository, tag, digest): &(&str, &str, Option<&Digest>)| {
             let digest = digest.map_or(String::new(), |digest| format!("digest = \"{digest}\"\n"));
@@ -62,17 +62,17 @@ impl Place {
 
     /// The list, with `SOURCE` for the address of the source.
     fn text(&self) -> String {
-        self.shown(&std::fs::read_to_string(self.file()).unwrap())
+        self.without_address(&std::fs::read_to_string(self.file()).unwrap())
     }
 
-    /// What stands behind `digest = ` in each line.
+    /// The values of all lines that begin with `digest = `.
     fn digests(&self) -> Vec<String> {
         let text = self.text();
         let digests = text.lines().filter_map(|line| line.strip_prefix("digest = "));
         digests.map(|digest| digest.trim_matches('"').to_owned()).collect()
     }
 
-    fn shown(&self, text: &str) -> String {
+    fn without_address(&self, text: &str) -> String {
         text.replace(self.source.address(), "SOURCE")
     }
 
@@ -80,8 +80,8 @@ impl Place {
     fn pin(&self, arguments: &[&str]) -> Finished {
         let arguments = [&["pin", "--images", "images.toml"], arguments].concat();
         let mut finished = tokio::task::block_in_place(|| self.xtask.run(&arguments, &[]));
-        finished.stdout = self.shown(&finished.stdout);
-        finished.stderr = self.shown(&finished.stderr);
+        finished.stdout = self.without_address(&finished.stdout);
+        finished.stderr = self.without_address(&finished.stderr);
         finished
     }
 
@@ -90,14 +90,14 @@ impl Place {
         serde_json::from_str(&finished.stdout).unwrap_or_else(|_| panic!("{}", finished.stderr))
     }
 
-    /// `HEAD a/manifests/1`, in order of arrival, since the log was forgotten.
-    fn asked(&self) -> Vec<String> {
+    /// `HEAD a/manifests/1`, in order of arrival, since the log was cleared.
+    fn requests(&self) -> Vec<String> {
         let lines = self.source.requests().into_iter().map(|request| request.line());
         lines.map(|line| line.replacen(" /v2/", " ", 1)).collect()
     }
 }
 
-/// An image with a config of its own, of one layer of so many bytes.
+/// An image with this config and one layer of this size in bytes.
 fn image(config: &Value, size: usize) -> Content {
     let config = Bytes::from(config.to_string());
     let layer = Bytes::from(vec![7; size]);
@@ -112,7 +112,7 @@ fn image(config: &Value, size: usize) -> Content {
     topped(blobs.to_vec(), Vec::new(), IMAGE, &document)
 }
 
-/// An index of images with their platforms, `linux/amd64`.
+/// An index of images, each with its platform such as `linux/amd64`.
 fn index(images: &[(&str, &Content)]) -> Content {
     let entry = |(platform, content): &(&str, &Content)| {
         let (os, architecture) = platform.split_once('/').unwrap();
@@ -143,7 +143,7 @@ fn topped(
     Content { blobs, manifests, top }
 }
 
-/// A small image that differs from those of other names.
+/// A small image that differs from those with other names.
 fn named(name: &str) -> Content {
     let config = json!({"os": "linux", "architecture": "amd64", "config": {"User": name}});
     image(&config, 100)

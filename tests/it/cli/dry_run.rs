@@ -1,9 +1,9 @@
-//! `mirror -t`: the documentation's lines, and no request.
+//! `mirror -t` prints the documented lines and sends no request.
 
 use super::{assert_says, write};
 use crate::support::xtask::Xtask;
 
-/// What StackState 4.5.6 consists of, in the order of images.toml.
+/// The images of StackState 4.5.6, in the order of images.toml.
 const IMAGES: [&str; 22] = [
     "stackstate-correlate-stable:4.5.6",
     "stackstate-kafka-to-es-stable:4.5.6",
@@ -29,7 +29,7 @@ const IMAGES: [&str; 22] = [
     "wait:1.0.6",
 ];
 
-/// A proxy that is not there: whoever makes a request fails.
+/// A proxy that does not exist, so that every request fails.
 const NO_NETWORK: [(&str, &str); 3] = [
     ("HTTPS_PROXY", "http://127.0.0.1:1"),
     ("HTTP_PROXY", "http://127.0.0.1:1"),
@@ -37,7 +37,7 @@ const NO_NETWORK: [(&str, &str); 3] = [
 ];
 
 #[test]
-fn a_dry_run_prints_the_lines_of_the_documentation_for_every_image_without_a_network() {
+fn a_dry_run_prints_the_documented_line_for_every_image_without_a_network() {
     const REGISTRY: &str = "57413481473.dkr.ecr.eu-west-1.amazonaws.com";
     let finished = Xtask::new().run(&["mirror", "-d", REGISTRY, "-t"], &NO_NETWORK);
     let expected: String = IMAGES
@@ -50,7 +50,7 @@ fn a_dry_run_prints_the_lines_of_the_documentation_for_every_image_without_a_net
         .collect();
     assert_eq!(finished.stdout, expected);
     assert_eq!(finished.exit_code, 0, "{}", finished.stderr);
-    // Of ECR, where no push makes repositories. Kafka has two tags in one.
+    // ECR does not create repositories on push. The two tags of Kafka share one.
     let lines: Vec<_> = finished.stderr.lines().collect();
     assert_eq!(lines.len(), 21, "{lines:?}");
     assert!(lines.contains(
@@ -59,7 +59,7 @@ fn a_dry_run_prints_the_lines_of_the_documentation_for_every_image_without_a_net
 }
 
 #[test]
-fn a_dry_run_tells_programs_which_repositories_of_ecr_it_would_make_and_how() {
+fn a_dry_run_reports_the_repositories_that_it_would_create_in_ecr() {
     let xtask = Xtask::new();
     let list = "[destinations.ecr]\nregistry = \"123456789012.dkr.ecr.eu-west-1.amazonaws.com/m\"\n\
                 ecr = { tags = { team = \"a\" }, immutable-tags = true, encryption = \"KMS\", kms-key = \"k\" }\n\
@@ -81,7 +81,7 @@ fn a_dry_run_tells_programs_which_repositories_of_ecr_it_would_make_and_how() {
 }
 
 #[test]
-fn a_dry_run_needs_no_login_and_reads_none() {
+fn a_dry_run_needs_no_credentials_and_reads_none() {
     let half = [("DST_REGISTRY_USERNAME", "u"), ("DOCKER_CONFIG", "/nonexistent")];
     let finished = Xtask::new().run(&["mirror", "-d", "mirror.example.com/a", "-t"], &half);
     assert_eq!((finished.exit_code, finished.stderr.as_str()), (0, ""));
@@ -89,7 +89,7 @@ fn a_dry_run_needs_no_login_and_reads_none() {
 }
 
 #[test]
-fn a_dry_run_shows_only_what_is_selected() {
+fn a_dry_run_prints_only_selected_images() {
     let run = |only: &[&str]| {
         let arguments = [&["mirror", "-d", "mirror.example.com", "-t"][..], only].concat();
         Xtask::new().run(&arguments, &NO_NETWORK).stdout.lines().count()
@@ -99,7 +99,7 @@ fn a_dry_run_shows_only_what_is_selected() {
 }
 
 #[test]
-fn a_dry_run_for_programs_is_json_and_nothing_else() {
+fn a_dry_run_as_json_prints_nothing_else() {
     let arguments = ["mirror", "-d", "mirror.example.com", "-t", "--format", "json"];
     let finished = Xtask::new().run(&arguments, &NO_NETWORK);
     let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
@@ -115,7 +115,7 @@ fn a_dry_run_for_programs_is_json_and_nothing_else() {
 }
 
 #[test]
-fn an_address_that_puts_two_images_in_one_place_is_refused_before_anything_is_copied() {
+fn a_destination_with_one_path_for_two_images_is_refused_before_copying() {
     let xtask = Xtask::new();
     let list = "[destinations.sorted]\nregistry = \"r.io\"\ntarget = \"{registry}/{path}\"\n\
                 platforms = [\"linux/arm64\", \"linux/amd64\"]\n\
@@ -134,14 +134,15 @@ fn an_address_that_puts_two_images_in_one_place_is_refused_before_anything_is_co
         "Copying quay.io/a/b:1 to r.io/quay.io/a/b:1 (dry-run)\n\
          Copying docker.io/a/b:1 to r.io/docker.io/a/b:1 (dry-run)\n"
     );
-    let told: serde_json::Value = serde_json::from_str(&run(&["--format", "json"]).stdout).unwrap();
+    let report: serde_json::Value =
+        serde_json::from_str(&run(&["--format", "json"]).stdout).unwrap();
     let platforms = serde_json::json!(["linux/amd64", "linux/arm64"]);
-    assert_eq!(told["images"][0]["platforms"], platforms);
-    assert!(told["images"][0]["recorded"].is_null());
+    assert_eq!(report["images"][0]["platforms"], platforms);
+    assert!(report["images"][0]["recorded"].is_null());
 }
 
 #[test]
-fn the_only_destination_of_a_list_needs_no_name() {
+fn the_only_destination_of_a_list_is_the_default() {
     let xtask = Xtask::new();
     let list = "[destinations.ecr]\nregistry = \"mirror.example.com/team\"\n\
                 [[image]]\nsource = \"quay.io/a/b\"\ntag = \"1\"\n";

@@ -1,4 +1,4 @@
-//! Runs that somebody ends: nothing incomplete has a tag, and the next run goes on.
+//! Interrupted runs: no tag points to an incomplete image, and the next run continues.
 
 use std::time::{Duration, Instant};
 
@@ -10,20 +10,20 @@ use crate::support::stage::Stage;
 use crate::support::xtask::Xtask;
 use crate::support::{clean_environment, script};
 
-/// Where a run is when it is ended: a request that takes its time.
+/// The request that is in progress at the interruption.
 fn slow_requests() -> [(&'static str, Fault); 4] {
     let hour = Effect::Delay(Duration::from_secs(3600));
     let drops = Effect::Trickle { pieces: 50, pause: Duration::from_secs(1) };
     [
-        ("a download that stands still", Fault::new(Effect::Stall(500)).kind(Kind::Blob)),
+        ("a download that stalls", Fault::new(Effect::Stall(500)).kind(Kind::Blob)),
         ("a download that trickles", Fault::new(drops).kind(Kind::Blob)),
-        ("an upload without an answer", Fault::new(hour.clone()).method("PUT").kind(Kind::Upload)),
-        ("a manifest without an answer", Fault::new(hour).method("PUT").kind(Kind::Manifest)),
+        ("an upload without a response", Fault::new(hour.clone()).method("PUT").kind(Kind::Upload)),
+        ("a manifest without a response", Fault::new(hour).method("PUT").kind(Kind::Manifest)),
     ]
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_interrupted_run_says_so_and_leaves_nothing_half_done() {
+async fn an_interrupted_run_leaves_no_incomplete_image_behind_a_tag() {
     for signal in ["-INT", "-TERM"] {
         for (what, fault) in slow_requests() {
             let mut stage = Stage::new().await;
@@ -56,7 +56,7 @@ async fn an_interrupted_run_says_so_and_leaves_nothing_half_done() {
                 tokio::task::block_in_place(|| running.wait_timeout(Duration::from_secs(10)));
             let Some(output) = ended.unwrap() else {
                 running.kill().unwrap();
-                panic!("{what}: it goes on after {signal}")
+                panic!("{what}: it does not end after {signal}")
             };
             let stderr = String::from_utf8_lossy(&output.stderr);
             assert_eq!(output.status.code(), Some(130), "{what} {signal}: {stderr}");

@@ -1,4 +1,4 @@
-//! Runs in which images fail: what is said, what the exit code is, and that the others are copied.
+//! Runs in which images fail: the messages, the exit code, and that the others are copied.
 
 use registry_in_memory::content::{Layer, docker_image};
 use registry_in_memory::{Authentication, Effect, Fault, Kind, RegistryOptions};
@@ -8,7 +8,7 @@ use crate::support::stage::{REPOSITORY, Stage};
 use crate::support::xtask::Xtask;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_run_without_failures_ends_with_zero_and_a_second_one_has_nothing_to_do() {
+async fn a_run_without_failures_exits_with_0_and_a_second_one_copies_nothing() {
     let mut stage = Stage::new().await;
     stage.publish_many(3);
     let first = mirror(&stage, &[]);
@@ -26,7 +26,7 @@ async fn a_run_without_failures_ends_with_zero_and_a_second_one_has_nothing_to_d
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_image_that_is_missing_fails_alone() {
+async fn a_missing_image_does_not_stop_the_others() {
     let mut stage = Stage::new().await;
     stage.publish_many(3);
     stage.source.store().delete_tag("stackstate/i01", "1.0.6");
@@ -40,7 +40,7 @@ async fn an_image_that_is_missing_fails_alone() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pin_that_is_gone_says_whether_the_tag_moved() {
+async fn the_error_about_a_missing_pin_says_whether_the_tag_moved() {
     for moved in [true, false] {
         let (stage, _) = Stage::with_layer(1000).await;
         let list = stage.list();
@@ -61,7 +61,7 @@ async fn a_pin_that_is_gone_says_whether_the_tag_moved() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_destination_that_refuses_one_repository_gets_the_others() {
+async fn a_refused_repository_does_not_stop_the_others() {
     let mut stage = Stage::new().await;
     stage.publish_many(4);
     let body = r#"{"errors":[{"code":"DENIED","message":"not yours"}]}"#.to_owned();
@@ -83,7 +83,7 @@ async fn a_destination_that_refuses_one_repository_gets_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_registry_that_is_not_there_is_named_with_what_to_check() {
+async fn an_unreachable_registry_is_reported_with_a_hint() {
     let mut stage = Stage::new().await;
     stage.publish_many(2);
     stage.reached_at = Some("127.0.0.1:1".to_owned());
@@ -95,7 +95,7 @@ async fn a_registry_that_is_not_there_is_named_with_what_to_check() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_login_that_is_missing_or_wrong_is_named_by_its_variables() {
+async fn missing_or_wrong_credentials_are_reported_with_their_variables() {
     let asking = RegistryOptions {
         authentication: Authentication::bearer("u", "right"),
         ..RegistryOptions::default()
@@ -120,7 +120,7 @@ async fn a_login_that_is_missing_or_wrong_is_named_by_its_variables() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_login_that_docker_wrote_is_used() {
+async fn credentials_written_by_docker_are_used() {
     let asking = RegistryOptions {
         authentication: Authentication::basic("u", "right"),
         ..RegistryOptions::default()
@@ -140,7 +140,7 @@ async fn the_login_that_docker_wrote_is_used() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_what_is_selected_is_copied() {
+async fn only_selected_images_are_copied() {
     let mut stage = Stage::new().await;
     stage.publish_many(3);
     stage.publish("tools/other", "2", &docker_image(&[Layer::new("x", 10)]));
@@ -157,7 +157,7 @@ async fn only_what_is_selected_is_copied() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_list_that_changes_during_a_run_is_the_one_that_was_read_at_its_beginning() {
+async fn changing_the_list_during_a_run_does_not_affect_it() {
     let mut stage = Stage::new().await;
     stage.publish_many(3);
     let slow = Effect::Delay(std::time::Duration::from_millis(500));
@@ -170,7 +170,7 @@ async fn a_list_that_changes_during_a_run_is_the_one_that_was_read_at_its_beginn
             let running = scope.spawn(|| xtask.run(&arguments, &[]));
             let began = std::time::Instant::now();
             while stage.source.requests().is_empty() {
-                assert!(began.elapsed().as_secs() < 20, "nothing is asked");
+                assert!(began.elapsed().as_secs() < 20, "there is no request");
                 std::thread::sleep(std::time::Duration::from_millis(5));
             }
             write(&xtask, "images.toml", "[[image]]\n");
@@ -182,7 +182,7 @@ async fn a_list_that_changes_during_a_run_is_the_one_that_was_read_at_its_beginn
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_runs_of_one_list_in_two_processes_both_succeed() {
+async fn two_concurrent_runs_of_one_list_both_succeed() {
     let mut stage = Stage::new().await;
     stage.publish_many(8);
     let slow = Effect::Delay(std::time::Duration::from_millis(20));

@@ -1,4 +1,4 @@
-//! Where things are said: results on stdout, the rest on stderr, secrets nowhere.
+//! Results go to stdout, everything else to stderr, and secrets to neither.
 
 use registry_in_memory::{Effect, Fault, Kind};
 use serde_json::Value;
@@ -10,7 +10,7 @@ use crate::support::stage::Stage;
 use crate::support::xtask::Xtask;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_report_for_programs_is_json_with_the_documented_fields_and_nothing_else() {
+async fn a_json_report_has_the_documented_fields_and_nothing_else_is_printed() {
     let mut stage = Stage::new().await;
     stage.publish_many(3);
     let refused = Fault::status(403).repository("stackstate/i02").method("PUT");
@@ -64,24 +64,24 @@ async fn a_verbose_run_shows_every_request_on_stderr_and_no_secret_anywhere() {
     assert!(finished.stderr.contains("/token"), "{}", finished.stderr);
     assert_no_secret(&stage, "stdout", &finished.stdout);
     assert_no_secret(&stage, "stderr", &finished.stderr);
-    assert!(!finished.stderr.contains('\u{1b}'), "no colours where there is no terminal");
+    assert!(!finished.stderr.contains('\u{1b}'), "no colours without a terminal");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_a_server_says_cannot_write_to_the_terminal() {
+async fn text_from_a_server_cannot_control_the_terminal() {
     let (stage, _) = Stage::with_layer(1000).await;
     let body = "\u{1b}[2J\u{1b}]0;owned\u{7}go\r\naway".to_owned();
     let evil = Effect::Status { code: 400, headers: Vec::new(), body };
     stage.source.inject(Fault::new(evil).kind(Kind::Manifest).always());
     let finished = mirror(&stage, &["-v"]);
     assert_eq!(finished.exit_code, 1);
-    let said = finished.stdout + &finished.stderr;
-    assert!(said.contains("go away"), "{said}");
-    assert!(!said.contains(['\u{1b}', '\u{7}', '\r']), "{said:?}");
+    let output = finished.stdout + &finished.stderr;
+    assert!(output.contains("go away"), "{output}");
+    assert!(!output.contains(['\u{1b}', '\u{7}', '\r']), "{output:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn who_reads_the_output_may_stop_early() {
+async fn the_reader_of_the_output_may_stop_early() {
     let mut stage = Stage::new().await;
     stage.publish_many(3);
     let xtask = Xtask::new();

@@ -1,23 +1,23 @@
-//! What cannot be run: exit code 2, nothing on stdout, and words that say what to do.
+//! Commands that cannot run: exit code 2, nothing on stdout, and a message with a hint.
 
-use super::{assert_says, assert_well_told, write};
+use super::{assert_says, assert_well_formed, write};
 use crate::support::xtask::Xtask;
 
 const IMAGE: &str = "[[image]]\nsource = \"quay.io/a/b\"\ntag = \"1\"\n";
 
-/// Runs `mirror -t` on a list, and wants it refused with these words.
+/// Asserts that `mirror -t` refuses a list with these words.
 fn refused(list: &[u8], arguments: &[&str], words: &[&str]) {
     let xtask = Xtask::new();
     let images = write(&xtask, "images.toml", list);
     let arguments = [&["mirror", "-t", "--images", &images][..], arguments].concat();
     let finished = xtask.run(&arguments, &[]);
     assert_eq!((finished.exit_code, finished.stdout.as_str()), (2, ""), "{finished:?}");
-    assert_well_told(&finished.stderr);
+    assert_well_formed(&finished.stderr);
     assert_says(&finished.stderr, words);
 }
 
 #[test]
-fn a_destination_that_is_none_is_explained() {
+fn an_invalid_destination_is_explained() {
     let table: [(&[&str], &[&str]); 9] = [
         (&[], &["no destination", "hint: name a registry: `-d "]),
         (&["-d", "https://mirror.example.com"], &["`-d https://mirror.example.com`", "no scheme"]),
@@ -35,7 +35,7 @@ fn a_destination_that_is_none_is_explained() {
 }
 
 #[test]
-fn an_unknown_destination_is_answered_with_the_known_ones() {
+fn the_error_about_an_unknown_destination_names_the_known_ones() {
     let list = format!(
         "[destinations.ecr]\nregistry = \"a.example.com\"\n\
          [destinations.harbor]\nregistry = \"b.example.com\"\n{IMAGE}"
@@ -52,7 +52,7 @@ fn an_unknown_destination_is_answered_with_the_known_ones() {
 }
 
 #[test]
-fn a_list_that_is_not_there_is_told_with_the_cause_before_the_advice() {
+fn a_missing_list_is_reported_with_the_cause_before_the_hint() {
     let finished = Xtask::new().run(&["mirror", "--images", "nope.toml"], &[]);
     let (cause, hint) = finished.stderr.split_once('\n').unwrap();
     assert!(cause.starts_with("error: cannot read the image list `nope.toml`: No such"), "{cause}");
@@ -60,7 +60,7 @@ fn a_list_that_is_not_there_is_told_with_the_cause_before_the_advice() {
 }
 
 #[test]
-fn what_may_be_a_password_is_not_repeated() {
+fn possible_passwords_are_not_repeated() {
     let lists = [
         format!("{IMAGE}[registries.\"quay.io\"]\npassword = \"hunter2\"\n"),
         format!("{IMAGE}[registries.\"quay.io\"]\nauth = {{ user = 1, pw = \"hunter2\" }}\n"),
@@ -75,13 +75,13 @@ fn what_may_be_a_password_is_not_repeated() {
         let finished = xtask.run(&arguments, &[]);
         assert_eq!((finished.exit_code, finished.stdout.as_str()), (2, ""), "{finished:?}");
         assert!(!finished.stderr.contains("hunter2"), "{}", finished.stderr);
-        let told = ["secrets do not belong", "contains credentials", "no credentials"];
-        assert!(told.iter().any(|words| finished.stderr.contains(words)), "{}", finished.stderr);
+        let words = ["secrets do not belong", "credentials"];
+        assert!(words.iter().any(|word| finished.stderr.contains(word)), "{}", finished.stderr);
     }
 }
 
 #[test]
-fn control_characters_are_refused_wherever_they_would_be_told() {
+fn control_characters_are_refused_wherever_they_would_be_printed() {
     let table = [
         "[chart]\nname = \"x\\nevil: y\"\n",
         "[chart]\nname = \"x\"\nversion = \"1\\u001b[2J\"\n",
@@ -106,7 +106,7 @@ fn control_characters_are_refused_wherever_they_would_be_told() {
 }
 
 #[test]
-fn a_list_that_cannot_be_used_is_refused_with_the_place() {
+fn an_invalid_list_is_refused_with_line_numbers() {
     let target = "target = \"x/y\"\n";
     let twice = format!("{IMAGE}{target}{}{target}", IMAGE.replace("a/b", "c/d"));
     let table: [(&[u8], &[&str]); 9] = [
@@ -129,19 +129,19 @@ fn a_list_that_cannot_be_used_is_refused_with_the_place() {
 }
 
 #[test]
-fn a_list_that_is_not_there_is_named_with_the_flag_that_names_another() {
+fn a_missing_list_is_reported_with_the_flag_that_names_another() {
     let xtask = Xtask::new();
     for missing in ["nowhere/images.toml", "."] {
         let arguments = ["mirror", "-t", "-d", "mirror.example.com", "--images", missing];
         let finished = xtask.run(&arguments, &[]);
         assert_eq!(finished.exit_code, 2);
-        assert_well_told(&finished.stderr);
+        assert_well_formed(&finished.stderr);
         assert_says(&finished.stderr, &[&format!("`{missing}`"), "hint: ", "`--images FILE`"]);
     }
 }
 
 #[test]
-fn every_command_has_a_help_that_names_its_flags() {
+fn the_help_of_every_command_names_its_flags() {
     let table: [(&[&str], &[&str]); 5] = [
         (
             &["--help"],
@@ -164,7 +164,7 @@ fn every_command_has_a_help_that_names_its_flags() {
 }
 
 #[test]
-fn flags_that_do_not_exist_are_answered_on_stderr() {
+fn unknown_flags_are_reported_on_stderr() {
     let table: [(&[&str], &[&str]); 7] = [
         (&[], &["Usage: chart-mirror"]),
         (&["mirorr"], &["'mirorr'", "mirror"]),
@@ -182,7 +182,7 @@ fn flags_that_do_not_exist_are_answered_on_stderr() {
 }
 
 #[test]
-fn a_contradictory_login_is_refused_before_any_request() {
+fn contradictory_credentials_are_refused_before_any_request() {
     let config = r#"{"auths":{"127.0.0.1:1":{"auth":"not base64!"}}}"#;
     let table = [
         ("STS_REGISTRY_USERNAME", "u", "`STS_REGISTRY_PASSWORD` is not"),
@@ -202,7 +202,7 @@ fn a_contradictory_login_is_refused_before_any_request() {
         let arguments = ["mirror", "--images", &images, "-d", "127.0.0.1:1"];
         let finished = xtask.run(&arguments, &variables);
         assert_eq!((finished.exit_code, finished.stdout.as_str()), (2, ""), "{finished:?}");
-        assert_well_told(&finished.stderr);
+        assert_well_formed(&finished.stderr);
         assert_says(&finished.stderr, &[words]);
     }
 }

@@ -1,4 +1,4 @@
-//! The list as a file: what stays, what somebody else changed meanwhile, links, and runs that end early.
+//! The list as a file: what is kept, changes made in the meantime, links, and interrupted runs.
 
 use std::time::{Duration, Instant};
 
@@ -26,7 +26,7 @@ digest = 'OLD' # by hand
 ";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_but_the_digests_stays_byte_for_byte() {
+async fn everything_except_the_digests_is_kept_byte_for_byte() {
     let place = Place::new().await;
     let (a, b) = (named("a"), named("b"));
     let (a, b) = (place.tag("team/a", "1", &a), place.tag("team/b", "2", &b));
@@ -55,7 +55,7 @@ async fn everything_but_the_digests_stays_byte_for_byte() {
 
 #[cfg(unix)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_link_stays_one_and_what_it_leads_to_is_written() {
+async fn a_link_is_kept_and_its_target_is_written() {
     let place = Place::new().await;
     let digest = place.tag("team/a", "1", &named("a"));
     place.list(&[("team/a", "1", None)]);
@@ -68,8 +68,8 @@ async fn a_link_stays_one_and_what_it_leads_to_is_written() {
     assert!(std::fs::read_to_string(real).unwrap().contains(digest.as_str()));
 }
 
-/// Lets the first run wait for its answer until `meanwhile` has happened.
-fn while_it_waits(place: &Place, meanwhile: impl FnOnce() + Send) -> (i32, String) {
+/// Runs `pin` with a source that responds only after `meanwhile` has run.
+fn with_change_meanwhile(place: &Place, meanwhile: impl FnOnce() + Send) -> (i32, String) {
     let delay = Effect::Delay(Duration::from_millis(1500));
     place.source.inject(Fault::new(delay).repository("team/slow"));
     place.source.forget_requests();
@@ -79,7 +79,7 @@ fn while_it_waits(place: &Place, meanwhile: impl FnOnce() + Send) -> (i32, Strin
         tokio::task::block_in_place(|| {
             let deadline = Instant::now() + Duration::from_secs(20);
             while place.source.requests().is_empty() {
-                assert!(Instant::now() < deadline, "nothing is asked");
+                assert!(Instant::now() < deadline, "there is no request");
                 std::thread::sleep(Duration::from_millis(5));
             }
             meanwhile();
@@ -90,12 +90,12 @@ fn while_it_waits(place: &Place, meanwhile: impl FnOnce() + Send) -> (i32, Strin
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 3)]
-async fn two_processes_that_pin_different_images_keep_each_others_digests() {
+async fn two_processes_that_pin_different_images_keep_the_digests_of_both() {
     let place = Place::new().await;
     let (slow, quick) = (named("slow"), named("quick"));
     let (slow, quick) = (place.tag("team/slow", "1", &slow), place.tag("team/quick", "1", &quick));
     place.list(&[("team/slow", "1", None), ("team/quick", "1", None)]);
-    let (exit_code, stderr) = while_it_waits(&place, || {
+    let (exit_code, stderr) = with_change_meanwhile(&place, || {
         let arguments = ["pin", "--images", "images.toml", "quick"];
         assert_eq!(place.xtask.run(&arguments, &[]).exit_code, 0);
         assert_eq!(place.digests(), [quick.as_str()]);
@@ -111,17 +111,18 @@ async fn an_entry_that_changed_meanwhile_is_not_overwritten() {
     let other = oci::Digest::of(b"other");
     for (entry, digest) in [("team/slow", Some(&other)), ("team/gone", None)] {
         place.list(&[("team/slow", "1", None)]);
-        let (exit_code, stderr) = while_it_waits(&place, || place.list(&[(entry, "1", digest)]));
+        let (exit_code, stderr) =
+            with_change_meanwhile(&place, || place.list(&[(entry, "1", digest)]));
         assert_eq!(exit_code, 2, "{stderr}");
         let words =
-            "team/slow:1` in `images.toml` has changed meanwhile, and nothing was written\nhint: ";
+            "team/slow:1` in `images.toml` has changed meanwhile; nothing was written\nhint: ";
         assert!(stderr.contains(words), "{stderr}");
         assert_eq!(place.digests(), digest.iter().map(|d| d.as_str()).collect::<Vec<_>>());
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_interrupted_run_writes_nothing_and_says_so() {
+async fn an_interrupted_run_reports_that_nothing_was_written() {
     let place = Place::new().await;
     for name in ["team/quick", "team/slow"] {
         place.tag(name, "1", &named(name));
@@ -141,15 +142,15 @@ async fn an_interrupted_run_writes_nothing_and_says_so() {
         .start()
         .unwrap();
     let deadline = Instant::now() + Duration::from_secs(20);
-    // One image is resolved by then, and the other is being asked for.
+    // One image is resolved by then, and the request for the other is pending.
     while place.source.requests().len() < 3 {
-        assert!(Instant::now() < deadline, "nothing is asked");
+        assert!(Instant::now() < deadline, "there is no request");
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     tokio::time::sleep(Duration::from_millis(100)).await;
     crate::support::script::kill("-INT", running.pids()[0]);
     let ended = tokio::task::block_in_place(|| running.wait_timeout(Duration::from_secs(10)));
-    let output = ended.unwrap().expect("it goes on after SIGINT");
+    let output = ended.unwrap().expect("it does not end after SIGINT");
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(130), "{stderr}");
     assert!(stderr.starts_with("error: `images.toml` is unchanged: interrupted"), "{stderr}");

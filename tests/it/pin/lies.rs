@@ -1,4 +1,4 @@
-//! Registries that state no digest, or another one than that of what they send.
+//! Registries that report no digest, or a digest that does not match the content.
 
 use registry_in_memory::{Effect, Fault, Kind, RegistryOptions};
 
@@ -6,7 +6,7 @@ use super::{Place, named};
 use crate::support::requests::asked;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_registry_that_states_no_digest_is_asked_for_the_manifest() {
+async fn without_a_reported_digest_the_manifest_is_fetched() {
     let place =
         Place::with(RegistryOptions { digest_header: false, ..RegistryOptions::default() }).await;
     let digest = place.tag("team/a", "1", &named("a"));
@@ -16,11 +16,11 @@ async fn a_registry_that_states_no_digest_is_asked_for_the_manifest() {
 
     place.source.forget_requests();
     assert_eq!(place.pin(&[]).exit_code, 0);
-    assert_eq!(place.asked(), ["HEAD team/a/manifests/1", "GET team/a/manifests/1"]);
+    assert_eq!(place.requests(), ["HEAD team/a/manifests/1", "GET team/a/manifests/1"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn content_decides_where_the_header_lies() {
+async fn the_content_decides_if_the_header_lies() {
     let place = Place::new().await;
     let digest = place.tag("team/a", "1", &named("a"));
     place.source.inject(Fault::new(Effect::LieAboutDigest).always());
@@ -28,9 +28,9 @@ async fn content_decides_where_the_header_lies() {
     let finished = place.pin(&[]);
     assert_eq!(finished.exit_code, 0, "{}", finished.stdout);
     assert_eq!(place.digests(), [digest.as_str()]);
-    let warning = "\n  warning: the registry states the digest sha256:";
+    let warning = "\n  warning: the registry reports the digest sha256:";
     assert!(finished.stdout.contains(warning), "{}", finished.stdout);
-    assert!(finished.stdout.ends_with(&format!(", and sends content with {digest}\n")));
+    assert!(finished.stdout.ends_with(&format!(", but the content has the digest {digest}\n")));
 
     let before = place.text();
     let again = place.pin(&["--update"]);
@@ -54,13 +54,13 @@ async fn a_digest_that_nothing_can_be_fetched_by_is_not_written() {
         let before = place.text();
         let finished = place.pin(&[]);
         assert_eq!((finished.exit_code, place.text()), (1, before));
-        let words = "by which the registry does not have it\n  hint: ";
+        let words = "the registry does not serve it by that digest\n  hint: ";
         assert!(finished.stdout.contains(words), "{}", finished.stdout);
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn content_that_was_altered_on_its_way_is_not_pinned() {
+async fn content_that_was_altered_in_transit_is_not_pinned() {
     let place = Place::new().await;
     place.tag("team/a", "1", &named("a"));
     place.source.inject(Fault::new(Effect::Corrupt { at: 5 }).method("GET").always());
@@ -71,7 +71,7 @@ async fn content_that_was_altered_on_its_way_is_not_pinned() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_pin_of_another_kind_of_digest_stays_while_its_content_does() {
+async fn a_pin_with_another_digest_algorithm_is_kept_while_the_content_is_the_same() {
     let place = Place::new().await;
     let content = named("a");
     place.tag("team/a", "1", &content);

@@ -1,4 +1,4 @@
-//! New, moved, unchanged, missing, failed: what is asked, written and said for each.
+//! New, moved, unchanged, missing, failed: the requests, changes and messages of each outcome.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use registry_in_memory::{Authentication, Effect, Fault, Kind, RegistryOptions};
 use super::{Place, named};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn pinning_what_is_pinned_asks_one_head_per_image_and_leaves_the_file_alone() {
+async fn pinning_a_pinned_list_sends_one_head_per_image_and_leaves_the_file_alone() {
     let place = Place::new().await;
     let (a, b) = (named("a"), named("b"));
     let (a, b) = (place.tag("team/a", "1", &a), place.tag("team/b", "2", &b));
@@ -19,15 +19,15 @@ async fn pinning_what_is_pinned_asks_one_head_per_image_and_leaves_the_file_alon
         first.stdout,
         format!("new        SOURCE/team/a:1 {a}\nnew        SOURCE/team/b:2 {b}\n")
     );
-    let said = first.stderr.replace(char::is_numeric, "#");
+    let pattern = first.stderr.replace(char::is_numeric, "#");
     assert_eq!(
-        said,
+        pattern,
         "# images: # new, # moved, # unchanged, # missing, # failed in #.# s; # requests\n\
          written     images.toml (# digests)\n"
     );
     assert!(first.stderr.contains("2 images: 2 new, 0 moved, "), "{}", first.stderr);
     assert_eq!(place.digests(), [a.as_str(), b.as_str()]);
-    let mut asked = place.asked();
+    let mut asked = place.requests();
     asked.sort();
     let of =
         |method: &str, image: &str, name: &str| format!("{method} team/{image}/manifests/{name}");
@@ -47,7 +47,7 @@ async fn pinning_what_is_pinned_asks_one_head_per_image_and_leaves_the_file_alon
         let again = place.pin(flags);
         assert_eq!(again.exit_code, 0, "{}", again.stderr);
         assert_eq!(again.stdout, "unchanged  SOURCE/team/a:1\nunchanged  SOURCE/team/b:2\n");
-        let mut asked = place.asked();
+        let mut asked = place.requests();
         asked.sort();
         assert_eq!(asked, [of("HEAD", "a", "1"), of("HEAD", "b", "2")]);
         assert_eq!(time(), before);
@@ -55,7 +55,7 @@ async fn pinning_what_is_pinned_asks_one_head_per_image_and_leaves_the_file_alon
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_can_be_resolved_is_written_even_if_other_images_fail() {
+async fn resolved_digests_are_written_even_if_other_images_fail() {
     let place = Place::new().await;
     let good = place.tag("team/good", "1", &named("good"));
     place.tag("team/denied", "1", &named("denied"));
@@ -94,7 +94,7 @@ async fn what_can_be_resolved_is_written_even_if_other_images_fail() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_check_changes_nothing_and_fails_if_something_would_change() {
+async fn a_check_changes_nothing_and_fails_if_a_digest_would_change() {
     let place = Place::new().await;
     let (a, b) = (named("a"), named("b"));
     place.tag("team/a", "1", &a);
@@ -122,7 +122,7 @@ async fn a_check_changes_nothing_and_fails_if_something_would_change() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn only_the_images_that_are_named_are_asked_for() {
+async fn only_selected_images_are_requested() {
     let place = Place::new().await;
     let (kafka, wait) = (named("kafka"), named("wait"));
     let kafka = place.tag("team/kafka", "2.8.0", &kafka);
@@ -130,7 +130,7 @@ async fn only_the_images_that_are_named_are_asked_for() {
     place.list(&[("team/wait", "1", None), ("team/kafka", "2.8.0", None)]);
     let finished = place.pin(&["kafka:*"]);
     assert_eq!((finished.exit_code, place.digests()), (0, vec![kafka.to_string()]));
-    assert!(place.asked().iter().all(|line| line.contains("team/kafka")));
+    assert!(place.requests().iter().all(|line| line.contains("team/kafka")));
 
     place.source.forget_requests();
     for (glob, words) in [
@@ -141,11 +141,11 @@ async fn only_the_images_that_are_named_are_asked_for() {
         assert_eq!((refused.exit_code, refused.stdout.as_str()), (2, ""));
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
     }
-    assert_eq!(place.asked(), [""; 0]);
+    assert_eq!(place.requests(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn all_images_are_asked_for_at_once_and_no_tags_are_listed() {
+async fn all_images_are_requested_at_once_and_no_tags_are_listed() {
     let place = Place::with(RegistryOptions {
         latency: Duration::from_millis(200),
         ..RegistryOptions::default()
@@ -164,7 +164,7 @@ async fn all_images_are_asked_for_at_once_and_no_tags_are_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_login_is_the_one_of_the_source() {
+async fn the_credentials_of_the_source_are_used() {
     let basic = Authentication::basic("u", "p");
     let place =
         Place::with(RegistryOptions { authentication: basic, ..RegistryOptions::default() }).await;

@@ -1,4 +1,4 @@
-//! The digests of some platforms: computed once, recorded, and then relied on.
+//! The digests of subsets: computed once, recorded, and then used.
 
 use oci::Digest;
 use registry_in_memory::{InMemoryRegistry, RegistryOptions};
@@ -16,7 +16,7 @@ fn both(version: &str) -> registry_in_memory::content::Content {
     index(&[("linux/amd64", &amd64), ("linux/arm64", &arm64)])
 }
 
-/// An index and a plain image, listed for a destination that wants `linux/amd64` alone.
+/// An index and a plain image, listed for a destination that selects only `linux/amd64`.
 async fn place(destination: &InMemoryRegistry) -> Place {
     let place = Place::new().await;
     place.tag("team/app", "1", &both("1"));
@@ -30,7 +30,7 @@ async fn place(destination: &InMemoryRegistry) -> Place {
     place
 }
 
-/// What stands behind `"linux/amd64" = ` in each line.
+/// The values of all lines that begin with `"linux/amd64" = `.
 fn recorded(place: &Place) -> Vec<String> {
     let text = place.text();
     let lines = text.lines().filter_map(|line| line.strip_prefix("\"linux/amd64\" = "));
@@ -38,7 +38,7 @@ fn recorded(place: &Place) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_pin_records_of_some_platforms_is_mirrored_verified_and_asked_for_once() {
+async fn recorded_subsets_are_mirrored_and_verified_without_computing_them_again() {
     let destination = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let place = place(&destination).await;
     let run = |arguments: &[&str]| {
@@ -51,8 +51,8 @@ async fn what_pin_records_of_some_platforms_is_mirrored_verified_and_asked_for_o
     let tool = built_for("amd64", "2").top;
     let records = recorded(&place);
     assert_eq!(records.len(), 2);
-    assert_ne!(records[0], both("1").top.as_str(), "an index of one platform is another one");
-    assert_eq!(records[1], tool.as_str(), "what is no index stays what it is");
+    assert_ne!(records[0], both("1").top.as_str(), "an index of one platform has another digest");
+    assert_eq!(records[1], tool.as_str(), "an image that is not an index keeps its digest");
     assert!(place.text().contains("tag = \"1\" # the app\ndigest = \""), "{}", place.text());
     assert!(place.text().contains("# Small.\n[[image]]\n"), "{}", place.text());
 
@@ -82,7 +82,7 @@ async fn what_pin_records_of_some_platforms_is_mirrored_verified_and_asked_for_o
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_is_missing_is_added_and_follows_a_tag_that_is_accepted() {
+async fn a_missing_record_is_added_and_updated_with_an_accepted_tag() {
     let destination = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let place = place(&destination).await;
     place.pin(&[]);
@@ -106,40 +106,40 @@ async fn a_record_that_is_missing_is_added_and_follows_a_tag_that_is_accepted() 
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_image_without_a_wanted_platform_is_pinned_with_a_warning() {
+async fn an_image_without_a_selected_platform_is_pinned_with_a_warning() {
     let destination = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let place = place(&destination).await;
     place.tag("team/tool", "2", &built_for("s390x", "2"));
     let finished = place.pin(&[]);
     assert_eq!(finished.exit_code, 0, "{}", finished.stdout);
-    let warning = "warning: no digest for linux/amd64, which `cluster` wants: the image is for `linux/s390x` alone";
+    let warning = "warning: no digest for linux/amd64, selected by `cluster`: the image is for `linux/s390x` alone";
     assert!(finished.stdout.contains(warning), "{}", finished.stdout);
     assert_eq!((place.digests().len(), recorded(&place).len()), (2, 1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_the_accepted_image_has_no_platform_for_goes() {
+async fn a_record_is_removed_if_the_accepted_image_lacks_the_platform() {
     let destination = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let place = place(&destination).await;
     place.pin(&[]);
     let (before, old) = (place.text(), recorded(&place));
     let [app, tool] = [both("1"), built_for("amd64", "2")].map(|content| content.top);
-    // The other record of the app is stale as well, and can be made anew.
+    // The other record of the app is stale as well and can be updated.
     let others = format!("\"linux/amd64\" = \"{}\"\n", old[0]);
-    let more = format!("{others}\"linux/arm64\" = \"{}\" # for nobody\n", Digest::of(b"stale"));
+    let more = format!("{others}\"linux/arm64\" = \"{}\" # unused\n", Digest::of(b"stale"));
     place.write(&before.replace(&others, &more));
     let arm64 = index(&[("linux/arm64", &built_for("arm64", "newer"))]);
     place.tag("team/app", "1", &arm64);
 
     let finished = place.pin(&["--update"]);
-    let told = format!(
+    let expected = format!(
         "  linux/amd64: no longer recorded\n  linux/arm64: {}\n  warning: no digest for linux/amd64, \
-         which `cluster` wants: the index has nothing for `linux/amd64`, but for `linux/arm64`\n",
+         selected by `cluster`: the index has nothing for `linux/amd64`, but for `linux/arm64`\n",
         arm64.top
     );
-    assert!(finished.stdout.contains(&told), "{}", finished.stdout);
+    assert!(finished.stdout.contains(&expected), "{}", finished.stdout);
     let expected = before
-        .replace(&others, &format!("\"linux/arm64\" = \"{}\" # for nobody\n", arm64.top))
+        .replace(&others, &format!("\"linux/arm64\" = \"{}\" # unused\n", arm64.top))
         .replace(app.as_str(), arm64.top.as_str());
     assert_eq!(place.text(), expected);
     assert_eq!(recorded(&place), [tool.as_str()]);
@@ -147,7 +147,7 @@ async fn a_record_that_the_accepted_image_has_no_platform_for_goes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_fetched_for_one_record_sets_the_others_right_too() {
+async fn an_index_fetched_for_one_record_corrects_the_others() {
     let destination = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let place = place(&destination).await;
     let app = both("1");
@@ -165,7 +165,7 @@ async fn what_is_fetched_for_one_record_sets_the_others_right_too() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_has_the_kind_of_digest_that_the_pin_has() {
+async fn a_record_has_the_digest_algorithm_of_the_pin() {
     let destination = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let place = place(&destination).await;
     let app = both("1");
@@ -182,7 +182,7 @@ async fn a_record_has_the_kind_of_digest_that_the_pin_has() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_config_of_an_image_is_fetched_once_for_all_choices() {
+async fn the_config_of_an_image_is_fetched_once_for_all_selections() {
     let place = Place::new().await;
     let tool = place.tag("team/tool", "2", &built_for("amd64", "2"));
     let destination = |name: &str, platforms: &str| {

@@ -1,4 +1,4 @@
-//! Where all agrees: what it costs, and what is said.
+//! Everything agrees: what that costs and what is reported.
 
 use serde_json::json;
 
@@ -9,7 +9,7 @@ use crate::support::xtask::Xtask;
 const ALL_PASSED: [&str; 5] = ["passed"; 5];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_all_agrees_verify_passes_with_one_head_per_image_and_side() {
+async fn if_everything_agrees_verify_passes_with_one_head_per_image_and_side() {
     let scene = Scene::new().await;
     scene.forget_requests();
     let finished = scene.run(&["verify"]);
@@ -21,7 +21,7 @@ async fn where_all_agrees_verify_passes_with_one_head_per_image_and_side() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn only_the_checks_that_are_asked_for_ask_anything() {
+async fn only_selected_checks_send_requests() {
     let scene = Scene::new().await;
     let table = [
         ("list", "", ""),
@@ -32,7 +32,7 @@ async fn only_the_checks_that_are_asked_for_ask_anything() {
     ];
     for (check, source, destination) in table {
         scene.forget_requests();
-        // Nobody's helm: only the chart needs one.
+        // Without helm, because only the check of the chart needs it.
         let helm = if check == "chart" { None } else { Some(("HELM", "/nowhere/helm")) };
         let arguments = ["verify", "--only", check];
         let finished = match helm {
@@ -46,7 +46,7 @@ async fn only_the_checks_that_are_asked_for_ask_anything() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn deep_asks_for_every_manifest_and_for_each_blob_of_a_repository_once() {
+async fn deep_requests_every_manifest_and_each_blob_of_a_repository_once() {
     let scene = Scene::new().await;
     scene.forget_requests();
     let finished = scene.run(&["verify", "--only", "destination", "--deep"]);
@@ -61,7 +61,7 @@ async fn deep_asks_for_every_manifest_and_for_each_blob_of_a_repository_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_without_pins_passes_strictly_once_it_is_pinned() {
+async fn an_unpinned_list_passes_strict_checks_once_it_is_pinned() {
     let scene = Scene::new().await;
     for pin in [&scene.app.top, &scene.tool.top] {
         scene.edit("images.toml", &format!("digest = \"{pin}\"\n"), "");
@@ -78,7 +78,7 @@ async fn a_list_without_pins_passes_strictly_once_it_is_pinned() {
 }
 
 #[test]
-fn the_list_of_this_repository_is_unpinned_which_only_strictness_refuses() {
+fn the_unpinned_list_of_this_repository_fails_only_strict_checks() {
     let list = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../images.toml");
     let xtask = Xtask::new();
     let images = list.canonicalize().unwrap();
@@ -97,7 +97,7 @@ fn the_list_of_this_repository_is_unpinned_which_only_strictness_refuses() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_is_named_by_its_address_is_verified_too() {
+async fn a_registry_named_by_its_address_can_be_verified() {
     let scene = Scene::new().await;
     let address = scene.destination.address().to_owned();
     let finished = scene.run(&["values", "-d", &address, "--write"]);

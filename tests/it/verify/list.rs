@@ -1,4 +1,4 @@
-//! The checks `list` and `values`: nothing but files is needed.
+//! The checks `list` and `values`, which need only files.
 
 use serde_json::json;
 
@@ -7,10 +7,10 @@ use super::{Scene, sum};
 const NOTHING: &str = "not asked for";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_image_without_a_digest_is_a_warning_and_an_error_if_that_is_wanted() {
+async fn an_image_without_a_digest_is_a_warning_or_by_policy_an_error() {
     let scene = Scene::new().await;
     scene.edit_list(&format!("digest = \"{}\"\n\n", scene.app.top), "\n");
-    let told = |severity: &str, state: &str| {
+    let human = |severity: &str, state: &str| {
         format!(
             "SOURCE/team/app:1.0\n  \
                {severity}[unpinned] no digest: the tag decides what is copied (images.toml:10:1)\n    \
@@ -31,12 +31,12 @@ async fn an_image_without_a_digest_is_a_warning_and_an_error_if_that_is_wanted()
         }])
     };
     let list = ["--only", "list"];
-    scene.verify(&list).assert(0, &told("warning", "1 warning"), &finding("warning"));
+    scene.verify(&list).assert(0, &human("warning", "1 warning"), &finding("warning"));
     let strict = ["--only", "list", "--strict"];
-    scene.verify(&strict).assert(1, &told("error", "1 error"), &finding("error"));
+    scene.verify(&strict).assert(1, &human("error", "1 error"), &finding("error"));
     let text = std::fs::read_to_string(scene.path("images.toml")).unwrap();
     scene.write("images.toml", &format!("{text}[policy]\nrequire-pins = true\n"));
-    scene.verify(&list).assert(1, &told("error", "1 error"), &finding("error"));
+    scene.verify(&list).assert(1, &human("error", "1 error"), &finding("error"));
     scene.write("images.toml", &format!("{text}[policy.severity]\nunpinned = \"ignore\"\n"));
     let ignored = sum(
         ["passed", NOTHING, NOTHING, NOTHING, NOTHING],
@@ -46,7 +46,7 @@ async fn an_image_without_a_digest_is_a_warning_and_an_error_if_that_is_wanted()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tag_that_names_no_version_and_a_source_that_is_not_allowed_are_found() {
+async fn a_moving_tag_and_a_disallowed_source_are_reported() {
     let scene = Scene::new().await;
     scene.edit_list("tag = \"1.0\"", "tag = \"stable\"");
     let text = std::fs::read_to_string(scene.path("images.toml")).unwrap();
@@ -90,7 +90,7 @@ async fn a_tag_that_names_no_version_and_a_source_that_is_not_allowed_are_found(
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_cannot_be_used_is_a_finding_for_programs_and_drawn_for_people() {
+async fn an_invalid_list_is_a_finding_in_json_and_drawn_on_stderr() {
     let scene = Scene::new().await;
     scene.edit("images.toml", "tag = \"1.0\"", "tga = \"1.0\"");
     let human = scene.run(&["verify"]);
@@ -128,7 +128,7 @@ async fn a_list_that_cannot_be_used_is_a_finding_for_programs_and_drawn_for_peop
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_key_removed_from_the_values_is_found_with_the_lines_that_differ() {
+async fn stale_values_are_reported_with_a_diff() {
     let scene = Scene::new().await;
     scene.edit("values/mirror.yaml", "tool:\n  repository: ", "other:\n  repository: ");
     let verified = scene.verify(&[]);
@@ -170,7 +170,7 @@ async fn a_key_removed_from_the_values_is_found_with_the_lines_that_differ() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn values_that_nobody_wrote_or_that_contradict_each_other_are_found() {
+async fn missing_and_contradictory_values_are_reported() {
     let scene = Scene::new().await;
     std::fs::remove_file(scene.path("values/mirror.yaml")).unwrap();
     let values = ["--only", "values"];
@@ -202,7 +202,7 @@ async fn values_that_nobody_wrote_or_that_contradict_each_other_are_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_check_without_a_destination_is_an_error_and_no_pass() {
+async fn a_check_that_lacks_a_destination_is_an_error() {
     let scene = Scene::new().await;
     let address = scene.destination.address();
     scene.edit("images.toml", &format!("[destinations.mirror]\nregistry = \"{address}\"\n"), "");

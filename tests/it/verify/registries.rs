@@ -1,4 +1,4 @@
-//! The checks `source` and `destination`, each time one thing at a registry is not as listed.
+//! The checks `source` and `destination`. In each test one thing at a registry differs from the list.
 
 use registry_in_memory::content;
 use registry_in_memory::{Fault, InMemoryRegistry, RegistryOptions};
@@ -9,7 +9,7 @@ use crate::support::requests::request_counts;
 use crate::support::tls::{Asks, Front};
 use crate::support::{layers, store};
 
-/// The report where one check has one error about `team/app`, and all others pass.
+/// Asserts that one check has one error about `team/app`, and that all others pass.
 fn assert_only(scene: &Scene, arguments: &[&str], expected: &Only<'_>) {
     let Only { check, code, message, details, hint, requests } = expected;
     let verified = scene.verify(arguments);
@@ -66,7 +66,7 @@ const PIN_HINT: &str = "`chart-mirror pin --check SOURCE/team/app:1.0` shows wha
 const MIRROR_HINT: &str = "`chart-mirror mirror -d mirror` copies it";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_tag_that_was_moved_at_the_source_is_found() {
+async fn a_tag_that_moved_at_the_source_is_reported() {
     let scene = Scene::new().await;
     let new = content::oci_image(&layers(&["base", "newer"]));
     store(&scene.source, "team/app", "1.0", &new);
@@ -75,7 +75,7 @@ async fn a_tag_that_was_moved_at_the_source_is_found() {
         code: "source-moved",
         message: &message,
         hint: PIN_HINT,
-        // Whether the pinned image can still be had is one more question.
+        // One more request finds out whether the source still has the pinned image.
         requests: "3 to sources, 2 to the destination",
         ..Only::default()
     };
@@ -83,7 +83,7 @@ async fn a_tag_that_was_moved_at_the_source_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_gone_from_the_source_is_told_from_what_was_moved() {
+async fn missing_content_at_the_source_is_not_reported_as_moved() {
     let scene = Scene::new().await;
     let expected = |message, hint| Only {
         code: "source-missing",
@@ -109,7 +109,7 @@ async fn what_is_gone_from_the_source_is_told_from_what_was_moved() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_image_that_was_deleted_at_the_destination_is_found() {
+async fn an_image_deleted_at_the_destination_is_reported() {
     let scene = Scene::new().await;
     scene.destination.store().delete_tag("team/app", "1.0");
     let expected = Only {
@@ -123,7 +123,7 @@ async fn an_image_that_was_deleted_at_the_destination_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn another_image_at_the_destination_is_found_against_the_pin_or_else_the_source() {
+async fn the_destination_is_compared_with_the_pin_or_else_with_the_source() {
     let scene = Scene::new().await;
     let other = content::oci_image(&layers(&["base", "other"]));
     store(&scene.destination, "team/app", "1.0", &other);
@@ -137,12 +137,12 @@ async fn another_image_at_the_destination_is_found_against_the_pin_or_else_the_s
     };
     assert_only(&scene, &[], &expected);
 
-    // Unpinned: the source, which is asked anyway, says what should be there.
+    // Without a pin, the destination is compared with the source.
     scene.edit_list(&format!("digest = \"{}\"\n\n", scene.app.top), "\n");
     let verified = scene.verify(&["--only", "source", "--only", "destination"]);
     assert_eq!(verified.findings[0]["code"], "destination-differs", "{:#}", verified.findings);
     assert_eq!(verified.findings.as_array().unwrap().len(), 1);
-    // Alone it can only tell that something is there, which is no proof.
+    // Without the source there is nothing to compare it with.
     let verified = scene.verify(&["--only", "destination"]);
     assert_eq!(verified.findings[0]["code"], "unpinned");
     assert_eq!(verified.findings[0]["check"], "destination");
@@ -150,12 +150,12 @@ async fn another_image_at_the_destination_is_found_against_the_pin_or_else_the_s
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_lacks_below_a_tag_is_found_with_deep_and_repaired() {
+async fn content_missing_below_a_tag_is_reported_with_deep_and_repaired() {
     let scene = Scene::new().await;
     let blob = scene.app.blobs[0].0.clone();
     let child = scene.app.manifests[0].digest.clone();
     scene.destination.store().delete_blob("team/app", &blob);
-    assert_eq!(scene.verify(&[]).exit_code, 0, "a look at the tags cannot tell");
+    assert_eq!(scene.verify(&[]).exit_code, 0, "tags alone do not show it");
 
     let details = [format!("blob {blob}")];
     let details: Vec<&str> = details.iter().map(String::as_str).collect();
@@ -178,7 +178,7 @@ async fn what_lacks_below_a_tag_is_found_with_deep_and_repaired() {
     let message = verified.findings[0]["message"].as_str().unwrap();
     assert!(message.contains("lacks 1 manifest"), "{message}");
 
-    // An ordinary run believes the tag; this one asks.
+    // Without `--repair`, `mirror` trusts the tag.
     let mirror = scene.run(&["mirror", "-d", "mirror"]);
     assert!(mirror.stdout.contains("0 copied, 2 up to date"), "{}", mirror.stdout);
     let repair = scene.run(&["mirror", "-d", "mirror", "--repair"]);
@@ -187,7 +187,7 @@ async fn what_lacks_below_a_tag_is_found_with_deep_and_repaired() {
     assert_eq!(scene.verify(&["--deep"]).exit_code, 0);
     scene.forget_requests();
     scene.run(&["mirror", "-d", "mirror", "--repair"]);
-    assert_eq!(request_counts(&scene.source), "", "what is whole needs nothing");
+    assert_eq!(request_counts(&scene.source), "", "complete images need nothing from the source");
     assert!(
         !request_counts(&scene.destination).contains("P"),
         "{}",
@@ -196,19 +196,19 @@ async fn what_lacks_below_a_tag_is_found_with_deep_and_repaired() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_platform_that_the_policy_requires_and_an_image_lacks_is_found() {
+async fn a_missing_platform_that_the_policy_requires_is_reported() {
     let scene = Scene::new().await;
     let text = std::fs::read_to_string(scene.path("images.toml")).unwrap();
     let policy = |platforms: &str| format!("{text}[policy]\nrequire-platforms = [{platforms}]\n");
     scene.write("images.toml", &policy("\"linux/amd64\""));
     let source = ["--only", "source"];
-    assert_eq!(scene.verify(&source).exit_code, 0, "all are for that");
+    assert_eq!(scene.verify(&source).exit_code, 0, "all images are for it");
 
     scene.write("images.toml", &policy("\"linux/amd64\", \"linux/arm64\""));
     let verified = scene.verify(&source);
     let hint = "list an image for these platforms, or change `require-platforms` in `[policy]`";
     let message = "the image is for `linux/amd64` alone";
-    // The index has both, the other image is for one machine only.
+    // The index has both platforms, the other image has one.
     let findings = json!([{
         "code": "platform-missing",
         "severity": "error",
@@ -230,7 +230,7 @@ async fn a_platform_that_the_policy_requires_and_an_image_lacks_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_whose_certificate_nobody_checks_is_a_warning_in_every_report() {
+async fn an_unverified_certificate_is_a_warning_in_every_report() {
     let scene = Scene::new().await;
     let front = Front::of(&scene.source, Asks::Nobody, &["http/1.1"]).await;
     let source = scene.source.address().to_owned();
@@ -256,7 +256,7 @@ async fn a_registry_whose_certificate_nobody_checks_is_a_warning_in_every_report
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_registry_that_cannot_be_asked_is_an_error_and_no_pass() {
+async fn a_registry_that_refuses_requests_is_an_error() {
     let scene = Scene::new().await;
     scene.destination.inject(Fault::status(403).authorized().always());
     scene.source.inject(Fault::status(401).repository("team/app").always());
@@ -276,7 +276,7 @@ async fn a_registry_that_cannot_be_asked_is_an_error_and_no_pass() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_destination_that_refuses_to_tell_is_not_taken_for_an_empty_one() {
+async fn a_destination_that_refuses_requests_is_not_treated_as_empty() {
     let scene = Scene::new().await;
     scene.destination.inject(Fault::status(403).repository("team/app").always());
     let verified = scene.verify(&["--only", "destination"]);
@@ -285,7 +285,7 @@ async fn a_destination_that_refuses_to_tell_is_not_taken_for_an_empty_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_begun_is_a_finding_beside_those_of_the_other_checks() {
+async fn a_check_that_cannot_start_is_a_finding_beside_the_others() {
     let scene = Scene::new().await;
     std::fs::remove_file(scene.path("values/mirror.yaml")).unwrap();
     let arguments = ["verify", "--only", "values", "--only", "source", "--format", "json"];
@@ -326,7 +326,7 @@ async fn a_thousand_images_of_one_registry_are_verified_in_one_run() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn some_platforms_are_held_against_their_record_and_without_one_that_is_told() {
+async fn a_subset_is_compared_with_its_record_and_a_missing_record_is_reported() {
     let scene = Scene::new().await;
     let registry = format!("registry = \"{}\"\n", scene.destination.address());
     scene.edit_list(&registry, &format!("{registry}platforms = [\"linux/amd64\"]\n"));
@@ -351,13 +351,13 @@ async fn some_platforms_are_held_against_their_record_and_without_one_that_is_to
     assert_eq!(codes(), [""; 0]);
     assert_eq!(scene.verify(&["--deep"]).exit_code, 0);
 
-    // The whole index is more than was wanted.
+    // The complete index has more platforms than the destination selects.
     store(&scene.destination, "team/app", "1.0", &scene.app);
     assert_eq!(codes(), ["\"SOURCE/team/app:1.0\" \"destination-differs\""]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_lacks_of_some_platforms_is_repaired_and_the_others_stay_away() {
+async fn a_subset_is_repaired_without_adding_other_platforms() {
     let scene = Scene::new().await;
     let registry = format!("registry = \"{}\"\n", scene.destination.address());
     scene.edit_list(

@@ -1,43 +1,44 @@
-//! The command `images`, and the images of a chart for `mirror`: renders the chart, compares its images
-//! with the list, and edits the list if asked to.
+//! The command `images`: renders the chart, compares its images with the list, and edits the list on
+//! request. Also finds the images of a chart for `mirror`.
 
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
 use crate::chart::inventory::{Inventory, Obstacle, Unused};
 use crate::chart::{self, Rendered, Renderer, Wanted, render_all};
 use crate::files::folder_of;
 use crate::list::{Destination, Image, ImageList, Rendering, edit};
 use crate::list_file;
+use messages::Advice;
 
-/// What to do with the images that were found.
+/// What to do with the images of the chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Task {
     /// Compare them with the list.
     Compare,
-    /// Add the unlisted ones to the list; unused ones stay or go.
+    /// Add unlisted images to the list, and keep or remove unused ones.
     Write(Unused),
 }
 
-/// What the chart uses, beside the list.
+/// The images of the chart, compared with the list.
 #[derive(Debug)]
 pub struct ImagesReport {
     pub inventory: Inventory,
-    /// What helm warned about, by rendering.
+    /// Warnings of helm, by rendering.
     pub warnings: Vec<HelmWarning>,
-    /// What was written, if that was asked for.
+    /// What was written, on request.
     pub edit: Option<ListEdit>,
 }
 
-/// What helm said on stderr about a rendering that succeeded.
+/// The stderr of helm for a rendering that succeeded.
 #[derive(Debug)]
 pub struct HelmWarning {
     pub rendering: String,
     pub text: String,
 }
 
-/// What an edit did to the list.
+/// How an edit changed the list.
 #[derive(Debug)]
 pub struct ListEdit {
     pub added: Vec<Image>,
@@ -47,13 +48,13 @@ pub struct ListEdit {
 }
 
 impl ImagesReport {
-    /// Whether everything that was asked for is done.
+    /// Whether every unlisted image was added.
     pub fn is_complete(&self) -> bool {
         self.edit.as_ref().is_none_or(|edit| edit.obstacles.is_empty())
     }
 }
 
-/// Compares the images of a chart with the list in `file`, and edits the list if asked to.
+/// Compares the images of a chart with the list in `file`, and edits the list on request.
 ///
 /// # Errors
 /// When the chart cannot be rendered, or the list cannot be written.
@@ -70,11 +71,11 @@ pub fn run(
     Ok(report)
 }
 
-/// The images of a chart that `mirror -c` copies, in place of those of a list; and the comparison with
-/// that list.
+/// The list with its images replaced by those of a chart, which `mirror -c` copies, and how they compare
+/// with the list.
 ///
 /// # Errors
-/// When the chart cannot be rendered, uses no image, or one that cannot be mirrored.
+/// When the chart cannot be rendered, or uses no image or an image that cannot be mirrored.
 pub fn of_chart(
     list: &ImageList,
     file: &Path,
@@ -84,12 +85,12 @@ pub fn of_chart(
     let report = take(list, file, wanted)?;
     let images = report.inventory.images_of_chart(destination)?;
     if images.is_empty() {
-        bail!("the chart names no image, so there is nothing to copy");
+        bail!("the chart uses no image, so there is nothing to copy");
     }
     Ok((list.clone().only_for(destination).with_images(images)?, report))
 }
 
-/// Renders the wanted chart with every rendering of the list, and takes the inventory.
+/// Renders the requested chart with every rendering of the list, and takes the inventory.
 fn take(list: &ImageList, file: &Path, wanted: &Wanted) -> anyhow::Result<ImagesReport> {
     let (helm, renderings) = chart::choose(list, folder_of(file), wanted)?;
     let rendered = rendered(&helm, &renderings)?;
@@ -100,10 +101,10 @@ fn take(list: &ImageList, file: &Path, wanted: &Wanted) -> anyhow::Result<Images
     Ok(ImagesReport { inventory, warnings: warnings.collect(), edit: None })
 }
 
-/// Adds to the list in `file` what the chart needs, and removes what it does not, if asked to.
+/// Adds unlisted images to the list in `file`, and removes unused ones on request.
 ///
 /// # Errors
-/// When the file cannot be read or written, or would not be a valid list afterwards.
+/// When the file cannot be read or written, or the result would not be a valid list.
 fn write(
     file: &Path,
     list: &ImageList,
@@ -116,32 +117,30 @@ fn write(
         Unused::Remove => inventory.unused().cloned().collect(),
     };
     if removed.len() == list.images().len() && added.is_empty() {
-        bail!(
-            "the chart uses no image of the list, which cannot be empty\n\
-             hint: look whether it is the right chart: `-c`, `-r`, `[chart]`"
-        );
+        let message = "the chart uses no image of the list, and the list cannot be empty";
+        let hint = "check that it is the right chart: `-c`, `-r`, `[chart]`";
+        return Err(Advice::new(message).with_hint(hint).into());
     }
-    let shown = file.display();
-    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read `{shown}`"))?;
+    let file_name = file.display().to_string();
+    let text = list_file::read_text(file)?;
     let is_removed = |image: &Image| removed.contains(image);
     let positions = list.images().iter().enumerate().filter(|(_, image)| is_removed(image));
     let positions: Vec<usize> = positions.map(|(position, _)| position).collect();
-    // As it stands in the text: the list has files of `[registries]` where they are found from here.
-    let expected = ImageList::parse(&shown.to_string(), &text)?;
+    // Parsed again, because `list` has the files of `[registries]` relative to the current folder.
+    let expected = ImageList::parse(&file_name, &text)?;
     if expected.images() != list.images() {
-        bail!(
-            "`{shown}` has changed meanwhile, and nothing was written\nhint: run the same command again"
-        );
+        let message = format!("`{file_name}` has changed meanwhile; nothing was written");
+        return Err(Advice::new(message).with_hint("run the same command again").into());
     }
     let kept = list.images().iter().filter(|image| !is_removed(image));
     let expected = expected.with_images(kept.chain(&added).cloned().collect())?;
     let edited = edit::edited(&text, &added, &positions);
-    let hint = "add what `cargo xtask images --format toml` prints";
+    let hint = "add the output of `images --format toml` by hand";
     list_file::replace(file, edited, &expected, hint)?;
     Ok(ListEdit { added, removed, obstacles })
 }
 
-/// All renderings, or the reasons why some failed.
+/// All renderings, or the errors of those that failed.
 fn rendered(renderer: &dyn Renderer, renderings: &[Rendering]) -> anyhow::Result<Vec<Rendered>> {
     let (mut rendered, mut errors) = (Vec::new(), Vec::new());
     for result in render_all(renderer, renderings, &[]) {

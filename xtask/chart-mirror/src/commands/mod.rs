@@ -1,4 +1,4 @@
-//! One file or folder per command: options in, result value out.
+//! The commands: options in, a result value out. One file or folder per command.
 
 pub mod chart_run;
 pub mod doctor;

@@ -11,7 +11,7 @@ use registry::{Cause, Error, ManifestName, RemoteRepository};
 
 const CONFIGS: [&str; 2] = [IMAGE_CONFIG_MEDIA_TYPE, IMAGE_DOCKER_CONFIG_MEDIA_TYPE];
 /// In bytes. Configs have some kilobytes.
-const LARGEST_CONFIG: usize = 4 << 20;
+pub(crate) const LARGEST_CONFIG: usize = 4 << 20;
 
 /// The manifest that the destination should have.
 pub(super) struct Selected {
@@ -93,11 +93,12 @@ pub(crate) async fn lacks(
 }
 
 /// The config of an image. Artifacts may have other configs, which do not declare a platform.
+pub(crate) fn config_of(manifest: &Manifest) -> Option<&Descriptor> {
+    manifest.blobs.iter().find(|blob| CONFIGS.contains(&blob.media_type.as_str()))
+}
+
 async fn config(source: &RemoteRepository, manifest: &Manifest) -> Result<Option<Bytes>, Error> {
-    let is_config = |blob: &&Descriptor| {
-        CONFIGS.contains(&blob.media_type.as_str()) && blob.size <= LARGEST_CONFIG as u64
-    };
-    match manifest.blobs.iter().find(is_config) {
+    match config_of(manifest).filter(|config| config.size <= LARGEST_CONFIG as u64) {
         Some(config) => source.small_blob(config, LARGEST_CONFIG).await.map(Some),
         None => Ok(None),
     }

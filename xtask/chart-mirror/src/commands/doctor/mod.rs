@@ -1,4 +1,4 @@
-//! The command `doctor`: what a run would use, and whether it works, without changing anything.
+//! The command `doctor`: finds out what a run would use and whether that works, and changes nothing.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -28,16 +28,16 @@ pub struct DoctorOptions {
     pub retry: RetryPolicy,
 }
 
-/// How far to go.
+/// What the examination may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reach {
-    /// Ask every registry, and the programs that give a login for it.
+    /// Send requests to every registry, and run credential helpers.
     Registries,
-    /// Read variables and files, and ask nobody.
+    /// Only read environment variables and files.
     Offline,
 }
 
-/// A doctor does not wait as long as a run does: that something is slow to answer is worth knowing.
+/// Shorter than those of a run, because a registry that responds slowly is worth reporting.
 pub fn short_retries() -> RetryPolicy {
     RetryPolicy {
         first_pause: Duration::from_millis(250),
@@ -50,7 +50,7 @@ pub fn short_retries() -> RetryPolicy {
 /// Examines every registry of the list, and the destination.
 ///
 /// # Errors
-/// When the list or the logins are contradictory, or there is no such destination.
+/// When the list or the credentials are contradictory, or the destination does not exist.
 pub async fn run(
     list: &ImageList,
     options: &DoctorOptions,
@@ -84,7 +84,7 @@ pub fn programs(environment: &dyn Environment) -> Vec<ProgramReport> {
     } else {
         find_program(&name, &environment.variable("PATH").unwrap_or_default())
     };
-    // The version is asked of the program alone: no chart takes part.
+    // The version does not depend on a chart.
     let nothing = ChartSource { chart: String::new(), repository: None, version: None };
     let version = Helm::new(nothing, ".").version().map_err(|error| match error {
         RenderError::Missing { .. } => "not found".into(),
@@ -94,7 +94,7 @@ pub fn programs(environment: &dyn Environment) -> Vec<ProgramReport> {
     vec![ProgramReport { name: "helm".to_owned(), path, version, needed_for }]
 }
 
-/// A list without a destination can be examined for its sources.
+/// `None` for a list without destinations, of which only the sources are examined.
 fn destination(list: &ImageList, options: &DoctorOptions) -> anyhow::Result<Option<Destination>> {
     if options.destination.is_none() && list.destinations().is_empty() {
         return Ok(None);
@@ -135,10 +135,10 @@ async fn host(
     repositories: Vec<Repository>,
 ) -> anyhow::Result<HostReport> {
     let Some(first) = repositories.first() else {
-        anyhow::bail!("`{name}` takes no part in a run");
+        anyhow::bail!("`{name}` is not used in this run");
     };
     let summary = registries.summary(first, side)?;
-    // Each with one of its repositories, which stands for all of them.
+    // Repositories with the same credentials are examined once, with the first of them.
     let mut logins: Vec<(Repository, LoginReport)> = Vec::new();
     for repository in repositories {
         let login = match reach {

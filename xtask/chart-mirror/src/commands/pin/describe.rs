@@ -1,35 +1,29 @@
-//! Fetches what is told of two images of one tag: their manifests, and their configs for one platform.
+//! Fetches what is compared of two images with the same tag: their manifests, and their configs for one
+//! platform.
 
+use messages::printable::printable;
 use serde::Deserialize;
 
 use super::difference::{Description, ImageDescription, differences, platform};
-use crate::commands::pin::result::Change;
-use oci::{Descriptor, Digest, Manifest};
+use super::result::Change;
+use crate::copy::platforms::{LARGEST_CONFIG, config_of};
+use oci::{Digest, Manifest};
 use registry::{Cause, Error, ManifestName, RemoteRepository, Side};
 
-/// The image that is looked at if both sides have it: the one that most clusters run.
+/// The platform that is compared if both sides have it, because most clusters run it.
 const USUAL_PLATFORM: &str = "linux/amd64";
-/// Configs have some kilobytes; what has more than this is none, or an attack. In bytes.
-const LARGEST_CONFIG: usize = 4 << 20;
-/// What an index lists beyond this is not looked at.
+/// An index may list more entries; these are ignored.
 const MOST_PLATFORMS: usize = 1000;
-/// Other configs are those of charts, signatures and the like.
-const CONFIGS: [&str; 2] =
-    ["application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json"];
 
-/// What the tag's new image changes, against the one that the list pins.
+/// What the image that the tag names now changes compared with the pinned one.
 pub(super) async fn change(source: &RemoteRepository, old: &Digest, new: &Manifest) -> Change {
-    match compared(source, old, new).await {
+    match compare(source, old, new).await {
         Ok(change) => change,
         Err(error) => Change::Unknown { message: error.to_string() },
     }
 }
 
-async fn compared(
-    source: &RemoteRepository,
-    old: &Digest,
-    new: &Manifest,
-) -> Result<Change, Error> {
+async fn compare(source: &RemoteRepository, old: &Digest, new: &Manifest) -> Result<Change, Error> {
     let Some(old) = source.manifest_if_present(&ManifestName::Digest(old.clone())).await? else {
         return Ok(Change::OldIsGone);
     };
@@ -38,7 +32,7 @@ async fn compared(
     let mut platform = None;
     if let Some((common, old, new)) = common(&old, &new) {
         platform.clone_from(common);
-        // One image in two indexes needs no look.
+        // The same image in two indexes needs no request.
         if old.digest() != new.digest() {
             let both = tokio::try_join!(old.description(source), new.description(source))?;
             (before.image, after.image) = (Some(both.0), Some(both.1));
@@ -47,29 +41,20 @@ async fn compared(
     Ok(Change::Compared { platform, differences: differences(&before, &after) })
 }
 
-/// The images under a manifest, with their platforms. What is no image of an operating system has none.
+/// The images below a manifest with their platforms. Content without a platform has `None`.
 struct Contents(Vec<(Option<String>, Child)>);
 
 enum Child {
-    /// Listed by an index.
+    /// Listed in an index.
     Listed(Digest),
-    /// The manifest is that of the image itself.
+    /// The manifest is the image's own.
     Described(Digest, ImageDescription),
 }
 
-/// Only what the comparison needs, beside what [`Manifest`] has.
+/// What the comparison needs of an index beyond [`Manifest`].
 #[derive(Deserialize)]
-struct Document {
-    config: Option<Pointer>,
+struct Index {
     manifests: Option<Vec<Listed>>,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct Pointer {
-    #[serde(default)]
-    media_type: String,
-    digest: String,
 }
 
 #[derive(Deserialize)]
@@ -86,9 +71,10 @@ struct Platform {
 }
 
 async fn contents(source: &RemoteRepository, manifest: &Manifest) -> Result<Contents, Error> {
-    let document = document(manifest)?;
-    let Some(listed) = document.manifests else {
-        let image = described(source, manifest).await?;
+    let index = serde_json::from_slice::<Index>(&manifest.bytes);
+    let index = index.map_err(|error| unreadable("manifest", &manifest.digest, &error))?;
+    let Some(listed) = index.manifests else {
+        let image = describe(source, manifest).await?;
         let platform = image.platform.clone();
         let child = Child::Described(manifest.digest.clone(), image);
         return Ok(Contents(vec![(platform, child)]));
@@ -101,35 +87,27 @@ async fn contents(source: &RemoteRepository, manifest: &Manifest) -> Result<Cont
     Ok(Contents(children.collect()))
 }
 
-/// What is known of an image by its manifest and its config.
-async fn described(
+/// What the manifest and the config of an image say about it.
+async fn describe(
     source: &RemoteRepository,
     manifest: &Manifest,
 ) -> Result<ImageDescription, Error> {
     let sizes = manifest.blobs.iter().map(|blob| blob.size);
     let bytes = sizes.fold(0, u64::saturating_add);
-    let config =
-        document(manifest)?.config.filter(|config| CONFIGS.contains(&config.media_type.as_str()));
-    let blob: Option<&Descriptor> = config.and_then(|config| {
-        manifest.blobs.iter().find(|blob| blob.digest.as_str() == config.digest)
-    });
-    let Some(blob) = blob else {
+    let Some(config) = config_of(manifest) else {
         return Ok(ImageDescription { bytes, ..ImageDescription::default() });
     };
-    let config = source.small_blob(blob, LARGEST_CONFIG).await?;
-    ImageDescription::parse(&config, bytes).map_err(|why| unreadable(&blob.digest, why))
+    let text = source.small_blob(config, LARGEST_CONFIG).await?;
+    ImageDescription::parse(&text, bytes)
+        .map_err(|error| unreadable("config", &config.digest, &error))
 }
 
-fn document(manifest: &Manifest) -> Result<Document, Error> {
-    serde_json::from_slice(&manifest.bytes)
-        .map_err(|error| unreadable(&manifest.digest, format!("it cannot be understood: {error}")))
-}
-
-fn unreadable(digest: &Digest, why: String) -> Error {
+fn unreadable(what: &str, digest: &Digest, error: &serde_json::Error) -> Error {
+    let why = printable(&format!("the {what} cannot be parsed: {error}"));
     Error::new(Side::Source, format!("read {}", digest.short()), Cause::Protocol(why))
 }
 
-/// A platform that both sides have, and their images for it.
+/// A platform that both sides have, with the images of both.
 fn common<'c>(
     old: &'c Contents,
     new: &'c Contents,
@@ -161,7 +139,7 @@ impl Child {
             Self::Described(_, image) => Ok(image.clone()),
             Self::Listed(digest) => {
                 let manifest = source.manifest(&ManifestName::Digest(digest.clone())).await?;
-                described(source, &manifest).await
+                describe(source, &manifest).await
             }
         }
     }

@@ -1,4 +1,4 @@
-//! What two images of one tag differ in, as far as one can tell without unpacking them. Pure.
+//! How two images with the same tag differ, judged by manifests and configs alone. Pure.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,26 +6,26 @@ use serde::{Deserialize, Serialize};
 
 use messages::printable::printable;
 
-/// What is told of an image, or of an index and its image for one platform.
+/// What is compared of an image, or of an index and its image for one platform.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Description {
     pub platforms: BTreeSet<String>,
-    /// `None` if it is not to be compared.
+    /// `None` if it is not compared.
     pub image: Option<ImageDescription>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImageDescription {
-    /// `linux/arm64/v8`, by the config.
+    /// `linux/arm64/v8`, from the config.
     pub platform: Option<String>,
-    /// Of what is fetched, compressed as it is.
+    /// The sum of the compressed blobs.
     pub bytes: u64,
     pub created: Option<String>,
     pub labels: BTreeMap<String, String>,
     pub entrypoint: Vec<String>,
     pub cmd: Vec<String>,
     pub user: String,
-    /// The names alone: the values may be secrets.
+    /// Names only, because values may be secrets.
     pub variables: BTreeSet<String>,
     pub ports: BTreeSet<String>,
 }
@@ -33,7 +33,7 @@ pub struct ImageDescription {
 /// A property that differs. Without `old` it was added, without `new` removed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Difference {
+pub struct ImageDifference {
     pub what: Property,
     /// The name of a label.
     pub name: Option<String>,
@@ -66,9 +66,9 @@ pub enum PropertyValue {
     Words(Vec<String>),
 }
 
-/// What the new image does not have in common with the old one.
-pub fn differences(old: &Description, new: &Description) -> Vec<Difference> {
-    let mut found = Found(Vec::new());
+/// Every property in which the new image differs from the old one.
+pub fn differences(old: &Description, new: &Description) -> Vec<ImageDifference> {
+    let mut found = Differences(Vec::new());
     found.sets(Property::Platform, &old.platforms, &new.platforms);
     let (Some(old), Some(new)) = (&old.image, &new.image) else { return found.0 };
     if old.bytes != new.bytes {
@@ -95,14 +95,12 @@ pub fn differences(old: &Description, new: &Description) -> Vec<Difference> {
 }
 
 impl ImageDescription {
-    /// Reads the config of an image (image-spec `config.md`, and Docker's form of it).
+    /// Parses the config of an image (image-spec `config.md`, and Docker's variant of it).
     ///
     /// # Errors
-    /// When it is none.
-    pub fn parse(config: &[u8], bytes: u64) -> Result<Self, String> {
-        let config: Config = serde_json::from_slice(config).map_err(|error| {
-            printable(&format!("the config of the image cannot be read: {error}"))
-        })?;
+    /// When it is not the config of an image.
+    pub fn parse(config: &[u8], bytes: u64) -> Result<Self, serde_json::Error> {
+        let config: Config = serde_json::from_slice(config)?;
         let platform = platform(config.os, config.architecture, config.variant);
         let process = config.config.unwrap_or_default();
         let name = |variable: String| match variable.split_once('=') {
@@ -123,7 +121,7 @@ impl ImageDescription {
     }
 }
 
-/// `linux/arm64/v8`; `None` for what is for no platform.
+/// `linux/arm64/v8`, or `None` if operating system or architecture are missing or unknown.
 pub fn platform(
     os: Option<String>,
     architecture: Option<String>,
@@ -135,9 +133,9 @@ pub fn platform(
     Some(parts.into_iter().flatten().collect::<Vec<_>>().join("/"))
 }
 
-struct Found(Vec<Difference>);
+struct Differences(Vec<ImageDifference>);
 
-impl Found {
+impl Differences {
     fn add(
         &mut self,
         what: Property,
@@ -146,7 +144,7 @@ impl Found {
         new: Option<PropertyValue>,
     ) {
         let name = name.map(|name| printable(name));
-        self.0.push(Difference { what, name, old, new });
+        self.0.push(ImageDifference { what, name, old, new });
     }
 
     fn texts(
@@ -157,18 +155,18 @@ impl Found {
         new: Option<&str>,
     ) {
         if old != new {
-            let said = |text: &str| PropertyValue::Text(printable(text));
-            self.add(what, name, old.map(said), new.map(said));
+            let value = |text: &str| PropertyValue::Text(printable(text));
+            self.add(what, name, old.map(value), new.map(value));
         }
     }
 
     fn words(&mut self, what: Property, old: &[String], new: &[String]) {
         if old != new {
-            let said = |words: &[String]| {
+            let value = |words: &[String]| {
                 let words: Vec<_> = words.iter().map(|word| printable(word)).collect();
                 (!words.is_empty()).then_some(PropertyValue::Words(words))
             };
-            self.add(what, None, said(old), said(new));
+            self.add(what, None, value(old), value(new));
         }
     }
 
@@ -202,7 +200,7 @@ struct Process {
     exposed_ports: Option<BTreeMap<String, serde::de::IgnoredAny>>,
 }
 
-/// Old tools wrote a single word without the brackets.
+/// Old tools wrote a single word without brackets.
 #[derive(Deserialize)]
 #[serde(untagged)]
 enum Words {
@@ -232,8 +230,8 @@ mod tests {
         Description { platforms: image.platform.iter().cloned().collect(), image: Some(image) }
     }
 
-    /// `what name: old > new`, with `-` for what is not there.
-    fn shown(difference: &Difference) -> String {
+    /// `what name: old > new`, with `-` for null.
+    fn line(difference: &ImageDifference) -> String {
         let json = serde_json::to_value(difference).unwrap();
         let text = |key: &str| match &json[key] {
             serde_json::Value::Null => "-".to_owned(),
@@ -244,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn each_thing_that_changed_is_told_once_and_nothing_else() {
+    fn each_changed_property_is_reported_once_and_nothing_else() {
         let table: [(&str, &str, &[&str]); 12] = [
             ("rootfs", "rootsf", &[]),
             (
@@ -271,39 +269,38 @@ mod tests {
         for (from, to, expected) in table {
             let changed = CONFIG.replace(from, to);
             assert!(changed != CONFIG, "{from}");
-            let told: Vec<String> =
-                differences(&old, &described(&changed)).iter().map(shown).collect();
-            assert_eq!(told, expected, "{from} > {to}");
+            let lines: Vec<String> =
+                differences(&old, &described(&changed)).iter().map(line).collect();
+            assert_eq!(lines, expected, "{from} > {to}");
         }
         assert_eq!(differences(&old, &described(&CONFIG.replace("=secret", "=other"))), []);
     }
 
     #[test]
-    fn sizes_are_compared_and_images_only_if_there_are_two() {
+    fn sizes_are_compared_only_if_both_images_are_described() {
         let old = described(CONFIG);
         let mut new = old.clone();
         new.image.as_mut().unwrap().bytes = 2000;
-        let told: Vec<String> = differences(&old, &new).iter().map(shown).collect();
-        assert_eq!(told, ["size -: 1000 > 2000"]);
+        let lines: Vec<String> = differences(&old, &new).iter().map(line).collect();
+        assert_eq!(lines, ["size -: 1000 > 2000"]);
         new.image = None;
         assert_eq!(differences(&old, &new), []);
     }
 
     #[test]
-    fn a_config_may_say_nothing_and_must_be_one() {
+    fn a_config_may_be_empty_but_must_be_a_config() {
         let empty = ImageDescription::parse(b"{}", 0).unwrap();
         assert_eq!(empty, ImageDescription::default());
         let nulls =
             br#"{"config":{"Labels":null,"Env":null,"Entrypoint":null,"ExposedPorts":null}}"#;
         assert_eq!(ImageDescription::parse(nulls, 0).unwrap(), empty);
         for bad in ["", "[]", "<html>", r#"{"config":{"Labels":{"a":1}}}"#] {
-            let error = ImageDescription::parse(bad.as_bytes(), 0).unwrap_err();
-            assert!(error.starts_with("the config of the image cannot be read: "), "{error}");
+            assert!(ImageDescription::parse(bad.as_bytes(), 0).is_err(), "{bad}");
         }
     }
 
     #[test]
-    fn what_is_for_no_platform_has_none() {
+    fn content_for_an_unknown_platform_has_no_platform() {
         let of = |os: &str, architecture: &str, variant: &str| {
             let part = |part: &str| (part != "-").then(|| part.to_owned());
             platform(part(os), part(architecture), part(variant))

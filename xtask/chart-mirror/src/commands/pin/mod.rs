@@ -1,20 +1,20 @@
-//! The command `pin`: ask each source what its tags name, and write that into the list.
+//! The command `pin`: resolves the tags of images at their sources, and records the digests in the list.
 
 use std::path::Path;
 use std::time::Instant;
 
-use anyhow::bail;
 use futures_util::future::join_all;
 
-use crate::commands::pin::result::{Mode, PinOutcome, PinReport, PinnedImage};
 use crate::list::edit::digests;
 use crate::list::{Image, ImageList, ImagePin};
 use crate::list_file;
 use crate::plan::{Selection, registry_settings};
+use messages::Advice;
 use oci::{Digest, Manifest, Tag};
 use registry::auth::credentials::Environment;
 use registry::{Cause, Error, ManifestName, Registries, RemoteRepository, RetryPolicy, Side};
-use subsets::Wanted;
+use result::{Mode, PinOutcome, PinReport, PinnedImage};
+use subsets::Selections;
 
 mod describe;
 pub mod difference;
@@ -23,16 +23,16 @@ mod subsets;
 
 /// What to pin, and how.
 pub struct PinOptions {
-    /// Globs; none means all images.
+    /// Globs; without one, all images.
     pub images: Vec<String>,
     pub mode: Mode,
     pub retry: RetryPolicy,
 }
 
-/// Looks what the tags of the selected images name. Nothing is written.
+/// Resolves the tags of the selected images. Writes nothing.
 ///
 /// # Errors
-/// When a glob selects nothing, or nothing could be tried: a contradictory login, no certificates.
+/// When a glob selects nothing, or nothing could be tried: contradictory credentials, no certificates.
 pub async fn resolve(
     list: &ImageList,
     options: &PinOptions,
@@ -43,112 +43,104 @@ pub async fn resolve(
     let hosts = selected.iter().map(|image| (image.source.registry().clone(), Side::Source));
     let settings = registry_settings(list, None, options.retry);
     let registries = Registries::new(settings, hosts, environment)?;
-    let wanted = subsets::wanted(list);
-    let mut looks = Vec::new();
+    let selections = &subsets::selections(list);
+    let mut images = Vec::new();
     for image in selected {
         let source = registries.repository(&image.source, Side::Source)?;
-        let (mode, wanted) = (options.mode, &wanted);
-        looks.push(async move { seen(&source, image, wanted, mode).await });
+        images.push(async move { resolve_image(&source, image, selections, options.mode).await });
     }
-    let images = join_all(looks).await;
+    let images = join_all(images).await;
     let requests = registries.requests().source;
     Ok(PinReport { mode: options.mode, images, requests, took: began.elapsed() })
 }
 
-/// Writes into the list in `file` what the report says is written.
+/// Records the digests of a report in the list in `file`.
 ///
-/// The text is read again, so that whatever was changed while the sources were asked stays.
+/// Reads the file again, so that changes made in the meantime are kept.
 ///
 /// # Errors
-/// When an image of the report is not listed as it was any more, or the file cannot be read or
-/// written.
+/// When the entry of an image in the report has changed, or the file cannot be read or written.
 pub fn write(file: &Path, report: &PinReport) -> anyhow::Result<()> {
     let is_new = |image: &&PinnedImage| image.changes_list(report.mode);
     let new: Vec<&PinnedImage> = report.images.iter().filter(is_new).collect();
     if new.is_empty() {
         return Ok(());
     }
-    let shown = file.display();
+    let file_name = file.display().to_string();
     let text = list_file::read_text(file)?;
-    let mut list = ImageList::parse(&shown.to_string(), &text)?;
-    let mut changes = Vec::new();
-    for seen in new {
-        let digest = seen.written(report.mode);
-        let is_meant = |image: &Image| image.reference() == seen.source;
-        let position = list.images().iter().position(is_meant);
-        let as_it_was = position.filter(|&position| {
-            let now = &list.images()[position].digest;
-            *now == seen.pin || now.is_some() && now.as_ref() == digest
-        });
-        let Some(position) = as_it_was else {
-            bail!(
-                "the entry of `{}` in `{shown}` has changed meanwhile, and nothing was written\n\
-                 hint: run the same command again",
-                seen.source
-            );
+    let mut list = ImageList::parse(&file_name, &text)?;
+    let mut pins = Vec::new();
+    for resolved in new {
+        let digest = resolved.written(report.mode);
+        let is_unchanged = |image: &Image| {
+            let now = &image.digest;
+            image.reference() == resolved.source
+                && (*now == resolved.pin || now.is_some() && now.as_ref() == digest)
         };
-        let pin = ImagePin { position, digest: digest.cloned(), subsets: seen.subsets.clone() };
+        let position = list.images().iter().position(is_unchanged).ok_or_else(|| {
+            let source = &resolved.source;
+            Advice::new(format!("the entry of `{source}` in `{file_name}` has changed meanwhile; nothing was written"))
+                .with_hint("run the same command again")
+        })?;
+        let pin = ImagePin { position, digest: digest.cloned(), subsets: resolved.subsets.clone() };
         list.pin(&pin)?;
-        changes.push(pin);
+        pins.push(pin);
     }
-    let hint = "write the digests that `--format json` shows";
-    list_file::replace(file, digests::pinned(&text, &changes), &list, hint)?;
+    let hint = "write the digests from `--format json` by hand";
+    list_file::replace(file, digests::pinned(&text, &pins), &list, hint)?;
     Ok(())
 }
 
-async fn seen(
+async fn resolve_image(
     source: &RemoteRepository,
     image: &Image,
-    wanted: &Wanted,
+    selections: &Selections,
     mode: Mode,
 ) -> PinnedImage {
-    let mut found = PinnedImage {
+    let mut resolved = PinnedImage {
         source: image.reference(),
         pin: image.digest.clone(),
         outcome: PinOutcome::Missing,
         subsets: Vec::new(),
         warnings: Vec::new(),
     };
-    let result = look_at(source, image, &mut found).await;
-    let result = match result {
-        // What stays as it is keeps its subsets, too.
-        Ok(Some(_))
-            if matches!(found.outcome, PinOutcome::Moved { .. }) && mode != Mode::Update =>
-        {
+    let result = match resolve_tag(source, image, &mut resolved).await {
+        // A pin that is kept keeps its subsets.
+        Ok(_) if matches!(resolved.outcome, PinOutcome::Moved { .. }) && mode != Mode::Update => {
             Ok(())
         }
-        Ok(manifest) => subsets::add(source, image, manifest, wanted, &mut found).await,
+        Ok(manifest) => subsets::add(source, image, manifest, selections, &mut resolved).await,
         Err(error) => Err(error),
     };
     if let Err(error) = result {
-        found.outcome = PinOutcome::Failed(error);
+        resolved.outcome = PinOutcome::Failed(error);
     }
-    found
+    resolved
 }
 
-/// Fills in what the tag names; returns the manifest if it was fetched.
-async fn look_at(
+/// Sets the outcome and its warnings. Returns the manifest if it was fetched.
+async fn resolve_tag(
     source: &RemoteRepository,
     image: &Image,
-    found: &mut PinnedImage,
+    resolved: &mut PinnedImage,
 ) -> Result<Option<Manifest>, Error> {
-    let Some(stated) = source.resolve(&ManifestName::Tag(image.tag.clone())).await? else {
+    let Some(reported) = source.resolve(&ManifestName::Tag(image.tag.clone())).await? else {
         return Ok(None);
     };
-    if image.digest.as_ref() == Some(&stated) {
-        found.outcome = PinOutcome::Unchanged;
+    if image.digest.as_ref() == Some(&reported) {
+        resolved.outcome = PinOutcome::Unchanged;
         return Ok(None);
     }
-    let Some(manifest) = named(source, &image.tag, &stated).await? else { return Ok(None) };
-    if stated.of_same_kind(&manifest.bytes) != stated {
-        found.warnings.push(format!(
-            "the registry states the digest {stated}, and sends content with {}",
+    let Some(manifest) = fetch_tag(source, &image.tag, &reported).await? else { return Ok(None) };
+    if reported.of_same_kind(&manifest.bytes) != reported {
+        resolved.warnings.push(format!(
+            "the registry reports the digest {reported}, but the content has the digest {}",
             manifest.digest
         ));
     }
-    found.outcome = match &image.digest {
+    resolved.outcome = match &image.digest {
         None => PinOutcome::New(manifest.digest.clone()),
-        // A registry may state a digest of another kind than the listed one.
+        // The registry may report a digest of another algorithm than the listed one.
         Some(pin) if pin.of_same_kind(&manifest.bytes) == *pin => PinOutcome::Unchanged,
         Some(pin) => {
             let change = describe::change(source, pin, &manifest).await;
@@ -158,20 +150,20 @@ async fn look_at(
     Ok(Some(manifest))
 }
 
-/// The manifest that a tag names, of which a header says which it is. Headers can lie, and a digest
-/// that nothing can be fetched by is no pin: content decides.
-async fn named(
+/// The manifest that a tag names. The digest that a header reports may be wrong, and a digest that
+/// nothing can be fetched by is not a pin, so the content decides.
+async fn fetch_tag(
     source: &RemoteRepository,
     tag: &Tag,
-    stated: &Digest,
+    reported: &Digest,
 ) -> Result<Option<Manifest>, Error> {
-    if let Some(manifest) = by_digest(source, stated).await? {
+    if let Some(manifest) = fetch_digest(source, reported).await? {
         return Ok(Some(manifest));
     }
     let Some(manifest) = source.manifest_by_own_hash(tag).await? else { return Ok(None) };
-    if by_digest(source, &manifest.digest).await?.is_none() {
+    if fetch_digest(source, &manifest.digest).await?.is_none() {
         let why = format!(
-            "its content has the digest {}, by which the registry does not have it",
+            "its content has the digest {}, but the registry does not serve it by that digest",
             manifest.digest
         );
         let operation = format!("get manifest `{tag}`");
@@ -180,8 +172,11 @@ async fn named(
     Ok(Some(manifest))
 }
 
-/// The manifest with a digest, if the source has one that keeps what the digest promises.
-async fn by_digest(source: &RemoteRepository, digest: &Digest) -> Result<Option<Manifest>, Error> {
+/// The manifest with a digest, if the source has it and its content matches.
+async fn fetch_digest(
+    source: &RemoteRepository,
+    digest: &Digest,
+) -> Result<Option<Manifest>, Error> {
     match source.manifest_if_present(&ManifestName::Digest(digest.clone())).await {
         Err(Error { cause: Cause::Integrity(_), .. }) => Ok(None),
         result => result,

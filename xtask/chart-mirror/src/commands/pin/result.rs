@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::difference::Difference;
+use super::difference::ImageDifference;
 use oci::{Digest, Platforms, Reference};
 use registry::Error;
 
@@ -61,7 +61,7 @@ pub enum PinOutcome {
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum Change {
     /// `platform` is the one whose images were compared; null if the two have none in common.
-    Compared { platform: Option<String>, differences: Vec<Difference> },
+    Compared { platform: Option<String>, differences: Vec<ImageDifference> },
     /// The source no longer has the listed digest.
     OldIsGone,
     /// The images could not be compared; `message` holds the reason.

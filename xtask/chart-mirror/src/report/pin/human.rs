@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::commands::pin::difference::{Difference, Property, PropertyValue};
+use crate::commands::pin::difference::{ImageDifference, Property, PropertyValue};
 use crate::commands::pin::result::{Change, Mode, PinOutcome, PinReport, PinTotals, PinnedImage};
 use crate::report::common::{bytes, count, seconds};
 
@@ -121,8 +121,8 @@ fn told(change: &Change) -> String {
     lines.iter().map(|line| format!("  {line}\n")).collect()
 }
 
-fn line(difference: &Difference) -> String {
-    let Difference { what, name, old, new } = difference;
+fn line(difference: &ImageDifference) -> String {
+    let ImageDifference { what, name, old, new } = difference;
     let name = name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
     let what = word(*what);
     match (old.as_ref().map(shown), new.as_ref().map(shown)) {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::human::MOST_LINES;
 use super::*;
-use crate::commands::pin::difference::{Difference, Property, PropertyValue};
+use crate::commands::pin::difference::{ImageDifference, Property, PropertyValue};
 use crate::commands::pin::result::{Change, Mode, PinOutcome, PinReport, PinnedImage};
 use messages::Advice;
 use oci::Digest;
@@ -16,19 +16,19 @@ use registry::{Cause, Side};
 pub(in crate::report) fn report(mode: Mode) -> PinReport {
     let (old, new) = (Digest::of(b"old"), Digest::of(b"new"));
     let differences = vec![
-        Difference {
+        ImageDifference {
             what: Property::Size,
             name: None,
             old: Some(PropertyValue::Bytes(20_345_678)),
             new: Some(PropertyValue::Bytes(999)),
         },
-        Difference {
+        ImageDifference {
             what: Property::Label,
             name: Some("a".to_owned()),
             old: None,
             new: Some(PropertyValue::Text("b".to_owned())),
         },
-        Difference {
+        ImageDifference {
             what: Property::Cmd,
             name: None,
             old: Some(PropertyValue::Words(vec!["a b".to_owned(), "c".to_owned()])),
@@ -202,7 +202,7 @@ fn a_list_is_settled_if_every_image_is_pinned_to_what_its_tag_names() {
 
 #[test]
 fn a_flood_of_differences_is_cut_for_people_alone() {
-    let label = |number| Difference {
+    let label = |number| ImageDifference {
         what: Property::Label,
         name: Some(format!("l{number}")),
         old: None,
