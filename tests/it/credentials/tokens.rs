@@ -143,7 +143,7 @@ async fn credentials_do_not_follow_a_redirect_of_a_token_server() {
         }
         stage.source.inject(fault);
         let message = words(&stage.mirror_fails().await);
-        assert!(message.contains("sends us elsewhere"), "{message}");
+        assert!(message.contains("redirects elsewhere"), "{message}");
         assert_eq!(other_server.requests().len(), 0);
     }
 }
@@ -160,7 +160,7 @@ async fn a_realm_at_another_port_gets_credentials_only_if_the_list_names_it() {
     let elsewhere = Effect::Status { code: 401, headers, body: String::new() };
     stage.source.inject(Fault::new(elsewhere).always());
     let message = words(&stage.mirror_fails().await);
-    assert!(message.contains("belongs to somebody else than the registry"), "{message}");
+    assert!(message.contains("does not belong to the registry"), "{message}");
     let (source, server) = (stage.source.address().to_owned(), other.address().to_owned());
     let hint = format!("[registries.\"{source}\"] token-server = \"{server}\"");
     assert!(message.contains(&hint), "{message}");

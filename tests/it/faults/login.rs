@@ -265,7 +265,7 @@ async fn a_password_is_not_shown_to_a_token_server_of_somebody_else() {
     let elsewhere = Effect::Status { code: 401, headers, body: String::new() };
     stage.source.inject(Fault::new(elsewhere).always());
     let error = stage.mirror_fails().await;
-    assert!(error.to_string().contains("belongs to somebody else"), "{error}");
+    assert!(error.to_string().contains("does not belong to the registry"), "{error}");
     assert_eq!(stranger.requests().len(), 0);
 }
 

@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use messages::Advice;
 use oci::Registry;
@@ -21,6 +21,7 @@ use super::scope::Scope;
 use super::token::Token;
 use crate::error::Side;
 use crate::http::redact::RequestSecrets;
+use crate::lock::lock;
 
 /// The state of authentication at one host.
 pub(crate) struct Authenticator {
@@ -63,7 +64,7 @@ impl Authenticator {
     }
 
     pub(crate) fn scheme(&self) -> Scheme {
-        self.scheme.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        lock(&self.scheme).clone()
     }
 
     /// Remembers the scheme that the challenges of a 401 ask for.
@@ -72,7 +73,7 @@ impl Authenticator {
     /// If none of the challenges can be used.
     pub(crate) fn learn(&self, headers: &HeaderMap, host: &Url) -> Result<(), Advice> {
         let scheme = Scheme::choose(headers, host, self.token_server.as_deref())?;
-        *self.scheme.lock().unwrap_or_else(PoisonError::into_inner) = scheme;
+        *lock(&self.scheme) = scheme;
         Ok(())
     }
 
@@ -130,12 +131,11 @@ impl Authenticator {
     }
 
     fn resolved(&self) -> MutexGuard<'_, Resolved> {
-        self.resolved.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.resolved)
     }
 
     pub(crate) fn token_slot(&self, scope: &Scope) -> TokenSlot {
-        let mut tokens = self.tokens.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(tokens.entry(scope.clone()).or_default())
+        Arc::clone(lock(&self.tokens).entry(scope.clone()).or_default())
     }
 
     /// Drops a token that the host refused, unless another request has renewed it meanwhile.

@@ -5,7 +5,7 @@
 //! for credentials, so that no keychain has to be unlocked for an anonymous registry.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use messages::Advice;
 use oci::Registry;
@@ -18,6 +18,7 @@ use super::credentials::variables::Participants;
 use super::credentials::{Credentials, Environment, Secret};
 use crate::error::Side;
 use crate::known::settings::RegistrySettings;
+use crate::lock::lock;
 
 /// A registry with its side, as a key.
 pub type HostSide = (Registry, Side);
@@ -202,7 +203,7 @@ impl CredentialStore {
     ) -> Option<SharedRefreshToken> {
         let Credentials::RefreshToken(token) = credentials else { return None };
         let key = (host.to_owned(), token.expose().to_owned());
-        let mut known = self.refresh_tokens.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut known = lock(&self.refresh_tokens);
         let state = known.entry(key).or_insert_with(|| {
             let state = RefreshTokenState { token: token.clone(), reuse: Reuse::Unknown };
             Arc::new(tokio::sync::Mutex::new(state))

@@ -87,11 +87,11 @@ fn trust(realm: &Url, host: &Url, declared: Option<&str>) -> Result<TokenServerT
         return Ok(TokenServerTrust::Credentials);
     }
     // A registry must not make this client send requests into a network that it is not in itself.
-    let (of_realm, of_host) = (AddressKind::of_url(realm), AddressKind::of_url(host));
-    let is_reachable = of_realm == AddressKind::Public
-        || (of_realm == of_host && of_realm != AddressKind::Metadata)
+    let (realm_kind, host_kind) = (AddressKind::of_url(realm), AddressKind::of_url(host));
+    let is_allowed = realm_kind == AddressKind::Public
+        || (realm_kind == host_kind && realm_kind != AddressKind::Metadata)
         || realm.host() == host.host();
-    if !is_reachable {
+    if !is_allowed {
         return refuse("is inside a network that the registry is not in");
     }
     let (Some(realm_name), Some(host_name)) = (realm.host_str(), host.host_str()) else {

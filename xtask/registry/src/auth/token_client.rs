@@ -1,4 +1,5 @@
-//! Logging in at a host: the header of each request, and the requests for tokens.
+//! Sends credentials: the `Authorization` header of each request to a registry, and the requests to its
+//! token server.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -23,15 +24,15 @@ use crate::http::redact::RequestSecrets;
 use crate::http::redirect;
 use crate::http::request::ApiRequest;
 
-/// What a token server has to be told of who asks (RFC 6749 wants a name for the program).
-const CLIENT: &str = "xtask";
+/// The `client_id` of a token request (RFC 6749, section 2.2).
+const CLIENT: &str = "chart-mirror";
 
-/// With what a token is asked for.
-enum Proof {
-    Nothing,
-    /// The password in a header, as the distribution project does.
+/// How a token request authenticates.
+enum Grant {
+    Anonymous,
+    /// The password in a header, as in distribution's token specification.
     Basic(Credentials),
-    /// The password in a form, as OAuth2 does.
+    /// The password in a form, as in OAuth2.
     Form(Credentials),
     RefreshToken(Secret),
 }
@@ -39,7 +40,7 @@ enum Proof {
 impl Host {
     /// The value of the `Authorization` header, from a cache or from the token server.
     pub(crate) async fn authorization(&self, call: &ApiRequest) -> Result<Option<Secret>, Error> {
-        // Neither a redirect's target nor an upload address elsewhere may see it.
+        // Credentials go neither to the target of a redirect nor to an upload URL of another server.
         if call.url.origin() != self.base.origin() {
             return Ok(None);
         }
@@ -47,8 +48,8 @@ impl Host {
         match self.authenticator.scheme() {
             Scheme::Unknown => Ok(None),
             Scheme::Basic => {
-                let login = self.credentials(call).await?;
-                Ok(login.credentials.as_ref().and_then(Credentials::basic))
+                let resolved = self.credentials(call).await?;
+                Ok(resolved.credentials.as_ref().and_then(Credentials::basic))
             }
             Scheme::Bearer(realm) => {
                 let slot = self.authenticator.token_slot(&call.scope);
@@ -64,7 +65,10 @@ impl Host {
         }
     }
 
-    /// Who we are at the repository of a request.
+    /// The credentials for the repository of a request.
+    ///
+    /// # Errors
+    /// If their source is broken.
     pub(crate) async fn credentials(
         &self,
         call: &ApiRequest,
@@ -73,8 +77,8 @@ impl Host {
         found.map_err(|advice| self.error(call, Cause::Credentials(Box::new(advice))))
     }
 
-    /// With a login at hand the host will ask for it: one request learns how, instead of all the
-    /// first ones being refused.
+    /// If there may be credentials, one request finds out which scheme the registry requires. Otherwise it
+    /// would refuse all requests that are sent first.
     async fn ping(&self) {
         if !self.authenticator.may_have_credentials() {
             return;
@@ -87,7 +91,7 @@ impl Host {
                 && response.status().as_u16() == 401
                 && response.url().origin() == self.base.origin()
             {
-                // What is wrong here shows again, and is reported, with the request that needs it.
+                // The request that needs the token meets the same problem again, and reports it.
                 drop(self.authenticator.learn(response.headers(), &self.base));
             }
         };
@@ -96,20 +100,20 @@ impl Host {
 
     async fn fetch_token(&self, realm: &Realm, call: &ApiRequest) -> Result<Token, Error> {
         let scope = &call.scope;
-        let login = self.credentials(call).await?;
-        if login.credentials.is_some() && realm.trust != TokenServerTrust::Credentials {
-            let error = self
-                .error(&token_call(realm, scope, Method::GET), Cause::Token(NOT_SHOWN.to_owned()));
-            let server = realm.url.authority();
-            let advice = format!(
-                "if it is the token server of {}, say so in images.toml: [registries.\"{}\"] \
-                 token-server = \"{server}\"",
-                self.name, self.name
+        let resolved = self.credentials(call).await?;
+        if resolved.credentials.is_some() && realm.trust != TokenServerTrust::Credentials {
+            let why = "the token server does not belong to the registry's owner, so no credentials were sent";
+            let error =
+                self.error(&token_call(realm, scope, Method::GET), Cause::Token(why.to_owned()));
+            let (name, server) = (&self.name, realm.url.authority());
+            let hint = format!(
+                "if it is the token server of {name}, declare it in images.toml: \
+                 [registries.\"{name}\"] token-server = \"{server}\""
             );
-            return Err(Error { credentials_hint: Some(advice), ..error });
+            return Err(Error { credentials_hint: Some(hint), ..error });
         }
         self.with_retries(|| async {
-            let token = self.ask_as(realm, scope, &login).await;
+            let token = self.request_token(realm, scope, &resolved).await;
             token.map_err(|error| match error.cause {
                 Cause::Status(response) if !response.is_transient() => {
                     Error { cause: Cause::Token(response.to_string()), ..error }
@@ -120,46 +124,46 @@ impl Host {
         .await
     }
 
-    /// Asks for a token once, in the way that the login and the server want.
-    async fn ask_as(
+    /// Requests a token, with the grant that the credentials and the server require.
+    async fn request_token(
         &self,
         realm: &Realm,
         scope: &Scope,
-        login: &ResolvedCredentials,
+        resolved: &ResolvedCredentials,
     ) -> Result<Token, Error> {
-        if let Some(refresh) = &login.refresh_token {
-            return self.ask_with_refresh_token(realm, scope, refresh.lock().await).await;
+        if let Some(refresh) = &resolved.refresh_token {
+            return self.use_refresh_token(realm, scope, refresh.lock().await).await;
         }
-        let Some(credentials) = &login.credentials else {
-            return self.ask_for_token(realm, scope, &Proof::Nothing).await;
+        let Some(credentials) = &resolved.credentials else {
+            return self.send_token_request(realm, scope, &Grant::Anonymous).await;
         };
         let requires_post = &self.authenticator.requires_post;
         if !requires_post.load(Ordering::Relaxed) {
-            let basic = Proof::Basic(credentials.clone());
-            match self.ask_for_token(realm, scope, &basic).await {
+            let basic = Grant::Basic(credentials.clone());
+            match self.send_token_request(realm, scope, &basic).await {
                 Err(error) if matches!(error.status(), Some(404 | 405)) => {
                     requires_post.store(true, Ordering::Relaxed);
                 }
-                asked => return asked,
+                result => return result,
             }
         }
-        self.ask_for_token(realm, scope, &Proof::Form(credentials.clone())).await
+        self.send_token_request(realm, scope, &Grant::Form(credentials.clone())).await
     }
 
-    /// The first answer tells whether the refresh token stays good. One that does not may be used by
-    /// one request at a time only, so its lock is kept meanwhile.
-    async fn ask_with_refresh_token(
+    /// The first response shows whether the refresh token can be reused. If not, only one request may use
+    /// it at a time, so the lock is held during the request.
+    async fn use_refresh_token(
         &self,
         realm: &Realm,
         scope: &Scope,
         mut refresh: MutexGuard<'_, RefreshTokenState>,
     ) -> Result<Token, Error> {
-        let proof = Proof::RefreshToken(refresh.token.clone());
+        let grant = Grant::RefreshToken(refresh.token.clone());
         if refresh.reuse == Reuse::Reusable {
             drop(refresh);
-            return self.ask_for_token(realm, scope, &proof).await;
+            return self.send_token_request(realm, scope, &grant).await;
         }
-        let token = self.ask_for_token(realm, scope, &proof).await?;
+        let token = self.send_token_request(realm, scope, &grant).await?;
         match &token.refresh_token {
             Some(new) if *new != refresh.token => {
                 refresh.token = new.clone();
@@ -171,27 +175,31 @@ impl Host {
         Ok(token)
     }
 
-    /// One request to the token server. The permit of the request that waits for it stands for both.
-    async fn ask_for_token(
+    /// Sends one request to the token server. It runs under the permit of the request that waits for it.
+    async fn send_token_request(
         &self,
         realm: &Realm,
         scope: &Scope,
-        proof: &Proof,
+        grant: &Grant,
     ) -> Result<Token, Error> {
-        let call = &token_call(realm, scope, proof.method());
-        let asked_at = Instant::now();
-        let request = token_request(self.clients.own(), realm, scope, proof).build();
+        let call = &token_call(realm, scope, grant.method());
+        let requested_at = Instant::now();
+        let request = token_request(self.clients.own(), realm, scope, grant).build();
         let request = request.map_err(|error| {
             let why = root_cause(&error);
-            self.error(call, Cause::Token(format!("no request can be made: {}", printable(&why))))
+            self.error(
+                call,
+                Cause::Token(format!("the request cannot be built: {}", printable(&why))),
+            )
         })?;
         self.requests.fetch_add(1, Ordering::Relaxed);
         let sent = redirect::send_to_realm(&self.clients, realm.trust, request);
         let response = self.receive(call, Some(self.retry.silence), sent).await?;
         let status = response.status();
-        tracing::debug!("{} {} {status}", proof.method(), address(&call.url));
+        tracing::debug!("{} {} {status}", grant.method(), address(&call.url));
         if status.is_redirection() {
-            let why = "the token server sends us elsewhere, where no login is taken to";
+            let why =
+                "the token server redirects elsewhere, and credentials do not follow a redirect";
             return Err(self.error(call, Cause::Token(why.to_owned())));
         }
         let retry_after = retry_after(response.headers());
@@ -199,22 +207,22 @@ impl Host {
             .await
             .map_err(|cause| self.error(call, cause))?;
         if status.is_success() {
-            return Token::parse(&body, asked_at)
+            return Token::parse(&body, requested_at)
                 .map_err(|why| self.error(call, Cause::Token(why.message)));
         }
-        Err(self.token_refused(call, proof, status.as_u16(), &body, retry_after))
+        Err(self.token_refused(call, grant, status.as_u16(), &body, retry_after))
     }
 
     fn token_refused(
         &self,
         call: &ApiRequest,
-        proof: &Proof,
+        grant: &Grant,
         status: u16,
         body: &Bytes,
         retry_after: Option<std::time::Duration>,
     ) -> Error {
-        // The registry and who gives its tokens are one service: its limit is kept by both.
-        let response = proof.secrets().error_response(status, body, retry_after);
+        // The registry and its token server are one service with one rate limit.
+        let response = grant.secrets().error_response(status, body, retry_after);
         if let Some(cause) = self.excessive_pause(&response) {
             return self.error(call, cause);
         }
@@ -223,13 +231,10 @@ impl Host {
     }
 }
 
-const NOT_SHOWN: &str =
-    "the token server belongs to somebody else than the registry: it is not shown the password";
-
-impl Proof {
+impl Grant {
     fn method(&self) -> Method {
         match self {
-            Self::Nothing | Self::Basic(_) => Method::GET,
+            Self::Anonymous | Self::Basic(_) => Method::GET,
             Self::Form(_) | Self::RefreshToken(_) => Method::POST,
         }
     }
@@ -237,7 +242,7 @@ impl Proof {
     fn secrets(&self) -> RequestSecrets {
         let secrets = RequestSecrets::default();
         match self {
-            Self::Nothing => secrets,
+            Self::Anonymous => secrets,
             Self::RefreshToken(token) => secrets.with_secret(token),
             Self::Basic(credentials) | Self::Form(credentials) => {
                 secrets.with_credentials(credentials)
@@ -246,7 +251,7 @@ impl Proof {
     }
 }
 
-/// A request for a token as errors tell it.
+/// A token request, as errors describe it.
 fn token_call(realm: &Realm, scope: &Scope, method: Method) -> ApiRequest {
     ApiRequest::new("get a token", method, realm.url.clone(), scope.clone())
 }
@@ -256,39 +261,39 @@ fn token_request(
     client: &reqwest::Client,
     realm: &Realm,
     scope: &Scope,
-    proof: &Proof,
+    grant: &Grant,
 ) -> RequestBuilder {
-    let (username, secret, grant) = match proof {
-        Proof::Nothing => return client.get(token_address(realm, scope)),
-        Proof::Basic(credentials) => {
-            let request = client.get(token_address(realm, scope));
+    let (username, secret, grant_type) = match grant {
+        Grant::Anonymous => return client.get(token_url(realm, scope)),
+        Grant::Basic(credentials) => {
+            let request = client.get(token_url(realm, scope));
             return match credentials.basic() {
                 Some(basic) => request.header(AUTHORIZATION, basic.expose()),
                 None => request,
             };
         }
-        Proof::Form(Credentials::Password { username, password }) => {
+        Grant::Form(Credentials::Password { username, password }) => {
             (Some(username.as_str()), password, "password")
         }
-        Proof::Form(Credentials::RefreshToken(token)) | Proof::RefreshToken(token) => {
+        Grant::Form(Credentials::RefreshToken(token)) | Grant::RefreshToken(token) => {
             (None, token, "refresh_token")
         }
     };
-    // The query of an address has the form of a form.
+    // A form is encoded like the query of a URL.
     let mut form = realm.url.clone();
     form.set_query(None);
     {
         let mut pairs = form.query_pairs_mut();
-        pairs.append_pair("grant_type", grant).append_pair("client_id", CLIENT);
+        pairs.append_pair("grant_type", grant_type).append_pair("client_id", CLIENT);
         if let Some(service) = &realm.service {
             pairs.append_pair("service", service);
         }
-        // One value with spaces here, where a query has several.
+        // A form has one value with spaces; a query has several parameters.
         pairs.append_pair("scope", &scope.parameters().join(" "));
         if let Some(username) = username {
             pairs.append_pair("username", username);
         }
-        pairs.append_pair(grant, secret.expose());
+        pairs.append_pair(grant_type, secret.expose());
     }
     client
         .post(realm.url.clone())
@@ -296,7 +301,7 @@ fn token_request(
         .body(form.query().unwrap_or_default().to_owned())
 }
 
-fn token_address(realm: &Realm, scope: &Scope) -> Url {
+fn token_url(realm: &Realm, scope: &Scope) -> Url {
     let mut url = realm.url.clone();
     {
         let mut query = url.query_pairs_mut();
@@ -323,8 +328,8 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_asked_for_by_a_query_with_every_scope() {
-        let url = token_address(&realm(), &Scope::mount("a/new", "a/old"));
+    fn the_query_of_a_token_request_has_every_scope() {
+        let url = token_url(&realm(), &Scope::mount("a/new", "a/old"));
         let query: Vec<String> =
             url.query_pairs().map(|(key, value)| format!("{key}={value}")).collect();
         assert_eq!(
@@ -334,21 +339,21 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_in_a_form_is_in_the_body_and_not_in_the_address() {
+    fn the_secret_of_a_form_is_in_the_body_and_not_in_the_url() {
         drop(rustls::crypto::ring::default_provider().install_default());
         let client = reqwest::Client::builder().tls_certs_only([]).build().unwrap();
         let table = [
             (
-                Proof::Form(Credentials::new("u", "p&q")),
-                "grant_type=password&client_id=xtask&service=r&scope=repository%3Aa%3Apull&username=u&password=p%26q",
+                Grant::Form(Credentials::new("u", "p&q")),
+                "grant_type=password&client_id=chart-mirror&service=r&scope=repository%3Aa%3Apull&username=u&password=p%26q",
             ),
             (
-                Proof::RefreshToken(Secret::new("t")),
-                "grant_type=refresh_token&client_id=xtask&service=r&scope=repository%3Aa%3Apull&refresh_token=t",
+                Grant::RefreshToken(Secret::new("t")),
+                "grant_type=refresh_token&client_id=chart-mirror&service=r&scope=repository%3Aa%3Apull&refresh_token=t",
             ),
         ];
-        for (proof, expected) in table {
-            let request = token_request(&client, &realm(), &Scope::pull("a"), &proof);
+        for (grant, expected) in table {
+            let request = token_request(&client, &realm(), &Scope::pull("a"), &grant);
             let request = request.build().unwrap();
             assert_eq!(request.url().as_str(), "https://auth.local/token?x=1");
             let body = request.body().and_then(reqwest::Body::as_bytes).unwrap();

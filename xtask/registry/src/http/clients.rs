@@ -189,7 +189,7 @@ fn build(name: &str, settings: &TlsSettings, proxies: &Proxies) -> Result<Client
     // Fails only if this process has installed one already.
     drop(rustls::crypto::ring::default_provider().install_default());
     let builder = Client::builder()
-        .user_agent(concat!("xtask/", env!("CARGO_PKG_VERSION")))
+        .user_agent(concat!("chart-mirror/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(15))
         .tcp_keepalive(Duration::from_secs(30))
         // `redirect` follows them, because the next host decides which client is used.

@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::fmt::Display;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use messages::Advice;
@@ -14,6 +14,7 @@ use tokio::sync::OnceCell;
 use super::cloud_cli::CloudCli;
 use super::helper::{self, HelperName};
 use super::{Credentials, Environment};
+use crate::lock::lock;
 
 /// The variable with the deadline of a program, in seconds.
 const DEADLINE_VARIABLE: &str = "XTASK_CREDENTIAL_HELPER_SECONDS";
@@ -79,10 +80,7 @@ impl HelperCache {
         run: impl FnOnce() -> Result<Option<Credentials>, Advice> + Send + 'static,
     ) -> Result<Option<Credentials>, Advice> {
         let question = question.to_string();
-        let answer = {
-            let mut answers = self.answers.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(answers.entry(question.clone()).or_default())
-        };
+        let answer = Arc::clone(lock(&self.answers).entry(question.clone()).or_default());
         let result = answer.get_or_init(|| async {
             tracing::debug!("{question}");
             // The program may wait for its user, so it must not block the runtime.
