@@ -1,4 +1,4 @@
-//! `images`, and `mirror` of a chart: the program from outside, with the real helm.
+//! The commands `images` and `mirror -c`, with the real helm.
 
 use std::path::PathBuf;
 
@@ -14,7 +14,7 @@ mod mirror_of_a_chart;
 const LIST: &str = "\
 # The list of the tests.
 
-# Goes elsewhere.
+# Has another target.
 [[image]]
 source = \"quay.io/example/app\"
 tag = \"1.2.0\"
@@ -23,7 +23,7 @@ digest = \"sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa
 
 # Of an older chart.
 
-# Nobody needs it.
+# Not used.
 [[image]]
 source = \"quay.io/example/old\"
 tag = \"1\"
@@ -32,15 +32,15 @@ tag = \"1\"
 registry = \"registry.example.com\"
 ";
 
-/// The tool in a directory with a list, `lists/images.toml`.
-struct Place(Xtask);
+/// A directory with a list in `lists/images.toml`, where the tool runs.
+struct Project(Xtask);
 
-impl Place {
+impl Project {
     fn new(list: &str) -> Self {
-        let place = Self(Xtask::new());
-        std::fs::create_dir(place.path("lists")).unwrap();
-        std::fs::write(place.path("lists/images.toml"), list).unwrap();
-        place
+        let project = Self(Xtask::new());
+        std::fs::create_dir(project.path("lists")).unwrap();
+        std::fs::write(project.path("lists/images.toml"), list).unwrap();
+        project
     }
 
     fn path(&self, name: &str) -> PathBuf {
@@ -51,16 +51,16 @@ impl Place {
         std::fs::read_to_string(self.path("lists/images.toml")).unwrap()
     }
 
-    /// A chart of one pod with these images, as a folder in the current directory.
+    /// A chart with one pod that has these images, in a folder of the directory.
     fn chart(&self, name: &str, images: &[&str]) {
         let mut pod = "kind: Pod\nmetadata: {name: p}\nspec:\n  containers:\n".to_owned();
         for image in images {
             pod += &format!("    - image: \"{image}\"\n");
         }
-        self.chart_of(name, &pod);
+        self.chart_with(name, &pod);
     }
 
-    fn chart_of(&self, name: &str, template: &str) {
+    fn chart_with(&self, name: &str, template: &str) {
         let folder = self.path(name);
         std::fs::create_dir_all(folder.join("templates")).unwrap();
         let about = format!("apiVersion: v2\nname: {name}\nversion: 1.0.0\n");
@@ -79,8 +79,8 @@ impl Place {
     }
 }
 
-/// The path of one of our charts.
-fn ours(chart: &str) -> String {
+/// The path of a chart in tests/data.
+fn test_chart(chart: &str) -> String {
     charts().join(chart).canonicalize().unwrap().to_str().unwrap().to_owned()
 }
 

@@ -182,7 +182,7 @@ fn an_item_that_is_gone_from_images_toml_is_never_dropped_in_silence() {
     let proven = case.values(&["--prove", "-d", "m.example.com"]);
     assert_eq!(proven.exit_code, 1, "{}", proven.stderr);
     assert!(
-        proven.stdout.contains("error: `quay.io/example/proxy:4` is gone"),
+        proven.stdout.contains("error: `quay.io/example/proxy:4` is lost"),
         "{}",
         proven.stdout
     );

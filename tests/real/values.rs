@@ -1,5 +1,4 @@
-//! The values of a destination, end to end: written, checked, proven and found by trying, with the
-//! real helm on charts of our own.
+//! The proof and the probing of values, with the real helm on the charts in tests/data.
 
 use chart_mirror::chart::render_all;
 use chart_mirror::commands::chart_run::prove_with;
@@ -12,7 +11,7 @@ use crate::support::xtask::{Finished, Xtask};
 const IMAGES: &str = include_str!("../../images.toml");
 const SHAPES: &str = "stackstate-shapes";
 
-/// The list of this repository without a word about values.
+/// The list of this repository without values.
 fn without_values() -> String {
     let mut text = String::new();
     let mut dropped = false;
@@ -64,7 +63,7 @@ fn prove(overlay: &str) -> Proof {
 }
 
 #[test]
-fn probing_alone_finds_the_mapping_of_stackstate_and_the_smallest_overlay() {
+fn probing_finds_the_values_of_the_shipped_list() {
     let xtask = Xtask::new();
     let probed = values(&xtask, &without_values(), &["--probe", "--write", "-c", &chart(SHAPES)]);
     assert_eq!(probed.exit_code, 0, "{}", probed.stderr);
@@ -93,11 +92,12 @@ fn probing_alone_finds_the_mapping_of_stackstate_and_the_smallest_overlay() {
 }
 
 #[test]
-fn both_mistakes_of_the_documentation_are_caught() {
+fn both_mistakes_in_the_documentation_are_caught() {
     let page = "global: {imageRegistry: m.example.com}\n\
         elasticsearch: {prometheus-elasticsearch-exporter: {image: {repository: m.example.com/justwatch/elasticsearch_exporter}}}\n";
     let proof = prove(page);
-    let gaps: Vec<String> = proof.gaps.iter().map(|gap| format!("{gap} {}", gap.hint())).collect();
+    let gaps: Vec<String> =
+        proof.gaps.iter().map(|gap| format!("{gap} {}", gap.advice())).collect();
     let has = |words: &[&str]| gaps.iter().any(|gap| words.iter().all(|word| gap.contains(word)));
     assert!(
         has(&[
@@ -139,7 +139,7 @@ fn a_doubled_registry_and_a_trailing_slash_are_caught() {
 }
 
 #[test]
-fn a_key_that_is_gone_from_the_list_fails_the_proof_with_the_image() {
+fn a_misspelled_key_fails_the_proof_and_names_the_image() {
     let list = IMAGES.replace("\"minio.image.repository\" =", "\"minio.image.repositry\" =");
     let xtask = Xtask::new();
     let proven = values(&xtask, &list, &["--prove", "-d", "m.example.com", "-c", &chart(SHAPES)]);
@@ -160,7 +160,7 @@ fn a_key_that_is_gone_from_the_list_fails_the_proof_with_the_image() {
 }
 
 #[test]
-fn an_image_that_no_value_moves_is_told() {
+fn an_image_that_no_value_moves_is_reported() {
     let image = "[[image]]\nsource = \"docker.io/example/prepare\"\ntag = \"5.0\"\n";
     let probed = values(&Xtask::new(), image, &["--probe", "-c", &chart("relocation")]);
     assert_eq!(probed.exit_code, 0, "{}", probed.stderr);
@@ -169,7 +169,7 @@ fn an_image_that_no_value_moves_is_told() {
 }
 
 #[test]
-fn values_and_proof_name_where_pods_pull_from_and_a_mirror_where_it_pushes_to() {
+fn values_and_proof_use_the_pull_address_and_mirror_the_push_address() {
     let mine = "[destinations.mine]\nregistry = \"push.example.com/team\"\nprefix = \"charts\"\n\
                 pull-registry = \"pull.example.com/virtual\"\n";
     let xtask = Xtask::new();
@@ -195,20 +195,19 @@ global:
         "Copying quay.io/stackstate/wait:1.0.6 to push.example.com/team/charts/stackstate/wait:1.0.6 (dry-run)\n"
     );
 
-    // What the chart makes of one registry for all images is not where this destination has them.
+    // One registry for all images does not match the targets of this destination.
     let xtask = Xtask::new();
     let deep = format!("{IMAGES}\n{mine}target = \"{{registry}}/{{path}}\"\nmax-path-depth = 4\n");
     let proven = values(&xtask, &deep, &prove);
     assert_eq!(proven.exit_code, 1, "{}", proven.stdout);
-    let gap =
-        "hint: the list is copied to `pull.example.com/virtual/quay.io/stackstate-wait:1.0.6`";
+    let gap = "hint: the nearest target of the list is `pull.example.com/virtual/quay.io/stackstate-wait:1.0.6`";
     assert!(proven.stdout.contains(gap), "{}", proven.stdout);
     let two = "2 images are pulled from pull.example.com/virtual";
     assert!(proven.stdout.ends_with(&format!("{two}\n")), "{}", proven.stdout);
 }
 
 #[test]
-fn a_list_in_the_current_folder_is_proven_and_its_values_are_beside_it() {
+fn values_are_written_to_the_folder_of_the_list() {
     let xtask = Xtask::new();
     let named = format!("{IMAGES}\n[destinations.mine]\nregistry = \"m.example.com\"\n");
     std::fs::write(xtask.directory().join("p.toml"), named).unwrap();
@@ -223,8 +222,8 @@ fn a_list_in_the_current_folder_is_proven_and_its_values_are_beside_it() {
     };
     let proven = run(&["--prove", "-c", &chart(SHAPES)]);
     assert_eq!((proven.exit_code, proven.stderr.as_str()), (0, ""), "{}", proven.stdout);
-    let told = run(&["--prove", "-v", "-c", &chart(SHAPES)]).stderr;
-    assert!(told.contains("helm template release ") && told.contains("Password=***"), "{told}");
+    let log = run(&["--prove", "-v", "-c", &chart(SHAPES)]).stderr;
+    assert!(log.contains("helm template release ") && log.contains("Password=***"), "{log}");
     assert_eq!(run(&["--write"]).exit_code, 0);
     let written = std::fs::read_to_string(xtask.directory().join("values/mine.yaml")).unwrap();
     assert!(written.contains("from p.toml: edit that"), "{written}");
@@ -232,7 +231,7 @@ fn a_list_in_the_current_folder_is_proven_and_its_values_are_beside_it() {
 }
 
 #[test]
-fn helm_reads_every_text_of_the_overlay_as_that_text() {
+fn helm_reads_every_text_in_the_values_literally() {
     let tricky = ["1.10", "yes", "2024_10_01", "1_000", "7e6", "0x1F", "null", "~", "a: b", "# no"];
     let mut list = String::from("[values]\n");
     for (number, text) in tricky.iter().enumerate() {

@@ -1,4 +1,4 @@
-//! Charts that are not folders: archives, repositories, registries.
+//! Charts in archives, repositories and registries.
 
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::TcpListener;
@@ -14,13 +14,13 @@ use crate::programs::docker_registry::{Access, DockerRegistry};
 use crate::programs::helm::{charts, helm, program, program_at_home, run, source};
 
 #[test]
-fn the_helm_of_the_tests_is_one_that_the_tool_supports() {
+fn the_tests_use_a_supported_version_of_helm() {
     let version = helm("relocation").version().unwrap();
     assert!(version.starts_with("v3.") || version.starts_with("v4."), "{version}");
 }
 
 #[test]
-fn an_archive_is_the_same_chart() {
+fn an_archive_renders_like_its_folder() {
     let directory = packaged();
     let program = program().canonicalize().unwrap();
     let archive = Helm::new(source("relocation-1.0.0.tgz"), directory.path()).with_program(program);
@@ -29,7 +29,7 @@ fn an_archive_is_the_same_chart() {
         references(&archive.render(&rendering(), &[]).unwrap()),
         references(&folder.render(&rendering(), &[]).unwrap())
     );
-    assert_eq!(archive.values_of_tree().unwrap(), folder.values_of_tree().unwrap());
+    assert_eq!(archive.default_values().unwrap(), folder.default_values().unwrap());
 }
 
 #[test]
@@ -37,7 +37,7 @@ fn a_chart_of_a_repository_is_fetched_once_for_all_renderings() {
     let directory = packaged();
     let (address, log) = serve(directory.path());
     run(&directory, &["repo", "index", ".", "--url", &address]);
-    // helm itself would prefer it.
+    // helm would prefer a folder of that name.
     std::fs::create_dir(directory.path().join("relocation")).unwrap();
     let source = ChartSource {
         chart: "relocation".to_owned(),
@@ -56,12 +56,12 @@ fn a_chart_of_a_repository_is_fetched_once_for_all_renderings() {
         assert_eq!(rendered.rendering, rendering.name);
         assert_eq!(references(&rendered).len(), 12);
     }
-    assert_eq!(helm.values_of_tree().unwrap().len(), 4);
+    assert_eq!(helm.default_values().unwrap().len(), 4);
     assert_eq!(*log.lock().unwrap(), ["/index.yaml", "/relocation-1.0.0.tgz"]);
 }
 
 #[test]
-fn a_chart_that_its_repository_lacks_is_told_in_helms_words() {
+fn a_chart_that_the_repository_lacks_is_reported_with_helms_message() {
     let directory = packaged();
     let (address, _) = serve(directory.path());
     run(&directory, &["repo", "index", ".", "--url", &address]);
@@ -71,7 +71,7 @@ fn a_chart_that_its_repository_lacks_is_told_in_helms_words() {
     let error = helm.render(&rendering(), &[]).unwrap_err().to_string();
     assert!(error.starts_with("fetching the chart: "), "{error}");
     assert!(error.contains("other"), "{error}");
-    let repeat = format!("\nhint: repeat it with `helm pull other --repo {address}`");
+    let repeat = format!("`helm pull other --repo {address}`");
     assert!(error.ends_with(&repeat), "{error}");
 }
 
@@ -102,7 +102,7 @@ fn packaged() -> TempDir {
     directory
 }
 
-/// Serves the files of a directory until the tests end, and keeps the paths that were asked for.
+/// Serves the files of a directory until the tests end, and logs the requested paths.
 fn serve(directory: &Path) -> (String, Arc<Mutex<Vec<String>>>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = format!("http://{}", listener.local_addr().unwrap());
@@ -123,7 +123,7 @@ fn serve(directory: &Path) -> (String, Arc<Mutex<Vec<String>>>) {
             let head = format!(
                 "HTTP/1.1 {status}\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n"
             );
-            // A client that has seen enough may be gone.
+            // The client may have closed the connection.
             let _ = stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&content));
         }
     });

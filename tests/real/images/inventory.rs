@@ -3,10 +3,10 @@
 use super::*;
 
 #[test]
-fn the_union_is_printed_and_only_what_is_off_is_marked() {
-    let place = Place::new(LIST);
-    place.chart("c", &["busybox:1.37", "quay.io/example/app:1.2.0", "quay.io/example/app:1.3.0"]);
-    let run = place.run(&["images", "-c", "c"]);
+fn images_of_the_chart_and_the_list_are_printed_and_mismatches_are_marked() {
+    let project = Project::new(LIST);
+    project.chart("c", &["busybox:1.37", "quay.io/example/app:1.2.0", "quay.io/example/app:1.3.0"]);
+    let run = project.run(&["images", "-c", "c"]);
     let expected = [
         "docker.io/library/busybox:1.37\tunlisted",
         "quay.io/example/app:1.2.0",
@@ -16,19 +16,19 @@ fn the_union_is_printed_and_only_what_is_off_is_marked() {
     assert_eq!(lines(&run.stdout), expected);
     assert_eq!(run.exit_code, 0);
     assert!(run.stderr.starts_with("4 images: 2 unlisted, 1 unused\nhint: "), "{}", run.stderr);
-    assert_eq!(place.list(), LIST, "nothing is written");
+    assert_eq!(project.list(), LIST, "nothing is written");
 }
 
 #[test]
-fn the_places_of_each_image_are_in_the_json() {
+fn the_json_contains_the_places_of_each_image() {
     let list = format!(
         "{LIST}[chart]\nname = \"c\"\n[[chart.rendering]]\nname = \"a\"\n[[chart.rendering]]\nname = \"b\"\n"
     );
-    let place = Place::new(&list);
-    place.chart("c", &["quay.io/example/app:1.2.0"]);
-    // The chart of the list is beside the list.
-    std::fs::rename(place.path("c"), place.path("lists/c")).unwrap();
-    let run = place.run(&["images", "--format", "json"]);
+    let project = Project::new(&list);
+    project.chart("c", &["quay.io/example/app:1.2.0"]);
+    // Paths in the list start at its folder.
+    std::fs::rename(project.path("c"), project.path("lists/c")).unwrap();
+    let run = project.run(&["images", "--format", "json"]);
     let json: Value = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{run:?}"));
     assert_eq!((&json["version"], &json["command"]), (&1.into(), &"images".into()));
     let [app, old] = json["images"].as_array().unwrap().as_slice() else { panic!("{json}") };
@@ -46,13 +46,13 @@ fn the_places_of_each_image_are_in_the_json() {
 }
 
 #[test]
-fn what_is_unlisted_is_added_once_and_everything_else_stays() {
-    let place = Place::new(LIST);
-    let chart = ours("relocation");
-    let run = place.run(&["images", "-c", &chart, "--write"]);
+fn unlisted_images_are_added_once_and_the_rest_of_the_list_stays() {
+    let project = Project::new(LIST);
+    let chart = test_chart("relocation");
+    let run = project.run(&["images", "-c", &chart, "--write"]);
     assert_eq!((run.exit_code, run.stdout.as_str()), (0, ""), "{run:?}");
     assert_eq!(run.stderr.matches("added       ").count(), 11, "{}", run.stderr);
-    let written = place.list();
+    let written = project.list();
     let (before, after) = LIST.split_once("\n[destinations").unwrap();
     assert!(
         written.starts_with(before) && written.ends_with(&format!("\n[destinations{after}")),
@@ -64,36 +64,36 @@ fn what_is_unlisted_is_added_once_and_everything_else_stays() {
     assert_eq!(ImageList::parse("x", &written).unwrap().images().len(), 13);
 
     let modified =
-        || std::fs::metadata(place.path("lists/images.toml")).unwrap().modified().unwrap();
+        || std::fs::metadata(project.path("lists/images.toml")).unwrap().modified().unwrap();
     let before = modified();
-    let again = place.run(&["images", "-c", &chart, "--write"]);
+    let again = project.run(&["images", "-c", &chart, "--write"]);
     assert!(again.stderr.starts_with("up to date  "), "{}", again.stderr);
-    assert_eq!((place.list(), modified()), (written.clone(), before));
-    let inventory = place.run(&["images", "-c", &chart]);
+    assert_eq!((project.list(), modified()), (written.clone(), before));
+    let inventory = project.run(&["images", "-c", &chart]);
     assert!(!inventory.stdout.contains("unlisted"), "{}", inventory.stdout);
     assert!(inventory.stdout.contains("quay.io/example/old:1\tunused\n"), "{}", inventory.stdout);
 
-    let pruned = place.run(&["images", "-c", &chart, "--write", "--prune"]);
+    let pruned = project.run(&["images", "-c", &chart, "--write", "--prune"]);
     assert!(
         pruned.stderr.starts_with("removed     quay.io/example/old:1\nwritten "),
         "{}",
         pruned.stderr
     );
-    let old = "# Nobody needs it.\n[[image]]\nsource = \"quay.io/example/old\"\ntag = \"1\"\n\n";
-    assert_eq!(place.list(), written.replacen(old, "", 1));
+    let old = "# Not used.\n[[image]]\nsource = \"quay.io/example/old\"\ntag = \"1\"\n\n";
+    assert_eq!(project.list(), written.replacen(old, "", 1));
     assert!(
-        place.list().contains("# Of an older chart.\n"),
-        "the comment of a group is no image's"
+        project.list().contains("# Of an older chart.\n"),
+        "a comment on a group does not belong to an image"
     );
 }
 
 #[test]
-fn the_toml_is_a_list_of_its_own() {
-    let place = Place::new(LIST);
-    let run = place.run(&["images", "-c", &ours("relocation"), "--format", "toml"]);
+fn the_toml_output_is_a_complete_list() {
+    let project = Project::new(LIST);
+    let run = project.run(&["images", "-c", &test_chart("relocation"), "--format", "toml"]);
     let list = ImageList::parse("x", &run.stdout).unwrap_or_else(|problems| panic!("{problems}"));
-    place.run(&["images", "-c", &ours("relocation"), "--write"]);
-    let written = ImageList::parse("x", &place.list()).unwrap();
+    project.run(&["images", "-c", &test_chart("relocation"), "--write"]);
+    let written = ImageList::parse("x", &project.list()).unwrap();
     let identity = |image: &chart_mirror::list::Image| {
         let digest = image.digest.clone();
         (image.source.clone(), image.tag.clone(), image.target.clone(), digest)
@@ -106,54 +106,54 @@ fn the_toml_is_a_list_of_its_own() {
 }
 
 #[test]
-fn what_cannot_be_listed_is_told_and_the_rest_is_added() {
-    let place = Place::new(LIST);
-    place.chart(
+fn obstacles_are_reported_and_the_other_images_are_added() {
+    let project = Project::new(LIST);
+    project.chart(
         "c",
         &["busybox", "quay.io/example/new:1", "quay.io//a:1", "docker.io/example/old:1"],
     );
-    let run = place.run(&["images", "-c", "c", "--write"]);
+    let run = project.run(&["images", "-c", "c", "--write"]);
     assert_eq!(run.exit_code, 1, "{run:?}");
     assert!(run.stderr.contains("added       quay.io/example/new:1\n"), "{}", run.stderr);
     assert!(run.stderr.contains("error: `docker.io/library/busybox` has no tag"), "{}", run.stderr);
-    let clash = "error: `docker.io/example/old:1` would be `registry.example.com/example/old:1` at the destination, as `quay.io/example/old:1` is";
-    assert!(run.stderr.contains(clash), "{}", run.stderr);
-    assert!(run.stderr.contains("warning: `quay.io//a:1` is no image: "), "{}", run.stderr);
-    assert_eq!(ImageList::parse("x", &place.list()).unwrap().images().len(), 3);
+    let same_target = "error: `docker.io/example/old:1` would be `registry.example.com/example/old:1` at the destination";
+    assert!(run.stderr.contains(same_target), "{}", run.stderr);
+    assert!(run.stderr.contains("warning: `quay.io//a:1` is "), "{}", run.stderr);
+    assert_eq!(ImageList::parse("x", &project.list()).unwrap().images().len(), 3);
 
-    // Said once, it is settled.
-    let text = place.list()
+    // Once images.toml names versions and targets, there are no obstacles.
+    let text = project.list()
         + "[[image]]\nsource = 'busybox'\ntag = '1.37'\n[[image]]\nsource = 'example/old'\ntag = '1'\ntarget = 'x/old'\n";
-    std::fs::write(place.path("lists/images.toml"), text).unwrap();
-    let run = place.run(&["images", "-c", "c", "--write"]);
+    std::fs::write(project.path("lists/images.toml"), text).unwrap();
+    let run = project.run(&["images", "-c", "c", "--write"]);
     assert_eq!(run.exit_code, 0, "{run:?}");
 }
 
 #[test]
 fn the_list_of_another_chart_is_not_emptied() {
-    let place = Place::new(LIST);
-    place.chart("empty", &[]);
-    let run = place.run(&["images", "-c", "empty", "--write", "--prune"]);
+    let project = Project::new(LIST);
+    project.chart("empty", &[]);
+    let run = project.run(&["images", "-c", "empty", "--write", "--prune"]);
     assert_eq!(run.exit_code, 2, "{run:?}");
     assert!(run.stderr.contains("which cannot be empty"), "{}", run.stderr);
-    assert_eq!(place.list(), LIST);
+    assert_eq!(project.list(), LIST);
 }
 
 #[test]
-fn without_a_helm_or_a_chart_nothing_can_be_said() {
-    let place = Place::new(LIST);
-    place.chart("c", &["busybox:1"]);
+fn commands_that_need_a_chart_fail_without_helm_or_a_chart() {
+    let project = Project::new(LIST);
+    project.chart("c", &["busybox:1"]);
     let table: [(&str, &[&str], &str); 6] = [
-        ("/no/helm", &["values", "-c", "c"], "have no meaning without `--prove` or `--probe`"),
+        ("/no/helm", &["values", "-c", "c"], "without `--prove` or `--probe`"),
         ("/no/helm", &["images", "--prune"], "--write"),
-        ("/no/helm", &["images", "-c", "c"], "error: `/no/helm` is not there"),
+        ("/no/helm", &["images", "-c", "c"], "error: `/no/helm` is not installed"),
         ("/no/helm", &["mirror", "-t", "-c", "c"], "hint: install helm 3 or 4"),
-        ("/no/helm", &["images"], "error: no chart: the list has no `[chart]`"),
+        ("/no/helm", &["images"], "error: no chart: "),
         ("/no/helm", &["mirror", "-t", "-r", "https://a.example"], "hint: name one: `-c CHART"),
     ];
-    for (helm, arguments, told) in table {
-        let run = place.run_with(helm, arguments);
+    for (helm, arguments, expected) in table {
+        let run = project.run_with(helm, arguments);
         assert_eq!((run.exit_code, run.stdout.as_str()), (2, ""), "{arguments:?}: {run:?}");
-        assert!(run.stderr.contains(told), "{arguments:?}: {}", run.stderr);
+        assert!(run.stderr.contains(expected), "{arguments:?}: {}", run.stderr);
     }
 }

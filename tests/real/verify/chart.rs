@@ -164,7 +164,7 @@ async fn an_image_that_the_values_drop_is_found() {
     assert_eq!(finding["code"], "values-image-lost", "{}", verified.human);
     assert_eq!(finding["image"], "SOURCE/team/tool:2.0");
     assert_eq!((verified.exit_code, verified.findings.as_array().unwrap().len()), (1, 1));
-    assert!(verified.human.contains("error[values-image-lost] `SOURCE/team/tool:2.0` is gone"));
+    assert!(verified.human.contains("error[values-image-lost] `SOURCE/team/tool:2.0` is lost"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -192,10 +192,7 @@ async fn what_the_chart_names_and_nobody_can_list_is_found() {
     assert_eq!(codes(&verified.findings), expected, "{}", verified.human);
     assert_eq!(verified.exit_code, 1);
     let human = &verified.human;
-    assert!(
-        human.contains(&format!("is wanted as {other}, and the list pins it to APP")),
-        "{human}"
-    );
+    assert!(human.contains(&format!("as {other}, but images.toml pins it to APP")), "{human}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

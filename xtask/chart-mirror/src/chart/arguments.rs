@@ -1,18 +1,19 @@
-//! What helm is told: arguments, and the quoting that its notations need; pure.
+//! The arguments of helm, with the escapes that its notations need; pure.
 
-use super::{ChartSource, Overlay};
+use super::renderer::ExtraValues;
+use super::source::ChartSource;
 use crate::list::{Rendering, SetValue};
 use messages::secret::sounds_like_a_secret;
 
-/// No image depends on it; messages and object names do.
+/// Appears in messages and object names; no image depends on it.
 const RELEASE: &str = "release";
 
-/// The arguments of `helm template`. `chart` are those that say which chart, and each document of the
-/// overlay stands in the file of the same position in `documents`.
+/// The arguments of `helm template`. `chart` are the arguments that name the chart, and `documents` the
+/// files with the documents of `extra`.
 pub(super) fn template(
     chart: &[String],
     rendering: &Rendering,
-    overlay: &[Overlay],
+    extra: &[ExtraValues],
     documents: &[String],
 ) -> Vec<String> {
     let mut arguments = vec!["template".to_owned(), RELEASE.to_owned()];
@@ -30,11 +31,11 @@ pub(super) fn template(
             }
         }
     }
-    let strings_on_top = overlay.iter().filter_map(|overlay| match overlay {
-        Overlay::SetString(pairs) => Some(pairs),
-        Overlay::Document(_) => None,
+    let extra_strings = extra.iter().filter_map(|values| match values {
+        ExtraValues::SetString(pairs) => Some(pairs),
+        ExtraValues::Document(_) => None,
     });
-    for (key, text) in rendering.set_string.iter().chain(strings_on_top.flatten()) {
+    for (key, text) in rendering.set_string.iter().chain(extra_strings.flatten()) {
         option("--set-string", assignment(key, text));
     }
     if let Some(version) = &rendering.kube_version {
@@ -46,11 +47,11 @@ pub(super) fn template(
     arguments
 }
 
-/// The arguments that say which chart.
+/// The arguments that name the chart.
 pub(super) fn chart(source: &ChartSource) -> Vec<String> {
     let mut arguments = Vec::new();
     match &source.repository {
-        // helm takes such a repository as a part of the name only.
+        // helm accepts an OCI repository only as part of the chart's name.
         Some(repository) if repository.starts_with("oci://") => {
             arguments.push(format!("{}/{}", repository.trim_end_matches('/'), source.chart));
         }
@@ -65,7 +66,7 @@ pub(super) fn chart(source: &ChartSource) -> Vec<String> {
     arguments
 }
 
-/// The same with `***` for each value that its key calls a secret.
+/// The same with `***` for each value whose key sounds like a secret.
 pub(super) fn without_secrets(arguments: &[String]) -> Vec<String> {
     let masked = |argument: &String| match argument.split_once('=') {
         Some((key, _)) if sounds_like_a_secret(key) => format!("{key}=***"),
@@ -74,8 +75,8 @@ pub(super) fn without_secrets(arguments: &[String]) -> Vec<String> {
     arguments.iter().map(masked).collect()
 }
 
-/// `key=value` so that helm takes the value as it is. The key keeps what it means to helm: dots are
-/// levels, `\.` is a dot, `[0]` an item.
+/// `key=value`, escaped so that helm takes the value literally. The key keeps its meaning for helm: a
+/// dot starts a level, `\.` is a dot, `[0]` an item.
 fn assignment(key: &str, value: &str) -> String {
     let mut text = String::new();
     let mut characters = key.chars();
@@ -97,7 +98,7 @@ fn assignment(key: &str, value: &str) -> String {
     text
 }
 
-/// A value of an option that helm reads as comma separated values.
+/// A value of an option that helm parses as comma-separated values.
 fn comma_separated(value: &str) -> String {
     if value.contains([',', '"', '\n', '\r']) {
         format!("\"{}\"", value.replace('"', "\"\""))
@@ -111,10 +112,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn secrets_are_left_out_of_what_is_shown() {
+    fn secrets_are_masked() {
         let arguments = ["--set-string", "a.adminPassword=x=y", "--set", "b.tag=1"];
-        let shown = without_secrets(&arguments.map(str::to_owned));
-        assert_eq!(shown, ["--set-string", "a.adminPassword=***", "--set", "b.tag=1"]);
+        let masked = without_secrets(&arguments.map(str::to_owned));
+        assert_eq!(masked, ["--set-string", "a.adminPassword=***", "--set", "b.tag=1"]);
     }
 
     fn source(chart: &str, repository: Option<&str>, version: Option<&str>) -> ChartSource {
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chart_is_named_as_helm_wants_it() {
+    fn a_chart_is_named_as_helm_expects_it() {
         let table = [
             (source("./charts/a", None, None), "./charts/a"),
             (source("a-1.0.0.tgz", None, None), "a-1.0.0.tgz"),
@@ -146,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn what_helm_would_take_apart_is_escaped() {
+    fn characters_with_a_meaning_for_helm_are_escaped() {
         let table = [
             ("a.b", "1", "a.b=1"),
             (r"a\.b[0].c", "x", r"a\.b[0].c=x"),
@@ -165,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_rendering_becomes_arguments_in_the_order_of_what_wins() {
+    fn arguments_are_in_the_order_of_their_precedence() {
         let rendering = Rendering {
             name: "all".to_owned(),
             set: vec![
@@ -178,12 +179,12 @@ mod tests {
             kube_version: Some("1.34".to_owned()),
             api_versions: vec!["a/v1".to_owned(), "b/v1".to_owned()],
         };
-        let overlay = [
-            Overlay::SetString(vec![("e".to_owned(), "x".to_owned())]),
-            Overlay::Document("f: 1\n".to_owned()),
+        let extra = [
+            ExtraValues::SetString(vec![("e".to_owned(), "x".to_owned())]),
+            ExtraValues::Document("f: 1\n".to_owned()),
         ];
         let arguments =
-            template(&["chart".to_owned()], &rendering, &overlay, &["two.yaml".to_owned()]);
+            template(&["chart".to_owned()], &rendering, &extra, &["two.yaml".to_owned()]);
         assert_eq!(
             arguments.join(" "),
             "template release chart --include-crds -f one.yaml -f two.yaml --set a=true --set-string b=true \

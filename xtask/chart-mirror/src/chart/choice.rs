@@ -1,58 +1,66 @@
-//! Which chart is meant: that of the image list, or what a command names in its stead; pure.
+//! Chooses the chart of a command: the one in images.toml, unless flags name another.
 
 use std::fmt;
+use std::path::{Path, PathBuf};
 
-use super::ChartSource;
-use crate::list;
+use super::helm::Helm;
+use super::source::ChartSource;
+use crate::list::{self, ImageList, Rendering};
+use messages::Advice;
 
-/// What a command says about the chart. What it leaves out is the list's.
+/// The flags that name a chart. What they leave out comes from images.toml.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Wanted {
+pub struct ChartOptions {
     pub chart: Option<String>,
     pub repository: Option<String>,
     pub version: Option<String>,
 }
 
-/// Why there is no such chart.
+/// Why no chart can be chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoChoice {
-    /// Neither the command nor the list names a chart.
+pub enum ChartSourceError {
+    /// Neither a flag nor images.toml names a chart.
     NoChart,
     /// An empty value, or one that helm would take for an option.
-    NotAnArgument {
+    InvalidValue {
         flag: &'static str,
     },
-    NotARepository,
-    /// A chart that says itself where it is, and a repository.
-    TwoPlaces,
+    InvalidRepository,
+    /// A repository for a chart that is a path or an address.
+    RepositoryNotApplicable,
 }
 
-impl Wanted {
+impl ChartOptions {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
 }
 
 impl ChartSource {
-    /// The chart that is wanted. The list's repository and version are those of the list's chart only.
+    /// Merges the options with the chart in images.toml. The listed repository and version apply to
+    /// the listed chart only.
     ///
     /// # Errors
-    /// When no chart is named, or it is named in a way that cannot be meant.
-    pub fn choose(listed: Option<&list::Chart>, wanted: &Wanted) -> Result<Self, NoChoice> {
-        let Wanted { chart, repository, version } = wanted;
+    /// If no chart is named, or the options are invalid.
+    pub fn choose(
+        listed: Option<&list::Chart>,
+        options: &ChartOptions,
+    ) -> Result<Self, ChartSourceError> {
+        let ChartOptions { chart, repository, version } = options;
         for (flag, value) in [("-c", chart), ("-r", repository), ("--version", version)] {
-            let bad = |value: &String| value.is_empty() || value.starts_with('-');
-            if value.as_ref().is_some_and(bad) {
-                return Err(NoChoice::NotAnArgument { flag });
+            let is_invalid = |value: &String| value.is_empty() || value.starts_with('-');
+            if value.as_ref().is_some_and(is_invalid) {
+                return Err(ChartSourceError::InvalidValue { flag });
             }
         }
-        let chart = chart.as_ref().or(listed.map(|chart| &chart.name)).ok_or(NoChoice::NoChart)?;
+        let chart = chart.as_ref().or(listed.map(|chart| &chart.name));
+        let chart = chart.ok_or(ChartSourceError::NoChart)?;
         if let Some(repository) = repository {
             if !["https://", "http://", "oci://"].iter().any(|it| repository.starts_with(it)) {
-                return Err(NoChoice::NotARepository);
+                return Err(ChartSourceError::InvalidRepository);
             }
-            if says_where(chart) {
-                return Err(NoChoice::TwoPlaces);
+            if is_path_or_address(chart) {
+                return Err(ChartSourceError::RepositoryNotApplicable);
             }
         }
         let listed = listed.filter(|listed| listed.name == *chart);
@@ -64,60 +72,77 @@ impl ChartSource {
     }
 }
 
-/// A path or an address rather than a name in a repository.
-fn says_where(chart: &str) -> bool {
+/// The chart of a command, ready to render, with the renderings of images.toml. `folder` is the folder
+/// of images.toml.
+///
+/// # Errors
+/// If no chart is named, or the options are invalid.
+pub fn choose(
+    list: &ImageList,
+    folder: &Path,
+    options: &ChartOptions,
+) -> Result<(Helm, Vec<Rendering>), ChartSourceError> {
+    let mut source = ChartSource::choose(list.chart(), options)?;
+    let path = PathBuf::from(&source.chart);
+    // A path in a flag starts at the current folder, a path in images.toml at that file.
+    if options.chart.is_some() && source.repository.is_none() && path.exists() {
+        source.chart = std::path::absolute(&path).unwrap_or(path).to_string_lossy().into_owned();
+    }
+    let default = || vec![Rendering { name: "default".to_owned(), ..Rendering::default() }];
+    let renderings = list.chart().map_or_else(default, |chart| chart.renderings.clone());
+    Ok((Helm::new(source, folder), renderings))
+}
+
+/// Not just a name in a repository.
+fn is_path_or_address(chart: &str) -> bool {
     chart.contains("://")
         || chart.starts_with(['.', '/'])
         || chart.ends_with(".tgz")
         || chart.ends_with('/')
 }
 
-impl fmt::Display for NoChoice {
+impl fmt::Display for ChartSourceError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoChart => f.write_str(
-                "no chart: the list has no `[chart]`\n\
-                 hint: name one: `-c CHART -r https://...`, or `-c` with a path or `oci://...`",
+        let advice = match self {
+            Self::NoChart => Advice::new("no chart: images.toml has no `[chart]`").with_hint(
+                "name one: `-c CHART -r https://...`, or `-c` with a path or `oci://...`",
             ),
-            Self::NotAnArgument { flag } => {
-                write!(f, "the value of `{flag}` is empty or begins with `-`")
+            Self::InvalidValue { flag } => {
+                Advice::new(format!("the value of `{flag}` is empty or begins with `-`"))
             }
-            // Not shown: people put passwords into addresses.
-            Self::NotARepository => f.write_str(
-                "the value of `-r` is not the address of a chart repository\n\
-                 hint: write it as in `-r https://helm.stackstate.io`, or leave it out for a chart on disk",
+            // The value is not quoted: addresses may contain passwords.
+            Self::InvalidRepository => Advice::new(
+                "the value of `-r` is not the address of a chart repository",
+            )
+            .with_hint(
+                "write it as in `-r https://helm.stackstate.io`, or omit it for a chart on disk",
             ),
-            Self::TwoPlaces => f.write_str(
-                "the chart is a path or an address already, so `-r` has no meaning\n\
-                 hint: leave out `-r`, or give the chart's name with `-c`",
-            ),
-        }
+            Self::RepositoryNotApplicable => {
+                Advice::new("the chart is a path or an address, so `-r` does not apply")
+                    .with_hint("omit `-r`, or give the chart's name with `-c`")
+            }
+        };
+        advice.fmt(f)
     }
 }
 
-impl std::error::Error for NoChoice {}
+impl std::error::Error for ChartSourceError {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn choose(listed: bool, flags: [&str; 3]) -> Result<String, NoChoice> {
-        let listed = listed.then(|| list::Chart {
-            name: "stackstate".to_owned(),
-            repository: Some("https://a.example".to_owned()),
-            version: Some("4.5.6".to_owned()),
-            renderings: Vec::new(),
-        });
+    fn choose(listed: Option<&list::Chart>, flags: [&str; 3]) -> Result<String, ChartSourceError> {
         let [chart, repository, version] = flags.map(|flag| (flag != "~").then(|| flag.to_owned()));
-        let wanted = Wanted { chart, repository, version };
-        let source = ChartSource::choose(listed.as_ref(), &wanted)?;
+        let options = ChartOptions { chart, repository, version };
+        let source = ChartSource::choose(listed, &options)?;
         let or_none = |text: Option<String>| text.unwrap_or_else(|| "~".to_owned());
         Ok([source.chart, or_none(source.repository), or_none(source.version)].join(" "))
     }
 
     #[test]
-    fn what_a_command_leaves_out_is_the_lists_if_the_chart_is() {
-        // `~` stands for what is not given.
+    fn omitted_options_come_from_images_toml_if_the_chart_does() {
+        // `~` is an omitted option.
         let table = [
             (["~", "~", "~"], "stackstate https://a.example 4.5.6"),
             (["~", "https://b.example", "~"], "stackstate https://b.example 4.5.6"),
@@ -130,27 +155,36 @@ mod tests {
             (["oci://b.example/stackstate", "~", "2"], "oci://b.example/stackstate ~ 2"),
             (["team/other", "oci://b.example", "~"], "team/other oci://b.example ~"),
         ];
+        let listed = list::Chart {
+            name: "stackstate".to_owned(),
+            repository: Some("https://a.example".to_owned()),
+            version: Some("4.5.6".to_owned()),
+            renderings: Vec::new(),
+        };
         for (flags, expected) in table {
-            assert_eq!(choose(true, flags).as_deref(), Ok(expected), "{flags:?}");
+            assert_eq!(choose(Some(&listed), flags).as_deref(), Ok(expected), "{flags:?}");
         }
-        assert_eq!(choose(false, ["other", "~", "~"]).as_deref(), Ok("other ~ ~"));
+        assert_eq!(choose(None, ["other", "~", "~"]).as_deref(), Ok("other ~ ~"));
     }
 
     #[test]
-    fn what_cannot_be_meant_is_refused() {
+    fn invalid_options_are_refused() {
         let table = [
-            (["~", "~", "~"], NoChoice::NoChart),
-            (["~", "https://b.example", "~"], NoChoice::NoChart),
-            (["", "~", "~"], NoChoice::NotAnArgument { flag: "-c" }),
-            (["a", "-x", "~"], NoChoice::NotAnArgument { flag: "-r" }),
-            (["a", "~", "--x"], NoChoice::NotAnArgument { flag: "--version" }),
-            (["a", "b.example", "~"], NoChoice::NotARepository),
-            (["./a", "https://b.example", "~"], NoChoice::TwoPlaces),
-            (["a-1.tgz", "https://b.example", "~"], NoChoice::TwoPlaces),
-            (["oci://b.example/a", "https://b.example", "~"], NoChoice::TwoPlaces),
+            (["~", "~", "~"], ChartSourceError::NoChart),
+            (["~", "https://b.example", "~"], ChartSourceError::NoChart),
+            (["", "~", "~"], ChartSourceError::InvalidValue { flag: "-c" }),
+            (["a", "-x", "~"], ChartSourceError::InvalidValue { flag: "-r" }),
+            (["a", "~", "--x"], ChartSourceError::InvalidValue { flag: "--version" }),
+            (["a", "b.example", "~"], ChartSourceError::InvalidRepository),
+            (["./a", "https://b.example", "~"], ChartSourceError::RepositoryNotApplicable),
+            (["a-1.tgz", "https://b.example", "~"], ChartSourceError::RepositoryNotApplicable),
+            (
+                ["oci://b.example/a", "https://b.example", "~"],
+                ChartSourceError::RepositoryNotApplicable,
+            ),
         ];
         for (flags, expected) in table {
-            assert_eq!(choose(false, flags), Err(expected), "{flags:?}");
+            assert_eq!(choose(None, flags), Err(expected), "{flags:?}");
         }
     }
 }

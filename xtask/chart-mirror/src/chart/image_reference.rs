@@ -1,4 +1,4 @@
-//! `ImageReference`: what a manifest names an image by, as it is written and as it is meant.
+//! `ImageReference`: the name of an image in a manifest, as written and normalised.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,26 +7,26 @@ use oci::{Digest, Repository, Tag};
 
 /// `[registry/]path[:tag][@digest]`.
 ///
-/// Two that are written differently (`busybox`, `docker.io/library/busybox`) differ; ask
-/// [`repository`](Self::repository) whether they mean the same.
+/// References in different notations (`busybox`, `docker.io/library/busybox`) are not equal; compare
+/// their [`repository`](Self::repository).
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ImageReference {
-    /// What is written, if a registry is.
+    /// The registry as written, if there is one.
     pub registry: Option<String>,
-    /// What is written between the registry and the tag.
+    /// The path as written, between the registry and the tag.
     pub path: String,
     pub tag: Option<Tag>,
     pub digest: Option<Digest>,
-    /// What registry and path mean.
+    /// The normalised registry and path.
     pub repository: Repository,
 }
 
-/// Why a text is no reference. Reads after "`…`: ".
+/// Why a text is not a reference. Displayed after "`…`: ".
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InvalidImageReference(String);
 
 impl ImageReference {
-    /// The reference that every tool reads alike: with its registry, and `library/` where it belongs.
+    /// The reference with its registry, and with `library/` where Docker Hub has it.
     pub fn normalised(&self) -> String {
         let mut text = self.repository.to_string();
         self.push_version(&mut text);
@@ -53,14 +53,14 @@ impl FromStr for ImageReference {
             Some((name, digest)) => (name, Some(digest.parse::<Digest>().map_err(invalid)?)),
             None => (text, None),
         };
-        // A colon before the last slash belongs to a port.
+        // A colon before the last slash separates a port.
         let last = name.rfind('/').map_or(0, |slash| slash + 1);
         let (name, tag) = match name[last..].find(':').map(|colon| last + colon) {
             Some(colon) => (&name[..colon], Some(name[colon + 1..].parse().map_err(invalid)?)),
             None => (name, None),
         };
         let repository: Repository = name.parse().map_err(invalid)?;
-        // As in `Repository`: only a dot, a port or `localhost` makes the first part a registry.
+        // As in `Repository`: the first part is a registry only if it is `localhost` or has a dot or port.
         let registry = name
             .split_once('/')
             .filter(|(first, _)| first.contains(['.', ':']) || *first == "localhost");
@@ -76,7 +76,7 @@ fn invalid(why: impl fmt::Display) -> InvalidImageReference {
     InvalidImageReference(why.to_string())
 }
 
-/// As it is written.
+/// As written.
 impl fmt::Display for ImageReference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut text = String::new();
@@ -111,7 +111,7 @@ mod tests {
     const DIGEST: &str = "sha256:1111111111111111111111111111111111111111111111111111111111111111";
 
     #[test]
-    fn a_reference_keeps_what_is_written_and_knows_what_it_means() {
+    fn a_reference_is_kept_as_written_and_normalised() {
         let pinned = format!("dp.apps.rancher.io/containers/aws-cli@{DIGEST}");
         let both = format!("quay.io/stackstate/kafka:3.9@{DIGEST}");
         let table = [
@@ -160,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_reference_is_refused() {
+    fn invalid_references_are_refused() {
         for text in [
             "",
             "quay.io/stackstate/wait:",
@@ -178,7 +178,7 @@ mod tests {
         }
     }
 
-    /// What the field's parser makes of a reference. It adds a tag where nothing is said.
+    /// The result of another parser. It adds `latest` if there is neither tag nor digest.
     fn oracle(text: &str) -> Option<(String, String, Option<String>, Option<String>)> {
         let read = oci_distribution::Reference::try_from(text).ok()?;
         let of = |text: &str| text.to_owned();
@@ -192,7 +192,7 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn references_are_understood_as_the_fields_parser_does(
+        fn another_parser_reads_references_in_the_same_way(
             host in "((quay\\.io|localhost|127\\.0\\.0\\.1|docker\\.io|index\\.docker\\.io)(:[0-9]{1,4})?/)?",
             path in "[a-zA-Z0-9]([a-z0-9._/-]{0,10}[a-z0-9])?",
             tag in "(:[a-zA-Z0-9_.-]{0,3})?|:[a-z]{127,130}",
@@ -202,12 +202,12 @@ mod tests {
             let ours = text.parse::<ImageReference>().ok().map(|ours| {
                 let tag = ours.tag.map(|tag| tag.to_string());
                 let digest = ours.digest.map(|digest| digest.to_string());
-                // Whoever says nothing means this.
+                // The other parser adds this tag.
                 let tag = tag.or(digest.is_none().then(|| "latest".to_owned()));
                 let repository = ours.repository;
                 (repository.registry().to_string(), repository.path().to_string(), tag, digest)
             });
-            // Ours knows the digests that it can compute.
+            // Ours accepts only digests that it can compute.
             let expected = oracle(&text).filter(|(_, path, _, digest)| {
                 let known = |digest: &String| digest.parse::<Digest>().is_ok();
                 !path.contains(char::is_uppercase) && digest.as_ref().is_none_or(known)

@@ -1,8 +1,8 @@
-//! The stream of YAML documents that helm prints, taken apart; pure.
+//! Parses the stream of YAML documents that helm prints; pure.
 //!
-//! Documents are parsed one by one, so that a broken one is named by its template. They become
-//! [`Node`]s rather than the library's values, because what the Kubernetes API accepts must be
-//! readable here: keys that occur twice, above all.
+//! Documents are parsed one by one, so that an error names the template. They become [`Node`]s and not
+//! the library's values, because the Kubernetes API accepts more than the library, above all duplicate
+//! keys.
 
 use std::fmt;
 
@@ -12,14 +12,14 @@ use serde::de::{
 
 use messages::printable::printable;
 
-/// What a document is made of. Anchors are resolved, tags (`!name`) dropped.
+/// A YAML value. Anchors are resolved and tags (`!name`) dropped.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Node {
     Text(String),
-    /// A number, a boolean, or nothing; as text.
+    /// A number, a boolean or null, as text.
     Other(String),
     List(Vec<Node>),
-    /// In the order of the text; a key may occur twice.
+    /// In the order of the text, with duplicate keys.
     Map(Vec<(String, Node)>),
 }
 
@@ -29,16 +29,16 @@ pub(super) struct Document<'a> {
     /// From helm's `# Source:` comment.
     pub(super) template: Option<&'a str>,
     pub(super) text: &'a str,
-    /// Of its first character, in the stream, counted from 1.
+    /// The line in the stream where the document starts, counted from 1.
     line: usize,
 }
 
-/// A rendered document that is no YAML.
+/// A rendered document that is not valid YAML.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadableManifest {
     pub rendering: String,
     pub template: Option<String>,
-    /// In what helm printed.
+    /// In the output of helm.
     pub line: usize,
     pub reason: String,
 }
@@ -48,7 +48,7 @@ impl Node {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
-    /// The value of a key, the last one if there are several, as in the Kubernetes API.
+    /// The value of a key. The last duplicate counts, as in the Kubernetes API.
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
         if let Self::Map(entries) = self { value_of(entries, key) } else { None }
     }
@@ -58,7 +58,7 @@ pub(super) fn value_of<'a>(entries: &'a [(String, Node)], key: &str) -> Option<&
     entries.iter().rev().find(|(name, _)| name == key).map(|(_, node)| node)
 }
 
-/// Splits a stream at its `---`. Only column 0 counts: inside of block scalars they are indented.
+/// Splits a stream at `---` in column 0; in block scalars it is indented.
 pub(super) fn documents(stream: &str) -> Vec<Document<'_>> {
     let mut documents = Vec::new();
     let mut template = None;
@@ -66,7 +66,7 @@ pub(super) fn documents(stream: &str) -> Vec<Document<'_>> {
     let mut position = 0;
     let mut end = |start: usize, end: usize, line: usize| {
         let text = &stream[start..end];
-        // Where a file holds several documents (`crds/`), helm names it before the first only.
+        // If a file contains several documents (`crds/`), helm names it only before the first.
         template = text.lines().find_map(|line| line.strip_prefix("# Source: ")).or(template);
         if has_content(text) {
             documents.push(Document { template: template.map(str::trim), text, line });
@@ -76,7 +76,7 @@ pub(super) fn documents(stream: &str) -> Vec<Document<'_>> {
         let rest = line.strip_prefix("---");
         if rest.is_some_and(|rest| rest.trim_end().is_empty() || rest.starts_with([' ', '\t'])) {
             end(start, position, first_line);
-            // What stands behind the mark belongs to the document.
+            // The rest of the line belongs to the document.
             (start, first_line) = (position + "---".len(), number);
         }
         position += line.len();
@@ -86,7 +86,7 @@ pub(super) fn documents(stream: &str) -> Vec<Document<'_>> {
 }
 
 impl Document<'_> {
-    /// The documents in the text: one, unless a `...` hides more.
+    /// The documents in the text: one, unless `...` separates more.
     pub(super) fn parse(&self) -> Result<Vec<Node>, (usize, String)> {
         serde_yaml::Deserializer::from_str(self.text)
             .map(|document| Node::deserialize(document).map_err(|error| self.located(&error)))
@@ -218,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_api_accepts_is_read() {
+    fn duplicate_keys_anchors_and_tags_are_read_as_the_api_reads_them() {
         let read = |text| documents(text)[0].parse().unwrap().remove(0);
         let twice = read("a: 1\na: x\n");
         assert_eq!(twice.get("a"), Some(&Node::Text("x".to_owned())));

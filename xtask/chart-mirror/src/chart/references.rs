@@ -1,97 +1,50 @@
-//! The image references in a rendered chart, wherever they stand; pure.
+//! Finds the image references in a rendered chart; pure.
 //!
-//! Not by `grep image:`, which takes prose and comments and misses `waitImage:`. Three questions, one
-//! walk: which images the manifests name, which of those names nothing can pull, and where else
-//! something is said about a registry.
+//! Searching for `image:` would match prose and comments and miss `waitImage:`. One walk answers three
+//! questions: which images the manifests name, which of those names are malformed, and which other
+//! texts mention a registry.
 
-use std::fmt;
-
-use super::Rendered;
-use super::image_reference::ImageReference;
+use super::found::{FoundImage, MalformedReference, Mention};
 use super::manifests::UnreadableManifest;
+use super::renderer::Rendered;
 use super::walk::{Role, walk};
-use messages::printable::printable;
 use oci::Repository;
 
-/// An image that a manifest names.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct Found {
-    #[serde(skip)]
-    pub reference: ImageReference,
-    /// As it stands there; put together with `/`, `:` and `@` where it stands in parts.
-    pub written: String,
-    #[serde(flatten)]
-    pub place: FoundAt,
-}
-
-/// The `image` of a container that is no reference: `quay.io//wait:1`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Malformed {
-    pub written: String,
-    pub reason: String,
-    pub place: FoundAt,
-}
-
-/// A text that is not the value of an image, and names a registry or a repository all the same.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mention {
-    /// The word of the text that does.
-    pub written: String,
-    /// What of the question is in it.
-    pub names: String,
-    pub place: FoundAt,
-}
-
-/// Where in a rendering something is.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-pub struct FoundAt {
-    pub rendering: String,
-    /// The file of the chart, as helm's comment `# Source:` names it.
-    pub template: Option<String>,
-    /// Of the object; empty if it has none.
-    pub kind: String,
-    /// Of the object; empty if it has none. Some charts make up another one in each rendering.
-    pub name: String,
-    /// `spec.containers[0].image`; inside of YAML in a text `data["config.yaml"] > spec.image`, and
-    /// where the text is not YAML as a whole `data["run.sh"] > line 7`.
-    pub path: String,
-}
-
-/// Every image reference, as often as it stands there, in the order of the text.
+/// Every occurrence of an image reference, in the order of the text.
 ///
 /// # Errors
-/// When a document is not YAML.
-pub fn references_in(rendered: &Rendered) -> Result<Vec<Found>, UnreadableManifest> {
+/// If a document is not valid YAML.
+pub fn references_in(rendered: &Rendered) -> Result<Vec<FoundImage>, UnreadableManifest> {
     let mut found = Vec::new();
     walk(rendered, &mut |role, written, place| {
         if let Role::Reference(reference) = role {
-            found.push(Found { reference, written: written.to_owned(), place: place.found_at() });
+            let (written, place) = (written.to_owned(), place.location());
+            found.push(FoundImage { reference, written, place });
         }
     })?;
     Ok(found)
 }
 
-/// The images of containers that are no references.
+/// The images of containers that are not valid references.
 ///
 /// # Errors
-/// When a document is not YAML.
-pub fn malformed_in(rendered: &Rendered) -> Result<Vec<Malformed>, UnreadableManifest> {
+/// If a document is not valid YAML.
+pub fn malformed_in(rendered: &Rendered) -> Result<Vec<MalformedReference>, UnreadableManifest> {
     let mut found = Vec::new();
     walk(rendered, &mut |role, written, place| {
         if let Role::Malformed(reason) = role {
-            found.push(Malformed { written: written.to_owned(), reason, place: place.found_at() });
+            let (written, place) = (written.to_owned(), place.location());
+            found.push(MalformedReference { written, reason, place });
         }
     })?;
     Ok(found)
 }
 
-/// What else (arguments, variables, annotations, scripts) names one of the registry hosts, or one of
-/// the repositories without its registry. What [`references_in`] finds is left out.
+/// Other texts (arguments, variables, annotations, scripts) that name one of the registry hosts, or one
+/// of the repositories without its registry. Does not include what [`references_in`] finds.
 ///
 /// # Errors
-/// When a document is not YAML.
+/// If a document is not valid YAML.
 pub fn mentions_in(
     rendered: &Rendered,
     hosts: &[&str],
@@ -102,31 +55,26 @@ pub fn mentions_in(
         if !matches!(role, Role::Plain) {
             return;
         }
-        // Splitting what names nothing into words would be most of the work.
+        // Most texts contain none of the names, and splitting them into words would take longest.
         let paths = repositories.iter().map(|repository| repository.path().as_str());
         let names: Vec<&str> =
-            hosts.iter().copied().chain(paths).filter(|n| text.contains(n)).collect();
+            hosts.iter().copied().chain(paths).filter(|name| text.contains(name)).collect();
         if names.is_empty() {
             return;
         }
         for word in text.split_whitespace() {
-            let named = names.iter().find(|name| names_it(word, name));
-            if let Some(named) = named {
+            if let Some(name) = names.iter().find(|name| contains_name(word, name)) {
                 let written = word.trim_matches(['"', '\'', ',', ';', '(', ')']).to_owned();
-                found.push(Mention {
-                    written,
-                    names: (*named).to_owned(),
-                    place: place.found_at(),
-                });
+                found.push(Mention { written, name: (*name).to_owned(), place: place.location() });
             }
         }
     })?;
     Ok(found)
 }
 
-/// Whether a name stands in a word as a whole: `quay.io` does not in `myquay.io`, nor `stackstate/wait`
-/// in `mirror.example.com/stackstate/wait` or `stackstate/wait-more`.
-fn names_it(word: &str, name: &str) -> bool {
+/// Whether a word contains a name as a whole. `myquay.io` does not contain `quay.io`, and neither
+/// `mirror.example.com/stackstate/wait` nor `stackstate/wait-more` contains `stackstate/wait`.
+fn contains_name(word: &str, name: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let is_path = name.contains('/');
     word.match_indices(name).any(|(start, _)| {
@@ -141,21 +89,6 @@ fn names_it(word: &str, name: &str) -> bool {
         let begins = !before.is_some_and(|c| is_part(c) || c == '.' || (is_path && c == '/'));
         begins && ends
     })
-}
-
-impl fmt::Display for FoundAt {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let kind = if self.kind.is_empty() { "document" } else { &self.kind };
-        f.write_str(&printable(kind))?;
-        if !self.name.is_empty() {
-            write!(f, "/{}", printable(&self.name))?;
-        }
-        write!(f, " {}", printable(&self.path))?;
-        if let Some(template) = &self.template {
-            write!(f, " ({})", printable(template))?;
-        }
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -186,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_is_found_in_every_form_it_is_written_in() {
+    fn a_reference_is_found_in_every_notation() {
         check(&[
             ("image: quay.io/stackstate/wait:1.0.6", &[("quay.io/stackstate/wait:1.0.6", "image")]),
             ("image: \"quay.io/a/b:1\"", &[("quay.io/a/b:1", "image")]),
@@ -210,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_is_found_wherever_a_chart_puts_it() {
+    fn a_reference_is_found_in_every_kind_of_object() {
         check(&[
             (
                 "kind: CronJob\nspec: {jobTemplate: {spec: {template: {spec: {initContainers: [{image: a/b:1}]}}}}}",
@@ -260,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_is_found_in_texts_that_hold_manifests() {
+    fn a_reference_is_found_in_texts_that_contain_manifests() {
         let secret =
             base64::Engine::encode(&base64::prelude::BASE64_STANDARD, "a: 1\nimage: a/b:1\n");
         let secret = format!("kind: Secret\ndata: {{config: {secret}, other: gICA}}");
@@ -290,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_grep_takes_for_an_image_is_passed_over() {
+    fn texts_that_only_look_like_images_are_ignored() {
         check(&[
             ("# image: a/b:1\na: 1 # image: a/b:1", &[]),
             ("description: 'the image: quay.io/a/b:1 is old'", &[]),
@@ -312,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_knows_its_object_and_template() {
+    fn a_reference_has_the_location_of_its_object_and_template() {
         let text = "---\n# Source: a/templates/b.yaml\nkind: Job\nmetadata: {name: c-17}\nspec: {containers: [{image: a/b:1}]}\n\
                     ---\n# Source: a/crds/d.yaml\nkind: CustomResourceDefinition\n---\nkind: X\nimage: a/b:1\n";
         let found = references_in(&rendered(text)).unwrap();
@@ -324,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_chart_calls_its_objects_cannot_command_a_terminal() {
+    fn names_of_objects_cannot_contain_terminal_escapes() {
         let text = "# Source: a\u{202e}b.yaml\nkind: \"K\\e[31m\"\nmetadata: {name: \"n\\nx\\e[2J\"}\n\"k\\u009b\": {image: a/b:1}\n";
         let place = references_in(&rendered(text)).unwrap().remove(0).place.to_string();
         assert!(place.starts_with("K[31m/n x[2J ") && place.ends_with(" (ab.yaml)"), "{place}");
@@ -335,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pod_that_was_first_called_a_definition_is_a_pod() {
+    fn the_last_of_two_kinds_decides_whether_an_object_is_a_definition() {
         let text =
             "kind: CustomResourceDefinition\nkind: Pod\nspec: {containers: [{image: a/b:1}]}\n";
         assert_eq!(found(text).len(), 1);
@@ -343,16 +276,16 @@ mod tests {
     }
 
     #[test]
-    fn an_unreadable_document_is_named_by_template_and_line() {
+    fn an_unreadable_document_is_reported_with_template_and_line() {
         let text = "---\n# Source: a/b.yaml\na: 1\n---\n# Source: a/c.yaml\nb: c: d\n";
         let error = references_in(&rendered(text)).unwrap_err();
-        let told = error.to_string();
+        let message = error.to_string();
         let start = "rendering `default`: a/c.yaml: line 6 of helm's output is not valid YAML: ";
-        assert!(told.starts_with(start), "{told}");
+        assert!(message.starts_with(start), "{message}");
     }
 
     #[test]
-    fn the_image_of_a_container_that_nothing_can_pull_is_malformed() {
+    fn an_invalid_image_of_a_container_is_malformed() {
         let text = "containers:\n- image: mirror.example.com//wait:1\n- image: ''\n- image: a/b:1\nimage: a//b\n";
         let malformed = malformed_in(&rendered(text)).unwrap();
         let found: Vec<_> = malformed
@@ -363,12 +296,12 @@ mod tests {
     }
 
     #[test]
-    fn a_mention_is_a_host_or_a_repository_as_a_whole() {
+    fn a_mention_is_a_whole_host_or_repository() {
         let wait: Repository = "quay.io/stackstate/wait".parse().unwrap();
         let mentions = |text: &str| {
             let found =
                 mentions_in(&rendered(text), &["quay.io", "localhost:5000"], &[&wait]).unwrap();
-            let found = found.into_iter().map(|m| (m.written, m.names, m.place.path));
+            let found = found.into_iter().map(|m| (m.written, m.name, m.place.path));
             found.collect::<Vec<_>>()
         };
         let table = [

@@ -1,30 +1,30 @@
-//! Every text in rendered manifests, with its place and what it is; pure.
+//! Visits every text in rendered manifests, with its location and role; pure.
 //!
-//! One walk serves the search for references, for malformed ones and for mentions. Texts that hold
-//! YAML (a configuration in a ConfigMap, the template of a Job) are walked too; where such a text is
-//! not YAML as a whole (a script with a manifest in it), its lines are read one by one.
+//! Texts that contain YAML (a configuration in a ConfigMap, the template of a Job) are walked as well.
+//! If such a text is not YAML as a whole (a script with a manifest in it), its lines are read one by one.
 
 use std::fmt::Write as _;
 
 use base64::Engine as _;
 
+use super::found::ManifestLocation;
 use super::image_reference::ImageReference;
 use super::manifests::{self, Node, UnreadableManifest, value_of};
-use super::{FoundAt, Rendered};
+use super::renderer::Rendered;
 
-/// How deep YAML in a text in YAML in a text is followed.
-const DEEPEST: usize = 4;
+/// How many levels of YAML in texts in YAML are followed.
+const MAX_DEPTH: usize = 4;
 
 /// What a text is.
 pub(super) enum Role {
     Reference(ImageReference),
-    /// The `image` of a container, and no reference.
+    /// The `image` of a container, but not a reference. With the reason.
     Malformed(String),
     Plain,
 }
 
-/// Where the walk is.
-pub(super) struct Place<'a> {
+/// The current position of the walk.
+pub(super) struct Cursor<'a> {
     rendering: &'a str,
     template: Option<&'a str>,
     kind: String,
@@ -32,7 +32,7 @@ pub(super) struct Place<'a> {
     path: String,
 }
 
-/// What a value may be, by the key that it stands under.
+/// What a value may be, according to its key.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Meaning {
     Plain,
@@ -40,37 +40,37 @@ enum Meaning {
     Image,
     /// Under `image`, in an item of `containers`.
     ContainerImage,
-    /// Under `images` and the like, or a variable that is called so: only what cannot be another word.
+    /// Under `images`, or a variable named like an image: only unmistakable references count.
     PerhapsImage,
     Containers,
     Container,
-    /// `data` of a Secret, in base64.
+    /// `data` of a Secret, encoded in base64.
     SecretData,
 }
 
-type See<'a> = dyn FnMut(Role, &str, &Place<'_>) + 'a;
+type Visit<'a> = dyn FnMut(Role, &str, &Cursor<'_>) + 'a;
 
-struct Walk<'a, 'see> {
-    place: Place<'a>,
+struct Walk<'a, 'visit> {
+    cursor: Cursor<'a>,
     depth: usize,
-    see: &'see mut See<'see>,
+    visit: &'visit mut Visit<'visit>,
 }
 
-/// Shows `see` every text of the rendering once.
-pub(super) fn walk<'see>(
+/// Calls `visit` once for every text of the rendering.
+pub(super) fn walk<'visit>(
     rendered: &Rendered,
-    see: &'see mut See<'see>,
+    visit: &'visit mut Visit<'visit>,
 ) -> Result<(), UnreadableManifest> {
-    let place = Place {
+    let cursor = Cursor {
         rendering: &rendered.rendering,
         template: None,
         kind: String::new(),
         name: String::new(),
         path: String::new(),
     };
-    let mut walk = Walk { place, depth: 0, see };
+    let mut walk = Walk { cursor, depth: 0, visit };
     for document in manifests::documents(&rendered.text) {
-        walk.place.template = document.template;
+        walk.cursor.template = document.template;
         let nodes = document.parse().map_err(|(line, reason)| UnreadableManifest {
             rendering: rendered.rendering.clone(),
             template: document.template.map(str::to_owned),
@@ -84,9 +84,9 @@ pub(super) fn walk<'see>(
     Ok(())
 }
 
-impl Place<'_> {
-    pub(super) fn found_at(&self) -> FoundAt {
-        FoundAt {
+impl Cursor<'_> {
+    pub(super) fn location(&self) -> ManifestLocation {
+        ManifestLocation {
             rendering: self.rendering.to_owned(),
             template: self.template.map(str::to_owned),
             kind: self.kind.clone(),
@@ -103,7 +103,7 @@ impl Place<'_> {
             }
             self.path.push_str(key);
         } else {
-            // Writing to a String cannot fail.
+            // Writing to a `String` cannot fail.
             let _ = write!(self.path, "[{key:?}]");
         }
     }
@@ -114,22 +114,22 @@ impl Place<'_> {
 }
 
 impl Walk<'_, '_> {
-    /// A document, or each of what a `List` holds.
+    /// A document, or each item of a `List`.
     fn document(&mut self, node: &Node) {
         let text_at =
             |node: Option<&Node>| node.and_then(Node::text).unwrap_or_default().to_owned();
-        self.place.kind = text_at(node.get("kind"));
-        self.place.name = text_at(node.get("metadata").and_then(|metadata| metadata.get("name")));
-        // They describe fields, some of them named `image`; nothing runs from them.
-        if self.place.kind == "CustomResourceDefinition" {
+        self.cursor.kind = text_at(node.get("kind"));
+        self.cursor.name = text_at(node.get("metadata").and_then(|metadata| metadata.get("name")));
+        // Definitions describe fields, some of them named `image`, but run nothing.
+        if self.cursor.kind == "CustomResourceDefinition" {
             return;
         }
         match node.get("items") {
-            Some(Node::List(items)) if self.place.kind.ends_with("List") => {
+            Some(Node::List(items)) if self.cursor.kind.ends_with("List") => {
                 for (index, item) in items.iter().enumerate() {
-                    let _ = write!(self.place.path, "items[{index}]");
+                    let _ = write!(self.cursor.path, "items[{index}]");
                     self.document(item);
-                    self.place.path.clear();
+                    self.cursor.path.clear();
                 }
             }
             _ => self.node(node, Meaning::Plain),
@@ -143,7 +143,7 @@ impl Walk<'_, '_> {
             Node::List(items) => {
                 for (index, item) in items.iter().enumerate() {
                     self.below(
-                        |place| place.push_index(index),
+                        |cursor| cursor.push_index(index),
                         |walk| walk.node(item, meaning.of_items()),
                     );
                 }
@@ -155,7 +155,7 @@ impl Walk<'_, '_> {
     fn map(&mut self, entries: &[(String, Node)], meaning: Meaning) {
         let split = split_reference(entries).filter(|_| meaning.is_image());
         if let Some((written, reference)) = &split {
-            (self.see)(Role::Reference(reference.clone()), written, &self.place);
+            (self.visit)(Role::Reference(reference.clone()), written, &self.cursor);
         }
         let named =
             value_of(entries, "name").and_then(Node::text).is_some_and(is_variable_of_image);
@@ -169,7 +169,7 @@ impl Walk<'_, '_> {
                 "data" if is_secret => Meaning::SecretData,
                 _ => meaning.of_key(key),
             };
-            self.below(|place| place.push_key(key), |walk| walk.node(node, meaning));
+            self.below(|cursor| cursor.push_key(key), |walk| walk.node(node, meaning));
         }
     }
 
@@ -182,18 +182,18 @@ impl Walk<'_, '_> {
         if meaning.is_image() {
             match text.trim().parse::<ImageReference>() {
                 Ok(reference) if meaning.allows(&reference) => {
-                    return (self.see)(Role::Reference(reference), text, &self.place);
+                    return (self.visit)(Role::Reference(reference), text, &self.cursor);
                 }
                 Err(reason) if meaning == Meaning::ContainerImage && !text.trim().is_empty() => {
-                    return (self.see)(Role::Malformed(reason.to_string()), text, &self.place);
+                    return (self.visit)(Role::Malformed(reason.to_string()), text, &self.cursor);
                 }
                 _ => {}
             }
         }
-        if self.depth < DEEPEST && may_hold_manifest(text) {
+        if self.depth < MAX_DEPTH && may_hold_manifest(text) {
             self.embedded(text);
         } else {
-            (self.see)(Role::Plain, text, &self.place);
+            (self.visit)(Role::Plain, text, &self.cursor);
         }
     }
 
@@ -202,37 +202,37 @@ impl Walk<'_, '_> {
         let nodes: Result<Vec<_>, _> = documents.iter().map(manifests::Document::parse).collect();
         let nodes: Vec<Node> = nodes.unwrap_or_default().into_iter().flatten().collect();
         self.depth += 1;
-        // A sentence is valid YAML, too: one text.
+        // A sentence is also valid YAML: a single text.
         if !nodes.is_empty()
             && nodes.iter().all(|node| matches!(node, Node::Map(_) | Node::List(_)))
         {
             for node in &nodes {
                 self.below(
-                    |place| place.path.push_str(" > "),
+                    |cursor| cursor.path.push_str(" > "),
                     |walk| walk.node(node, Meaning::Plain),
                 );
             }
         } else {
             for (number, line) in (1..).zip(text.lines()) {
-                let at_line = |place: &mut Place<'_>| {
-                    let _ = write!(place.path, " > line {number}");
+                let at_line = |cursor: &mut Cursor<'_>| {
+                    let _ = write!(cursor.path, " > line {number}");
                 };
                 self.below(at_line, |walk| match image_of_line(line) {
                     Some((written, reference)) => {
-                        (walk.see)(Role::Reference(reference), written, &walk.place);
+                        (walk.visit)(Role::Reference(reference), written, &walk.cursor);
                     }
-                    None => (walk.see)(Role::Plain, line, &walk.place),
+                    None => (walk.visit)(Role::Plain, line, &walk.cursor),
                 });
             }
         }
         self.depth -= 1;
     }
 
-    fn below(&mut self, extend: impl FnOnce(&mut Place<'_>), visit: impl FnOnce(&mut Self)) {
-        let length = self.place.path.len();
-        extend(&mut self.place);
-        visit(self);
-        self.place.path.truncate(length);
+    fn below(&mut self, extend: impl FnOnce(&mut Cursor<'_>), walk: impl FnOnce(&mut Self)) {
+        let length = self.cursor.path.len();
+        extend(&mut self.cursor);
+        walk(self);
+        self.cursor.path.truncate(length);
     }
 }
 
@@ -290,12 +290,12 @@ fn split_reference(entries: &[(String, Node)]) -> Option<(String, ImageReference
     Some((written, reference))
 }
 
-/// `RELATED_IMAGE_WAIT` is what operators call the images that they start.
+/// Operators read the images that they start from variables such as `RELATED_IMAGE_WAIT`.
 fn is_variable_of_image(name: &str) -> bool {
     name.to_ascii_lowercase().ends_with("image") || name.starts_with("RELATED_IMAGE_")
 }
 
-/// `logoImage: images/logo.png` could be a repository.
+/// The value of `logoImage: images/logo.png` would be a valid repository.
 fn is_picture(path: &str) -> bool {
     [".png", ".svg", ".jpg", ".jpeg", ".gif", ".ico", ".webp"].iter().any(|end| path.ends_with(end))
 }

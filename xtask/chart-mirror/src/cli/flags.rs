@@ -8,7 +8,7 @@ use messages::Advice;
 
 use super::terminal::Verbosity;
 use super::{program, runtime};
-use crate::chart::Wanted;
+use crate::chart::ChartOptions;
 use crate::list::code::Check;
 use crate::report::verify::Format;
 
@@ -253,8 +253,8 @@ impl Flags {
 }
 
 impl ChartArgs {
-    pub fn wanted(&self) -> Wanted {
-        Wanted {
+    pub fn wanted(&self) -> ChartOptions {
+        ChartOptions {
             chart: self.chart.clone(),
             repository: self.repository.clone(),
             version: self.version.clone(),

@@ -4,7 +4,9 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::chart::{self, Helm, NoChoice, RenderError, Rendered, Renderer, Wanted, render_all};
+use crate::chart::{
+    self, ChartOptions, ChartSourceError, Helm, RenderError, Rendered, Renderer, render_all,
+};
 use crate::list::{Destination, ImageList, Rendering, ValuePath};
 use crate::values::Overlay;
 use crate::values::probe::{Candidates, Probed, Suggestion, probe, suggest};
@@ -22,7 +24,11 @@ impl ChartRun {
     ///
     /// # Errors
     /// When neither names one, or in a way that cannot be meant.
-    pub fn new(list: &ImageList, folder: &Path, wanted: &Wanted) -> Result<Self, NoChoice> {
+    pub fn new(
+        list: &ImageList,
+        folder: &Path,
+        wanted: &ChartOptions,
+    ) -> Result<Self, ChartSourceError> {
         let (helm, renderings) = chart::choose(list, folder, wanted)?;
         Ok(Self { helm, renderings })
     }
@@ -73,7 +79,7 @@ impl ChartRun {
         list: &ImageList,
         tell: &(dyn Fn(&str) + Sync),
     ) -> anyhow::Result<(Probed, Suggestion)> {
-        let charts = self.helm.values_of_tree()?;
+        let charts = self.helm.default_values()?;
         let wanted = values_that_move(list);
         let wanted = Candidates::OfChartAnd(&wanted);
         let probed = probe(&self.helm, &self.renderings, &charts, wanted, tell)?;
@@ -86,7 +92,7 @@ impl ChartRun {
     /// # Errors
     /// When the chart does not render as it is.
     pub fn dead_values(&self, list: &ImageList) -> anyhow::Result<Vec<ValuePath>> {
-        let charts = self.helm.values_of_tree()?;
+        let charts = self.helm.default_values()?;
         let wanted = values_that_move(list);
         let wanted = Candidates::Only(&wanted);
         let probed = probe(&self.helm, &self.renderings, &charts, wanted, &|_| ())?;
@@ -119,7 +125,7 @@ pub fn prove_with(
     overlay: String,
     by_itself: &[Result<Rendered, RenderError>],
 ) -> anyhow::Result<Proof> {
-    let overlay = [chart::Overlay::Document(overlay)];
+    let overlay = [chart::ExtraValues::Document(overlay)];
     let rendered = render_all(renderer, renderings, &overlay);
     let rendered = rendered.into_iter().collect::<Result<Vec<_>, _>>()?;
     let unreadable = "the rendered chart cannot be read";

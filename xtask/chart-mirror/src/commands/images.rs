@@ -5,8 +5,8 @@ use std::path::Path;
 
 use anyhow::bail;
 
-use crate::chart::inventory::{Inventory, Obstacle, Unused};
-use crate::chart::{self, Rendered, Renderer, Wanted, render_all};
+use crate::chart::inventory::{Inventory, Obstacle, UnusedEntries};
+use crate::chart::{self, ChartOptions, Rendered, Renderer, render_all};
 use crate::files::folder_of;
 use crate::list::{Destination, Image, ImageList, Rendering, edit};
 use crate::list_file;
@@ -18,7 +18,7 @@ pub enum Task {
     /// Compare them with the list.
     Compare,
     /// Add unlisted images to the list, and keep or remove unused ones.
-    Write(Unused),
+    Write(UnusedEntries),
 }
 
 /// The images of the chart, compared with the list.
@@ -61,7 +61,7 @@ impl ImagesReport {
 pub fn run(
     file: &Path,
     list: &ImageList,
-    wanted: &Wanted,
+    wanted: &ChartOptions,
     task: Task,
 ) -> anyhow::Result<ImagesReport> {
     let mut report = take(list, file, wanted)?;
@@ -79,7 +79,7 @@ pub fn run(
 pub fn of_chart(
     list: &ImageList,
     file: &Path,
-    wanted: &Wanted,
+    wanted: &ChartOptions,
     destination: &Destination,
 ) -> anyhow::Result<(ImageList, ImagesReport)> {
     let report = take(list, file, wanted)?;
@@ -91,7 +91,7 @@ pub fn of_chart(
 }
 
 /// Renders the requested chart with every rendering of the list, and takes the inventory.
-fn take(list: &ImageList, file: &Path, wanted: &Wanted) -> anyhow::Result<ImagesReport> {
+fn take(list: &ImageList, file: &Path, wanted: &ChartOptions) -> anyhow::Result<ImagesReport> {
     let (helm, renderings) = chart::choose(list, folder_of(file), wanted)?;
     let rendered = rendered(&helm, &renderings)?;
     let inventory = Inventory::take(list, &rendered)?;
@@ -109,12 +109,12 @@ fn write(
     file: &Path,
     list: &ImageList,
     inventory: &Inventory,
-    unused: Unused,
+    unused: UnusedEntries,
 ) -> anyhow::Result<ListEdit> {
     let (added, obstacles) = inventory.images_to_list(unused);
     let removed: Vec<Image> = match unused {
-        Unused::Keep => Vec::new(),
-        Unused::Remove => inventory.unused().cloned().collect(),
+        UnusedEntries::Keep => Vec::new(),
+        UnusedEntries::Remove => inventory.unused().cloned().collect(),
     };
     if removed.len() == list.images().len() && added.is_empty() {
         let message = "the chart uses no image of the list, and the list cannot be empty";

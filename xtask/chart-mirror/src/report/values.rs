@@ -13,7 +13,8 @@ pub fn proof(proof: &Proof, destination: &str) -> String {
     let mut text = String::new();
     for (level, found) in [("warning", &proof.warnings), ("error", &proof.gaps)] {
         for gap in found {
-            let _ = writeln!(text, "{level}: {gap}\n  hint: {}", gap.hint());
+            let _ =
+                writeln!(text, "{level}: {gap}\n  hint: {}", gap.advice().hint.unwrap_or_default());
         }
     }
     let are_pulled = match proof.proven.len() {

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::chart::{
-    Found, FoundAt, ImageReference, Rendered, UnreadableManifest, malformed_in, mentions_in,
-    references_in,
+    FoundImage, ImageReference, ManifestLocation, Rendered, UnreadableManifest, malformed_in,
+    mentions_in, references_in,
 };
 use crate::list::{Destination, Image, ImageList};
+use messages::Advice;
 use messages::printable::printable;
 use oci::{Registry, Repository, RepositoryPath};
 use registry::known::address::Address;
@@ -22,7 +23,7 @@ pub struct Gap {
     /// The reference or word as it stands in the rendering.
     pub written: String,
     /// The first one.
-    pub place: FoundAt,
+    pub place: ManifestLocation,
     /// How many other places, of any rendering, have the same.
     pub more: usize,
 }
@@ -32,7 +33,7 @@ pub enum GapKind {
     /// The image would be pulled from elsewhere. `listed`: it is an image of the list, by its source.
     NotRelocated { listed: bool },
     /// It points to where images are pushed, and pods pull from elsewhere.
-    Pushed { pull: String },
+    PushAddress { pull: String },
     /// It points to the destination, at something that no image of the list is copied to.
     NotCopied { nearest: Option<String> },
     /// A registry inside of a path, or an empty part: `mirror.example.com//wait`, `a.io/b.io/wait`.
@@ -79,9 +80,9 @@ pub fn prove(
         }
         let hosts: Vec<&str> = mirror.source_hosts.iter().map(Registry::as_str).collect();
         for mention in mentions_in(rendered, &hosts, &[])? {
-            let is_image = mirror.names_an_image(&mention.written, &mention.names);
+            let is_image = mirror.names_an_image(&mention.written, &mention.name);
             let found = if is_image { &mut proof.gaps } else { &mut proof.warnings };
-            let kind = GapKind::Mention { host: mention.names };
+            let kind = GapKind::Mention { host: mention.name };
             add(found, kind, mention.written, mention.place);
         }
     }
@@ -96,7 +97,7 @@ impl Proof {
 }
 
 /// Charts name an image in many places: the first is shown, the others are counted.
-fn add(gaps: &mut Vec<Gap>, kind: GapKind, written: String, place: FoundAt) {
+fn add(gaps: &mut Vec<Gap>, kind: GapKind, written: String, place: ManifestLocation) {
     match gaps.iter_mut().find(|gap| gap.kind == kind && gap.written == written) {
         Some(gap) => gap.more += 1,
         None => gaps.push(Gap { kind, written, place, more: 0 }),
@@ -126,12 +127,12 @@ impl<'a> Mirror<'a> {
     }
 
     /// What is wrong with a reference; `None` if an image of the list is copied to just there.
-    fn judge(&self, found: &Found) -> Option<GapKind> {
+    fn judge(&self, found: &FoundImage) -> Option<GapKind> {
         let reference = &found.reference;
         let Some(path) = self.path_below_root(&reference.repository) else {
             let push = self.destination.push_address();
             if self.root != push && path_below(&push, &reference.repository).is_some() {
-                return Some(GapKind::Pushed { pull: self.root.to_string() });
+                return Some(GapKind::PushAddress { pull: self.root.to_string() });
             }
             let listed =
                 self.list.images().iter().any(|image| image.source == reference.repository);
@@ -211,63 +212,57 @@ fn path_below<'r>(root: &Address, repository: &'r Repository) -> Option<&'r str>
 }
 
 impl Gap {
-    /// What it is, in one line.
-    pub fn what(&self) -> String {
+    pub fn advice(&self) -> Advice {
         let written = self.written.escape_debug();
-        match &self.kind {
-            GapKind::NotRelocated { .. } => {
-                format!("`{written}` is not pulled from the destination")
-            }
-            GapKind::Pushed { .. } => {
+        let (message, hint) = match &self.kind {
+            GapKind::NotRelocated { listed } => (
+                format!("`{written}` is not pulled from the destination"),
+                if *listed {
+                    "no value in images.toml moves it: `cargo xtask values --probe` finds the key"
+                } else {
+                    "images.toml does not list it: add an `[[image]]`, then \
+                     `cargo xtask values --probe` finds its key"
+                }
+                .to_owned(),
+            ),
+            GapKind::PushAddress { pull } => (
                 format!(
                     "`{written}` names where images are pushed to, not where they are pulled from"
-                )
-            }
-            GapKind::NotCopied { .. } => {
-                format!("`{written}` is not copied: no image of the list goes there")
-            }
-            GapKind::Malformed { reason } => {
-                format!("`{written}` cannot be pulled: {}", printable(reason))
-            }
-            GapKind::Vanished => {
-                format!(
-                    "`{written}` is gone: the chart has it by itself, with these values no longer"
-                )
-            }
-            GapKind::Mention { host } => format!("`{written}` still names `{host}`"),
-        }
-    }
-
-    /// What to do about it.
-    pub fn hint(&self) -> String {
-        match &self.kind {
-            GapKind::NotRelocated { listed: true } => {
-                "no value in images.toml moves it: `cargo xtask values --probe` finds the key".to_owned()
-            }
-            GapKind::NotRelocated { listed: false } => {
-                "images.toml does not list it: add an `[[image]]`, then `cargo xtask values --probe` finds its key"
-                    .to_owned()
-            }
-            GapKind::Pushed { pull } => format!("pods pull from `{pull}`: write `{{registry}}` in images.toml"),
-            GapKind::NotCopied { nearest: Some(nearest) } => format!("the list is copied to `{nearest}`"),
-            GapKind::NotCopied { nearest: None } => "no image of the list has this target".to_owned(),
-            GapKind::Malformed { .. } => {
-                "the value holds a registry already, or ends in `/`: look at its template in images.toml".to_owned()
-            }
-            GapKind::Vanished => {
-                "a list of images.toml may lack items, as Helm replaces a list whole: `cargo xtask values --probe` \
-                 shows them".to_owned()
-            }
-            GapKind::Mention { .. } => {
-                "if something pulls from there, its value has to move, too; prose may stay".to_owned()
-            }
-        }
+                ),
+                format!("pods pull from `{pull}`: write `{{registry}}` in images.toml"),
+            ),
+            GapKind::NotCopied { nearest } => (
+                format!("`{written}` is not copied: no image of the list has this target"),
+                nearest.as_ref().map_or_else(
+                    || "look for a wrong path or tag in the values".to_owned(),
+                    |nearest| format!("the nearest target of the list is `{nearest}`"),
+                ),
+            ),
+            GapKind::Malformed { reason } => (
+                format!("`{written}` cannot be pulled: {}", printable(reason)),
+                "the value may contain a registry already, or end in `/`: look at its template in \
+                 images.toml"
+                    .to_owned(),
+            ),
+            GapKind::Vanished => (
+                format!("`{written}` is lost: the chart names it, but not with these values"),
+                "a list in images.toml may lack items, as Helm replaces lists as a whole: \
+                 `cargo xtask values --probe` shows them"
+                    .to_owned(),
+            ),
+            GapKind::Mention { host } => (
+                format!("`{written}` still names `{host}`"),
+                "if something pulls from there, its value has to change as well; prose may stay"
+                    .to_owned(),
+            ),
+        };
+        Advice::new(message).with_hint(hint)
     }
 }
 
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what())?;
+        f.write_str(&self.advice().message)?;
         write!(f, "\n  at {}, rendering `{}`", self.place, printable(&self.place.rendering))?;
         match self.more {
             0 => Ok(()),
@@ -421,7 +416,7 @@ mod tests {
             ("pull.io/v/own/two:1", ""),
             (subset_digest.as_str(), ""),
             (whole_digest.as_str(), "NotCopied"),
-            ("push.io/a/q.io/one:1", "Pushed { pull: \"pull.io/v\" }"),
+            ("push.io/a/q.io/one:1", "PushAddress { pull: \"pull.io/v\" }"),
             ("pull.io/v/team/one:1", "nearest: Some(\"pull.io/v/q.io/one:1\")"),
             ("push.io/one:1", "NotRelocated { listed: false }"),
             ("q.io/team/one:1", "NotRelocated { listed: true }"),

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::listed;
 use super::proof::{Gap, GapKind, Mirror};
-use crate::chart::{Found, ImageReference, Rendered, UnreadableManifest, references_in};
+use crate::chart::{FoundImage, ImageReference, Rendered, UnreadableManifest, references_in};
 
 /// Compares a rendering without and with the overlay.
 ///
@@ -27,7 +27,7 @@ pub fn vanished(
             continue;
         }
         for found in before {
-            let same = |have: &Found| {
+            let same = |have: &FoundImage| {
                 name_of(mirror, &have.reference) == name_of(mirror, &found.reference)
             };
             match left.iter().position(same) {
@@ -45,8 +45,8 @@ pub fn vanished(
 }
 
 /// By the file of the chart: the names of objects may be made up for each rendering.
-fn by_template(found: Vec<Found>) -> BTreeMap<Option<String>, Vec<Found>> {
-    let mut groups: BTreeMap<_, Vec<Found>> = BTreeMap::new();
+fn by_template(found: Vec<FoundImage>) -> BTreeMap<Option<String>, Vec<FoundImage>> {
+    let mut groups: BTreeMap<_, Vec<FoundImage>> = BTreeMap::new();
     for found in found {
         groups.entry(found.place.template.clone()).or_default().push(found);
     }

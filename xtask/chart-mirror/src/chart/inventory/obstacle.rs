@@ -1,31 +1,29 @@
-//! `Obstacle`: why an image that the chart names cannot be mirrored, and what to do about it.
+//! `Obstacle`: why an image of the chart cannot be mirrored, and what to do about it.
 
 use std::fmt;
 
-use super::Entry;
-use crate::chart::FoundAt;
-use oci::Digest;
+use crate::chart::found::ManifestLocation;
+use messages::Advice;
+use oci::{Digest, Repository};
 
-/// What is in the way of one image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Obstacle {
     pub reference: String,
-    /// Of the source, without tag and digest.
-    source: String,
+    pub(super) source: Repository,
     pub kind: ObstacleKind,
-    /// The first place that names it.
-    pub place: Option<FoundAt>,
+    /// The first place that names the image.
+    pub place: Option<ManifestLocation>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ObstacleKind {
     NoTag,
     /// The tag is `latest`.
-    Floating,
+    MovingTag,
     OnlyDigest(Digest),
-    /// The chart wants two contents under one tag.
+    /// The chart names two digests under one tag.
     TwoDigests(Digest, Digest),
-    /// The chart wants another content than the list pins.
+    /// The chart names another digest than the pin.
     OtherThanPinned {
         pin: Digest,
         named: Digest,
@@ -37,86 +35,64 @@ pub enum ObstacleKind {
     },
 }
 
-/// All that is in the way of mirroring a chart; never empty.
+/// All obstacles to mirroring a chart; never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Obstacles(pub Vec<Obstacle>);
 
 impl Obstacle {
-    pub(super) fn new(entry: &Entry, kind: ObstacleKind) -> Self {
-        Self {
-            reference: entry.reference(),
-            source: entry.source.to_string(),
-            place: place_of(entry, &kind),
-            kind,
-        }
+    pub fn advice(&self) -> Advice {
+        let Self { reference, source, .. } = self;
+        let (message, hint) = match &self.kind {
+            ObstacleKind::NoTag | ObstacleKind::MovingTag => (
+                match self.kind {
+                    ObstacleKind::NoTag => format!(
+                        "`{reference}` has no tag, so it is `latest`, which changes without notice"
+                    ),
+                    _ => format!("`{reference}` changes without notice"),
+                },
+                format!(
+                    "add the intended version to images.toml, `source = \"{source}\"` with its `tag`, \
+                     and set that tag in the chart's values"
+                ),
+            ),
+            ObstacleKind::OnlyDigest(digest) => (
+                format!("`{reference}` has no tag, and the copy needs one"),
+                format!(
+                    "add it to images.toml with a tag for the copy: `source = \"{source}\"`, \
+                     `tag = \"...\"` and `digest = \"{digest}\"`"
+                ),
+            ),
+            ObstacleKind::TwoDigests(first, second) => (
+                format!("the chart uses `{reference}` both as {first} and as {second}"),
+                "set one of the two in the values of the renderings".to_owned(),
+            ),
+            ObstacleKind::OtherThanPinned { pin, named } => (
+                format!(
+                    "the chart uses `{reference}` as {named}, but images.toml pins it to {pin}"
+                ),
+                format!(
+                    "write `digest = \"{named}\"` into images.toml, or set the pinned digest in the \
+                     chart's values"
+                ),
+            ),
+            ObstacleKind::SameTarget { target, other } => (
+                format!(
+                    "`{reference}` would be `{target}` at the destination, and so would `{other}`"
+                ),
+                format!("add `source = \"{source}\"` to images.toml with another `target`"),
+            ),
+        };
+        Advice::new(message).with_hint(hint)
     }
-
-    /// What is in the way, in one line.
-    pub(crate) fn what(&self) -> String {
-        let reference = &self.reference;
-        match &self.kind {
-            ObstacleKind::NoTag => format!(
-                "`{reference}` has no tag: it would be `latest`, which changes without notice"
-            ),
-            ObstacleKind::Floating => format!("`{reference}` changes without notice"),
-            ObstacleKind::OnlyDigest(_) => format!("`{reference}` has no tag to copy it under"),
-            ObstacleKind::TwoDigests(first, second) => {
-                format!("`{reference}` is wanted as {first} and as {second}")
-            }
-            ObstacleKind::OtherThanPinned { pin, named } => {
-                format!("`{reference}` is wanted as {named}, and the list pins it to {pin}")
-            }
-            ObstacleKind::SameTarget { target, other } => {
-                format!("`{reference}` would be `{target}` at the destination, as `{other}` is")
-            }
-        }
-    }
-
-    /// What to do about it.
-    pub(crate) fn hint(&self) -> String {
-        let source = &self.source;
-        match &self.kind {
-            ObstacleKind::NoTag | ObstacleKind::Floating => format!(
-                "list the version that is meant in images.toml, `source = \"{source}\"` with its `tag`, \
-                 and set that tag in the chart's values"
-            ),
-            ObstacleKind::OnlyDigest(digest) => format!(
-                "list it in images.toml with a tag to copy it under: `source = \"{source}\"`, `tag = \"...\"` \
-                 and `digest = \"{digest}\"`"
-            ),
-            ObstacleKind::TwoDigests(..) => {
-                "set one of the two in the values of the renderings".to_owned()
-            }
-            ObstacleKind::OtherThanPinned { named, .. } => format!(
-                "write `digest = \"{named}\"` into images.toml, or set the pinned one in the chart's values"
-            ),
-            ObstacleKind::SameTarget { .. } => {
-                format!("list `source = \"{source}\"` in images.toml with another `target`")
-            }
-        }
-    }
-}
-
-/// Where the reader should look.
-fn place_of(entry: &Entry, kind: &ObstacleKind) -> Option<FoundAt> {
-    let names = |digest: &Digest| {
-        entry.found.iter().find(|found| found.reference.digest.as_ref() == Some(digest))
-    };
-    let found = match kind {
-        ObstacleKind::TwoDigests(_, digest)
-        | ObstacleKind::OtherThanPinned { named: digest, .. } => names(digest),
-        _ => entry.found.first(),
-    };
-    found.map(|found| found.place.clone())
 }
 
 impl fmt::Display for Obstacle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.what())?;
+        let mut advice = self.advice();
         if let Some(place) = &self.place {
-            write!(f, "\n  at {place}, rendering `{}`", place.rendering)?;
+            advice.message += &format!("\n  at {place}, rendering `{}`", place.rendering);
         }
-        write!(f, "\nhint: {}", self.hint())
+        advice.fmt(f)
     }
 }
 

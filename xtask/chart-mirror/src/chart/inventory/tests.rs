@@ -1,4 +1,4 @@
-//! Tables of lists and charts.
+//! Inventories of lists and charts.
 
 use super::*;
 
@@ -39,11 +39,11 @@ fn take(listed: &[&str], renderings: [&[&str]; 2]) -> Inventory {
     Inventory::take(&list(listed), &renderings).unwrap()
 }
 
-/// `reference renderings mark`, without the repository's registry.
+/// Each entry as `reference [digest] renderings mismatch`.
 fn entries(inventory: &Inventory) -> Vec<String> {
     let shown = inventory.entries.iter().map(|entry| {
         let digest = entry.digest.as_ref().map_or("", |digest| &digest.as_str()[7..8]);
-        let mark = entry.mark().map_or(String::new(), |mark| format!("{mark:?}"));
+        let mark = entry.mismatch().map_or(String::new(), |mark| format!("{mark:?}"));
         let reference = entry.reference().replace(A, "A").replace(B, "B");
         format!("{reference} [{digest}] {} {mark}", entry.renderings().join("+"))
     });
@@ -59,7 +59,7 @@ fn images(images: &[Image]) -> Vec<String> {
 }
 
 #[test]
-fn the_union_says_who_needs_what_and_who_does_not() {
+fn entries_have_their_renderings_and_mismatches() {
     let listed = ["q.io/a:1", "q.io/b:2@B", "q.io/c:3"];
     let inventory =
         take(&listed, [&["q.io/a:1", "q.io/b:2", "e:1"], &["q.io/a:1", "q.io/a:2", "q.io/d:4@A"]]);
@@ -72,7 +72,7 @@ fn the_union_says_who_needs_what_and_who_does_not() {
         "q.io/d:4 [a] two Unlisted",
     ];
     assert_eq!(entries(&inventory), expected);
-    assert_eq!((inventory.marked(Mark::Unlisted), inventory.marked(Mark::Unused)), (3, 1));
+    assert_eq!((inventory.count(Mismatch::Unlisted), inventory.count(Mismatch::Unused)), (3, 1));
     let place = &inventory.entries[1].found[1].place;
     assert_eq!(
         (place.rendering.as_str(), place.path.as_str()),
@@ -96,7 +96,7 @@ fn the_list_supplies_target_and_pin_and_new_images_keep_their_paths() {
         "q.io/new:1@b > new",
     ];
     assert_eq!(images(&inventory.images_of_chart(&"m.io".parse().unwrap()).unwrap()), expected);
-    let (new, obstacles) = inventory.images_to_list(Unused::Keep);
+    let (new, obstacles) = inventory.images_to_list(UnusedEntries::Keep);
     assert_eq!(images(&new), expected[3..]);
     assert_eq!(obstacles, []);
     assert_eq!(
@@ -106,7 +106,7 @@ fn the_list_supplies_target_and_pin_and_new_images_keep_their_paths() {
 }
 
 #[test]
-fn the_list_stands_for_what_the_chart_names_without_a_version() {
+fn references_without_a_version_are_those_of_the_list() {
     let table: [(&str, &[&str], &[&str]); 8] = [
         ("busybox", &["busybox:1"], &["docker.io/library/busybox:1 [] one+two"]),
         ("busybox:latest", &["busybox:1"], &["docker.io/library/busybox:1 [] one+two"]),
@@ -125,7 +125,7 @@ fn the_list_stands_for_what_the_chart_names_without_a_version() {
         let inventory = take(listed, [&[reference], &[reference]]);
         assert_eq!(entries(&inventory), expected, "{reference} {listed:?}");
     }
-    // So does another place of the chart, for a digest.
+    // A digest is also matched with a tag in another place of the chart.
     let inventory = take(&["q.io/x:1"], [&["q.io/a@A"], &["q.io/a:1@A"]]);
     assert_eq!(
         images(&inventory.images_of_chart(&"m.io".parse().unwrap()).unwrap()),
@@ -134,11 +134,11 @@ fn the_list_stands_for_what_the_chart_names_without_a_version() {
 }
 
 #[test]
-fn everything_in_the_way_is_told_at_once_with_place_and_advice() {
+fn all_obstacles_are_reported_at_once_with_place_and_hint() {
     type Row<'a> = (&'a [&'a str], &'a [&'a str], &'a [&'a str], &'a str);
     let table: [Row<'_>; 8] = [
         (&["x:1"], &["busybox"], &["NoTag"], "`docker.io/library/busybox` has no tag"),
-        (&["x:1"], &["busybox:latest"], &["Floating"], "source = \"docker.io/library/busybox\""),
+        (&["x:1"], &["busybox:latest"], &["MovingTag"], "source = \"docker.io/library/busybox\""),
         (&["x:1"], &["q.io/a@A"], &["OnlyDigest"], A),
         (&["x:1"], &["q.io/a:latest@A"], &["OnlyDigest"], "`digest = "),
         (&["x:1"], &["q.io/a:1@A", "q.io/a:1@B"], &["TwoDigests"], "spec.containers[1].image"),
@@ -152,11 +152,11 @@ fn everything_in_the_way_is_told_at_once_with_place_and_advice() {
         (
             &["x:1"],
             &["busybox", "q.io/a:1", "q.io/b:latest", "r.io/a:1"],
-            &["NoTag", "Floating", "SameTarget"],
-            "as `q.io/a:1` is\n  at Pod spec.containers[3].image (c/templates/a.yaml), rendering `one`\nhint: list",
+            &["NoTag", "MovingTag", "SameTarget"],
+            "would `q.io/a:1`\n  at Pod spec.containers[3].image (c/templates/a.yaml), rendering `one`\nhint: add",
         ),
     ];
-    for (listed, named, kinds, told) in table {
+    for (listed, named, kinds, expected) in table {
         let obstacles =
             take(listed, [named, &[]]).images_of_chart(&"m.io".parse().unwrap()).unwrap_err();
         let found: Vec<_> =
@@ -167,7 +167,7 @@ fn everything_in_the_way_is_told_at_once_with_place_and_advice() {
             "{named:?}: {found:?}"
         );
         let text = obstacles.to_string();
-        assert!(text.contains(told), "{named:?}: {text}");
+        assert!(text.contains(expected), "{named:?}: {text}");
         assert_eq!(text.matches("\nhint: ").count(), kinds.len(), "{text}");
     }
 }
@@ -179,15 +179,15 @@ fn an_unused_image_keeps_its_target_until_it_is_removed() {
         images(&inventory.images_of_chart(&"m.io".parse().unwrap()).unwrap()),
         ["r.io/a:1@ > a"]
     );
-    let (new, obstacles) = inventory.images_to_list(Unused::Keep);
+    let (new, obstacles) = inventory.images_to_list(UnusedEntries::Keep);
     assert_eq!((new.len(), obstacles.len()), (0, 1));
     assert!(obstacles[0].to_string().starts_with("`r.io/a:1` would be `a:1`"), "{}", obstacles[0]);
-    let (new, obstacles) = inventory.images_to_list(Unused::Remove);
+    let (new, obstacles) = inventory.images_to_list(UnusedEntries::Remove);
     assert_eq!((new.len(), obstacles.len()), (1, 0));
 }
 
 #[test]
-fn what_is_no_image_is_kept_apart() {
+fn malformed_references_are_kept_apart() {
     let inventory = take(&["q.io/a:1"], [&["q.io//a:1", "q.io/a:1"], &[]]);
     assert_eq!(entries(&inventory), ["q.io/a:1 [] one"]);
     assert_eq!(inventory.malformed.len(), 1);
@@ -195,7 +195,7 @@ fn what_is_no_image_is_kept_apart() {
 }
 
 #[test]
-fn new_images_have_a_place_of_their_own_at_every_destination_of_the_list() {
+fn new_images_need_a_target_of_their_own_at_every_destination() {
     let text =
         "Source: c/templates/a.yaml\nkind: Pod\nspec:\n  containers:\n  - image: p.io/x/b:1\n";
     let rendering = "one".to_owned();
@@ -204,7 +204,7 @@ fn new_images_have_a_place_of_their_own_at_every_destination_of_the_list() {
         let text = format!("{destination}\n[[image]]\nsource = 'q.io/x/b'\ntag = '1'\n");
         let list = ImageList::parse("x", &text).unwrap();
         let (added, obstacles) =
-            Inventory::take(&list, &rendered).unwrap().images_to_list(Unused::Keep);
+            Inventory::take(&list, &rendered).unwrap().images_to_list(UnusedEntries::Keep);
         assert_eq!(added.len() + obstacles.len(), 1);
         obstacles.first().map(|obstacle| obstacle.kind.clone())
     };
@@ -217,7 +217,7 @@ fn new_images_have_a_place_of_their_own_at_every_destination_of_the_list() {
     assert_eq!(obstacle(named), same("r.io/m/x/b:1"));
     let apart = format!("{named}target = '{{registry}}/{{path}}'\n");
     assert_eq!(obstacle(&apart), None);
-    // One address may be two destinations.
+    // Two destinations may have the same address.
     let other = named.replace(".d]", ".e]");
     assert_eq!(obstacle(&format!("{apart}{other}")), same("r.io/m/x/b:1"));
 }

@@ -10,7 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::chart::Wanted;
+use crate::chart::ChartOptions;
 use crate::commands::chart_run::ChartRun;
 use crate::commands::mirror::result::MirrorReport;
 use crate::commands::pin::result::Mode;
@@ -134,7 +134,7 @@ impl Story<'_> {
             checks: BTreeSet::from(CHECKS),
             deep: true,
             strict: true,
-            chart: Wanted::default(),
+            chart: ChartOptions::default(),
             concurrency: None,
             retry: RetryPolicy::default(),
         };
@@ -182,8 +182,10 @@ impl Story<'_> {
         self.line(&format!("{command} -d {destination} makes the chart pull from there:"));
         self.quote(values.lines().filter(|line| !line.starts_with('#')));
         let chart = root.join(CHART);
-        let wanted =
-            Wanted { chart: Some(chart.to_string_lossy().into_owned()), ..Wanted::default() };
+        let wanted = ChartOptions {
+            chart: Some(chart.to_string_lossy().into_owned()),
+            ..ChartOptions::default()
+        };
         let run = ChartRun::new(list, root, &wanted)?;
         if !chart.is_dir() {
             self.line(&format!("The proof is skipped, because {CHART} does not exist.\n"));

@@ -1,7 +1,7 @@
 //! Runs the command that the flags name: turns flags into its options, and its result into output and
 //! an exit code. Commands with more than a few steps have a file of their own.
 
-use crate::chart::inventory::Unused;
+use crate::chart::inventory::UnusedEntries;
 use crate::cli::exit::Exit;
 use crate::cli::flags::{
     Command, DoctorArgs, Flags, ImagesArgs, InventoryFormat, PinArgs, TextOrJson,
@@ -38,7 +38,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<Exit> {
 fn run_images(flags: &Flags, arguments: &ImagesArgs) -> anyhow::Result<Exit> {
     let file = flags.list_file();
     let list = list_file::read(&file)?;
-    let unused = if arguments.prune { Unused::Remove } else { Unused::Keep };
+    let unused = if arguments.prune { UnusedEntries::Remove } else { UnusedEntries::Keep };
     let task = if arguments.write { images::Task::Write(unused) } else { images::Task::Compare };
     let report = images::run(&file, &list, &arguments.chart.wanted(), task)?;
     report::images::warnings(&report).iter().for_each(|warning| terminal::message(warning));
@@ -52,7 +52,7 @@ fn run_images(flags: &Flags, arguments: &ImagesArgs) -> anyhow::Result<Exit> {
         InventoryFormat::Json => report::images::json(inventory),
         InventoryFormat::Toml => report::images::toml(inventory),
     })?;
-    let (_, obstacles) = inventory.images_to_list(Unused::Keep);
+    let (_, obstacles) = inventory.images_to_list(UnusedEntries::Keep);
     for obstacle in &obstacles {
         terminal::message(&format!("warning: {obstacle}"));
     }

@@ -87,8 +87,8 @@ pub fn programs(environment: &dyn Environment) -> Vec<ProgramReport> {
     // The version does not depend on a chart.
     let nothing = ChartSource { chart: String::new(), repository: None, version: None };
     let version = Helm::new(nothing, ".").version().map_err(|error| match error {
-        RenderError::Missing { .. } => "not found".into(),
-        RenderError::Failed { reason, .. } => reason.into(),
+        RenderError::NoHelm { .. } => "not found".into(),
+        RenderError::Failed { cause, .. } => cause,
     });
     let needed_for = "`verify`, `images`, `mirror -c`, `values --prove` and `--probe`";
     vec![ProgramReport { name: "helm".to_owned(), path, version, needed_for }]

@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 use super::context::Context;
 use super::finding::Finding;
 use super::findings::Findings;
-use crate::chart::inventory::{Entry, Inventory, Mark, Obstacle, ObstacleKind, Unused};
-use crate::chart::{FoundAt, ImageReference, RenderError, Rendered};
+use crate::chart::inventory::{
+    Inventory, InventoryEntry, Mismatch, Obstacle, ObstacleKind, UnusedEntries,
+};
+use crate::chart::{ImageReference, ManifestLocation, RenderError, Rendered};
 use crate::commands::chart_run::ChartRun;
 use crate::files::folder_of;
 use crate::list::code::{Check, Code, Severity};
@@ -15,6 +17,7 @@ use crate::list::{Destination, Image, ImageList, ValuePath};
 use crate::values::OverlayError;
 use crate::values::listed;
 use crate::values::proof::{Gap, GapKind, Proof};
+use messages::Advice;
 use messages::printable::printable;
 
 const CHECK: Check = Check::Chart;
@@ -88,15 +91,15 @@ fn destinations(context: &Context<'_>) -> Vec<Destination> {
 /// Reports how list and chart differ. Returns the occurrences that it reported, which the proof would
 /// report once more in other words.
 fn report_inventory(inventory: &Inventory, findings: &mut Findings<'_>) -> BTreeSet<Occurrence> {
-    let (_, obstacles) = inventory.images_to_list(Unused::Keep);
+    let (_, obstacles) = inventory.images_to_list(UnusedEntries::Keep);
     let mut reported = BTreeSet::new();
     for entry in &inventory.entries {
         let reference = entry.reference();
         let obstacle = obstacles.iter().find(|obstacle| obstacle.reference == reference);
-        let finding = match (obstacle, entry.mark(), &entry.listed) {
+        let finding = match (obstacle, entry.mismatch(), &entry.listed) {
             (Some(obstacle), _, listed) => cannot_be_listed(findings, obstacle, listed.as_ref()),
-            (None, Some(Mark::Unlisted), _) => unlisted(findings, entry),
-            (None, Some(Mark::Unused), Some(image)) => unused(findings, image),
+            (None, Some(Mismatch::Unlisted), _) => unlisted(findings, entry),
+            (None, Some(Mismatch::Unused), Some(image)) => unused(findings, image),
             _ => continue,
         };
         // A finding that the policy downgrades must not hide what the proof reports.
@@ -133,7 +136,7 @@ fn report_proof(
     }
 }
 
-fn unlisted(findings: &Findings<'_>, entry: &Entry) -> Finding {
+fn unlisted(findings: &Findings<'_>, entry: &InventoryEntry) -> Finding {
     let message = format!("the chart uses `{}`, which is not in the list", entry.reference());
     let mut finding = Finding::new(CHECK, Code::ChartUnlisted, message);
     finding.details = entry.found.first().map(|found| at(&found.place)).into_iter().collect();
@@ -165,20 +168,24 @@ fn cannot_be_listed(
         ObstacleKind::OtherThanPinned { .. } => Code::ChartPinDiffers,
         _ => Code::ChartUnfixed,
     };
-    let mut finding = maybe_about(findings, code, listed, obstacle.what());
+    let Advice { message, hint } = obstacle.advice();
+    let mut finding = maybe_about(findings, code, listed, message);
     finding.details = obstacle.place.as_ref().map(at).into_iter().collect();
-    finding.hint(obstacle.hint())
+    finding.hint = hint;
+    finding
 }
 
 fn gap_finding(findings: &Findings<'_>, list: &ImageList, code: Code, gap: &Gap) -> Finding {
     let reference = gap.written.parse::<ImageReference>().ok();
     let image = reference.and_then(|reference| listed(list, &reference));
-    let mut finding = maybe_about(findings, code, image, gap.what());
+    let Advice { message, hint } = gap.advice();
+    let mut finding = maybe_about(findings, code, image, message);
     finding.details.push(at(&gap.place));
     if gap.more > 0 {
         finding.details.push(and_more(gap.more));
     }
-    finding.hint(gap.hint())
+    finding.hint = hint;
+    finding
 }
 
 fn report_dead_value(path: &ValuePath, list: &ImageList, findings: &mut Findings<'_>) {
@@ -202,14 +209,14 @@ fn maybe_about(
     }
 }
 
-fn occurrence(place: &FoundAt, written: &str) -> Occurrence {
-    let FoundAt { rendering, template, kind, path, .. } = place;
+fn occurrence(place: &ManifestLocation, written: &str) -> Occurrence {
+    let ManifestLocation { rendering, template, kind, path, .. } = place;
     let last = written.split('@').next().unwrap_or_default();
     let last = last.rsplit('/').next().unwrap_or_default().to_owned();
     (rendering.clone(), template.clone(), kind.clone(), path.clone(), last)
 }
 
-fn at(place: &FoundAt) -> String {
+fn at(place: &ManifestLocation) -> String {
     format!("at {place}, rendering `{}`", printable(&place.rendering))
 }
 

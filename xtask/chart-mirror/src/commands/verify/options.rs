@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::chart::Wanted;
+use crate::chart::ChartOptions;
 use crate::list::code::Check;
 use registry::RetryPolicy;
 
@@ -14,7 +14,7 @@ pub struct VerifyOptions {
     pub deep: bool,
     /// Turn warnings into errors.
     pub strict: bool,
-    pub chart: Wanted,
+    pub chart: ChartOptions,
     /// Most concurrent requests to one registry.
     pub concurrency: Option<usize>,
     pub retry: RetryPolicy,

@@ -1,14 +1,14 @@
 //! The inventory of images, for people and for programs. Documented in README.md.
 
-use crate::chart::Malformed;
-use crate::chart::inventory::{Entry, Inventory, Mark, Obstacle, Unused};
+use crate::chart::MalformedReference;
+use crate::chart::inventory::{Inventory, InventoryEntry, Mismatch, Obstacle, UnusedEntries};
 use crate::commands::images::{ImagesReport, ListEdit};
 use crate::list::{Image, edit};
 use messages::printable::printable;
 
 /// One reference per line; a tab and a word behind those with which something is off.
 pub fn plain(inventory: &Inventory) -> String {
-    let line = |entry: &Entry| match entry.mark() {
+    let line = |entry: &InventoryEntry| match entry.mismatch() {
         Some(mark) => format!("{}\t{}\n", entry.reference(), word(mark)),
         None => format!("{}\n", entry.reference()),
     };
@@ -20,10 +20,12 @@ pub fn toml(inventory: &Inventory) -> String {
     let listed = inventory.entries.iter().filter_map(|entry| entry.listed.as_ref());
     let mut listed: Vec<&Image> = listed.collect();
     listed.sort_by_key(|image| image.place);
-    let (new, obstacles) = inventory.images_to_list(Unused::Keep);
+    let (new, obstacles) = inventory.images_to_list(UnusedEntries::Keep);
     let entries = listed.into_iter().chain(&new).map(edit::entry);
     let is_new = |obstacle: &&Obstacle| {
-        let of = |entry: &Entry| entry.listed.is_none() && entry.reference() == obstacle.reference;
+        let of = |entry: &InventoryEntry| {
+            entry.listed.is_none() && entry.reference() == obstacle.reference
+        };
         inventory.entries.iter().any(of)
     };
     let comments = obstacles.iter().filter(is_new).map(|obstacle| {
@@ -35,7 +37,8 @@ pub fn toml(inventory: &Inventory) -> String {
 
 /// For people: how many there are, and what to do about those with which something is off.
 pub fn summary(inventory: &Inventory) -> String {
-    let (unlisted, unused) = (inventory.marked(Mark::Unlisted), inventory.marked(Mark::Unused));
+    let (unlisted, unused) =
+        (inventory.count(Mismatch::Unlisted), inventory.count(Mismatch::Unused));
     let mut text = match inventory.entries.len() {
         1 => "1 image".to_owned(),
         number => format!("{number} images"),
@@ -55,8 +58,8 @@ pub fn summary(inventory: &Inventory) -> String {
 }
 
 /// For people: what stands where an image belongs.
-fn malformed(malformed: &Malformed) -> String {
-    let Malformed { written, reason, place } = malformed;
+fn malformed(malformed: &MalformedReference) -> String {
+    let MalformedReference { written, reason, place } = malformed;
     let (written, rendering) = (written.escape_debug(), printable(&place.rendering));
     let reason = printable(reason);
     format!("warning: `{written}` is no image: {reason}\n  at {place}, rendering `{rendering}`")
@@ -86,9 +89,9 @@ pub fn edited(edit: &ListEdit, file: &str) -> String {
 }
 
 /// The word for what is off.
-fn word(mark: Mark) -> &'static str {
+fn word(mark: Mismatch) -> &'static str {
     match mark {
-        Mark::Unlisted => "unlisted",
-        Mark::Unused => "unused",
+        Mismatch::Unlisted => "unlisted",
+        Mismatch::Unused => "unused",
     }
 }

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::chart::Found;
+use crate::chart::FoundImage;
 use crate::chart::inventory::Inventory;
 use crate::report::json::document;
 use oci::Digest;
@@ -23,7 +23,7 @@ struct Image<'a> {
     /// The renderings that need it.
     rendered: Vec<&'a str>,
     /// Where the rendered chart names it.
-    places: &'a [Found],
+    places: &'a [FoundImage],
     /// The digest in images.toml, else that of the chart.
     digest: Option<&'a Digest>,
 }

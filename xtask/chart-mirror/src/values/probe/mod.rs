@@ -12,7 +12,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_yaml::{Mapping, Value};
 
-use crate::chart::{ChartValues, Found, FoundAt, Overlay, Renderer, in_parallel, references_in};
+use crate::chart::{
+    ChartValues, ExtraValues, FoundImage, ManifestLocation, Renderer, in_parallel, references_in,
+};
 use crate::list::{Rendering, ValuePath};
 
 mod candidates;
@@ -48,7 +50,7 @@ pub struct Probed {
 pub struct ProbedPlace {
     /// The reference that the chart has there by itself, in full.
     pub image: String,
-    pub place: FoundAt,
+    pub place: ManifestLocation,
     pub keys: BTreeSet<MovingKey>,
 }
 
@@ -170,7 +172,7 @@ impl Probe<'_> {
             })
             .collect();
         let document = sentinel::document(&texts, &self.whole);
-        let rendered = self.renderer.render(rendering, &[Overlay::Document(document)]);
+        let rendered = self.renderer.render(rendering, &[ExtraValues::Document(document)]);
         let found = rendered.ok().and_then(|rendered| references_in(&rendered).ok());
         let Some(found) = found else {
             let [only] = chosen else {
@@ -197,7 +199,7 @@ impl Probe<'_> {
     }
 
     /// The candidates that a reference is made of, and what of it each holds.
-    fn parts(&self, found: &Found) -> Vec<(usize, Holds)> {
+    fn parts(&self, found: &FoundImage) -> Vec<(usize, Holds)> {
         let reference = &found.reference;
         let registry = reference.registry.as_deref().unwrap_or_default();
         let tag = reference.tag.as_ref().map_or("", |tag| tag.as_str());
@@ -225,9 +227,9 @@ impl Probe<'_> {
 }
 
 /// Where each reference stands, with a number for those that stand at the same path.
-fn spots(found: Vec<Found>) -> Vec<(Spot, Found)> {
+fn spots(found: Vec<FoundImage>) -> Vec<(Spot, FoundImage)> {
     let mut seen: BTreeMap<(Option<String>, String, String), usize> = BTreeMap::new();
-    let number = |found: Found| {
+    let number = |found: FoundImage| {
         let place = &found.place;
         let key = (place.template.clone(), place.kind.clone(), place.path.clone());
         let count = seen.entry(key.clone()).or_default();

@@ -1,7 +1,7 @@
 //! What is suggested for findings made by hand.
 
 use super::*;
-use crate::chart::FoundAt;
+use crate::chart::ManifestLocation;
 use crate::values::probe::lists::lists;
 
 const A: &str = "quay.io/team/a:1";
@@ -20,7 +20,7 @@ fn list(values: &str, of_a: &str) -> ImageList {
 fn place(image: &str, keys: &[(&str, Holds)]) -> ProbedPlace {
     let key =
         |(path, holds): &(&str, Holds)| MovingKey { path: path.parse().unwrap(), holds: *holds };
-    let place = FoundAt {
+    let place = ManifestLocation {
         rendering: "default".to_owned(),
         template: Some("c/templates/x.yaml".to_owned()),
         kind: "Pod".to_owned(),

@@ -1,20 +1,21 @@
-//! The default values of a chart and of the charts below it, each with the keys that reach it from the
-//! chart on top: what `helm show values` would print for every one of them.
+//! The default values of a chart and of its subcharts, as `helm show values` prints them, each with the
+//! keys by which the top chart sets them.
 
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
-use super::render::{Helm, RenderError, chart_below, failed, temporary_folder, unpack};
+use super::helm::{Helm, chart_below, temporary_folder, unpack};
+use super::renderer::RenderError;
 
-/// Charts are not nested deeper; links that lead back up are.
-const DEEPEST: usize = 16;
+/// No chart is nested deeper, except through symbolic links that lead back up.
+const MAX_DEPTH: usize = 16;
 const ATTEMPT: &str = "reading the values of the chart";
 
-/// What one chart of a tree sets by itself.
+/// The default values of one chart.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ChartValues {
-    /// The keys that lead to these values from the chart on top; none for that one.
+    /// The keys by which the top chart sets these values; empty for the top chart itself.
     pub path: Vec<String>,
     /// The text of its `values.yaml`; empty if it has none.
     pub text: String,
@@ -35,12 +36,12 @@ struct Dependency {
 }
 
 impl Helm {
-    /// The values of the whole tree, the chart on top first. A chart that is there under two aliases
-    /// comes twice, and one that a condition turns off comes too.
+    /// The values of the chart and all its subcharts, the top chart first. A subchart with two aliases
+    /// appears twice, and one that a condition disables appears too.
     ///
     /// # Errors
-    /// When the chart cannot be had, unpacked or read.
-    pub fn values_of_tree(&self) -> Result<Vec<ChartValues>, RenderError> {
+    /// If a chart cannot be fetched, unpacked or read.
+    pub fn default_values(&self) -> Result<Vec<ChartValues>, RenderError> {
         let chart = self.local_chart()?;
         let scratch = temporary_folder(ATTEMPT)?;
         let mut found = Vec::new();
@@ -55,10 +56,10 @@ fn collect(
     scratch: &Path,
     found: &mut Vec<ChartValues>,
 ) -> Result<(), RenderError> {
-    if path.len() > DEEPEST {
-        return Err(unreadable(chart, "its charts hold each other"));
+    if path.len() > MAX_DEPTH {
+        return Err(unreadable(chart, "its subcharts contain each other"));
     }
-    let text = read_if_there(&chart.join("values.yaml"))?;
+    let text = read_if_present(&chart.join("values.yaml"))?;
     found.push(ChartValues { path: path.to_vec(), text });
     let declared = dependencies(chart)?;
     for subchart in subcharts(chart)? {
@@ -82,20 +83,20 @@ fn collect(
 
 fn dependencies(chart: &Path) -> Result<Vec<Dependency>, RenderError> {
     let mut dependencies = metadata(&chart.join("Chart.yaml"))?.dependencies;
-    // Where charts of the first format have them.
+    // Charts with `apiVersion: v1` declare them in a file of their own.
     dependencies.extend(metadata(&chart.join("requirements.yaml"))?.dependencies);
     Ok(dependencies)
 }
 
 fn metadata(file: &Path) -> Result<Metadata, RenderError> {
-    let text = read_if_there(file)?;
+    let text = read_if_present(file)?;
     if text.trim().is_empty() {
         return Ok(Metadata::default());
     }
     serde_yaml::from_str(&text).map_err(|error| unreadable(file, &error.to_string()))
 }
 
-/// The folders and archives in `charts`, sorted; helm passes over what begins with `.` or `_`.
+/// The folders and archives in `charts`, sorted. helm ignores names that begin with `.` or `_`.
 fn subcharts(chart: &Path) -> Result<Vec<PathBuf>, RenderError> {
     let folder = chart.join("charts");
     if !folder.is_dir() {
@@ -113,7 +114,7 @@ fn subcharts(chart: &Path) -> Result<Vec<PathBuf>, RenderError> {
     Ok(charts)
 }
 
-/// The folder of a chart; an archive gets one in `scratch`.
+/// The folder of a chart. An archive is unpacked below `scratch`.
 fn unpacked(chart: &Path, scratch: &Path) -> Result<PathBuf, RenderError> {
     if !is_archive(chart) {
         return Ok(chart.to_owned());
@@ -123,14 +124,14 @@ fn unpacked(chart: &Path, scratch: &Path) -> Result<PathBuf, RenderError> {
     let folder = scratch.join(count.to_string());
     std::fs::create_dir(&folder).map_err(cannot)?;
     unpack(chart, &folder)?;
-    chart_below(&folder).ok_or_else(|| unreadable(chart, "there is no chart in this archive"))
+    chart_below(&folder).ok_or_else(|| unreadable(chart, "this archive contains no chart"))
 }
 
 fn is_archive(path: &Path) -> bool {
     path.extension().is_some_and(|extension| extension == "tgz") && path.is_file()
 }
 
-fn read_if_there(file: &Path) -> Result<String, RenderError> {
+fn read_if_present(file: &Path) -> Result<String, RenderError> {
     match std::fs::read_to_string(file) {
         Ok(text) => Ok(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
@@ -139,5 +140,5 @@ fn read_if_there(file: &Path) -> Result<String, RenderError> {
 }
 
 fn unreadable(path: &Path, reason: &str) -> RenderError {
-    failed(ATTEMPT, &format!("{}: {reason}", path.display()), None)
+    RenderError::failed(ATTEMPT, format!("{}: {reason}", path.display()))
 }

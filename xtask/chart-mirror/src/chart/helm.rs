@@ -1,0 +1,298 @@
+//! `Helm`: runs the program `helm`, version 3 or 4, and `tar` for charts in archives.
+//!
+//! stdout and stderr are kept apart and every exit status counts: a chart that renders to nothing must
+//! not look like a chart without images.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+use super::renderer::{ExtraValues, RenderError, Rendered, Renderer};
+use super::source::ChartSource;
+use super::{arguments, manifests};
+use crate::list::Rendering;
+use messages::Advice;
+use messages::printable::printable_within;
+use messages::shell::command_line;
+use process::{Output, ProcessError, Program, TempFolder};
+use registry::is_loopback;
+
+/// The environment variable that names the program.
+const VARIABLE: &str = "HELM";
+/// Charts with thousands of objects take seconds; anything slower than this hangs.
+const DEADLINE: Duration = Duration::from_secs(120);
+/// In bytes. Large charts render to a few megabytes.
+const OUTPUT_LIMIT: u64 = 256 << 20;
+/// How much of helm's output an error message quotes, in characters. helm lists which template
+/// included which.
+const QUOTE_LIMIT: usize = 1200;
+
+const FETCH: &str = "fetching the chart";
+
+/// Renders one chart. A chart in a repository is fetched once, when it is first needed.
+pub struct Helm {
+    source: ChartSource,
+    /// Relative paths (of the chart, of values files) start here.
+    directory: PathBuf,
+    program: OsString,
+    deadline: Duration,
+    local: OnceLock<Result<LocalChart, RenderError>>,
+}
+
+/// A chart on this machine.
+struct LocalChart {
+    path: PathBuf,
+    /// Where a fetched chart is; deletes it when dropped.
+    _fetched: Option<TempFolder>,
+}
+
+/// Documents as files for one run of helm.
+struct Documents {
+    files: Vec<String>,
+    _folder: Option<TempFolder>,
+}
+
+struct Printed {
+    text: String,
+    warnings: String,
+}
+
+impl Helm {
+    /// The helm that the variable `HELM` names, or the one on PATH. `directory` is where relative paths
+    /// start: the folder of images.toml for paths in it.
+    pub fn new(source: ChartSource, directory: impl Into<PathBuf>) -> Self {
+        let named = std::env::var_os(VARIABLE).filter(|program| !program.is_empty());
+        Self {
+            source,
+            directory: directory.into(),
+            program: named.unwrap_or_else(|| "helm".into()),
+            deadline: DEADLINE,
+            local: OnceLock::new(),
+        }
+    }
+
+    /// Runs another program than the one that [`new`](Self::new) chooses.
+    #[must_use]
+    pub fn with_program(mut self, program: impl Into<OsString>) -> Self {
+        self.program = program.into();
+        self
+    }
+
+    /// Replaces the default deadline of two minutes per run.
+    #[must_use]
+    pub fn with_deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    pub fn source(&self) -> &ChartSource {
+        &self.source
+    }
+
+    /// The version as helm prints it: `v4.3.1+gc0d08d0`.
+    ///
+    /// # Errors
+    /// If helm is not installed or does not print a version.
+    pub fn version(&self) -> Result<String, RenderError> {
+        let arguments = ["version".to_owned(), "--short".to_owned()];
+        let attempt = "reading the version of helm";
+        let printed = self.run(attempt, &self.directory, &arguments, &arguments)?;
+        Ok(printed.text.trim().to_owned())
+    }
+
+    /// The path of the chart on this machine. Fetches the chart first if necessary.
+    pub(super) fn local_chart(&self) -> Result<&Path, RenderError> {
+        let local = self.local.get_or_init(|| self.find_or_fetch());
+        local.as_ref().map(|chart| chart.path.as_path()).map_err(Clone::clone)
+    }
+
+    fn find_or_fetch(&self) -> Result<LocalChart, RenderError> {
+        let ChartSource { chart, repository, .. } = &self.source;
+        if has_credentials(repository.as_ref().unwrap_or(chart)) {
+            let cause = Advice::new(
+                "its address contains credentials, which other users of this machine could read",
+            );
+            return Err(RenderError::failed(
+                FETCH,
+                cause.with_hint(
+                    "log in with `helm registry login`, or with `helm repo add NAME URL --username ...` \
+                     and name the chart `NAME/CHART`",
+                ),
+            ));
+        }
+        // With `--repo`, helm would still prefer a local folder of that name.
+        let is_remote = repository.is_some() || chart.contains("://");
+        let path = self.directory.join(chart);
+        if !is_remote && path.exists() {
+            // Absolute, so that helm finds it from any folder.
+            let path = std::path::absolute(&path).unwrap_or(path);
+            return Ok(LocalChart { path, _fetched: None });
+        }
+        if !is_remote && !is_in_added_repository(chart) {
+            let folder = self.directory.display();
+            let cause = Advice::new(format!("there is no chart `{chart}` in {folder}"));
+            return Err(RenderError::failed(
+                "finding the chart",
+                cause.with_hint(format!(
+                    "give the path of a folder or a `.tgz`, or the repository that contains `{chart}`"
+                )),
+            ));
+        }
+        self.fetch()
+    }
+
+    fn fetch(&self) -> Result<LocalChart, RenderError> {
+        let folder = temporary_folder(FETCH)?;
+        let mut repeat = vec!["pull".to_owned()];
+        repeat.extend(arguments::chart(&self.source));
+        if repeat.iter().any(|argument| is_on_this_machine(argument)) {
+            repeat.push("--plain-http".to_owned());
+        }
+        let mut arguments = repeat.clone();
+        arguments.extend(["--untar", "--untardir", "chart"].map(str::to_owned));
+        self.run(FETCH, folder.path(), &arguments, &repeat)?;
+        let path = chart_below(&folder.path().join("chart"))
+            .ok_or_else(|| failed(FETCH, "helm unpacked no chart", &repeat))?;
+        Ok(LocalChart { path, _fetched: Some(folder) })
+    }
+
+    /// Runs helm in a directory. `repeat` are the arguments that a user would type for the same.
+    fn run(
+        &self,
+        attempt: &str,
+        directory: &Path,
+        arguments: &[String],
+        repeat: &[String],
+    ) -> Result<Printed, RenderError> {
+        let line = command_line("helm", arguments::without_secrets(repeat));
+        tracing::debug!("{}", printable_within(QUOTE_LIMIT, &line));
+        let program = Program::new(&self.program, self.deadline, OUTPUT_LIMIT)
+            .arguments(arguments)
+            .folder(directory);
+        let output = program.run().map_err(|error| match error {
+            ProcessError::Start { program, error }
+                if error.kind() == io::ErrorKind::NotFound && directory.is_dir() =>
+            {
+                RenderError::NoHelm { program: program.to_string_lossy().into_owned() }
+            }
+            error => failed(attempt, error.to_string(), repeat),
+        })?;
+        if !output.status.success() {
+            return Err(failed(attempt, failure(&output), repeat));
+        }
+        let text = String::from_utf8(output.stdout)
+            .map_err(|_| failed(attempt, "the output of helm is not UTF-8", repeat))?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        let warnings: Vec<_> =
+            stderr.lines().map(|line| printable_within(QUOTE_LIMIT, line)).collect();
+        Ok(Printed { text, warnings: warnings.join("\n").trim().to_owned() })
+    }
+}
+
+impl Renderer for Helm {
+    fn render(
+        &self,
+        rendering: &Rendering,
+        extra: &[ExtraValues],
+    ) -> Result<Rendered, RenderError> {
+        let attempt = format!("rendering `{}`", rendering.name);
+        let chart = self.local_chart()?.to_string_lossy().into_owned();
+        let documents = Documents::write(&attempt, extra)?;
+        let arguments = arguments::template(&[chart], rendering, extra, &documents.files);
+        let placeholders = vec!["OVERLAY".to_owned(); documents.files.len()];
+        let chart = arguments::chart(&self.source);
+        let repeat = arguments::template(&chart, rendering, extra, &placeholders);
+        let Printed { text, warnings } =
+            self.run(&attempt, &self.directory, &arguments, &repeat)?;
+        if manifests::documents(&text).is_empty() {
+            let mut reason = "helm printed no manifest".to_owned();
+            if !warnings.is_empty() {
+                reason += ", only: ";
+                reason += &printable_within(QUOTE_LIMIT, &warnings);
+            }
+            return Err(failed(&attempt, reason, &repeat));
+        }
+        Ok(Rendered { rendering: rendering.name.clone(), text, warnings })
+    }
+}
+
+impl Documents {
+    fn write(attempt: &str, extra: &[ExtraValues]) -> Result<Self, RenderError> {
+        let mut written = Self { files: Vec::new(), _folder: None };
+        for values in extra {
+            let ExtraValues::Document(text) = values else { continue };
+            let folder = match written._folder.take() {
+                Some(folder) => folder,
+                None => temporary_folder(attempt)?,
+            };
+            let name = format!("overlay-{}.yaml", written.files.len() + 1);
+            let file = folder
+                .write(&name, text)
+                .map_err(|error| RenderError::failed(attempt, error.to_string()))?;
+            written.files.push(file.to_string_lossy().into_owned());
+            written._folder = Some(folder);
+        }
+        Ok(written)
+    }
+}
+
+/// Unpacks an archive in a directory.
+pub(super) fn unpack(archive: &Path, directory: &Path) -> Result<(), RenderError> {
+    let tar = Program::new("tar", DEADLINE, OUTPUT_LIMIT)
+        .arguments(["-xzf".as_ref(), archive.as_os_str()])
+        .folder(directory);
+    let cause = match tar.run() {
+        Ok(output) if output.status.success() => return Ok(()),
+        Ok(output) => failure(&output),
+        Err(error) => format!("`tar`: {error}"),
+    };
+    Err(RenderError::failed(&format!("unpacking {}", archive.display()), cause))
+}
+
+/// The chart in a directory. helm 3 leaves an empty folder, named like the archive, beside it.
+pub(super) fn chart_below(directory: &Path) -> Option<PathBuf> {
+    let folders = std::fs::read_dir(directory).into_iter().flatten().flatten();
+    folders.map(|entry| entry.path()).find(|path| path.join("Chart.yaml").is_file())
+}
+
+pub(super) fn temporary_folder(attempt: &str) -> Result<TempFolder, RenderError> {
+    TempFolder::new().map_err(|error| RenderError::failed(attempt, error.to_string()))
+}
+
+fn failed(attempt: &str, reason: impl Into<String>, repeat: &[String]) -> RenderError {
+    let repeat = command_line("helm", repeat);
+    let cause = Advice::new(reason).with_hint(format!("repeat it with `{repeat}`"));
+    RenderError::failed(attempt, cause)
+}
+
+/// What a failed program printed to stderr: from its `Error:` on, without the warnings before it.
+fn failure(output: &Output) -> String {
+    let advice = "Use --debug flag to render out invalid YAML";
+    let stderr = String::from_utf8_lossy(&output.stderr).replace(advice, "");
+    let error = stderr.split_once("Error: ").map_or(stderr.as_str(), |(_, error)| error);
+    let reason = printable_within(QUOTE_LIMIT, error);
+    if reason.is_empty() { output.status.to_string() } else { reason }
+}
+
+/// `user:password@` in front of the host.
+fn has_credentials(address: &str) -> bool {
+    host_of(address).is_some_and(|host| host.contains('@'))
+}
+
+/// Registries on this machine speak plain HTTP, as in `mirror`. Only some versions of helm assume that
+/// for `localhost`.
+fn is_on_this_machine(argument: &str) -> bool {
+    argument.starts_with("oci://") && host_of(argument).is_some_and(is_loopback)
+}
+
+fn host_of(address: &str) -> Option<&str> {
+    address.split_once("://").and_then(|(_, rest)| rest.split('/').next())
+}
+
+/// `bitnami/kafka`: a repository that was added to helm, and a chart in it.
+fn is_in_added_repository(chart: &str) -> bool {
+    let parts: Vec<_> = chart.split('/').collect();
+    parts.len() == 2 && parts.iter().all(|part| !matches!(*part, "" | "." | ".." | "~"))
+}

@@ -1,0 +1,169 @@
+//! `InventoryEntry`: one image of the list, of the chart, or of both.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::obstacle::{Obstacle, ObstacleKind};
+use crate::chart::found::FoundImage;
+use crate::chart::image_reference::ImageReference;
+use crate::list::{Image, Place};
+use oci::{Digest, Repository, Tag};
+
+/// A tag that does not name a version.
+const MOVING: &str = "latest";
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InventoryEntry {
+    pub source: Repository,
+    /// `None` if the chart names no tag and no entry of the list stands for the image.
+    pub tag: Option<Tag>,
+    /// The pin of the list, otherwise the digest in the chart.
+    pub digest: Option<Digest>,
+    pub listed: Option<Image>,
+    /// Where the chart names the image; empty if it does not.
+    pub found: Vec<FoundImage>,
+}
+
+/// How the list and the chart disagree about an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Mismatch {
+    /// The chart names the image, but the list does not contain it.
+    Unlisted,
+    /// The list contains the image, but no rendering names it.
+    Unused,
+}
+
+impl InventoryEntry {
+    pub(super) fn of_list(image: &Image) -> Self {
+        Self {
+            source: image.source.clone(),
+            tag: Some(image.tag.clone()),
+            digest: image.digest.clone(),
+            listed: Some(image.clone()),
+            found: Vec::new(),
+        }
+    }
+
+    pub(super) fn of_chart(reference: &ImageReference) -> Self {
+        Self {
+            source: reference.repository.clone(),
+            tag: reference.tag.clone(),
+            digest: reference.digest.clone(),
+            listed: None,
+            found: Vec::new(),
+        }
+    }
+
+    /// Source and tag; source and digest if the tag does not name a version.
+    pub fn reference(&self) -> String {
+        match (&self.tag, &self.digest) {
+            (Some(tag), Some(digest)) if !is_version(tag) => {
+                format!("{}@{digest}", self.source.tagged(tag))
+            }
+            (Some(tag), _) => self.source.tagged(tag).to_string(),
+            (None, Some(digest)) => format!("{}@{digest}", self.source),
+            (None, None) => self.source.to_string(),
+        }
+    }
+
+    pub fn mismatch(&self) -> Option<Mismatch> {
+        match (&self.listed, self.found.as_slice()) {
+            (None, _) => Some(Mismatch::Unlisted),
+            (Some(_), []) => Some(Mismatch::Unused),
+            (Some(_), _) => None,
+        }
+    }
+
+    /// The names of the renderings that use the image, in their order.
+    pub fn renderings(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for found in &self.found {
+            if !names.contains(&found.place.rendering.as_str()) {
+                names.push(&found.place.rendering);
+            }
+        }
+        names
+    }
+
+    /// Whether the list says which version a reference without one is.
+    pub(super) fn stands_for(&self, reference: &ImageReference) -> bool {
+        if self.source != reference.repository {
+            return false;
+        }
+        match (&reference.digest, self.pin()) {
+            (None, _) => self.listed.is_some(),
+            // The digest names the version: the pin of the list, or another place in the chart.
+            (Some(_), _) if !self.tag.as_ref().is_some_and(is_version) => false,
+            (Some(digest), Some(pin)) => pin == digest,
+            (Some(digest), None) => self.digests_in_chart().contains(digest),
+        }
+    }
+
+    /// Sets the digest once all references are known.
+    pub(super) fn settle_digest(&mut self) {
+        let digest = self.pin().or_else(|| self.digests_in_chart().into_iter().next());
+        self.digest = digest.cloned();
+    }
+
+    fn pin(&self) -> Option<&Digest> {
+        self.listed.as_ref()?.digest.as_ref()
+    }
+
+    fn digests_in_chart(&self) -> BTreeSet<&Digest> {
+        self.found.iter().filter_map(|found| found.reference.digest.as_ref()).collect()
+    }
+
+    /// The image to mirror. An unlisted one keeps its path.
+    pub(super) fn image(&self) -> Result<Image, ObstacleKind> {
+        let tag = match (&self.tag, &self.digest) {
+            (Some(tag), _) if is_version(tag) => tag.clone(),
+            (_, Some(digest)) => return Err(ObstacleKind::OnlyDigest(digest.clone())),
+            (Some(_), None) => return Err(ObstacleKind::MovingTag),
+            (None, None) => return Err(ObstacleKind::NoTag),
+        };
+        let mut digests = self.pin().into_iter().chain(self.digests_in_chart());
+        if let Some(first) = digests.next()
+            && let Some(second) = digests.find(|digest| *digest != first)
+        {
+            let (first, second) = (first.clone(), second.clone());
+            return Err(match self.pin() {
+                Some(_) => ObstacleKind::OtherThanPinned { pin: first, named: second },
+                None => ObstacleKind::TwoDigests(first, second),
+            });
+        }
+        let digest = self.digest.clone();
+        Ok(match &self.listed {
+            Some(image) => Image { digest, ..image.clone() },
+            None => Image {
+                source: self.source.clone(),
+                tag,
+                digest,
+                subsets: BTreeMap::new(),
+                target: None,
+                values: Vec::new(),
+                place: Place::NOWHERE,
+            },
+        })
+    }
+
+    /// The obstacle, with the place in the chart that causes it.
+    pub(super) fn obstacle(&self, kind: ObstacleKind) -> Obstacle {
+        let found = match &kind {
+            ObstacleKind::TwoDigests(_, digest)
+            | ObstacleKind::OtherThanPinned { named: digest, .. } => {
+                self.found.iter().find(|found| found.reference.digest.as_ref() == Some(digest))
+            }
+            _ => self.found.first(),
+        };
+        Obstacle {
+            reference: self.reference(),
+            source: self.source.clone(),
+            place: found.map(|found| found.place.clone()),
+            kind,
+        }
+    }
+}
+
+/// Whether a tag names a version.
+pub(super) fn is_version(tag: &Tag) -> bool {
+    tag.as_str() != MOVING
+}

@@ -1,0 +1,87 @@
+//! `Renderer`: what renders a chart, and the result. Helm is one; tests have their own.
+
+use std::fmt;
+
+use super::parallel::in_parallel;
+use crate::list::Rendering;
+use messages::Advice;
+
+/// The output of helm for one rendering.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rendered {
+    /// The name of the rendering.
+    pub rendering: String,
+    /// A stream of YAML documents, at least one of them with content.
+    pub text: String,
+    /// What helm wrote to stderr; usually empty.
+    pub warnings: String,
+}
+
+/// Values in addition to those of a rendering.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExtraValues {
+    /// A values document. As when the chart is installed, it overrides the values files, and `set`
+    /// overrides it.
+    Document(String),
+    /// Dotted keys in helm's notation with strings. They override everything else.
+    SetString(Vec<(String, String)>),
+}
+
+/// Why a chart was not rendered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RenderError {
+    NoHelm {
+        program: String,
+    },
+    Failed {
+        /// What was attempted: ``rendering `backup` ``.
+        attempt: String,
+        cause: Advice,
+    },
+}
+
+pub trait Renderer: Sync {
+    /// Renders the chart once.
+    ///
+    /// # Errors
+    /// If the chart does not render, or renders to nothing.
+    fn render(&self, rendering: &Rendering, extra: &[ExtraValues])
+    -> Result<Rendered, RenderError>;
+}
+
+/// Renders the chart once per rendering, in parallel. The results are in the order of the renderings.
+pub fn render_all(
+    renderer: &dyn Renderer,
+    renderings: &[Rendering],
+    extra: &[ExtraValues],
+) -> Vec<Result<Rendered, RenderError>> {
+    in_parallel(renderings, |rendering| renderer.render(rendering, extra))
+}
+
+impl RenderError {
+    pub(super) fn failed(attempt: &str, cause: impl Into<Advice>) -> Self {
+        Self::Failed { attempt: attempt.to_owned(), cause: cause.into() }
+    }
+
+    /// The message without what was attempted, and the hint.
+    pub fn advice(&self) -> Advice {
+        match self {
+            Self::NoHelm { program } => {
+                Advice::new(format!("`{program}` is not installed, and charts need helm to render"))
+                    .with_hint("install helm 3 or 4 (https://helm.sh), or set `HELM` to its path")
+            }
+            Self::Failed { cause, .. } => cause.clone(),
+        }
+    }
+}
+
+impl fmt::Display for RenderError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Self::Failed { attempt, .. } = self {
+            write!(f, "{attempt}: ")?;
+        }
+        self.advice().fmt(f)
+    }
+}
+
+impl std::error::Error for RenderError {}
