@@ -1,10 +1,11 @@
-//! The engine against registries that fail in the ways real ones do: what it sends, and what is left.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop right there")]
+//! The copy engine against registries that fail in the ways real ones do: which requests it sends, and what it
+//! leaves behind.
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+mod authentication;
 mod downloads;
 mod hostile;
 mod locations;
-mod login;
 mod manifests;
 mod pieces;
 mod redirects;

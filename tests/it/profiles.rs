@@ -1,5 +1,5 @@
-//! Every kind of registry as a destination, played by the embedded one: a fresh run, one with nothing to
-//! do, one changed image, and one that was cut off and goes on.
+//! Every kind of registry as a destination, imitated by the registry in memory: a fresh run, a run with nothing to
+//! do, a changed image, and an interrupted run that is repeated.
 
 use std::collections::BTreeMap;
 
@@ -14,26 +14,23 @@ use registry_in_memory::{
 use crate::support::requests::asked;
 use crate::support::stage::{Stage, report_text};
 
-/// Beyond what the smallest limit on one request lets through.
+/// Above the smallest limit of any kind for one request, in bytes.
 const LARGE: usize = 21_000_000;
 
-/// A destination that is one of the kinds, and what its list says of it.
-struct Played {
+/// A kind of destination, and its lines in the list.
+struct Case {
     profile: Profile,
     lines: String,
 }
 
-fn all() -> Vec<Played> {
+fn all() -> Vec<Case> {
     let mut all: Vec<_> = RegistryKind::ALL
         .into_iter()
-        .map(|kind| Played {
-            profile: Profile::of(kind),
-            lines: format!("kind = {:?}", kind.name()),
-        })
+        .map(|kind| Case { profile: Profile::of(kind), lines: format!("kind = {:?}", kind.name()) })
         .collect();
-    // No kind is known never to mount; a list may say so of any.
+    // No kind never mounts, but a list may declare it.
     let never = Profile { mounts: Some(Mounts::No), ..Profile::of(RegistryKind::Nexus) };
-    all.push(Played { profile: never, lines: "kind = \"nexus\"\nmounts = \"no\"".to_owned() });
+    all.push(Case { profile: never, lines: "kind = \"nexus\"\nmounts = \"no\"".to_owned() });
     all
 }
 
@@ -41,8 +38,7 @@ fn layers(names: &[&str]) -> Vec<Layer> {
     names.iter().map(|name| Layer::new(*name, 20_000)).collect()
 }
 
-/// Images that share a base, one of them a list of platforms, one with a layer that is large where
-/// size matters.
+/// Images that share a base layer: one is an index, and one has a large layer if the kind limits sizes.
 fn images(profile: &Profile) -> Vec<(&'static str, Content)> {
     let mut large = layers(&["base", "b"]);
     if profile.largest_request.is_some() {
@@ -55,21 +51,20 @@ fn images(profile: &Profile) -> Vec<(&'static str, Content)> {
     ]
 }
 
-async fn stage(played: &Played) -> Stage {
-    let options = RegistryOptions::playing(&played.profile);
+async fn stage(case: &Case) -> Stage {
+    let options = RegistryOptions::playing(&case.profile);
     let mut stage = Stage::with(RegistryOptions::default(), options).await;
-    for (repository, image) in images(&played.profile) {
+    for (repository, image) in images(&case.profile) {
         stage.publish(repository, "1", &image);
-        if !played.profile.creates_repositories {
+        if !case.profile.creates_repositories {
             stage.destination.store().create_repository(repository);
         }
     }
-    stage.tables =
-        format!("[registries.\"{}\"]\n{}\n\n", stage.destination.address(), played.lines);
+    stage.tables = format!("[registries.\"{}\"]\n{}\n\n", stage.destination.address(), case.lines);
     stage
 }
 
-/// The answers that say no, but for "not there" to who only looks.
+/// The error responses, except 404 for a HEAD.
 fn refusals(registry: &InMemoryRegistry) -> Vec<String> {
     let mut requests = registry.requests();
     requests.retain(|request| request.status.is_none_or(|status| status >= 400));
@@ -77,7 +72,7 @@ fn refusals(registry: &InMemoryRegistry) -> Vec<String> {
     requests.iter().map(|request| format!("{} {:?}", request.line(), request.status)).collect()
 }
 
-/// How often each blob was committed to each repository with bytes of its own.
+/// How often the bytes of each blob were committed to each repository.
 fn commits(requests: &[LoggedRequest]) -> BTreeMap<(String, String), usize> {
     let mut commits = BTreeMap::new();
     for request in requests {
@@ -91,19 +86,19 @@ fn commits(requests: &[LoggedRequest]) -> BTreeMap<(String, String), usize> {
 }
 
 #[tokio::test]
-async fn every_kind_is_mirrored_to_without_a_refusal_and_a_second_run_asks_one_question_per_image()
+async fn every_kind_is_mirrored_to_without_a_refusal_and_a_second_run_sends_one_request_per_image()
 {
-    for played in all() {
-        let stage = stage(&played).await;
-        let kind = played.lines.clone();
+    for case in all() {
+        let stage = stage(&case).await;
+        let kind = case.lines.clone();
         let report = stage.mirror_all().await;
         assert_eq!(report.totals().copied, 3, "{kind}: {}", report_text(&report));
-        assert_eq!(refusals(&stage.destination), [""; 0], "{kind}: the profile knew better");
+        assert_eq!(refusals(&stage.destination), [""; 0], "{kind}: the profile avoids refusals");
         assert_eq!(stage.destination.store().open_uploads(), 0, "{kind}");
-        let is_mounting = played.profile.mounts != Some(Mounts::No);
+        let can_mount = case.profile.mounts != Some(Mounts::No);
         assert_eq!(
             report.totals().mounted.blobs > 0,
-            is_mounting,
+            can_mount,
             "{kind}: {}",
             report_text(&report)
         );
@@ -118,10 +113,10 @@ async fn every_kind_is_mirrored_to_without_a_refusal_and_a_second_run_asks_one_q
 }
 
 #[tokio::test]
-async fn a_changed_image_sends_every_kind_what_is_new_and_nothing_else() {
-    for played in all() {
-        let mut stage = stage(&played).await;
-        let kind = played.lines.clone();
+async fn a_changed_image_sends_only_new_content_to_every_kind() {
+    for case in all() {
+        let mut stage = stage(&case).await;
+        let kind = case.lines.clone();
         stage.mirror_all().await;
         stage.destination.forget_requests();
         let new = docker_image(&layers(&["base", "a", "new"]));
@@ -135,21 +130,21 @@ async fn a_changed_image_sends_every_kind_what_is_new_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_run_that_was_cut_off_goes_on_at_every_kind_and_sends_no_blob_twice() {
-    for played in all() {
-        let kind = played.lines.clone();
-        let mut whole = stage(&played).await;
-        // One after the other, so that what was cut off was in the same order.
+async fn the_run_after_an_interrupted_one_sends_no_blob_twice_to_any_kind() {
+    for case in all() {
+        let kind = case.lines.clone();
+        let mut whole = stage(&case).await;
+        // One request at a time, so that all runs have the same order.
         whole.jobs = Some(1);
         whole.mirror_all().await;
         let requests = whole.destination.requests().len();
         for part in 1..4 {
-            let mut stage = stage(&played).await;
+            let mut stage = stage(&case).await;
             stage.jobs = Some(1);
             let retries = std::mem::take(&mut stage.retry.retries);
             stage.destination.inject(dead_from_nth_request(requests * part / 4));
-            let cut_off = stage.mirror().await;
-            assert!(cut_off.totals().failed > 0, "{kind}: it was not cut off");
+            let interrupted = stage.mirror().await;
+            assert!(interrupted.totals().failed > 0, "{kind}: it was not interrupted");
             assert_eq!(stage.destination.store().incomplete_tags(), [""; 0], "{kind}");
 
             stage.destination.clear_faults();
@@ -159,15 +154,14 @@ async fn a_run_that_was_cut_off_goes_on_at_every_kind_and_sends_no_blob_twice() 
                 .into_iter()
                 .filter(|(_, times)| *times > 1)
                 .collect();
-            assert_eq!(twice, [], "{kind}, cut off after {part}/4");
+            assert_eq!(twice, [], "{kind}, interrupted after {part}/4");
         }
     }
 }
 
 #[tokio::test]
-async fn a_blob_above_the_limit_of_one_request_is_never_tried_in_one() {
-    let acr =
-        Played { profile: Profile::of(RegistryKind::Acr), lines: "kind = \"acr\"".to_owned() };
+async fn a_blob_above_the_limit_for_one_request_is_streamed_at_once() {
+    let acr = Case { profile: Profile::of(RegistryKind::Acr), lines: "kind = \"acr\"".to_owned() };
     let stage = stage(&acr).await;
     stage.mirror_all().await;
     let digest = Digest::of(&Layer::new("large", LARGE).bytes());
@@ -178,8 +172,8 @@ async fn a_blob_above_the_limit_of_one_request_is_never_tried_in_one() {
 }
 
 #[tokio::test]
-async fn a_path_that_is_too_deep_for_its_registry_is_told_before_any_request() {
-    let hub = Played {
+async fn a_path_that_is_too_deep_for_its_registry_is_reported_before_any_request() {
+    let hub = Case {
         profile: Profile::of(RegistryKind::DockerHub),
         lines: "kind = \"docker-hub\"".to_owned(),
     };

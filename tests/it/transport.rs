@@ -1,5 +1,5 @@
-//! The way to a registry: certificates, proxies, protocols, detours, and where a registry may send us.
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop right there")]
+//! Connections to registries: certificates, proxies, protocols, proxy caches, and redirects to other hosts.
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod detours;
 mod protocols;

@@ -1,4 +1,4 @@
-//! Blobs that break off, stall, lie or are spoilt on their way from the source.
+//! Blobs that break off, stall or are corrupted on their way from the source.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::support::stage::{Stage, words};
 
 const SIZE: usize = 300_000;
 
-/// A stage whose source treats the first fetch of the layer, which is larger than all else, so.
+/// A stage whose source applies the effect to the first fetch of the layer.
 async fn with_fault(effect: Effect) -> (Stage, Digest) {
     let (stage, layer) = Stage::with_layer(SIZE).await;
     stage.source.inject(of_layer(effect, &layer));
@@ -23,7 +23,7 @@ fn of_layer(effect: Effect, layer: &Digest) -> Fault {
 }
 
 #[tokio::test]
-async fn a_download_that_breaks_off_goes_on_where_it_stopped_into_the_same_upload() {
+async fn a_broken_download_resumes_into_the_same_upload() {
     for cut in [1, SIZE / 2, SIZE - 1] {
         let (stage, layer) = with_fault(Effect::CloseAfter(cut as u64)).await;
         stage.mirror_all().await;
@@ -36,19 +36,19 @@ async fn a_download_that_breaks_off_goes_on_where_it_stopped_into_the_same_uploa
 }
 
 #[tokio::test]
-async fn a_download_that_falls_silent_goes_on_where_it_stopped_into_the_same_upload() {
+async fn a_stalled_download_resumes_into_the_same_upload() {
     for stopped in [0, 1, SIZE / 2, SIZE - 1] {
         let (mut stage, layer) = with_fault(Effect::Stall(stopped as u64)).await;
         stage.retry.silence = Duration::from_millis(400);
         stage.mirror_all().await;
         let rest = (stopped > 0).then(|| format!("bytes={stopped}-"));
         assert_eq!(fetches(&stage.source, &layer), [None, rest]);
-        assert_eq!(commits(&stage.destination, &layer).len(), 1, "silent at {stopped}");
+        assert_eq!(commits(&stage.destination, &layer).len(), 1, "stalled at {stopped}");
     }
 }
 
 #[tokio::test]
-async fn a_slow_download_is_not_a_silent_one() {
+async fn a_slow_download_is_not_a_stalled_one() {
     let trickle = Effect::Trickle { pieces: 12, pause: Duration::from_millis(100) };
     let (mut stage, layer) = with_fault(trickle).await;
     stage.retry.silence = Duration::from_millis(600);
@@ -58,20 +58,20 @@ async fn a_slow_download_is_not_a_silent_one() {
 }
 
 #[tokio::test]
-async fn a_download_that_breaks_off_again_and_again_without_progress_is_given_up() {
+async fn a_download_that_keeps_breaking_without_progress_fails() {
     let (mut stage, layer) = Stage::with_layer(SIZE).await;
     stage.retry.retries = 2;
     stage.source.inject(of_layer(Effect::CloseAfter(0), &layer).always());
     let error = stage.mirror_fails().await;
     assert_eq!(error.side, Side::Source);
     assert!(matches!(error.cause, Cause::Network { .. }), "{error:?}");
-    // Six in a row within an attempt, and three attempts.
+    // Six breaks in a row within an attempt, and three attempts.
     assert!(fetches(&stage.source, &layer).len() <= 18);
     assert!(!stage.destination.store().blobs(crate::support::stage::REPOSITORY).contains(&layer));
 }
 
 #[tokio::test]
-async fn a_server_without_ranges_sends_all_again_and_what_we_have_is_left_out() {
+async fn a_server_without_ranges_sends_everything_and_known_bytes_are_skipped() {
     let (stage, layer) = with_fault(Effect::CloseAfter(SIZE as u64 / 2)).await;
     stage.source.inject(of_layer(Effect::IgnoreRange, &layer));
     stage.mirror_all().await;
@@ -81,7 +81,7 @@ async fn a_server_without_ranges_sends_all_again_and_what_we_have_is_left_out() 
 }
 
 #[tokio::test]
-async fn bytes_from_another_place_than_asked_for_are_never_sent_on() {
+async fn bytes_from_the_wrong_position_are_never_forwarded() {
     let (stage, layer) = with_fault(Effect::CloseAfter(SIZE as u64 / 2)).await;
     stage.source.inject(of_layer(Effect::WrongContentRange, &layer));
     stage.mirror_all().await;
@@ -101,7 +101,7 @@ async fn bytes_from_another_place_than_asked_for_are_never_sent_on() {
 }
 
 #[tokio::test]
-async fn one_spoilt_byte_is_found_before_the_commit_and_the_blob_read_again() {
+async fn a_corrupt_byte_is_detected_before_the_commit_and_the_blob_is_read_again() {
     for at in [0, SIZE / 2, SIZE - 1] {
         let (stage, layer) = with_fault(Effect::Corrupt { at }).await;
         stage.mirror_all().await;
@@ -109,20 +109,20 @@ async fn one_spoilt_byte_is_found_before_the_commit_and_the_blob_read_again() {
         let puts = commits(&stage.destination, &layer);
         assert_eq!((puts.len(), puts[1].status), (2, Some(201)));
         assert_ne!(puts[0].status, Some(201));
-        assert!(puts[0].bytes_in < SIZE as u64, "the last piece was kept back");
+        assert!(puts[0].bytes_in < SIZE as u64, "the last bytes were held back");
         assert_eq!(stage.destination.store().open_uploads(), 0, "the first one is cancelled");
     }
 }
 
 #[tokio::test]
-async fn a_blob_that_is_spoilt_twice_is_not_copied() {
+async fn a_blob_that_is_corrupt_twice_is_not_copied() {
     let (stage, layer) = Stage::with_layer(SIZE).await;
     stage.source.inject(of_layer(Effect::Corrupt { at: 7 }, &layer).always());
     let error = stage.mirror_fails().await;
     assert_eq!(error.side, Side::Source);
     assert!(matches!(error.cause, Cause::Integrity(_)), "{error:?}");
-    let told = words(&error);
-    assert!(told.contains(layer.as_str()) && told.contains("nothing was committed"), "{told}");
+    let text = words(&error);
+    assert!(text.contains(layer.as_str()) && text.contains("nothing was committed"), "{text}");
     assert_eq!(fetches(&stage.source, &layer).len(), 2);
     let store = stage.destination.store();
     assert!(!store.blobs(crate::support::stage::REPOSITORY).contains(&layer));
@@ -130,24 +130,24 @@ async fn a_blob_that_is_spoilt_twice_is_not_copied() {
 }
 
 #[tokio::test]
-async fn a_blob_of_another_size_than_its_descriptor_says_is_not_copied() {
+async fn a_blob_whose_size_differs_from_its_descriptor_is_not_copied() {
     let (stage, layer) = Stage::with_layer(SIZE).await;
     stage.source.inject(of_layer(Effect::ExtraBytes(5), &layer).always());
     let error = stage.mirror_fails().await;
-    let told = error.to_string();
-    assert!(told.contains("the blob has 300005 bytes, its descriptor 300000"), "{told}");
+    let text = error.to_string();
+    assert!(text.contains("the blob has 300005 bytes, its descriptor 300000"), "{text}");
     assert_eq!(fetches(&stage.source, &layer).len(), 2);
 }
 
 #[tokio::test]
-async fn a_download_without_a_length_is_read_as_far_as_its_descriptor_says() {
+async fn a_download_without_a_length_ends_at_the_size_of_its_descriptor() {
     let (stage, layer) = with_fault(Effect::OmitHeader("Content-Length".to_owned())).await;
     stage.mirror_all().await;
     assert_eq!(fetches(&stage.source, &layer), [None]);
 }
 
 #[tokio::test]
-async fn a_token_that_ends_during_a_download_is_renewed_for_the_rest_of_it() {
+async fn a_token_that_expires_during_a_download_is_renewed() {
     let token = RegistryOptions {
         authentication: registry_in_memory::Authentication::bearer("u", "p"),
         ..RegistryOptions::default()

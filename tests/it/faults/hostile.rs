@@ -1,4 +1,4 @@
-//! Registries that mean harm, or nobody foresaw: what they say is bounded, and never believed.
+//! Hostile and absurd registries: their responses are limited in size and never trusted.
 
 use bytes::Bytes;
 use oci::Digest;
@@ -16,7 +16,7 @@ fn manifest(media_type: &str, text: String) -> GeneratedManifest {
 }
 
 #[tokio::test]
-async fn an_index_that_lists_one_child_many_times_over_fetches_it_once() {
+async fn a_child_that_an_index_lists_many_times_is_fetched_once() {
     let mut content: Content = docker_image(&[]);
     for _ in 0..6 {
         let child = content.manifests.last().unwrap();
@@ -36,7 +36,7 @@ async fn an_index_that_lists_one_child_many_times_over_fetches_it_once() {
 }
 
 #[tokio::test]
-async fn a_blob_of_no_bytes_has_the_digest_of_nothing_or_is_refused() {
+async fn an_empty_blob_with_the_digest_of_something_else_is_refused() {
     let hello = Digest::of(b"hello");
     let media_type = "application/vnd.oci.image.manifest.v1+json";
     let text = format!(
@@ -52,10 +52,10 @@ async fn a_blob_of_no_bytes_has_the_digest_of_nothing_or_is_refused() {
 }
 
 #[tokio::test]
-async fn an_upload_that_is_praised_before_it_was_sent_is_not_believed() {
+async fn an_upload_that_is_accepted_before_it_was_sent_is_sent_again() {
     let (stage, layer) = Stage::with_layer(8 << 20).await;
     let digest = layer.as_str().replace(':', "%3A");
     stage.destination.inject(Fault::status(201).method("PUT").path(&digest));
     stage.mirror_all().await;
-    assert_eq!(fetches(&stage.source, &layer).len(), 2, "it is sent again, and for good");
+    assert_eq!(fetches(&stage.source, &layer).len(), 2, "it is sent again, completely");
 }

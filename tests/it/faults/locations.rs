@@ -1,4 +1,4 @@
-//! The `Location` of an upload in every form, and what becomes of its query.
+//! The `Location` of an upload in every form, and its query.
 
 use registry::Cause;
 use registry_in_memory::{Effect, Fault, Kind, LocationStyle, RegistryOptions};
@@ -7,7 +7,7 @@ use crate::support::requests::asked;
 use crate::support::stage::{REPOSITORY, Stage, words};
 
 #[tokio::test]
-async fn a_query_comes_back_as_it_was_with_the_digest_behind_it() {
+async fn the_query_of_a_location_is_kept_and_the_digest_is_appended() {
     let options =
         RegistryOptions { location: LocationStyle::WithState, ..RegistryOptions::default() };
     let (stage, layer) = Stage::with_layer_and(RegistryOptions::default(), options, 5000).await;
@@ -21,9 +21,9 @@ async fn a_query_comes_back_as_it_was_with_the_digest_behind_it() {
 }
 
 #[tokio::test]
-async fn a_location_is_read_as_an_address_is_whatever_it_leaves_out() {
+async fn a_relative_location_is_resolved_against_the_address_of_the_request() {
     let base = format!("/v2/{REPOSITORY}/blobs/uploads/");
-    // Each is the same place, told from the address of the POST.
+    // All of these name the same place, relative to the address of the POST.
     for written in ["7", "./7", "/v2/stackstate/wait/blobs/uploads/7", "?_state=1&x=a%2Fb"] {
         let (mut stage, _) = Stage::with_layer(5000).await;
         stage.retry.retries = 0;
@@ -44,7 +44,7 @@ async fn a_location_is_read_as_an_address_is_whatever_it_leaves_out() {
 }
 
 #[tokio::test]
-async fn a_location_that_is_no_address_is_an_error_that_says_so() {
+async fn an_invalid_location_is_an_error() {
     for written in ["http://", "http://[::1", "https://exa mple.com/x"] {
         let (stage, _) = Stage::with_layer(5000).await;
         let location = Effect::SetHeader("Location".to_owned(), written.to_owned());

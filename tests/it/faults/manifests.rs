@@ -1,4 +1,4 @@
-//! Manifests that lie, break off, or were never stored.
+//! Manifests that are wrong, break off, or were never stored.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::support::requests::{asked, statuses};
 use crate::support::stage::{REPOSITORY, Stage, TAG, words};
 
 #[tokio::test]
-async fn without_a_digest_in_the_answer_the_content_is_fetched_and_hashed() {
-    let silent = RegistryOptions { digest_header: false, ..RegistryOptions::default() };
-    let (mut stage, _) = Stage::with_layer_and(silent.clone(), silent, 1000).await;
+async fn without_a_digest_in_the_response_the_content_is_fetched_and_hashed() {
+    let without_header = RegistryOptions { digest_header: false, ..RegistryOptions::default() };
+    let (mut stage, _) = Stage::with_layer_and(without_header.clone(), without_header, 1000).await;
     stage.pinned = false;
     stage.mirror_all().await;
     stage.source.forget_requests();
@@ -27,7 +27,7 @@ async fn without_a_digest_in_the_answer_the_content_is_fetched_and_hashed() {
 }
 
 #[tokio::test]
-async fn a_tag_whose_stated_digest_is_not_that_of_its_content_is_not_copied() {
+async fn a_tag_whose_header_has_another_digest_than_its_content_is_not_copied() {
     let (mut stage, _) = Stage::with_layer(1000).await;
     stage.pinned = false;
     stage.source.inject(Fault::new(Effect::LieAboutDigest).kind(Kind::Manifest).always());
@@ -37,17 +37,17 @@ async fn a_tag_whose_stated_digest_is_not_that_of_its_content_is_not_copied() {
 }
 
 #[tokio::test]
-async fn the_stated_digest_of_what_was_asked_for_by_digest_does_not_matter() {
+async fn the_digest_header_is_ignored_for_a_request_by_digest() {
     let (stage, _) = Stage::with_layer(1000).await;
     stage.source.inject(Fault::new(Effect::LieAboutDigest).kind(Kind::Manifest).always());
     stage.mirror_all().await;
 }
 
 #[tokio::test]
-async fn other_content_than_was_asked_for_by_digest_is_an_error_and_not_asked_for_again() {
+async fn wrong_content_for_a_digest_is_an_error_and_not_fetched_again() {
     let (stage, _) = Stage::with_layer(1000).await;
-    let spoilt = Fault::new(Effect::Corrupt { at: 20 }).kind(Kind::Manifest);
-    stage.source.inject(spoilt.always());
+    let corrupt = Fault::new(Effect::Corrupt { at: 20 }).kind(Kind::Manifest);
+    stage.source.inject(corrupt.always());
     let error = stage.mirror_fails().await;
     assert_eq!(error.side, Side::Source);
     assert!(matches!(error.cause, Cause::Integrity(_)), "{error:?}");
@@ -56,13 +56,13 @@ async fn other_content_than_was_asked_for_by_digest_is_an_error_and_not_asked_fo
 }
 
 #[tokio::test]
-async fn a_manifest_that_breaks_off_or_falls_silent_is_fetched_again() {
+async fn a_manifest_that_breaks_off_or_stalls_is_fetched_again() {
     for effect in [Effect::CloseAfter(10), Effect::Stall(10)] {
         let mut stage = Stage::new().await;
         stage.retry.silence = Duration::from_millis(400);
         stage.publish(REPOSITORY, TAG, &docker_list(&[Layer::new("layer", 1000)]));
         let broken = Fault::new(effect.clone()).method("GET").kind(Kind::Manifest);
-        // The list itself, and then one of its images.
+        // The index itself, and then one of its images.
         stage.source.inject(broken.clone());
         stage.source.inject(broken.skip(1));
         stage.mirror_all().await;
@@ -71,7 +71,7 @@ async fn a_manifest_that_breaks_off_or_falls_silent_is_fetched_again() {
 }
 
 #[tokio::test]
-async fn an_endless_manifest_is_not_read_to_its_end_nor_again() {
+async fn an_endless_manifest_is_not_read_to_its_end_and_not_fetched_again() {
     let (stage, _) = Stage::with_layer(1000).await;
     let endless = Fault::new(Effect::ExtraBytes(17 << 20)).method("GET").kind(Kind::Manifest);
     stage.source.inject(endless.always());
@@ -81,7 +81,7 @@ async fn an_endless_manifest_is_not_read_to_its_end_nor_again() {
 }
 
 #[tokio::test]
-async fn a_web_server_that_says_yes_to_everything_is_no_destination() {
+async fn a_web_server_that_accepts_everything_is_not_a_destination() {
     let table = [
         ("GET", Kind::Manifest),
         ("POST", Kind::Upload),
@@ -97,15 +97,15 @@ async fn a_web_server_that_says_yes_to_everything_is_no_destination() {
         let error = stage.mirror_fails().await;
         assert_eq!(error.side, Side::Destination);
         assert!(matches!(error.cause, Cause::Protocol(_)), "{method} {kind:?}: {error:?}");
-        let told = words(&error);
-        assert!(told.contains("address of a container registry"), "{told}");
-        // And not for ever: a blob is two requests, and there are two.
+        let text = words(&error);
+        assert!(text.contains("address of a container registry"), "{text}");
+        // A blob takes two requests, and there are two blobs.
         assert!(asked(&stage.destination, method, kind).len() <= 4, "{method} {kind:?}");
     }
 }
 
 #[tokio::test]
-async fn a_registry_that_stores_something_else_than_it_was_sent_is_found_out() {
+async fn a_registry_that_stores_something_else_is_detected() {
     let (stage, _) = Stage::with_layer(1000).await;
     let lie = Fault::new(Effect::LieAboutDigest).method("PUT").kind(Kind::Manifest);
     stage.destination.inject(lie);
@@ -116,7 +116,7 @@ async fn a_registry_that_stores_something_else_than_it_was_sent_is_found_out() {
 }
 
 #[tokio::test]
-async fn an_answer_that_does_not_say_what_was_stored_is_checked() {
+async fn a_response_that_does_not_name_what_was_stored_is_checked() {
     for effect in
         [Effect::OmitHeader("Docker-Content-Digest".to_owned()), Effect::AnswerStatus(200)]
     {

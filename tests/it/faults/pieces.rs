@@ -1,4 +1,4 @@
-//! Registries that take a blob only in pieces.
+//! Registries that accept a blob only in pieces.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::stage::{REPOSITORY, Stage};
 const MIB: usize = 1 << 20;
 const SIZE: usize = 5 * MIB / 2;
 
-/// Whole blobs are refused, and so is a part of more than a mebibyte.
+/// Refuses whole blobs, and pieces of more than a mebibyte.
 fn in_pieces() -> RegistryOptions {
     RegistryOptions {
         largest_put: Some(0),
@@ -42,14 +42,14 @@ async fn a_blob_that_is_too_large_for_one_request_is_sent_in_pieces() {
         let options = RegistryOptions { location, ..in_pieces() };
         let (stage, _) = Stage::with_layer_and(RegistryOptions::default(), options, SIZE).await;
         stage.mirror_all().await;
-        let taken: Vec<_> = pieces(&stage).into_iter().filter(|(_, s)| *s == 202).collect();
+        let accepted: Vec<_> = pieces(&stage).into_iter().filter(|(_, s)| *s == 202).collect();
         let expected = [piece(0, 202), piece(1, 202), piece(2, 202)];
-        assert!(expected.iter().all(|piece| taken.contains(piece)), "{taken:?}");
+        assert!(expected.iter().all(|piece| accepted.contains(piece)), "{accepted:?}");
     }
 }
 
 #[tokio::test]
-async fn the_size_of_a_piece_is_learned_once_for_the_host_and_each_blob_then_read_once() {
+async fn the_size_of_a_piece_is_learned_once_for_the_host() {
     let mut stage = Stage::with(RegistryOptions::default(), in_pieces()).await;
     stage.jobs = Some(1);
     let layers: Vec<_> = (0..3).map(|n| Layer::new(format!("{n}"), SIZE - n)).collect();
@@ -60,12 +60,12 @@ async fn the_size_of_a_piece_is_learned_once_for_the_host_and_each_blob_then_rea
     assert_eq!(refused, 2, "{:?}", pieces(&stage));
     let reads: usize =
         layers.iter().map(|layer| fetches(&stage.source, &Digest::of(&layer.bytes())).len()).sum();
-    // One PUT and one stream were refused as well. Between two pieces nothing is read again.
+    // One PUT and one stream were refused as well. Nothing is read again between two pieces.
     assert!(reads <= 3 + refused + 2, "{reads}");
 }
 
 #[tokio::test]
-async fn a_piece_that_is_refused_while_its_source_is_slow_is_made_smaller_all_the_same() {
+async fn a_piece_that_is_refused_while_its_source_is_slow_is_halved_all_the_same() {
     let (mut stage, layer) =
         Stage::with_layer_and(RegistryOptions::default(), in_pieces(), SIZE).await;
     stage.retry.retries = 1;
@@ -75,24 +75,24 @@ async fn a_piece_that_is_refused_while_its_source_is_slow_is_made_smaller_all_th
 }
 
 #[tokio::test]
-async fn a_piece_that_breaks_is_sent_again_from_where_it_stopped() {
+async fn a_broken_piece_is_resumed_where_it_stopped() {
     for dropped in [0, 1000, MIB as u64 - 1] {
         let (mut stage, _) =
             Stage::with_layer_and(RegistryOptions::default(), in_pieces(), SIZE).await;
         stage.jobs = Some(1);
         let fault = Fault::new(Effect::DropUploadAfter(dropped)).method("PATCH");
-        // The stream, the two sizes that are too large and the config come first.
+        // The stream, the two sizes that are too large, and the config come first.
         stage.destination.inject(fault.skip(4));
         stage.mirror_all().await;
         let broken = pieces(&stage).into_iter().filter(|(_, status)| *status == 0).count();
         assert_eq!(broken, 1);
-        let questions = statuses(&stage.destination, "GET", Kind::Upload);
-        assert!(questions.contains(&204), "it was asked how far the upload came");
+        let queries = statuses(&stage.destination, "GET", Kind::Upload);
+        assert!(queries.contains(&204), "the registry was asked how much it has");
     }
 }
 
 #[tokio::test]
-async fn a_registry_that_takes_nothing_is_given_up() {
+async fn an_upload_that_is_too_large_in_any_size_fails() {
     let nothing = RegistryOptions {
         largest_put: Some(0),
         largest_patch: Some(10),

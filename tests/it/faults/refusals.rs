@@ -1,5 +1,5 @@
-//! Destinations that refuse what they are asked: looks that answer "no right", tags that stay, kinds
-//! of manifests that are not taken.
+//! Destinations that refuse requests: a HEAD without permission, immutable tags, media types that are not
+//! accepted.
 
 use registry::Side;
 use registry_in_memory::content::{Layer, docker_image, docker_list};
@@ -8,13 +8,13 @@ use registry_in_memory::{Authentication, Effect, Fault, Kind, RegistryOptions};
 use crate::support::requests::statuses;
 use crate::support::stage::{REPOSITORY, Stage, TAG, report_text, words};
 
-fn says(code: u16, error: &str, message: &str) -> Effect {
+fn error_with(code: u16, error: &str, message: &str) -> Effect {
     let body = format!(r#"{{"errors":[{{"code":"{error}","message":"{message}"}}]}}"#);
     Effect::Status { code, headers: Vec::new(), body }
 }
 
 #[tokio::test]
-async fn a_look_that_is_answered_with_no_right_means_that_nothing_is_there() {
+async fn a_head_without_permission_counts_as_absent() {
     for status in [401, 403, 404] {
         let authentication = Authentication::bearer("u", "p");
         let options =
@@ -38,7 +38,7 @@ async fn a_look_that_is_answered_with_no_right_means_that_nothing_is_there() {
 }
 
 #[tokio::test]
-async fn a_write_that_is_refused_says_what_may_be_missing() {
+async fn a_refused_push_hints_at_what_may_be_missing() {
     for (status, advice) in [(403, "no permission to write"), (404, "create the repository")] {
         let (mut stage, _) = Stage::with_layer(1000).await;
         stage.retry.retries = 1;
@@ -50,16 +50,16 @@ async fn a_write_that_is_refused_says_what_may_be_missing() {
 }
 
 #[tokio::test]
-async fn a_tag_that_somebody_else_has_just_set_to_the_same_image_is_no_failure() {
+async fn an_immutable_tag_that_already_names_the_image_is_not_a_failure() {
     let refusals = [
-        says(400, "TAG_INVALID", "the tag cannot be overwritten"),
-        says(409, "CONFLICT", "exists"),
-        says(400, "ImageTagAlreadyExistsException", "The image tag already exists"),
-        says(412, "PRECONDITION", "configured as immutable"),
+        error_with(400, "TAG_INVALID", "the tag cannot be overwritten"),
+        error_with(409, "CONFLICT", "exists"),
+        error_with(400, "ImageTagAlreadyExistsException", "The image tag already exists"),
+        error_with(412, "PRECONDITION", "configured as immutable"),
     ];
     for refusal in refusals {
         let (stage, _) = Stage::with_layer(1000).await;
-        // It is there, and the first look came too early.
+        // The image is there, but the first HEAD came too early.
         let (media_type, bytes, _) = stage.source.store().manifest(REPOSITORY, TAG).unwrap();
         let layers = stage.source.store().blobs(REPOSITORY);
         for blob in layers {
@@ -75,7 +75,7 @@ async fn a_tag_that_somebody_else_has_just_set_to_the_same_image_is_no_failure()
 }
 
 #[tokio::test]
-async fn a_tag_that_holds_another_image_and_stays_is_a_conflict_of_that_image_alone() {
+async fn an_immutable_tag_that_names_another_image_fails_only_that_image() {
     let mut stage = Stage::with(
         RegistryOptions::default(),
         RegistryOptions { immutable_tags: true, ..RegistryOptions::default() },
@@ -85,23 +85,23 @@ async fn a_tag_that_holds_another_image_and_stays_is_a_conflict_of_that_image_al
     let other = br#"{"schemaVersion":2,"layers":[]}"#;
     let media_type = "application/vnd.oci.image.manifest.v1+json";
     stage.destination.store().put_manifest("stackstate/i01", TAG, media_type, &other[..]);
-    let (.., holds) = stage.destination.store().manifest("stackstate/i01", TAG).unwrap();
+    let (.., present) = stage.destination.store().manifest("stackstate/i01", TAG).unwrap();
     let report = stage.mirror().await;
     assert_eq!((report.totals().failed, report.totals().copied), (1, 2));
-    let told = report_text(&report);
-    assert!(told.contains(&format!("the tag `{TAG}` is immutable and names {holds}")), "{told}");
-    assert!(told.contains("TAG_INVALID"), "the registry's own words, too: {told}");
+    let text = report_text(&report);
+    assert!(text.contains(&format!("the tag `{TAG}` is immutable and names {present}")), "{text}");
+    assert!(text.contains("TAG_INVALID"), "the registry's own message: {text}");
 }
 
 #[tokio::test]
-async fn a_kind_of_manifest_that_is_not_taken_is_named_and_never_converted() {
+async fn a_media_type_that_is_refused_is_named_and_never_converted() {
     let table = [
-        (says(415, "UNSUPPORTED", "no"), "vnd.docker.distribution.manifest.list"),
+        (error_with(415, "UNSUPPORTED", "no"), "vnd.docker.distribution.manifest.list"),
         (
-            says(400, "MANIFEST_INVALID", "unknown media type"),
+            error_with(400, "MANIFEST_INVALID", "unknown media type"),
             "vnd.docker.distribution.manifest.list",
         ),
-        (says(405, "UNSUPPORTED", "no lists"), "vnd.docker.distribution.manifest.list"),
+        (error_with(405, "UNSUPPORTED", "no lists"), "vnd.docker.distribution.manifest.list"),
     ];
     for (refusal, kind) in table {
         let mut stage = Stage::new().await;
@@ -109,10 +109,10 @@ async fn a_kind_of_manifest_that_is_not_taken_is_named_and_never_converted() {
         let lists = Fault::new(refusal).method("PUT").path("/manifests/1.0.6");
         stage.destination.inject(lists.always());
         let error = stage.mirror_fails().await;
-        let told = words(&error);
-        assert!(told.contains(kind) && told.contains("nothing is converted"), "{told}");
+        let text = words(&error);
+        assert!(text.contains(kind) && text.contains("nothing is converted"), "{text}");
     }
-    // What is not about the kind is not blamed on it.
+    // Another refusal does not mention the media type.
     let mut stage = Stage::new().await;
     stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", 1000)]));
     stage.destination.inject(Fault::status(403).method("PUT").kind(Kind::Manifest).always());

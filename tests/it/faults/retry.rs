@@ -1,4 +1,4 @@
-//! What is tried again, and what is not.
+//! Which failures are retried, and which are not.
 
 use registry::Side;
 use registry_in_memory::{Authentication, Effect, Fault, Kind, RegistryOptions};
@@ -17,27 +17,27 @@ const REQUESTS: [(Side, &str, Kind); 6] = [
 ];
 
 #[tokio::test]
-async fn what_may_pass_by_itself_is_asked_again_until_it_has_passed() {
+async fn transient_statuses_are_retried() {
     for status in [408, 429, 499, 500, 502, 503, 504, 522] {
         for (side, method, kind) in REQUESTS {
             let (stage, _) = Stage::with_layer(1000).await;
             let registry = if side == Side::Source { &stage.source } else { &stage.destination };
             registry.inject(Fault::status(status).method(method).kind(kind).times(2));
             stage.mirror_all().await;
-            let seen = statuses(registry, method, kind);
-            let refused = seen.iter().filter(|&&seen| seen == status).count();
-            assert_eq!(refused, 2, "{status} {method} {kind:?}: {seen:?}");
+            let observed = statuses(registry, method, kind);
+            let refused = observed.iter().filter(|&&code| code == status).count();
+            assert_eq!(refused, 2, "{status} {method} {kind:?}: {observed:?}");
         }
     }
 }
 
 #[tokio::test]
-async fn what_will_not_pass_is_asked_once() {
+async fn final_statuses_are_not_retried() {
     for status in [400, 403, 501, 505] {
         for (side, method, kind) in REQUESTS {
-            // Where it is asked whether something is there, 403 is an answer.
-            let is_answer = status == 403 && (side, method) == (Side::Destination, "HEAD");
-            if is_answer {
+            // For a HEAD at the destination, 403 means absent.
+            let is_result = status == 403 && (side, method) == (Side::Destination, "HEAD");
+            if is_result {
                 continue;
             }
             let (stage, layer) = Stage::with_layer(1000).await;
@@ -51,7 +51,7 @@ async fn what_will_not_pass_is_asked_once() {
                 _ => asked(registry, method, kind).len(),
             };
             let expected = match (method, kind, status) {
-                // Two blobs; and what refuses the question may still take a plain upload.
+                // Two blobs; after a refused mount a plain upload is tried.
                 ("POST", Kind::Upload, 505) => 2,
                 ("POST", Kind::Upload, _) => 4,
                 _ => 1,
@@ -62,7 +62,7 @@ async fn what_will_not_pass_is_asked_once() {
 }
 
 #[tokio::test]
-async fn a_request_is_not_repeated_for_ever() {
+async fn the_number_of_retries_is_limited() {
     let (mut stage, _) = Stage::with_layer(1000).await;
     stage.retry.retries = 3;
     stage.source.inject(Fault::status(502).kind(Kind::Manifest).always());
@@ -73,7 +73,7 @@ async fn a_request_is_not_repeated_for_ever() {
 }
 
 #[tokio::test]
-async fn one_image_that_fails_stops_no_other() {
+async fn an_image_that_fails_does_not_stop_the_others() {
     let mut stage = Stage::new().await;
     stage.publish_many(5);
     stage.source.inject(Fault::status(400).repository("stackstate/i02").always());
@@ -89,19 +89,19 @@ async fn one_image_that_fails_stops_no_other() {
 }
 
 #[tokio::test]
-async fn a_connection_that_breaks_before_the_answer_is_tried_again() {
+async fn a_connection_that_breaks_before_the_response_is_retried() {
     for (side, method, kind) in REQUESTS {
         let (stage, _) = Stage::with_layer(1000).await;
         let registry = if side == Side::Source { &stage.source } else { &stage.destination };
         registry.inject(Fault::new(Effect::Reset).method(method).kind(kind).times(2));
         stage.mirror_all().await;
-        let seen = statuses(registry, method, kind);
-        assert_eq!(seen.iter().filter(|&&status| status == 0).count(), 2, "{method} {kind:?}");
+        let observed = statuses(registry, method, kind);
+        assert_eq!(observed.iter().filter(|&&status| status == 0).count(), 2, "{method} {kind:?}");
     }
 }
 
 #[tokio::test]
-async fn a_manifest_whose_push_was_not_answered_is_pushed_again() {
+async fn a_manifest_push_without_a_response_is_repeated() {
     let (stage, layer) = Stage::with_layer(1000).await;
     stage.destination.inject(Fault::new(Effect::LoseAnswer).method("PUT").kind(Kind::Manifest));
     stage.mirror_all().await;
@@ -110,7 +110,7 @@ async fn a_manifest_whose_push_was_not_answered_is_pushed_again() {
 }
 
 #[tokio::test]
-async fn a_blob_whose_commit_was_not_answered_is_asked_for_before_it_is_sent_again() {
+async fn after_a_commit_without_a_response_the_blob_is_looked_for_before_it_is_sent_again() {
     let (stage, layer) = Stage::with_layer(200_000).await;
     let digest = layer.as_str().replace(':', "%3A");
     stage.destination.inject(Fault::new(Effect::LoseAnswer).method("PUT").path(&digest));
@@ -123,7 +123,11 @@ async fn a_blob_whose_commit_was_not_answered_is_asked_for_before_it_is_sent_aga
         Stage::with_layer_and(RegistryOptions::default(), no_mounts, 200_000).await;
     stage.destination.inject(Fault::new(Effect::LoseAnswer).method("PUT").path(&digest));
     stage.mirror_all().await;
-    assert_eq!(fetches(&stage.source, &layer), [None, None], "who cannot be asked is sent it");
+    assert_eq!(
+        fetches(&stage.source, &layer),
+        [None, None],
+        "without a way to look it is sent again"
+    );
 }
 
 /// Two images that share a layer.
@@ -139,9 +143,9 @@ async fn sharing(destination: RegistryOptions) -> Stage {
 }
 
 #[tokio::test]
-async fn a_mount_that_is_not_allowed_becomes_an_upload() {
-    // Either the token server gives nobody the right to pull from one repository and push to another,
-    // or the registry does not believe such a token.
+async fn a_mount_without_permission_becomes_an_upload() {
+    // Either the token server issues no token to pull from one repository and push to another, or the
+    // registry does not accept such a token.
     let denied = Fault::status(403).kind(Kind::Token).path("%2Cpush&scope=");
     let refused = Fault::status(401).method("POST").path("mount=");
     for fault in [denied, refused] {
@@ -159,20 +163,20 @@ async fn a_mount_that_is_not_allowed_becomes_an_upload() {
 }
 
 #[tokio::test]
-async fn one_accident_does_not_end_mounting() {
+async fn one_server_error_does_not_disable_mounting() {
     let stage = sharing(RegistryOptions::default()).await;
-    // The two first questions are whether the repositories have their blobs.
-    let accident = Fault::status(500).method("POST").path("mount=");
-    stage.destination.inject(accident);
+    // The first two mounts check whether the repositories have their blobs.
+    let failure = Fault::status(500).method("POST").path("mount=");
+    stage.destination.inject(failure);
     stage.mirror_all().await;
-    let asked = stage.destination.requests();
+    let requests = stage.destination.requests();
     let heads =
-        asked.iter().filter(|request| request.method == "HEAD" && request.kind() == Kind::Blob);
-    assert_eq!(heads.count(), 0, "existence is asked for only where mounting is refused");
+        requests.iter().filter(|request| request.method == "HEAD" && request.kind() == Kind::Blob);
+    assert_eq!(heads.count(), 0, "a HEAD checks for blobs only if mounting is refused");
 }
 
 #[tokio::test]
-async fn a_mount_that_is_refused_becomes_an_upload() {
+async fn a_refused_mount_becomes_an_upload() {
     for status in [400, 403, 404, 405, 500] {
         let stage = sharing(RegistryOptions::default()).await;
         let mounts = Fault::status(status).method("POST").path("mount=");
@@ -184,7 +188,7 @@ async fn a_mount_that_is_refused_becomes_an_upload() {
 }
 
 #[tokio::test]
-async fn a_host_that_is_away_for_a_moment_is_waited_for() {
+async fn a_host_that_is_down_for_a_moment_is_retried() {
     // Nothing listens yet at the destination's address.
     let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = free.local_addr().unwrap();

@@ -1,4 +1,4 @@
-//! No password, token or signed address is in anything that a run says.
+//! No output of a run contains a password, a token or a signed address.
 
 use std::collections::BTreeSet;
 
@@ -13,9 +13,8 @@ use crate::support::stage::Stage;
 const PASSWORD: &str = "canary-password-7c1e";
 const SIGNATURE: &str = "canary-signature-99ab";
 
-/// A stage with everything secret in use: a password on the one side, tokens on the other, signed
-/// addresses and upload state, and failures of every kind on the way. What may pass by itself does
-/// so after so many times.
+/// A stage that uses all kinds of secrets: a password on one side, tokens on the other, signed addresses and
+/// upload state. It has failures of every kind; transient ones end after this many times.
 pub(crate) async fn with_canaries(times: usize) -> (Stage, InMemoryRegistry) {
     let source = RegistryOptions {
         authentication: Authentication::basic("u", PASSWORD),
@@ -31,7 +30,7 @@ pub(crate) async fn with_canaries(times: usize) -> (Stage, InMemoryRegistry) {
         stage.set(&format!("{side}_REGISTRY_USERNAME"), "u");
         stage.set(&format!("{side}_REGISTRY_PASSWORD"), PASSWORD);
     }
-    for name in ["good", "spoilt", "refused", "broken", "redirected", "unreachable"] {
+    for name in ["good", "corrupt", "refused", "broken", "redirected", "unreachable"] {
         let layer = Layer::new(name, 5000);
         stage.publish(&format!("stackstate/{name}"), "1", &docker_image(&[layer]));
     }
@@ -39,7 +38,7 @@ pub(crate) async fn with_canaries(times: usize) -> (Stage, InMemoryRegistry) {
     let of_blob = |effect, name: &str| {
         Fault::new(effect).repository(&format!("stackstate/{name}")).kind(Kind::Blob).authorized()
     };
-    stage.source.inject(of_blob(Effect::Corrupt { at: 0 }, "spoilt").always());
+    stage.source.inject(of_blob(Effect::Corrupt { at: 0 }, "corrupt").always());
     let away = |address: &str| Effect::Redirect {
         location: format!("http://{address}/x?X-Amz-Signature={SIGNATURE}"),
         status: 307,
@@ -55,12 +54,12 @@ pub(crate) async fn with_canaries(times: usize) -> (Stage, InMemoryRegistry) {
     (stage, elsewhere)
 }
 
-/// Everything secret that was in use, as it went over the line and as it was before.
+/// All secrets that were in use, as configured and as sent.
 pub(crate) fn secrets(stage: &Stage) -> BTreeSet<String> {
     let mut secrets: BTreeSet<String> = [PASSWORD, SIGNATURE].map(str::to_owned).into();
     for request in stage.source.requests().iter().chain(&stage.destination.requests()) {
-        let shown = request.header("authorization").and_then(|value| value.split_once(' '));
-        secrets.extend(shown.map(|(_, secret)| secret.to_owned()));
+        let sent = request.header("authorization").and_then(|value| value.split_once(' '));
+        secrets.extend(sent.map(|(_, secret)| secret.to_owned()));
         let state = request.query.split('&').find_map(|pair| pair.strip_prefix("_state="));
         secrets.extend(state.map(str::to_owned));
     }
@@ -70,12 +69,12 @@ pub(crate) fn secrets(stage: &Stage) -> BTreeSet<String> {
 
 pub(crate) fn assert_no_secret(stage: &Stage, what: &str, text: &str) {
     for secret in secrets(stage) {
-        assert!(!text.contains(&secret), "{what} shows {secret}:\n{text}");
+        assert!(!text.contains(&secret), "{what} contains {secret}:\n{text}");
     }
 }
 
 #[tokio::test]
-async fn neither_reports_nor_errors_show_a_secret() {
+async fn neither_reports_nor_errors_contain_a_secret() {
     let (mut stage, _elsewhere) = with_canaries(usize::MAX).await;
     stage.retry.retries = 1;
     let report = stage.mirror().await;

@@ -1,4 +1,4 @@
-//! Upload sessions as registries get them wrong: statuses, progress, limits of pieces, lost ones.
+//! Upload sessions that registries get wrong: statuses, progress, limits of pieces, lost sessions.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::support::stage::{REPOSITORY, Stage, words};
 const MIB: u64 = 1 << 20;
 const SIZE: usize = 5 * MIB as usize / 2;
 
-/// A stage to a registry that takes a blob only in pieces of a mebibyte, or as `more` says.
+/// A stage whose destination accepts a blob only in pieces of a mebibyte.
 async fn in_pieces(more: RegistryOptions) -> (Stage, Digest) {
     let options = RegistryOptions { largest_put: Some(0), largest_patch: Some(MIB), ..more };
     let (mut stage, layer) = Stage::with_layer_and(RegistryOptions::default(), options, SIZE).await;
@@ -20,25 +20,25 @@ async fn in_pieces(more: RegistryOptions) -> (Stage, Digest) {
     (stage, layer)
 }
 
-/// The pieces that were sent with a place, and what became of them.
+/// The PATCH requests with a `Content-Range`.
 fn pieces(stage: &Stage) -> Vec<LoggedRequest> {
     let patches = asked(&stage.destination, "PATCH", Kind::Upload);
     patches.into_iter().filter(|patch| patch.header("content-range").is_some()).collect()
 }
 
-/// Exactly this many sessions were begun and nothing is left of any.
+/// No session is left.
 fn assert_tidy(stage: &Stage) {
-    assert_eq!(stage.destination.store().open_uploads(), 0, "a stray session is left");
+    assert_eq!(stage.destination.store().open_uploads(), 0, "a session is left");
 }
 
 #[tokio::test]
-async fn a_patch_that_is_answered_with_201_is_as_good_as_one_with_202() {
+async fn a_patch_with_201_is_as_good_as_one_with_202() {
     for largest_patch in [None, Some(MIB)] {
         let options =
             RegistryOptions { largest_put: Some(0), largest_patch, ..RegistryOptions::default() };
         let (stage, _) = Stage::with_layer_and(RegistryOptions::default(), options, SIZE).await;
         let created = Fault::new(Effect::AnswerStatus(201)).method("PATCH");
-        // Where a piece is refused for its size, it stays refused.
+        // Pieces that are too large are still refused.
         let skipped = if largest_patch.is_some() { 4 } else { 0 };
         stage.destination.inject(created.skip(skipped).always());
         stage.mirror_all().await;
@@ -47,15 +47,15 @@ async fn a_patch_that_is_answered_with_201_is_as_good_as_one_with_202() {
 }
 
 #[tokio::test]
-async fn a_range_that_lags_behind_a_patch_is_not_believed_over_its_status() {
+async fn a_range_that_contradicts_the_status_of_a_patch_is_ignored() {
     for range in ["0-0", "0-1048574", "0-1000", "bytes=0-99999999", "nonsense"] {
         let (stage, layer) = in_pieces(RegistryOptions::default()).await;
         let stale = Effect::SetHeader("Range".to_owned(), range.to_owned());
         stage.destination.inject(Fault::new(stale).method("PATCH").always());
         stage.mirror_all().await;
-        let taken = pieces(&stage).into_iter().filter(|piece| piece.status == Some(202)).count();
-        // Two and a half mebibytes, and the config.
-        assert_eq!(taken, 4, "{range}: nothing is sent twice");
+        let accepted = pieces(&stage).into_iter().filter(|piece| piece.status == Some(202)).count();
+        // Three pieces of the layer, and the config.
+        assert_eq!(accepted, 4, "{range}: nothing is sent twice");
         let committed: Vec<_> =
             commits(&stage.destination, &layer).iter().map(|p| p.status).collect();
         assert_eq!(committed.last(), Some(&Some(201)));
@@ -63,22 +63,22 @@ async fn a_range_that_lags_behind_a_patch_is_not_believed_over_its_status() {
 }
 
 #[tokio::test]
-async fn a_session_about_whose_progress_nobody_agrees_is_given_up_for_another() {
-    for told in ["0-0", "0-99", "0-99999999"] {
+async fn a_session_with_an_impossible_position_is_replaced() {
+    for text in ["0-0", "0-99", "0-99999999"] {
         let (stage, _) = in_pieces(RegistryOptions::default()).await;
-        // Learn the size of a piece first, then refuse the second one, and lie about how far it is.
+        // The size of a piece is learned first; then the second one is refused, with a wrong position.
         let refused = Fault::status(416).method("PATCH").skip(5);
         stage.destination.inject(refused);
-        let lie = Effect::SetHeader("Range".to_owned(), told.to_owned());
+        let lie = Effect::SetHeader("Range".to_owned(), text.to_owned());
         stage.destination.inject(Fault::new(lie).method("GET").kind(Kind::Upload).skip(2).always());
         stage.mirror_all().await;
-        assert!(pieces(&stage).len() < 40, "{told}: {}", pieces(&stage).len());
+        assert!(pieces(&stage).len() < 40, "{text}: {}", pieces(&stage).len());
         assert_tidy(&stage);
     }
 }
 
 #[tokio::test]
-async fn a_piece_that_is_refused_with_416_is_made_smaller_and_that_is_learned_for_the_host() {
+async fn a_piece_that_is_refused_with_416_is_halved_once_for_the_host() {
     let options = RegistryOptions { refusal_of_patch: 416, ..RegistryOptions::default() };
     let (mut stage, _) = in_pieces(options).await;
     stage.publish("stackstate/other", "1", &docker_image(&[Layer::new("other", SIZE)]));
@@ -89,7 +89,7 @@ async fn a_piece_that_is_refused_with_416_is_made_smaller_and_that_is_learned_fo
 }
 
 #[tokio::test]
-async fn no_piece_but_the_last_is_smaller_than_the_registry_announces() {
+async fn only_the_last_piece_is_smaller_than_the_registry_announces() {
     let smallest = 3 * MIB / 4;
     let options = RegistryOptions {
         largest_put: Some(0),
@@ -103,7 +103,7 @@ async fn no_piece_but_the_last_is_smaller_than_the_registry_announces() {
     let refused = pieces(&stage).into_iter().filter(|piece| piece.status == Some(400)).count();
     assert_eq!(refused, 0);
 
-    // One that wants more than it takes is told so, and not asked for ever.
+    // A registry that requires more than it accepts is an error, and not an endless loop.
     let options = RegistryOptions {
         largest_put: Some(0),
         largest_patch: Some(MIB),
@@ -127,7 +127,7 @@ async fn no_piece_but_the_last_is_smaller_than_the_registry_announces() {
 }
 
 #[tokio::test]
-async fn a_session_that_is_lost_between_two_pieces_begins_anew() {
+async fn a_session_that_is_lost_between_two_pieces_is_replaced() {
     let (stage, layer) = in_pieces(RegistryOptions::default()).await;
     let gone = Effect::Status {
         code: 404,
@@ -164,7 +164,7 @@ async fn a_token_that_is_refused_between_two_pieces_is_renewed() {
 }
 
 #[tokio::test]
-async fn every_answer_to_a_mount_leads_to_the_blob_and_no_session_is_left() {
+async fn after_every_response_to_a_mount_the_blob_arrives_and_no_session_is_left() {
     for status in [201, 202, 400, 403, 404, 405, 500, 501] {
         let mounts = status != 202;
         let mut stage = Stage::with(
@@ -188,7 +188,7 @@ async fn every_answer_to_a_mount_leads_to_the_blob_and_no_session_is_left() {
 }
 
 #[tokio::test]
-async fn mounts_that_are_refused_are_soon_not_asked_for_any_more() {
+async fn refused_mounts_are_soon_not_tried_any_more() {
     for status in [400, 401, 403, 404, 405, 500, 501] {
         let mut stage = Stage::new().await;
         let mut repositories = Vec::new();
@@ -200,7 +200,7 @@ async fn mounts_that_are_refused_are_soon_not_asked_for_any_more() {
         }
         let late = &repositories[4..];
         for repository in late {
-            // What is under way together learns together.
+            // Requests that are in flight together cannot learn from each other.
             let slow = Fault::new(Effect::Delay(Duration::from_millis(300)));
             stage.source.inject(slow.kind(Kind::Manifest).repository(repository));
         }
@@ -218,7 +218,7 @@ async fn mounts_that_are_refused_are_soon_not_asked_for_any_more() {
 }
 
 #[tokio::test]
-async fn a_mount_that_is_answered_without_a_location_is_followed_by_an_upload() {
+async fn a_mount_without_a_location_is_followed_by_an_upload() {
     let (stage, _) = Stage::with_layer(5000).await;
     let nowhere = Effect::OmitHeader("Location".to_owned());
     let mounts = Fault::new(nowhere).method("POST").path("mount=");
@@ -227,15 +227,15 @@ async fn a_mount_that_is_answered_without_a_location_is_followed_by_an_upload() 
 }
 
 #[tokio::test]
-async fn an_upload_that_is_given_up_is_cancelled_at_the_registry() {
+async fn an_abandoned_upload_is_cancelled_at_the_registry() {
     let (mut stage, layer) = Stage::with_layer(50_000).await;
     stage.retry.retries = 1;
-    let spoilt = Fault::new(Effect::Corrupt { at: 7 }).method("GET").path(layer.as_str());
-    stage.source.inject(spoilt.always());
+    let corrupt = Fault::new(Effect::Corrupt { at: 7 }).method("GET").path(layer.as_str());
+    stage.source.inject(corrupt.always());
     stage.mirror_fails().await;
     assert!(statuses(&stage.destination, "DELETE", Kind::Upload).contains(&204));
     assert_tidy(&stage);
-    // Whoever does not know DELETE gets the blob all the same.
+    // A registry without DELETE gets the blob all the same.
     let (stage, layer) = Stage::with_layer(50_000).await;
     stage.source.inject(Fault::new(Effect::Corrupt { at: 7 }).method("GET").path(layer.as_str()));
     stage.destination.inject(Fault::status(405).method("DELETE").always());
@@ -243,7 +243,7 @@ async fn an_upload_that_is_given_up_is_cancelled_at_the_registry() {
 }
 
 #[tokio::test]
-async fn a_limit_that_nothing_helps_against_is_told_with_who_may_have_set_it() {
+async fn an_error_about_a_size_limit_mentions_proxies() {
     let limit = Fault::status(413).kind(Kind::Upload).always();
     for method in ["PUT", "PATCH"] {
         let (stage, _) = Stage::with_layer(50_000).await;
@@ -251,10 +251,10 @@ async fn a_limit_that_nothing_helps_against_is_told_with_who_may_have_set_it() {
         if method == "PATCH" {
             stage.destination.inject(limit.clone().method("PUT"));
         }
-        let told = words(&stage.mirror_fails().await);
+        let text = words(&stage.mirror_fails().await);
         assert!(
-            told.contains("413") && told.contains("a proxy in front of the registry"),
-            "{told}"
+            text.contains("413") && text.contains("a proxy in front of the registry"),
+            "{text}"
         );
     }
 }

@@ -1,4 +1,6 @@
-//! Uploads on their way: where they lead, what limits them, how they break.
+//! Uploads: their locations, size limits, and interruptions.
+
+use std::time::Duration;
 
 use oci::Digest;
 use registry::{Cause, ErrorCode, Side};
@@ -19,9 +21,9 @@ fn of_layer(effect: Effect, layer: &Digest) -> Fault {
 }
 
 #[tokio::test]
-async fn an_upload_is_followed_wherever_its_location_leads() {
+async fn every_style_of_location_is_followed() {
     for location in [LocationStyle::Relative, LocationStyle::Absolute, LocationStyle::WithState] {
-        // In one request and in two: the location of each answer is the one to use next.
+        // In one request and in two: the next request goes to the location of the last response.
         for largest_put in [None, Some(0)] {
             let (stage, layer) =
                 to(RegistryOptions { location, largest_put, ..RegistryOptions::default() }).await;
@@ -33,7 +35,7 @@ async fn an_upload_is_followed_wherever_its_location_leads() {
 }
 
 #[tokio::test]
-async fn an_upload_without_a_location_is_an_error_that_says_so() {
+async fn an_upload_without_a_location_is_an_error() {
     let (stage, _) = to(RegistryOptions::default()).await;
     let nowhere = Fault::new(Effect::OmitHeader("Location".to_owned())).method("POST");
     stage.destination.inject(nowhere.always());
@@ -43,7 +45,7 @@ async fn an_upload_without_a_location_is_an_error_that_says_so() {
 }
 
 #[tokio::test]
-async fn an_upload_elsewhere_gets_the_bytes_and_no_password() {
+async fn an_upload_to_another_host_contains_no_password() {
     let (mut stage, layer) = to(RegistryOptions {
         authentication: registry_in_memory::Authentication::basic("u", "p"),
         ..RegistryOptions::default()
@@ -60,15 +62,15 @@ async fn an_upload_elsewhere_gets_the_bytes_and_no_password() {
     let sent = asked(&elsewhere, "PUT", Kind::Upload);
     assert_eq!(sent.len(), 2);
     assert!(sent.iter().all(|request| request.header("authorization").is_none()));
-    // It knows nothing of that upload, so each begins again where it should.
+    // The other host does not know these uploads, so they start again at the registry.
     assert_eq!(commits(&stage.destination, &layer).len(), 1);
 }
 
 #[tokio::test]
-async fn a_put_that_is_too_large_becomes_a_stream_and_is_not_tried_again() {
+async fn a_put_that_is_too_large_becomes_a_stream_once_for_the_host() {
     let limit = RegistryOptions { largest_put: Some(1000), ..RegistryOptions::default() };
     let mut stage = Stage::with(RegistryOptions::default(), limit).await;
-    // One at a time: what is under way together learns together.
+    // Requests that are in flight together cannot learn from each other.
     stage.jobs = Some(1);
     let layers: Vec<_> = (0..4).map(|n| Layer::new(format!("{n}"), SIZE + n)).collect();
     stage.publish(REPOSITORY, "1", &docker_image(&layers));
@@ -81,7 +83,7 @@ async fn a_put_that_is_too_large_becomes_a_stream_and_is_not_tried_again() {
 }
 
 #[tokio::test]
-async fn an_upload_that_breaks_is_made_again_and_ends_right() {
+async fn a_broken_upload_is_repeated() {
     for dropped in [0, 1, SIZE as u64 / 2, SIZE as u64 - 1] {
         let (stage, layer) = to(RegistryOptions::default()).await;
         stage.destination.inject(of_layer(Effect::DropUploadAfter(dropped), &layer));
@@ -91,7 +93,7 @@ async fn an_upload_that_breaks_is_made_again_and_ends_right() {
 }
 
 #[tokio::test]
-async fn a_stream_that_breaks_is_made_again_and_ends_right() {
+async fn a_broken_stream_is_repeated() {
     let (stage, layer) =
         to(RegistryOptions { largest_put: Some(0), ..RegistryOptions::default() }).await;
     let drop = Fault::new(Effect::DropUploadAfter(1000)).method("PATCH").times(2);
@@ -101,7 +103,21 @@ async fn a_stream_that_breaks_is_made_again_and_ends_right() {
 }
 
 #[tokio::test]
-async fn an_upload_that_the_registry_has_forgotten_begins_anew() {
+async fn a_registry_may_take_longer_than_the_timeout_to_commit_a_stream() {
+    let (mut stage, layer) =
+        to(RegistryOptions { largest_put: Some(0), ..RegistryOptions::default() }).await;
+    stage.retry.silence = Duration::from_secs(1);
+    stage.retry.retries = 0;
+    let slow = Effect::Delay(Duration::from_millis(1500));
+    // The first PUT is the whole blob, which is too large.
+    stage.destination.inject(of_layer(slow, &layer).skip(1));
+    stage.mirror_all().await;
+    let puts: Vec<_> = commits(&stage.destination, &layer).iter().map(|put| put.status).collect();
+    assert_eq!(puts, [Some(413), Some(201)]);
+}
+
+#[tokio::test]
+async fn a_lost_upload_session_is_replaced() {
     let forgotten = Effect::Status {
         code: 404,
         headers: Vec::new(),
@@ -117,7 +133,7 @@ async fn an_upload_that_the_registry_has_forgotten_begins_anew() {
     sessions.dedup();
     assert_eq!(sessions.len(), 3, "each in a session of its own");
 
-    // Three new ones and no more, however patient a run is with other things.
+    // At most three are replaced, however many retries are configured.
     for (retries, sessions) in [(2, 3), (6, 4), (30, 4)] {
         let (mut stage, layer) = to(RegistryOptions::default()).await;
         stage.retry.retries = retries;
@@ -129,7 +145,7 @@ async fn an_upload_that_the_registry_has_forgotten_begins_anew() {
 }
 
 #[tokio::test]
-async fn a_login_that_is_refused_in_the_middle_of_an_upload_is_renewed() {
+async fn a_token_that_is_refused_during_an_upload_is_renewed() {
     let token = registry_in_memory::Authentication::bearer("u", "p");
     let options = RegistryOptions { authentication: token, ..RegistryOptions::default() };
     let (mut stage, layer) = to(options).await;
@@ -146,7 +162,7 @@ async fn a_login_that_is_refused_in_the_middle_of_an_upload_is_renewed() {
 }
 
 #[tokio::test]
-async fn a_repository_that_has_to_be_created_first_is_named() {
+async fn an_error_about_a_missing_repository_hints_at_creating_it() {
     let strict = RegistryOptions { create_repositories: false, ..RegistryOptions::default() };
     let (stage, _) = to(strict).await;
     let error = stage.mirror_fails().await;
@@ -158,7 +174,7 @@ async fn a_repository_that_has_to_be_created_first_is_named() {
 }
 
 #[tokio::test]
-async fn a_tag_that_cannot_be_overwritten_is_told_from_one_that_is_right() {
+async fn an_immutable_tag_is_an_error_only_if_it_names_another_image() {
     let (stage, _) =
         to(RegistryOptions { immutable_tags: true, ..RegistryOptions::default() }).await;
     stage.mirror_all().await;

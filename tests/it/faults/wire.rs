@@ -1,8 +1,8 @@
-//! What goes wrong below HTTP: servers that do not read, do not stop, or are not there.
+//! Failures below HTTP: servers that do not read, do not stop sending, or do not exist.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use registry::{Cause, Phase, Side};
 use registry_in_memory::{Effect, Fault, Kind};
@@ -13,19 +13,19 @@ use crate::support::requests::commits;
 use crate::support::stage::{Stage, words};
 
 #[tokio::test]
-async fn a_destination_that_stops_reading_is_given_up_and_the_blob_sent_again() {
-    // A little is taken by the buffers in between, so that only the answer is missing; much is not.
+async fn a_blob_is_sent_again_if_the_destination_stops_reading() {
+    // Buffers accept the small blob, so that only its response is missing, but not the large one.
     for size in [1000, 16 << 20] {
         let (mut stage, layer) = Stage::with_layer(size).await;
         stage.retry.silence = Duration::from_millis(300);
-        let deaf = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
-        let location = format!("http://{}/upload", deaf.local_addr().unwrap());
+        let unread = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let location = format!("http://{}/upload", unread.local_addr().unwrap());
         let away = Effect::SetHeader("Location".to_owned(), location);
         let digest = layer.as_str().replace(':', "%3A");
         stage.destination.inject(Fault::new(away).method("POST").path(&digest));
         let accept = async {
-            // Held, not read.
-            let held = deaf.accept().await.unwrap();
+            // The connection stays open, and nothing reads from it.
+            let held = unread.accept().await.unwrap();
             std::future::pending::<()>().await;
             drop(held);
         };
@@ -38,7 +38,7 @@ async fn a_destination_that_stops_reading_is_given_up_and_the_blob_sent_again() 
 }
 
 #[tokio::test]
-async fn a_body_without_end_is_not_read_to_its_end() {
+async fn an_endless_body_is_not_read_to_its_end() {
     let (stage, layer) = Stage::with_layer(1000).await;
     let endless = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let location = format!("http://{}/blob", endless.local_addr().unwrap());
@@ -63,33 +63,33 @@ async fn a_body_without_end_is_not_read_to_its_end() {
     server.abort();
     assert!(matches!(error.cause, Cause::Integrity(_)), "{error:?}");
     assert!(error.to_string().contains("longer than the 1000 bytes"), "{error}");
-    // What the buffers on the way take, twice.
+    // What the buffers accept, twice.
     assert!(written.load(Ordering::Relaxed) < 64 << 20);
 }
 
 #[tokio::test]
-async fn a_registry_that_is_not_there_fails_all_images_soon_and_names_the_address() {
+async fn an_unreachable_registry_fails_all_images_together_and_is_named() {
     let mut stage = Stage::new().await;
     stage.publish_many(20);
     stage.retry.first_pause = Duration::from_millis(50);
     let (port, _) = free_port().await;
     stage.reached_at = Some(format!("127.0.0.1:{port}"));
-    let began = Instant::now();
     let report = stage.mirror().await;
-    assert!(began.elapsed() < Duration::from_secs(3), "one after the other would take longer");
+    // After six first pauses the host is down for all images; each one alone would take seven attempts.
+    assert!(report.requests.destination <= 20 * 4, "{:?}", report.requests);
     assert_eq!(report.failures().count(), 20);
     for (_, error) in report.failures() {
         assert_eq!(error.side, Side::Destination);
         assert!(matches!(error.cause, Cause::Network { phase: Phase::Connect, .. }), "{error:?}");
-        let told = words(error);
-        assert!(told.contains(&format!("http://127.0.0.1:{port}/v2/")), "{told}");
-        assert!(told.contains("check the host name"), "{told}");
+        let text = words(error);
+        assert!(text.contains(&format!("http://127.0.0.1:{port}/v2/")), "{text}");
+        assert!(text.contains("check the host name"), "{text}");
     }
     assert_eq!(stage.source.requests().len(), 0);
 }
 
 #[tokio::test]
-async fn a_registry_that_comes_back_soon_was_never_away() {
+async fn a_registry_that_comes_back_soon_is_not_considered_down() {
     let mut stage = Stage::new().await;
     stage.publish_many(20);
     stage.retry.first_pause = Duration::from_millis(300);
@@ -112,7 +112,7 @@ async fn a_registry_that_comes_back_soon_was_never_away() {
 }
 
 #[tokio::test]
-async fn a_storage_that_is_not_there_does_not_mean_that_the_registry_is_not() {
+async fn an_unreachable_redirect_target_does_not_make_the_registry_unreachable() {
     let mut stage = Stage::new().await;
     stage.publish_many(4);
     stage.retry.retries = 3;
@@ -121,7 +121,7 @@ async fn a_storage_that_is_not_there_does_not_mean_that_the_registry_is_not() {
     let away = Effect::Redirect { location, status: 307 };
     let of_first = Fault::new(away).repository("stackstate/i00").kind(Kind::Blob);
     stage.source.inject(of_first.always());
-    // The others come to their blobs when the first has failed.
+    // The others start with their blobs after the first has failed.
     let late = Effect::Delay(Duration::from_millis(300));
     stage.source.inject(Fault::new(late).kind(Kind::Manifest).skip(1).always());
     let report = stage.mirror().await;
@@ -132,7 +132,7 @@ async fn a_storage_that_is_not_there_does_not_mean_that_the_registry_is_not() {
 }
 
 #[tokio::test]
-async fn a_server_of_another_protocol_is_told_from_a_registry() {
+async fn a_server_with_another_protocol_is_an_error() {
     let (mut stage, _) = Stage::with_layer(1000).await;
     stage.retry.retries = 1;
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
@@ -150,7 +150,7 @@ async fn a_server_of_another_protocol_is_told_from_a_registry() {
 }
 
 #[tokio::test]
-async fn a_fault_in_the_middle_leaves_a_run_that_the_next_one_finishes() {
+async fn the_next_run_finishes_what_a_failed_run_started() {
     let mut stage = Stage::new().await;
     stage.retry.retries = 0;
     stage.publish_many(4);
@@ -163,7 +163,7 @@ async fn a_fault_in_the_middle_leaves_a_run_that_the_next_one_finishes() {
     assert_eq!(blobs.len(), 0, "the blobs were there already");
 }
 
-/// A port that nobody listens on.
+/// A port without a listener.
 async fn free_port() -> (u16, std::net::SocketAddr) {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();

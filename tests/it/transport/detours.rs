@@ -9,7 +9,7 @@ use crate::support::tls::table;
 use crate::support::xtask::Xtask;
 use crate::support::{assert_says, write};
 
-/// A stage whose source is a proxy cache: its images are listed under a registry that nobody can reach.
+/// A stage whose source is a proxy cache: its images are listed under a registry that cannot be reached.
 async fn cached(registry: &str, below: &str, authentication: Authentication) -> Stage {
     let mut stage = Stage::with(
         RegistryOptions { authentication, ..RegistryOptions::default() },
@@ -38,7 +38,7 @@ async fn cached(registry: &str, below: &str, authentication: Authentication) -> 
 }
 
 #[tokio::test]
-async fn a_source_is_read_through_its_proxy_cache_with_the_login_of_that() {
+async fn a_source_is_read_through_its_proxy_cache_with_the_credentials_of_the_cache() {
     let mut stage = cached("quay.io", "quay-proxy", Authentication::basic("u", "p")).await;
     stage.set("CACHE_USER", "u");
     stage.set("CACHE_PASSWORD", "p");
@@ -47,15 +47,17 @@ async fn a_source_is_read_through_its_proxy_cache_with_the_login_of_that() {
     stage.tables += &tables;
     let report = stage.mirror_all().await;
     assert_eq!(report.images[0].source.to_string(), format!("quay.io/{REPOSITORY}:{TAG}"));
-    let asked = stage.source.requests();
+    let requests = stage.source.requests();
     let below = format!("/v2/quay-proxy/{REPOSITORY}/");
-    assert!(asked.iter().all(|request| request.path == "/v2/" || request.path.starts_with(&below)));
+    assert!(
+        requests.iter().all(|request| request.path == "/v2/" || request.path.starts_with(&below))
+    );
     let there = stage.destination.requests();
     assert!(there.iter().all(|request| !request.path.contains("quay-proxy")));
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn doctor_examines_the_proxy_cache_that_is_asked() {
+async fn doctor_examines_the_proxy_cache() {
     let stage = cached("quay.io", "quay-proxy", Authentication::None).await;
     let xtask = Xtask::new();
     let images = write(&xtask, "images.toml", stage.list());
@@ -67,26 +69,30 @@ async fn doctor_examines_the_proxy_cache_that_is_asked() {
         &finished.stdout,
         &[&format!("read through `{cache}`"), "quay.io (source): http://"],
     );
-    assert_eq!(stage.source.requests().len(), 2, "it was asked, and how long that takes");
+    assert_eq!(
+        stage.source.requests().len(),
+        2,
+        "one request to check it, one to measure the round trip"
+    );
 }
 
 #[tokio::test]
-async fn an_error_names_the_registry_and_the_cache_and_digests_are_checked_as_ever() {
+async fn an_error_names_the_registry_and_the_cache_and_digests_are_checked() {
     let stage = cached("quay.io", "quay-proxy", Authentication::None).await;
     stage.source.inject(Fault::new(Effect::Corrupt { at: 7 }).kind(Kind::Blob).always());
     let error = stage.mirror_fails().await;
     assert_eq!(error.side, Side::Source);
     let report = stage.mirror().await;
-    let told = report_text(&report);
-    assert!(told.contains(&format!("error: quay.io/{REPOSITORY}:{TAG}")), "{told}");
+    let text = report_text(&report);
+    assert!(text.contains(&format!("error: quay.io/{REPOSITORY}:{TAG}")), "{text}");
     assert!(
-        told.contains(&format!("{}/v2/quay-proxy/{REPOSITORY}/blobs/", stage.source.address())),
-        "{told}"
+        text.contains(&format!("{}/v2/quay-proxy/{REPOSITORY}/blobs/", stage.source.address())),
+        "{text}"
     );
 }
 
 #[tokio::test]
-async fn the_images_of_docker_hub_keep_their_library() {
+async fn images_of_docker_hub_keep_their_library_prefix() {
     let mut stage = Stage::new().await;
     stage.publish("hub/library/busybox", "1", &docker_image(&[Layer::new("layer", 500)]));
     let via = format!("via = \"{}/hub\"", stage.source.address());
@@ -99,7 +105,7 @@ async fn the_images_of_docker_hub_keep_their_library() {
 }
 
 #[tokio::test]
-async fn a_destination_is_written_to_itself_whatever_its_images_are_read_through() {
+async fn a_proxy_cache_does_not_apply_to_a_destination() {
     let mut stage = Stage::new().await;
     stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", 500)]));
     stage.tables = table(stage.destination.address(), &["via = \"127.0.0.1:9/cache\""]);
@@ -117,7 +123,7 @@ async fn a_registry_at_an_ipv6_address_is_mirrored_from_and_to() {
     stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", 500)]));
     assert!(stage.reached_at().starts_with("[::1]:"));
     stage.mirror_all().await;
-    // And back again.
+    // And in the other direction.
     std::mem::swap(&mut stage.source, &mut stage.destination);
     stage.destination.store().delete_tag(REPOSITORY, TAG);
     stage.tables = table(stage.source.address(), &["concurrency = 2"]);

@@ -1,11 +1,11 @@
-//! HTTP/1.1 and HTTP/2: which is spoken where both are, and where only one is.
+//! HTTP/1.1 and HTTP/2: which one is used if a registry offers both, or only one.
 
 use registry_in_memory::content::{Layer, docker_image};
 
 use crate::support::stage::{REPOSITORY, Stage, TAG};
 use crate::support::tls::{Asks, Front, behind, table, trusted};
 
-async fn spoken(offered: &[&str], lines: &[&str]) -> (Vec<String>, Stage) {
+async fn protocols_used(offered: &[&str], lines: &[&str]) -> (Vec<String>, Stage) {
     let mut stage = Stage::with(behind(), behind()).await;
     let layers = [Layer::new("a", 3_000_000), Layer::new("b", 10)];
     stage.publish(REPOSITORY, TAG, &docker_image(&layers));
@@ -25,20 +25,20 @@ async fn spoken(offered: &[&str], lines: &[&str]) -> (Vec<String>, Stage) {
 }
 
 #[tokio::test]
-async fn http_1_1_is_spoken_unless_the_list_asks_for_http_2() {
-    assert_eq!(spoken(&["h2", "http/1.1"], &[]).await.0, ["http/1.1"]);
-    assert_eq!(spoken(&["h2", "http/1.1"], &["http2 = true"]).await.0, ["h2"]);
-    assert_eq!(spoken(&["http/1.1"], &["http2 = true"]).await.0, ["http/1.1"]);
+async fn http_1_1_is_used_unless_the_list_requests_http_2() {
+    assert_eq!(protocols_used(&["h2", "http/1.1"], &[]).await.0, ["http/1.1"]);
+    assert_eq!(protocols_used(&["h2", "http/1.1"], &["http2 = true"]).await.0, ["h2"]);
+    assert_eq!(protocols_used(&["http/1.1"], &["http2 = true"]).await.0, ["http/1.1"]);
 }
 
 #[tokio::test]
-async fn a_registry_that_offers_http_2_alone_is_asked_with_that() {
-    let (protocols, stage) = spoken(&["h2"], &[]).await;
+async fn a_registry_that_offers_only_http_2_gets_http_2() {
+    let (protocols, stage) = protocols_used(&["h2"], &[]).await;
     assert_eq!(protocols, ["h2"]);
     assert!(stage.destination.requests().len() > 3);
 }
 
 #[tokio::test]
-async fn a_registry_that_does_not_say_what_it_speaks_is_asked_with_http_1_1() {
-    assert_eq!(spoken(&[], &[]).await.0, [""]);
+async fn a_registry_that_does_not_negotiate_gets_http_1_1() {
+    assert_eq!(protocols_used(&[], &[]).await.0, [""]);
 }

@@ -7,8 +7,8 @@ use crate::support::stage::{REPOSITORY, Stage, TAG, words};
 use crate::support::tls::{Asks, Front, behind, table, trusted};
 use crate::support::xtask::Xtask;
 
-/// The source behind TLS, and the stage named so that only a proxy finds it.
-async fn far_away(name: &str) -> (Stage, Front) {
+/// A stage whose source is behind TLS, with a name that only a proxy can reach.
+async fn behind_proxy(name: &str) -> (Stage, Front) {
     let mut stage = Stage::with(behind(), behind()).await;
     stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", 50_000)]));
     let front = Front::of(&stage.source, Asks::Nobody, &[]).await;
@@ -18,8 +18,8 @@ async fn far_away(name: &str) -> (Stage, Front) {
 }
 
 #[tokio::test]
-async fn a_registry_is_reached_through_a_tunnel_and_the_password_goes_to_the_proxy_alone() {
-    let (mut stage, front) = far_away("registry.example.com").await;
+async fn a_registry_is_reached_through_a_tunnel_and_only_the_proxy_gets_its_password() {
+    let (mut stage, front) = behind_proxy("registry.example.com").await;
     let proxy = Proxy::to(front.address.clone(), None).await;
     stage.set("HTTPS_PROXY", &format!("http://user:canary@{}", proxy.address));
     stage.mirror_all().await;
@@ -32,17 +32,17 @@ async fn a_registry_is_reached_through_a_tunnel_and_the_password_goes_to_the_pro
             "{head}"
         );
     }
-    let told: Vec<_> = stage.source.requests();
-    assert!(told.iter().all(|request| request.header("proxy-authorization").is_none()));
+    let requests = stage.source.requests();
+    assert!(requests.iter().all(|request| request.header("proxy-authorization").is_none()));
     let named = front.connections().into_iter().map(|connection| connection.name);
     assert!(named.flatten().all(|name| name == "registry.example.com"));
     assert!(front.connections().iter().all(|connection| connection.name.is_some()));
-    // The destination is on this machine: no proxy leads there.
+    // The destination is on this machine, where no proxy is used.
     assert!(!stage.destination.requests().is_empty());
 }
 
 #[tokio::test]
-async fn plain_http_takes_a_proxy_too() {
+async fn plain_http_goes_through_a_proxy() {
     let mut stage = Stage::with(behind(), behind()).await;
     stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", 50_000)]));
     stage.source_at = Some("registry.example.com:5000".to_owned());
@@ -58,15 +58,15 @@ async fn plain_http_takes_a_proxy_too() {
 }
 
 #[tokio::test]
-async fn no_proxy_is_a_way_around_it_by_name_and_by_network() {
+async fn no_proxy_excludes_names_and_networks() {
     for except in ["127.9.0.0/16, other.example.com", "127.9.1.1"] {
-        let (mut stage, front) = far_away("registry.example.com").await;
+        let (mut stage, front) = behind_proxy("registry.example.com").await;
         let port = front.address.rsplit_once(':').unwrap().1.to_owned();
         stage.source_at = Some(format!("127.9.1.1:{port}"));
         let proxy = Proxy::to(front.address.clone(), None).await;
         stage.set("HTTPS_PROXY", &proxy.address);
         stage.set("NO_PROXY", except);
-        // Nobody is at that address, except through the proxy.
+        // That address is reachable only through the proxy.
         stage.retry.retries = 0;
         stage.tables = table(&stage.source_at.clone().unwrap(), &["plain-http = false"]);
         let error = stage.mirror_fails().await;
@@ -83,20 +83,20 @@ async fn a_proxy_that_refuses_is_named_without_its_password() {
         Some(""),
     ];
     for refusal in refusals {
-        let (mut stage, front) = far_away("registry.example.com").await;
+        let (mut stage, front) = behind_proxy("registry.example.com").await;
         stage.retry.retries = 1;
         let proxy = Proxy::to(front.address.clone(), refusal).await;
         stage.set("HTTPS_PROXY", &format!("http://user:canary@{}", proxy.address));
         let error = stage.mirror_fails().await;
-        let told = format!("{} {error:?}", words(&error));
-        assert!(told.contains(&format!("through the proxy http://{}", proxy.address)), "{told}");
-        assert!(!told.contains("canary") && !told.contains("dXNlcjpjYW5hcnk"), "{told}");
+        let text = format!("{} {error:?}", words(&error));
+        assert!(text.contains(&format!("through the proxy http://{}", proxy.address)), "{text}");
+        assert!(!text.contains("canary") && !text.contains("dXNlcjpjYW5hcnk"), "{text}");
     }
 }
 
 #[tokio::test]
-async fn a_proxy_that_cannot_be_used_is_told_before_any_request() {
-    let (mut stage, _front) = far_away("registry.example.com").await;
+async fn an_unusable_proxy_is_reported_before_any_request() {
+    let (mut stage, _front) = behind_proxy("registry.example.com").await;
     stage.set("HTTPS_PROXY", "socks5://user:canary@proxy.example.com:1080");
     let error = stage.try_mirror().await.unwrap_err().to_string();
     assert!(
@@ -107,8 +107,8 @@ async fn a_proxy_that_cannot_be_used_is_told_before_any_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_verbose_run_shows_no_password_of_a_proxy() {
-    let (stage, front) = far_away("registry.example.com").await;
+async fn a_verbose_run_does_not_print_the_password_of_a_proxy() {
+    let (stage, front) = behind_proxy("registry.example.com").await;
     let xtask = Xtask::new();
     std::fs::write(xtask.directory().join("images.toml"), stage.list()).unwrap();
     let arguments = ["mirror", "-v", "--images", "images.toml", "-d", stage.destination.address()];
@@ -118,9 +118,9 @@ async fn a_verbose_run_shows_no_password_of_a_proxy() {
         let variables = [("HTTPS_PROXY", variable.as_str())];
         let finished = tokio::task::block_in_place(|| xtask.run(&arguments, &variables));
         assert_eq!(finished.exit_code, i32::from(refusal.is_some()), "{}", finished.stderr);
-        let said = format!("{}{}", finished.stdout, finished.stderr);
-        assert!(said.contains("https://registry.example.com/v2/"), "{said}");
-        assert!(!said.contains("canary") && !said.contains("dXNlcjpjYW5hcnk"), "{said}");
+        let output = format!("{}{}", finished.stdout, finished.stderr);
+        assert!(output.contains("https://registry.example.com/v2/"), "{output}");
+        assert!(!output.contains("canary") && !output.contains("dXNlcjpjYW5hcnk"), "{output}");
         stage.destination.store().delete_tag(REPOSITORY, TAG);
     }
 }

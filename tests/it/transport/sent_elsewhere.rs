@@ -1,4 +1,5 @@
-//! Registries that send us elsewhere, for a blob or with one: what goes there, and what does not.
+//! Registries that send the client to another host, for a download or an upload: what goes there, and what must
+//! not.
 
 use oci::Digest;
 use registry::{Cause, Side};
@@ -12,7 +13,7 @@ use crate::support::tls::{Asks, Front, behind, file, table, trusted};
 
 const SIZE: usize = 50_000;
 
-/// A source that wants a password and a certificate and sends everybody elsewhere for the layer.
+/// A source that requires a password and a certificate, and redirects the layer to another host.
 struct Redirected {
     stage: Stage,
     /// Behind the front.
@@ -49,13 +50,13 @@ async fn redirected() -> Redirected {
 }
 
 #[tokio::test]
-async fn a_storage_is_not_trusted_for_the_registrys_authority_but_for_one_of_its_own() {
+async fn a_redirect_target_is_trusted_only_by_its_own_authority() {
     let Redirected { mut stage, front, elsewhere, _source } = redirected().await;
     let error = stage.mirror_fails().await;
-    let told = words(&error);
-    assert!(told.contains("certificate") && told.contains(&front.address), "{told}");
-    assert_eq!(front.connections(), [], "the handshake did not end");
-    assert!(!told.contains("canary"), "{told}");
+    let text = words(&error);
+    assert!(text.contains("certificate") && text.contains(&front.address), "{text}");
+    assert_eq!(front.connections(), [], "the handshake failed");
+    assert!(!text.contains("canary"), "{text}");
 
     stage.tables += &table(&front.address, &[&trusted()]);
     stage.mirror_all().await;
@@ -68,7 +69,7 @@ async fn a_storage_is_not_trusted_for_the_registrys_authority_but_for_one_of_its
 }
 
 #[tokio::test]
-async fn an_upload_elsewhere_shows_no_certificate_either() {
+async fn an_upload_to_another_host_presents_no_certificate() {
     let mut stage = Stage::with(RegistryOptions::default(), behind()).await;
     let layer = Layer::new("layer", SIZE);
     stage.publish(REPOSITORY, TAG, &docker_image(&[layer]));
@@ -90,7 +91,7 @@ async fn an_upload_elsewhere_shows_no_certificate_either() {
 }
 
 #[tokio::test]
-async fn nobody_is_led_out_of_tls() {
+async fn a_redirect_cannot_leave_tls() {
     let Redirected { stage, elsewhere, front: _front, _source } = redirected().await;
     stage.source.clear_faults();
     let location = format!("http://{}/blob", elsewhere.address());
@@ -102,7 +103,7 @@ async fn nobody_is_led_out_of_tls() {
     assert_eq!(elsewhere.requests().len(), 0);
 }
 
-/// A stage one of whose registries is in public, as far as anybody can know: behind a proxy.
+/// A stage with a registry that counts as public, because a proxy hides its address.
 async fn public(side: Side) -> (Stage, Front, Proxy) {
     let mut stage = Stage::with(behind(), behind()).await;
     stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", SIZE)]));
@@ -130,7 +131,7 @@ const PRIVATE: [&str; 6] = [
 ];
 
 #[tokio::test]
-async fn a_public_registry_cannot_send_us_to_a_private_address_for_a_blob() {
+async fn a_public_registry_cannot_redirect_to_a_private_address() {
     for host in PRIVATE {
         let (stage, _front, _proxy) = public(Side::Source).await;
         let location = format!("https://{host}/latest/meta-data/?sig=canary");
@@ -138,19 +139,31 @@ async fn a_public_registry_cannot_send_us_to_a_private_address_for_a_blob() {
         stage.source.inject(away.method("GET").kind(Kind::Blob).always());
         let error = stage.mirror_fails().await;
         assert!(matches!(error.cause, Cause::Unsupported(_)), "{host}: {error:?}");
-        let told = words(&error);
-        assert!(told.contains("is off limits for `registry.example.com`"), "{told}");
+        let text = words(&error);
+        assert!(text.contains("is off limits for `registry.example.com`"), "{text}");
         assert!(
-            told.contains(host.trim_end_matches(":9").trim_end_matches("192.168.0.1]")),
-            "{told}"
+            text.contains(host.trim_end_matches(":9").trim_end_matches("192.168.0.1]")),
+            "{text}"
         );
-        assert!(!told.contains("canary"), "{told}");
+        assert!(!text.contains("canary"), "{text}");
         assert!(asked(&stage.source, "GET", Kind::Blob).len() <= 2, "once for each blob");
     }
 }
 
 #[tokio::test]
-async fn a_public_registry_cannot_have_blobs_sent_to_a_private_address() {
+async fn not_even_a_private_registry_can_redirect_to_a_metadata_service() {
+    for host in ["169.254.169.254", "[fd00:ec2::254]", "100.100.100.200"] {
+        let (stage, layer) = Stage::with_layer(SIZE).await;
+        let away = Effect::Redirect { location: format!("http://{host}/latest"), status: 307 };
+        stage.source.inject(Fault::new(away).method("GET").path(layer.as_str()).always());
+        let error = stage.mirror_fails().await;
+        assert!(matches!(error.cause, Cause::Unsupported(_)), "{host}: {error:?}");
+        assert!(error.to_string().contains("metadata"), "{error}");
+    }
+}
+
+#[tokio::test]
+async fn a_public_registry_cannot_direct_uploads_to_a_private_address() {
     for host in PRIVATE {
         let (stage, _front, _proxy) = public(Side::Destination).await;
         let away =
@@ -163,7 +176,7 @@ async fn a_public_registry_cannot_have_blobs_sent_to_a_private_address() {
 }
 
 #[tokio::test]
-async fn a_public_registry_may_send_us_to_another_public_host_for_both() {
+async fn a_public_registry_may_redirect_to_another_public_host() {
     let (stage, _front, proxy) = public(Side::Source).await;
     let digest = Digest::of(&Layer::new("layer", SIZE).bytes());
     let location = format!("https://registry.example.com:8443/v2/{REPOSITORY}/blobs/{digest}");

@@ -1,4 +1,5 @@
-//! Certificates: whom we trust, what we show, and what is shouted.
+//! Certificates: which authorities are trusted, which client certificate is presented, and the warnings about
+//! `insecure`.
 
 use registry::{Cause, Phase};
 
@@ -23,7 +24,7 @@ fn both(stage: &Stage, lines: &[&str]) -> String {
 }
 
 #[tokio::test]
-async fn an_authority_of_its_own_is_trusted_by_the_registry_that_names_it_and_by_no_other() {
+async fn an_authority_is_trusted_only_for_the_registry_that_names_it() {
     let (mut stage, source, _destination) = behind_tls(Asks::Nobody).await;
     stage.retry.retries = 1;
     stage.tables = both(&stage, &[&trusted()]);
@@ -35,12 +36,12 @@ async fn an_authority_of_its_own_is_trusted_by_the_registry_that_names_it_and_by
         + &table(&stage.reached_at(), &["plain-http = false"]);
     let error = stage.mirror_fails().await;
     assert!(matches!(error.cause, Cause::Network { phase: Phase::Connect, .. }), "{error:?}");
-    let told = words(&error);
-    assert!(told.contains("certificate") && told.contains("`ca-file`"), "{told}");
+    let text = words(&error);
+    assert!(text.contains("certificate") && text.contains("`ca-file`"), "{text}");
 }
 
 #[tokio::test]
-async fn an_insecure_registry_is_believed_and_shouted_about_in_every_report() {
+async fn an_insecure_registry_is_accepted_and_every_report_warns_about_it() {
     let (mut stage, source, _destination) = behind_tls(Asks::Nobody).await;
     stage.tables =
         table(&source.address, &["insecure = true"]) + &table(&stage.reached_at(), &[&trusted()]);
@@ -51,12 +52,12 @@ async fn an_insecure_registry_is_believed_and_shouted_about_in_every_report() {
     let json: serde_json::Value =
         serde_json::from_str(&chart_mirror::report::mirror::json(&report)).unwrap();
     assert_eq!(json["insecure"], serde_json::json!([source.address]));
-    // Also when there was nothing to do.
+    // Even if there was nothing to do.
     assert!(report_text(&stage.mirror_all().await).contains(&line));
 }
 
 #[tokio::test]
-async fn a_certificate_that_proves_nothing_is_refused_before_a_word_is_said() {
+async fn an_invalid_certificate_is_refused_before_any_request() {
     let table = [
         ("ended", &trusted()[..], "certificate expired"),
         ("other-name", &trusted(), "not valid for name"),
@@ -72,15 +73,15 @@ async fn a_certificate_that_proves_nothing_is_refused_before_a_word_is_said() {
         stage.tables = table_of_one(&front, trust);
         let error = stage.mirror_fails().await;
         assert!(matches!(error.cause, Cause::Network { phase: Phase::Connect, .. }), "{error:?}");
-        let told = words(&error);
-        assert!(told.contains("certificate") && told.contains(why), "{certificate}: {told}");
-        assert!(told.contains("hint: ") && told.contains("`ca-file`"), "{told}");
+        let text = words(&error);
+        assert!(text.contains("certificate") && text.contains(why), "{certificate}: {text}");
+        assert!(text.contains("hint: ") && text.contains("`ca-file`"), "{text}");
         assert_eq!((front.connections(), stage.source.requests().len()), (vec![], 0));
     }
 }
 
 #[tokio::test]
-async fn a_certificate_that_signed_itself_is_trusted_when_the_list_says_so() {
+async fn a_self_signed_certificate_is_trusted_if_the_list_names_it() {
     let mut stage = Stage::with(behind(), behind()).await;
     stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", 5000)]));
     let front = Front::showing("self-signed", &stage.source).await;
@@ -95,7 +96,7 @@ fn table_of_one(front: &Front, line: &str) -> String {
 }
 
 #[tokio::test]
-async fn our_certificate_is_shown_to_the_registry_that_it_is_for() {
+async fn a_client_certificate_is_presented_to_its_registry() {
     let (mut stage, source, destination) = behind_tls(Asks::Everyone).await;
     let certificate = format!("client-certificate-file = {:?}", file("client.pem"));
     let key = format!("client-key-file = {:?}", file("client-key.pem"));
@@ -114,7 +115,7 @@ async fn our_certificate_is_shown_to_the_registry_that_it_is_for() {
 }
 
 #[tokio::test]
-async fn files_that_cannot_be_used_are_told_before_any_request() {
+async fn unusable_files_are_reported_before_any_request() {
     let (mut stage, source, _destination) = behind_tls(Asks::Nobody).await;
     let server_key = format!("ca-file = {:?}", file("server-key.pem"));
     let swapped = format!(
@@ -129,7 +130,7 @@ async fn files_that_cannot_be_used_are_told_before_any_request() {
     );
     let table_of = [
         ("ca-file = \"/nowhere/ca.pem\"", "`ca-file` of"),
-        (server_key.as_str(), "no certificate in PEM form"),
+        (server_key.as_str(), "no certificate in PEM format"),
         (swapped.as_str(), "nothing.pem"),
         (half.as_str(), "no certificate with its key"),
     ];
@@ -144,7 +145,7 @@ async fn files_that_cannot_be_used_are_told_before_any_request() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn files_are_relative_to_the_list_and_every_command_shouts() {
+async fn files_are_relative_to_the_list_and_every_command_warns() {
     let (mut stage, source, destination) = behind_tls(Asks::Nobody).await;
     stage.tables = table(&source.address, &["ca-file = \"certificates/ours.pem\""])
         + &table(&destination.address, &["insecure = true"]);
@@ -154,13 +155,13 @@ async fn files_are_relative_to_the_list_and_every_command_shouts() {
     std::fs::copy(file("authority.pem"), folder.join("certificates/ours.pem")).unwrap();
     std::fs::write(folder.join("images.toml"), stage.list()).unwrap();
     let to = ["-d", &destination.address];
-    let shouted = format!("INSECURE: the certificate of {} was not verified", destination.address);
+    let warning = format!("INSECURE: the certificate of {} was not verified", destination.address);
     for command in [&["mirror"][..], &["verify", "--only", "source", "--only", "destination"]] {
         let list = ["--images", "lists/images.toml"];
         let arguments = [command, &list, &to].concat();
         let finished = tokio::task::block_in_place(|| xtask.run(&arguments, &[]));
         assert_eq!(finished.exit_code, 0, "{}{}", finished.stdout, finished.stderr);
-        assert!(finished.stdout.contains(&shouted), "{command:?}: {}", finished.stdout);
+        assert!(finished.stdout.contains(&warning), "{command:?}: {}", finished.stdout);
         assert!(!finished.stdout.contains(&format!("certificate of {}", source.address)));
     }
 }

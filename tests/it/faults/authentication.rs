@@ -1,4 +1,4 @@
-//! Who we are at a registry: every scheme, tokens that end, passwords that are wrong or wanted elsewhere.
+//! Authentication: every scheme, tokens that expire, wrong and missing credentials, other token servers.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use registry_in_memory::{
 use crate::support::requests::asked;
 use crate::support::stage::{REPOSITORY, Stage, report_text, words};
 
-fn asking(authentication: Authentication) -> RegistryOptions {
+fn requiring(authentication: Authentication) -> RegistryOptions {
     RegistryOptions { authentication, ..RegistryOptions::default() }
 }
 
@@ -23,7 +23,7 @@ fn tokens(lifetime: Duration, key: TokenKey, expires_in: bool) -> Authentication
 }
 
 async fn both(authentication: Authentication) -> Stage {
-    let options = asking(authentication);
+    let options = requiring(authentication);
     let mut stage = Stage::with(options.clone(), options).await;
     log_in(&mut stage, "right");
     stage
@@ -41,7 +41,7 @@ fn refused(registry: &InMemoryRegistry) -> Vec<LoggedRequest> {
 }
 
 #[tokio::test]
-async fn every_scheme_is_understood_and_learned_with_one_request() {
+async fn every_scheme_is_learned_with_one_request() {
     let minute = Duration::from_secs(60);
     let table = [
         Authentication::basic("u", "right"),
@@ -62,29 +62,29 @@ async fn every_scheme_is_understood_and_learned_with_one_request() {
 }
 
 #[tokio::test]
-async fn without_a_login_a_token_for_everybody_is_enough_to_read() {
-    let everybody = Authentication::Bearer {
+async fn an_anonymous_token_is_enough_to_read() {
+    let anonymous = Authentication::Bearer {
         credentials: None,
         lifetime: Duration::from_secs(60),
         style: TokenStyle::Get,
         key: TokenKey::Token,
         expires_in: true,
     };
-    let mut stage = Stage::with(asking(everybody), RegistryOptions::default()).await;
+    let mut stage = Stage::with(requiring(anonymous), RegistryOptions::default()).await;
     stage.publish(REPOSITORY, "1", &docker_image(&[Layer::new("a", 5000)]));
     stage.mirror_all().await;
     assert_eq!(asked(&stage.source, "GET", Kind::Token).len(), 1);
 }
 
 #[tokio::test]
-async fn each_scope_costs_one_token_however_many_tasks_wait_for_it() {
+async fn each_scope_costs_one_token_however_many_tasks_need_it() {
     let mut stage = both(Authentication::bearer("u", "right")).await;
     for number in 0..6 {
         let own = (0..6).map(|n| Layer::new(format!("{number} {n}"), 2000));
         let layers: Vec<_> = own.chain([Layer::new("shared", 9000)]).collect();
         stage.publish(&format!("stackstate/i{number}"), "1", &docker_image(&layers));
     }
-    // Slow enough for all to want one before the first has come.
+    // Slow enough for all tasks to need one before the first arrives.
     for registry in [&stage.source, &stage.destination] {
         let slow = Effect::Delay(Duration::from_millis(30));
         registry.inject(Fault::new(slow).kind(Kind::Token).always());
@@ -98,7 +98,7 @@ async fn each_scope_costs_one_token_however_many_tasks_wait_for_it() {
     assert_eq!(asked(&stage.source, "GET", Kind::Token).len(), 6);
 }
 
-/// A run that takes some two seconds.
+/// A run that takes about two seconds.
 async fn slow_run(authentication: Authentication) -> Stage {
     let mut stage = both(authentication).await;
     for number in 0..4 {
@@ -111,35 +111,35 @@ async fn slow_run(authentication: Authentication) -> Stage {
 }
 
 #[tokio::test]
-async fn a_token_that_will_end_soon_is_renewed_before_it_is_refused() {
+async fn a_token_is_renewed_before_it_expires() {
     let short = tokens(Duration::from_secs(1), TokenKey::Token, true);
     let stage = slow_run(short).await;
     stage.mirror_all().await;
     for registry in [&stage.source, &stage.destination] {
-        assert_eq!(refused(registry).len(), 1, "but for the first, no request was refused");
+        assert_eq!(refused(registry).len(), 1, "only the ping was refused");
     }
     let renewed = asked(&stage.destination, "GET", Kind::Token);
     assert!(renewed.len() > 8, "{}", renewed.len());
 }
 
 #[tokio::test]
-async fn a_token_that_ends_unannounced_is_renewed_when_it_is_refused() {
+async fn a_token_that_expires_without_notice_is_renewed_when_it_is_refused() {
     let short = tokens(Duration::from_secs(1), TokenKey::Token, false);
     let stage = slow_run(short).await;
     stage.mirror_all().await;
-    assert!(refused(&stage.destination).len() > 1, "tokens did end");
+    assert!(refused(&stage.destination).len() > 1, "tokens did expire");
 }
 
 #[tokio::test]
-async fn a_blob_that_outlives_its_token_arrives_under_several() {
+async fn a_blob_that_outlives_its_token_is_sent_with_several() {
     for announced in [true, false] {
         let short = tokens(Duration::from_secs(1), TokenKey::Token, announced);
         let pieces = RegistryOptions {
             largest_put: Some(0),
             largest_patch: Some(1 << 20),
-            ..asking(short.clone())
+            ..requiring(short.clone())
         };
-        let mut stage = Stage::with(asking(short), pieces).await;
+        let mut stage = Stage::with(requiring(short), pieces).await;
         log_in(&mut stage, "right");
         stage.jobs = Some(1);
         let layer = Layer::new("slow", 5 << 19);
@@ -149,30 +149,30 @@ async fn a_blob_that_outlives_its_token_arrives_under_several() {
         stage.source.inject(Fault::new(slow).path(digest.as_str()).authorized().always());
         stage.mirror_all().await;
         let patches = asked(&stage.destination, "PATCH", Kind::Upload);
-        let taken = patches.iter().filter(|patch| patch.status == Some(202));
-        let shown: BTreeSet<_> = taken.map(|patch| patch.header("authorization")).collect();
-        assert!(shown.len() > 1, "{announced}: {shown:?}");
+        let accepted = patches.iter().filter(|patch| patch.status == Some(202));
+        let tokens: BTreeSet<_> = accepted.map(|patch| patch.header("authorization")).collect();
+        assert!(tokens.len() > 1, "{announced}: {tokens:?}");
         assert_eq!(stage.destination.store().open_uploads(), 0);
     }
 }
 
 #[tokio::test]
-async fn a_run_goes_on_when_every_token_is_withdrawn() {
+async fn a_run_survives_the_revocation_of_every_token() {
     let stage = slow_run(Authentication::bearer("u", "right")).await;
-    let withdraw = async {
+    let revoke = async {
         while asked(&stage.source, "GET", Kind::Blob).is_empty() {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         stage.source.expire_tokens();
         stage.destination.expire_tokens();
     };
-    tokio::join!(stage.mirror_all(), withdraw);
+    tokio::join!(stage.mirror_all(), revoke);
     let refused = refused(&stage.destination);
     assert!(refused.iter().any(|request| request.header("authorization").is_some()));
 }
 
 #[tokio::test]
-async fn a_wrong_password_is_one_error_per_image_after_a_few_requests() {
+async fn a_wrong_password_is_one_error_per_image_and_costs_few_requests() {
     for authentication in
         [Authentication::basic("u", "right"), Authentication::bearer("u", "right")]
     {
@@ -190,9 +190,9 @@ async fn a_wrong_password_is_one_error_per_image_after_a_few_requests() {
             assert_eq!(errors.len(), 5);
             for error in errors {
                 assert_eq!(error.side, side, "{error}");
-                let told = words(error);
-                assert!(told.contains("401"), "{told}");
-                assert!(told.contains(&format!("`{variable}_REGISTRY_USERNAME`")), "{told}");
+                let text = words(error);
+                assert!(text.contains("401"), "{text}");
+                assert!(text.contains(&format!("`{variable}_REGISTRY_USERNAME`")), "{text}");
             }
             let registry = if side == Side::Source { &stage.source } else { &stage.destination };
             // One to learn the scheme, and two for each image.
@@ -203,30 +203,32 @@ async fn a_wrong_password_is_one_error_per_image_after_a_few_requests() {
 }
 
 #[tokio::test]
-async fn a_login_that_is_missing_is_asked_for_by_the_names_of_its_variables() {
+async fn an_error_about_missing_credentials_names_the_variables() {
     for authentication in
         [Authentication::basic("u", "right"), Authentication::bearer("u", "right")]
     {
         for side in [Side::Source, Side::Destination] {
             let (source, destination) = match side {
-                Side::Source => (asking(authentication.clone()), RegistryOptions::default()),
-                Side::Destination => (RegistryOptions::default(), asking(authentication.clone())),
+                Side::Source => (requiring(authentication.clone()), RegistryOptions::default()),
+                Side::Destination => {
+                    (RegistryOptions::default(), requiring(authentication.clone()))
+                }
             };
             let (stage, _) = Stage::with_layer_and(source, destination, 1000).await;
             let error = stage.mirror_fails().await;
-            let told = words(&error);
+            let text = words(&error);
             let variables = match side {
                 Side::Source => "`STS_REGISTRY_USERNAME` and `STS_REGISTRY_PASSWORD`",
                 Side::Destination => "`DST_REGISTRY_USERNAME` and `DST_REGISTRY_PASSWORD`",
             };
-            assert!(told.contains(variables) && told.contains("docker login"), "{told}");
+            assert!(text.contains(variables) && text.contains("docker login"), "{text}");
             assert_eq!(error.side, side);
         }
     }
 }
 
 #[tokio::test]
-async fn a_token_server_that_stumbles_is_asked_again() {
+async fn a_failing_token_server_is_retried() {
     let mut stage = both(Authentication::bearer("u", "right")).await;
     stage.publish(REPOSITORY, "1", &docker_image(&[Layer::new("a", 5000)]));
     for registry in [&stage.source, &stage.destination] {
@@ -238,13 +240,13 @@ async fn a_token_server_that_stumbles_is_asked_again() {
 }
 
 #[tokio::test]
-async fn a_token_server_that_answers_nonsense_is_an_error_without_its_words() {
-    let answers = [r#"{"token":""}"#, r#"{"t0ken":"canary"}"#, "<html>canary</html>", ""];
-    for body in answers {
+async fn an_invalid_token_response_is_an_error_that_does_not_repeat_it() {
+    let bodies = [r#"{"token":""}"#, r#"{"t0ken":"canary"}"#, "<html>canary</html>", ""];
+    for body in bodies {
         let mut stage = both(Authentication::bearer("u", "right")).await;
         stage.publish(REPOSITORY, "1", &docker_image(&[Layer::new("a", 5000)]));
-        let nonsense = Effect::Status { code: 200, headers: Vec::new(), body: body.to_owned() };
-        stage.source.inject(Fault::new(nonsense).kind(Kind::Token).always());
+        let invalid = Effect::Status { code: 200, headers: Vec::new(), body: body.to_owned() };
+        stage.source.inject(Fault::new(invalid).kind(Kind::Token).always());
         let error = stage.mirror_fails().await;
         assert!(matches!(error.cause, Cause::Token(_)), "{error:?}");
         assert!(!words(&error).contains("canary"), "{error}");
@@ -253,24 +255,24 @@ async fn a_token_server_that_answers_nonsense_is_an_error_without_its_words() {
 }
 
 #[tokio::test]
-async fn a_password_is_not_shown_to_a_token_server_of_somebody_else() {
+async fn a_password_is_not_sent_to_a_token_server_of_another_owner() {
     let (mut stage, _) = Stage::with_layer(1000).await;
     log_in(&mut stage, "right");
-    let stranger = InMemoryRegistry::start(asking(Authentication::bearer("u", "right"))).await;
-    let stranger = stranger.unwrap();
-    // The same machine under another name, as no other host is at hand.
-    let port = stranger.address().split_once(':').unwrap().1;
+    let other = InMemoryRegistry::start(requiring(Authentication::bearer("u", "right"))).await;
+    let other = other.unwrap();
+    // The same machine under another name, because there is no other host.
+    let port = other.address().split_once(':').unwrap().1;
     let challenge = format!("Bearer realm=\"http://localhost:{port}/token\",service=\"x\"");
     let headers = vec![("WWW-Authenticate".to_owned(), challenge)];
     let elsewhere = Effect::Status { code: 401, headers, body: String::new() };
     stage.source.inject(Fault::new(elsewhere).always());
     let error = stage.mirror_fails().await;
     assert!(error.to_string().contains("does not belong to the registry"), "{error}");
-    assert_eq!(stranger.requests().len(), 0);
+    assert_eq!(other.requests().len(), 0);
 }
 
 #[tokio::test]
-async fn half_a_login_is_a_mistake_and_not_an_anonymous_user() {
+async fn a_user_without_a_password_is_an_error_and_not_anonymous() {
     let (mut stage, _) = Stage::with_layer(1000).await;
     for (set, missing) in [("USERNAME", "PASSWORD"), ("PASSWORD", "USERNAME")] {
         stage.variables.clear();
@@ -282,10 +284,10 @@ async fn half_a_login_is_a_mistake_and_not_an_anonymous_user() {
 }
 
 #[tokio::test]
-async fn the_login_of_docker_is_used_where_the_variables_are_not_set() {
+async fn the_credentials_of_docker_are_used_if_the_variables_are_not_set() {
     let (mut stage, _) = Stage::with_layer_and(
-        asking(Authentication::basic("u", "right")),
-        asking(Authentication::bearer("u", "right")),
+        requiring(Authentication::basic("u", "right")),
+        requiring(Authentication::bearer("u", "right")),
         1000,
     )
     .await;
