@@ -127,7 +127,8 @@ fn a_destination_with_one_path_for_two_images_is_refused_before_copying() {
     };
     let refused = run(&["-d", "r.io/m"]);
     assert_eq!((refused.exit_code, refused.stdout.as_str()), (2, ""));
-    let error = "error: `quay.io/a/b:1` and `docker.io/a/b:1` would both be `r.io/m/a/b:1`\nhint: ";
+    let error =
+        "error: `quay.io/a/b:1` and `docker.io/a/b:1` have the same target `r.io/m/a/b:1`\nhint: ";
     assert!(refused.stderr.starts_with(error), "{}", refused.stderr);
     assert_eq!(
         run(&[]).stdout,

@@ -127,8 +127,7 @@ pub fn transfers(
     selection: &Selection,
 ) -> Result<Vec<Transfer>, Advice> {
     let selected = selection.of(list)?;
-    let paths =
-        destination.paths(list.images()).map_err(|error| Advice::from(error.to_string()))?;
+    let paths = destination.paths(list.images())?;
     let is_selected = |image: &Image| selected.iter().any(|one| std::ptr::eq(*one, image));
     let all = list.images().iter().zip(paths);
     all.filter(|(image, _)| is_selected(image))

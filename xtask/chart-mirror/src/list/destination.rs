@@ -1,5 +1,5 @@
-//! `Destination`: where images are copied to, under which names, how much of each, and where they are
-//! pulled from.
+//! `Destination`: where images are copied to and pulled from, under which names, and with which
+//! platforms and attachments.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -8,53 +8,39 @@ use std::str::FromStr;
 
 use super::target::fold;
 use super::{EcrSettings, Image, TargetTemplate};
+use messages::Advice;
 use oci::reference::InvalidReference;
 use oci::{Digest, Platforms, Reference, Registry, Repository, RepositoryPath};
 use registry::known::address::{Address, InvalidAddress};
 
-/// A place to mirror to: of the list, or an address alone.
+/// Where to mirror to: a destination of the list, or just an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
     pub registry: Registry,
-    /// What stands before every repository.
+    /// The path above all repositories.
     pub prefix: Option<RepositoryPath>,
-    /// Where pods pull from, if it is not where images are pushed to.
+    /// The address that pods pull from, if it differs from where images are pushed.
     pub pull_registry: Option<Address>,
-    /// For images that name no target themselves.
+    /// For images without a target of their own.
     pub target: TargetTemplate,
-    /// The most parts that a path may have, prefix and all. More than the prefix has.
+    /// The maximum number of components in a path, including the prefix, which has fewer.
     pub max_path_depth: Option<NonZeroUsize>,
-    /// What of an index is wanted; without it, all.
+    /// The platforms to copy. `None`: whole indexes.
     pub platforms: Option<Platforms>,
     pub attachments: Attachments,
-    /// Of no use anywhere else than at a registry of Amazon ECR.
+    /// Has no effect except at Amazon ECR.
     pub ecr: EcrSettings,
 }
 
-/// What to do about signatures, attestations and referrers.
+/// How to treat signatures, attestations and referrers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Attachments {
     #[default]
     Ignore,
-    /// Copy them; what the registry refuses is worth a warning.
+    /// Copies them, and warns if the registry refuses one.
     Copy,
-    /// An image without them has failed.
+    /// Fails an image if the registry refuses one.
     Required,
-}
-
-/// Why images cannot be copied to where a destination puts them. References are those of the sources.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TargetError {
-    Invalid {
-        reference: Reference,
-        why: InvalidReference,
-    },
-    /// Two images would be one.
-    Same {
-        target: Reference,
-        first: Reference,
-        second: Reference,
-    },
 }
 
 impl Attachments {
@@ -70,20 +56,19 @@ impl Attachments {
 }
 
 impl Destination {
-    /// Where images are pushed to.
     pub fn push_address(&self) -> Address {
         Address { registry: self.registry.clone(), prefix: self.prefix.clone() }
     }
 
-    /// Where images are pulled from: what values and proof name.
+    /// The address that pods pull from, as in values and their proof.
     pub fn pull_address(&self) -> Address {
         self.pull_registry.clone().unwrap_or_else(|| self.push_address())
     }
 
-    /// The path of an image below the address, the same for pushing and pulling.
+    /// The path of an image below the address, for pushing as well as pulling.
     ///
     /// # Errors
-    /// When it is too long. That of an image of the list is not, at a destination of the list.
+    /// If it is too long. It never is for an image and a destination of the same list.
     pub fn path(
         &self,
         source: &Repository,
@@ -97,7 +82,7 @@ impl Destination {
         self.repository(&path).path().as_str().parse::<RepositoryPath>().map(|_| path)
     }
 
-    /// A path below the address, as a repository to push to.
+    /// The repository to push to, for a path below the address.
     pub fn repository(&self, path: &RepositoryPath) -> Repository {
         let path = match &self.prefix {
             Some(prefix) => path.below(prefix),
@@ -109,24 +94,29 @@ impl Destination {
     /// [`Destination::path`] of all images, in their order.
     ///
     /// # Errors
-    /// When two of them would be one, or a path is too long.
-    pub fn paths(&self, images: &[Image]) -> Result<Vec<RepositoryPath>, TargetError> {
-        let mut seen: HashMap<Reference, Reference> = HashMap::new();
+    /// If two images have the same target, or a path is too long.
+    pub fn paths(&self, images: &[Image]) -> Result<Vec<RepositoryPath>, Advice> {
+        let mut targets: HashMap<Reference, Reference> = HashMap::new();
         let path = |image: &Image| {
             let reference = image.reference();
-            let path = self
-                .path(&image.source, image.target.as_ref())
-                .map_err(|why| TargetError::Invalid { reference: reference.clone(), why })?;
+            let path = self.path(&image.source, image.target.as_ref()).map_err(|why| {
+                Advice::new(format!("`{reference}` has no valid target: {why}"))
+                    .with_hint("give the image a shorter `target`")
+            })?;
             let target = self.repository(&path).tagged(&image.tag);
-            match seen.insert(target.clone(), reference.clone()) {
-                Some(first) => Err(TargetError::Same { target, first, second: reference }),
+            match targets.insert(target.clone(), reference.clone()) {
+                Some(first) => {
+                    let message =
+                        format!("`{first}` and `{reference}` have the same target `{target}`");
+                    Err(Advice::new(message).with_hint("give one of them another `target`"))
+                }
                 None => Ok(path),
             }
         };
         images.iter().map(path).collect()
     }
 
-    /// What the tag of an image names here, as far as the list says.
+    /// The digest that the tag of an image must refer to here, if the list has it.
     pub fn digest<'i>(&self, image: &'i Image) -> Option<&'i Digest> {
         match &self.platforms {
             Some(platforms) => image.subsets.get(platforms),
@@ -136,14 +126,14 @@ impl Destination {
 
     fn depth_below_prefix(&self) -> Option<NonZeroUsize> {
         let of_prefix = self.prefix.as_ref().map_or(0, |prefix| prefix.as_str().split('/').count());
-        // Reading the list makes sure that there is something left.
+        // The parser ensures that something is left.
         self.max_path_depth.map(|depth| {
             NonZeroUsize::new(depth.get().saturating_sub(of_prefix)).unwrap_or(NonZeroUsize::MIN)
         })
     }
 }
 
-/// Everything goes there whole, each image under its own path.
+/// Whole images, each under its own path.
 impl From<Address> for Destination {
     fn from(Address { registry, prefix }: Address) -> Self {
         Self {
@@ -167,29 +157,12 @@ impl FromStr for Destination {
     }
 }
 
-/// The address that images are pushed to.
+/// The address to push to.
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.push_address().fmt(f)
     }
 }
-
-impl fmt::Display for TargetError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Invalid { reference, why } => write!(
-                f,
-                "there is no target for `{reference}`: {why}\nhint: give the image a shorter `target`"
-            ),
-            Self::Same { target, first, second } => write!(
-                f,
-                "`{first}` and `{second}` would both be `{target}`\nhint: give one of them another `target`"
-            ),
-        }
-    }
-}
-
-impl std::error::Error for TargetError {}
 
 #[cfg(test)]
 mod tests {
@@ -206,7 +179,7 @@ mod tests {
     }
 
     #[test]
-    fn prefix_template_depth_and_own_target_make_the_path_at_both_addresses() {
+    fn prefix_template_depth_and_own_target_determine_the_path() {
         let plain = "registry = \"r.io/a\"";
         let deep = "registry = \"r.io/a\"\nprefix = \"b/c/\"\nmax-path-depth = 4";
         let sorted = "registry = \"r.io\"\nprefix = \"m\"\ntarget = \"{registry}/{path}\"";
@@ -233,24 +206,26 @@ mod tests {
     }
 
     #[test]
-    fn two_images_that_would_be_one_and_paths_without_end_are_refused() {
+    fn images_with_the_same_target_and_paths_that_are_too_long_are_refused() {
         let images = [("q.io/a/x", None), ("p.io/a/x", None)];
-        // Valid, because no `-d host` is known to the list.
+        // Valid, because the list does not know `-d host`.
         let list = list("registry = \"r.io\"\ntarget = \"{registry}/{path}\"", &images);
         let plain: Destination = "r.io/m".parse().unwrap();
         let error = plain.paths(&list.images).unwrap_err().to_string();
         assert!(
-            error.starts_with("`q.io/a/x:1` and `p.io/a/x:1` would both be `r.io/m/a/x:1`\nhint: "),
+            error.starts_with(
+                "`q.io/a/x:1` and `p.io/a/x:1` have the same target `r.io/m/a/x:1`\nhint: "
+            ),
             "{error}"
         );
         let long: Destination = format!("r.io/{}", "p".repeat(253)).parse().unwrap();
         let error = long.paths(&list.images[..1]).unwrap_err().to_string();
-        assert!(error.contains("there is no target for `q.io/a/x:1`: "), "{error}");
+        assert!(error.contains("`q.io/a/x:1` has no valid target: "), "{error}");
         assert!(error.contains("at most 255 characters"), "{error}");
     }
 
     #[test]
-    fn the_digest_at_a_destination_of_some_platforms_is_the_recorded_one() {
+    fn the_digest_at_a_destination_for_some_platforms_is_the_recorded_one() {
         let digest = Digest::of(b"whole");
         let subset = Digest::of(b"subset");
         let text = format!(

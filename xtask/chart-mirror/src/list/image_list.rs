@@ -6,9 +6,9 @@ use std::fmt;
 use std::path::Path;
 
 use super::{
-    Chart, Destination, Image, ImagePin, Place, Placeholder, Policy, TargetError, ValuePath,
-    ValueTemplate,
+    Chart, Destination, Image, ImagePin, Place, Placeholder, Policy, ValuePath, ValueTemplate,
 };
+use messages::Advice;
 use oci::{Reference, Registry};
 use registry::known::settings::RegistrySettings;
 
@@ -31,7 +31,7 @@ pub enum InvalidImages {
     Duplicate(Reference),
     /// The image has subsets, or a value with `{digest}`, but no digest.
     Unpinned(Reference),
-    Target(TargetError),
+    Target(Advice),
 }
 
 impl ImageList {
@@ -161,7 +161,7 @@ impl ImageList {
 
 fn check_digest(image: &Image) -> Result<(), InvalidImages> {
     let needs_digest = !image.subsets.is_empty()
-        || image.values.iter().any(|(_, value)| value.names(Placeholder::Digest));
+        || image.values.iter().any(|(_, value)| value.uses(Placeholder::Digest));
     if needs_digest && image.digest.is_none() {
         return Err(InvalidImages::Unpinned(image.reference()));
     }
@@ -207,7 +207,10 @@ mod tests {
         let table: [(&dyn Fn(&mut Vec<Image>), &str); 4] = [
             (&|images| images.clear(), "at least one"),
             (&|images| images.push(images[0].clone()), "`q.io/a:1` is listed twice"),
-            (&|images| images[0].target = Some("b".parse().unwrap()), "would both be `r.io/b:1`"),
+            (
+                &|images| images[0].target = Some("b".parse().unwrap()),
+                "have the same target `r.io/b:1`",
+            ),
             (
                 &|images| {
                     images[1].subsets.insert("linux/amd64".parse().unwrap(), digest.clone());

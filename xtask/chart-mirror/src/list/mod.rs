@@ -30,7 +30,7 @@ mod template;
 mod value_path;
 
 pub use chart::{Chart, Rendering};
-pub use destination::{Attachments, Destination, TargetError};
+pub use destination::{Attachments, Destination};
 pub use ecr::{Creation, EcrSettings, Encryption, RepositoryOptions};
 pub use image::Image;
 pub use image_list::{ImageList, InvalidImages};
@@ -43,5 +43,5 @@ pub use registry::known::address::{Address, InvalidAddress};
 pub use registry::known::kind::{Mounts, RegistryKind};
 pub use set_value::SetValue;
 pub use target::{InvalidTarget, TargetTemplate};
-pub use template::{InvalidTemplate, Placeholder, Placeholders, Template, ValueTemplate};
+pub use template::{InvalidTemplate, Named, Placeholder, Placeholders, Template, ValueTemplate};
 pub use value_path::{InvalidValuePath, Key, ValuePath};

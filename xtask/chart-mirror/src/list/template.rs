@@ -1,11 +1,11 @@
-//! Templates: the texts of values, with placeholders for what is only known per destination.
+//! `Template`: a text with placeholders, and the Helm values that are written with it.
 
 use std::fmt;
 use std::str::FromStr;
 
 use super::SetValue;
 
-/// A Helm value of the list: a text that depends on the destination, or what is the same for all.
+/// A Helm value of the list. Texts depend on the destination; other values are the same everywhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ValueTemplate {
     Text(Template),
@@ -13,14 +13,27 @@ pub enum ValueTemplate {
     Integer(i64),
 }
 
-/// A text with placeholders, as in `{registry}/{repository}`. Every placeholder in it is known.
+/// A text with placeholders, as in `{registry}/{repository}`. All of them are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template(Vec<Part>);
+pub struct Template<P = Placeholder>(Vec<Part<P>>);
 
-/// What the placeholders of a template stand for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Part<P> {
+    Text(String),
+    Placeholder(P),
+}
+
+/// A kind of placeholder with the names that it has in braces.
+pub trait Named: Copy {
+    fn name(self) -> &'static str;
+
+    fn from_name(name: &str) -> Option<Self>;
+}
+
+/// What the placeholders of a value are replaced with.
 ///
-/// Under `[values]`, which belongs to no single image, only `{registry}` occurs: start from
-/// `Placeholders::default()` there.
+/// The values in `[values]` belong to no image and use only `{registry}`: start from
+/// `Placeholders::default()` for them.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Placeholders<'a> {
     /// Where pods pull from: the registry with its prefix, without a trailing slash.
@@ -28,7 +41,7 @@ pub struct Placeholders<'a> {
     /// The path of the image at the destination.
     pub repository: &'a str,
     pub tag: &'a str,
-    /// Whoever renders makes sure that `{digest}` occurs only where there is one.
+    /// `None` only if the value does not use `{digest}`.
     pub digest: Option<&'a str>,
 }
 
@@ -45,53 +58,66 @@ pub enum Placeholder {
 pub enum InvalidTemplate {
     /// A placeholder that does not exist, without its braces.
     Unknown(String),
-    /// A `{` that nothing closes.
+    /// A `{` without its `}`.
     Unclosed,
-    /// A `}` that nothing opened.
+    /// A `}` without its `{`.
     Unopened,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Part {
-    Text(String),
-    Placeholder(Placeholder),
 }
 
 impl ValueTemplate {
     pub fn render(&self, placeholders: &Placeholders<'_>) -> SetValue {
+        let get = |placeholder| placeholders.get(placeholder).to_owned();
+        self.map_text(|template| template.render(get))
+    }
+
+    /// The value as images.toml has it.
+    pub fn unrendered(&self) -> SetValue {
+        self.map_text(ToString::to_string)
+    }
+
+    fn map_text(&self, text: impl FnOnce(&Template) -> String) -> SetValue {
         match self {
-            Self::Text(template) => SetValue::String(template.render(placeholders)),
+            Self::Text(template) => SetValue::String(text(template)),
             Self::Boolean(boolean) => SetValue::Boolean(*boolean),
             Self::Integer(integer) => SetValue::Integer(*integer),
         }
     }
 
-    /// Whether a placeholder occurs in it.
-    pub fn names(&self, placeholder: Placeholder) -> bool {
+    pub fn uses(&self, placeholder: Placeholder) -> bool {
         matches!(self, Self::Text(template) if template.placeholders().any(|it| it == placeholder))
     }
 
-    /// Whether it is another value for another image or destination.
+    /// Whether it differs between images or destinations.
     pub fn has_placeholders(&self) -> bool {
         matches!(self, Self::Text(template) if template.placeholders().next().is_some())
     }
 }
 
-impl Template {
-    pub fn render(&self, placeholders: &Placeholders<'_>) -> String {
-        let part = |part: &Part| match part {
+impl<P: Named> Template<P> {
+    pub(super) fn of(placeholder: P) -> Self {
+        Self(vec![Part::Placeholder(placeholder)])
+    }
+
+    pub(super) fn render(&self, replacement: impl Fn(P) -> String) -> String {
+        let part = |part: &Part<P>| match part {
             Part::Text(text) => text.clone(),
-            Part::Placeholder(placeholder) => placeholders.get(*placeholder).to_owned(),
+            Part::Placeholder(placeholder) => replacement(*placeholder),
         };
         self.0.iter().map(part).collect()
     }
 
-    /// The placeholders of this template, in their order.
-    pub fn placeholders(&self) -> impl Iterator<Item = Placeholder> {
+    /// In the order of the text.
+    pub(super) fn placeholders(&self) -> impl Iterator<Item = P> {
         self.0.iter().filter_map(|part| match part {
             Part::Text(_) => None,
             Part::Placeholder(placeholder) => Some(*placeholder),
         })
+    }
+
+    fn push_text(&mut self, text: &str) {
+        if !text.is_empty() {
+            self.0.push(Part::Text(text.to_owned()));
+        }
     }
 }
 
@@ -108,8 +134,10 @@ impl Placeholders<'_> {
 
 impl Placeholder {
     pub const ALL: [Self; 4] = [Self::Registry, Self::Repository, Self::Tag, Self::Digest];
+}
 
-    pub fn name(self) -> &'static str {
+impl Named for Placeholder {
+    fn name(self) -> &'static str {
         match self {
             Self::Registry => "registry",
             Self::Repository => "repository",
@@ -117,66 +145,39 @@ impl Placeholder {
             Self::Digest => "digest",
         }
     }
+
+    fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|placeholder| placeholder.name() == name)
+    }
 }
 
-impl FromStr for Template {
+impl<P: Named> FromStr for Template<P> {
     type Err = InvalidTemplate;
 
     fn from_str(text: &str) -> Result<Self, InvalidTemplate> {
-        let part = |piece| {
-            Ok(match piece {
-                Piece::Text(text) => Part::Text(text.to_owned()),
-                Piece::Name(name) => {
-                    let known = Placeholder::ALL.into_iter().find(|known| known.name() == name);
-                    let unknown = || InvalidTemplate::Unknown(name.to_owned());
-                    Part::Placeholder(known.ok_or_else(unknown)?)
-                }
-            })
-        };
-        pieces(text)?.into_iter().map(part).collect::<Result<_, _>>().map(Self)
-    }
-}
-
-/// A piece of a template as it is written.
-pub(super) enum Piece<'t> {
-    Text(&'t str),
-    /// What stands between braces.
-    Name(&'t str),
-}
-
-/// Takes a text with names in braces apart.
-///
-/// # Errors
-/// When the braces do not match.
-pub(super) fn pieces(text: &str) -> Result<Vec<Piece<'_>>, InvalidTemplate> {
-    let mut pieces = Vec::new();
-    let mut rest = text;
-    while let Some(brace) = rest.find(['{', '}']) {
-        let (before, from_brace) = rest.split_at(brace);
-        if !before.is_empty() {
-            pieces.push(Piece::Text(before));
+        let mut template = Self(Vec::new());
+        let mut rest = text;
+        while let Some(brace) = rest.find(['{', '}']) {
+            let (before, from_brace) = rest.split_at(brace);
+            template.push_text(before);
+            let inside = from_brace.strip_prefix('{').ok_or(InvalidTemplate::Unopened)?;
+            let (name, after) = inside.split_once('}').ok_or(InvalidTemplate::Unclosed)?;
+            if name.contains('{') {
+                return Err(InvalidTemplate::Unclosed);
+            }
+            let unknown = || InvalidTemplate::Unknown(name.to_owned());
+            template.0.push(Part::Placeholder(P::from_name(name).ok_or_else(unknown)?));
+            rest = after;
         }
-        let inside = from_brace.strip_prefix('{').ok_or(InvalidTemplate::Unopened)?;
-        let (name, after) = inside.split_once('}').ok_or(InvalidTemplate::Unclosed)?;
-        if name.contains('{') {
-            return Err(InvalidTemplate::Unclosed);
-        }
-        pieces.push(Piece::Name(name));
-        rest = after;
+        template.push_text(rest);
+        Ok(template)
     }
-    if !rest.is_empty() {
-        pieces.push(Piece::Text(rest));
-    }
-    Ok(pieces)
 }
 
 /// The text that was parsed.
-impl fmt::Display for Template {
+impl<P: Named> fmt::Display for Template<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|part| match part {
-            Part::Text(text) => f.write_str(text),
-            Part::Placeholder(placeholder) => write!(f, "{{{}}}", placeholder.name()),
-        })
+        f.write_str(&self.render(|placeholder| format!("{{{}}}", placeholder.name())))
     }
 }
 
@@ -199,7 +200,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn placeholders_are_replaced_wherever_they_stand() {
+    fn placeholders_are_replaced_everywhere() {
         let placeholders = Placeholders {
             registry: "mirror.example.com/a",
             repository: "stackstate/wait",
@@ -216,7 +217,7 @@ mod tests {
         ];
         for (text, expected) in table {
             let template: Template = text.parse().unwrap();
-            assert_eq!(template.render(&placeholders), expected, "{text}");
+            assert_eq!(template.render(|it| placeholders.get(it).to_owned()), expected, "{text}");
             assert_eq!(template.to_string(), text);
         }
     }

@@ -6,7 +6,8 @@
 use std::fmt;
 
 use super::{Clash, Tree};
-use crate::list::{Destination, ImageList, Placeholder, Placeholders, TargetError, ValuePath};
+use crate::list::{Destination, ImageList, Placeholder, Placeholders, ValuePath};
+use messages::Advice;
 use messages::printable::printable_within;
 use oci::{Platforms, Reference, RepositoryPath};
 
@@ -24,7 +25,7 @@ pub struct Overlay {
 pub enum OverlayError {
     /// Two entries of the list contradict each other, or say a list of the chart with a gap.
     Clash(Clash),
-    Target(TargetError),
+    Target(Advice),
     /// A value names a digest that the list does not have: of the image, or of some platforms of it.
     NoDigest {
         image: Reference,
@@ -54,7 +55,7 @@ impl Overlay {
                 digest: destination.digest(image).map(|digest| digest.as_str()),
             };
             for (path, value) in &image.values {
-                if value.names(Placeholder::Digest) && placeholders.digest.is_none() {
+                if value.uses(Placeholder::Digest) && placeholders.digest.is_none() {
                     return Err(OverlayError::NoDigest {
                         image: image.reference(),
                         path: path.clone(),

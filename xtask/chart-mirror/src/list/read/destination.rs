@@ -11,7 +11,7 @@ use super::reader::{PlacedImage, Reader};
 use super::value::Value;
 use crate::list::problems::{Problem, nearest};
 use crate::list::target::{InvalidTarget, SourcePart};
-use crate::list::template::InvalidTemplate;
+use crate::list::template::{InvalidTemplate, Named as _};
 use crate::list::{Attachments, Destination, TargetTemplate};
 use messages::secret::holds_userinfo;
 use oci::RepositoryPath;

@@ -6,7 +6,7 @@ use toml::de::DeTable;
 use super::reader::Reader;
 use super::value::{Kind, Value, describe};
 use crate::list::problems::nearest;
-use crate::list::template::{InvalidTemplate, Placeholder, Template, ValueTemplate};
+use crate::list::template::{InvalidTemplate, Named as _, Placeholder, Template, ValueTemplate};
 use crate::list::{InvalidValuePath, SetValue, ValuePath};
 
 /// What values apply to. It decides which placeholders they may use.
