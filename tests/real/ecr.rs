@@ -126,8 +126,8 @@ async fn a_repository_that_is_there_is_left_as_it_is_and_its_differences_are_tol
     assert_says(
         &finished.stdout,
         &[
-            "warning: the repository `stackstate/wait` was there with `immutable-tags` false, and \
-             images.toml says true: it is left as it is\n",
+            "warning: the repository `stackstate/wait` has `immutable-tags` false, but \
+             images.toml has true; it is unchanged\n",
             "created the repository stackstate/kafka\n",
             "created the repository stackstate/minio\n",
             "3 copied",

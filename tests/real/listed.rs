@@ -203,7 +203,7 @@ fn what_cannot_be_said_or_is_not_listed_is_told() {
     let probed = Case::new(&less).values(&["--probe"]);
     assert_eq!(probed.exit_code, 0, "{}", probed.stderr);
     for line in [
-        "warning: the list `jobs` has to be said as a whole, and images.toml cannot say all of it",
+        "warning: the list `jobs` has to be set as a whole, and images.toml cannot express all of it",
         "  `jobs[0].labels`: it is an empty map",
         "warning: images.toml does not list `quay.io/example/proxy:4`",
         "  hint: `cargo xtask images --write` adds what the chart has",

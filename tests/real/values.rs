@@ -148,7 +148,7 @@ fn a_misspelled_key_fails_the_proof_and_names_the_image() {
     assert!(proven.stdout.contains("charts/minio/templates/"), "{}", proven.stdout);
     let probed = values(&xtask, "", &["--probe", "-c", &chart(SHAPES)]);
     assert!(
-        probed.stdout.contains("warning: `minio.image.repositry` of images.toml moves nothing"),
+        probed.stdout.contains("warning: `minio.image.repositry` in images.toml moves no image"),
         "{}",
         probed.stdout
     );

@@ -35,10 +35,10 @@ async fn the_origin_of_each_credential_is_reported() {
     let config = home.path("config.json");
     let words = [
         &format!("{source} (source): http://{source}/, plain HTTP"),
-        &format!("login for 3 repositories: from `{source}` in {}", config.display()),
+        &format!("credentials for 3 repositories: from `{source}` in {}", config.display()),
         "from `DST_REGISTRY_USERNAME` and `DST_REGISTRY_PASSWORD`",
-        "answers, and takes the login; round trip ",
-        &format!("there      {}", config.display()),
+        "accepts the credentials; round trip ",
+        &format!("found     {}", config.display()),
         "at most 48 requests at a time",
         "well: 2 of 2 registries can be used",
     ];
@@ -65,12 +65,12 @@ async fn all_credentials_of_one_registry_are_tried() {
     let finished = doctor(&stage, &[]);
     assert_eq!(finished.exit_code, 1, "{finished:?}");
     let words = [
-        "login for 2 repositories: ",
-        "login for `stackstate/i01`: ",
+        "credentials for 2 repositories: ",
+        "credentials for `stackstate/i01`: ",
         "error: source: ",
         "401",
         "hint: the registry does not accept the credentials of `",
-        "not well: 1 of 2 registries cannot be used",
+        "1 of 2 registries is unusable",
     ];
     assert_says(&finished.stdout, &words);
 }
@@ -82,7 +82,7 @@ async fn an_unreachable_registry_fails_and_the_other_is_still_reported() {
     stage.reached_at = Some("127.0.0.1:1".to_owned());
     let finished = doctor(&stage, &[]);
     assert_eq!(finished.exit_code, 1, "{finished:?}");
-    let words = ["cannot connect", "hint: check the host name", "does not ask who we are"];
+    let words = ["cannot connect", "hint: check the host name", "responds without authentication"];
     assert_says(&finished.stdout, &words);
 }
 
@@ -93,7 +93,10 @@ async fn missing_credentials_fail_unless_anonymous_tokens_are_issued() {
     stage.publish_many(1);
     let finished = doctor(&stage, &[]);
     assert_eq!(finished.exit_code, 1, "{finished:?}");
-    assert_says(&finished.stdout, &["login for `stackstate/i00`: none", "set `DST_REGISTRY_USER"]);
+    assert_says(
+        &finished.stdout,
+        &["credentials for `stackstate/i00`: none", "set `DST_REGISTRY_USER"],
+    );
 
     let anonymous = Authentication::Bearer {
         credentials: None,
@@ -106,7 +109,7 @@ async fn missing_credentials_fail_unless_anonymous_tokens_are_issued() {
     stage.publish_many(1);
     let finished = doctor(&stage, &[]);
     assert_eq!(finished.exit_code, 0, "{finished:?}");
-    assert_says(&finished.stdout, &["answers, and lets in who has no login"]);
+    assert_says(&finished.stdout, &["grants anonymous access"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -131,14 +134,14 @@ async fn offline_no_registry_and_no_helper_is_asked() {
     home.serve(&mut stage);
     let finished = doctor(&stage, &["--offline"]);
     assert_eq!(finished.exit_code, 0, "{finished:?}");
-    let words = ["to be asked of `docker-credential-x`", "without asking the registries"];
+    let words = ["to be requested from `docker-credential-x`", "registries were not contacted"];
     assert_says(&finished.stdout, &words);
     assert_eq!(home.calls(), [""; 0]);
     assert_eq!(stage.source.requests().len() + stage.destination.requests().len(), 0);
 
     let finished = doctor(&stage, &[]);
     assert_eq!(finished.exit_code, 0, "{finished:?}");
-    assert_says(&finished.stdout, &["from `docker-credential-x`, ", "takes the login"]);
+    assert_says(&finished.stdout, &["from `docker-credential-x`, ", "accepts the credentials"]);
     assert_eq!(home.calls().len(), 2);
 }
 
@@ -181,7 +184,10 @@ fn the_sources_of_a_list_without_destination_are_examined() {
     let images = write(&xtask, "images.toml", list);
     let finished = xtask.run(&["doctor", "--offline", "--images", &images], &[]);
     assert_eq!(finished.exit_code, 0, "{finished:?}");
-    let words =
-        ["quay.io (source): https://quay.io/, TLS", "login for `a/b`: none", "hint: name one"];
+    let words = [
+        "quay.io (source): https://quay.io/, TLS",
+        "credentials for `a/b`: none",
+        "hint: name one",
+    ];
     assert_says(&finished.stdout, &words);
 }

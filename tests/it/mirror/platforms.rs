@@ -90,7 +90,7 @@ async fn a_recorded_subset_that_is_present_takes_one_request_and_none_to_the_sou
     let json: Value = serde_json::from_str(&report::mirror::json(&report)).unwrap();
     assert_eq!(json["images"][0]["made-from"], whole.top.as_str());
     assert_eq!(json["images"][0]["digest"], part.as_str());
-    assert!(!report::mirror::human(&report).contains("without a record"));
+    assert!(!report::mirror::human(&report).contains("so every run asks the source"));
 }
 
 #[tokio::test]

@@ -53,8 +53,8 @@ async fn a_moved_tag_is_shown_and_accepted_only_on_request() {
     let command = "`chart-mirror --images images.toml pin --update";
     assert_eq!(kept.stdout, format!("{difference}  hint: {command} SOURCE/team/a:1` accepts it\n"));
     let words = format!(
-        "left as is  images.toml\n\
-         1 tag names another image than the list pins, which stays as it is\n\
+        "unchanged   images.toml\n\
+         1 tag has moved; its pin was kept\n\
          hint: see what changed, then accept it with {command} IMAGE`\n"
     );
     assert!(kept.stderr.ends_with(&words), "{}", kept.stderr);
@@ -185,7 +185,7 @@ async fn an_old_image_that_is_gone_is_reported() {
     place.list(&[("team/a", "1", Some(&old.top))]);
     let finished = place.pin(&[]);
     assert_eq!(finished.exit_code, 1);
-    let words = "\n  the source does not have the listed image any more: nothing to compare\n";
+    let words = "\n  nothing to compare: the source no longer has the listed image\n";
     assert!(finished.stdout.contains(words), "{}", finished.stdout);
     let report = place.pin_to_json(&["--update"]);
     assert_eq!(report["images"][0]["change"], json!({"state": "old-is-gone"}));

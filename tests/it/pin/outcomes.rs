@@ -105,8 +105,7 @@ async fn a_check_changes_nothing_and_fails_if_a_digest_would_change() {
 
     let new = place.pin(&["--check"]);
     assert_eq!((new.exit_code, place.text(), time()), (1, before, written));
-    let hint =
-        "hint: `chart-mirror --images images.toml pin` writes the digests that are missing\n";
+    let hint = "hint: `chart-mirror --images images.toml pin` records the missing digests\n";
     assert!(new.stderr.ends_with(hint), "{}", new.stderr);
 
     place.list(&[("team/a", "1", Some(&b.top))]);

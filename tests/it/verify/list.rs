@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{Scene, sum};
 
-const NOTHING: &str = "not asked for";
+const NOTHING: &str = "skipped";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_without_a_digest_is_a_warning_or_by_policy_an_error() {

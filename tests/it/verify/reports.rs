@@ -1,4 +1,4 @@
-//! The reports of one run in many forms: on stdout, in files, and in the summary of a job.
+//! The reports of a run in every format: on stdout, in files, and in the summary of a job.
 
 use std::path::Path;
 
@@ -8,15 +8,15 @@ use serde_json::{Value, json};
 use super::Scene;
 use crate::support::requests::request_counts;
 
-const FORMS: [&str; 6] = ["json", "github", "markdown", "gitlab", "junit", "sarif"];
+const FORMATS: [&str; 6] = ["json", "github", "markdown", "gitlab", "junit", "sarif"];
 
-/// What is said to programs of it, as the schema that ships says it has to be.
 fn assert_valid(document: &Value) {
     let problems = problems(document);
     assert!(problems.is_empty(), "{problems:#?}\n{document:#}");
 }
 
-/// The schema lets fields be added. Ours are all in it, so here it does not.
+/// Where the document does not follow the schema. The schema allows more fields, because fields may be
+/// added; this test does not.
 fn problems(document: &Value) -> Vec<String> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../schemas/verify.schema.json");
     let mut schema = serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap();
@@ -38,8 +38,8 @@ fn close(schema: &mut Value) {
     }
 }
 
-/// A scene where every check finds something.
-async fn spoiled() -> Scene {
+/// A scene in which every check finds something.
+async fn with_findings() -> Scene {
     let scene = Scene::new().await;
     scene.edit("images.toml", &format!("digest = \"{}\"\n\n", scene.app.top), "\n");
     scene.edit("values/mirror.yaml", "tool:", "other:");
@@ -55,11 +55,11 @@ fn json_of(scene: &Scene, arguments: &[&str]) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_programs_are_told_has_the_shape_of_the_schema_and_no_other() {
+async fn json_reports_have_the_fields_of_the_schema_and_no_others() {
     let scene = Scene::new().await;
     let passed = json_of(&scene, &[]);
     assert_valid(&passed);
-    let scene = spoiled().await;
+    let scene = with_findings().await;
     let found = json_of(&scene, &["--deep", "--strict"]);
     assert_valid(&found);
     let checks = found["checks"].as_array().unwrap();
@@ -87,26 +87,29 @@ async fn what_programs_are_told_has_the_shape_of_the_schema_and_no_other() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn every_form_says_what_was_found_and_people_read_the_sum() {
-    let scene = spoiled().await;
+async fn every_format_has_all_findings_and_stderr_has_the_summary() {
+    let scene = with_findings().await;
     let codes = ["values-stale", "chart-unlisted", "source-missing", "destination-missing"];
-    for form in FORMS {
-        let finished = scene.run(&["verify", "--format", form]);
-        assert_eq!(finished.exit_code, 1, "{form}: {}", finished.stderr);
+    for format in FORMATS {
+        let finished = scene.run(&["verify", "--format", format]);
+        assert_eq!(finished.exit_code, 1, "{format}: {}", finished.stderr);
         for code in codes {
-            assert!(finished.stdout.contains(code), "{form}, {code}: {}", finished.stdout);
+            assert!(finished.stdout.contains(code), "{format}, {code}: {}", finished.stdout);
         }
-        // What GitHub shows is the log of both.
-        let sum = if form == "github" { &finished.stdout } else { &finished.stderr };
-        let sum = sum.lines().last().unwrap();
-        assert!(sum.starts_with("2 images: ") && sum.contains("1 source-missing"), "{form}: {sum}");
-        assert_eq!(finished.stderr.lines().count(), usize::from(form != "github"), "{form}");
+        // The log on GitHub shows stdout and stderr.
+        let summary = if format == "github" { &finished.stdout } else { &finished.stderr };
+        let summary = summary.lines().last().unwrap();
+        assert!(
+            summary.starts_with("2 images: ") && summary.contains("1 source-missing"),
+            "{format}: {summary}"
+        );
+        assert_eq!(finished.stderr.lines().count(), usize::from(format != "github"), "{format}");
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_run_writes_as_many_reports_as_are_wanted() {
-    let scene = spoiled().await;
+async fn one_run_writes_all_requested_reports() {
+    let scene = with_findings().await;
     scene.forget_requests();
     scene.run(&["verify"]);
     let requests = (request_counts(&scene.source), request_counts(&scene.destination));
@@ -135,7 +138,7 @@ async fn one_run_writes_as_many_reports_as_are_wanted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn reports_that_cannot_be_are_refused_before_anything_is_asked() {
+async fn invalid_report_options_are_refused_before_any_request() {
     let scene = Scene::new().await;
     std::fs::create_dir(scene.path("folder")).unwrap();
     scene.forget_requests();
@@ -171,7 +174,7 @@ async fn reports_that_cannot_be_are_refused_before_anything_is_asked() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_report_that_cannot_be_written_stops_no_other_and_no_pass_is_told() {
+async fn a_report_that_cannot_be_written_fails_the_run_but_not_the_other_reports() {
     let scene = Scene::new().await;
     std::fs::create_dir(scene.path("folder")).unwrap();
     let arguments = ["verify", "--report", "junit=folder", "--report", "json=report.json"];
@@ -185,8 +188,8 @@ async fn a_report_that_cannot_be_written_stops_no_other_and_no_pass_is_told() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_summary_of_a_job_is_appended_for_github_alone() {
-    let scene = spoiled().await;
+async fn the_job_summary_is_appended_only_for_github() {
+    let scene = with_findings().await;
     let summary = scene.path("summary.md");
     let run = |summary: &Path, arguments: &[&str]| {
         let variables = [("GITHUB_STEP_SUMMARY", summary.to_str().unwrap())];
@@ -207,27 +210,31 @@ async fn the_summary_of_a_job_is_appended_for_github_alone() {
     assert!(annotations.starts_with(expected), "{annotations}");
 
     let finished = run(&scene.path("nowhere/summary.md"), &["--format", "github"]);
-    assert_eq!(finished.exit_code, 1, "what was found decides");
+    assert_eq!(finished.exit_code, 1, "the findings decide");
     assert!(finished.stderr.starts_with("warning: no job summary: "), "{}", finished.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_list_that_cannot_be_used_is_reported_in_every_form_at_its_line() {
+async fn an_invalid_list_is_reported_in_every_format_at_its_line() {
     let scene = Scene::new().await;
     scene.edit("images.toml", "tag = \"1.0\"", "tga = \"1.0\"");
     scene.forget_requests();
     let summary = scene.path("summary.md");
-    for form in FORMS {
-        let report = format!("{form}=report");
+    for format in FORMATS {
+        let report = format!("{format}=report");
         let variables = [("GITHUB_STEP_SUMMARY", summary.to_str().unwrap())];
-        let arguments = ["verify", "--format", form, "--report", &report];
+        let arguments = ["verify", "--format", format, "--report", &report];
         let finished = scene.run_with(&arguments, &variables);
-        assert_eq!(finished.exit_code, 2, "{form}");
+        assert_eq!(finished.exit_code, 2, "{format}");
         assert!(finished.stderr.contains("--> images.toml:12:1"), "{}", finished.stderr);
-        assert!(finished.stdout.contains(Code::ListInvalid.name()), "{form}: {}", finished.stdout);
-        assert!(finished.stdout.contains("12"), "{form}: {}", finished.stdout);
+        assert!(
+            finished.stdout.contains(Code::ListInvalid.name()),
+            "{format}: {}",
+            finished.stdout
+        );
+        assert!(finished.stdout.contains("12"), "{format}: {}", finished.stdout);
         assert_eq!(std::fs::read_to_string(scene.path("report")).unwrap(), finished.stdout);
-        if form == "github" {
+        if format == "github" {
             let line = "::error file=images.toml,line=12,col=1,title=list-invalid::unknown key `tga` in `[[image]]`%0Ahint: did you mean `tag`?";
             assert_eq!(finished.stdout.lines().nth(1), Some(line));
             assert!(std::fs::read_to_string(&summary).unwrap().contains("list-invalid"));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::{pod, scene, sum};
 
-const NOTHING: &str = "not asked for";
+const NOTHING: &str = "skipped";
 const CHART: [&str; 2] = ["--only", "chart"];
 
 fn only_chart(state: &str) -> String {

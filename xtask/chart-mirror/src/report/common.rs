@@ -1,22 +1,23 @@
-//! Text that several reports share: amounts, and warnings about registries.
+//! Text that several reports share: amounts, and the warning about unverified certificates.
 
 use std::fmt::Write as _;
 
 use oci::Registry;
 
-/// A line for each registry that anybody may have stood in for.
-pub fn insecure(hosts: &[Registry]) -> String {
+/// A line for each registry whose certificate was not verified.
+pub fn insecure(registries: &[Registry]) -> String {
     let mut text = String::new();
-    for host in hosts {
+    for registry in registries {
         let _ = writeln!(
             text,
-            "INSECURE: the certificate of {host} was not verified, as images.toml asks: whoever was in between could read the login and alter what has no digest"
+            "INSECURE: the certificate of {registry} was not verified, because images.toml sets `insecure = \
+             true`: anyone on the path could read the credentials and change unpinned images"
         );
     }
     text
 }
 
-/// `20.3 MB`: decimal units, as registries and disks are sold.
+/// `20.3 MB`, in decimal units.
 pub fn bytes(amount: u64) -> String {
     const UNITS: [&str; 4] = ["kB", "MB", "GB", "TB"];
     if amount < 1000 {
@@ -25,7 +26,7 @@ pub fn bytes(amount: u64) -> String {
     let mut value = amount as f64;
     let mut unit = "B";
     for next in UNITS {
-        // What would be rounded to 1000 is one of the next unit.
+        // A value that would be rounded to 1000 is shown in the next unit.
         if value < 999.95 {
             break;
         }
@@ -35,11 +36,18 @@ pub fn bytes(amount: u64) -> String {
     format!("{value:.1} {unit}")
 }
 
-pub(super) fn count(number: u64, noun: &str) -> String {
+/// `1 image`, `2 images`.
+pub fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-pub(super) fn seconds(seconds: f64) -> String {
+/// The verb that goes with a number.
+pub(super) fn is_are(number: usize) -> &'static str {
+    if number == 1 { "is" } else { "are" }
+}
+
+/// `3.2 s`, `1 min 01 s`.
+pub fn seconds(seconds: f64) -> String {
     if seconds < 60.0 {
         return format!("{seconds:.1} s");
     }
@@ -52,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn amounts_are_told_in_units_that_fit() {
+    fn amounts_are_shown_in_units_that_fit() {
         let table = [
             (0, "0 B"),
             (999, "999 B"),

@@ -23,6 +23,6 @@ pub(super) fn document(command: &'static str, report: impl Serialize) -> String 
 
 /// With keys in alphabetical order.
 pub(super) fn pretty(value: &impl Serialize) -> String {
-    // Maps with string keys and finite numbers always have a JSON form.
+    // Maps with string keys and finite numbers can always be serialized.
     format!("{:#}\n", serde_json::to_value(value).unwrap_or_default())
 }

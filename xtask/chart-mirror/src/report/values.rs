@@ -1,20 +1,21 @@
-//! The proof and the probing, for people.
+//! The reports of `values --prove` and `--probe`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use crate::list::edit::values::line;
+use crate::report::common::count;
 use crate::values::probe::{Holds, Probed, Suggestion};
 use crate::values::proof::Proof;
 use messages::printable::{printable, printable_within};
 
-/// Every warning and gap with what to do about it, then the sum.
+/// Every warning and gap with its hint, then the conclusion.
 pub fn proof(proof: &Proof, destination: &str) -> String {
     let mut text = String::new();
-    for (level, found) in [("warning", &proof.warnings), ("error", &proof.gaps)] {
-        for gap in found {
-            let _ =
-                writeln!(text, "{level}: {gap}\n  hint: {}", gap.advice().hint.unwrap_or_default());
+    for (level, gaps) in [("warning", &proof.warnings), ("error", &proof.gaps)] {
+        for gap in gaps {
+            let hint = gap.advice().hint.unwrap_or_default();
+            let _ = writeln!(text, "{level}: {gap}\n  hint: {hint}");
         }
     }
     let are_pulled = match proof.proven.len() {
@@ -22,25 +23,21 @@ pub fn proof(proof: &Proof, destination: &str) -> String {
         proven => format!("{proven} images are pulled from {destination}"),
     };
     let _ = if !proof.gaps.is_empty() {
-        writeln!(text, "not proven: {}; {are_pulled}", counted(proof.gaps.len(), "gap"))
+        writeln!(text, "not proven: {}; {are_pulled}", count(proof.gaps.len() as u64, "gap"))
     } else if proof.proven.is_empty() {
-        writeln!(text, "error: no image reference was found: nothing is proven")
+        writeln!(text, "error: nothing is proven, because no image reference was found")
     } else {
-        let renderings = counted(proof.renderings, "rendering");
+        let renderings = count(proof.renderings as u64, "rendering");
         let all = if proof.proven.len() == 1 { "" } else { "all " };
         writeln!(
             text,
-            "proven: in {renderings} {all}{are_pulled}, each from where the list is copied to"
+            "proven: in {renderings} {all}{are_pulled}, each from its target in the list"
         )
     };
     text
 }
 
-fn counted(number: usize, what: &str) -> String {
-    if number == 1 { format!("1 {what}") } else { format!("{number} {what}s") }
-}
-
-/// The values that move each image, then what images.toml lacks and has in vain.
+/// The values that move each image, then what images.toml lacks, and values that have no effect.
 pub fn probed(probed: &Probed, suggestion: &Suggestion) -> String {
     let mut text = String::new();
     let mut images: BTreeMap<&str, (usize, BTreeMap<Holds, BTreeSet<String>>)> = BTreeMap::new();
@@ -53,14 +50,13 @@ pub fn probed(probed: &Probed, suggestion: &Suggestion) -> String {
     }
     for (image, (places, keys)) in &images {
         let image = printable(image);
-        let _ =
-            writeln!(text, "{image} ({places} {})", if *places == 1 { "place" } else { "places" });
+        let _ = writeln!(text, "{image} ({})", count(*places as u64, "place"));
         for (holds, paths) in keys {
             let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
             let _ = writeln!(
                 text,
                 "  {:22} {}",
-                what(*holds),
+                part_name(*holds),
                 printable_within(usize::MAX - 1, &paths.join(", "))
             );
         }
@@ -70,63 +66,66 @@ pub fn probed(probed: &Probed, suggestion: &Suggestion) -> String {
     }
     let _ = writeln!(
         text,
-        "\n{} images, {} candidates, {} renderings",
-        images.len(),
-        probed.candidates,
-        probed.renderings
+        "\n{}, {}, {}",
+        count(images.len() as u64, "image"),
+        count(probed.candidates as u64, "candidate"),
+        count(probed.renderings as u64, "rendering")
     );
-    text + &suggested(probed, suggestion)
+    text + &problems(probed, suggestion) + &missing_values(suggestion)
 }
 
-fn suggested(probed: &Probed, suggestion: &Suggestion) -> String {
+fn problems(probed: &Probed, suggestion: &Suggestion) -> String {
     let mut text = String::new();
     for (image, template) in &suggestion.hard_coded {
         let template = printable(template.as_deref().unwrap_or("a template of the chart"));
         let image = printable(image);
-        let _ =
-            writeln!(text, "warning: no value moves `{image}` in {template}: it is fixed there");
+        let _ = writeln!(
+            text,
+            "warning: no value moves `{image}` in {template}: it is hard-coded there"
+        );
     }
     for (image, path) in &suggestion.tangled {
         let _ = writeln!(
             text,
-            "warning: `{image}` moves only by `{path}`, which gives others the same name: if that is right, \
-             write it by hand"
+            "warning: only `{path}` moves `{image}`, and it would give other images the same name; if that \
+             is intended, add the value by hand"
         );
     }
     for image in &suggestion.unlisted {
         let _ = writeln!(text, "warning: images.toml does not list `{image}`");
     }
     if !suggestion.unlisted.is_empty() {
-        let _ = writeln!(text, "  hint: `cargo xtask images --write` adds what the chart has");
+        let _ = writeln!(text, "  hint: `cargo xtask images --write` adds the images of the chart");
     }
     for (list, obstacles) in &suggestion.unwritable {
         let _ = writeln!(
             text,
-            "warning: the list `{list}` has to be said as a whole, and images.toml cannot say all of it"
+            "warning: the list `{list}` has to be set as a whole, and images.toml cannot express all of it"
         );
         for obstacle in obstacles {
             let _ = writeln!(text, "  `{}`: {}", obstacle.path, obstacle.reason);
         }
-        let _ = writeln!(text, "  hint: give helm the whole list in a values file of your own");
+        let _ = writeln!(text, "  hint: set the whole list in a values file of your own");
     }
     for path in &suggestion.dead {
-        let _ = writeln!(text, "warning: `{path}` of images.toml moves nothing");
+        let _ = writeln!(text, "warning: `{path}` in images.toml moves no image");
     }
     for (path, others) in &suggestion.broad {
         let others: Vec<&str> = others.iter().map(String::as_str).collect();
-        let _ = writeln!(
-            text,
-            "warning: `{path}` of one image moves others, too: {}",
-            others.join(", ")
-        );
+        let others = others.join(", ");
+        let _ = writeln!(text, "warning: `{path}` of one image also moves others: {others}");
     }
     for path in probed.refused.iter().map(|path| printable(path)) {
-        let _ = writeln!(text, "note: the chart does not render with a probe in `{path}`");
+        let _ = writeln!(text, "note: the chart does not render with a probe value in `{path}`");
     }
+    text
+}
+
+fn missing_values(suggestion: &Suggestion) -> String {
     if suggestion.values.is_empty() && suggestion.image_values.is_empty() {
-        return text;
+        return String::new();
     }
-    let _ = writeln!(text, "images.toml lacks:");
+    let mut text = "images.toml lacks:\n".to_owned();
     for (path, value) in &suggestion.values {
         let _ = writeln!(text, "  [values] {}", line(path, value));
     }
@@ -138,7 +137,7 @@ fn suggested(probed: &Probed, suggestion: &Suggestion) -> String {
     text
 }
 
-fn what(holds: Holds) -> &'static str {
+fn part_name(holds: Holds) -> &'static str {
     match holds {
         Holds::Registry => "registry",
         Holds::Repository => "repository",

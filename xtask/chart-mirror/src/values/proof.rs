@@ -344,7 +344,7 @@ mod tests {
         let proof = proven(&["kind: Service"]);
         assert!(proof.gaps.is_empty() && !proof.holds());
         let told = crate::report::values::proof(&proof, "r.io");
-        assert_eq!(told, "error: no image reference was found: nothing is proven\n");
+        assert_eq!(told, "error: nothing is proven, because no image reference was found\n");
     }
 
     fn kinds(images: &[&str], destination: &str) -> Vec<String> {

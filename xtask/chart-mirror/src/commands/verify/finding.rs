@@ -1,5 +1,7 @@
 //! `Finding`: one result of a check of `verify`.
 
+use std::fmt;
+
 use serde::Serialize;
 
 use crate::list::Place;
@@ -33,6 +35,12 @@ pub struct Location {
     pub file: String,
     #[serde(flatten)]
     pub place: Place,
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}:{}", self.file, self.place.line, self.place.column)
+    }
 }
 
 impl Finding {

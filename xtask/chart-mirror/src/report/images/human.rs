@@ -1,21 +1,24 @@
-//! The inventory of images, for people and for programs. Documented in README.md.
+//! The reports of `images` as plain text and as entries of an image list.
 
 use crate::chart::MalformedReference;
 use crate::chart::inventory::{Inventory, InventoryEntry, Mismatch, Obstacle, UnusedEntries};
 use crate::commands::images::{ImagesReport, ListEdit};
 use crate::list::{Image, edit};
+use crate::report::common::count;
 use messages::printable::printable;
 
-/// One reference per line; a tab and a word behind those with which something is off.
+/// One reference per line. Unlisted and unused images are marked after a tab.
 pub fn plain(inventory: &Inventory) -> String {
     let line = |entry: &InventoryEntry| match entry.mismatch() {
-        Some(mark) => format!("{}\t{}\n", entry.reference(), word(mark)),
+        Some(mismatch) => {
+            format!("{}\t{}\n", entry.reference(), mismatch_name(mismatch))
+        }
         None => format!("{}\n", entry.reference()),
     };
     inventory.entries.iter().map(line).collect()
 }
 
-/// Entries of an image list. What cannot be one is a comment.
+/// Entries of an image list. An image that cannot be listed is a comment.
 pub fn toml(inventory: &Inventory) -> String {
     let listed = inventory.entries.iter().filter_map(|entry| entry.listed.as_ref());
     let mut listed: Vec<&Image> = listed.collect();
@@ -23,10 +26,10 @@ pub fn toml(inventory: &Inventory) -> String {
     let (new, obstacles) = inventory.images_to_list(UnusedEntries::Keep);
     let entries = listed.into_iter().chain(&new).map(edit::entry);
     let is_new = |obstacle: &&Obstacle| {
-        let of = |entry: &InventoryEntry| {
+        let is_its = |entry: &InventoryEntry| {
             entry.listed.is_none() && entry.reference() == obstacle.reference
         };
-        inventory.entries.iter().any(of)
+        inventory.entries.iter().any(is_its)
     };
     let comments = obstacles.iter().filter(is_new).map(|obstacle| {
         let text = obstacle.to_string();
@@ -35,37 +38,36 @@ pub fn toml(inventory: &Inventory) -> String {
     entries.chain(comments).collect::<Vec<String>>().join("\n")
 }
 
-/// For people: how many there are, and what to do about those with which something is off.
+/// How many images there are, and what to do about unlisted and unused ones.
 pub fn summary(inventory: &Inventory) -> String {
     let (unlisted, unused) =
         (inventory.count(Mismatch::Unlisted), inventory.count(Mismatch::Unused));
-    let mut text = match inventory.entries.len() {
-        1 => "1 image".to_owned(),
-        number => format!("{number} images"),
-    };
+    let mut text = count(inventory.entries.len() as u64, "image");
     text += &match (unlisted, unused) {
-        (0, 0) => ", listed and used".to_owned(),
+        (0, 0) => ": none unlisted or unused".to_owned(),
         _ => format!(": {unlisted} unlisted, {unused} unused"),
     };
     if unlisted > 0 {
-        text += "\nhint: the same with `--write` adds what is unlisted";
+        text += "\nhint: `--write` adds the unlisted images to images.toml";
     }
     if unused > 0 {
-        text += "\nhint: look whether a rendering is missing in images.toml; if none is, \
-                 `--write --prune` removes what is unused";
+        text += "\nhint: check whether images.toml lacks a rendering; if not, `--write --prune` removes the \
+                 unused images";
     }
     text
 }
 
-/// For people: what stands where an image belongs.
+/// A value where the chart should have an image reference.
 fn malformed(malformed: &MalformedReference) -> String {
     let MalformedReference { written, reason, place } = malformed;
     let (written, rendering) = (written.escape_debug(), printable(&place.rendering));
     let reason = printable(reason);
-    format!("warning: `{written}` is no image: {reason}\n  at {place}, rendering `{rendering}`")
+    format!(
+        "warning: `{written}` is not an image reference: {reason}\n  at {place}, rendering `{rendering}`"
+    )
 }
 
-/// For people: what helm and the rendered chart gave reason to warn about, a message each.
+/// The warnings of helm, and those about values that are not image references.
 pub fn warnings(report: &ImagesReport) -> Vec<String> {
     let helm = report.warnings.iter();
     let helm =
@@ -73,24 +75,23 @@ pub fn warnings(report: &ImagesReport) -> Vec<String> {
     helm.chain(report.inventory.malformed.iter().map(malformed)).collect()
 }
 
-/// For people: what an edit of the list in `file` did, and could not do.
+/// What an edit of the list in `file` changed, and what it could not add.
 pub fn edited(edit: &ListEdit, file: &str) -> String {
     let ListEdit { added, removed, obstacles } = edit;
-    let lines = |word: &str, images: &[Image]| -> String {
-        images.iter().map(|image| format!("{word:<12}{}\n", image.reference())).collect()
+    let lines = |label: &str, images: &[Image]| -> String {
+        images.iter().map(|image| format!("{label:<12}{}\n", image.reference())).collect()
     };
-    let word = if added.is_empty() && removed.is_empty() { "up to date" } else { "written" };
+    let label = if added.is_empty() && removed.is_empty() { "up to date" } else { "written" };
     let mut text =
-        lines("added", added) + &lines("removed", removed) + &format!("{word:<12}{file}");
+        lines("added", added) + &lines("removed", removed) + &format!("{label:<12}{file}");
     for obstacle in obstacles {
         text += &format!("\nerror: {obstacle}");
     }
     text
 }
 
-/// The word for what is off.
-fn word(mark: Mismatch) -> &'static str {
-    match mark {
+fn mismatch_name(mismatch: Mismatch) -> &'static str {
+    match mismatch {
         Mismatch::Unlisted => "unlisted",
         Mismatch::Unused => "unused",
     }

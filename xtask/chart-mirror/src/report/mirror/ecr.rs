@@ -1,11 +1,11 @@
-//! What is told of repositories in Amazon's ECR, to people and to programs.
+//! The part of a report about repositories in Amazon ECR.
 
 use std::fmt::Write as _;
 
 use crate::ecr::{RepositoryPlan, RepositoryReport, describe};
 use crate::list::Creation;
 
-/// A line for each repository that a run would make if it is not there. A dry run asks nobody.
+/// A line for each repository that a run would create if it does not exist. A dry run does not ask.
 pub fn dry_run(plan: &RepositoryPlan) -> String {
     let mut text = String::new();
     if plan.creation == Creation::Leave {
@@ -20,23 +20,23 @@ pub fn dry_run(plan: &RepositoryPlan) -> String {
     text
 }
 
-/// What was made, and what is not as the list wants it.
-pub(super) fn human(prepared: &RepositoryReport) -> String {
+/// The repositories that were created, and settings of existing ones that are not as in the list.
+pub(super) fn human(report: &RepositoryReport) -> String {
     let mut text = String::new();
-    for warning in &prepared.warnings {
+    for warning in &report.warnings {
         let _ = writeln!(text, "warning: {}", warning.to_string().replace("\nhint", "\n  hint"));
     }
-    for difference in &prepared.differences {
+    for difference in &report.differences {
         let _ = writeln!(
             text,
-            "warning: the repository `{}` was there with `{}` {}, and images.toml says {}: it is left as it is",
+            "warning: the repository `{}` has `{}` {}, but images.toml has {}; it is unchanged",
             difference.repository,
             difference.setting.name(),
             difference.actual,
             difference.expected,
         );
     }
-    for repository in &prepared.created {
+    for repository in &report.created {
         let _ = writeln!(text, "created the repository {repository}");
     }
     text
@@ -46,9 +46,11 @@ pub(super) fn human(prepared: &RepositoryReport) -> String {
 mod tests {
     use super::*;
     use crate::ecr::{Setting, SettingDifference};
+    use messages::Advice;
 
-    fn prepared() -> RepositoryReport {
-        RepositoryReport {
+    #[test]
+    fn each_new_or_different_repository_is_a_line() {
+        let report = RepositoryReport {
             created: vec!["team/a".to_owned()],
             differences: vec![SettingDifference {
                 repository: "team/b".to_owned(),
@@ -56,17 +58,13 @@ mod tests {
                 expected: "true".to_owned(),
                 actual: "false".to_owned(),
             }],
-            warnings: vec![messages::Advice::new("m").with_hint("h")],
-        }
-    }
-
-    #[test]
-    fn people_read_a_line_for_each_repository_that_is_new_or_different() {
+            warnings: vec![Advice::new("m").with_hint("h")],
+        };
         assert_eq!(
-            human(&prepared()),
+            human(&report),
             "warning: m\n  hint: h\n\
-             warning: the repository `team/b` was there with `immutable-tags` false, and images.toml says \
-             true: it is left as it is\n\
+             warning: the repository `team/b` has `immutable-tags` false, but images.toml has true; it is \
+             unchanged\n\
              created the repository team/a\n"
         );
         assert_eq!(human(&RepositoryReport::default()), "");

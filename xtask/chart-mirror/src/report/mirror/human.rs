@@ -1,13 +1,13 @@
-//! Reports for people. Plain text: whatever decorates it is the terminal's.
+//! The reports of `mirror` as plain text.
 
 use std::fmt::Write as _;
 
 use crate::commands::mirror::result::{CopyOutcome, ImageReport, MirrorReport, MirrorTotals};
 use crate::plan::Transfer;
-use crate::report::common::{bytes, count, insecure, seconds};
+use crate::report::common::{bytes, count, insecure, is_are, seconds};
 use registry::Error;
 
-/// The lines of a dry run, in the very words of the documentation.
+/// The lines of a dry run, in the format of `copy_images.sh`.
 pub fn dry_run(transfers: &[Transfer]) -> String {
     let mut text = String::new();
     for transfer in transfers {
@@ -17,11 +17,11 @@ pub fn dry_run(transfers: &[Transfer]) -> String {
     text
 }
 
-/// One line about one image that has ended.
+/// One line about an image that is finished.
 pub fn image(image: &ImageReport) -> String {
     match &image.outcome {
         CopyOutcome::UpToDate => format!("up to date  {}", image.target),
-        // The report tells the whole of it, with what to do.
+        // The report at the end has the whole error and the hint.
         CopyOutcome::Failed { error } => {
             format!("failed      {}: {}: {}", image.source, error.side, error.operation)
         }
@@ -31,43 +31,40 @@ pub fn image(image: &ImageReport) -> String {
                 parts.push(format!("{} mounted", bytes(copied.mounted.bytes)));
             }
             if copied.present.blobs > 0 {
-                parts.push(format!("{} there already", bytes(copied.present.bytes)));
+                parts.push(format!("{} already present", bytes(copied.present.bytes)));
             }
             if copied.attachments > 0 {
                 parts.push(count(copied.attachments, "attachment"));
             }
             if copied.foreign_layers > 0 {
-                parts.push(format!(
-                    "{} left where they are",
-                    count(copied.foreign_layers, "foreign layer")
-                ));
+                parts.push(format!("{} not copied", count(copied.foreign_layers, "foreign layer")));
             }
             if let Some(subset) = image.subset.as_ref().filter(|it| it.made_from.is_some()) {
-                parts.push(format!("{} alone", subset.platforms));
+                parts.push(format!("only {}", subset.platforms));
             }
             format!("copied      {} ({})", image.target, parts.join(", "))
         }
     }
 }
 
-/// The end of a mirror run: every failure, then the sum.
+/// The end of a run: all errors and warnings, then the totals.
 pub fn human(report: &MirrorReport) -> String {
     let mut text = String::new();
     for (image, error) in report.failures() {
-        let _ = writeln!(text, "{}", trouble("error", image, error));
+        text += &problem("error", image, error);
     }
     for image in &report.images {
         for refused in &image.refused {
-            let _ = writeln!(text, "{}", trouble("warning", image, refused));
+            text += &problem("warning", image, refused);
         }
     }
     text.extend(report.repositories.iter().map(super::ecr::human));
-    report.images.iter().filter_map(made_anew).for_each(|line| text += &line);
+    text.extend(report.images.iter().filter_map(rewritten));
     let totals = report.totals();
+    let images = count(totals.images as u64, "image");
     let _ = writeln!(
         text,
-        "{} to {}: {} copied, {} up to date, {} failed in {}",
-        count(totals.images as u64, "image"),
+        "{images} to {}: {} copied, {} up to date, {} failed in {}",
         report.destination,
         totals.copied,
         totals.up_to_date,
@@ -84,9 +81,10 @@ pub fn human(report: &MirrorReport) -> String {
     if totals.unpinned > 0 {
         let _ = writeln!(
             text,
-            "{} of {} unpinned: the tag decides what is copied, until `cargo xtask pin` writes what it names",
+            "{} of {images} {} not pinned: the tag decides what is copied; run `cargo xtask pin` to \
+             record digests",
             totals.unpinned,
-            count(totals.images as u64, "image"),
+            is_are(totals.unpinned),
         );
     }
     let is_unrecorded = |image: &&ImageReport| {
@@ -96,45 +94,42 @@ pub fn human(report: &MirrorReport) -> String {
     if unrecorded > 0 {
         let _ = writeln!(
             text,
-            "{unrecorded} of {} without a record of its platforms: the source is asked each time, until \
-             `cargo xtask pin` has written it",
-            count(totals.images as u64, "image"),
+            "{unrecorded} of {images} {} pinned, but not for the platforms of this destination, so every \
+             run asks the source; run `cargo xtask pin` to record these digests",
+            is_are(unrecorded),
         );
     }
-    text.push_str(&insecure(&report.insecure));
+    text += &insecure(&report.insecure);
     if totals.failed > 0 {
-        let _ = writeln!(
-            text,
-            "run the same command again when the causes are mended: only what is missing is copied"
-        );
+        text += "fix the causes and run the same command again; only missing content is copied\n";
     }
     text
 }
 
-/// `20.3 MB moved (103 blobs), 12.9 MB mounted (51 blobs)`: what there was of it.
+/// `20.3 MB moved (103 blobs), 12.9 MB mounted (51 blobs)`, without amounts that are zero.
 fn amounts(totals: &MirrorTotals) -> String {
-    let all =
-        [(totals.moved, "moved"), (totals.mounted, "mounted"), (totals.skipped, "there already")];
-    let mut parts: Vec<String> = all
-        .iter()
-        .filter(|(amount, _)| amount.blobs > 0)
-        .map(|(amount, what)| {
-            format!("{} {what} ({})", bytes(amount.bytes), count(amount.blobs, "blob"))
+    let amounts =
+        [(totals.moved, "moved"), (totals.mounted, "mounted"), (totals.skipped, "already present")];
+    let amounts = amounts.into_iter().filter(|(amount, _)| amount.blobs > 0);
+    let mut parts: Vec<String> = amounts
+        .map(|(amount, verb)| {
+            format!("{} {verb} ({})", bytes(amount.bytes), count(amount.blobs, "blob"))
         })
         .collect();
     if totals.attachments > 0 {
         parts.push(count(totals.attachments, "attachment"));
     }
-    if parts.is_empty() { "no blob moved".to_owned() } else { parts.join(", ") }
+    if parts.is_empty() { "no blobs moved".to_owned() } else { parts.join(", ") }
 }
 
-/// An index that is not the source's any more. Where it was there already, that was told before.
-fn made_anew(image: &ImageReport) -> Option<String> {
+/// The digests of a rewritten index. Indexes that were up to date were reported by the run that copied
+/// them.
+fn rewritten(image: &ImageReport) -> Option<String> {
     let (CopyOutcome::Copied(copied), Some(subset)) = (&image.outcome, &image.subset) else {
         return None;
     };
     Some(format!(
-        "made anew: {} holds {} alone, {}\n  made from {}\n",
+        "rewritten: {} contains only {}, {}\n  from {}\n",
         image.target,
         subset.platforms,
         copied.digest,
@@ -142,10 +137,10 @@ fn made_anew(image: &ImageReport) -> Option<String> {
     ))
 }
 
-fn trouble(level: &str, image: &ImageReport, error: &Error) -> String {
-    let mut text = format!("{level}: {} to {}\n  {error}", image.source, image.target);
+fn problem(level: &str, image: &ImageReport, error: &Error) -> String {
+    let mut text = format!("{level}: {} to {}\n  {error}\n", image.source, image.target);
     if let Some(hint) = error.hint() {
-        let _ = write!(text, "\n  hint: {hint}");
+        let _ = writeln!(text, "  hint: {hint}");
     }
     text
 }

@@ -1,4 +1,4 @@
-//! What `pin` found and did, as a value, for people and for programs. Documented in README.md.
+//! The report of `pin` as plain text.
 
 use std::fmt::Write as _;
 
@@ -6,11 +6,11 @@ use crate::commands::pin::difference::{ImageDifference, Property, PropertyValue}
 use crate::commands::pin::result::{Change, Mode, PinOutcome, PinReport, PinTotals, PinnedImage};
 use crate::report::common::{bytes, count, seconds};
 
-/// An image has some labels; whoever has hundreds does not want them read.
+/// Images may have hundreds of labels. So many lines are shown.
 pub(super) const MOST_LINES: usize = 40;
 
-/// A row for each image, with what there is to say of it below. The command is the one that was
-/// given, without its images.
+/// One line per image, followed by its details. `command` is the command as the user called it, without
+/// flags and images.
 pub fn human(report: &PinReport, command: &str) -> String {
     let mut text = String::new();
     for image in &report.images {
@@ -34,7 +34,7 @@ pub fn human(report: &PinReport, command: &str) -> String {
                 if let Some(pin) = &image.pin {
                     let _ = writeln!(text, "  listed {pin}\n  now    {to}");
                 }
-                text.push_str(&told(change));
+                text.push_str(&change_lines(change));
                 if report.mode != Mode::Update {
                     let _ = writeln!(text, "  hint: `{command} --update {}` accepts it", image.source);
                 }
@@ -53,7 +53,7 @@ pub fn human(report: &PinReport, command: &str) -> String {
     text
 }
 
-/// How many there are of each, and what became of the list in `file`.
+/// The totals, what was written to the list in `file`, and what to do next.
 pub fn summary(report: &PinReport, file: &str, command: &str) -> String {
     let PinTotals { images, new, moved, unchanged, missing, failed, written, subsets } =
         report.totals();
@@ -70,48 +70,47 @@ pub fn summary(report: &PinReport, file: &str, command: &str) -> String {
         }
         text.push(')');
     } else if report.mode != Mode::Check {
-        let _ = write!(text, "\nleft as is  {file}");
+        let _ = write!(text, "\nunchanged   {file}");
     }
-    let is_open = |image: &PinnedImage| {
+    let is_incomplete = |image: &PinnedImage| {
         matches!(image.outcome, PinOutcome::New(_))
             || (matches!(image.outcome, PinOutcome::Unchanged) && !image.subsets.is_empty())
     };
-    if report.mode == Mode::Check && report.images.iter().any(is_open) {
-        let _ = write!(text, "\nhint: `{command}` writes the digests that are missing");
+    if report.mode == Mode::Check && report.images.iter().any(is_incomplete) {
+        let _ = write!(text, "\nhint: `{command}` records the missing digests");
     }
     if report.mode != Mode::Update && moved > 0 {
-        let what = if moved == 1 { "1 tag names" } else { &format!("{moved} tags name") };
+        text += &match moved {
+            1 => "\n1 tag has moved; its pin was kept".to_owned(),
+            _ => format!("\n{moved} tags have moved; their pins were kept"),
+        };
         let _ = write!(
             text,
-            "\n{what} another image than the list pins, which stays as it is\n\
-             hint: see what changed, then accept it with `{command} --update IMAGE`"
+            "\nhint: see what changed, then accept it with `{command} --update IMAGE`"
         );
     }
     text
 }
 
-fn told(change: &Change) -> String {
+fn change_lines(change: &Change) -> String {
     let (platform, differences) = match change {
         Change::Compared { platform, differences } => (platform, differences),
         Change::OldIsGone => {
-            return "  the source does not have the listed image any more: nothing to compare\n"
-                .to_owned();
+            return "  nothing to compare: the source no longer has the listed image\n".to_owned();
         }
-        Change::Unknown { message } => {
-            return format!("  what changed cannot be told: {message}\n");
-        }
+        Change::Unknown { message } => return format!("  the change is unknown: {message}\n"),
     };
     let (platforms, others): (Vec<_>, Vec<_>) =
         differences.iter().partition(|difference| difference.what == Property::Platform);
-    let mut lines: Vec<String> = platforms.into_iter().map(line).collect();
+    let mut lines: Vec<String> = platforms.into_iter().map(difference_line).collect();
     if let Some(platform) = platform
         && !others.is_empty()
     {
         lines.push(format!("compared for {platform}:"));
     }
-    lines.extend(others.into_iter().map(line));
+    lines.extend(others.into_iter().map(difference_line));
     if lines.is_empty() {
-        lines.push("nothing differs in what is compared".to_owned());
+        lines.push("the compared properties are equal".to_owned());
     }
     if lines.len() > MOST_LINES {
         let more = lines.len() - MOST_LINES;
@@ -121,20 +120,20 @@ fn told(change: &Change) -> String {
     lines.iter().map(|line| format!("  {line}\n")).collect()
 }
 
-fn line(difference: &ImageDifference) -> String {
+fn difference_line(difference: &ImageDifference) -> String {
     let ImageDifference { what, name, old, new } = difference;
     let name = name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
-    let what = word(*what);
-    match (old.as_ref().map(shown), new.as_ref().map(shown)) {
-        (Some(old), Some(new)) => format!("{what}{name}: {old} -> {new}"),
-        (Some(old), None) => format!("{what}{name}: {old} removed"),
-        (None, Some(new)) => format!("{what}{name}: {new} added"),
-        (None, None) => format!("{what}{name}"),
+    let property = property_name(*what);
+    match (old.as_ref().map(value_text), new.as_ref().map(value_text)) {
+        (Some(old), Some(new)) => format!("{property}{name}: {old} -> {new}"),
+        (Some(old), None) => format!("{property}{name}: {old} removed"),
+        (None, Some(new)) => format!("{property}{name}: {new} added"),
+        (None, None) => format!("{property}{name}"),
     }
 }
 
-fn word(what: Property) -> &'static str {
-    match what {
+fn property_name(property: Property) -> &'static str {
+    match property {
         Property::Platform => "platform",
         Property::Size => "size",
         Property::Created => "created",
@@ -147,8 +146,8 @@ fn word(what: Property) -> &'static str {
     }
 }
 
-fn shown(said: &PropertyValue) -> String {
-    match said {
+fn value_text(value: &PropertyValue) -> String {
+    match value {
         PropertyValue::Text(text) => format!("`{text}`"),
         PropertyValue::Bytes(amount) => bytes(*amount),
         PropertyValue::Words(words) => serde_json::json!(words).to_string(),

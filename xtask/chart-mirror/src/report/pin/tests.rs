@@ -1,4 +1,4 @@
-//! One report of every outcome, word for word.
+//! A report with every outcome.
 
 use std::time::Duration;
 
@@ -60,13 +60,13 @@ pub(in crate::report) fn report(mode: Mode) -> PinReport {
     PinReport { mode, images, requests: 14, took: Duration::from_millis(1250) }
 }
 
-/// With `OLD` and `NEW` for the two digests.
-fn shown(text: &str) -> String {
+/// Replaces the two digests by `OLD` and `NEW`.
+fn abbreviated(text: &str) -> String {
     text.replace(Digest::of(b"old").as_str(), "OLD").replace(Digest::of(b"new").as_str(), "NEW")
 }
 
 #[test]
-fn people_are_told_each_outcome_and_what_to_do() {
+fn each_outcome_is_reported_with_a_hint() {
     let expected = "\
 new        q.io/i0:1 NEW
   warning: odd
@@ -81,12 +81,12 @@ moved      q.io/i1:1
 moved      q.io/i2:1
   listed OLD
   now    NEW
-  the source does not have the listed image any more: nothing to compare
+  nothing to compare: the source no longer has the listed image
   hint: `pin --update q.io/i2:1` accepts it
 moved      q.io/i3:1
   listed OLD
   now    NEW
-  what changed cannot be told: 403
+  the change is unknown: 403
   hint: `pin --update q.io/i3:1` accepts it
 unchanged  q.io/i4:1
 missing    q.io/i5:1
@@ -95,22 +95,22 @@ failed     q.io/i6:1
   source: look for manifest `1`: not a registry
   hint: check the address
 ";
-    assert_eq!(shown(&human(&report(Mode::Pin), "pin")), expected);
-    assert_eq!(shown(&human(&report(Mode::Check), "pin")), expected);
+    assert_eq!(abbreviated(&human(&report(Mode::Pin), "pin")), expected);
+    assert_eq!(abbreviated(&human(&report(Mode::Check), "pin")), expected);
     let without_hint: String =
         expected.split_inclusive('\n').filter(|line| !line.contains("accepts it")).collect();
-    assert_eq!(shown(&human(&report(Mode::Update), "pin")), without_hint);
+    assert_eq!(abbreviated(&human(&report(Mode::Update), "pin")), without_hint);
 }
 
 #[test]
-fn the_summary_says_what_became_of_the_list() {
+fn the_summary_reports_what_was_written() {
     let counts =
         "7 images: 1 new, 3 moved, 1 unchanged, 1 missing, 1 failed in 1.2 s; 14 requests\n";
-    let moved = "3 tags name another image than the list pins, which stays as it is\n\
+    let moved = "3 tags have moved; their pins were kept\n\
                  hint: see what changed, then accept it with `pin --update IMAGE`";
     let table = [
         (Mode::Pin, format!("written     f (1 digest)\n{moved}")),
-        (Mode::Check, format!("hint: `pin` writes the digests that are missing\n{moved}")),
+        (Mode::Check, format!("hint: `pin` records the missing digests\n{moved}")),
         (Mode::Update, "written     f (4 digests)".to_owned()),
     ];
     for (mode, expected) in table {
@@ -119,7 +119,7 @@ fn the_summary_says_what_became_of_the_list() {
 }
 
 #[test]
-fn programs_are_told_the_same_in_a_form_that_stays() {
+fn the_json_report_has_every_outcome() {
     let moved = |source: &str, change: Value| {
         json!({
             "source": source, "outcome": "moved", "pin": "OLD", "digest": "NEW",
@@ -175,12 +175,12 @@ fn programs_are_told_the_same_in_a_form_that_stays() {
         "requests": { "source": 14 },
         "seconds": 1.25,
     });
-    let told: Value = serde_json::from_str(&shown(&json(&report(Mode::Pin)))).unwrap();
-    assert_eq!(told, expected);
+    let actual: Value = serde_json::from_str(&abbreviated(&json(&report(Mode::Pin)))).unwrap();
+    assert_eq!(actual, expected);
 }
 
 #[test]
-fn a_list_is_settled_if_every_image_is_pinned_to_what_its_tag_names() {
+fn a_list_is_settled_if_every_pin_is_the_digest_that_the_tag_names() {
     let settled = |outcomes: &[usize], mode| {
         let mut report = report(mode);
         let mut position = 0..;
@@ -201,7 +201,7 @@ fn a_list_is_settled_if_every_image_is_pinned_to_what_its_tag_names() {
 }
 
 #[test]
-fn a_flood_of_differences_is_cut_for_people_alone() {
+fn long_lists_of_differences_are_shortened_only_in_text() {
     let label = |number| ImageDifference {
         what: Property::Label,
         name: Some(format!("l{number}")),

@@ -1,5 +1,5 @@
-//! The verification as workflow commands of GitHub Actions: one line per finding, which becomes an
-//! annotation of the file, and the sum as text.
+//! The verification as workflow commands of GitHub Actions: one line per finding, which GitHub shows as
+//! an annotation of the file, and the summary as text.
 
 use crate::commands::verify::finding::Finding;
 use crate::commands::verify::result::VerifyReport;
@@ -13,7 +13,7 @@ pub(super) fn report(report: &VerifyReport) -> String {
     for finding in &report.findings {
         let _ = writeln!(text, "{}", command(report, finding));
     }
-    // No word of others in it: the runner looks for commands in any line.
+    // It contains no foreign text: the runner looks for commands in every line.
     let _ = writeln!(text, "{}", text::summary(report));
     text
 }
@@ -31,12 +31,12 @@ fn command(report: &VerifyReport, finding: &Finding) -> String {
     )
 }
 
-/// What stands behind the second `::`.
+/// The text after the second `::`.
 fn data(text: &str) -> String {
     text.replace('%', "%25").replace('\r', "%0D").replace('\n', "%0A")
 }
 
-/// What stands between the two, where `:` and `,` mean something as well.
+/// The value of a property, where `:` and `,` are escaped as well.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }

@@ -1,4 +1,4 @@
-//! The verification as a code quality report of GitLab: what a merge request shows as new or fixed.
+//! The verification as a code quality report of GitLab. A merge request shows what is new or fixed.
 
 use crate::commands::verify::finding::Finding;
 use crate::commands::verify::result::VerifyReport;
@@ -8,7 +8,7 @@ use super::text;
 use crate::list::code::Severity;
 use crate::report::json::pretty;
 
-/// An array, empty if nothing was found.
+/// An array with one issue per finding.
 pub(super) fn report(report: &VerifyReport) -> String {
     let fingerprints = text::fingerprints(report);
     let findings = report.findings.iter().zip(fingerprints);

@@ -1,25 +1,25 @@
-//! The verification for people: by image, and what many images have in common once.
+//! The verification as plain text: findings by image, and those that many images share once.
 
-use crate::commands::verify::finding::{Finding, Location};
-use crate::commands::verify::result::VerifyReport;
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::text;
-use crate::list::code::{Check, Code, Severity};
+use crate::commands::verify::finding::Finding;
+use crate::commands::verify::result::VerifyReport;
+use crate::list::code::{Check, Severity};
 use crate::report::common::{insecure, seconds};
 
-/// How the text may be decorated. It says the same either way.
+/// Whether to use colours. The text is the same either way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Style {
     Plain,
     Coloured,
 }
 
-/// So many images with the same finding are told together.
+/// The number of images from which an equal finding is reported once.
 const MANY: usize = 3;
 
-/// Every finding, then the sum.
+/// Every finding, then the totals.
 pub(super) fn report(report: &VerifyReport, style: Style) -> String {
     let mut writer = Writer { style, text: String::new(), hints: BTreeSet::new() };
     let (shared, own): (Vec<&Finding>, Vec<&Finding>) =
@@ -32,41 +32,40 @@ pub(super) fn report(report: &VerifyReport, style: Style) -> String {
         image.clone_from(&finding.image);
         writer.finding(finding, if image.is_some() { "  " } else { "" });
     }
-    let mut told: Vec<&Finding> = Vec::new();
+    let mut written: Vec<&Finding> = Vec::new();
     for finding in &shared {
-        if told.iter().any(|have| is_alike(have, finding)) {
+        if written.iter().any(|earlier| are_alike(earlier, finding)) {
             continue;
         }
-        let alike = shared.iter().filter(|other| is_alike(other, finding));
-        writer.together(finding, alike.copied());
-        told.push(finding);
+        let alike = shared.iter().filter(|other| are_alike(other, finding));
+        writer.shared(finding, alike.copied());
+        written.push(finding);
     }
     writer.text.push_str(&insecure(&report.insecure));
-    writer.sum(report);
+    writer.totals(report);
     writer.text
 }
 
-/// Whether the same can be said of many images.
+/// Whether many images have an equal finding.
 fn is_shared(report: &VerifyReport, finding: &Finding) -> bool {
     finding.image.is_some()
         && finding.details.is_empty()
-        && report.findings.iter().filter(|other| is_alike(other, finding)).take(MANY).count()
+        && report.findings.iter().filter(|other| are_alike(other, finding)).take(MANY).count()
             == MANY
 }
 
-fn is_alike(a: &Finding, b: &Finding) -> bool {
-    type Said<'a> = (Code, Severity, &'a str, Option<&'a str>, bool);
-    fn said(finding: &Finding) -> Said<'_> {
-        let Finding { code, severity, message, hint, image, .. } = finding;
-        (*code, *severity, message, hint.as_deref(), image.is_some())
-    }
-    said(a) == said(b) && a.details.is_empty() && b.details.is_empty()
+/// Whether two findings differ only in image and location.
+fn are_alike(a: &Finding, b: &Finding) -> bool {
+    a.details.is_empty()
+        && b.details.is_empty()
+        && a.image.is_some() == b.image.is_some()
+        && (a.code, a.severity, &a.message, &a.hint) == (b.code, b.severity, &b.message, &b.hint)
 }
 
 struct Writer {
     style: Style,
     text: String,
-    /// Those that were given: once is enough.
+    /// The hints that were written. Each is written once.
     hints: BTreeSet<String>,
 }
 
@@ -78,28 +77,20 @@ impl Writer {
     }
 
     fn finding(&mut self, finding: &Finding, indent: &str) {
-        let place = finding
-            .location
-            .as_ref()
-            .map_or_else(String::new, |location| format!(" ({})", place(location)));
         let label = self.label(finding);
-        self.line(indent, &format!("{label} {}{place}", finding.message));
+        self.line(indent, &format!("{label} {}{}", finding.message, place(finding)));
         for detail in &finding.details {
             self.line(indent, &format!("  {detail}"));
         }
         self.hint(finding, indent);
     }
 
-    fn together<'f>(&mut self, first: &Finding, alike: impl Iterator<Item = &'f Finding>) {
+    fn shared<'f>(&mut self, first: &Finding, alike: impl Iterator<Item = &'f Finding>) {
         let label = self.label(first);
         self.line("", &format!("{label} {}", first.message));
         for finding in alike {
             let name = finding.image.as_ref().map_or_else(String::new, ToString::to_string);
-            let place = finding
-                .location
-                .as_ref()
-                .map_or_else(String::new, |location| format!(" ({})", place(location)));
-            self.line("  ", &format!("{name}{place}"));
+            self.line("  ", &format!("{name}{}", place(finding)));
         }
         self.hint(first, "");
     }
@@ -111,28 +102,28 @@ impl Writer {
         }
     }
 
-    fn sum(&mut self, report: &VerifyReport) {
+    fn totals(&mut self, report: &VerifyReport) {
         if !self.text.is_empty() {
             self.text.push('\n');
         }
         for check in Check::ALL {
             let state = match report.checks.contains(&check) {
-                false => "not asked for".to_owned(),
+                false => "skipped".to_owned(),
                 true => text::state(report.count_of(check)),
             };
             self.line("", &format!("{:<12} {state}", check.name()));
         }
-        let mut sum = text::totals(report);
+        let mut totals = text::totals(report);
         let requests = report.requests;
         if requests.source + requests.destination > 0 {
             let _ = write!(
-                sum,
+                totals,
                 "; requests: {} to sources, {} to the destination",
                 requests.source, requests.destination
             );
         }
-        let _ = write!(sum, "; {}", seconds(report.took.as_secs_f64()));
-        self.line("", &sum);
+        let _ = write!(totals, "; {}", seconds(report.took.as_secs_f64()));
+        self.line("", &totals);
     }
 
     fn label(&self, finding: &Finding) -> String {
@@ -156,6 +147,6 @@ const BOLD: &str = "1";
 const RED: &str = "1;31";
 const YELLOW: &str = "1;33";
 
-fn place(location: &Location) -> String {
-    format!("{}:{}:{}", location.file, location.place.line, location.place.column)
+fn place(finding: &Finding) -> String {
+    finding.location.as_ref().map_or_else(String::new, |location| format!(" ({location})"))
 }

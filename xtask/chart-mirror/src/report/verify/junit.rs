@@ -1,5 +1,5 @@
-//! The verification as JUnit XML: a suite per check, a case per image that it looks at, and one per
-//! finding about no image. Written by hand: it is a page, and a crate for it would be compiled by all.
+//! The verification as JUnit XML: a suite per check, with a case for each image that was checked and for
+//! each finding about no image. Written by hand, because a crate for so little is not worth its build time.
 
 use crate::commands::verify::finding::Finding;
 use crate::commands::verify::result::VerifyReport;
@@ -15,12 +15,12 @@ struct Suite {
     cases: Vec<Case>,
 }
 
-/// A name is its case's own within the suite: of two with one name GitLab shows the first.
+/// Its name is unique in the suite: GitLab shows only the first case of a name.
 struct Case {
     name: String,
     file: String,
     result: Result,
-    /// The warnings: a case can pass with them.
+    /// The warnings. A case passes with them.
     output: String,
 }
 
@@ -31,7 +31,7 @@ enum Result {
         message: String,
         text: String,
     },
-    /// Nobody looked, because the check could not be run.
+    /// The check could not run.
     Skipped,
 }
 
@@ -51,7 +51,7 @@ fn suite(report: &VerifyReport, check: Check) -> Suite {
     let findings: Vec<&Finding> =
         report.findings.iter().filter(|finding| finding.check == check).collect();
     let is_broken = |finding: &&Finding| finding.image.is_none() && finding.code.is_fixed();
-    let is_whole = !findings.iter().any(is_broken);
+    let is_complete = !findings.iter().any(is_broken);
     let mut cases: Vec<Case> = Vec::new();
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
     for finding in findings.iter().filter(|finding| finding.image.is_none()) {
@@ -63,7 +63,7 @@ fn suite(report: &VerifyReport, check: Check) -> Suite {
     }
     for (image, about) in images(report, check, &findings) {
         let mut case = Case::new(image.to_string(), report, &about);
-        if !is_whole && about.is_empty() {
+        if !is_complete && about.is_empty() {
             case.result = Result::Skipped;
         }
         cases.push(case);
@@ -74,8 +74,8 @@ fn suite(report: &VerifyReport, check: Check) -> Suite {
     Suite { name: format!("verify.{check}"), cases }
 }
 
-/// Those that the check looks at, in the order of the list, with what it found about each. The files in
-/// `values/` are of no single image.
+/// The images that the check covers, in the order of the list, each with its findings. The check `values`
+/// covers no single image.
 fn images<'a>(
     report: &'a VerifyReport,
     check: Check,
@@ -87,11 +87,11 @@ fn images<'a>(
             about.entry(image).or_default().push(finding);
         }
     }
-    let looked_at = match check {
+    let covered = match check {
         Check::Values => &[][..],
         Check::List | Check::Chart | Check::Source | Check::Destination => &report.images,
     };
-    let listed = looked_at.iter().map(|image| (image, about.remove(image)));
+    let listed = covered.iter().map(|image| (image, about.remove(image)));
     let mut images: Vec<_> =
         listed.map(|(image, about)| (image, about.unwrap_or_default())).collect();
     images.extend(about);
@@ -105,25 +105,24 @@ impl Case {
             [] => report.list.clone(),
         };
         let of = |severity| findings.iter().filter(move |finding| finding.severity == severity);
-        let told = |severity| of(severity).map(|finding| told(report, finding)).collect::<String>();
+        let text =
+            |severity| of(severity).map(|finding| text_of(report, finding)).collect::<String>();
         let result = match of(Severity::Error).next() {
             Some(first) => Result::Failed {
                 code: first.code.name(),
                 message: first.message.clone(),
-                text: told(Severity::Error),
+                text: text(Severity::Error),
             },
             None => Result::Passed,
         };
-        Self { name, file, result, output: told(Severity::Warning) }
+        Self { name, file, result, output: text(Severity::Warning) }
     }
 }
 
-fn told(report: &VerifyReport, finding: &Finding) -> String {
-    let location = report.location(finding);
-    let (line, column) = (location.place.line, location.place.column);
-    let place = format!("{}:{line}:{column}", location.file);
+fn text_of(report: &VerifyReport, finding: &Finding) -> String {
     let Finding { severity, code, .. } = finding;
-    format!("{severity}[{code}] {place}\n{}\n", text::lines(finding).join("\n"))
+    let location = report.location(finding);
+    format!("{severity}[{code}] {location}\n{}\n", text::lines(finding).join("\n"))
 }
 
 fn counts<'a>(cases: impl Iterator<Item = &'a Case>) -> String {
@@ -168,8 +167,8 @@ fn write_suite(text: &mut String, suite: &Suite) {
     text.push_str("  </testsuite>\n");
 }
 
-/// Text for content and for attributes in `"`. XML 1.0 has no way to say some characters, not even
-/// escaped: they are left out.
+/// Text for content and for attributes in `"`. XML 1.0 cannot represent some characters, not even escaped;
+/// they are dropped.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

@@ -1,8 +1,8 @@
 //! The verification as Markdown, for the summary of a job or a comment: a table of the checks, and the
 //! findings by image.
 //!
-//! Texts are of others: whatever means something to Markdown or HTML is escaped, details stand in a
-//! fence that they cannot close.
+//! Messages contain foreign text, so everything that has a meaning in Markdown or HTML is escaped.
+//! Details are in a code block whose fence they cannot close.
 
 use crate::commands::verify::finding::Finding;
 use crate::commands::verify::result::VerifyReport;
@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 use super::text;
 use crate::list::code::Check;
 
-/// GitHub takes a summary of 1 MiB for each step, or none of it.
+/// GitHub accepts a summary of 1 MiB per step, and discards a longer one as a whole.
 const MOST_BYTES: usize = 900_000;
 
 pub(super) fn report(report: &VerifyReport) -> String {
@@ -26,7 +26,7 @@ pub(super) fn report(report: &VerifyReport) -> String {
     text.push_str("| check | result |\n|---|---|\n");
     for check in Check::ALL {
         let state = match report.checks.contains(&check) {
-            false => "not asked for".to_owned(),
+            false => "skipped".to_owned(),
             true => text::state(report.count_of(check)),
         };
         let _ = writeln!(text, "| {check} | {state} |");
@@ -43,7 +43,7 @@ fn write_findings(text: &mut String, report: &VerifyReport) {
         if number == 0 || finding.image.as_ref() != image {
             let heading = match &finding.image {
                 Some(image) => code(&image.to_string()),
-                None => "Of no single image".to_owned(),
+                None => "General".to_owned(),
             };
             let _ = writeln!(section, "\n### {heading}\n");
         }
@@ -52,17 +52,17 @@ fn write_findings(text: &mut String, report: &VerifyReport) {
         section += &item(report, finding, hint);
         if text.len() + section.len() > MOST_BYTES {
             let left_out = report.findings.len() - number;
-            let _ = writeln!(text, "\n{left_out} more do not fit here: see the other reports");
+            let _ =
+                writeln!(text, "\n{left_out} more findings do not fit here: see the other reports");
             return;
         }
         text.push_str(&section);
     }
 }
 
-/// `hint` is given where it was not said before.
+/// `hint` is `None` if an earlier finding has the same one.
 fn item(report: &VerifyReport, finding: &Finding, hint: Option<&str>) -> String {
-    let location = report.location(finding);
-    let place = format!("{}:{}:{}", location.file, location.place.line, location.place.column);
+    let place = report.location(finding).to_string();
     let (severity, message) = (finding.severity, prose(&finding.message));
     let mut item =
         format!("- **{severity}** {}: {message} ({})\n", code(finding.code.name()), code(&place));
@@ -80,13 +80,13 @@ fn item(report: &VerifyReport, finding: &Finding, hint: Option<&str>) -> String 
     item
 }
 
-/// Longer than any that is in the text.
+/// A fence that is longer than any run of backticks in the text.
 fn fence(lines: &[String]) -> String {
     let runs = lines.iter().flat_map(|line| line.split(|c| c != '`')).map(str::len);
     "`".repeat(runs.max().unwrap_or(0).max(2) + 1)
 }
 
-/// Our messages have literals in backticks; whoever else has them in pairs gets the same.
+/// Messages have literals in backticks. In foreign text, pairs of backticks are treated the same.
 fn prose(text: &str) -> String {
     let parts: Vec<&str> = text.split('`').collect();
     if parts.len().is_multiple_of(2) {
@@ -99,7 +99,7 @@ fn prose(text: &str) -> String {
     prose
 }
 
-/// With an HTML element: what ends a span of backticks, or a cell of a table, could not be escaped.
+/// Uses an HTML element, because in a span of backticks neither a backtick nor `|` can be escaped.
 fn code(text: &str) -> String {
     format!("<code>{}</code>", escaped(text))
 }
@@ -112,12 +112,12 @@ fn escaped(text: &str) -> String {
             '&' => escaped.push_str("&amp;"),
             '<' => escaped.push_str("&lt;"),
             '>' => escaped.push_str("&gt;"),
-            // Also what makes links, mentions and emoji of bare words.
+            // These also turn bare words into links, mentions and emoji.
             '\\' | '`' | '*' | '_' | '~' | '[' | ']' | '!' | '|' | '#' | '@' | '$' => {
                 escaped.extend(['\\', c]);
             }
             ':' if chars.peek().is_some_and(|next| *next != ' ') => escaped.push_str("\\:"),
-            // Of `www.`, which needs no scheme.
+            // `www.` is a link without a scheme.
             '.' if escaped.ends_with(['w', 'W']) => escaped.push_str("\\."),
             c => escaped.push(c),
         }

@@ -1,7 +1,5 @@
-//! What `verify` found, as a value, and the forms in which it can be told. Each form is a pure function
-//! of the report, in a file of its own; `said` is what several of them say alike.
+//! The reports of `verify`: one file per format, each a pure function of the result.
 
-use crate::commands::verify::finding::{Finding, Location};
 use crate::commands::verify::result::VerifyReport;
 
 use self::human::Style;
@@ -18,7 +16,7 @@ mod sarif;
 pub(super) mod tests;
 mod text;
 
-/// A form that a report can have.
+/// The format of a report.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Format {
     Human,
@@ -27,7 +25,7 @@ pub enum Format {
     Github,
     /// For the summary of a job.
     Markdown,
-    /// GitLab's code quality.
+    /// GitLab code quality.
     Gitlab,
     Junit,
     Sarif,
@@ -56,7 +54,7 @@ impl Format {
         }
     }
 
-    /// The report in this format. The style matters to people only.
+    /// The report in this format. Only `Human` has styles.
     pub fn render(self, report: &VerifyReport, style: Style) -> String {
         let report = &printable(report);
         match self {
@@ -71,38 +69,30 @@ impl Format {
     }
 }
 
-/// The report in one line, without text from outside.
+/// The report in one line, without foreign text.
 pub fn summary(report: &VerifyReport) -> String {
     text::summary(report)
 }
 
-/// The report with every text fit for one line of anything that shows text. The formats escape further,
-/// each what means something in it.
+/// The report with every text on one line and without unprintable characters. The formats escape what
+/// has a meaning in them.
 fn printable(report: &VerifyReport) -> VerifyReport {
-    let lines = |texts: &[String]| texts.iter().map(|text| line(text)).collect();
-    let finding = |finding: &Finding| Finding {
-        image: finding.image.clone(),
-        location: finding
-            .location
-            .as_ref()
-            .map(|location| Location { file: line(&location.file), place: location.place }),
-        message: line(&finding.message),
-        details: lines(&finding.details),
-        hint: finding.hint.as_deref().map(line),
-        ..finding.clone()
-    };
-    VerifyReport {
-        list: line(&report.list),
-        destinations: lines(&report.destinations),
-        checks: report.checks.clone(),
-        images: report.images.clone(),
-        findings: report.findings.iter().map(finding).collect(),
-        insecure: report.insecure.clone(),
-        ..*report
+    let mut report = report.clone();
+    let clean = |text: &mut String| *text = line(text);
+    clean(&mut report.list);
+    report.destinations.iter_mut().for_each(clean);
+    for finding in &mut report.findings {
+        clean(&mut finding.message);
+        finding.details.iter_mut().chain(&mut finding.hint).for_each(clean);
+        if let Some(location) = &mut finding.location {
+            clean(&mut location.file);
+        }
     }
+    report
 }
 
-/// On one line, without what a terminal or a reader would obey. Spaces stay: details are indented.
+/// One line without characters that a terminal or a parser would interpret. Spaces stay, because details
+/// are indented.
 fn line(text: &str) -> String {
     let spaced = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
     spaced.filter(|c| !is_unprintable(*c)).collect()

@@ -1,4 +1,4 @@
-//! The verification as SARIF 2.1.0 (OASIS), which code scanning takes: the rules are the codes.
+//! The verification as SARIF 2.1.0 (OASIS) for code scanning. The finding codes are the rules.
 
 use crate::commands::verify::finding::{Finding, Location};
 use crate::commands::verify::result::VerifyReport;
@@ -15,7 +15,7 @@ pub(super) fn report(report: &VerifyReport) -> String {
     let fingerprints = text::fingerprints(report);
     let findings = report.findings.iter().zip(fingerprints);
     let results = findings.map(|(finding, fingerprint)| result(report, finding, &fingerprint));
-    let is_whole = report.findings.iter().all(|finding| finding.code != Code::ListInvalid);
+    let is_complete = report.findings.iter().all(|finding| finding.code != Code::ListInvalid);
     pretty(&json!({
         "$schema": SCHEMA,
         "version": "2.1.0",
@@ -28,7 +28,7 @@ pub(super) fn report(report: &VerifyReport) -> String {
                 },
             },
             "columnKind": "unicodeCodePoints",
-            "invocations": [{ "executionSuccessful": is_whole }],
+            "invocations": [{ "executionSuccessful": is_complete }],
             "results": results.collect::<Vec<Value>>(),
         }],
     }))
@@ -36,11 +36,11 @@ pub(super) fn report(report: &VerifyReport) -> String {
 
 fn rule(code: Code) -> Value {
     let help = if code.is_fixed() {
-        "What could not be looked at is always an error.".to_owned()
+        "The severity cannot be changed.".to_owned()
     } else {
         format!(
-            "How bad it is can be changed in images.toml: `{code} = \"error\"`, `\"warning\"` or \
-             `\"ignore\"` in `[policy.severity]`."
+            "The severity can be changed in images.toml: `{code} = \"error\"`, `\"warning\"` or `\"ignore\"` in \
+             `[policy.severity]`."
         )
     };
     let meaning = code.meaning();
@@ -70,18 +70,18 @@ fn result(report: &VerifyReport, finding: &Finding, fingerprint: &str) -> Value 
                 },
             },
         }],
-        // The name is what code scanning looks for; it would take the text of the line instead, which
-        // all findings without a line of their own have in common.
+        // Code scanning looks for this name. Without it, it would use the text of the line, which all
+        // findings without a line of their own share.
         "partialFingerprints": { "primaryLocationLineHash": format!("{fingerprint}:1") },
     })
 }
 
-/// Brackets before a parenthesis would be a link.
+/// Escapes brackets, because those before a parenthesis would be a link.
 fn message(text: &str) -> String {
     if text.contains("](") { text.replace('[', "\\[").replace(']', "\\]") } else { text.to_owned() }
 }
 
-/// A file of the repository by its path in it, any other one by its own.
+/// A file of the repository by its relative path, any other file by its absolute path.
 fn artifact(location: &Location) -> Value {
     let path = escaped(&location.file);
     let has_drive = matches!(location.file.as_bytes(), [b'A'..=b'Z' | b'a'..=b'z', b':', b'/', ..]);

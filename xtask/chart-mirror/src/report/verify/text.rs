@@ -1,4 +1,4 @@
-//! What several forms say in the same words, and how a finding is known again in the next run.
+//! Text that several formats share, and the fingerprints by which a finding is recognised in the next run.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::list::code::{Code, Severity};
 use crate::report::common::count;
 use oci::Digest;
 
-/// The message with the image that it is about.
+/// The message, after the name of the image.
 pub(super) fn about(finding: &Finding) -> String {
     match &finding.image {
         Some(image) => format!("{image}: {}", finding.message),
@@ -16,7 +16,7 @@ pub(super) fn about(finding: &Finding) -> String {
     }
 }
 
-/// All that is to say of a finding, line by line.
+/// A finding as lines: message, details and hint.
 pub(super) fn lines(finding: &Finding) -> Vec<String> {
     let details = finding.details.iter().map(|detail| format!("  {detail}"));
     let hint = finding.hint.iter().map(|hint| format!("hint: {hint}"));
@@ -41,7 +41,7 @@ pub(super) fn totals(report: &VerifyReport) -> String {
     }
 }
 
-/// The totals, and how often each code was found.
+/// The totals, and the number of findings with each code.
 pub(super) fn summary(report: &VerifyReport) -> String {
     let mut codes: BTreeMap<Code, usize> = BTreeMap::new();
     for finding in &report.findings {
@@ -54,23 +54,23 @@ pub(super) fn summary(report: &VerifyReport) -> String {
     }
 }
 
-/// For each finding a text that is the same in the next run if the finding is, wherever its line went,
-/// and that no other finding of the report has.
+/// A fingerprint for each finding: unique in the report, and the same in the next run even if the finding
+/// has moved to another line.
 pub(super) fn fingerprints(report: &VerifyReport) -> Vec<String> {
     let mut seen: BTreeMap<String, usize> = BTreeMap::new();
     let fingerprint = |finding: &Finding| {
         let location = report.location(finding);
         let image = finding.image.as_ref().map_or_else(String::new, ToString::to_string);
-        // What servers and programs say is worded anew each time.
+        // Servers and programs word their messages differently each time.
         let message = match finding.code {
             Code::Unreachable | Code::ChartFails => "",
             _ => finding.message.as_str(),
         };
         let code = finding.code.name();
-        let said = [code, finding.check.name(), &location.file, &image, message].join("\n");
-        let same = seen.entry(said.clone()).or_default();
+        let identity = [code, finding.check.name(), &location.file, &image, message].join("\n");
+        let same = seen.entry(identity.clone()).or_default();
         *same += 1;
-        let numbered = if *same == 1 { said } else { format!("{said}\n{same}") };
+        let numbered = if *same == 1 { identity } else { format!("{identity}\n{same}") };
         Digest::of(numbered.as_bytes()).hex().to_owned()
     };
     report.findings.iter().map(fingerprint).collect()

@@ -1,5 +1,4 @@
-//! Texts of charts, servers and file names that would like to be more than text: every form holds them,
-//! and nothing else comes of them.
+//! Hostile texts from charts, servers and file names: in every format they stay text.
 
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
@@ -33,7 +32,7 @@ const TEXTS: [&str; 22] = [
     "{\"a\": \"b\\u0000\"}",
 ];
 
-/// Every text of the report is this one.
+/// A report in which every text is this one.
 fn report(text: &str) -> VerifyReport {
     let text = || text.to_owned();
     let with = |image| Finding {
@@ -53,30 +52,30 @@ fn report(text: &str) -> VerifyReport {
     }
 }
 
-/// What stands in a form is read again, with the report as it should have been told.
+/// Calls `read` with each report, the report with clean texts, and the clean text.
 fn each(read: impl Fn(&VerifyReport, &VerifyReport, &str)) {
     for text in TEXTS {
         let report = report(text);
-        let told = printable(&report);
-        assert_eq!(told.list, line(text));
-        read(&report, &told, &line(text));
+        let clean = printable(&report);
+        assert_eq!(clean.list, line(text));
+        read(&report, &clean, &line(text));
     }
 }
 
 #[test]
-fn no_form_has_what_a_terminal_or_a_reader_would_obey() {
+fn no_format_has_characters_that_a_terminal_or_a_parser_would_interpret() {
     each(|report, _, _| {
         for format in Format::ALL {
             let text = rendered(format, report);
-            let obeyed = text.chars().find(|c| *c != '\n' && is_unprintable(*c));
-            assert_eq!(obeyed, None, "{format:?}: {text}");
+            let unprintable = text.chars().find(|c| *c != '\n' && is_unprintable(*c));
+            assert_eq!(unprintable, None, "{format:?}: {text}");
         }
     });
 }
 
 #[test]
-fn in_json_and_gitlab_and_sarif_text_is_text() {
-    each(|report, told, text| {
+fn json_gitlab_and_sarif_escape_text() {
+    each(|report, clean, text| {
         let json = parsed(Format::Json, report);
         let finding = &json["findings"][1];
         for field in ["message", "hint"] {
@@ -94,7 +93,7 @@ fn in_json_and_gitlab_and_sarif_text_is_text() {
         let sarif = parsed(Format::Sarif, report);
         let results = sarif["runs"][0]["results"].as_array().unwrap();
         assert_eq!(results.len(), 2);
-        for (result, finding) in results.iter().zip(&told.findings) {
+        for (result, finding) in results.iter().zip(&clean.findings) {
             let message = result["message"]["text"].as_str().unwrap();
             let expected = text::lines(finding).join("\n");
             let is_link = expected.contains("](");
@@ -112,16 +111,16 @@ fn in_json_and_gitlab_and_sarif_text_is_text() {
 }
 
 #[test]
-fn to_github_each_finding_is_one_command() {
-    each(|report, told, text| {
+fn github_gets_one_command_per_finding() {
+    each(|report, clean, text| {
         let rendered = rendered(Format::Github, report);
         let lines: Vec<&str> = rendered.lines().collect();
         assert_eq!(lines.len(), 3, "{rendered}");
-        // The runner takes a command from anywhere in a line of its older format, and after spaces.
+        // The runner finds old-style commands anywhere in a line, and new ones after spaces.
         let is_command = |line: &&&str| line.trim_start().starts_with("::");
         assert_eq!(lines.iter().filter(is_command).count(), 2);
-        assert_eq!(lines[2], text::summary(told));
-        for (line, finding) in lines.iter().zip(&told.findings) {
+        assert_eq!(lines[2], text::summary(clean));
+        for (line, finding) in lines.iter().zip(&clean.findings) {
             let (properties, data) =
                 line.strip_prefix("::error ").unwrap().split_once("::").unwrap();
             assert_eq!(unescaped(data), text::lines(finding).join("\n"));
@@ -136,15 +135,15 @@ fn to_github_each_finding_is_one_command() {
 }
 
 #[test]
-fn in_junit_text_is_text() {
-    each(|report, told, text| {
+fn junit_escapes_text() {
+    each(|report, clean, text| {
         let document = xml::parse(&rendered(Format::Junit, report));
         let chart = &document.children[2];
         assert_eq!(chart.attribute("name"), "verify.chart");
         let plain = |text: &str| text.replace(['\u{fffe}', '\u{ffff}'], "");
         let names = [plain(&format!("values-stale: {text}")), "q.io/app:1".to_owned()];
         assert_eq!(chart.names_of_children(), names);
-        for (case, finding) in chart.children.iter().zip(&told.findings) {
+        for (case, finding) in chart.children.iter().zip(&clean.findings) {
             let [failure] = case.children.as_slice() else { panic!("{case:?}") };
             assert_eq!(failure.attribute("message"), plain(text));
             let (line, column) = if finding.image.is_some() { (7, 3) } else { (1, 1) };
@@ -157,7 +156,7 @@ fn in_junit_text_is_text() {
 }
 
 #[test]
-fn in_markdown_text_is_text() {
+fn markdown_escapes_text() {
     const TABLE: [&str; 12] = [
         "check",
         "result",
@@ -173,7 +172,7 @@ fn in_markdown_text_is_text() {
         "passed",
     ];
     each(|report, _, text| {
-        // Backticks in pairs are ours, and mean code.
+        // Pairs of backticks become code.
         let is_paired = text.matches('`').count().is_multiple_of(2);
         let prose = if is_paired { text.replace('`', "") } else { text.to_owned() };
         let finding = |place: &str| format!("error values-stale: {prose} ({text}:{place})");
@@ -183,13 +182,13 @@ fn in_markdown_text_is_text() {
             format!("Destinations: {text}"),
         ];
         expected.extend(TABLE.map(str::to_owned));
-        expected.extend(["Of no single image".to_owned(), finding("1:1")]);
+        expected.extend(["General".to_owned(), finding("1:1")]);
         expected.extend([format!("{text}\n{text}"), format!("hint: {prose}")]);
         expected.extend(["q.io/app:1".to_owned(), finding("7:3"), format!("{text}\n{text}")]);
         let expected: Vec<&str> = expected.iter().map(|block| block.trim()).collect();
         let rendered = rendered(Format::Markdown, report);
         assert_eq!(blocks(&rendered), expected, "{rendered}");
-        // What GitHub and GitLab make of bare words, and this parser does not.
+        // GitHub and GitLab turn bare words into links; this parser does not.
         let outside = rendered.lines().filter(|line| *line != format!("  {text}"));
         for line in outside.map(|line| line.replace("\\\\", "")) {
             for bare in ["s://", "www.", " @", "e@", " #1", " :t"] {
@@ -199,7 +198,7 @@ fn in_markdown_text_is_text() {
     });
 }
 
-/// The text of each block, without what decorates it; nothing but ours may be there.
+/// The plain text of each block. Fails on any construct that the report does not use.
 fn blocks(markdown: &str) -> Vec<String> {
     let options = Options::all().difference(Options::ENABLE_SMART_PUNCTUATION);
     let mut blocks = vec![String::new()];
@@ -242,7 +241,7 @@ fn from_uri(uri: &str) -> String {
     String::from_utf8(bytes).unwrap()
 }
 
-/// As the runner does it, `%25` last.
+/// As the runner does: `%25` last.
 fn unescaped(text: &str) -> String {
     let text = text.replace("%0D", "\r").replace("%0A", "\n");
     text.replace("%3A", ":").replace("%2C", ",").replace("%25", "%")

@@ -1,4 +1,4 @@
-//! The forms of a report, each read again by a parser.
+//! Tests of each format with a parser.
 
 use serde_json::{Value, json};
 
@@ -6,6 +6,7 @@ use super::human::Style;
 use std::time::Duration;
 
 use super::*;
+use crate::commands::verify::finding::{Finding, Location};
 use crate::list::Place;
 use crate::list::code::Code;
 use crate::list::code::{Check, Severity};
@@ -40,7 +41,7 @@ fn finding(check: Check, code: Code, image: Option<&str>) -> Finding {
             file: "images.toml".to_owned(),
             place: Place { line: 7, column: 3 },
         }),
-        message: "it is off".to_owned(),
+        message: "it differs".to_owned(),
         details: Vec::new(),
         hint: None,
     }
@@ -85,19 +86,19 @@ fn parsed(format: Format, report: &VerifyReport) -> Value {
 }
 
 #[test]
-fn github_gets_a_command_for_each_finding_and_the_sum() {
+fn github_gets_a_command_for_each_finding_and_the_summary() {
     let expected = "\
-        ::warning file=images.toml,line=1,col=1,title=chart-mention::it is off\n\
-        ::error file=values/m%2C or n.yaml,line=1,col=1,title=values-stale::it is off%0A   global:%0A  -  a: \"```\"%0Ahint: `cargo xtask values --write` writes it\n\
-        ::warning file=images.toml,line=7,col=3,title=unpinned::q.io/app:1: it is off\n\
-        ::error file=images.toml,line=7,col=3,title=source-moved::q.io/app:1: it is off\n\
+        ::warning file=images.toml,line=1,col=1,title=chart-mention::it differs\n\
+        ::error file=values/m%2C or n.yaml,line=1,col=1,title=values-stale::it differs%0A   global:%0A  -  a: \"```\"%0Ahint: `cargo xtask values --write` writes it\n\
+        ::warning file=images.toml,line=7,col=3,title=unpinned::q.io/app:1: it differs\n\
+        ::error file=images.toml,line=7,col=3,title=source-moved::q.io/app:1: it differs\n\
         2 images: 2 errors, 2 warnings, 1 ignored by the policy (1 unpinned, 1 values-stale, 1 chart-mention, 1 source-moved)\n";
     assert_eq!(rendered(Format::Github, &found()), expected);
     assert_eq!(rendered(Format::Github, &clean()), "2 images: passed\n");
 }
 
 #[test]
-fn markdown_says_the_verdict_the_checks_and_the_findings_by_image() {
+fn markdown_has_the_verdict_the_checks_and_the_findings_by_image() {
     let expected = "\
 ## Verification failed
 
@@ -113,10 +114,10 @@ Destinations: <code>m.example.com</code>
 | source | 1 error |
 | destination | passed |
 
-### Of no single image
+### General
 
-- **warning** <code>chart-mention</code>: it is off (<code>images.toml\\:1\\:1</code>)
-- **error** <code>values-stale</code>: it is off (<code>values/m, or n.yaml\\:1\\:1</code>)
+- **warning** <code>chart-mention</code>: it differs (<code>images.toml\\:1\\:1</code>)
+- **error** <code>values-stale</code>: it differs (<code>values/m, or n.yaml\\:1\\:1</code>)
 
   ````text
    global:
@@ -127,28 +128,29 @@ Destinations: <code>m.example.com</code>
 
 ### <code>q.io/app\\:1</code>
 
-- **warning** <code>unpinned</code>: it is off (<code>images.toml\\:7\\:3</code>)
-- **error** <code>source-moved</code>: it is off (<code>images.toml\\:7\\:3</code>)
+- **warning** <code>unpinned</code>: it differs (<code>images.toml\\:7\\:3</code>)
+- **error** <code>source-moved</code>: it differs (<code>images.toml\\:7\\:3</code>)
 ";
     assert_eq!(rendered(Format::Markdown, &found()), expected);
     let passed = rendered(Format::Markdown, &VerifyReport { checks: vec![Check::List], ..clean() });
     assert!(passed.starts_with("## Verification passed\n"), "{passed}");
-    assert!(passed.ends_with("| list | passed |\n| values | not asked for |\n| chart | not asked for |\n| source | not asked for |\n| destination | not asked for |\n"), "{passed}");
+    assert!(passed.ends_with("| list | passed |\n| values | skipped |\n| chart | skipped |\n| source | skipped |\n| destination | skipped |\n"), "{passed}");
 }
 
 #[test]
-fn a_summary_that_would_be_too_long_says_what_it_leaves_out() {
+fn a_summary_that_is_too_long_names_the_number_of_findings_left_out() {
     let mut report = clean();
     report.findings = vec![finding(Check::List, Code::Unpinned, Some("q.io/app:1")); 20_000];
     let text = rendered(Format::Markdown, &report);
     assert!(text.len() < 1024 * 1024, "{}", text.len());
-    let told = text.matches("**warning**").count();
-    let rest = format!("\n{} more do not fit here: see the other reports\n", 20_000 - told);
-    assert!(told > 1000 && text.ends_with(&rest), "{told}");
+    let written = text.matches("**warning**").count();
+    let rest =
+        format!("\n{} more findings do not fit here: see the other reports\n", 20_000 - written);
+    assert!(written > 1000 && text.ends_with(&rest), "{written}");
 }
 
 #[test]
-fn gitlab_gets_an_array_with_what_it_documents() {
+fn gitlab_gets_an_array_of_issues_as_documented() {
     assert_eq!(parsed(Format::Gitlab, &clean()), json!([]));
     let mut issues = parsed(Format::Gitlab, &found());
     for issue in issues.as_array_mut().unwrap() {
@@ -164,18 +166,18 @@ fn gitlab_gets_an_array_with_what_it_documents() {
             "location": { "path": path, "lines": { "begin": line } },
         })
     };
-    let hint = "it is off (hint: `cargo xtask values --write` writes it)";
+    let hint = "it differs (hint: `cargo xtask values --write` writes it)";
     let expected = json!([
-        issue("chart-mention", "minor", "images.toml", 1, "it is off"),
+        issue("chart-mention", "minor", "images.toml", 1, "it differs"),
         issue("values-stale", "major", "values/m, or n.yaml", 1, hint),
-        issue("unpinned", "minor", "images.toml", 7, "q.io/app:1: it is off"),
-        issue("source-moved", "major", "images.toml", 7, "q.io/app:1: it is off"),
+        issue("unpinned", "minor", "images.toml", 7, "q.io/app:1: it differs"),
+        issue("source-moved", "major", "images.toml", 7, "q.io/app:1: it differs"),
     ]);
     assert_eq!(issues, expected);
 }
 
 #[test]
-fn a_finding_is_known_again_wherever_its_line_went_and_is_no_other() {
+fn a_fingerprint_is_unique_and_survives_a_moved_line() {
     let prints = |report: &VerifyReport| text::fingerprints(report);
     let report = found();
     let before = prints(&report);
@@ -198,7 +200,7 @@ fn a_finding_is_known_again_wherever_its_line_went_and_is_no_other() {
     let distinct: std::collections::BTreeSet<_> = all.iter().collect();
     assert_eq!(distinct.len(), all.len());
 
-    // The words of a server are its own; those of ours tell findings apart.
+    // Messages of servers are not part of the fingerprint, our own messages are.
     for (code, is_same) in [(Code::Unreachable, true), (Code::DestinationMissing, false)] {
         let with = |message: &str| {
             let one = finding(Check::Destination, code, Some("q.io/app:1"));
@@ -210,7 +212,7 @@ fn a_finding_is_known_again_wherever_its_line_went_and_is_no_other() {
 }
 
 #[test]
-fn junit_has_a_case_for_each_image_that_a_check_looked_at() {
+fn junit_has_a_case_for_each_image_that_a_check_covers() {
     let document = xml::parse(&rendered(Format::Junit, &clean()));
     assert_eq!(document.attribute("tests"), "9");
     let suites: Vec<(&str, Vec<&str>)> = document
@@ -235,7 +237,7 @@ fn junit_has_a_case_for_each_image_that_a_check_looked_at() {
 }
 
 #[test]
-fn junit_tells_errors_as_failures_and_warnings_as_output() {
+fn junit_reports_errors_as_failures_and_warnings_as_output() {
     let document = xml::parse(&rendered(Format::Junit, &found()));
     let counts = ["tests", "failures", "errors", "skipped"].map(|name| document.attribute(name));
     assert_eq!(counts, ["10", "2", "0", "0"]);
@@ -243,25 +245,25 @@ fn junit_tells_errors_as_failures_and_warnings_as_output() {
     let [app, tool] = list.children.as_slice() else { panic!("{list:?}") };
     assert!(tool.children.is_empty());
     assert_eq!(app.children[0].name, "system-out");
-    let output = "warning[unpinned] images.toml:7:3\nq.io/app:1: it is off\n";
+    let output = "warning[unpinned] images.toml:7:3\nq.io/app:1: it differs\n";
     assert_eq!(app.children[0].text, output);
     let failure = &values.children[0].children[0];
     assert_eq!((failure.name.as_str(), failure.attribute("type")), ("failure", "values-stale"));
-    assert_eq!(failure.attribute("message"), "it is off");
+    assert_eq!(failure.attribute("message"), "it differs");
     assert!(failure.text.ends_with("hint: `cargo xtask values --write` writes it\n"));
     assert_eq!(values.children[0].attribute("file"), "values/m, or n.yaml");
-    assert_eq!(chart.children[0].attribute("name"), "chart-mention: it is off");
+    assert_eq!(chart.children[0].attribute("name"), "chart-mention: it differs");
     assert_eq!(source.children[0].children[0].attribute("type"), "source-moved");
     assert_eq!(source.attribute("failures"), "1");
 }
 
 #[test]
-fn junit_passes_no_image_that_nobody_could_look_at() {
+fn junit_skips_images_if_the_check_could_not_run() {
     let broken = finding(Check::Chart, Code::CheckNotRun, None);
     let report = VerifyReport { findings: vec![broken.clone(), broken], ..clean() };
     let document = xml::parse(&rendered(Format::Junit, &report));
     let chart = &document.children[2];
-    let (first, second) = ("check-not-run: it is off", "check-not-run: it is off (2)");
+    let (first, second) = ("check-not-run: it differs", "check-not-run: it differs (2)");
     assert_eq!(chart.names_of_children(), [first, second, "q.io/app:1", "q.io/tool:2"]);
     let inside: Vec<_> = chart.children.iter().map(|case| &*case.children[0].name).collect();
     assert_eq!(inside, ["failure", "failure", "skipped", "skipped"]);
@@ -269,7 +271,7 @@ fn junit_passes_no_image_that_nobody_could_look_at() {
 }
 
 #[test]
-fn sarif_has_every_member_that_its_schema_requires() {
+fn sarif_has_every_property_that_its_schema_requires() {
     let document = parsed(Format::Sarif, &found());
     assert_eq!(document["version"], "2.1.0");
     let run = &document["runs"][0];
@@ -304,7 +306,7 @@ fn sarif_has_every_member_that_its_schema_requires() {
 }
 
 #[test]
-fn a_file_outside_of_the_repository_has_a_uri_of_its_own() {
+fn a_file_outside_of_the_repository_has_an_absolute_uri() {
     let table = [("/tmp/a b.toml", "file:///tmp/a%20b.toml"), ("C:/x.toml", "file:///C%3A/x.toml")];
     for (file, uri) in table {
         let one = finding(Check::List, Code::ListInvalid, None);

@@ -1,5 +1,5 @@
-//! A reader of the XML that a report is: strict, so that what it reads any other reads, too. Elements,
-//! attributes in `"`, text and the five entities; nothing else is allowed to be there.
+//! A strict parser for the XML of the report: elements, attributes in `"`, text and the five entities, and
+//! nothing else. Every other parser accepts what it accepts.
 
 #[derive(Debug, Default)]
 pub(super) struct Element {
@@ -51,7 +51,7 @@ fn element(text: &str) -> (Element, &str) {
     rest = rest.strip_prefix('>').unwrap();
     loop {
         let (content, markup) = rest.split_at(rest.find('<').unwrap());
-        // `]]>` may not stand in content, nor may a bare `>` in ours.
+        // XML forbids `]]>` in content; the report escapes every `>`.
         assert!(!content.contains('>'), "{content}");
         element.text += &unescaped(content);
         if let Some(end) = markup.strip_prefix("</") {
@@ -93,7 +93,7 @@ fn unescaped(text: &str) -> String {
 }
 
 #[test]
-fn what_is_no_xml_is_not_read() {
+fn malformed_xml_is_rejected() {
     let declared = |text: &str| format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n{text}\n");
     assert_eq!(parse(&declared("<a b=\"&lt;\">x</a>")).text, "x");
     for wrong in ["<a>", "<a></b>", "<a>&x;</a>", "<a>]]></a>", "<a b=\"<\"/>", "<a/><a/>"] {
