@@ -197,7 +197,7 @@ async fn configs_that_are_too_large_broken_or_unavailable_are_reported() {
     let large = image(&json!({"config": {"Labels": {"a": "x".repeat(5 << 20)}}}), 10);
     let broken = image(&json!({"config": {"Labels": [1]}}), 10);
     let table = [
-        (large, None, "and no more than 4194304 are read"),
+        (large, None, "more than the limit of 4194304"),
         (broken, None, "the config cannot be parsed: "),
         (named("new"), Some(Fault::status(404).kind(Kind::Blob).always()), ": 404"),
         (

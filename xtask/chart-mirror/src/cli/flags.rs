@@ -305,7 +305,7 @@ impl ValueEnum for Format {
     fn to_possible_value(&self) -> Option<PossibleValue> {
         let help = match self {
             Self::Human => "For people: grouped by image, with a summary",
-            Self::Json => "One document; verify.schema.json is its schema",
+            Self::Json => "One document; schemas/verify.schema.json is its schema",
             Self::Github => {
                 "Workflow commands, which GitHub Actions shows as annotations; the job summary gets \
                  the Markdown report"

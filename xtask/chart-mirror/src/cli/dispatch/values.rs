@@ -82,7 +82,7 @@ fn run_with_chart(flags: &Flags, arguments: &ValuesArgs, list: &ImageList) -> an
     let (probed, suggestion) = run.probe(list, &terminal::message)?;
     terminal::result(&report::values::probed(&probed, &suggestion))?;
     if arguments.write {
-        let text = std::fs::read_to_string(&file)?;
+        let text = list_file::read_text(&file)?;
         let written = write_atomically(&file, &suggestion.added_to(&text, list)?)?;
         terminal::message(&format!("{}  {}", write_word(written), file.display()));
     }
