@@ -40,7 +40,7 @@ async fn the_origin_of_each_credential_is_reported() {
         "accepts the credentials; round trip ",
         &format!("found     {}", config.display()),
         "at most 48 requests at a time",
-        "well: 2 of 2 registries can be used",
+        "2 of 2 registries are usable",
     ];
     assert_says(&finished.stdout, &words);
     let output = finished.stdout + &finished.stderr;
