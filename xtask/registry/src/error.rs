@@ -234,9 +234,12 @@ impl ErrorResponse {
         Self { status, codes, message: printable(&message), retry_after }
     }
 
-    /// Adds to the server's message.
-    pub fn append(&mut self, text: &str) {
-        self.message = format!("{} {text}", self.message).trim_start().to_owned();
+    /// Adds a remark to the server's message, in parentheses.
+    pub fn remark(&mut self, text: &str) {
+        self.message = match self.message.as_str() {
+            "" => text.to_owned(),
+            message => format!("{message} ({text})"),
+        };
     }
 
     pub(crate) fn is_transient(&self) -> bool {

@@ -213,8 +213,8 @@ impl RemoteRepository {
                 .any(|code| response.codes.contains(code));
         if is_about_media_type {
             let media_type = printable(&manifest.media_type);
-            response.append(&format!(
-                "(the media type is `{media_type}`, which the registry may not accept; nothing is converted)"
+            response.remark(&format!(
+                "the media type is `{media_type}`, which the registry may not accept; nothing is converted"
             ));
         }
         Err(error)

@@ -126,7 +126,7 @@ fn contradiction(mut error: Error, manifest: &Manifest, name: &ManifestName) -> 
         error.operation = format!("{} with {}", error.operation, manifest.digest);
     }
     if let Cause::Status(response) = &mut error.cause {
-        response.append("(although it reported everything that the manifest points to as present)");
+        response.remark("although it reported everything that the manifest points to as present");
     }
     error
 }

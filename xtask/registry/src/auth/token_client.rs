@@ -194,7 +194,7 @@ impl Host {
         })?;
         self.requests.fetch_add(1, Ordering::Relaxed);
         let sent = redirect::send_to_realm(&self.clients, realm.trust, request);
-        let response = self.receive(call, Some(self.retry.silence), sent).await?;
+        let response = self.receive(call, self.retry.silence, sent).await?;
         let status = response.status();
         tracing::debug!("{} {} {status}", grant.method(), address(&call.url));
         if status.is_redirection() {

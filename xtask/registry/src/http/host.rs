@@ -126,7 +126,7 @@ impl Host {
         request: &ApiRequest,
         timeout: Duration,
     ) -> Result<Response, Error> {
-        self.send(request, request.body.clone().map(Body::from), Some(timeout)).await
+        self.send(request, request.body.clone().map(Body::from), timeout).await
     }
 
     /// Like [`Host::call_once`], with a body that is a stream. The caller has a timeout of its own, because
@@ -136,14 +136,14 @@ impl Host {
         request: &ApiRequest,
         body: Body,
     ) -> Result<Response, Error> {
-        self.send(request, Some(body), None).await
+        self.send(request, Some(body), Duration::MAX).await
     }
 
     async fn send(
         &self,
         request: &ApiRequest,
         body: Option<Body>,
-        timeout: Option<Duration>,
+        timeout: Duration,
     ) -> Result<Response, Error> {
         if let Some(cause) = self.liveness.down() {
             return Err(self.error(request, cause.clone()));
@@ -177,17 +177,13 @@ impl Host {
     pub(crate) async fn receive(
         &self,
         request: &ApiRequest,
-        timeout: Option<Duration>,
+        timeout: Duration,
         sent: impl Future<Output = Result<Response, SendError>>,
     ) -> Result<Response, Error> {
-        let result = match timeout {
-            None => sent.await,
-            Some(timeout) => match tokio::time::timeout(timeout, sent).await {
-                Ok(result) => result,
-                Err(_) => return Err(self.error(request, Cause::silent_for(timeout))),
-            },
-        };
-        result.map_err(|failed| self.send_error(request, failed))
+        match tokio::time::timeout(timeout, sent).await {
+            Ok(result) => result.map_err(|failed| self.send_error(request, failed)),
+            Err(_) => Err(self.error(request, Cause::silent_for(timeout))),
+        }
     }
 
     pub(crate) fn error(&self, request: &ApiRequest, cause: Cause) -> Error {
@@ -223,35 +219,28 @@ impl Host {
         if let Some(cause) = self.excessive_pause(&response) {
             return self.error(request, cause);
         }
+        let mut cause: fn(Box<ErrorResponse>) -> Cause = Cause::Status;
         if sent_by.origin() != request.url.origin() {
             // The limits and credentials of another server are not those of the registry.
-            let server = address(&sent_by);
-            response.append(&format!("(from {server}, where the registry redirects to)"));
-            let response = Box::new(response);
-            return self.error(
-                request,
-                if status == 401 {
-                    Cause::NoCredentials(response)
-                } else {
-                    Cause::Status(response)
-                },
-            );
+            response
+                .remark(&format!("from {}, where the registry redirects to", address(&sent_by)));
+            if status == 401 {
+                cause = Cause::NoCredentials;
+            }
+            return self.error(request, cause(Box::new(response)));
         }
         self.throttle(&response);
         if status == 401 && request.url.origin() == self.base.origin() {
             match self.learn_challenge(request, &headers, authorization).await {
                 Ok(None) => {}
                 Ok(Some(problem)) => {
-                    response.message = match response.message.as_str() {
-                        "" => problem,
-                        message => format!("{message} ({problem})"),
-                    };
-                    return self.error(request, Cause::NoCredentials(Box::new(response)));
+                    response.remark(&problem);
+                    cause = Cause::NoCredentials;
                 }
                 Err(error) => return error,
             }
         }
-        self.error(request, Cause::Status(Box::new(response)))
+        self.error(request, cause(Box::new(response)))
     }
 
     /// Learns from a 401 how to authenticate. Returns what makes another attempt pointless.

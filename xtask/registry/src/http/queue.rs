@@ -5,8 +5,8 @@
 //! Among blobs the largest goes first, so that the run does not end with one that started late. Only a few
 //! large blobs are in flight at once: they fill any connection, and each one needs buffers.
 
-use std::cmp::{Ordering, Reverse};
-use std::collections::{BinaryHeap, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -63,17 +63,19 @@ struct Places {
     large: usize,
 }
 
-/// The waiting tasks. Large blobs have a heap of their own, because smaller ones may overtake them.
+/// The waiting tasks. Large blobs have a map of their own, because smaller ones may overtake them.
 #[derive(Default)]
 struct Waiting {
     small: VecDeque<Waiter>,
-    large: BinaryHeap<Waiter>,
-    blobs: BinaryHeap<Waiter>,
+    large: BTreeMap<Rank, Waiter>,
+    blobs: BTreeMap<Rank, Waiter>,
 }
+
+/// Size and number of arrival: the largest blob goes first, then the one that arrived first.
+type Rank = (Reverse<u64>, u64);
 
 struct Waiter {
     priority: Priority,
-    arrival: u64,
     grant: oneshot::Sender<Permit>,
 }
 
@@ -99,12 +101,12 @@ impl Queue {
             let mut state = self.lock();
             state.arrivals += 1;
             let arrival = state.arrivals;
-            state.waiting.push(Waiter { priority, arrival, grant });
+            state.waiting.push(arrival, Waiter { priority, grant });
         }
         self.dispatch();
         match granted.await {
             Ok(permit) => permit,
-            // The sender stays in the heap until it is used, and the heap lives as long as `self`.
+            // The sender stays in the queue until it is used, and the queue lives as long as `self`.
             Err(_) => unreachable!("a waiter left the queue without a permit"),
         }
     }
@@ -178,9 +180,9 @@ impl State {
             None if self.in_flight.large < self.large_at_once()
                 && !self.waiting.large.is_empty() =>
             {
-                self.waiting.large.pop()?
+                self.waiting.large.pop_first()?.1
             }
-            None => self.waiting.blobs.pop()?,
+            None => self.waiting.blobs.pop_first()?.1,
         };
         self.in_flight.take(waiter.priority);
         Some(waiter)
@@ -192,12 +194,10 @@ impl State {
 }
 
 impl Waiting {
-    fn push(&mut self, waiter: Waiter) {
-        match waiter.priority {
-            Priority::Small => self.small.push_back(waiter),
-            Priority::Blob(size) if size > LARGE => self.large.push(waiter),
-            Priority::Blob(_) => self.blobs.push(waiter),
-        }
+    fn push(&mut self, arrival: u64, waiter: Waiter) {
+        let Priority::Blob(size) = waiter.priority else { return self.small.push_back(waiter) };
+        let blobs = if waiter.priority.is_large() { &mut self.large } else { &mut self.blobs };
+        blobs.insert((Reverse(size), arrival), waiter);
     }
 }
 
@@ -229,37 +229,6 @@ impl Drop for Permit {
         }
     }
 }
-
-impl Waiter {
-    /// Large blobs before small ones, then in the order of arrival.
-    fn rank(&self) -> (u64, Reverse<u64>) {
-        let size = match self.priority {
-            Priority::Small => 0,
-            Priority::Blob(size) => size,
-        };
-        (size, Reverse(self.arrival))
-    }
-}
-
-impl Ord for Waiter {
-    fn cmp(&self, other: &Self) -> Ordering {
-        self.rank().cmp(&other.rank())
-    }
-}
-
-impl PartialOrd for Waiter {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Waiter {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other) == Ordering::Equal
-    }
-}
-
-impl Eq for Waiter {}
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,6 @@
 //! certificate go to another origin; nothing leaves TLS; a public registry cannot send the client to a
 //! private address. An upload whose `Location` is elsewhere follows the same rules.
 
-use messages::Advice;
 use reqwest::header::{AUTHORIZATION, COOKIE, LOCATION};
 use reqwest::{Client, Method, Request, Response, StatusCode, Url};
 
@@ -24,7 +23,13 @@ pub(crate) enum SendErrorKind {
     /// The server violated the rules of HTTP.
     Broken(&'static str),
     /// The client does not contact this address.
-    Refused(Advice),
+    Refused(String),
+}
+
+impl SendError {
+    fn broken(why: &'static str, at: Url) -> Self {
+        Self { kind: SendErrorKind::Broken(why), at }
+    }
 }
 
 /// Sends a request, and follows redirects.
@@ -35,7 +40,6 @@ pub(crate) async fn send(
     let mut client = client_for(clients, request.url()).await?;
     for _ in 0..=LONGEST_CHAIN {
         let at = request.url().clone();
-        let broken = |why, at| Err(SendError { kind: SendErrorKind::Broken(why), at });
         // A stream cannot be sent twice: its sender gets the redirect as the response.
         let copy = request.try_clone();
         let response = execute(&client, request).await?;
@@ -49,10 +53,10 @@ pub(crate) async fn send(
         let Some(target) =
             target.filter(|to| matches!(to.scheme(), "https" | "http") && to.has_host())
         else {
-            return broken("the redirect has no valid address", at);
+            return Err(SendError::broken("the redirect has no valid address", at));
         };
         if at.scheme() == "https" && target.scheme() != "https" {
-            return broken("a redirect leaves TLS", target);
+            return Err(SendError::broken("a redirect leaves TLS", target));
         }
         if target.origin() != at.origin() {
             for header in [AUTHORIZATION, COOKIE] {
@@ -63,8 +67,7 @@ pub(crate) async fn send(
         *next.url_mut() = target;
         request = next;
     }
-    let kind = SendErrorKind::Broken("too many redirects");
-    Err(SendError { kind, at: request.url().clone() })
+    Err(SendError::broken("too many redirects", request.url().clone()))
 }
 
 /// Sends a token request, and follows no redirect: the request may contain a secret. A token server of the
@@ -88,8 +91,10 @@ async fn execute(client: &Client, request: Request) -> Result<Response, SendErro
 }
 
 async fn client_for(clients: &HttpClients, url: &Url) -> Result<Client, SendError> {
-    let client = clients.client_for(url).await;
-    client.map_err(|why| SendError { kind: SendErrorKind::Refused(why), at: url.clone() })
+    clients
+        .client_for(url)
+        .await
+        .map_err(|why| SendError { kind: SendErrorKind::Refused(why.to_string()), at: url.clone() })
 }
 
 /// The target of a redirect: `None` if the response is not one, `Some(None)` if the target cannot be parsed.
