@@ -1,42 +1,42 @@
-//! The one door for writing files: whole or not at all.
+//! Writes files atomically: completely or not at all. The only module that creates files.
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
 
-/// What became of the wish to write a file.
+/// The result of writing a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Written {
     Changed,
-    /// It had that content already, and was left alone.
+    /// The file already had that content and was not touched.
     Unchanged,
 }
 
-/// The folder that a file is in; `.` for a bare name, whose parent is the empty path that no program
-/// can be started in.
+/// The folder of a file. For a bare name it is `.`, because its parent is the empty path, in which no
+/// program can be started.
 pub fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
-/// Writes a file beside its place and renames it there: whoever is killed leaves the old file or the
-/// new one, and a file that would not change keeps its time. A link stays one: what it leads to is
-/// written.
+/// Writes a temporary file beside the real one and renames it, so that a killed process leaves the old
+/// file or the new one. A file that would not change keeps its modification time. A link is kept: the
+/// file that it points to is written.
 ///
 /// # Errors
-/// When the folder or the file cannot be written.
+/// If the folder or the file cannot be written.
 pub fn write_atomically(file: &Path, text: &str) -> anyhow::Result<Written> {
     let metadata = std::fs::metadata(file);
     if metadata.as_ref().is_ok_and(|metadata| !metadata.is_file()) {
-        // A device, a pipe: nothing that another file could take the place of.
-        anyhow::bail!("cannot write `{}`: it is no ordinary file", file.display());
+        // A device or a pipe cannot be replaced by a file.
+        anyhow::bail!("cannot write `{}`: it is not a regular file", file.display());
     }
     if std::fs::read(file).is_ok_and(|old| old == text.as_bytes()) {
         return Ok(Written::Unchanged);
     }
-    let shown = file;
-    let failed = || format!("cannot write `{}`", shown.display());
-    let file = &followed(file).with_context(failed)?;
+    let name = file.display();
+    let failed = || format!("cannot write `{name}`");
+    let file = &link_target(file).with_context(failed)?;
     let folder = folder_of(file);
     std::fs::create_dir_all(folder).with_context(failed)?;
     let name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
@@ -49,17 +49,17 @@ pub fn write_atomically(file: &Path, text: &str) -> anyhow::Result<Written> {
         .and_then(|()| keep_mode())
         .and_then(|()| std::fs::rename(&beside, file));
     if result.is_err() {
-        // The file under its own name is what matters; a rest of this one is only litter.
+        // The real file is unchanged; a leftover temporary file does no harm.
         drop(std::fs::remove_file(&beside));
     }
     result.with_context(failed)?;
     Ok(Written::Changed)
 }
 
-/// Appends to a file that others write to as well, one after the other. It need not be there.
+/// Appends to a file, which is created if it is missing.
 ///
 /// # Errors
-/// When it cannot be written.
+/// If it cannot be written.
 pub fn append(file: &Path, text: &str) -> anyhow::Result<()> {
     let opened = std::fs::OpenOptions::new().append(true).create(true).open(file);
     opened
@@ -67,18 +67,18 @@ pub fn append(file: &Path, text: &str) -> anyhow::Result<()> {
         .with_context(|| format!("cannot append to `{}`", file.display()))
 }
 
-/// Where the file is that a link leads to. A rename would replace the link itself.
-fn followed(file: &Path) -> anyhow::Result<PathBuf> {
+/// The file that a link points to. A rename would replace the link itself.
+fn link_target(file: &Path) -> anyhow::Result<PathBuf> {
     let is_link = std::fs::symlink_metadata(file).is_ok_and(|metadata| metadata.is_symlink());
     if !is_link {
         return Ok(file.to_path_buf());
     }
-    std::fs::canonicalize(file).context("it is a link, and what it leads to cannot be found")
+    std::fs::canonicalize(file).context("it is a link, and its target cannot be found")
 }
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "the door: what is created here is renamed when it is whole"
+    reason = "the file is temporary, and renamed once it is complete"
 )]
 fn create(file: &Path, text: &str) -> std::io::Result<()> {
     let mut created = std::fs::File::create(file)?;
@@ -91,7 +91,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_is_replaced_whole_and_left_alone_if_nothing_changes() {
+    fn a_file_is_replaced_atomically_and_not_touched_if_nothing_changes() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("values/a.yaml");
         assert_eq!(write_atomically(&file, "one").unwrap(), Written::Changed);
@@ -105,7 +105,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_appended_stands_behind_what_was_there() {
+    fn appended_text_follows_the_existing_text() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("summary.md");
         append(&file, "one\n").unwrap();
@@ -117,10 +117,10 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn what_is_no_ordinary_file_stays_and_the_mode_of_one_too() {
+    fn special_files_are_refused_and_the_mode_of_a_file_is_kept() {
         use std::os::unix::fs::PermissionsExt as _;
         let refused = write_atomically(Path::new("/dev/null"), "x").unwrap_err().to_string();
-        assert!(refused.contains("it is no ordinary file"), "{refused}");
+        assert!(refused.contains("it is not a regular file"), "{refused}");
         let folder = tempfile::tempdir().unwrap();
         assert!(write_atomically(folder.path(), "x").is_err());
         let file = folder.path().join("a");
@@ -140,7 +140,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_link_is_followed_and_one_that_leads_nowhere_is_refused() {
+    fn a_link_is_followed_and_a_broken_link_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let (file, link) = (folder.path().join("elsewhere.yaml"), folder.path().join("a.yaml"));
         std::os::unix::fs::symlink(&file, &link).unwrap();

@@ -1,16 +1,17 @@
-//! The file of the image list: reads it, and replaces it as a whole. The only door to images.toml.
+//! Reads and replaces the file of the image list. No other module opens images.toml.
 
 use std::path::Path;
 
-use anyhow::{anyhow, bail};
+use messages::Advice;
 
 use crate::files::{Written, folder_of, write_atomically};
 use crate::list::ImageList;
 
-/// Reads and checks an image list.
+/// Reads and checks an image list. Relative names of files in it are resolved against its folder.
 ///
 /// # Errors
-/// When the file cannot be read; or [`Problems`](crate::list::Problems), all of them at once.
+/// If the file cannot be read. Otherwise, [`Problems`](crate::list::Problems) with everything that is
+/// wrong with the list.
 pub fn read(file: &Path) -> anyhow::Result<ImageList> {
     let list = ImageList::parse(&file.display().to_string(), &read_text(file)?)?;
     Ok(list.with_files_below(folder_of(file)))
@@ -19,41 +20,39 @@ pub fn read(file: &Path) -> anyhow::Result<ImageList> {
 /// Reads the text of an image list.
 ///
 /// # Errors
-/// When the file cannot be read, or is no text.
-pub fn read_text(file: &Path) -> anyhow::Result<String> {
-    let shown = file.display();
+/// If the file cannot be read, or is not UTF-8 text.
+pub fn read_text(file: &Path) -> Result<String, Advice> {
+    let name = file.display();
     let bytes = std::fs::read(file).map_err(|error| {
-        anyhow!(
-            "cannot read the image list `{shown}`: {error}\nhint: name another with `--images FILE`"
-        )
+        Advice::new(format!("cannot read the image list `{name}`: {error}"))
+            .with_hint("name another with `--images FILE`")
     })?;
-    let Ok(text) = String::from_utf8(bytes) else {
-        bail!("the image list `{shown}` is not UTF-8 text")
-    };
-    Ok(text)
+    String::from_utf8(bytes)
+        .map_err(|_| Advice::new(format!("the image list `{name}` is not UTF-8 text")))
 }
 
-/// Replaces the list in `file` by an edited text, if that is the list that it should be. The hint says
-/// what to do by hand.
+/// Replaces a list by an edited text, provided that the text means the expected list. The hint tells
+/// how to make the change by hand.
 ///
 /// # Errors
-/// When it is not, or the file cannot be written.
+/// If the text means another list, or the file cannot be written.
 pub fn replace(
     file: &Path,
     edited: Option<String>,
     expected: &ImageList,
     hint: &str,
 ) -> anyhow::Result<Written> {
-    let shown = file.display();
-    let read =
-        |text: &str| ImageList::parse(&shown.to_string(), text).ok().map(ImageList::without_places);
+    let name = file.display().to_string();
+    let parse = |text: &str| ImageList::parse(&name, text).ok().map(ImageList::without_places);
     match edited {
-        Some(text) if read(&text) == Some(expected.clone().without_places()) => {
+        Some(text) if parse(&text) == Some(expected.clone().without_places()) => {
             write_atomically(file, &text)
         }
-        _ => bail!(
-            "`{shown}` cannot be edited safely, and was left as it is\n\
-             hint: it may have changed meanwhile; if not, {hint}"
-        ),
+        _ => {
+            let message = format!("`{name}` cannot be edited safely and was left unchanged");
+            let hint =
+                format!("if the file has just changed, run the command again; otherwise {hint}");
+            Err(Advice::new(message).with_hint(hint).into())
+        }
     }
 }

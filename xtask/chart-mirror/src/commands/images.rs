@@ -134,7 +134,7 @@ fn write(
     }
     let kept = list.images().iter().filter(|image| !is_removed(image));
     let expected = expected.with_images(kept.chain(&added).cloned().collect())?;
-    let edited = edit::edited(&text, &added, &positions);
+    let edited = edit::edit_images(&text, &added, &positions);
     let hint = "add the output of `images --format toml` by hand";
     list_file::replace(file, edited, &expected, hint)?;
     Ok(ListEdit { added, removed, obstacles })

@@ -1,4 +1,4 @@
-//! `EcrSettings`: what a destination in Amazon's ECR says of the repositories that are made there.
+//! `EcrSettings`: how a destination in Amazon ECR creates repositories.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -10,25 +10,24 @@ pub struct EcrSettings {
     pub options: RepositoryOptions,
 }
 
-/// Who makes the repositories that are missing.
+/// Who creates missing repositories.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Creation {
-    /// We do, before the first push.
+    /// `mirror`, before the first push.
     #[default]
     Create,
-    /// Somebody else.
+    /// Someone else. A push to a missing repository fails.
     Leave,
 }
 
-/// How repositories are made. What is `None` is Amazon's to choose.
+/// The options of new repositories. `None`: Amazon's default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RepositoryOptions {
     pub tags: BTreeMap<String, String>,
     pub scan_on_push: Option<bool>,
-    /// Whether a tag stays what it is.
     pub immutable_tags: Option<bool>,
     pub encryption: Option<Encryption>,
-    /// As written: relative to the list.
+    /// Relative to the list, unless the list was read with `list_file`.
     pub lifecycle_policy_file: Option<PathBuf>,
 }
 
@@ -36,13 +35,13 @@ pub struct RepositoryOptions {
 pub enum Encryption {
     Aes256,
     Kms {
-        /// Without one, the account's own for ECR.
+        /// Default: the account's key for ECR.
         key: Option<String>,
     },
 }
 
 impl EcrSettings {
-    /// With its file below a folder, unless it is absolute.
+    /// Resolves a relative file name against a folder.
     #[must_use]
     pub fn with_files_below(mut self, folder: &Path) -> Self {
         let file = &mut self.options.lifecycle_policy_file;
@@ -52,7 +51,7 @@ impl EcrSettings {
 }
 
 impl Encryption {
-    /// As `encryption` has it, and Amazon.
+    /// Its name in images.toml and at Amazon.
     pub fn name(&self) -> &'static str {
         match self {
             Self::Aes256 => "AES256",

@@ -1,9 +1,9 @@
-//! `ValuePath`: where a Helm value stands, in the notation of Helm's `--set`.
+//! `ValuePath`: the path of a Helm value, in the notation of Helm's `--set`.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// `packs.images[0].registry`: keys of maps and items of lists, the first of them a key.
+/// Keys of maps and items of lists, beginning with a key: `packs.images[0].registry`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ValuePath(Vec<Key>);
 
@@ -14,7 +14,7 @@ pub enum Key {
     Index(usize),
 }
 
-/// Why a text is no path.
+/// Why a text is not a path.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidValuePath {
     /// `a..b`, or a path that begins with `[0]`.
@@ -23,19 +23,19 @@ pub enum InvalidValuePath {
     Unclosed,
     /// `a]`
     Unopened,
-    /// What stands in the brackets is not the number of an item.
+    /// The brackets do not contain the index of an item.
     NotAnIndex(String),
     /// `a[0]b`
     AfterIndex,
-    /// A `\` that nothing follows.
+    /// A `\` at the end.
     Backslash,
 }
 
-/// As many digits as an index may have.
-const LONGEST_INDEX: usize = 5;
+/// The maximum number of digits in an index.
+const MAX_INDEX_DIGITS: usize = 5;
 
 impl ValuePath {
-    /// A path of these steps; `None` if the first is not a key, or one of the keys is empty.
+    /// `None` if the path does not begin with a key, or has an empty one.
     pub fn new(keys: Vec<Key>) -> Option<Self> {
         let is_empty = |key: &Key| matches!(key, Key::Name(name) if name.is_empty());
         let is_path = matches!(keys.first(), Some(Key::Name(_))) && !keys.iter().any(is_empty);
@@ -46,18 +46,18 @@ impl ValuePath {
         &self.0
     }
 
-    /// Whether this is where the other one begins, or all of it.
+    /// Whether the other path begins with this one, or equals it.
     pub fn leads_to(&self, other: &Self) -> bool {
         other.0.starts_with(&self.0)
     }
 
-    /// The path of the list that this one goes into first; `None` if it goes into none.
+    /// The path of the first list on this path.
     pub fn list(&self) -> Option<Self> {
         let index = self.0.iter().position(|key| matches!(key, Key::Index(_)))?;
         Some(self.first(index))
     }
 
-    /// The path of the first steps.
+    /// The path that consists of the first steps.
     pub fn first(&self, count: usize) -> Self {
         Self(self.0.iter().take(count).cloned().collect())
     }
@@ -86,7 +86,7 @@ impl FromStr for ValuePath {
     }
 }
 
-/// A name without its backslashes, and what follows it.
+/// Splits a name, without its backslashes, from the rest.
 fn name(text: &str) -> Result<(String, &str), InvalidValuePath> {
     let mut name = String::new();
     let mut characters = text.char_indices();
@@ -110,13 +110,13 @@ fn name(text: &str) -> Result<(String, &str), InvalidValuePath> {
 
 fn parse_index(text: &str) -> Result<usize, InvalidValuePath> {
     let is_number = text.chars().all(|character| character.is_ascii_digit())
-        && text.len() <= LONGEST_INDEX
+        && text.len() <= MAX_INDEX_DIGITS
         && (text == "0" || !text.starts_with('0'));
     let index = if is_number { text.parse().ok() } else { None };
     index.ok_or_else(|| InvalidValuePath::NotAnIndex(text.to_owned()))
 }
 
-/// The text that means this path; what would end a name has a `\` in front.
+/// The text of this path. A `\` precedes every character that would end a name.
 impl fmt::Display for ValuePath {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().enumerate().try_for_each(|(number, key)| match key {
@@ -143,10 +143,10 @@ impl fmt::Display for InvalidValuePath {
             Self::Unclosed => f.write_str("a `[` without its `]`"),
             Self::Unopened => f.write_str("a `]` without its `[`"),
             Self::NotAnIndex(text) => {
-                write!(f, "`{}` is not the number of an item of a list", text.escape_debug())
+                write!(f, "`{}` is not the index of a list item", text.escape_debug())
             }
-            Self::AfterIndex => f.write_str("after the item of a list only `.` or `[` can follow"),
-            Self::Backslash => f.write_str("the path of a value ends in `\\`"),
+            Self::AfterIndex => f.write_str("only `.` or `[` can follow a list item"),
+            Self::Backslash => f.write_str("the path of a value ends with `\\`"),
         }
     }
 }
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_path_is_keys_and_items_and_is_written_as_it_was_read() {
+    fn a_path_has_keys_and_items_and_displays_as_its_text() {
         let name = |name: &str| Key::Name(name.to_owned());
         let table = [
             ("a", vec![name("a")]),
@@ -178,7 +178,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_path_is_refused_with_the_reason() {
+    fn an_invalid_path_is_refused_with_the_reason() {
         let index = |text: &str| InvalidValuePath::NotAnIndex(text.to_owned());
         let table = [
             ("", InvalidValuePath::EmptyPart),
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn a_path_knows_the_list_that_it_goes_into() {
+    fn a_path_knows_the_first_list_on_it() {
         let path = |text: &str| text.parse::<ValuePath>().unwrap();
         assert_eq!(path("a.b[1].c[2].d").list(), Some(path("a.b")));
         assert_eq!(path("a.b").list(), None);

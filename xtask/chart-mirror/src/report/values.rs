@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::list::edit::values::line;
+use crate::list::edit::value_line;
 use crate::report::common::count;
 use crate::values::probe::{Holds, Probed, Suggestion};
 use crate::values::proof::Proof;
@@ -127,11 +127,11 @@ fn missing_values(suggestion: &Suggestion) -> String {
     }
     let mut text = "images.toml lacks:\n".to_owned();
     for (path, value) in &suggestion.values {
-        let _ = writeln!(text, "  [values] {}", line(path, value));
+        let _ = writeln!(text, "  [values] {}", value_line(path, value));
     }
     for (image, values) in &suggestion.image_values {
         for (path, value) in values {
-            let _ = writeln!(text, "  {image}: [image.values] {}", line(path, value));
+            let _ = writeln!(text, "  {image}: [image.values] {}", value_line(path, value));
         }
     }
     text

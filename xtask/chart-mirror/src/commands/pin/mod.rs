@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use futures_util::future::join_all;
 
-use crate::list::edit::digests;
+use crate::list::edit::pin_images;
 use crate::list::{Image, ImageList, ImagePin};
 use crate::list_file;
 use crate::plan::{Selection, registry_settings};
@@ -87,7 +87,7 @@ pub fn write(file: &Path, report: &PinReport) -> anyhow::Result<()> {
         pins.push(pin);
     }
     let hint = "write the digests from `--format json` by hand";
-    list_file::replace(file, digests::pinned(&text, &pins), &list, hint)?;
+    list_file::replace(file, pin_images(&text, &pins), &list, hint)?;
     Ok(())
 }
 

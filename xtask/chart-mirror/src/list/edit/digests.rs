@@ -1,94 +1,88 @@
-//! Pins images in the text of an image list.
+//! Pins images.
 
+use std::cmp::Reverse;
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::BYTE_ORDER_MARK;
-use super::lines::{below, indent, line_end, separator};
-use super::tables::{Owner, place_of_pair};
+use super::lines::{indent, separator, split_mark};
+use super::spans::images;
+use super::tables::{Owner, pairs, place_of_pair, rows};
 use crate::list::ImagePin;
 use oci::{Digest, Platforms};
 
-/// The text with these pins: each digest below the tag of its image, or in the place of the one that
-/// it has; the digests of some platforms in its table `subsets`.
+/// A range of the text, and the text that replaces it.
+type Change = (Range<usize>, String);
+
+/// Writes each digest below the tag of its image, or over the old one, and the digests of subsets into
+/// its table `subsets`.
 ///
-/// `None` if the text is not TOML, has no entry with a tag at one of the positions, or is written in a form
-/// that a record cannot be cut out of.
-pub fn pinned(text: &str, pins: &[ImagePin]) -> Option<String> {
-    let bare = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
+/// `None` if the text is not TOML, has no entry with a tag at one of the positions, or is written in a
+/// form that a record cannot be removed from.
+pub fn pin_images(text: &str, pins: &[ImagePin]) -> Option<String> {
+    let (mark, bare) = split_mark(text);
     let document = DeTable::parse(bare).ok()?;
-    let images = document.get_ref().get("image")?.get_ref().as_array()?;
-    let mut changes: Vec<(Range<usize>, String)> = Vec::new();
+    let images = images(document.get_ref())?;
+    let mut changes = Vec::new();
     for pin in pins {
         let image = images.get(pin.position)?;
-        // In front of the digest: where both go to one place, it stands before them in the end.
+        // Before the digest: if both are inserted at the same offset, they end up after it.
         changes.extend(subsets(bare, image, &pin.subsets)?);
         if let Some(digest) = &pin.digest {
             changes.push(change(bare, image, digest)?);
         }
     }
-    // Later ones first, so that the earlier ones keep their places.
-    changes.sort_by_key(|(range, _)| std::cmp::Reverse(range.start));
-    let mark = text.len() - bare.len();
-    let mut pinned = text.to_owned();
+    // The last one first, so that the others keep their offsets.
+    changes.sort_by_key(|(range, _)| Reverse(range.start));
+    let mut pinned = bare.to_owned();
     for (range, new) in changes {
-        pinned.replace_range(mark + range.start..mark + range.end, &new);
+        pinned.replace_range(range, &new);
     }
     for pin in pins {
         for (platforms, _) in pin.subsets.iter().filter(|(_, digest)| digest.is_none()) {
-            pinned = without_record(&pinned, pin.position, platforms)?;
+            // One at a time: a comma or comment belongs to one pair or the other.
+            let record = place_of_record(&pinned, pin.position, platforms)?;
+            pinned.replace_range(record, "");
         }
     }
-    Some(pinned)
+    Some(format!("{mark}{pinned}"))
 }
 
-/// One at a time: commas and comments go with one pair or the other.
-fn without_record(text: &str, position: usize, platforms: &Platforms) -> Option<String> {
-    let bare = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-    let document = DeTable::parse(bare).ok()?;
-    let images = document.get_ref().get("image")?.get_ref().as_array()?;
-    let place = place_of_pair(bare, images.get(position)?, "subsets", &platforms.to_string())?;
-    let mark = text.len() - bare.len();
-    let mut without = text.to_owned();
-    without.replace_range(mark + place.start..mark + place.end, "");
-    Some(without)
+fn place_of_record(text: &str, position: usize, platforms: &Platforms) -> Option<Range<usize>> {
+    let document = DeTable::parse(text).ok()?;
+    let image = images(document.get_ref())?.get(position)?;
+    place_of_pair(text, image, "subsets", &platforms.to_string())
 }
 
-/// What stands where, and what is to stand there instead.
-fn change(
-    text: &str,
-    image: &Spanned<DeValue<'_>>,
-    digest: &Digest,
-) -> Option<(Range<usize>, String)> {
+fn change(text: &str, image: &Spanned<DeValue<'_>>, digest: &Digest) -> Option<Change> {
     let entry = image.get_ref().as_table()?;
     if let Some(old) = entry.get("digest") {
-        return Some((old.span(), in_place_of(text, old, digest)));
+        return Some((old.span(), like(text, old, digest)));
     }
     let (key, tag) = entry.get_key_value("tag")?;
-    let line = format!("digest = \"{digest}\"");
-    if text[image.span()].starts_with('{') {
-        let end = tag.span().end;
-        return Some((end..end, separator(text, key.span().start) + &line));
-    }
-    let (at, before) = below(text, tag.span().end);
-    let indent = indent(text, key.span().start);
-    Some((at..at, format!("{before}{indent}{line}{}", line_end(text))))
+    let (key, end) = (key.span().start, tag.span().end);
+    let line = [format!("digest = \"{digest}\"")];
+    let (at, added) = if text[image.span()].starts_with('{') {
+        pairs(end, &separator(text, key), &line)
+    } else {
+        rows(text, end, indent(text, key), &line)
+    };
+    Some((at..at, added))
 }
 
 fn subsets(
     text: &str,
     image: &Spanned<DeValue<'_>>,
     subsets: &[(Platforms, Option<Digest>)],
-) -> Option<Vec<(Range<usize>, String)>> {
+) -> Option<Vec<Change>> {
     let entry = image.get_ref().as_table()?;
     let table = entry.get("subsets").and_then(|table| table.get_ref().as_table());
     let (mut changes, mut new) = (Vec::new(), Vec::new());
-    let made = subsets.iter().filter_map(|(name, digest)| Some((name, digest.as_ref()?)));
-    for (platforms, digest) in made {
+    let recorded = subsets.iter().filter_map(|(name, digest)| Some((name, digest.as_ref()?)));
+    for (platforms, digest) in recorded {
         match table.and_then(|table| table.get(platforms.to_string().as_str())) {
-            Some(old) => changes.push((old.span(), in_place_of(text, old, digest))),
+            Some(old) => changes.push((old.span(), like(text, old, digest))),
             None => new.push(format!("\"{platforms}\" = \"{digest}\"")),
         }
     }
@@ -100,8 +94,8 @@ fn subsets(
     Some(changes)
 }
 
-/// A digest in the quotes of the one that it replaces.
-fn in_place_of(text: &str, old: &Spanned<DeValue<'_>>, digest: &Digest) -> String {
+/// A digest in the kind of quotes that the old one has.
+fn like(text: &str, old: &Spanned<DeValue<'_>>, digest: &Digest) -> String {
     let quote = if text[old.span()].starts_with('\'') { '\'' } else { '"' };
     format!("{quote}{digest}{quote}")
 }
@@ -120,7 +114,7 @@ mod tests {
     }
 
     fn set(text: &str, pins: &[ImagePin]) -> String {
-        let pinned = pinned(text, pins).unwrap();
+        let pinned = pin_images(text, pins).unwrap();
         let mut expected = ImageList::parse("x", text).unwrap();
         for pin in pins {
             expected.pin(pin).unwrap();
@@ -131,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn each_form_of_an_entry_is_pinned_in_its_own_way_and_nothing_else_changes() {
+    fn every_form_of_an_entry_is_pinned_and_nothing_else_changes() {
         let new = Digest::of(b"new").to_string();
         let old = Digest::of(b"old").to_string();
         let (a, b) = ("source = 'a'", "source = 'b'");
@@ -165,7 +159,7 @@ mod tests {
                 &[0],
                 format!("\u{feff}[[image]]\r\n{a}\r\n\"tag\" = '1'\r\ndigest = \"NEW\"\r\n"),
             ),
-            // In the place of the old one.
+            // Instead of the old one.
             (
                 format!("[[image]]\ndigest   =   \"{old}\" # by hand\n{a}\ntag = '1'\n"),
                 &[0],
@@ -213,7 +207,7 @@ mod tests {
                 &[0],
                 format!("image = [{{\n  tag = '1',\n  digest = \"NEW\", # why\n  {a},\n}}]\n"),
             ),
-            // Other tables have tags as well.
+            // Other tables also have a key `tag`.
             (
                 format!(
                     "[values]\n\"tag\" = '1'\n[[image]]\n{a}\ntag = '1'\n[image.values]\n\"tag\" = '1'\n"
@@ -231,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn the_real_list_is_pinned_and_only_lines_with_digests_are_added() {
+    fn pinning_the_real_list_only_adds_lines_with_digests() {
         let text = include_str!("../../../../../images.toml");
         let all: Vec<usize> = (0..22).collect();
         for text in [text.to_owned(), text.replace('\n', "\r\n")] {
@@ -245,19 +239,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_cannot_be_pinned() {
+    fn an_entry_that_is_missing_cannot_be_pinned() {
         let digest =
             [ImagePin { position: 1, digest: Some(Digest::of(b"new")), subsets: Vec::new() }];
         for text in ["", "image = 1", "[[image]]\nsource = 'a'\ntag = '1'\n", "[[image"] {
-            assert_eq!(pinned(text, &digest), None, "{text}");
+            assert_eq!(pin_images(text, &digest), None, "{text}");
         }
     }
 
     #[test]
-    fn digests_of_some_platforms_go_into_the_table_of_their_image() {
+    fn digests_of_subsets_go_into_the_table_of_their_image() {
         let (new, old) = (Digest::of(b"new").to_string(), Digest::of(b"old").to_string());
         let both = "linux/amd64,linux/arm64";
-        // Before and after; what is new is `linux/amd64`, and the pin where the digest is missing.
+        // Before and after: `linux/amd64` is new, and so is the digest if it was missing.
         let table = [
             (
                 "[[image]]\nsource = 'a'\ntag = '1' # why\n[image.values]\n\"x\" = '1'\n",
@@ -297,9 +291,9 @@ mod tests {
     }
 
     #[test]
-    fn a_record_that_has_to_go_leaves_the_others_where_they_are() {
+    fn removing_a_record_leaves_the_others_in_place() {
         let head = "[[image]]\nsource = 'a'\ntag = '1'\ndigest = 'OLD'\n";
-        // Without `linux/amd64`; what is new is `linux/s390x`, so that it can be the last one.
+        // `linux/amd64` is removed and `linux/s390x` added, so that the former can be the last one.
         let table = [
             (
                 "[image.subsets]\n# about amd64\n'linux/amd64' = 'OLD' # a\n# about arm64\n'linux/arm64' = 'OLD'\n",
@@ -343,7 +337,7 @@ mod tests {
                 let pins = [pin(&[gone, ("linux/s390x", Some(b"new"))])];
                 let edited = set(&filled(before), &pins);
                 assert_eq!(edited, filled(after));
-                assert_eq!(set(&edited, &pins), edited, "what is gone stays so");
+                assert_eq!(set(&edited, &pins), edited, "nothing is left to remove");
             }
         }
         let inline =

@@ -1,18 +1,24 @@
-//! The lines of a text, by the places in it; and texts as TOML writes them.
+//! Finds lines in a text by offsets, and quotes texts for TOML.
 
 use std::fmt::Write as _;
 
-/// The beginning of the line that a place is in.
+/// Splits a text into its byte order mark, if there is one, and the rest.
+pub(super) fn split_mark(text: &str) -> (&str, &str) {
+    let mark = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
+    text.split_at(mark)
+}
+
+/// The start of the line with the offset.
 pub(super) fn start_of_line(text: &str, at: usize) -> usize {
     text[..at].rfind('\n').map_or(0, |newline| newline + 1)
 }
 
-/// The beginning of the line after the one that a place is in.
+/// The start of the line after the one with the offset.
 pub(super) fn end_of_line(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |newline| at + newline + 1)
 }
 
-/// What the line that a place is in begins with.
+/// The indentation of the line with the offset.
 pub(super) fn indent(text: &str, at: usize) -> &str {
     let line = &text[start_of_line(text, at)..end_of_line(text, at)];
     &line[..line.len() - line.trim_start_matches([' ', '\t']).len()]
@@ -22,15 +28,15 @@ pub(super) fn line_end(text: &str) -> &'static str {
     if text.contains("\r\n") { "\r\n" } else { "\n" }
 }
 
-/// Where whole lines can be put behind the line that a place is in, and what has to stand before
-/// them: the end of that line, if the text ends without one.
+/// Where to insert whole lines below the line with the offset, and what to insert before them: a line
+/// end, if the text ends without one.
 pub(super) fn below(text: &str, at: usize) -> (usize, &'static str) {
     let end = end_of_line(text, at);
     (end, if text[..end].ends_with('\n') { "" } else { line_end(text) })
 }
 
-/// What separates a further pair in braces from the one whose key stands at this place: it has a line
-/// of its own if that one has.
+/// The separator between a pair in braces, with its key at the offset, and another one. The new pair
+/// gets a line of its own if the first one has one.
 pub(super) fn separator(text: &str, key: usize) -> String {
     let is_first_in_its_line = text[start_of_line(text, key)..key].trim().is_empty();
     if is_first_in_its_line {
@@ -40,7 +46,7 @@ pub(super) fn separator(text: &str, key: usize) -> String {
     }
 }
 
-/// A basic string of TOML.
+/// Writes a basic string.
 pub(super) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for c in text.chars() {

@@ -1,4 +1,4 @@
-//! Adds pairs to a table of an image list, or the table with them if it is not there; and cuts pairs out.
+//! Adds pairs to a table of an image list, which is created if it is missing, and finds pairs to remove.
 
 use std::ops::Range;
 
@@ -6,20 +6,20 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::lines::{below, indent, line_end, separator};
-use super::{end_of, is_section, with_comments};
+use super::spans::{end_of, is_section, with_comments};
 
-/// Whose table it is, which decides where it goes if there is none yet.
+/// The owner of a table, which determines where a new one goes.
 pub(super) enum Owner {
     List,
     Image { header: usize },
     ImageInBraces,
 }
 
-/// What is put into the text, and where.
+/// An offset in the text, and the text to insert there.
 pub(super) type Addition = (usize, String);
 
 impl Owner {
-    /// The image whose entry begins at a place.
+    /// The image whose entry begins at an offset.
     pub(super) fn of_image(text: &str, start: usize) -> Self {
         if text[start..].starts_with('{') {
             Self::ImageInBraces
@@ -28,7 +28,7 @@ impl Owner {
         }
     }
 
-    /// What adds pairs, each `key = value`, to the table `name` of the owner.
+    /// Adds pairs, each `key = value`, to a table of the owner.
     pub(super) fn added(
         &self,
         text: &str,
@@ -44,7 +44,7 @@ impl Owner {
         }
     }
 
-    /// To a table that is there, in the form that it has.
+    /// Adds pairs to an existing table, in its form.
     fn added_to(
         &self,
         text: &str,
@@ -102,8 +102,8 @@ impl Owner {
     }
 }
 
-/// Where a pair stands in the table `name` of an image, with all that has to go with it. Empty if it is not
-/// there; `None` where it is written in a form that cannot be cut out.
+/// The place of a pair in a table of an image, with the comma or comment that is removed with it. Empty
+/// if there is none; `None` if it is written in a form that cannot be removed.
 pub(super) fn place_of_pair(
     text: &str,
     image: &Spanned<DeValue<'_>>,
@@ -118,7 +118,7 @@ pub(super) fn place_of_pair(
     let start = if written.starts_with(['{', '[']) {
         key.span().start
     } else {
-        // Of a dotted key the parser says where its last part is.
+        // The parser reports the place of the last part of a dotted key.
         let before = text[..key.span().start].trim_end_matches([' ', '\t']).strip_suffix('.')?;
         before.trim_end_matches([' ', '\t']).strip_suffix(written)?.len()
     };
@@ -127,7 +127,7 @@ pub(super) fn place_of_pair(
     Some(if is_in_braces { with_comma(text, pair) } else { with_comments(text, pair) })
 }
 
-/// A pair in braces, with the comma that is one too many without it.
+/// A pair in braces, with the comma that it needs.
 fn with_comma(text: &str, pair: Range<usize>) -> Range<usize> {
     let rest = &text[pair.end..];
     let after = rest.trim_start();
@@ -143,8 +143,8 @@ fn with_comma(text: &str, pair: Range<usize>) -> Range<usize> {
     }
 }
 
-/// Lines below the one that a place is in.
-fn rows(text: &str, at: usize, indent: &str, lines: &[String]) -> Addition {
+/// Inserts lines below the one with the offset.
+pub(super) fn rows(text: &str, at: usize, indent: &str, lines: &[String]) -> Addition {
     let line_end = line_end(text);
     let (at, before) = below(text, at);
     let rows: String = lines
@@ -154,7 +154,7 @@ fn rows(text: &str, at: usize, indent: &str, lines: &[String]) -> Addition {
     (at, format!("{before}{rows}"))
 }
 
-/// Pairs in braces, behind one that ends at a place.
-fn pairs(at: usize, separator: &str, lines: &[String]) -> Addition {
+/// Inserts pairs in braces after one that ends at the offset.
+pub(super) fn pairs(at: usize, separator: &str, lines: &[String]) -> Addition {
     (at, lines.iter().map(|line| format!("{separator}{line}")).collect())
 }

@@ -1,7 +1,7 @@
 //! Tables of edits: a text before and after.
 
-use super::*;
-use crate::list::{ImageList, Place};
+use super::{edit_images, image_entry};
+use crate::list::{Image, ImageList, Place};
 
 fn image(source: &str, tag: &str) -> Image {
     let source: oci::Repository = source.parse().unwrap();
@@ -18,7 +18,7 @@ fn image(source: &str, tag: &str) -> Image {
 
 /// Edits a text, and reads the result again.
 fn edit(text: &str, new: &[Image], old: &[usize]) -> String {
-    let edited = edited(text, new, old).unwrap();
+    let edited = edit_images(text, new, old).unwrap();
     let before = ImageList::parse("x", text).unwrap();
     let kept = before.images().iter().enumerate().filter(|(position, _)| !old.contains(position));
     let images = kept.map(|(_, image)| image).chain(new).cloned().collect();
@@ -64,18 +64,18 @@ fn list() -> String {
 }
 
 #[test]
-fn new_entries_stand_after_the_last_one_and_nothing_else_changes() {
+fn new_entries_follow_the_last_one_and_nothing_else_changes() {
     let text = list();
     let new = [image("q.io/d", "1"), image("docker.io/library/e", "2")];
     let added = "\n[[image]]\nsource = \"q.io/d\"\ntag = \"1\"\n\
                  \n[[image]]\nsource = \"docker.io/library/e\"\ntag = \"2\"\n";
     let (before, after) = text.split_once("\n[destinations").unwrap();
     assert_eq!(edit(&text, &new, &[]), format!("{before}{added}\n[destinations{after}"));
-    assert_eq!(edited(&text, &[], &[]).unwrap(), text);
+    assert_eq!(edit_images(&text, &[], &[]).unwrap(), text);
 }
 
 #[test]
-fn an_entry_goes_with_its_comments_and_nothing_else() {
+fn an_entry_is_removed_with_its_comments_and_nothing_else() {
     let text = list();
     let a = "# About a.\n[[image]]\nsource = \"q.io/a\" # why a\ntag = \"1\"\n\n";
     let b = "[[image]]\nsource = \"q.io/b\"\ntag = \"1\"\n# About the values of b.\n[image.values]\n\
@@ -98,7 +98,7 @@ fn an_entry_goes_with_its_comments_and_nothing_else() {
 }
 
 #[test]
-fn each_form_of_a_list_is_edited_in_its_own_way() {
+fn every_form_of_a_list_can_be_edited() {
     let d = [image("d", "1")];
     let new = "{ source = \"docker.io/library/d\", tag = \"1\" }";
     let section = "[[image]]\nsource = \"docker.io/library/d\"\ntag = \"1\"\n";
@@ -160,7 +160,7 @@ fn each_form_of_a_list_is_edited_in_its_own_way() {
 }
 
 #[test]
-fn any_entry_of_the_real_list_can_go_and_no_comment_of_a_group_goes_with_it() {
+fn removing_any_entry_of_the_real_list_keeps_the_comments_of_groups() {
     let text = include_str!("../../../../../images.toml");
     let is_of_group = |line: &&str| line.starts_with("# ") && !line.contains("`repository`");
     for text in [text.to_owned(), text.replace('\n', "\r\n")] {
@@ -175,7 +175,7 @@ fn any_entry_of_the_real_list_can_go_and_no_comment_of_a_group_goes_with_it() {
 }
 
 #[test]
-fn the_last_entry_of_a_text_leaves_no_empty_lines_behind() {
+fn removing_the_last_entry_leaves_no_empty_lines() {
     let text =
         "[[image]]\nsource = 'a'\ntag = '1'\n\n\n# b\n[[image]]\nsource = 'b'\ntag = '1'\n\n";
     assert_eq!(edit(text, &[], &[1]), "[[image]]\nsource = 'a'\ntag = '1'\n");
@@ -190,5 +190,5 @@ fn an_entry_is_written_as_it_is_read() {
                 digest = \"sha256:1111111111111111111111111111111111111111111111111111111111111111\"\n\
                 target = \"x/a\"\n[image.values]\n\"a.\\\"b\\\\.c\" = \"{registry}\\u0009\"\n";
     let list = ImageList::parse("x", text).unwrap();
-    assert_eq!(entry(&list.images[0]), text);
+    assert_eq!(image_entry(&list.images()[0]), text);
 }

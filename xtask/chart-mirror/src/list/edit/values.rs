@@ -1,74 +1,73 @@
-//! Adds Helm values to the text of an image list.
+//! Adds Helm values.
 
 use toml::de::DeTable;
 
-use super::BYTE_ORDER_MARK;
-use super::lines::quoted;
+use super::lines::{quoted, split_mark};
+use super::spans::images;
 use super::tables::{Addition, Owner};
 use crate::list::{SetValue, ValuePath};
 use messages::Advice;
 use oci::{Repository, Tag};
 
-/// Adds paths and values to `[values]`, which is made if it is not there.
+/// Adds values to `[values]`, which is created if it is missing.
 ///
 /// # Errors
-/// When the text is not TOML, or `values` is no table.
+/// If the text is not TOML, or `values` is not a table.
 pub fn add_values(text: &str, values: &[(ValuePath, SetValue)]) -> Result<String, Advice> {
-    edited(text, |text, document| addition(text, &Owner::List, document, values))
+    edit(text, |text, document| addition(text, &Owner::List, document, values))
 }
 
-/// Adds paths and values to the values of one image.
+/// Adds values to one image.
 ///
 /// # Errors
-/// When the text is not TOML, or does not list the image.
+/// If the text is not TOML, or does not list the image.
 pub fn add_image_values(
     text: &str,
     source: &Repository,
     tag: &Tag,
     values: &[(ValuePath, SetValue)],
 ) -> Result<String, Advice> {
-    edited(text, |text, document| {
-        let images = document.get("image").and_then(|images| images.get_ref().as_array());
-        let tables = images
-            .into_iter()
-            .flatten()
-            .filter_map(|image| Some((image.span().start, image.get_ref().as_table()?)));
-        let is_meant = |image: &DeTable<'_>| {
+    edit(text, |text, document| {
+        let is_image = |image: &DeTable<'_>| {
             let text = |key: &str| image.get(key).and_then(|value| value.get_ref().as_str());
             text("tag") == Some(tag.as_str())
                 && text("source").and_then(|text| text.parse::<Repository>().ok()).as_ref()
                     == Some(source)
         };
-        let image = tables.into_iter().find(|(_, image)| is_meant(image));
-        let (start, image) =
-            image.ok_or_else(|| format!("images.toml does not list {}", source.tagged(tag)))?;
+        let mut images = images(document).unwrap_or_default().iter();
+        let image = images.find_map(|image| {
+            let table = image.get_ref().as_table().filter(|table| is_image(table))?;
+            Some((image.span().start, table))
+        });
+        let missing = || Advice::new(format!("images.toml does not list {}", source.tagged(tag)));
+        let (start, image) = image.ok_or_else(missing)?;
         addition(text, &Owner::of_image(text, start), image, values)
     })
 }
 
 /// A value as a line of the list: `"global.imageRegistry" = "{registry}"`.
-pub fn line(path: &ValuePath, set: &SetValue) -> String {
-    let value = match set {
-        SetValue::String(template) => quoted(template),
-        SetValue::Boolean(boolean) => boolean.to_string(),
-        SetValue::Integer(integer) => integer.to_string(),
+pub fn value_line(path: &ValuePath, value: &SetValue) -> String {
+    let value = match value {
+        SetValue::String(text) => quoted(text),
+        SetValue::Boolean(_) | SetValue::Integer(_) => value.to_string(),
     };
     format!("{} = {value}", quoted(&path.to_string()))
 }
 
-fn edited(
+fn edit(
     text: &str,
     addition: impl FnOnce(&str, &DeTable<'_>) -> Result<Addition, Advice>,
 ) -> Result<String, Advice> {
-    let bare = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
-    let document = DeTable::parse(bare).map_err(|error| format!("images.toml: {error}"))?;
+    let (mark, bare) = split_mark(text);
+    let document =
+        DeTable::parse(bare).map_err(|error| Advice::new(format!("images.toml: {error}")))?;
     let (at, added) = addition(bare, document.get_ref())?;
-    let mut edited = text.to_owned();
-    edited.insert_str(text.len() - bare.len() + at, &added);
-    Ok(edited)
+    let mut edited = bare.to_owned();
+    edited.insert_str(at, &added);
+    Ok(format!("{mark}{edited}"))
 }
 
-/// What adds those values that the owner has not.
+/// Adds the values that the owner does not have yet.
 fn addition(
     text: &str,
     owner: &Owner,
@@ -76,13 +75,15 @@ fn addition(
     values: &[(ValuePath, SetValue)],
 ) -> Result<Addition, Advice> {
     let own = match table.get("values") {
-        Some(own) => Some(own.get_ref().as_table().ok_or("`values` in images.toml is no table")?),
+        Some(own) => {
+            Some(own.get_ref().as_table().ok_or("`values` in images.toml is not a table")?)
+        }
         None => None,
     };
     let is_new =
         |path: &ValuePath| own.is_none_or(|own| !own.contains_key(path.to_string().as_str()));
     let new = values.iter().filter(|(path, _)| is_new(path));
-    let lines: Vec<String> = new.map(|(path, value)| line(path, value)).collect();
+    let lines: Vec<String> = new.map(|(path, value)| value_line(path, value)).collect();
     Ok(owner.added(text, table, "values", lines))
 }
 
@@ -120,12 +121,12 @@ source   = \"quay.io/a/two\"
     }
 
     #[test]
-    fn what_is_added_is_read_and_everything_else_stays_as_it_was() {
+    fn added_values_can_be_read_and_everything_else_is_unchanged() {
         let text = added();
         let list = ImageList::parse("images.toml", &text).unwrap();
-        let said: Vec<String> = list.values.iter().map(|(path, _)| path.to_string()).collect();
+        let paths: Vec<String> = list.values.iter().map(|(path, _)| path.to_string()).collect();
         assert_eq!(
-            said,
+            paths,
             ["global.imageRegistry", "global.imageRegistrys[0].port", r"do\.t.enabled"]
         );
         assert_eq!(list.images[1].values[0].0.to_string(), "two.image");
@@ -137,7 +138,7 @@ source   = \"quay.io/a/two\"
     }
 
     #[test]
-    fn line_ends_stay_as_their_author_has_them() {
+    fn line_endings_are_kept() {
         let text = LIST.replace('\n', "\r\n");
         let pair = [("a.b".parse().unwrap(), SetValue::String("{registry}".to_owned()))];
         let edited = add_values(&text, &pair).unwrap();
@@ -146,11 +147,11 @@ source   = \"quay.io/a/two\"
     }
 
     #[test]
-    fn values_are_added_in_the_form_that_the_text_has() {
+    fn values_are_added_in_the_form_of_the_existing_ones() {
         let (a, b) = ("source = 'q.io/a'", "tag = '1'");
         let image = format!("[[image]]\n{a}\n{b}\n");
         let of_list = [
-            // Below the last one, with its indentation; a comment stays with its line.
+            // Below the last one, with the same indentation. A comment stays with its line.
             (
                 format!("[values]\n  x = '1' # x\n  # end\n\n{image}"),
                 format!("[values]\n  x = '1' # x\n  NEW\n  # end\n\n{image}"),
@@ -169,7 +170,7 @@ source   = \"quay.io/a/two\"
                 format!("values.x = '1'\nvalues.y = '1' # y\n\n{image}"),
                 format!("values.x = '1'\nvalues.y = '1' # y\nvalues.NEW\n\n{image}"),
             ),
-            // There is none.
+            // Without a table.
             (image.clone(), format!("{image}\n[values]\nNEW\n")),
             (image.trim_end().to_owned(), format!("{image}\n[values]\nNEW\n")),
             (

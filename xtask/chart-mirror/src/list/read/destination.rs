@@ -15,6 +15,7 @@ use crate::list::template::{InvalidTemplate, Named as _};
 use crate::list::{Attachments, Destination, TargetTemplate};
 use messages::secret::holds_userinfo;
 use oci::RepositoryPath;
+use oci::reference::InvalidReference;
 use registry::known::address::Address;
 
 /// The images that were reported, with the first of two. Several destinations may share a mistake.
@@ -123,9 +124,7 @@ impl<'t> Reader<'t> {
 
     fn check_targets_at(&mut self, name: &str, destination: &Destination, reported: &mut Reported) {
         let target = |image: &PlacedImage| {
-            let path = destination.path(&image.source, image.target.as_ref()).map_err(|why| {
-                format!("this has no valid target at the destination `{name}`: {why}")
-            })?;
+            let path = destination.path(&image.source, image.target.as_ref())?;
             Ok(destination.repository(&path).tagged(&image.tag).to_string())
         };
         let at = format!(", at the destination `{name}`");
@@ -145,7 +144,7 @@ impl<'t> Reader<'t> {
     /// Reports images that have the target of another one, or no valid target.
     fn check_targets(
         &mut self,
-        target: impl Fn(&PlacedImage) -> Result<String, String>,
+        target: impl Fn(&PlacedImage) -> Result<String, InvalidReference>,
         at: &str,
         hint_for_same: &str,
         reported: &mut Reported,
@@ -160,7 +159,8 @@ impl<'t> Reader<'t> {
                     let problem = Problem::new(span.clone(), message).first(first.clone());
                     (problem.hint(hint_for_same), Some(first))
                 }
-                Err(message) => {
+                Err(why) => {
+                    let message = format!("this has no valid target{at}: {why}");
                     let problem = Problem::new(span.clone(), message);
                     (problem.hint("give the image a shorter `target`"), None)
                 }

@@ -24,7 +24,7 @@ pub fn toml(inventory: &Inventory) -> String {
     let mut listed: Vec<&Image> = listed.collect();
     listed.sort_by_key(|image| image.place);
     let (new, obstacles) = inventory.images_to_list(UnusedEntries::Keep);
-    let entries = listed.into_iter().chain(&new).map(edit::entry);
+    let entries = listed.into_iter().chain(&new).map(edit::image_entry);
     let is_new = |obstacle: &&Obstacle| {
         let is_its = |entry: &InventoryEntry| {
             entry.listed.is_none() && entry.reference() == obstacle.reference

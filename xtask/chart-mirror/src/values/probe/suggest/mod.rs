@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::lists::{Entry, Obstacle};
 use super::{Holds, MovingKey, Probed, ProbedPlace};
-use crate::list::edit::values::{add_image_values, add_values};
+use crate::list::edit::{add_image_values, add_values};
 use crate::list::{Image, ImageList, SetValue, ValuePath};
 
 /// What images.toml lacks, and what it has in vain.

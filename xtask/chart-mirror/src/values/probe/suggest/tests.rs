@@ -37,7 +37,7 @@ fn probed(places: Vec<ProbedPlace>, values: &str) -> Probed {
 
 /// Every entry as `owner: line`.
 fn entries(suggestion: &Suggestion) -> Vec<String> {
-    let line = crate::list::edit::values::line;
+    let line = crate::list::edit::value_line;
     let of_all =
         suggestion.values.iter().map(|(path, value)| format!("all: {}", line(path, value)));
     let of_images = suggestion.image_values.iter().flat_map(|(image, values)| {

@@ -1,0 +1,174 @@
+//! Adds and removes the entries of images.
+
+use std::ops::Range;
+
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::lines::{below, end_of_line, indent, line_end, quoted, split_mark, start_of_line};
+use super::spans::{images, sections, with_comments};
+use super::values::value_line;
+use crate::list::Image;
+
+/// Adds entries after the last one, and removes those at some positions.
+///
+/// An entry is removed with its comments: those inside it, and the lines right above it. `None` if the
+/// text is not a valid list, or has no entries.
+pub fn edit_images(text: &str, added: &[Image], removed: &[usize]) -> Option<String> {
+    if added.is_empty() && removed.is_empty() {
+        return Some(text.to_owned());
+    }
+    let (mark, bare) = split_mark(text);
+    let mut edited = bare.to_owned();
+    if !added.is_empty() {
+        let (at, added) = entries(&edited)?.last()?.addition(&edited, added);
+        edited.insert_str(at, &added);
+    }
+    // The last one first, so that the others keep their positions.
+    let mut removed = removed.to_vec();
+    removed.sort_unstable();
+    for position in removed.into_iter().rev() {
+        let entries = entries(&edited)?;
+        for range in entries.get(position)?.removal(&edited, &entries).into_iter().rev() {
+            let is_end = range.end == edited.len();
+            edited.replace_range(range, "");
+            if is_end {
+                edited.truncate(edited.trim_end().len());
+                edited.push_str(line_end(text));
+            }
+        }
+    }
+    Some(format!("{mark}{edited}"))
+}
+
+fn entries(text: &str) -> Option<Vec<Entry>> {
+    let document = DeTable::parse(text).ok()?;
+    Some(images(document.get_ref())?.iter().map(|image| Entry::of(text, image)).collect())
+}
+
+/// An entry in the usual form.
+pub fn image_entry(image: &Image) -> String {
+    let mut lines = vec!["[[image]]".to_owned()];
+    lines.extend(pairs(image));
+    if !image.subsets.is_empty() {
+        lines.push("[image.subsets]".to_owned());
+    }
+    let subset = |(platforms, digest): (&oci::Platforms, &oci::Digest)| {
+        format!("{} = {}", quoted(&platforms.to_string()), quoted(digest.as_str()))
+    };
+    lines.extend(image.subsets.iter().map(subset));
+    if !image.values.is_empty() {
+        lines.push("[image.values]".to_owned());
+    }
+    let values = image.values.iter();
+    lines.extend(values.map(|(path, value)| value_line(path, &value.unrendered())));
+    lines.join("\n") + "\n"
+}
+
+/// The keys of an image, except for its tables.
+fn pairs(image: &Image) -> Vec<String> {
+    let digest = image.digest.as_ref().map(ToString::to_string);
+    let target = image.target.as_ref().map(ToString::to_string);
+    let pairs = [
+        ("source", Some(image.source.to_string())),
+        ("tag", Some(image.tag.to_string())),
+        ("digest", digest),
+        ("target", target),
+    ];
+    let pairs = pairs.into_iter().filter_map(|(key, value)| Some((key, value?)));
+    pairs.map(|(key, value)| format!("{key} = {}", quoted(&value))).collect()
+}
+
+/// Where an entry is in the text.
+struct Entry {
+    /// Whether it is a table in braces. Otherwise, it has sections that begin with a header.
+    is_inline: bool,
+    /// Each from its first character to the end of its last value, in the order of the text.
+    parts: Vec<Range<usize>>,
+}
+
+impl Entry {
+    fn of(text: &str, image: &Spanned<DeValue<'_>>) -> Self {
+        let span = image.span();
+        if text[span.clone()].starts_with('{') {
+            return Self { is_inline: true, parts: vec![span] };
+        }
+        let mut parts = Vec::new();
+        sections(text, image, &mut parts);
+        parts.sort_by_key(|part| part.start);
+        let mut joined: Vec<Range<usize>> = Vec::new();
+        for part in parts {
+            match joined.last_mut() {
+                Some(before) if is_only_comments(&text[before.end..part.start]) => {
+                    before.end = part.end;
+                }
+                _ => joined.push(part),
+            }
+        }
+        Self { is_inline: false, parts: joined }
+    }
+
+    fn end(&self) -> usize {
+        self.parts.last().map_or(0, |part| part.end)
+    }
+
+    /// Where new entries go, and their text.
+    fn addition(&self, text: &str, new: &[Image]) -> (usize, String) {
+        let line_end = line_end(text);
+        let mut added = String::new();
+        if !self.is_inline {
+            let (at, before) = below(text, self.end());
+            added.push_str(before);
+            for image in new {
+                added.push_str(line_end);
+                added.push_str(&image_entry(image).replace('\n', line_end));
+            }
+            return (at, added);
+        }
+        let start = start_of_line(text, self.end());
+        let indent = indent(text, self.end());
+        let is_alone = text[start..self.end()].trim_start().starts_with('{')
+            && start == start_of_line(text, self.parts[0].start);
+        let between = if is_alone { format!(",{line_end}{indent}") } else { ", ".to_owned() };
+        for image in new {
+            added.push_str(&between);
+            added.push_str(&format!("{{ {} }}", pairs(image).join(", ")));
+        }
+        (self.end(), added)
+    }
+
+    /// The ranges to remove, in the order of the text.
+    fn removal(&self, text: &str, entries: &[Self]) -> Vec<Range<usize>> {
+        if self.is_inline {
+            return vec![self.inline_removal(text, entries)];
+        }
+        self.parts.iter().map(|part| with_comments(text, part.clone())).collect()
+    }
+
+    fn inline_removal(&self, text: &str, entries: &[Self]) -> Range<usize> {
+        let this = self.parts[0].clone();
+        let rest = &text[this.end..];
+        let comma = rest.trim_start().starts_with(',').then(|| rest.find(',').unwrap_or(0) + 1);
+        let end = this.end + comma.unwrap_or(0);
+        let line = start_of_line(text, this.start);
+        let after = &text[end..end_of_line(text, end)];
+        let is_alone = text[line..this.start].trim().is_empty()
+            && (after.trim().is_empty() || after.trim_start().starts_with('#'));
+        if is_alone {
+            return with_comments(text, line..end);
+        }
+        let next =
+            entries.iter().map(|entry| entry.parts[0].start).find(|start| *start > this.start);
+        let previous = entries.iter().map(Self::end).rfind(|end| *end < this.end);
+        match (next, previous) {
+            (Some(next), _) => this.start..next,
+            // Includes the comma before it.
+            (None, Some(previous)) => previous..this.end,
+            (None, None) => this,
+        }
+    }
+}
+
+fn is_only_comments(text: &str) -> bool {
+    text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
+}
