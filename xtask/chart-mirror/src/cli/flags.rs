@@ -53,6 +53,7 @@ pub enum Command {
     /// Show how each registry is reached, which credentials it gets, and whether they work
     Doctor(DoctorArgs),
     /// Run the whole workflow in seconds between two in-memory registries, failures included
+    #[cfg(feature = "demo")]
     Demo,
 }
 

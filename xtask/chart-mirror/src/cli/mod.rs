@@ -6,6 +6,7 @@ use crate::list::Problems;
 use exit::Exit;
 use flags::Flags;
 
+#[cfg(feature = "demo")]
 pub mod demo;
 pub mod dispatch;
 pub mod exit;

@@ -2,12 +2,14 @@
 //! an exit code. Commands with more than a few steps have a file of their own.
 
 use crate::chart::inventory::UnusedEntries;
+#[cfg(feature = "demo")]
+use crate::cli::demo;
 use crate::cli::exit::Exit;
 use crate::cli::flags::{
     Command, DoctorArgs, Flags, ImagesArgs, InventoryFormat, PinArgs, TextOrJson,
 };
 use crate::cli::runtime::Interrupted;
-use crate::cli::{demo, runtime, terminal};
+use crate::cli::{runtime, terminal};
 use crate::commands::pin::result::Mode;
 use crate::commands::{doctor, images, pin};
 use crate::list_file;
@@ -31,6 +33,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<Exit> {
         Command::Images(arguments) => run_images(flags, arguments),
         Command::Pin(arguments) => run_pin(flags, arguments),
         Command::Doctor(arguments) => run_doctor(flags, arguments),
+        #[cfg(feature = "demo")]
         Command::Demo => run_demo(flags),
     }
 }
@@ -100,6 +103,7 @@ fn run_doctor(flags: &Flags, arguments: &DoctorArgs) -> anyhow::Result<Exit> {
     Ok(if report.is_well() { Exit::Done } else { Exit::Failed })
 }
 
+#[cfg(feature = "demo")]
 fn run_demo(flags: &Flags) -> anyhow::Result<Exit> {
     let list = list_file::read(&flags.list_file())?;
     let root = runtime::workspace_root();
