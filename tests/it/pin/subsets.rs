@@ -112,7 +112,7 @@ async fn an_image_without_a_selected_platform_is_pinned_with_a_warning() {
     place.tag("team/tool", "2", &built_for("s390x", "2"));
     let finished = place.pin(&[]);
     assert_eq!(finished.exit_code, 0, "{}", finished.stdout);
-    let warning = "warning: no digest for linux/amd64, selected by `cluster`: the image is for `linux/s390x` alone";
+    let warning = "warning: no digest for linux/amd64, selected by `cluster`: the image is only for `linux/s390x`";
     assert!(finished.stdout.contains(warning), "{}", finished.stdout);
     assert_eq!((place.digests().len(), recorded(&place).len()), (2, 1));
 }

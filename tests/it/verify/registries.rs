@@ -207,7 +207,7 @@ async fn a_missing_platform_that_the_policy_requires_is_reported() {
     scene.write("images.toml", &policy("\"linux/amd64\", \"linux/arm64\""));
     let verified = scene.verify(&source);
     let hint = "list an image for these platforms, or change `require-platforms` in `[policy]`";
-    let message = "the image is for `linux/amd64` alone";
+    let message = "the image is only for `linux/amd64`";
     // The index has both platforms, the other image has one.
     let findings = json!([{
         "code": "platform-missing",

@@ -1,6 +1,6 @@
-//! `Digest`, the immutable name of content, and the hasher that computes one while bytes stream by.
+//! `Digest`, the immutable name of content, and a hasher that computes one from a stream.
 //!
-//! Only a validated string becomes a `Digest`, so one can be put into a URL or a file name as it is
+//! Only validated text becomes a `Digest`, so it is safe in a URL and in a file name
 //! (image-spec `descriptor.md`, section "Digests").
 
 use std::fmt;
@@ -12,7 +12,7 @@ use sha2::Digest as _;
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest(String);
 
-/// Why a string is not a digest.
+/// Why a text is not a digest.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum InvalidDigest {
     /// There is no `:` between an algorithm and its hex.
@@ -53,14 +53,14 @@ impl Digest {
         self.0.split_once(':').map_or("", |(_, hex)| hex)
     }
 
-    /// `sha256:0123456789ab`, for people: enough to tell two digests apart.
+    /// `sha256:0123456789ab`, for people: enough to distinguish two digests.
     pub fn short(&self) -> &str {
         let end = self.0.find(':').map_or(0, |colon| colon + 13);
         self.0.get(..end).unwrap_or(&self.0)
     }
 
-    /// The tag that stands for this digest where a registry has no better place: the referrers tag
-    /// schema of the distribution specification, and cosign's signatures.
+    /// The digest as a tag, for the referrers tag schema of the distribution specification and for the
+    /// signatures of cosign.
     pub fn as_tag(&self) -> String {
         self.0.replacen(':', "-", 1)
     }
@@ -73,7 +73,7 @@ impl Digest {
         }
     }
 
-    /// The digest of bytes in memory, by the algorithm of this one.
+    /// The digest of bytes in memory, with the algorithm of this one.
     pub fn of_same_kind(&self, content: &[u8]) -> Self {
         let mut hasher = self.hasher();
         hasher.update(content);
@@ -169,7 +169,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_registered_algorithms_with_lowercase_hex_of_their_length_are_digests() {
+    fn a_digest_is_a_registered_algorithm_with_lowercase_hex_of_its_length() {
         let hex = "0123456789abcdef".repeat(4);
         let table = [
             (format!("sha256:{hex}"), Ok(())),

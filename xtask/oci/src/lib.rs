@@ -1,6 +1,8 @@
-//! The vocabulary of OCI: digests, references, manifests. Pure, and it knows nothing above it.
+//! The vocabulary of OCI: digests, references, manifests, configs and platforms. It does no I/O.
 
+pub mod config;
 pub mod digest;
+pub mod invalid_reference;
 pub mod manifest;
 pub mod platform;
 pub mod reference;
@@ -8,9 +10,12 @@ pub mod registry;
 #[cfg(feature = "schema")]
 mod schema;
 pub mod subset;
+mod text;
 
+pub use config::ImageConfig;
 pub use digest::{Digest, Hasher};
+pub use invalid_reference::InvalidReference;
 pub use manifest::{Descriptor, InvalidManifest, Manifest};
-pub use platform::{Platform, Platforms};
-pub use reference::{InvalidReference, Reference, Repository, RepositoryPath, Tag};
+pub use platform::{DeclaredPlatform, Platform, Platforms};
+pub use reference::{Reference, Repository, RepositoryPath, Tag};
 pub use registry::Registry;

@@ -1,7 +1,7 @@
-//! Manifests: the bytes as they came, and what those bytes point to.
+//! `Manifest`: the bytes as they arrived, and the descriptors in them.
 //!
-//! A manifest is parsed for its children and its media type only, and travels as the bytes that came:
-//! writing it anew would change its digest (image-spec `manifest.md` and `image-index.md`).
+//! Only children and media type are parsed. A manifest is copied as the bytes that arrived, because
+//! rewriting it would change its digest (image-spec `manifest.md` and `image-index.md`).
 
 use bytes::Bytes;
 use oci_distribution::manifest as media;
@@ -9,15 +9,17 @@ use oci_distribution::manifest::OciDescriptor;
 use serde::Deserialize;
 
 use crate::Digest;
+use crate::config::IMAGE_CONFIG_MEDIA_TYPES;
+use crate::platform::DeclaredPlatform;
 
-/// Docker's schema 1 in its two spellings. Signed over its own text, it cannot be copied as it is.
+/// Docker's schema 1, in its two spellings. Its digest does not cover its own signature.
 const SCHEMA_1: [&str; 2] = [
     "application/vnd.docker.distribution.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v1+prettyjws",
 ];
 
-/// What a registry is told that we take, in the order of preference. `*/*` comes last and never alone:
-/// docker-registry answers 404 for an index to a bare one.
+/// The `Accept` header for manifests, in order of preference. `*/*` comes last and never alone: to a
+/// bare one, docker-registry responds with 404 for an index.
 pub const ACCEPT: &str = concat!(
     "application/vnd.oci.image.index.v1+json, ",
     "application/vnd.docker.distribution.manifest.list.v2+json, ",
@@ -26,28 +28,31 @@ pub const ACCEPT: &str = concat!(
     "*/*;q=0.1"
 );
 
-/// The pointer to content (image-spec `descriptor.md`).
+/// Describes content (image-spec `descriptor.md`).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Descriptor {
     pub media_type: String,
     pub digest: Digest,
     /// In bytes.
     pub size: u64,
+    /// The platform that an index declares for the content.
+    pub platform: Option<DeclaredPlatform>,
 }
 
-/// A manifest or an index with what it points to.
+/// A manifest or an index, with its descriptors.
 #[derive(Debug, Clone)]
 pub struct Manifest {
     pub bytes: Bytes,
     pub digest: Digest,
     pub media_type: String,
-    /// Config and layers, without those that a registry does not hold (foreign layers).
+    /// Config and layers, without foreign layers, which a registry does not hold.
     pub blobs: Vec<Descriptor>,
-    /// The manifests that an index lists, of known and of unknown platforms alike.
+    /// The manifests that an index lists, also those of unknown platforms.
     pub manifests: Vec<Descriptor>,
-    /// What this manifest is attached to.
+    pub is_index: bool,
+    /// The manifest that this one refers to.
     pub subject: Option<Descriptor>,
-    /// Layers with addresses of their own, left where they are.
+    /// The number of layers that are fetched from their own URLs and not copied.
     pub foreign_layers: usize,
 }
 
@@ -55,7 +60,7 @@ pub struct Manifest {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidManifest {
     NotJson(String),
-    /// Schema 1 cannot be copied under its digest and is not converted silently.
+    /// Schema 1 cannot be copied under its digest, and is not converted.
     Schema1,
     /// Neither an image, an index nor an artifact.
     UnknownKind(String),
@@ -65,7 +70,7 @@ pub enum InvalidManifest {
     },
 }
 
-/// The union of image manifest, index and artifact: only what is needed to walk it.
+/// The union of image manifest, index and artifact, with only what a copy needs.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Document {
@@ -73,20 +78,29 @@ struct Document {
     media_type: Option<String>,
     config: Option<OciDescriptor>,
     layers: Option<Vec<OciDescriptor>>,
-    manifests: Option<Vec<OciDescriptor>>,
+    manifests: Option<Vec<Entry>>,
     /// The artifact manifest of OCI 1.1's release candidates.
     blobs: Option<Vec<OciDescriptor>>,
     subject: Option<OciDescriptor>,
 }
 
+/// An entry of an index.
+#[derive(Deserialize)]
+struct Entry {
+    #[serde(flatten)]
+    descriptor: OciDescriptor,
+    /// Not parsed yet: an entry whose platform is malformed is copied like any other.
+    platform: Option<serde_json::Value>,
+}
+
 impl Manifest {
-    /// Reads a manifest.
+    /// Parses a manifest.
     ///
-    /// The media type that the document states wins over the header's: registries have been seen to
-    /// send `application/json`, and a wrong type on the way out is refused by the destination.
+    /// The media type in the document takes precedence over the header, because some registries send
+    /// `application/json` and a destination refuses a wrong type.
     ///
     /// # Errors
-    /// When the bytes are no manifest that could be copied under its own digest.
+    /// If the bytes are not a manifest that can be copied under its own digest.
     pub fn parse(
         bytes: Bytes,
         digest: Digest,
@@ -127,11 +141,12 @@ impl Manifest {
             digest,
             media_type,
             blobs: held.map(Descriptor::try_from).collect::<Result<_, _>>()?,
+            is_index: document.manifests.is_some(),
             manifests: document
                 .manifests
                 .into_iter()
                 .flatten()
-                .map(Descriptor::try_from)
+                .map(Entry::descriptor)
                 .collect::<Result<_, _>>()?,
             subject: document.subject.map(Descriptor::try_from).transpose()?,
             foreign_layers: foreign.len(),
@@ -143,7 +158,21 @@ impl Manifest {
             media_type: self.media_type.clone(),
             digest: self.digest.clone(),
             size: self.bytes.len() as u64,
+            platform: None,
         }
+    }
+
+    /// The config of an image; `None` for an index and for an artifact, whose config declares nothing.
+    pub fn image_config(&self) -> Option<&Descriptor> {
+        let mut blobs = self.blobs.iter();
+        blobs.find(|blob| IMAGE_CONFIG_MEDIA_TYPES.contains(&blob.media_type.as_str()))
+    }
+}
+
+impl Entry {
+    fn descriptor(self) -> Result<Descriptor, InvalidManifest> {
+        let platform = self.platform.and_then(|platform| serde_json::from_value(platform).ok());
+        Ok(Descriptor { platform, ..Descriptor::try_from(self.descriptor)? })
     }
 }
 
@@ -154,7 +183,7 @@ impl TryFrom<OciDescriptor> for Descriptor {
         let bad = |why: String| InvalidManifest::BadDescriptor { digest: raw.digest.clone(), why };
         let digest = raw.digest.parse::<Digest>().map_err(|error| bad(error.to_string()))?;
         let size = u64::try_from(raw.size).map_err(|_| bad(format!("its size is {}", raw.size)))?;
-        Ok(Self { media_type: raw.media_type, digest, size })
+        Ok(Self { media_type: raw.media_type, digest, size, platform: None })
     }
 }
 
@@ -163,8 +192,8 @@ fn essence(content_type: &str) -> &str {
     content_type.split(';').next().unwrap_or(content_type).trim()
 }
 
-/// A layer that is fetched from addresses of its own. Without one the registry must hold it, whatever
-/// its type says.
+/// Whether a layer is fetched from its own URLs. Without a URL the registry must hold it, whatever its
+/// media type.
 fn is_foreign(descriptor: &OciDescriptor) -> bool {
     let has_address = descriptor.urls.as_ref().is_some_and(|urls| !urls.is_empty());
     let media_type = &descriptor.media_type;
@@ -184,7 +213,7 @@ impl std::fmt::Display for InvalidManifest {
             Self::BadDescriptor { digest, why } => {
                 write!(
                     f,
-                    "the manifest points to `{}`, which is no valid descriptor: {why}",
+                    "the manifest has an invalid descriptor, `{}`: {why}",
                     digest.escape_debug()
                 )
             }
@@ -210,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn the_media_type_is_what_the_document_states_then_the_header_then_the_shape() {
+    fn the_media_type_is_that_of_the_document_then_of_the_header_then_of_the_shape() {
         let image = |stated: &str| {
             format!(r#"{{"schemaVersion":2{stated},"config":{},"layers":[]}}"#, layer("c"))
         };
@@ -238,12 +267,19 @@ mod tests {
     }
 
     #[test]
-    fn an_index_keeps_children_of_unknown_platforms_and_unknown_fields_do_not_matter() {
+    fn an_index_keeps_children_of_unknown_platforms_and_ignores_unknown_fields() {
         let text = r#"{"schemaVersion":2,"novel":{"a":[1]},"manifests":[
             {"mediaType":"m","digest":"DIGEST","size":1,"platform":{"os":"unknown","architecture":"unknown"}},
-            {"mediaType":"m","digest":"DIGEST","size":2,"platform":{"os":"plan9","architecture":"6502","x":1}}]}"#;
+            {"mediaType":"m","digest":"DIGEST","size":2,"platform":{"os":"plan9","architecture":"6502","x":1}},
+            {"mediaType":"m","digest":"DIGEST","size":3,"platform":{"os":5}}]}"#;
         let index = parse(text, None).unwrap();
-        assert_eq!(index.manifests.iter().map(|child| child.size).collect::<Vec<_>>(), [1, 2]);
+        assert_eq!(index.manifests.iter().map(|child| child.size).collect::<Vec<_>>(), [1, 2, 3]);
+        let platform =
+            |n: usize| index.manifests[n].platform.as_ref().and_then(DeclaredPlatform::name);
+        assert_eq!(
+            [platform(0), platform(1), platform(2)],
+            [None, Some("plan9/6502".to_owned()), None]
+        );
         assert!(index.blobs.is_empty());
     }
 
@@ -266,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_copied_under_its_digest_is_refused() {
+    fn a_manifest_that_cannot_be_copied_under_its_digest_is_refused() {
         let bad_digest = r#"{"schemaVersion":2,"config":{"mediaType":"c","digest":"sha256:../x","size":1},"layers":[]}"#;
         let bad_size = r#"{"schemaVersion":2,"config":{"mediaType":"c","digest":"DIGEST","size":-1},"layers":[]}"#;
         let table = [
@@ -278,7 +314,7 @@ mod tests {
                 Some("text/x"),
                 "neither an image, an index nor an artifact (text/x)",
             ),
-            (bad_digest, None, "no valid descriptor"),
+            (bad_digest, None, "invalid descriptor"),
             (bad_size, None, "its size is -1"),
         ];
         for (text, header, expected) in table {

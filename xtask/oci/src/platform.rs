@@ -1,10 +1,13 @@
-//! `Platform`, what an image runs on, and `Platforms`, a choice of them.
+//! `Platform`, what an image runs on; `Platforms`, a selection of them; and `DeclaredPlatform`, what an
+//! index or a config declares.
 //!
-//! The names are Go's, as the image specification wants them (image-spec `image-index.md`,
+//! The names are those of Go, as the image specification requires (image-spec `image-index.md`,
 //! "platform").
 
 use std::fmt;
 use std::str::FromStr;
+
+use serde::Deserialize;
 
 /// Known values of `os`.
 pub const OPERATING_SYSTEMS: [&str; 11] = [
@@ -26,40 +29,69 @@ pub struct Platform {
     variant: Option<String>,
 }
 
-/// At least one platform, sorted, each once.
+/// The platform of an entry of an index, or of a config, as it is written there.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct DeclaredPlatform {
+    os: Option<String>,
+    architecture: Option<String>,
+    variant: Option<String>,
+}
+
+/// At least one platform, sorted and without duplicates.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Platforms(Vec<Platform>);
 
 /// Why a text is not a platform.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidPlatform {
-    /// Not two or three words with `/` between them.
+    /// Not two or three components with `/` between them.
     Form,
     UnknownSystem(String),
     UnknownArchitecture(String),
     BadVariant(String),
 }
 
-/// Why a text is not a choice of platforms.
+/// Why a text is not a selection of platforms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum InvalidPlatforms {
     Platform {
         written: String,
         why: InvalidPlatform,
     },
-    /// Sorted, and each once, they are these.
+    /// Holds them sorted and without duplicates.
     NotInOrder(Platforms),
 }
 
 impl Platform {
-    /// Whether something made for a platform is meant. Without a variant, all of them are; a known one
-    /// goes without saying in an index (`linux/arm64` is `linux/arm64/v8`).
+    /// Whether this platform includes another. Without a variant it includes all of them; an entry of
+    /// an index may omit the usual one (`linux/arm64` is `linux/arm64/v8`).
     pub fn includes(&self, os: &str, architecture: &str, variant: Option<&str>) -> bool {
         let variant = variant.or(usual_variant(architecture));
         self.os == os
             && self.architecture == architecture
-            && self.variant.as_deref().is_none_or(|wanted| Some(wanted) == variant)
+            && self.variant.as_deref().is_none_or(|own| Some(own) == variant)
     }
+}
+
+impl DeclaredPlatform {
+    /// `linux/arm64/v8`; `None` if there is no operating system or no architecture, or it is
+    /// `unknown`, as that of an attestation.
+    pub fn name(&self) -> Option<String> {
+        let (os, architecture) = (known(&self.os)?, known(&self.architecture)?);
+        let parts = [Some(os), Some(architecture), known(&self.variant)];
+        Some(parts.into_iter().flatten().collect::<Vec<_>>().join("/"))
+    }
+
+    pub fn is_included_in(&self, platform: &Platform) -> bool {
+        let (Some(os), Some(architecture)) = (known(&self.os), known(&self.architecture)) else {
+            return false;
+        };
+        platform.includes(os, architecture, known(&self.variant))
+    }
+}
+
+fn known(part: &Option<String>) -> Option<&str> {
+    part.as_deref().filter(|part| !matches!(*part, "" | "unknown"))
 }
 
 impl Platforms {
@@ -119,7 +151,7 @@ impl FromStr for Platform {
     }
 }
 
-/// With commas between them, in order: one text for one choice.
+/// With commas between them and in order, so that each selection has one text.
 impl FromStr for Platforms {
     type Err = InvalidPlatforms;
 
@@ -156,10 +188,10 @@ impl fmt::Display for InvalidPlatform {
                 f.write_str("a platform is `os/architecture` or `os/architecture/variant`")
             }
             Self::UnknownSystem(os) => {
-                write!(f, "no operating system is called `{}`", os.escape_debug())
+                write!(f, "there is no operating system `{}`", os.escape_debug())
             }
             Self::UnknownArchitecture(architecture) => {
-                write!(f, "no architecture is called `{}`", architecture.escape_debug())
+                write!(f, "there is no architecture `{}`", architecture.escape_debug())
             }
             Self::BadVariant(variant) => {
                 write!(f, "`{}` cannot be a variant of a platform", variant.escape_debug())
@@ -174,7 +206,7 @@ impl fmt::Display for InvalidPlatforms {
             Self::Platform { written, why } => {
                 write!(f, "`{}` is not a platform: {why}", written.escape_debug())
             }
-            Self::NotInOrder(_) => f.write_str("the platforms are not in order, each once"),
+            Self::NotInOrder(_) => f.write_str("the platforms must be sorted, without duplicates"),
         }
     }
 }
@@ -203,11 +235,11 @@ mod tests {
             ("", "`os/architecture`"),
             ("amd64", "`os/architecture`"),
             ("linux/arm/v7/x", "`os/architecture`"),
-            ("linus/amd64", "no operating system is called `linus`"),
-            ("unknown/unknown", "no operating system is called `unknown`"),
+            ("linus/amd64", "no operating system `linus`"),
+            ("unknown/unknown", "no operating system `unknown`"),
             ("Linux/amd64", "no operating system"),
-            ("linux/amd46", "no architecture is called `amd46`"),
-            ("linux/", "no architecture is called ``"),
+            ("linux/amd46", "no architecture `amd46`"),
+            ("linux/", "no architecture ``"),
             ("linux/arm/", "`` cannot be a variant"),
             ("linux/arm/7", "`7` cannot be a variant"),
             ("linux/arm/V7", "`V7` cannot be a variant"),
@@ -220,12 +252,12 @@ mod tests {
     }
 
     #[test]
-    fn a_choice_is_one_text_sorted_and_each_once() {
-        let choice: Platforms = "linux/amd64,linux/arm/v7,linux/arm64".parse().unwrap();
-        assert_eq!(choice.iter().len(), 3);
+    fn a_selection_has_one_text_sorted_and_without_duplicates() {
+        let selection: Platforms = "linux/amd64,linux/arm/v7,linux/arm64".parse().unwrap();
+        assert_eq!(selection.iter().len(), 3);
         let written = ["linux/arm64", "linux/amd64", "linux/arm64", "linux/arm/v7"];
-        let chosen = Platforms::new(written.iter().map(|text| text.parse().unwrap()));
-        assert_eq!(chosen, Some(choice.clone()));
+        let built = Platforms::new(written.iter().map(|text| text.parse().unwrap()));
+        assert_eq!(built, Some(selection.clone()));
         assert_eq!(Platforms::new([]), None);
         for text in [
             "linux/arm64,linux/amd64,linux/arm/v7",
@@ -233,7 +265,7 @@ mod tests {
         ] {
             assert_eq!(
                 text.parse::<Platforms>(),
-                Err(InvalidPlatforms::NotInOrder(choice.clone()))
+                Err(InvalidPlatforms::NotInOrder(selection.clone()))
             );
         }
         for text in ["", "linux/amd64,", "linux/amd64, linux/arm64"] {
@@ -243,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_platform_without_a_variant_means_all_and_a_usual_variant_need_not_be_said() {
+    fn a_platform_without_a_variant_includes_all_and_the_usual_variant_may_be_omitted() {
         let table = [
             ("linux/amd64", ("linux", "amd64", None), true),
             ("linux/amd64", ("linux", "amd64", Some("v3")), true),
@@ -255,13 +287,27 @@ mod tests {
             ("linux/amd64", ("windows", "amd64", None), false),
             ("linux/s390x/z13", ("linux", "s390x", None), false),
         ];
-        for (wanted, (os, architecture, variant), expected) in table {
-            let wanted: Platform = wanted.parse().unwrap();
+        for (platform, (os, architecture, variant), expected) in table {
+            let platform: Platform = platform.parse().unwrap();
             assert_eq!(
-                wanted.includes(os, architecture, variant),
+                platform.includes(os, architecture, variant),
                 expected,
-                "{wanted} {os}/{architecture} {variant:?}"
+                "{platform} {os}/{architecture} {variant:?}"
             );
+        }
+    }
+
+    #[test]
+    fn an_unknown_platform_has_no_name() {
+        let declared = |os: &str, architecture: &str, variant: &str| {
+            let part = |part: &str| (part != "-").then(|| part.to_owned());
+            let (os, architecture, variant) = (part(os), part(architecture), part(variant));
+            DeclaredPlatform { os, architecture, variant }.name()
+        };
+        assert_eq!(declared("linux", "arm", "v7").as_deref(), Some("linux/arm/v7"));
+        assert_eq!(declared("linux", "amd64", "-").as_deref(), Some("linux/amd64"));
+        for (os, architecture) in [("unknown", "unknown"), ("", ""), ("-", "amd64")] {
+            assert_eq!(declared(os, architecture, "-"), None);
         }
     }
 }

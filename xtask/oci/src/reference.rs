@@ -1,15 +1,17 @@
-//! The parts of a reference `registry/repository:tag@digest`, each a type of its own.
+//! The parts of a reference `registry/repository:tag`, each with its own type.
 //!
 //! The grammar and the normalisation (`busybox` is `docker.io/library/busybox`) are those of
-//! `oci-distribution`, against which a test holds them. Its own parser is one regular expression whose
-//! tables take 20 MB and, unoptimised, 0.2 s: half of what a whole mirror run may use.
+//! `oci-distribution`; a test compares them. Its parser is not used: it is one regular expression whose
+//! tables take 20 MB and, unoptimised, 0.2 s, which is half the budget of a mirror run.
 
 use std::fmt;
 use std::str::FromStr;
 
+use crate::invalid_reference::{InvalidReference, invalid};
 use crate::registry::Registry;
+use crate::text::text_like;
 
-/// As in every registry's implementation; the specification leaves it open. In characters.
+/// In characters. The specification has no limit, but every registry has this one.
 const LONGEST_PATH: usize = 255;
 
 /// A repository of a registry: `quay.io/stackstate/wait`.
@@ -34,10 +36,6 @@ pub struct Reference {
     repository: Repository,
     tag: Tag,
 }
-
-/// Why a string is not what it should be. Reads after "`…`: ".
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InvalidReference(String);
 
 impl Repository {
     pub fn new(registry: Registry, path: RepositoryPath) -> Self {
@@ -73,7 +71,7 @@ impl RepositoryPath {
         &self.0
     }
 
-    /// Its last part.
+    /// Its last component.
     pub fn name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
     }
@@ -152,13 +150,11 @@ impl FromStr for RepositoryPath {
             return Err(invalid("a repository must have at least one component"));
         }
         if text.len() > LONGEST_PATH {
-            return Err(InvalidReference(format!(
-                "a repository has at most {LONGEST_PATH} characters"
-            )));
+            return Err(invalid(&format!("a repository has at most {LONGEST_PATH} characters")));
         }
         if !text.split('/').all(is_path_component) {
             return Err(invalid(
-                "each part of a repository is made of letters and digits, with `.`, `_`, `__` or `-` between them",
+                "each component of a repository consists of letters and digits, with `.`, `_`, `__` or `-` between them",
             ));
         }
         Ok(Self(text.to_owned()))
@@ -175,15 +171,15 @@ impl FromStr for Tag {
         }
         if !text.starts_with(word) || !text.chars().all(|c| word(c) || c == '.' || c == '-') {
             return Err(invalid(
-                "a tag is made of letters, digits, `_`, `.` and `-`, and does not start with `.` or `-`",
+                "a tag consists of letters, digits, `_`, `.` and `-`, and does not start with `.` or `-`",
             ));
         }
         Ok(Self(text.to_owned()))
     }
 }
 
-/// A part of a path (distribution-spec, "Pulling manifests"): words of lowercase letters and digits,
-/// and between two of them one `.`, one or two `_`, or any number of `-`.
+/// A component of a path (distribution-spec, "Pulling manifests"): words of lowercase letters and digits,
+/// separated by one `.`, one or two `_`, or any number of `-`.
 fn is_path_component(component: &str) -> bool {
     let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     if !component.starts_with(is_word) || !component.ends_with(is_word) {
@@ -192,10 +188,6 @@ fn is_path_component(component: &str) -> bool {
     component.split(is_word).all(|between| {
         matches!(between, "" | "." | "_" | "__") || between.bytes().all(|c| c == b'-')
     })
-}
-
-pub(crate) fn invalid(why: &str) -> InvalidReference {
-    InvalidReference(why.to_owned())
 }
 
 impl fmt::Display for Repository {
@@ -222,31 +214,7 @@ impl fmt::Display for Tag {
     }
 }
 
-impl fmt::Display for InvalidReference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for InvalidReference {}
-
-/// Types that are written as their text, in messages and in JSON.
-macro_rules! text_like {
-    ($($name:ty),*) => {$(
-        impl fmt::Debug for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                fmt::Display::fmt(self, f)
-            }
-        }
-
-        impl serde::Serialize for $name {
-            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
-            }
-        }
-    )*};
-}
-text_like!(Reference, Registry, Repository, RepositoryPath, Tag);
+text_like!(Reference, Repository, RepositoryPath, Tag);
 
 #[cfg(test)]
 mod tests {
@@ -270,6 +238,8 @@ mod tests {
             ("localhost/wait", "localhost", "wait"),
             ("127.0.0.1:5000/wait", "127.0.0.1:5000", "wait"),
             ("registry.suse.com/a/b/c/d", "registry.suse.com", "a/b/c/d"),
+            ("[::1]:5000/a/b", "[::1]:5000", "a/b"),
+            ("[FD00::A]:1/a/b", "[fd00::a]:1", "a/b"),
             ("gcr.io/pause", "gcr.io", "pause"),
         ];
         for (text, registry, path) in table {
@@ -283,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_a_repository_is_refused_with_the_reason() {
+    fn an_invalid_repository_is_refused_with_the_reason() {
         let table = [
             ("quay.io/stackstate/wait:1.0.6", "no tag"),
             ("busybox:1", "no tag"),
@@ -294,10 +264,10 @@ mod tests {
             ("", "at least one component"),
             ("A/wait", "lowercase"),
             ("quay.io/", "at least one component"),
-            ("quay.io//wait", "made of letters and digits"),
-            ("quay.io/../wait", "made of letters and digits"),
-            ("quay.io/a___b", "made of letters and digits"),
-            ("quay.io/wait-", "made of letters and digits"),
+            ("quay.io//wait", "consists of letters and digits"),
+            ("quay.io/../wait", "consists of letters and digits"),
+            ("quay.io/a___b", "consists of letters and digits"),
+            ("quay.io/wait-", "consists of letters and digits"),
             ("quay.io:99999/wait", "`host:port`, with"),
             ("-quay.io/wait", "`host` or"),
         ];
@@ -330,7 +300,7 @@ mod tests {
         }
     }
 
-    /// What the field's parser makes of a repository without a tag; it gives one that is missing.
+    /// The result of the parser of `oci-distribution`, for a repository without a tag.
     fn oracle(text: &str) -> Option<(String, String)> {
         let reference = oci_distribution::Reference::try_from(format!("{text}:tag")).ok()?;
         Some((reference.registry().to_owned(), reference.repository().to_owned()))
@@ -338,21 +308,21 @@ mod tests {
 
     proptest::proptest! {
         #[test]
-        fn what_is_told_of_a_repository_names_it_again_and_is_told_alike(
+        fn the_text_of_a_repository_parses_to_the_same_repository(
             text in "((index\\.|registry-1\\.)?docker\\.io/)?(library/)?[a-z0-9._/-]{1,12}|[a-z0-9.:\\[\\]-]{1,12}/[a-z0-9_./-]{1,9}"
         ) {
             if let Ok(repository) = text.parse::<Repository>() {
-                let told = repository.to_string();
-                let again: Repository = told.parse().unwrap();
+                let text_again = repository.to_string();
+                let again: Repository = text_again.parse().unwrap();
                 proptest::prop_assert_eq!(&again, &repository, "{}", text);
-                proptest::prop_assert_eq!(again.to_string(), told);
+                proptest::prop_assert_eq!(again.to_string(), text_again);
                 let hub = repository.registry().as_str().ends_with("docker.io");
                 proptest::prop_assert!(!hub || repository.path().as_str().contains('/'), "{}", text);
             }
         }
 
         #[test]
-        fn no_text_keeps_the_parsers_from_an_answer(text in "\\PC{0,40}|[a-zA-Z0-9@:/._\\[\\]-]{0,300}") {
+        fn the_parsers_accept_or_refuse_any_text(text in "\\PC{0,40}|[a-zA-Z0-9@:/._\\[\\]-]{0,300}") {
             let _ = text.parse::<Repository>();
             let _ = text.parse::<Registry>();
             if let Ok(tag) = text.parse::<Tag>() {
@@ -361,12 +331,12 @@ mod tests {
         }
 
         #[test]
-        fn repositories_are_understood_as_the_fields_parser_does(
+        fn repositories_parse_as_in_oci_distribution(
             text in "([a-zA-Z0-9.-]{1,6}(:[0-9]{1,4})?/)?[a-z0-9._/-]{1,12}|(docker\\.io|index\\.docker\\.io|localhost)(:5000)?/[a-z/]{1,9}"
         ) {
             let ours = text.parse::<Repository>().ok().map(|r| (r.registry.to_string(), r.path.0.clone()));
-            // The field's parser checks before it splits: what passed as a host becomes a path, and what
-            // passed as a path becomes a host. Neither can be meant.
+            // The other parser checks before it splits, so a host can become a path and a path a host.
+            // Such results are wrong.
             let expected = oracle(&text)
                 .filter(|(registry, path)| !path.contains(char::is_uppercase) && !registry.contains('_'));
             proptest::prop_assert_eq!(ours, expected, "{}", text);

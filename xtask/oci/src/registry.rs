@@ -1,15 +1,16 @@
-//! `Registry`: a host that speaks the distribution API, as references name it.
+//! `Registry`: a host that serves the distribution API, as references name it.
 
 use std::borrow::Borrow;
 use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
-use crate::reference::{InvalidReference, invalid};
+use crate::invalid_reference::{InvalidReference, invalid};
+use crate::text::text_like;
 
 const DOCKER_HUB: &str = "docker.io";
 
-/// `host[:port]`, as people write it: `docker.io`, not the address of its API.
+/// `host[:port]`, as users write it: `docker.io`, not the host of its API.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Registry(String);
 
@@ -38,7 +39,7 @@ impl FromStr for Registry {
         let is_port =
             |port: &str| port.parse::<u16>().is_ok() && port.bytes().all(|c| c.is_ascii_digit());
         if let Some(rest) = text.strip_prefix('[') {
-            // As in an address (RFC 3986, section 3.2.2): the colons of the port are others than these.
+            // As in a URL (RFC 3986, section 3.2.2): the colons in the brackets do not begin a port.
             let address = rest.split_once(']').and_then(|(address, port)| {
                 let fits = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
                 Some((address.parse::<Ipv6Addr>().ok().filter(|_| fits)?, port))
@@ -60,13 +61,13 @@ impl FromStr for Registry {
                 "a registry is `host` or `host:port`, with a dot or a port in it, or `localhost`",
             ));
         }
-        // The name of its index, and that of its API.
+        // The host of its index, and that of its API.
         let is_hub = matches!(text, "index.docker.io" | "registry-1.docker.io");
         Ok(if is_hub { Self::docker_hub() } else { Self(text.to_owned()) })
     }
 }
 
-/// A part of a host name: letters, digits and, inside, hyphens.
+/// A label of a host name: letters and digits, with hyphens inside.
 fn is_label(label: &str) -> bool {
     let bytes = label.as_bytes();
     let edge = |c: Option<&u8>| c.is_some_and(u8::is_ascii_alphanumeric);
@@ -87,10 +88,11 @@ impl fmt::Display for Registry {
     }
 }
 
+text_like!(Registry);
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Repository;
 
     #[test]
     fn registries_follow_the_grammar() {
@@ -106,11 +108,6 @@ mod tests {
             [("[::1]:5000", "[::1]:5000"), ("[0:0::1]", "[::1]"), ("[FD00::A]:1", "[fd00::a]:1")];
         for (text, expected) in written {
             assert_eq!(text.parse::<Registry>().unwrap().as_str(), expected);
-            let repository: Repository = format!("{text}/a/b").parse().unwrap();
-            assert_eq!(
-                (repository.registry().as_str(), repository.path().as_str()),
-                (expected, "a/b")
-            );
         }
         for bad in [
             "[::1",

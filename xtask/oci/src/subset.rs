@@ -1,7 +1,7 @@
-//! `subset`: the part of an index that is for some platforms, as an index of its own.
+//! `subset`: the part of an index for some platforms, as a new index.
 //!
-//! It is cut out of the text: what stays keeps its bytes and its order, fields that nobody here knows
-//! among it, and the same index and platforms give the same digest everywhere.
+//! It is cut out of the text: the remaining entries keep their bytes, unknown fields and order, so the
+//! same index and platforms give the same digest everywhere.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -10,24 +10,25 @@ use bytes::Bytes;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{Manifest, Platform, Platforms};
+use crate::platform::DeclaredPlatform;
+use crate::{Descriptor, Manifest, Platform, Platforms};
 
-/// Names the manifest that an attestation in an index is about.
+/// The annotation with the digest of the manifest that an attestation is about.
 const ABOUT: &str = "vnd.docker.reference.digest";
 
-/// What of a manifest is for some platforms.
+/// The part of a manifest for some platforms.
 #[derive(Debug, Clone)]
 pub enum Subset {
-    /// It is no index: there is nothing to choose from, and [`is_for`] judges by its config.
+    /// The manifest is not an index: [`is_for`] compares the platform of its config.
     Image,
-    /// An index with the wanted platforms alone; the very same one if it has no others.
+    /// An index with only the requested platforms; unchanged if it has no others.
     Index(Manifest),
 }
 
 /// Why there is no such part.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubsetError {
-    /// The index has nothing for these platforms, but for those.
+    /// The index has nothing for some platforms, only for others.
     Lacks {
         missing: Vec<Platform>,
         has: Vec<String>,
@@ -44,46 +45,39 @@ struct Index<'a> {
 }
 
 #[derive(Deserialize)]
-struct Entry {
-    digest: String,
-    platform: Option<Made>,
+struct Annotated {
     annotations: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
-/// What something was made for, in an index and in a config alike.
-#[derive(Deserialize)]
-struct Made {
-    os: Option<String>,
-    architecture: Option<String>,
-    variant: Option<String>,
-}
-
-/// Makes an index of the wanted platforms alone. An attestation goes with the manifest that it is
-/// about; what is for no platform and about none of them is left out.
+/// Makes an index with only the requested platforms. An attestation stays with the manifest that it is
+/// about; other entries without a platform are dropped.
 ///
 /// # Errors
-/// When the index lacks a wanted platform.
-pub fn subset(manifest: &Manifest, wanted: &Platforms) -> Result<Subset, SubsetError> {
+/// If the index lacks a requested platform.
+pub fn subset(manifest: &Manifest, requested: &Platforms) -> Result<Subset, SubsetError> {
     let index: Index<'_> = serde_json::from_slice(&manifest.bytes).map_err(unreadable)?;
     let Some(raw) = index.manifests else { return Ok(Subset::Image) };
-    let entries = raw.iter().map(|raw| serde_json::from_str::<Entry>(raw.get()));
-    let entries = entries.collect::<Result<Vec<_>, _>>().map_err(unreadable)?;
+    // One for each of `manifest.manifests`, which come from the same text.
+    let subjects = raw.iter().map(|raw| subject(raw)).collect::<Result<Vec<_>, _>>()?;
 
-    let images = || entries.iter().filter(|entry| entry.about().is_none());
-    let has = |platform: &Platform| images().any(|entry| entry.is_for(platform));
-    let missing: Vec<Platform> = wanted.iter().filter(|one| !has(one)).cloned().collect();
+    let entries = || manifest.manifests.iter().zip(&subjects);
+    let images = || entries().filter_map(|(entry, subject)| subject.is_none().then_some(entry));
+    let has = |platform: &Platform| images().any(|entry| is_included_in(entry, platform));
+    let missing: Vec<Platform> = requested.iter().filter(|one| !has(one)).cloned().collect();
     if !missing.is_empty() {
         let has = images().filter_map(|entry| entry.platform.as_ref()?.name()).collect();
         return Err(SubsetError::Lacks { missing, has });
     }
-    let is_wanted = |entry: &&Entry| wanted.iter().any(|platform| entry.is_for(platform));
-    let chosen: HashSet<&str> =
-        images().filter(is_wanted).map(|entry| entry.digest.as_str()).collect();
-    let stays = |entry: &Entry| match entry.about() {
-        Some(about) => chosen.contains(about),
-        None => is_wanted(&entry),
-    };
-    let stays: Vec<bool> = entries.iter().map(stays).collect();
+    let is_requested =
+        |entry: &Descriptor| requested.iter().any(|platform| is_included_in(entry, platform));
+    let selected: HashSet<&str> =
+        images().filter(|entry| is_requested(entry)).map(|entry| entry.digest.as_str()).collect();
+    let stays: Vec<bool> = entries()
+        .map(|(entry, subject)| match subject {
+            Some(subject) => selected.contains(subject.as_str()),
+            None => is_requested(entry),
+        })
+        .collect();
     if stays.iter().all(|stays| *stays) {
         return Ok(Subset::Index(manifest.clone()));
     }
@@ -93,23 +87,35 @@ pub fn subset(manifest: &Manifest, wanted: &Platforms) -> Result<Subset, SubsetE
     Ok(Subset::Index(index))
 }
 
-/// Whether an image is for one of the wanted platforms, by the text of its config. One that does not
-/// say, or is not a config of an image at all, is.
+/// Checks that an image is for one of the requested platforms, by its config. An image that declares no
+/// platform, or has another kind of config, is for all of them.
 ///
 /// # Errors
-/// When it is for another.
-pub fn is_for(config: &[u8], wanted: &Platforms) -> Result<(), SubsetError> {
-    let Ok(made) = serde_json::from_slice::<Made>(config) else { return Ok(()) };
-    match made.name() {
-        Some(name) if !wanted.iter().any(|platform| made.is_for(platform)) => {
+/// If it is for another platform.
+pub fn is_for(config: &[u8], requested: &Platforms) -> Result<(), SubsetError> {
+    let Ok(own) = serde_json::from_slice::<DeclaredPlatform>(config) else { return Ok(()) };
+    match own.name() {
+        Some(name) if !requested.iter().any(|platform| own.is_included_in(platform)) => {
             Err(SubsetError::ImageIsFor(name))
         }
         _ => Ok(()),
     }
 }
 
-/// The text without the entries that do not stay. Before each entry that stays is what stood before
-/// it, so that a text with one entry to a line goes on to have that.
+/// The digest of the manifest that an attestation is about; `None` for an image.
+fn subject(entry: &RawValue) -> Result<Option<String>, SubsetError> {
+    let entry: Annotated = serde_json::from_str(entry.get()).map_err(unreadable)?;
+    let subject =
+        entry.annotations.as_ref().and_then(|annotations| annotations.get(ABOUT)?.as_str());
+    Ok(subject.map(str::to_owned))
+}
+
+fn is_included_in(entry: &Descriptor, platform: &Platform) -> bool {
+    entry.platform.as_ref().is_some_and(|own| own.is_included_in(platform))
+}
+
+/// The text without the entries that are dropped. The white space before each remaining entry stays, so
+/// that a text with one entry per line keeps its format.
 fn cut(text: &Bytes, entries: &[&RawValue], stays: &[bool]) -> Bytes {
     let start_of = |entry: &RawValue| (entry.get().as_ptr() as usize) - (text.as_ptr() as usize);
     let end_of = |entry: &RawValue| start_of(entry) + entry.get().len();
@@ -133,42 +139,6 @@ fn unreadable(error: impl fmt::Display) -> SubsetError {
     SubsetError::Unreadable(error.to_string())
 }
 
-impl Entry {
-    /// The digest of the manifest that this one is about, if it is an attestation.
-    fn about(&self) -> Option<&str> {
-        self.annotations.as_ref()?.get(ABOUT)?.as_str()
-    }
-
-    fn is_for(&self, platform: &Platform) -> bool {
-        self.platform.as_ref().is_some_and(|made| made.is_for(platform))
-    }
-}
-
-impl Made {
-    fn is_for(&self, platform: &Platform) -> bool {
-        let (os, architecture) = (said(&self.os), said(&self.architecture));
-        platform.includes(
-            os.unwrap_or_default(),
-            architecture.unwrap_or_default(),
-            said(&self.variant),
-        )
-    }
-
-    /// `None` where it is not said, or said to be unknown.
-    fn name(&self) -> Option<String> {
-        let (os, architecture) = (said(&self.os)?, said(&self.architecture)?);
-        if (os, architecture) == ("unknown", "unknown") {
-            return None;
-        }
-        let variant = said(&self.variant).map_or(String::new(), |variant| format!("/{variant}"));
-        Some(format!("{os}/{architecture}{variant}"))
-    }
-}
-
-fn said(text: &Option<String>) -> Option<&str> {
-    text.as_deref().filter(|text| !text.is_empty())
-}
-
 impl fmt::Display for SubsetError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -176,16 +146,16 @@ impl fmt::Display for SubsetError {
                 let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
                 write!(f, "the index has nothing for `{}`", missing.join("`, `"))?;
                 if has.is_empty() {
-                    return f.write_str(", and says of nothing in it which platform it is for");
+                    return f.write_str(", and declares no platform for any of its entries");
                 }
                 let has: Vec<String> =
                     has.iter().map(|name| name.escape_debug().to_string()).collect();
                 write!(f, ", but for `{}`", has.join("`, `"))
             }
             Self::ImageIsFor(name) => {
-                write!(f, "the image is for `{}` alone", name.escape_debug())
+                write!(f, "the image is only for `{}`", name.escape_debug())
             }
-            Self::Unreadable(why) => write!(f, "the index cannot be taken apart: {why}"),
+            Self::Unreadable(why) => write!(f, "the index cannot be parsed: {why}"),
         }
     }
 }
@@ -206,7 +176,7 @@ mod tests {
         Manifest::parse(bytes.clone(), Digest::of(&bytes), None).unwrap()
     }
 
-    /// An entry named by its platform; the manifest of `about` is what it attests.
+    /// An entry named by its platform; with `about`, an attestation of the manifest of that name.
     fn entry(platform: &str, about: Option<&str>) -> String {
         let parts: Vec<&str> = platform.split('/').collect();
         let variant =
@@ -230,15 +200,15 @@ mod tests {
         )
     }
 
-    fn chosen(text: &str, wanted: &str) -> Result<Manifest, SubsetError> {
-        match subset(&manifest(text), &wanted.parse().unwrap())? {
+    fn selected(text: &str, requested: &str) -> Result<Manifest, SubsetError> {
+        match subset(&manifest(text), &requested.parse().unwrap())? {
             Subset::Index(index) => Ok(index),
             Subset::Image => panic!("{text} is an index"),
         }
     }
 
     #[test]
-    fn what_is_chosen_keeps_its_bytes_and_everything_around_it_too() {
+    fn selected_entries_keep_their_bytes_and_so_does_the_text_around_them() {
         let all =
             ["linux/amd64", "linux/arm/v6", "linux/arm/v7", "linux/arm64/v8", "windows/amd64"];
         let all: Vec<String> = all.iter().map(|platform| entry(platform, None)).collect();
@@ -250,11 +220,11 @@ mod tests {
             ("linux/arm/v7,linux/arm64,windows/amd64", &[2, 3, 4]),
             ("linux/amd64,linux/arm,linux/arm64,windows/amd64", &[0, 1, 2, 3, 4]),
         ];
-        for (wanted, kept) in table {
+        for (requested, kept) in table {
             let kept: Vec<String> = kept.iter().map(|&number| all[number].clone()).collect();
             let expected = index(&kept);
-            let made = chosen(&index(&all), wanted).unwrap();
-            assert_eq!(String::from_utf8_lossy(&made.bytes), expected, "{wanted}");
+            let made = selected(&index(&all), requested).unwrap();
+            assert_eq!(String::from_utf8_lossy(&made.bytes), expected, "{requested}");
             assert_eq!(made.digest, Digest::of(expected.as_bytes()));
             assert_eq!(made.manifests.len(), kept.len());
             assert_eq!(made.media_type, manifest(&index(&all)).media_type);
@@ -262,46 +232,46 @@ mod tests {
     }
 
     #[test]
-    fn an_attestation_goes_with_what_it_is_about_and_what_is_for_nothing_is_left_out() {
+    fn an_attestation_stays_with_its_image_and_entries_without_a_platform_are_dropped() {
         let (amd, arm) = (entry("linux/amd64", None), entry("linux/arm64", None));
         let about_amd = entry("unknown/unknown", Some("linux/amd64"));
         let about_arm = entry("unknown/unknown", Some("linux/arm64"));
-        // Some builders give it the platform of what it is about: it is no image all the same.
+        // Some builders give an attestation the platform of its image. It is still not an image.
         let odd = entry("linux/amd64", Some("linux/arm64"));
-        let unsaid = format!(r#"{{"mediaType":"m","digest":"{}","size":1}}"#, digest("unsaid"));
-        let nobodys = entry("unknown/unknown", None);
+        let without = format!(r#"{{"mediaType":"m","digest":"{}","size":1}}"#, digest("without"));
+        let unknown = entry("unknown/unknown", None);
         let text = index(
-            &[about_arm, odd, amd.clone(), unsaid, about_amd.clone(), nobodys, arm]
+            &[about_arm, odd, amd.clone(), without, about_amd.clone(), unknown, arm]
                 .map(String::from),
         );
-        let made = chosen(&text, "linux/amd64").unwrap();
+        let made = selected(&text, "linux/amd64").unwrap();
         assert_eq!(String::from_utf8_lossy(&made.bytes), index(&[amd, about_amd]));
         // Nothing is left to cut.
         let text = String::from_utf8(made.bytes.to_vec()).unwrap();
-        assert_eq!(chosen(&text, "linux/amd64").unwrap().digest, made.digest);
+        assert_eq!(selected(&text, "linux/amd64").unwrap().digest, made.digest);
     }
 
     #[test]
-    fn a_platform_that_is_missing_is_named() {
+    fn a_missing_platform_is_reported() {
         let attested = entry("linux/arm64", Some("linux/amd64"));
         let text = index(&[entry("linux/amd64", None), attested]);
-        let error = chosen(&text, "linux/amd64,linux/arm/v7,linux/arm64").unwrap_err();
+        let error = selected(&text, "linux/amd64,linux/arm/v7,linux/arm64").unwrap_err();
         assert_eq!(
             error.to_string(),
             "the index has nothing for `linux/arm/v7`, `linux/arm64`, but for `linux/amd64`"
         );
-        let error = chosen(&index(&[]), "linux/amd64").unwrap_err().to_string();
-        assert!(error.contains("says of nothing in it"), "{error}");
+        let error = selected(&index(&[]), "linux/amd64").unwrap_err().to_string();
+        assert!(error.contains("declares no platform"), "{error}");
     }
 
     #[test]
-    fn an_image_is_judged_by_its_config() {
+    fn the_config_of_an_image_declares_its_platform() {
         let text = format!(
             r#"{{"schemaVersion":2,"config":{{"mediaType":"c","digest":"{}","size":1}},"layers":[]}}"#,
             digest("c")
         );
-        let wanted: Platforms = "linux/amd64,linux/arm/v7".parse().unwrap();
-        assert!(matches!(subset(&manifest(&text), &wanted), Ok(Subset::Image)));
+        let requested: Platforms = "linux/amd64,linux/arm/v7".parse().unwrap();
+        assert!(matches!(subset(&manifest(&text), &requested), Ok(Subset::Image)));
         let table = [
             (r#"{"os":"linux","architecture":"amd64","rootfs":{}}"#, None),
             (r#"{"os":"linux","architecture":"arm"}"#, None),
@@ -314,9 +284,9 @@ mod tests {
             ("not JSON", None),
         ];
         for (config, expected) in table {
-            let judged = is_for(config.as_bytes(), &wanted).err();
+            let refused = is_for(config.as_bytes(), &requested).err();
             let expected = expected.map(|name| SubsetError::ImageIsFor(name.to_owned()));
-            assert_eq!(judged, expected, "{config}");
+            assert_eq!(refused, expected, "{config}");
         }
     }
 }

@@ -1,17 +1,13 @@
 //! Selects some platforms of an image, and checks for which platforms an image is.
 
 use bytes::Bytes;
-use oci_distribution::manifest::{IMAGE_CONFIG_MEDIA_TYPE, IMAGE_DOCKER_CONFIG_MEDIA_TYPE};
 
 use crate::plan::PlatformSelection;
 use messages::printable::printable;
+use oci::config::LARGEST_CONFIG;
 use oci::subset::{Subset, SubsetError, is_for, subset};
-use oci::{Descriptor, Digest, Manifest, Platforms};
+use oci::{Digest, Manifest, Platforms};
 use registry::{Cause, Error, ManifestName, RemoteRepository};
-
-const CONFIGS: [&str; 2] = [IMAGE_CONFIG_MEDIA_TYPE, IMAGE_DOCKER_CONFIG_MEDIA_TYPE];
-/// In bytes. Configs have some kilobytes.
-pub(crate) const LARGEST_CONFIG: usize = 4 << 20;
 
 /// The manifest that the destination should have.
 pub(super) struct Selected {
@@ -93,12 +89,8 @@ pub(crate) async fn lacks(
 }
 
 /// The config of an image. Artifacts may have other configs, which do not declare a platform.
-pub(crate) fn config_of(manifest: &Manifest) -> Option<&Descriptor> {
-    manifest.blobs.iter().find(|blob| CONFIGS.contains(&blob.media_type.as_str()))
-}
-
 async fn config(source: &RemoteRepository, manifest: &Manifest) -> Result<Option<Bytes>, Error> {
-    match config_of(manifest).filter(|config| config.size <= LARGEST_CONFIG as u64) {
+    match manifest.image_config().filter(|config| config.size <= LARGEST_CONFIG as u64) {
         Some(config) => source.small_blob(config, LARGEST_CONFIG).await.map(Some),
         None => Ok(None),
     }

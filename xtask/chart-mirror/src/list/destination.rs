@@ -9,7 +9,7 @@ use std::str::FromStr;
 use super::target::fold;
 use super::{EcrSettings, Image, TargetTemplate};
 use messages::Advice;
-use oci::reference::InvalidReference;
+use oci::InvalidReference;
 use oci::{Digest, Platforms, Reference, Registry, Repository, RepositoryPath};
 use registry::known::address::{Address, InvalidAddress};
 

@@ -2,12 +2,11 @@
 //! platform.
 
 use messages::printable::printable;
-use serde::Deserialize;
 
-use super::difference::{Description, ImageDescription, differences, platform};
+use super::difference::{Description, ImageDescription, differences};
 use super::result::Change;
-use crate::copy::platforms::{LARGEST_CONFIG, config_of};
-use oci::{Digest, Manifest};
+use oci::config::LARGEST_CONFIG;
+use oci::{Digest, ImageConfig, Manifest};
 use registry::{Cause, Error, ManifestName, RemoteRepository, Side};
 
 /// The platform that is compared if both sides have it, because most clusters run it.
@@ -51,38 +50,16 @@ enum Child {
     Described(Digest, ImageDescription),
 }
 
-/// What the comparison needs of an index beyond [`Manifest`].
-#[derive(Deserialize)]
-struct Index {
-    manifests: Option<Vec<Listed>>,
-}
-
-#[derive(Deserialize)]
-struct Listed {
-    digest: String,
-    platform: Option<Platform>,
-}
-
-#[derive(Deserialize)]
-struct Platform {
-    os: Option<String>,
-    architecture: Option<String>,
-    variant: Option<String>,
-}
-
 async fn contents(source: &RemoteRepository, manifest: &Manifest) -> Result<Contents, Error> {
-    let index = serde_json::from_slice::<Index>(&manifest.bytes);
-    let index = index.map_err(|error| unreadable("manifest", &manifest.digest, &error))?;
-    let Some(listed) = index.manifests else {
+    if !manifest.is_index {
         let image = describe(source, manifest).await?;
-        let platform = image.platform.clone();
+        let platform = image.config.platform.name();
         let child = Child::Described(manifest.digest.clone(), image);
         return Ok(Contents(vec![(platform, child)]));
-    };
-    let children = listed.into_iter().take(MOST_PLATFORMS).filter_map(|entry| {
-        let Platform { os, architecture, variant } = entry.platform?;
-        let platform = platform(os, architecture, variant)?;
-        Some((Some(platform), Child::Listed(entry.digest.parse().ok()?)))
+    }
+    let children = manifest.manifests.iter().take(MOST_PLATFORMS).filter_map(|entry| {
+        let platform = entry.platform.as_ref()?.name()?;
+        Some((Some(platform), Child::Listed(entry.digest.clone())))
     });
     Ok(Contents(children.collect()))
 }
@@ -94,17 +71,15 @@ async fn describe(
 ) -> Result<ImageDescription, Error> {
     let sizes = manifest.blobs.iter().map(|blob| blob.size);
     let bytes = sizes.fold(0, u64::saturating_add);
-    let Some(config) = config_of(manifest) else {
+    let Some(blob) = manifest.image_config() else {
         return Ok(ImageDescription { bytes, ..ImageDescription::default() });
     };
-    let text = source.small_blob(config, LARGEST_CONFIG).await?;
-    ImageDescription::parse(&text, bytes)
-        .map_err(|error| unreadable("config", &config.digest, &error))
-}
-
-fn unreadable(what: &str, digest: &Digest, error: &serde_json::Error) -> Error {
-    let why = printable(&format!("the {what} cannot be parsed: {error}"));
-    Error::new(Side::Source, format!("read {}", digest.short()), Cause::Protocol(why))
+    let text = source.small_blob(blob, LARGEST_CONFIG).await?;
+    let config = ImageConfig::parse(&text).map_err(|error| {
+        let why = printable(&format!("the config cannot be parsed: {error}"));
+        Error::new(Side::Source, format!("read {}", blob.digest.short()), Cause::Protocol(why))
+    })?;
+    Ok(ImageDescription { bytes, config })
 }
 
 /// A platform that both sides have, with the images of both.

@@ -1,10 +1,11 @@
 //! How two images with the same tag differ, judged by manifests and configs alone. Pure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use messages::printable::printable;
+use oci::ImageConfig;
 
 /// What is compared of an image, or of an index and its image for one platform.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -16,18 +17,9 @@ pub struct Description {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ImageDescription {
-    /// `linux/arm64/v8`, from the config.
-    pub platform: Option<String>,
     /// The sum of the compressed blobs.
     pub bytes: u64,
-    pub created: Option<String>,
-    pub labels: BTreeMap<String, String>,
-    pub entrypoint: Vec<String>,
-    pub cmd: Vec<String>,
-    pub user: String,
-    /// Names only, because values may be secrets.
-    pub variables: BTreeSet<String>,
-    pub ports: BTreeSet<String>,
+    pub config: ImageConfig,
 }
 
 /// A property that differs. Without `old` it was added, without `new` removed.
@@ -79,6 +71,7 @@ pub fn differences(old: &Description, new: &Description) -> Vec<ImageDifference>
             Some(PropertyValue::Bytes(new.bytes)),
         );
     }
+    let (old, new) = (&old.config, &new.config);
     found.texts(Property::Created, None, old.created.as_deref(), new.created.as_deref());
     let user = |user: &str| (!user.is_empty()).then(|| user.to_owned());
     found.texts(Property::User, None, user(&old.user).as_deref(), user(&new.user).as_deref());
@@ -88,49 +81,10 @@ pub fn differences(old: &Description, new: &Description) -> Vec<ImageDifference>
     found.sets(Property::Env, &old.variables, &new.variables);
     let names: BTreeSet<&String> = old.labels.keys().chain(new.labels.keys()).collect();
     for name in names {
-        let of = |image: &'_ ImageDescription| image.labels.get(name).cloned();
+        let of = |image: &'_ ImageConfig| image.labels.get(name).cloned();
         found.texts(Property::Label, Some(name), of(old).as_deref(), of(new).as_deref());
     }
     found.0
-}
-
-impl ImageDescription {
-    /// Parses the config of an image (image-spec `config.md`, and Docker's variant of it).
-    ///
-    /// # Errors
-    /// When it is not the config of an image.
-    pub fn parse(config: &[u8], bytes: u64) -> Result<Self, serde_json::Error> {
-        let config: Config = serde_json::from_slice(config)?;
-        let platform = platform(config.os, config.architecture, config.variant);
-        let process = config.config.unwrap_or_default();
-        let name = |variable: String| match variable.split_once('=') {
-            Some((name, _)) => name.to_owned(),
-            None => variable,
-        };
-        Ok(Self {
-            platform,
-            bytes,
-            created: config.created,
-            labels: process.labels.unwrap_or_default(),
-            entrypoint: process.entrypoint.map(Words::list).unwrap_or_default(),
-            cmd: process.cmd.map(Words::list).unwrap_or_default(),
-            user: process.user.unwrap_or_default(),
-            variables: process.env.unwrap_or_default().into_iter().map(name).collect(),
-            ports: process.exposed_ports.unwrap_or_default().into_keys().collect(),
-        })
-    }
-}
-
-/// `linux/arm64/v8`, or `None` if operating system or architecture are missing or unknown.
-pub fn platform(
-    os: Option<String>,
-    architecture: Option<String>,
-    variant: Option<String>,
-) -> Option<String> {
-    let is_known = |part: &String| !part.is_empty() && part != "unknown";
-    let (os, architecture) = (os.filter(is_known)?, architecture.filter(is_known)?);
-    let parts = [Some(os), Some(architecture), variant.filter(is_known)];
-    Some(parts.into_iter().flatten().collect::<Vec<_>>().join("/"))
 }
 
 struct Differences(Vec<ImageDifference>);
@@ -180,43 +134,6 @@ impl Differences {
     }
 }
 
-#[derive(Deserialize)]
-struct Config {
-    os: Option<String>,
-    architecture: Option<String>,
-    variant: Option<String>,
-    created: Option<String>,
-    config: Option<Process>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(rename_all = "PascalCase")]
-struct Process {
-    labels: Option<BTreeMap<String, String>>,
-    entrypoint: Option<Words>,
-    cmd: Option<Words>,
-    user: Option<String>,
-    env: Option<Vec<String>>,
-    exposed_ports: Option<BTreeMap<String, serde::de::IgnoredAny>>,
-}
-
-/// Old tools wrote a single word without brackets.
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Words {
-    One(String),
-    Several(Vec<String>),
-}
-
-impl Words {
-    fn list(self) -> Vec<String> {
-        match self {
-            Self::One(word) => vec![word],
-            Self::Several(words) => words,
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -226,8 +143,9 @@ mod tests {
         "Env":["PATH=/bin","TOKEN=secret"],"ExposedPorts":{"80/tcp":{}}},"rootfs":{},"novel":1}"#;
 
     fn described(config: &str) -> Description {
-        let image = ImageDescription::parse(config.as_bytes(), 1000).unwrap();
-        Description { platforms: image.platform.iter().cloned().collect(), image: Some(image) }
+        let config = ImageConfig::parse(config.as_bytes()).unwrap();
+        let platforms = config.platform.name().into_iter().collect();
+        Description { platforms, image: Some(ImageDescription { bytes: 1000, config }) }
     }
 
     /// `what name: old > new`, with `-` for null.
@@ -285,30 +203,5 @@ mod tests {
         assert_eq!(lines, ["size -: 1000 > 2000"]);
         new.image = None;
         assert_eq!(differences(&old, &new), []);
-    }
-
-    #[test]
-    fn a_config_may_be_empty_but_must_be_a_config() {
-        let empty = ImageDescription::parse(b"{}", 0).unwrap();
-        assert_eq!(empty, ImageDescription::default());
-        let nulls =
-            br#"{"config":{"Labels":null,"Env":null,"Entrypoint":null,"ExposedPorts":null}}"#;
-        assert_eq!(ImageDescription::parse(nulls, 0).unwrap(), empty);
-        for bad in ["", "[]", "<html>", r#"{"config":{"Labels":{"a":1}}}"#] {
-            assert!(ImageDescription::parse(bad.as_bytes(), 0).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn content_for_an_unknown_platform_has_no_platform() {
-        let of = |os: &str, architecture: &str, variant: &str| {
-            let part = |part: &str| (part != "-").then(|| part.to_owned());
-            platform(part(os), part(architecture), part(variant))
-        };
-        assert_eq!(of("linux", "arm", "v7").as_deref(), Some("linux/arm/v7"));
-        assert_eq!(of("linux", "amd64", "-").as_deref(), Some("linux/amd64"));
-        for (os, architecture) in [("unknown", "unknown"), ("", ""), ("-", "amd64")] {
-            assert_eq!(of(os, architecture, "-"), None);
-        }
     }
 }

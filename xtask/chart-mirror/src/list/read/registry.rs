@@ -70,7 +70,7 @@ impl<'t> Reader<'t> {
         key: &Spanned<String>,
         hosts: &mut HashMap<Registry, Range<usize>>,
     ) -> Option<Registry> {
-        let host: Registry = self.parsed(key, |why: oci::reference::InvalidReference| {
+        let host: Registry = self.parsed(key, |why: oci::InvalidReference| {
             (why.to_string(), "write it like `[registries.\"quay.io\"]`, with quotes")
         })?;
         // `index.docker.io` is another name of `docker.io`.
@@ -195,7 +195,7 @@ impl<'t> Reader<'t> {
     }
 
     fn token_server(&mut self, text: Spanned<String>) -> Option<String> {
-        let host: Registry = self.parsed(&text, |why: oci::reference::InvalidReference| {
+        let host: Registry = self.parsed(&text, |why: oci::InvalidReference| {
             (why.to_string(), "write it like `token-server = \"auth.example.com\"`")
         })?;
         Some(host.to_string())
