@@ -14,8 +14,8 @@ use crate::list::target::{InvalidTarget, SourcePart};
 use crate::list::template::{InvalidTemplate, Named as _};
 use crate::list::{Attachments, Destination, TargetTemplate};
 use messages::secret::holds_userinfo;
+use oci::InvalidReference;
 use oci::RepositoryPath;
-use oci::reference::InvalidReference;
 use registry::known::address::Address;
 
 /// The images that were reported, with the first of two. Several destinations may share a mistake.
