@@ -1,5 +1,4 @@
 //! The built tool as users and pipelines run it: flags, exit codes, output.
-#![expect(clippy::unwrap_used, reason = "a test that cannot continue should stop at once")]
 
 mod dry_run;
 mod interrupted;

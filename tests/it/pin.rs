@@ -42,7 +42,7 @@ impl Place {
         content.top.clone()
     }
 
-    /// Writes the list; `SOURCE` stands for the address of the source.
+    /// Writes the list. `SOURCE` means the address of the source.
     fn write(&self, list: &str) {
         std::fs::write(self.file(), list.replace("SOURCE", self.source.address())).unwrap();
     }

@@ -27,8 +27,8 @@ async fn pinning_a_pinned_list_sends_one_head_per_image_and_leaves_the_file_alon
     );
     assert!(first.stderr.contains("2 images: 2 new, 0 moved, "), "{}", first.stderr);
     assert_eq!(place.digests(), [a.as_str(), b.as_str()]);
-    let mut asked = place.requests();
-    asked.sort();
+    let mut requests = place.requests();
+    requests.sort();
     let of =
         |method: &str, image: &str, name: &str| format!("{method} team/{image}/manifests/{name}");
     let mut expected = [
@@ -38,7 +38,7 @@ async fn pinning_a_pinned_list_sends_one_head_per_image_and_leaves_the_file_alon
         of("GET", "b", b.as_str()),
     ];
     expected.sort();
-    assert_eq!(asked, expected);
+    assert_eq!(requests, expected);
 
     let time = || std::fs::metadata(place.file()).unwrap().modified().unwrap();
     let before = time();
@@ -47,9 +47,9 @@ async fn pinning_a_pinned_list_sends_one_head_per_image_and_leaves_the_file_alon
         let again = place.pin(flags);
         assert_eq!(again.exit_code, 0, "{}", again.stderr);
         assert_eq!(again.stdout, "unchanged  SOURCE/team/a:1\nunchanged  SOURCE/team/b:2\n");
-        let mut asked = place.requests();
-        asked.sort();
-        assert_eq!(asked, [of("HEAD", "a", "1"), of("HEAD", "b", "2")]);
+        let mut requests = place.requests();
+        requests.sort();
+        assert_eq!(requests, [of("HEAD", "a", "1"), of("HEAD", "b", "2")]);
         assert_eq!(time(), before);
     }
 }

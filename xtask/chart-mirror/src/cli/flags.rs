@@ -254,7 +254,7 @@ impl Flags {
 }
 
 impl ChartArgs {
-    pub fn wanted(&self) -> ChartOptions {
+    pub fn options(&self) -> ChartOptions {
         ChartOptions {
             chart: self.chart.clone(),
             repository: self.repository.clone(),

@@ -6,7 +6,7 @@ use std::path::Path;
 use anyhow::bail;
 
 use crate::chart::inventory::{Inventory, Obstacle, UnusedEntries};
-use crate::chart::{self, ChartOptions, Rendered, Renderer, render_all};
+use crate::chart::{ChartOptions, Rendered, Renderer, choose, render_all};
 use crate::files::folder_of;
 use crate::list::{Destination, Image, ImageList, Rendering, edit};
 use crate::list_file;
@@ -61,10 +61,10 @@ impl ImagesReport {
 pub fn run(
     file: &Path,
     list: &ImageList,
-    wanted: &ChartOptions,
+    chart: &ChartOptions,
     task: Task,
 ) -> anyhow::Result<ImagesReport> {
-    let mut report = take(list, file, wanted)?;
+    let mut report = compare(list, file, chart)?;
     if let Task::Write(unused) = task {
         report.edit = Some(write(file, list, &report.inventory, unused)?);
     }
@@ -79,10 +79,10 @@ pub fn run(
 pub fn of_chart(
     list: &ImageList,
     file: &Path,
-    wanted: &ChartOptions,
+    chart: &ChartOptions,
     destination: &Destination,
 ) -> anyhow::Result<(ImageList, ImagesReport)> {
-    let report = take(list, file, wanted)?;
+    let report = compare(list, file, chart)?;
     let images = report.inventory.images_of_chart(destination)?;
     if images.is_empty() {
         bail!("the chart uses no image, so there is nothing to copy");
@@ -91,8 +91,8 @@ pub fn of_chart(
 }
 
 /// Renders the requested chart with every rendering of the list, and takes the inventory.
-fn take(list: &ImageList, file: &Path, wanted: &ChartOptions) -> anyhow::Result<ImagesReport> {
-    let (helm, renderings) = chart::choose(list, folder_of(file), wanted)?;
+fn compare(list: &ImageList, file: &Path, chart: &ChartOptions) -> anyhow::Result<ImagesReport> {
+    let (helm, renderings) = choose(list, folder_of(file), chart)?;
     let rendered = rendered(&helm, &renderings)?;
     let inventory = Inventory::take(list, &rendered)?;
     let warnings = rendered.into_iter().filter(|rendered| !rendered.warnings.is_empty());

@@ -182,11 +182,11 @@ impl Story<'_> {
         self.line(&format!("{command} -d {destination} makes the chart pull from there:"));
         self.quote(values.lines().filter(|line| !line.starts_with('#')));
         let chart = root.join(CHART);
-        let wanted = ChartOptions {
+        let options = ChartOptions {
             chart: Some(chart.to_string_lossy().into_owned()),
             ..ChartOptions::default()
         };
-        let run = ChartRun::new(list, root, &wanted)?;
+        let run = ChartRun::new(list, root, &options)?;
         if !chart.is_dir() {
             self.line(&format!("The proof is skipped, because {CHART} does not exist.\n"));
         } else if !run.has_helm() {

@@ -18,10 +18,10 @@ use registry::auth::credentials::ProcessEnvironment;
 pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit> {
     let file = flags.list_file();
     let mut list = list_file::read(&file)?;
-    let wanted = arguments.chart.wanted();
-    if !wanted.is_empty() {
+    let chart = arguments.chart.options();
+    if !chart.is_empty() {
         let destination = list.choose(arguments.destination.as_deref())?;
-        let (of_chart, inventory) = images::of_chart(&list, &file, &wanted, &destination)?;
+        let (of_chart, inventory) = images::of_chart(&list, &file, &chart, &destination)?;
         report::images::warnings(&inventory).iter().for_each(|text| terminal::message(text));
         list = of_chart;
     }

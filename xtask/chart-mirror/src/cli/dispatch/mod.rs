@@ -43,7 +43,7 @@ fn run_images(flags: &Flags, arguments: &ImagesArgs) -> anyhow::Result<Exit> {
     let list = list_file::read(&file)?;
     let unused = if arguments.prune { UnusedEntries::Remove } else { UnusedEntries::Keep };
     let task = if arguments.write { images::Task::Write(unused) } else { images::Task::Compare };
-    let report = images::run(&file, &list, &arguments.chart.wanted(), task)?;
+    let report = images::run(&file, &list, &arguments.chart.options(), task)?;
     report::images::warnings(&report).iter().for_each(|warning| terminal::message(warning));
     if let Some(edit) = &report.edit {
         terminal::message(&report::images::edited(edit, &file.display().to_string()));

@@ -17,7 +17,7 @@ pub(super) fn run(flags: &Flags, arguments: &ValuesArgs) -> anyhow::Result<Exit>
     if arguments.prove || arguments.probe {
         return run_with_chart(flags, arguments, &list);
     }
-    if !arguments.chart.wanted().is_empty() {
+    if !arguments.chart.options().is_empty() {
         anyhow::bail!("`-c`, `-r` and `--version` need `--prove` or `--probe`");
     }
     let destination = arguments.destination.as_deref();
@@ -72,7 +72,7 @@ fn command_to_write(flags: &Flags, arguments: &ValuesArgs) -> String {
 /// `--prove` and `--probe`, which render the chart.
 fn run_with_chart(flags: &Flags, arguments: &ValuesArgs, list: &ImageList) -> anyhow::Result<Exit> {
     let file = flags.list_file();
-    let run = ChartRun::new(list, folder_of(&file), &arguments.chart.wanted())?;
+    let run = ChartRun::new(list, folder_of(&file), &arguments.chart.options())?;
     if arguments.prove {
         let destination = list.choose(arguments.destination.as_deref())?;
         let proof = run.prove(list, &destination)?;

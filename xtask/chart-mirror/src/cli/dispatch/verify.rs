@@ -62,7 +62,7 @@ fn verified(
         },
         deep: arguments.deep,
         strict: arguments.strict,
-        chart: arguments.chart.wanted(),
+        chart: arguments.chart.options(),
         concurrency: arguments.jobs.map(usize::from),
         retry: RetryPolicy::default(),
     };

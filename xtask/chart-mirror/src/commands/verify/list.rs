@@ -1,4 +1,4 @@
-//! The check `list`: what can be said about images.toml alone. Pure.
+//! The check `list`: the content of images.toml itself. Pure.
 
 use super::finding::{Finding, Location};
 use super::findings::Findings;

@@ -1,6 +1,6 @@
 //! The command `verify`: checks that list, values, chart, source and destination agree.
 //!
-//! Each check looks at one of them and adds findings; `findings` applies the policy. A check that
+//! Each check examines one of them and adds findings; `findings` applies the policy. A check that
 //! could not run is a finding itself, so nothing passes unchecked.
 
 use std::time::{Duration, Instant};
