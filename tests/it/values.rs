@@ -20,7 +20,7 @@ fn values(xtask: &Xtask, list: &str, arguments: &[&str]) -> Finished {
 }
 
 #[test]
-fn the_pages_steps_are_printed_corrected_from_the_list_alone() {
+fn printed_values_correct_the_steps_in_the_documentation() {
     let registry = "57413481473.dkr.ecr.eu-west-1.amazonaws.com";
     let printed = values(&Xtask::new(), IMAGES, &["-d", registry]);
     assert_eq!(printed.exit_code, 0, "{}", printed.stderr);
@@ -34,7 +34,7 @@ fn the_pages_steps_are_printed_corrected_from_the_list_alone() {
 }
 
 #[test]
-fn values_of_some_platforms_name_the_recorded_digest_or_none() {
+fn values_for_some_platforms_contain_their_recorded_digest() {
     let digest = |c: char| format!("sha256:{}", c.to_string().repeat(64));
     let list = |subsets: &str| {
         format!(
@@ -46,8 +46,9 @@ fn values_of_some_platforms_name_the_recorded_digest_or_none() {
     };
     let refused = values(&Xtask::new(), &list(""), &["-d", "mine"]);
     assert_eq!((refused.exit_code, refused.stdout.as_str()), (2, ""));
-    let error = "error: the value `a.digest` names the digest of `q.io/a:1` for linux/amd64, which is not recorded\nhint: ";
-    assert!(refused.stderr.starts_with(error), "{}", refused.stderr);
+    for words in ["error: ", "`a.digest`", "`q.io/a:1` for linux/amd64", "not recorded\nhint: "] {
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    }
     let record = format!("[image.subsets]\n\"linux/amd64\" = \"{}\"\n", digest('b'));
     let printed = values(&Xtask::new(), &list(&record), &["-d", "mine"]);
     assert!(printed.stdout.contains(&format!("digest: \"{}\"", digest('b'))), "{printed:?}");
@@ -55,7 +56,7 @@ fn values_of_some_platforms_name_the_recorded_digest_or_none() {
 }
 
 #[test]
-fn files_are_written_once_and_checked_with_a_diff() {
+fn values_files_are_written_once_and_checked_with_a_diff() {
     let named = format!("{IMAGES}\n[destinations.mine]\nregistry = \"m.example.com\"\n");
     let xtask = Xtask::new();
     assert_eq!(values(&xtask, &named, &["--check"]).exit_code, 1);
@@ -81,7 +82,7 @@ fn files_are_written_once_and_checked_with_a_diff() {
 }
 
 #[test]
-fn the_values_folder_of_this_repository_is_in_step_with_its_list() {
+fn the_values_files_of_this_repository_are_up_to_date() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     let list = ImageList::parse("images.toml", IMAGES).unwrap();
     for file in
@@ -97,5 +98,5 @@ fn the_values_folder_of_this_repository_is_in_step_with_its_list() {
     let kept = std::fs::read_dir(root.join("values")).unwrap().flatten();
     let files: Vec<_> =
         kept.map(|entry| entry.file_name()).filter(|name| name != "README.md").collect();
-    assert_eq!(files.len(), list.destinations().len(), "a file of no destination: {files:?}");
+    assert_eq!(files.len(), list.destinations().len(), "files without a destination: {files:?}");
 }

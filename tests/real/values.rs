@@ -3,7 +3,8 @@
 use chart_mirror::chart::render_all;
 use chart_mirror::commands::chart_run::prove_with;
 use chart_mirror::list::{ImageList, Rendering};
-use chart_mirror::values::proof::{GapKind, Proof};
+use chart_mirror::values::GapKind;
+use chart_mirror::values::proof::Proof;
 
 use crate::programs::helm::{charts, helm, program};
 use crate::support::xtask::{Finished, Xtask};

@@ -8,9 +8,10 @@ use crate::chart::{
     self, ChartOptions, ChartSourceError, Helm, RenderError, Rendered, Renderer, render_all,
 };
 use crate::list::{Destination, ImageList, Rendering, ValuePath};
+use crate::values::DestinationImages;
 use crate::values::Overlay;
 use crate::values::probe::{Candidates, Probed, Suggestion, probe, suggest};
-use crate::values::proof::{Mirror, Proof, prove};
+use crate::values::proof::{Proof, prove};
 use crate::values::vanished::vanished;
 
 /// The chart that a command is about, and the renderings to make of it.
@@ -130,11 +131,11 @@ pub fn prove_with(
     let rendered = rendered.into_iter().collect::<Result<Vec<_>, _>>()?;
     let unreadable = "the rendered chart cannot be read";
     let mut proof = prove(list, destination, &rendered).context(unreadable)?;
-    let mirror = Mirror::new(list, destination);
+    let images = DestinationImages::new(list, destination);
     for (before, after) in by_itself.iter().zip(&rendered) {
         // A chart that needs the overlay to render at all has nothing to compare it with.
         let Ok(before) = before else { continue };
-        proof.gaps.extend(vanished(&mirror, before, after).context(unreadable)?);
+        proof.gaps.extend(vanished(&images, before, after).context(unreadable)?);
     }
     Ok(proof)
 }

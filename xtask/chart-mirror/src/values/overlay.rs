@@ -1,7 +1,7 @@
-//! From the image list to the values of one destination: the smallest that the list says.
+//! `Overlay`: the values of one destination, derived from the image list.
 //!
-//! `[values]` comes first, as it relocates most images with one key; an image has entries of its own
-//! only where that does not reach. Paths become nested maps and lists.
+//! `[values]` comes first, because it usually moves most images with one key; then the values of each
+//! image. Paths become nested maps and lists.
 
 use std::fmt;
 
@@ -11,8 +11,8 @@ use messages::Advice;
 use messages::printable::printable_within;
 use oci::{Platforms, Reference, RepositoryPath};
 
-/// Of the comment in front of the values, in characters.
-const LONGEST_LINE: usize = 1000;
+/// The limit for a line of the comment before the values, in characters.
+const MAX_LINE: usize = 1000;
 
 /// The values for one destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,13 +20,13 @@ pub struct Overlay {
     pub tree: Tree,
 }
 
-/// Why there are no values for a destination.
+/// Why the values of a destination cannot be derived.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OverlayError {
-    /// Two entries of the list contradict each other, or say a list of the chart with a gap.
+    /// Two entries contradict each other, or a list of the chart lacks an item.
     Clash(Clash),
     Target(Advice),
-    /// A value names a digest that the list does not have: of the image, or of some platforms of it.
+    /// A value uses a digest that the list does not have: of the image, or of some of its platforms.
     NoDigest {
         image: Reference,
         path: ValuePath,
@@ -38,7 +38,7 @@ impl Overlay {
     /// Derives the values for a destination.
     ///
     /// # Errors
-    /// When the list does not say what they are, or says two things.
+    /// If entries of the list contradict each other or lack a digest.
     pub fn of(list: &ImageList, destination: &Destination) -> Result<Self, OverlayError> {
         let registry = destination.pull_address().to_string();
         let repositories = destination.paths(list.images()).map_err(OverlayError::Target)?;
@@ -65,11 +65,12 @@ impl Overlay {
                 tree.set(path, value.render(&placeholders))?;
             }
         }
-        tree.lists_are_complete()?;
+        tree.check_lists()?;
         Ok(Self { tree })
     }
 
-    /// The file: who made it, then the values. The same list and destination give the same bytes.
+    /// The text of the values file, with a comment at the top. The same list and destination give the
+    /// same bytes. `command` is the command that writes the file.
     pub fn render(
         &self,
         list: &ImageList,
@@ -97,8 +98,8 @@ impl Overlay {
         header.push(format!("Made by `{command}` from {list_file}: edit that, not this."));
         let mut text = String::new();
         for line in header {
-            // A line break in a name would end the comment.
-            text += &format!("# {}\n", printable_within(LONGEST_LINE, &line));
+            // A line break in a name must not end the comment.
+            text += &format!("# {}\n", printable_within(MAX_LINE, &line));
         }
         text + &super::yaml::document(&self.tree)
     }
@@ -112,20 +113,25 @@ impl From<Clash> for OverlayError {
 
 impl fmt::Display for OverlayError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Clash(clash) => clash.fmt(f),
-            Self::Target(error) => error.fmt(f),
-            Self::NoDigest { image, path, platforms: None } => write!(
-                f,
-                "the value `{path}` names the digest of `{image}`, which is not pinned\n\
-                 hint: give the image its `digest`, or use `{{tag}}`"
+        let (image, path, missing, hint) = match self {
+            Self::Clash(clash) => return clash.fmt(f),
+            Self::Target(error) => return error.fmt(f),
+            Self::NoDigest { image, path, platforms: None } => (
+                image,
+                path,
+                ", which is not pinned".to_owned(),
+                "add the image's `digest`, or use `{tag}`".to_owned(),
             ),
-            Self::NoDigest { image, path, platforms: Some(platforms) } => write!(
-                f,
-                "the value `{path}` names the digest of `{image}` for {platforms}, which is not recorded\n\
-                 hint: `cargo xtask pin {image}` records it"
+            Self::NoDigest { image, path, platforms: Some(platforms) } => (
+                image,
+                path,
+                format!(" for {platforms}, which is not recorded"),
+                format!("`cargo xtask pin {image}` records it"),
             ),
-        }
+        };
+        Advice::new(format!("the value `{path}` uses the digest of `{image}`{missing}"))
+            .with_hint(hint)
+            .fmt(f)
     }
 }
 
@@ -159,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn the_values_of_all_come_first_and_every_path_becomes_nested_maps() {
+    fn common_values_come_first_and_paths_become_nested_maps() {
         let expected = "\
 # Helm values that make the chart pull its images from
 # harbor.local/p.
@@ -177,7 +183,7 @@ minio:
     }
 
     #[test]
-    fn values_name_where_pods_pull_from_with_the_digest_that_is_there() {
+    fn values_contain_the_pull_address_and_the_digest_at_the_destination() {
         let text = |subsets: &str| {
             format!(
                 "[values]\n\"global.registry\" = \"{{registry}}\"\n\
@@ -207,20 +213,18 @@ z:
         assert_eq!(overlay(&text(&recorded), "d").unwrap(), expected);
         for subsets in ["", &recorded.replace("linux/amd64,", "")] {
             let error = overlay(&text(subsets), "d").unwrap_err().to_string();
-            assert!(
-                error.starts_with(
-                    "the value `z.image` names the digest of `q.io/x/y:1` for \
-                     linux/amd64,linux/arm64, which is not recorded\nhint: "
-                ),
-                "{error}"
-            );
+            for words in
+                ["`z.image`", "`q.io/x/y:1`", "linux/amd64,linux/arm64", "not recorded\nhint: "]
+            {
+                assert!(error.contains(words), "{error}");
+            }
         }
-        // Elsewhere the pin holds.
+        // A destination without platforms has the pinned digest.
         assert!(overlay(&text(""), "r.io").unwrap().contains(Digest::of(b"whole").as_str()));
     }
 
     #[test]
-    fn images_share_a_list_and_leave_no_gap_in_it() {
+    fn images_share_a_list_without_gaps() {
         let image = |name: &str, index: usize| {
             format!(
                 "[[image]]\nsource = \"q.io/{name}\"\ntag = \"1.10\"\n[image.values]\n\
@@ -248,7 +252,7 @@ packs:
     }
 
     #[test]
-    fn no_name_breaks_out_of_the_comment() {
+    fn names_cannot_end_the_comment() {
         let list = ImageList::parse("images.toml", LIST).unwrap();
         let list = list.with_unchecked_chart(crate::list::Chart {
             name: "x\nevil: y".to_owned(),
@@ -265,7 +269,7 @@ packs:
     }
 
     #[test]
-    fn entries_that_contradict_each_other_are_refused_and_equal_ones_are_one() {
+    fn contradicting_entries_are_refused_and_equal_ones_merged() {
         let with = |first: &str, second: &str| {
             let image = |name: &str, values: &str| {
                 format!(

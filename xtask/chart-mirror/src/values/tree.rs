@@ -1,28 +1,29 @@
-//! `Tree`: values by their paths, put together from entries that know nothing of each other.
+//! `Tree`: values, assembled from independent paths.
 
 use std::collections::BTreeMap;
 use std::fmt;
 
 use crate::list::{Key, SetValue, ValuePath};
+use messages::Advice;
 
-/// Nested maps and lists with scalars at their ends.
+/// Nested maps and lists of scalars.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tree {
     Scalar(SetValue),
     /// In the order of the image list.
     Map(Vec<(String, Tree)>),
-    /// By number; once all is set, without a gap.
+    /// By index. Complete lists have no gaps.
     List(BTreeMap<usize, Tree>),
 }
 
-/// Why entries of the image list cannot be written together.
+/// Why entries of the image list cannot be combined.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Clash {
-    /// One path, two values.
+    /// One path has two values.
     Values { path: ValuePath, first: SetValue, second: SetValue },
-    /// One path goes into a map, say, where another one goes into a list.
+    /// Two paths need different shapes in one place, such as a map and a list.
     Shapes { path: ValuePath, first: Shape, second: Shape },
-    /// A list with a gap: whoever says some of its items drops the others.
+    /// A list with a gap. Helm replaces lists as a whole, so the missing item would be dropped.
     MissingItem { list: ValuePath, index: usize },
 }
 
@@ -34,20 +35,20 @@ pub enum Shape {
 }
 
 impl Tree {
-    /// Puts a value at a path.
+    /// Sets the value of a path.
     ///
     /// # Errors
-    /// When another value, or what cannot be there beside it, is there.
+    /// If the path has another value, or the tree another shape.
     pub(super) fn set(&mut self, path: &ValuePath, value: SetValue) -> Result<(), Clash> {
         self.set_below(path, 0, value)
     }
 
-    /// Makes sure that every list has all its items.
+    /// Checks that every list has all its items.
     ///
     /// # Errors
-    /// With the first list that has not.
-    pub(super) fn lists_are_complete(&self) -> Result<(), Clash> {
-        self.complete_below(&mut Vec::new())
+    /// With the first missing item.
+    pub(super) fn check_lists(&self) -> Result<(), Clash> {
+        self.check_lists_below(&mut Vec::new())
     }
 
     fn set_below(&mut self, path: &ValuePath, depth: usize, value: SetValue) -> Result<(), Clash> {
@@ -79,7 +80,7 @@ impl Tree {
         }
     }
 
-    /// A value at the end of a way that nothing else goes yet.
+    /// A tree with one value.
     fn of(keys: Option<&[Key]>, value: SetValue) -> Self {
         let keys = keys.unwrap_or_default();
         keys.iter().rev().fold(Self::Scalar(value), |tree, key| match key {
@@ -88,22 +89,22 @@ impl Tree {
         })
     }
 
-    fn complete_below(&self, way: &mut Vec<Key>) -> Result<(), Clash> {
-        let mut look = |key: Key, tree: &Self| {
-            way.push(key);
-            let result = tree.complete_below(way);
-            way.pop();
+    fn check_lists_below(&self, path: &mut Vec<Key>) -> Result<(), Clash> {
+        let mut check = |key: Key, tree: &Self| {
+            path.push(key);
+            let result = tree.check_lists_below(path);
+            path.pop();
             result
         };
         match self {
             Self::Scalar(_) => Ok(()),
             Self::Map(entries) => {
-                entries.iter().try_for_each(|(name, tree)| look(Key::Name(name.clone()), tree))
+                entries.iter().try_for_each(|(name, tree)| check(Key::Name(name.clone()), tree))
             }
             Self::List(items) => {
-                items.iter().try_for_each(|(index, tree)| look(Key::Index(*index), tree))?;
+                items.iter().try_for_each(|(index, tree)| check(Key::Index(*index), tree))?;
                 let gap = (0..items.len()).find(|index| !items.contains_key(index));
-                match (gap, ValuePath::new(way.clone())) {
+                match (gap, ValuePath::new(path.clone())) {
                     (Some(index), Some(list)) => Err(Clash::MissingItem { list, index }),
                     _ => Ok(()),
                 }
@@ -121,7 +122,7 @@ impl Tree {
 }
 
 impl Shape {
-    /// What a path takes for granted that goes on like this.
+    /// The shape that a path needs before its next key.
     fn before(next: Option<&Key>) -> Self {
         match next {
             None => Self::Scalar,
@@ -146,21 +147,23 @@ impl fmt::Display for Clash {
         match self {
             Self::Values { path, first, second } => {
                 write!(f, "the value `{path}` is set to both ")?;
-                // `"true"` and `true` differ in nothing but the quotes.
+                // `"true"` and `true` differ only in the quotes.
                 if first.to_string() == second.to_string() {
-                    return write!(f, "`{first}`, the text, and `{second}`, the bare word");
+                    return write!(f, "`{first}`, the text, and `{second}`, without quotes");
                 }
                 write!(f, "`{first}` and `{second}`")
             }
             Self::Shapes { path, first, second } => {
                 write!(f, "the value `{path}` is {first} for one entry and {second} for another")
             }
-            Self::MissingItem { list, index } => write!(
-                f,
-                "images.toml says some items of the list `{list}`, but nothing of `{list}[{index}]`\n\
-                 hint: Helm replaces a list as a whole, so that item would vanish: say every item \
-                 from [0] on, or let `cargo xtask values --probe --write` do it"
-            ),
+            Self::MissingItem { list, index } => Advice::new(format!(
+                "images.toml sets items of the list `{list}`, but not `{list}[{index}]`"
+            ))
+            .with_hint(
+                "Helm replaces lists as a whole, so that item would be lost: set every item from [0] \
+                 on, or let `cargo xtask values --probe --write` do it",
+            )
+            .fmt(f),
         }
     }
 }
@@ -171,13 +174,12 @@ impl std::error::Error for Clash {}
 mod tests {
     use super::*;
 
-    fn tree(entries: &[(&str, SetValue)]) -> Result<Tree, String> {
+    fn tree(entries: &[(&str, SetValue)]) -> Result<Tree, Clash> {
         let mut tree = Tree::Map(Vec::new());
         let set =
             |(path, value): &(&str, SetValue)| tree.set(&path.parse().unwrap(), value.clone());
-        let clash = |clash: Clash| clash.to_string();
-        entries.iter().try_for_each(set).map_err(clash)?;
-        tree.lists_are_complete().map_err(clash)?;
+        entries.iter().try_for_each(set)?;
+        tree.check_lists()?;
         Ok(tree)
     }
 
@@ -186,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_put_together_from_parts_of_items_in_any_order() {
+    fn a_list_is_assembled_from_parts_of_items_in_any_order() {
         let entries = [
             ("l[1].tag", text("b")),
             ("l[0].tag", text("a")),
@@ -207,31 +209,29 @@ mod tests {
     }
 
     #[test]
-    fn a_list_with_a_gap_is_refused_wherever_it_is() {
+    fn a_list_with_a_gap_is_refused() {
         let table = [
             ("a.l[1].x", "a.l", "a.l[0]"),
             ("l[0][1]", "l[0]", "l[0][0]"),
             ("l[0].m[2].x", "l[0].m", "l[0].m[0]"),
         ];
         for (path, list, missing) in table {
-            let message = tree(&[(path, text(""))]).unwrap_err();
-            let expected =
-                format!("some items of the list `{list}`, but nothing of `{missing}`\nhint: ");
+            let message = tree(&[(path, text(""))]).unwrap_err().to_string();
+            let expected = format!("the list `{list}`, but not `{missing}`\nhint: ");
             assert!(message.contains(&expected), "{path}: {message}");
-            assert!(message.contains("Helm replaces a list as a whole"), "{message}");
         }
         let middle = [("l[0]", text("")), ("l[2]", text("")), ("l[3]", text(""))];
-        assert!(tree(&middle).unwrap_err().contains("`l[1]`"));
+        assert!(tree(&middle).unwrap_err().to_string().contains("`l[1]`"));
     }
 
     #[test]
-    fn what_cannot_stand_in_one_place_is_refused() {
+    fn contradictions_are_refused() {
         let table = [
             (("a.b", text("x")), ("a.b", text("y")), "`a.b` is set to both `x` and `y`"),
             (
                 ("a", text("true")),
                 ("a", SetValue::Boolean(true)),
-                "`true`, the text, and `true`, the bare word",
+                "`true`, the text, and `true`, without quotes",
             ),
             (
                 ("a", text("x")),
@@ -248,7 +248,7 @@ mod tests {
             (("a", text("x")), ("a[0]", text("x")), "`a` is one value for one entry and a list"),
         ];
         for (first, second, expected) in table {
-            let message = tree(&[first, second]).unwrap_err();
+            let message = tree(&[first, second]).unwrap_err().to_string();
             assert!(message.contains(expected), "{message}");
         }
     }

@@ -1,20 +1,20 @@
-//! Images that the chart has by itself, and no longer has with the overlay: an overlay that says a list
-//! of the chart without its last items drops them, and what is not there needs no relocation.
+//! Finds images that the chart names without the values of a destination but not with them; pure.
 //!
-//! Pure, like `proof`, of which it is a part.
+//! Values that contain a list of the chart without its last items drop these items, and the rest of the
+//! proof cannot notice an image that is not rendered.
 
 use std::collections::BTreeMap;
 
-use super::listed;
-use super::proof::{Gap, GapKind, Mirror};
-use crate::chart::{FoundImage, ImageReference, Rendered, UnreadableManifest, references_in};
+use super::destination_images::DestinationImages;
+use super::gap::{Gap, GapKind};
+use crate::chart::{FoundImage, Rendered, UnreadableManifest, references_in};
 
-/// Compares a rendering without and with the overlay.
+/// Compares the renderings without and with the values.
 ///
 /// # Errors
-/// When helm printed something that is not YAML.
+/// If the output of helm is not valid YAML.
 pub fn vanished(
-    mirror: &Mirror<'_>,
+    images: &DestinationImages<'_>,
     before: &Rendered,
     after: &Rendered,
 ) -> Result<Vec<Gap>, UnreadableManifest> {
@@ -22,15 +22,13 @@ pub fn vanished(
     let mut gaps = Vec::new();
     for (template, before) in by_template(references_in(before)?) {
         let mut left = left.remove(&template).unwrap_or_default();
-        // As many as before: whatever they are, the other parts of the proof judge them.
+        // None is missing, and the proof judges those that are there.
         if left.len() >= before.len() {
             continue;
         }
         for found in before {
-            let same = |have: &FoundImage| {
-                name_of(mirror, &have.reference) == name_of(mirror, &found.reference)
-            };
-            match left.iter().position(same) {
+            let name = images.name(&found.reference);
+            match left.iter().position(|left| images.name(&left.reference) == name) {
                 Some(index) => drop(left.swap_remove(index)),
                 None => gaps.push(Gap {
                     more: 0,
@@ -44,29 +42,13 @@ pub fn vanished(
     Ok(gaps)
 }
 
-/// By the file of the chart: the names of objects may be made up for each rendering.
+/// Groups by the file of the chart, because names of objects may be generated in each rendering.
 fn by_template(found: Vec<FoundImage>) -> BTreeMap<Option<String>, Vec<FoundImage>> {
     let mut groups: BTreeMap<_, Vec<FoundImage>> = BTreeMap::new();
     for found in found {
         groups.entry(found.place.template.clone()).or_default().push(found);
     }
     groups
-}
-
-/// The same for an image at its source and at the destination: its source, if it is listed.
-fn name_of(mirror: &Mirror<'_>, reference: &ImageReference) -> String {
-    let path = mirror.path_below_root(&reference.repository);
-    let image = match path {
-        Some(path) => mirror.image_at(path, reference),
-        None => listed(mirror.list, reference),
-    };
-    if let Some(image) = image {
-        return image.reference().to_string();
-    }
-    let path = path.unwrap_or_else(|| reference.repository.path().as_str());
-    let tag = reference.tag.as_ref().map_or("", |tag| tag.as_str());
-    let digest = reference.digest.as_ref().map_or("", |digest| digest.as_str());
-    format!("{path}:{tag}@{digest}")
 }
 
 #[cfg(test)]
@@ -94,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn an_image_that_only_the_chart_itself_has_is_told_and_one_that_moved_is_not() {
+    fn an_image_that_the_values_drop_is_found_and_one_that_they_move_is_not() {
         let one = "quay.io/team/one:1";
         let two = "quay.io/team/two:2";
         let three = "quay.io/team/three:3";
@@ -107,14 +89,14 @@ mod tests {
             (&[one, one], &[moved_one], &[one]),
             (&[one, three], &["m.io/x/team/three:3"], &[one]),
             (&[one, three], &[moved_one], &[three]),
-            // Wrong, but there: the proof tells what is wrong with it.
+            // It is at the wrong path, which the proof reports.
             (&[one], &["m.io/x/team/one:1"], &[]),
         ];
         let list = ImageList::parse("images.toml", LIST).unwrap();
         let destination = "m.io/x".parse().unwrap();
-        let mirror = Mirror::new(&list, &destination);
+        let images = DestinationImages::new(&list, &destination);
         for (before, after, expected) in table {
-            let gaps = vanished(&mirror, &rendered(before), &rendered(after)).unwrap();
+            let gaps = vanished(&images, &rendered(before), &rendered(after)).unwrap();
             let written: Vec<&str> = gaps.iter().map(|gap| gap.written.as_str()).collect();
             assert_eq!(written, expected, "{before:?} {after:?}");
         }

@@ -1,24 +1,24 @@
-//! Writes values as YAML that every reader takes for the same texts.
+//! Writes values as YAML that means the same in YAML 1.1 and 1.2.
 //!
-//! Helm reads YAML 1.1, where a bare `yes`, `1_000` or `2024_10_01` is no string, and the usual
-//! emitters quote for YAML 1.2. So every text is quoted, and every key that is not plainly a word.
+//! Helm reads YAML 1.1, where `yes`, `1_000` or `2024_10_01` without quotes are not strings, but common
+//! libraries quote for YAML 1.2. So every string is quoted, and every key that is not an ordinary word.
 
 use std::fmt::Write as _;
 
 use super::Tree;
 use crate::list::SetValue;
 
-/// A tree as one YAML document in block style, two spaces a level.
+/// A YAML document in block style, indented by two spaces.
 pub(super) fn document(tree: &Tree) -> String {
     let lines = inline(tree).map_or_else(|| block(tree), |inline| vec![inline]);
     lines.into_iter().map(|line| line + "\n").collect()
 }
 
-/// What fits behind a key or a dash: a scalar, or nothing at all in brackets.
+/// A value that fits on the line of its key or dash: a scalar, or an empty map or list.
 fn inline(tree: &Tree) -> Option<String> {
     match tree {
         Tree::Scalar(SetValue::String(text)) => Some(quoted(text)),
-        // A text never comes bare, so these can be nothing else.
+        // Texts are always quoted, so these are unambiguous.
         Tree::Scalar(bare @ (SetValue::Boolean(_) | SetValue::Integer(_))) => {
             Some(bare.to_string())
         }
@@ -57,7 +57,7 @@ fn block(tree: &Tree) -> Vec<String> {
     }
 }
 
-/// A key as it is if nothing could take it for a number, a boolean or null; otherwise quoted.
+/// A key, quoted if it could be read as a number, a boolean or null.
 fn key_text(key: &str) -> String {
     const WORDS_OF_YAML: [&str; 9] = ["y", "n", "yes", "no", "on", "off", "true", "false", "null"];
     let is_word = key.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -75,7 +75,7 @@ fn quoted(text: &str) -> String {
             '\\' => quoted.push_str("\\\\"),
             ' '..='~' => quoted.push(character),
             other if other.is_alphanumeric() => quoted.push(other),
-            // Control characters, and what YAML 1.1 takes for a line break.
+            // Control characters, and line breaks of YAML 1.1.
             other => {
                 let _ = write!(quoted, "\\U{:08X}", u32::from(other));
             }
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_that_yaml_1_1_takes_for_something_else_are_quoted() {
+    fn texts_with_another_type_in_yaml_1_1_are_quoted() {
         for text in [
             "yes",
             "2024_10_01",
@@ -146,12 +146,12 @@ mod tests {
     }
 
     #[test]
-    fn nothing_to_say_is_an_empty_map() {
+    fn an_empty_tree_is_an_empty_map() {
         assert_eq!(document(&Tree::Map(Vec::new())), "{}\n");
     }
 
     #[test]
-    fn lists_are_written_with_a_dash_for_each_item() {
+    fn lists_have_a_dash_for_each_item() {
         let item = Tree::Map(vec![
             ("a".to_owned(), integer(-1)),
             ("on".to_owned(), Tree::Scalar(SetValue::Boolean(false))),
@@ -192,7 +192,7 @@ l:
 
     proptest! {
         #[test]
-        fn what_is_written_is_read_back(tree in any_tree()) {
+        fn written_trees_are_read_back(tree in any_tree()) {
             let written = document(&tree);
             let read: Value = serde_yaml::from_str(&written).unwrap();
             prop_assert_eq!(read, value_of(&tree), "{}", written);

@@ -16,7 +16,8 @@ use crate::list::code::{Check, Code, Severity};
 use crate::list::{Destination, Image, ImageList, ValuePath};
 use crate::values::OverlayError;
 use crate::values::listed;
-use crate::values::proof::{Gap, GapKind, Proof};
+use crate::values::proof::Proof;
+use crate::values::{Gap, GapKind};
 use messages::Advice;
 use messages::printable::printable;
 
