@@ -10,7 +10,7 @@ use crate::chart::{
 use crate::list::{Destination, ImageList, Rendering, ValuePath};
 use crate::values::DestinationImages;
 use crate::values::Overlay;
-use crate::values::probe::{Candidates, Probed, Suggestion, probe, suggest};
+use crate::values::probe::{Candidates, ProbeResult, Suggestion, probe, suggest};
 use crate::values::proof::{Proof, prove};
 use crate::values::vanished::vanished;
 
@@ -79,7 +79,7 @@ impl ChartRun {
         &self,
         list: &ImageList,
         tell: &(dyn Fn(&str) + Sync),
-    ) -> anyhow::Result<(Probed, Suggestion)> {
+    ) -> anyhow::Result<(ProbeResult, Suggestion)> {
         let charts = self.helm.default_values()?;
         let wanted = values_that_move(list);
         let wanted = Candidates::OfChartAnd(&wanted);

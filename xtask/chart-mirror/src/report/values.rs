@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use crate::list::edit::value_line;
 use crate::report::common::count;
-use crate::values::probe::{Holds, Probed, Suggestion};
+use crate::values::probe::{ProbeResult, ReferencePart, Suggestion};
 use crate::values::proof::Proof;
 use messages::printable::{printable, printable_within};
 
@@ -38,25 +38,26 @@ pub fn proof(proof: &Proof, destination: &str) -> String {
 }
 
 /// The values that move each image, then what images.toml lacks, and values that have no effect.
-pub fn probed(probed: &Probed, suggestion: &Suggestion) -> String {
+pub fn probed(probed: &ProbeResult, suggestion: &Suggestion) -> String {
     let mut text = String::new();
-    let mut images: BTreeMap<&str, (usize, BTreeMap<Holds, BTreeSet<String>>)> = BTreeMap::new();
+    let mut images: BTreeMap<&str, (usize, BTreeMap<ReferencePart, BTreeSet<String>>)> =
+        BTreeMap::new();
     for place in &probed.places {
         let (places, keys) = images.entry(&place.image).or_default();
         *places += 1;
         for key in &place.keys {
-            keys.entry(key.holds).or_default().insert(key.path.to_string());
+            keys.entry(key.part).or_default().insert(key.path.to_string());
         }
     }
     for (image, (places, keys)) in &images {
         let image = printable(image);
         let _ = writeln!(text, "{image} ({})", count(*places as u64, "place"));
-        for (holds, paths) in keys {
+        for (part, paths) in keys {
             let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
             let _ = writeln!(
                 text,
                 "  {:22} {}",
-                part_name(*holds),
+                part_name(*part),
                 printable_within(usize::MAX - 1, &paths.join(", "))
             );
         }
@@ -74,7 +75,7 @@ pub fn probed(probed: &Probed, suggestion: &Suggestion) -> String {
     text + &problems(probed, suggestion) + &missing_values(suggestion)
 }
 
-fn problems(probed: &Probed, suggestion: &Suggestion) -> String {
+fn problems(probed: &ProbeResult, suggestion: &Suggestion) -> String {
     let mut text = String::new();
     for (image, template) in &suggestion.hard_coded {
         let template = printable(template.as_deref().unwrap_or("a template of the chart"));
@@ -84,7 +85,7 @@ fn problems(probed: &Probed, suggestion: &Suggestion) -> String {
             "warning: no value moves `{image}` in {template}: it is hard-coded there"
         );
     }
-    for (image, path) in &suggestion.tangled {
+    for (image, path) in &suggestion.inseparable {
         let _ = writeln!(
             text,
             "warning: only `{path}` moves `{image}`, and it would give other images the same name; if that \
@@ -97,13 +98,13 @@ fn problems(probed: &Probed, suggestion: &Suggestion) -> String {
     if !suggestion.unlisted.is_empty() {
         let _ = writeln!(text, "  hint: `cargo xtask images --write` adds the images of the chart");
     }
-    for (list, obstacles) in &suggestion.unwritable {
+    for (list, values) in &suggestion.unsupported {
         let _ = writeln!(
             text,
             "warning: the list `{list}` has to be set as a whole, and images.toml cannot express all of it"
         );
-        for obstacle in obstacles {
-            let _ = writeln!(text, "  `{}`: {}", obstacle.path, obstacle.reason);
+        for value in values {
+            let _ = writeln!(text, "  `{}`: {}", value.path, value.reason);
         }
         let _ = writeln!(text, "  hint: set the whole list in a values file of your own");
     }
@@ -137,13 +138,13 @@ fn missing_values(suggestion: &Suggestion) -> String {
     text
 }
 
-fn part_name(holds: Holds) -> &'static str {
-    match holds {
-        Holds::Registry => "registry",
-        Holds::Repository => "repository",
-        Holds::RegistryAndRepository => "registry + repository",
-        Holds::Reference => "reference",
-        Holds::Tag => "tag",
-        Holds::Digest => "digest",
+fn part_name(part: ReferencePart) -> &'static str {
+    match part {
+        ReferencePart::Registry => "registry",
+        ReferencePart::Repository => "repository",
+        ReferencePart::RegistryAndRepository => "registry + repository",
+        ReferencePart::Reference => "reference",
+        ReferencePart::Tag => "tag",
+        ReferencePart::Digest => "digest",
     }
 }

@@ -173,7 +173,10 @@ mod tests {
         );
         let one = proven(&["image: r.io/stackstate/wait:1.0.6"]);
         let report = crate::report::values::proof(&one, "r.io");
-        assert!(report.starts_with("proven: in 1 rendering 1 image is pulled from r.io"), "{report}");
+        assert!(
+            report.starts_with("proven: in 1 rendering 1 image is pulled from r.io"),
+            "{report}"
+        );
     }
 
     #[test]

@@ -1,38 +1,39 @@
-//! Which values of a chart may move an image: the leaves whose key or content speaks of one.
+//! Candidates: the values of a chart that may move an image, by their key or content.
 
 use std::collections::BTreeMap;
 
 use serde_yaml::Value;
 
-use crate::chart::ChartValues;
+use crate::chart::{ChartValues, ImageReference};
 use crate::list::{Key, ValuePath};
+use messages::Advice;
 
-/// A value that is worth a try.
+/// A value to try.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Candidate {
-    pub path: ValuePath,
-    /// What the chart sets; empty for null, and for keys that charts read without setting them.
-    pub original: String,
+pub(super) struct Candidate {
+    pub(super) path: ValuePath,
+    /// The chart's value; empty for null and for keys that the chart may read but does not set.
+    pub(super) original: String,
 }
 
-/// Keys that charts commonly read whether their values mention them or not.
+/// Keys that many charts read although their values do not contain them.
 const COMMON: [&[&str]; 4] = [
     &["global", "imageRegistry"],
     &["global", "image", "registry"],
     &["global", "registry"],
     &["global", "imageRepository"],
 ];
-/// What a key that may move an image has in it.
+/// Words in the keys of values that may move an image.
 const WORDS: [&str; 6] = ["image", "registry", "repository", "tag", "digest", "suffix"];
-/// Keys that have such a word and move nothing.
-const OTHERS: [&str; 5] = ["pullpolicy", "pullsecret", "stage", "annotations", "labels"];
+/// Words in keys that move nothing.
+const IGNORED: [&str; 5] = ["pullpolicy", "pullsecret", "stage", "annotations", "labels"];
 
-/// The candidates of a chart tree, each path once: what a chart on top sets wins over what the chart
-/// below has by itself.
+/// The candidates of a chart and its subcharts, each path once. The values of the top chart take
+/// precedence.
 ///
 /// # Errors
-/// With helm's or YAML's words when a chart's values are not YAML.
-pub(super) fn candidates(charts: &[ChartValues]) -> Result<Vec<Candidate>, String> {
+/// If the values of a chart are not valid YAML.
+pub(super) fn candidates(charts: &[ChartValues]) -> Result<Vec<Candidate>, Advice> {
     let mut found = BTreeMap::new();
     for chart in charts {
         let path: Vec<Key> = chart.path.iter().cloned().map(Key::Name).collect();
@@ -44,14 +45,14 @@ pub(super) fn candidates(charts: &[ChartValues]) -> Result<Vec<Candidate>, Strin
         let keys: Vec<Key> = keys.iter().map(|&key| Key::Name(key.to_owned())).collect();
         found.entry(keys).or_default();
     }
-    // No path can name an empty key.
+    // Paths cannot contain an empty key.
     let candidate = |(keys, original): (Vec<Key>, String)| {
         ValuePath::new(keys).map(|path| Candidate { path, original })
     };
     Ok(found.into_iter().filter_map(candidate).collect())
 }
 
-/// Adds paths that are to be tried whether the chart's values mention them or not.
+/// Adds paths that the values of the chart may not contain.
 pub(super) fn add(candidates: &mut Vec<Candidate>, paths: &[ValuePath]) {
     for path in paths {
         if !candidates.iter().any(|candidate| candidate.path == *path) {
@@ -75,21 +76,21 @@ fn collect(value: &Value, path: Vec<Key>, found: &mut BTreeMap<Vec<Key>, String>
                 collect(item, below(Key::Index(index)), found);
             }
         }
-        Value::String(text) if speaks_of_images(&path) || is_reference(text) => {
+        Value::String(text) if is_about_images(&path) || is_reference(text) => {
             found.entry(path).or_insert_with(|| text.clone());
         }
-        Value::Number(number) if speaks_of_images(&path) => {
+        Value::Number(number) if is_about_images(&path) => {
             found.entry(path).or_insert_with(|| number.to_string());
         }
-        Value::Null if speaks_of_images(&path) => {
+        Value::Null if is_about_images(&path) => {
             found.entry(path).or_default();
         }
         _ => {}
     }
 }
 
-/// Whether the last key, or the one that holds it, has a word of images in it.
-fn speaks_of_images(path: &[Key]) -> bool {
+/// Whether one of the last two keys contains a word for images.
+fn is_about_images(path: &[Key]) -> bool {
     let names = path.iter().rev().filter_map(|key| match key {
         Key::Name(name) => Some(name.to_lowercase()),
         Key::Index(_) => None,
@@ -98,15 +99,15 @@ fn speaks_of_images(path: &[Key]) -> bool {
     let has =
         |words: &[&str]| last_two.iter().any(|name| words.iter().any(|word| name.contains(word)));
     has(&WORDS)
-        && !last_two.first().is_some_and(|last| OTHERS.iter().any(|word| last.contains(word)))
+        && !last_two.first().is_some_and(|last| IGNORED.iter().any(|word| last.contains(word)))
 }
 
-/// `quay.io/a/b` or `quay.io/a/b:1`: a text with a registry in front.
+/// `quay.io/a/b` or `quay.io/a/b:1`: a reference with a registry.
 fn is_reference(text: &str) -> bool {
     let Some((host, path)) = text.split_once('/') else { return false };
     host.parse::<oci::Registry>().is_ok()
         && !path.is_empty()
-        && text.parse::<crate::chart::ImageReference>().is_ok()
+        && text.parse::<ImageReference>().is_ok()
 }
 
 #[cfg(test)]
@@ -124,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn leaves_that_speak_of_images_are_candidates_with_what_the_top_chart_sets() {
+    fn values_about_images_are_candidates_and_the_top_chart_takes_precedence() {
         let parent = "
 image: {registry: quay.io, repository: a/b, tag: 1.10, pullPolicy: Always}
 elastic: {imageTag: '7', replicas: 3}
@@ -150,7 +151,7 @@ list: [{image: {tag: x}}]
     }
 
     #[test]
-    fn common_keys_are_tried_though_no_values_mention_them() {
+    fn common_keys_are_candidates_without_a_value() {
         let all = candidates(&[]).unwrap();
         assert!(all.iter().any(|candidate| candidate.path.to_string() == "global.imageRegistry"));
     }

@@ -1,47 +1,36 @@
-//! Sentinels: values that say in the rendered text where they came from.
+//! Sentinels: values that can be recognised in the rendered text.
 //!
-//! A sentinel keeps the shape of what it replaces, because charts look at it: elasticsearch's decides
-//! its major version from the repository and the tag.
+//! A sentinel keeps the shape of the value that it replaces, because charts evaluate values: that of
+//! elasticsearch reads the major version from the repository and the tag.
 
 use serde_yaml::{Mapping, Value};
 
 use super::candidates::Candidate;
+use super::reference_part::ReferencePart;
 use crate::list::Key;
 use oci::Registry;
 
-/// What a value holds of a reference.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Holds {
-    Registry,
-    /// The repository's path, or a part of it.
-    Repository,
-    /// Registry and path in one: `quay.io/stackstate/minio`.
-    RegistryAndRepository,
-    /// All of it: `quay.io/stackstate/minio:1`.
-    Reference,
-    Tag,
-    Digest,
-}
-
-/// The value that marks a candidate.
+/// The sentinel of a candidate.
 pub(super) fn sentinel(candidate: &Candidate, number: usize) -> String {
     let mark = format!("probe{number}z");
     let original = candidate.original.as_str();
-    match holds(candidate) {
-        Holds::Registry => format!("{mark}.invalid"),
-        // A digest has no room for words.
-        Holds::Digest => format!("sha256:{number:064x}"),
-        Holds::RegistryAndRepository | Holds::Reference => match original.split_once('/') {
-            Some((_, path)) => format!("{mark}.invalid/{path}"),
-            None => mark,
-        },
-        Holds::Repository | Holds::Tag if original.is_empty() => mark,
-        Holds::Repository | Holds::Tag => format!("{original}-{mark}"),
+    match expected_part(candidate) {
+        ReferencePart::Registry => format!("{mark}.invalid"),
+        // A digest has no room for letters.
+        ReferencePart::Digest => format!("sha256:{number:064x}"),
+        ReferencePart::RegistryAndRepository | ReferencePart::Reference => {
+            match original.split_once('/') {
+                Some((_, path)) => format!("{mark}.invalid/{path}"),
+                None => mark,
+            }
+        }
+        ReferencePart::Repository | ReferencePart::Tag if original.is_empty() => mark,
+        ReferencePart::Repository | ReferencePart::Tag => format!("{original}-{mark}"),
     }
 }
 
-/// What a candidate seems to hold, by its content and, if it has none, by its name.
-pub(super) fn holds(candidate: &Candidate) -> Holds {
+/// The part of a reference that a candidate probably is, by its content or else its name.
+pub(super) fn expected_part(candidate: &Candidate) -> ReferencePart {
     let last = candidate.path.keys().iter().rev().find_map(|key| match key {
         Key::Name(name) => Some(name.to_lowercase()),
         Key::Index(_) => None,
@@ -53,19 +42,19 @@ pub(super) fn holds(candidate: &Candidate) -> Holds {
         && !last.ends_with("registry")
     {
         return if path.contains([':', '@']) {
-            Holds::Reference
+            ReferencePart::Reference
         } else {
-            Holds::RegistryAndRepository
+            ReferencePart::RegistryAndRepository
         };
     }
     if last.ends_with("registry") {
-        Holds::Registry
+        ReferencePart::Registry
     } else if last.ends_with("digest") {
-        Holds::Digest
+        ReferencePart::Digest
     } else if last.ends_with("tag") || last.ends_with("version") {
-        Holds::Tag
+        ReferencePart::Tag
     } else {
-        Holds::Repository
+        ReferencePart::Repository
     }
 }
 
@@ -89,15 +78,15 @@ pub(super) fn marks_in(text: &str) -> Vec<usize> {
     marks
 }
 
-/// A values document that sets candidates. Helm replaces lists as a whole, so a list that holds one
-/// is written whole, from the chart's own values.
+/// A values document that sets candidates. Helm replaces lists as a whole, so a list with a candidate is
+/// completed from the values of the chart.
 pub(super) fn document(chosen: &[(&Candidate, String)], whole: &Value) -> String {
     let mut root = Value::Mapping(Mapping::new());
     for (candidate, text) in chosen {
         set(&mut root, candidate.path.keys(), text, whole);
     }
-    // JSON is YAML, and quotes every text: Helm would take a bare `2024_10_01` for a number. What came
-    // out of YAML has a form in it.
+    // JSON is YAML that quotes every string; Helm would read `2024_10_01` without quotes as a number. A
+    // value that was parsed from YAML can always be written.
     serde_json::to_string(&root).unwrap_or_default()
 }
 
@@ -138,26 +127,26 @@ mod tests {
     }
 
     #[test]
-    fn a_sentinel_keeps_the_shape_of_what_it_replaces_and_can_be_found_again() {
+    fn a_sentinel_keeps_the_shape_of_a_value_and_is_recognised() {
         let table = [
-            ("image.registry", "quay.io", Holds::Registry, "probe7z.invalid"),
-            ("global.imageRegistry", "", Holds::Registry, "probe7z.invalid"),
-            ("image.repository", "a/b", Holds::Repository, "a/b-probe7z"),
+            ("image.registry", "quay.io", ReferencePart::Registry, "probe7z.invalid"),
+            ("global.imageRegistry", "", ReferencePart::Registry, "probe7z.invalid"),
+            ("image.repository", "a/b", ReferencePart::Repository, "a/b-probe7z"),
             (
                 "image.repository",
                 "quay.io/a/b",
-                Holds::RegistryAndRepository,
+                ReferencePart::RegistryAndRepository,
                 "probe7z.invalid/a/b",
             ),
-            ("image", "quay.io/a/b:1", Holds::Reference, "probe7z.invalid/a/b:1"),
-            ("image.tag", "4.5.6", Holds::Tag, "4.5.6-probe7z"),
-            ("image.tag", "", Holds::Tag, "probe7z"),
-            ("all.image.repositorySuffix", "-stable", Holds::Repository, "-stable-probe7z"),
+            ("image", "quay.io/a/b:1", ReferencePart::Reference, "probe7z.invalid/a/b:1"),
+            ("image.tag", "4.5.6", ReferencePart::Tag, "4.5.6-probe7z"),
+            ("image.tag", "", ReferencePart::Tag, "probe7z"),
+            ("all.image.repositorySuffix", "-stable", ReferencePart::Repository, "-stable-probe7z"),
         ];
         for (path, original, kind, text) in table {
             let candidate = candidate(path, original);
             assert_eq!(
-                (holds(&candidate), sentinel(&candidate, 7).as_str()),
+                (expected_part(&candidate), sentinel(&candidate, 7).as_str()),
                 (kind, text),
                 "{path}"
             );
@@ -170,7 +159,7 @@ mod tests {
     }
 
     #[test]
-    fn a_list_is_written_whole_with_the_sentinel_in_its_place() {
+    fn a_list_with_a_sentinel_is_completed() {
         let whole: Value =
             serde_yaml::from_str("a: {l: [{x: '1_0', y: '2'}, {x: '3', z: 4}]}").unwrap();
         let (first, second) = (candidate("a.l[1].x", "3"), candidate("a.l[0].y", "2"));

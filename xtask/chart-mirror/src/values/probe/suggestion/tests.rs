@@ -1,8 +1,8 @@
-//! What is suggested for findings made by hand.
+//! Suggestions for handwritten results of probing.
 
 use super::*;
 use crate::chart::ManifestLocation;
-use crate::values::probe::lists::lists;
+use crate::values::probe::chart_list::{Unsupported, lists};
 
 const A: &str = "quay.io/team/a:1";
 const B: &str = "quay.io/team/b:2";
@@ -17,9 +17,11 @@ fn list(values: &str, of_a: &str) -> ImageList {
     ImageList::parse("images.toml", &text).unwrap()
 }
 
-fn place(image: &str, keys: &[(&str, Holds)]) -> ProbedPlace {
-    let key =
-        |(path, holds): &(&str, Holds)| MovingKey { path: path.parse().unwrap(), holds: *holds };
+fn place(image: &str, keys: &[(&str, ReferencePart)]) -> ProbedPlace {
+    let key = |(path, part): &(&str, ReferencePart)| ReferenceKey {
+        path: path.parse().unwrap(),
+        part: *part,
+    };
     let place = ManifestLocation {
         rendering: "default".to_owned(),
         template: Some("c/templates/x.yaml".to_owned()),
@@ -30,9 +32,9 @@ fn place(image: &str, keys: &[(&str, Holds)]) -> ProbedPlace {
     ProbedPlace { image: image.to_owned(), place, keys: keys.iter().map(key).collect() }
 }
 
-fn probed(places: Vec<ProbedPlace>, values: &str) -> Probed {
+fn probed(places: Vec<ProbedPlace>, values: &str) -> ProbeResult {
     let whole = serde_yaml::from_str(values).unwrap();
-    Probed { places, lists: lists(&whole), ..Probed::default() }
+    ProbeResult { places, lists: lists(&whole), ..ProbeResult::default() }
 }
 
 /// Every entry as `owner: line`.
@@ -48,15 +50,15 @@ fn entries(suggestion: &Suggestion) -> Vec<String> {
 
 #[test]
 fn the_fewest_keys_that_move_everything_are_suggested() {
-    use Holds::{Reference, Registry, RegistryAndRepository, Repository, Tag};
+    use ReferencePart::{Reference, Registry, RegistryAndRepository, Repository, Tag};
     let global = ("global.imageRegistry", Registry);
     let table: [(Vec<ProbedPlace>, &[&str]); 6] = [
-        // One key for all beats one for each, and is asked for once.
+        // One key for all images is better than one for each.
         (
             vec![place(A, &[global, ("a.registry", Registry)]), place(B, &[global])],
             &[r#"all: "global.imageRegistry" = "{registry}""#],
         ),
-        // What the common key does not reach has its own.
+        // Images without the common key have their own.
         (
             vec![place(A, &[global]), place(B, &[("b.repository", RegistryAndRepository)])],
             &[
@@ -64,12 +66,12 @@ fn the_fewest_keys_that_move_everything_are_suggested() {
                 r#"quay.io/team/b:2: "b.repository" = "{registry}/{repository}""#,
             ],
         ),
-        // The registry alone is better than the whole reference.
+        // Just the registry is better than the whole reference.
         (
             vec![place(A, &[("a.image", Reference), ("a.registry", Registry)])],
             &[r#"quay.io/team/a:1: "a.registry" = "{registry}""#],
         ),
-        // A repository can stand for one image only.
+        // A repository can belong to only one image.
         (
             vec![
                 place(A, &[("r", RegistryAndRepository), ("a.r", RegistryAndRepository)]),
@@ -80,68 +82,73 @@ fn the_fewest_keys_that_move_everything_are_suggested() {
                 r#"quay.io/team/b:2: "b.image" = "{registry}/{repository}:{tag}""#,
             ],
         ),
-        // These two do not move an image to another registry, and nobody moves what is not listed.
+        // These two do not move an image to another registry, and the other image is not listed.
         (vec![place(A, &[("a.name", Repository), ("a.tag", Tag)]), place(OTHER, &[global])], &[]),
-        // The shorter of two keys that do the same.
+        // The shorter of two equivalent keys.
         (
             vec![place(A, &[("a.b.registry", Registry), ("z.registry", Registry)])],
             &[r#"quay.io/team/a:1: "z.registry" = "{registry}""#],
         ),
     ];
     for (places, expected) in table {
-        let shown = format!("{places:?}");
-        assert_eq!(entries(&suggest(&list("", ""), &probed(places, "{}"))), expected, "{shown}");
+        let description = format!("{places:?}");
+        assert_eq!(
+            entries(&suggest(&list("", ""), &probed(places, "{}"))),
+            expected,
+            "{description}"
+        );
     }
 }
 
 #[test]
-fn a_repository_that_two_images_share_is_told_and_not_suggested() {
-    let shared = [("r", Holds::RegistryAndRepository)];
+fn a_repository_shared_by_two_images_is_reported_and_not_suggested() {
+    let shared = [("r", ReferencePart::RegistryAndRepository)];
     let places = vec![place(A, &shared), place(OTHER, &shared)];
     let suggestion = suggest(&list("", ""), &probed(places, "{}"));
     assert_eq!(entries(&suggestion), [""; 0]);
-    assert_eq!(suggestion.tangled, [(A.to_owned(), "r".parse().unwrap())].into());
+    assert_eq!(suggestion.inseparable, [(A.to_owned(), "r".parse().unwrap())].into());
 }
 
 #[test]
-fn a_registry_that_an_unlisted_image_has_too_is_for_all() {
-    let shared = [("r", Holds::Registry)];
+fn a_registry_shared_with_an_unlisted_image_is_for_all() {
+    let shared = [("r", ReferencePart::Registry)];
     let places = vec![place(A, &shared), place(OTHER, &shared)];
     let suggestion = suggest(&list("", ""), &probed(places, "{}"));
     assert_eq!(entries(&suggestion), [r#"all: "r" = "{registry}""#]);
 }
 
 #[test]
-fn what_images_toml_says_already_is_not_suggested_again() {
-    let places = vec![place(A, &[("a.registry", Holds::Registry), ("g", Holds::Registry)])];
-    let said = list("", "\"a.registry\" = \"{registry}\"");
-    assert_eq!(entries(&suggest(&said, &probed(places, "{}"))), [""; 0]);
+fn present_values_are_not_suggested_again() {
+    let places =
+        vec![place(A, &[("a.registry", ReferencePart::Registry), ("g", ReferencePart::Registry)])];
+    let present = list("", "\"a.registry\" = \"{registry}\"");
+    assert_eq!(entries(&suggest(&present, &probed(places, "{}"))), [""; 0]);
 }
 
 #[test]
-fn what_is_said_in_vain_or_moves_too_much_is_told() {
+fn values_that_move_nothing_or_too_much_are_reported() {
     let places = vec![
-        place(A, &[("a.registry", Holds::Registry)]),
-        place(B, &[("a.registry", Holds::Registry)]),
+        place(A, &[("a.registry", ReferencePart::Registry)]),
+        place(B, &[("a.registry", ReferencePart::Registry)]),
     ];
-    let said = list(
+    let present = list(
         "\"gone\" = \"{registry}\"\n\"allow\" = true\n\"word\" = \"plain\"",
         "\"a.registry\" = \"{registry}\"",
     );
-    let suggestion = suggest(&said, &probed(places, "{}"));
+    let suggestion = suggest(&present, &probed(places, "{}"));
     let path = |text: &str| text.parse::<ValuePath>().unwrap();
-    assert_eq!(suggestion.dead, [path("gone")], "a constant is not there to move anything");
+    assert_eq!(suggestion.dead, [path("gone")], "a constant is not expected to move anything");
     assert_eq!(suggestion.broad, [(path("a.registry"), [B.to_owned()].into())]);
 }
 
 #[test]
-fn images_that_nothing_moves_or_that_are_not_listed_are_told() {
+fn images_that_no_value_moves_and_unlisted_images_are_reported() {
     let pinned = format!("quay.io/team/a:1@sha256:{}", "0".repeat(64));
     let places = vec![
-        place(A, &[("a.tag", Holds::Tag)]),
+        place(A, &[("a.tag", ReferencePart::Tag)]),
         place(OTHER, &[]),
-        place("docker.io/library/moved:1", &[("m.registry", Holds::Registry)]),
-        place(&pinned, &[("a.registry", Holds::Registry)]),
+        place("docker.io/library/moved:1", &[("m.registry", ReferencePart::Registry)]),
+        place(&pinned, &[("a.registry", ReferencePart::Registry)]),
     ];
     let suggestion = suggest(&list("", ""), &probed(places, "{}"));
     let fixed: Vec<&str> = suggestion.hard_coded.iter().map(|(image, _)| image.as_str()).collect();
@@ -151,7 +158,7 @@ fn images_that_nothing_moves_or_that_are_not_listed_are_told() {
     assert_eq!(
         unlisted,
         ["docker.io/library/moved:1", OTHER],
-        "a digest beside the tag is no other"
+        "the tag identifies an image with a digest"
     );
 }
 
@@ -165,7 +172,7 @@ packs:
 fn packs() -> Vec<ProbedPlace> {
     let item = |image: &str, index: usize| {
         let keys = ["registry", "repository", "tag"].map(|key| format!("packs[{index}].{key}"));
-        let holds = [Holds::Registry, Holds::Repository, Holds::Tag];
+        let holds = [ReferencePart::Registry, ReferencePart::Repository, ReferencePart::Tag];
         let keys: Vec<_> = keys.iter().map(String::as_str).zip(holds).collect();
         place(image, &keys)
     };
@@ -173,7 +180,7 @@ fn packs() -> Vec<ProbedPlace> {
 }
 
 #[test]
-fn a_list_is_suggested_whole_with_each_item_at_its_image() {
+fn a_list_is_suggested_as_a_whole_with_each_item_at_its_image() {
     let whole = [
         r#"all: "packs[2].registry" = "ghcr.io""#,
         r#"all: "packs[2].repository" = "other/c""#,
@@ -191,51 +198,50 @@ fn a_list_is_suggested_whole_with_each_item_at_its_image() {
     let nothing = suggest(&list("", ""), &probed(packs(), PACKS));
     assert_eq!(entries(&nothing), whole);
 
-    // What is there already is completed, whatever it is.
-    let said = list("\"packs[2].tag\" = \"3\"", "\"packs[0].registry\" = \"{registry}\"");
+    // Present entries are completed.
+    let present = list("\"packs[2].tag\" = \"3\"", "\"packs[0].registry\" = \"{registry}\"");
     let rest: Vec<&str> = whole
         .into_iter()
         .filter(|line| !line.contains("[2].tag") && !line.contains("[0].registry"))
         .collect();
-    let suggestion = suggest(&said, &probed(packs(), PACKS));
+    let suggestion = suggest(&present, &probed(packs(), PACKS));
     assert_eq!(entries(&suggestion), rest);
     assert_eq!(suggestion.dead, []);
 }
 
 #[test]
-fn a_list_is_left_alone_where_a_key_outside_of_it_moves_the_image() {
+fn a_list_is_not_suggested_if_a_key_outside_moves_the_image() {
     let mut places = packs();
     for place in &mut places {
-        place.keys.insert(MovingKey { path: "g".parse().unwrap(), holds: Holds::Registry });
+        place
+            .keys
+            .insert(ReferenceKey { path: "g".parse().unwrap(), part: ReferencePart::Registry });
     }
     let suggestion = suggest(&list("", ""), &probed(places, PACKS));
     assert_eq!(entries(&suggestion), [r#"all: "g" = "{registry}""#]);
 }
 
 #[test]
-fn a_list_that_cannot_be_said_is_refused_with_the_reasons() {
+fn an_unsupported_list_is_reported_with_the_reasons() {
     let table = [
-        ("on: true", "on: {}", "packs[0].on", "it is an empty map"),
-        ("on: true", "on: 'yes'", "packs[0].on", "without quotes it is no text to Helm"),
-        ("port: 80", "port: 0.5", "packs[0].port", "it is no whole number"),
-        ("name: b", "name: '{{ .x }}'", "packs[1].name", "it has a brace in it"),
+        ("on: true", "on: {}", "packs[0].on", Unsupported::EmptyMap),
+        ("on: true", "on: 'yes'", "packs[0].on", Unsupported::Ambiguous),
+        ("port: 80", "port: 0.5", "packs[0].port", Unsupported::NotInteger),
+        ("name: b", "name: '{{ .x }}'", "packs[1].name", Unsupported::Brace),
     ];
     for (old, new, path, reason) in table {
         let suggestion = suggest(&list("", ""), &probed(packs(), &PACKS.replace(old, new)));
         assert_eq!(entries(&suggestion), [""; 0], "{new}");
-        let [(list, obstacles)] = suggestion.unwritable.as_slice() else { panic!("{new}") };
-        let [obstacle] = obstacles.as_slice() else { panic!("{new}: {obstacles:?}") };
-        assert_eq!(
-            (list.to_string().as_str(), obstacle.path.to_string().as_str()),
-            ("packs", path)
-        );
-        assert!(obstacle.reason.starts_with(reason), "{}", obstacle.reason);
+        let [(list, values)] = suggestion.unsupported.as_slice() else { panic!("{new}") };
+        let [value] = values.as_slice() else { panic!("{new}: {values:?}") };
+        assert_eq!((list.to_string().as_str(), value.path.to_string().as_str()), ("packs", path));
+        assert_eq!(value.reason, reason);
     }
 }
 
 #[test]
-fn a_path_that_the_list_does_not_have_is_in_vain() {
-    let said = list("", "\"packs[0].registri\" = \"{registry}\"\n\"packs[0].tag\" = \"{tag}\"");
-    let suggestion = suggest(&said, &probed(packs(), PACKS));
+fn a_path_that_the_list_lacks_moves_nothing() {
+    let present = list("", "\"packs[0].registri\" = \"{registry}\"\n\"packs[0].tag\" = \"{tag}\"");
+    let suggestion = suggest(&present, &probed(packs(), PACKS));
     assert_eq!(suggestion.dead, ["packs[0].registri".parse().unwrap()]);
 }

@@ -1,0 +1,207 @@
+//! `ChartList`: a list in the values of a chart, and what images.toml cannot express of it.
+
+use std::fmt;
+
+use serde_yaml::Value;
+
+use crate::list::{Key, SetValue, ValuePath};
+
+/// A list in the values of a chart that is not in another list.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ChartList {
+    pub path: ValuePath,
+    /// Every scalar in the list, without nulls, which templates treat as absent.
+    pub leaves: Vec<(ValuePath, Value)>,
+    pub unsupported: Vec<UnsupportedValue>,
+}
+
+/// A value that images.toml cannot express. It makes its whole list unsupported.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UnsupportedValue {
+    pub path: ValuePath,
+    pub reason: Unsupported,
+}
+
+/// Why images.toml cannot express a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unsupported {
+    Ambiguous,
+    Brace,
+    EmptyList,
+    EmptyMap,
+    InvalidKey,
+    NotInteger,
+    NotScalar,
+    NullItem,
+    OnlyNull,
+    Tagged,
+}
+
+/// All lists in the values of a chart tree that have items.
+pub(super) fn lists(whole: &Value) -> Vec<ChartList> {
+    let mut lists = Vec::new();
+    find(whole, &mut Vec::new(), &mut lists);
+    lists
+}
+
+fn find(value: &Value, path: &mut Vec<Key>, lists: &mut Vec<ChartList>) {
+    match value {
+        Value::Mapping(entries) => {
+            for (key, value) in entries {
+                let Value::String(name) = key else { continue };
+                path.push(Key::Name(name.clone()));
+                find(value, path, lists);
+                path.pop();
+            }
+        }
+        Value::Sequence(items) if !items.is_empty() => {
+            let Some(list) = ValuePath::new(path.clone()) else { return };
+            let mut list = ChartList { path: list, leaves: Vec::new(), unsupported: Vec::new() };
+            list.collect(value, path);
+            lists.push(list);
+        }
+        _ => {}
+    }
+}
+
+impl ChartList {
+    fn collect(&mut self, value: &Value, keys: &mut Vec<Key>) {
+        let Some(path) = ValuePath::new(keys.clone()) else { return };
+        let reason = match value {
+            Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                return self.leaves.push((path, value.clone()));
+            }
+            Value::Null => return,
+            Value::Tagged(_) => Unsupported::Tagged,
+            Value::Mapping(entries) if entries.is_empty() => Unsupported::EmptyMap,
+            Value::Sequence(items) if items.is_empty() => Unsupported::EmptyList,
+            Value::Mapping(entries) if entries.values().all(Value::is_null) => {
+                Unsupported::OnlyNull
+            }
+            Value::Sequence(items) if items.iter().any(Value::is_null) => Unsupported::NullItem,
+            Value::Mapping(entries) => {
+                for (key, value) in entries {
+                    match key {
+                        Value::String(name) if !name.is_empty() => {
+                            keys.push(Key::Name(name.clone()));
+                            self.collect(value, keys);
+                            keys.pop();
+                        }
+                        _ => self.unsupported.push(UnsupportedValue {
+                            path: path.clone(),
+                            reason: Unsupported::InvalidKey,
+                        }),
+                    }
+                }
+                return;
+            }
+            Value::Sequence(items) => {
+                for (index, item) in items.iter().enumerate() {
+                    keys.push(Key::Index(index));
+                    self.collect(item, keys);
+                    keys.pop();
+                }
+                return;
+            }
+        };
+        self.unsupported.push(UnsupportedValue { path, reason });
+    }
+}
+
+/// The value for images.toml that is the same as a value of the chart.
+pub(super) fn literal(value: &Value) -> Result<SetValue, Unsupported> {
+    match value {
+        Value::Bool(boolean) => Ok(SetValue::Boolean(*boolean)),
+        Value::Number(number) => {
+            number.as_i64().map(SetValue::Integer).ok_or(Unsupported::NotInteger)
+        }
+        Value::String(text) if is_ambiguous(text) => Err(Unsupported::Ambiguous),
+        Value::String(text) => Ok(SetValue::String(text.clone())),
+        _ => Err(Unsupported::NotScalar),
+    }
+}
+
+/// Whether a text without quotes is a string in YAML 1.2, by which charts are parsed here, but a boolean
+/// or a number in YAML 1.1, which Helm uses. The quotes in the chart are unknown after parsing.
+fn is_ambiguous(text: &str) -> bool {
+    const WORDS: [&str; 6] = ["y", "n", "yes", "no", "on", "off"];
+    let digits = text.trim_start_matches(['-', '+']);
+    let is_number = digits.starts_with(|first: char| first.is_ascii_digit())
+        && digits.chars().all(|digit| digit.is_ascii_digit() || digit == '_')
+        && (digits.contains('_') || digits.starts_with('0'));
+    is_number || WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
+}
+
+impl fmt::Display for Unsupported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Ambiguous => {
+                "without quotes it is not a string for Helm, and the quotes in the chart are unknown"
+            }
+            Self::Brace => "it contains a brace, which starts a placeholder in images.toml",
+            Self::EmptyList => "it is an empty list",
+            Self::EmptyMap => "it is an empty map",
+            Self::InvalidKey => "one of its keys is empty or not a string",
+            Self::NotInteger => "it is not an integer, or too large",
+            Self::NotScalar => "it is not a string, boolean or number",
+            Self::NullItem => "one of its items is null",
+            Self::OnlyNull => "it contains only null",
+            Self::Tagged => "it has a YAML tag",
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(yaml: &str) -> Vec<ChartList> {
+        lists(&serde_yaml::from_str(yaml).unwrap())
+    }
+
+    #[test]
+    fn a_list_has_all_its_scalars_and_no_others() {
+        let found =
+            of("a: {x: 1, l: [{b: 1, c: null, d: [t, true]}, {b: 2.5}]}\nempty: []\n'n.m': [0]\n");
+        let describe = |list: &ChartList| {
+            let leaves = list.leaves.iter().map(|(path, _)| path.to_string()).collect::<Vec<_>>();
+            assert_eq!(list.unsupported, []);
+            format!("{} {}", list.path, leaves.join(" "))
+        };
+        let described: Vec<String> = found.iter().map(describe).collect();
+        let expected = ["a.l a.l[0].b a.l[0].d[0] a.l[0].d[1] a.l[1].b", r"n\.m n\.m[0]"];
+        assert_eq!(described, expected);
+    }
+
+    #[test]
+    fn unsupported_values_are_reported_with_their_place() {
+        let table = [
+            ("l: [{a: 1, b: {}}]", "l[0].b", Unsupported::EmptyMap),
+            ("l: [{a: 1, b: []}]", "l[0].b", Unsupported::EmptyList),
+            ("l: [1, null]", "l", Unsupported::NullItem),
+            ("l: [{a: null}]", "l[0]", Unsupported::OnlyNull),
+            ("l: [{1: a}]", "l[0]", Unsupported::InvalidKey),
+            ("l: [!t a]", "l[0]", Unsupported::Tagged),
+        ];
+        for (yaml, path, reason) in table {
+            let found = of(yaml);
+            let [value] = found[0].unsupported.as_slice() else { panic!("{yaml}: {found:?}") };
+            assert_eq!((value.path.to_string().as_str(), value.reason), (path, reason));
+        }
+    }
+
+    #[test]
+    fn only_strings_of_both_versions_of_yaml_are_literals() {
+        let text = |text: &str| literal(&Value::String(text.to_owned()));
+        for word in ["yes", "No", "ON", "off", "y", "0644", "1_000", "2024_10_01", "-07"] {
+            assert!(text(word).is_err(), "{word}");
+        }
+        for word in ["", "true", "8080", "1.10", "0.1", "quay.io", "null", "a_b", "_", "-", "nope"]
+        {
+            assert_eq!(text(word), Ok(SetValue::String(word.to_owned())));
+        }
+        assert_eq!(literal(&Value::Number(3.into())), Ok(SetValue::Integer(3)));
+        assert!(literal(&Value::Number(1.5.into())).is_err());
+        assert!(literal(&Value::Number(u64::MAX.into())).is_err());
+    }
+}
