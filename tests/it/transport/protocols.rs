@@ -18,7 +18,7 @@ async fn protocols_used(offered: &[&str], lines: &[&str]) -> (Vec<String>, Stage
     stage.tables = table(&source.address, &lines) + &table(&destination.address, &lines);
     stage.mirror_all().await;
     let all = [source.connections(), destination.connections()].concat();
-    let mut protocols: Vec<_> = all.into_iter().map(|seen| seen.protocol).collect();
+    let mut protocols: Vec<_> = all.into_iter().map(|connection| connection.protocol).collect();
     protocols.sort();
     protocols.dedup();
     (protocols, stage)

@@ -60,7 +60,7 @@ async fn a_redirect_target_is_trusted_only_by_its_own_authority() {
 
     stage.tables += &table(&front.address, &[&trusted()]);
     stage.mirror_all().await;
-    assert!(front.connections().iter().all(|seen| !seen.has_certificate));
+    assert!(front.connections().iter().all(|connection| !connection.has_certificate));
     let asked = asked(&elsewhere, "GET", Kind::Blob);
     assert_eq!(asked.len(), 1);
     for secret in ["authorization", "cookie", "proxy-authorization"] {
@@ -87,7 +87,7 @@ async fn an_upload_to_another_host_presents_no_certificate() {
     stage.mirror_all().await;
     assert_eq!(asked(&elsewhere, "PUT", Kind::Upload).len(), 2);
     assert!(!front.connections().is_empty());
-    assert!(front.connections().iter().all(|seen| !seen.has_certificate));
+    assert!(front.connections().iter().all(|connection| !connection.has_certificate));
 }
 
 #[tokio::test]

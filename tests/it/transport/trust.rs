@@ -103,7 +103,7 @@ async fn a_client_certificate_is_presented_to_its_registry() {
     stage.tables = both(&stage, &[&trusted(), &certificate, &key]);
     stage.mirror_all().await;
     for front in [&source, &destination] {
-        assert!(front.connections().iter().all(|seen| seen.has_certificate));
+        assert!(front.connections().iter().all(|connection| connection.has_certificate));
         assert!(!front.connections().is_empty());
     }
     stage.destination.store().delete_tag(REPOSITORY, TAG);

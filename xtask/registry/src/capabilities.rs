@@ -12,7 +12,7 @@ const LARGEST_SMALLEST_PIECE: u64 = 1 << 30;
 const MOST_ACCIDENTS: u8 = 3;
 
 /// How the two repositories of a mount relate. Each case is learned separately: an account that may push to
-/// one repository may lack the permission to read another, which says nothing about repositories that use
+/// one repository may lack the permission to read another, which does not concern repositories that use
 /// the same credentials.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum MountAccess {
@@ -72,7 +72,7 @@ impl Capabilities {
         }
     }
 
-    /// What the profile says, in sentences for people.
+    /// Describes the profile for people.
     pub(crate) fn describe(&self) -> Vec<String> {
         let profile = &self.profile;
         let mut sentences = vec![match profile.kind {
@@ -103,7 +103,7 @@ impl Capabilities {
     }
 
     /// Whether a mount of a blob from its own repository finds out if it is there.
-    pub fn self_mount_tells(&self) -> bool {
+    pub fn self_mount_finds_blob(&self) -> bool {
         self.can_mount(MountAccess::SameLogin) && self.profile.blob_check() == BlobCheck::SelfMount
     }
 
@@ -181,7 +181,7 @@ impl Capabilities {
     }
 
     /// The host announced the least size of all pieces but the last.
-    pub(crate) fn pieces_are_at_least(&self, bytes: u64) {
+    pub(crate) fn raise_smallest_piece(&self, bytes: u64) {
         self.smallest_piece.fetch_max(bytes.min(LARGEST_SMALLEST_PIECE), Ordering::Relaxed);
     }
 }
@@ -212,7 +212,7 @@ mod tests {
             of(RegistryKind::Ecr).mount_needs_manifest()
                 && of(RegistryKind::Ecr).can_mount(SameLogin)
         );
-        assert!(!of(RegistryKind::Ecr).self_mount_tells() && any().self_mount_tells());
+        assert!(!of(RegistryKind::Ecr).self_mount_finds_blob() && any().self_mount_finds_blob());
         let acr = of(RegistryKind::Acr);
         assert_eq!(acr.upload_mode(19_000_000), UploadMode::Whole);
         assert_eq!(acr.upload_mode(21_000_000), UploadMode::Stream);
@@ -222,7 +222,7 @@ mod tests {
         assert_eq!(without_patch.upload_mode(u64::MAX), UploadMode::Whole);
         let never = Profile { mounts: Some(Mounts::No), ..Profile::of(RegistryKind::Nexus) };
         let never = Capabilities::new(never);
-        assert!(!never.can_mount(SameLogin) && !never.self_mount_tells());
+        assert!(!never.can_mount(SameLogin) && !never.self_mount_finds_blob());
     }
 
     #[test]
@@ -231,9 +231,9 @@ mod tests {
         while ecr.piece_too_large(ecr.piece()) {}
         assert_eq!(ecr.piece(), 5 << 20);
         let host = any();
-        host.pieces_are_at_least(20 << 20);
+        host.raise_smallest_piece(20 << 20);
         assert_eq!(host.piece(), 20 << 20);
-        host.pieces_are_at_least(u64::MAX);
+        host.raise_smallest_piece(u64::MAX);
         assert_eq!(host.piece(), LARGEST_SMALLEST_PIECE);
     }
 
@@ -278,7 +278,9 @@ mod tests {
         let host = any();
         host.mount_refused(OtherLogin);
         assert!(
-            !host.can_mount(OtherLogin) && host.can_mount(SameLogin) && host.self_mount_tells()
+            !host.can_mount(OtherLogin)
+                && host.can_mount(SameLogin)
+                && host.self_mount_finds_blob()
         );
     }
 

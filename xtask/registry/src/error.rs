@@ -1,4 +1,4 @@
-//! `Error`: what went wrong at a registry, for a reader who needs to know where it was and what to do.
+//! `Error`: what went wrong at a registry, where, and what to do about it.
 //!
 //! A message contains the side, the operation, the address without secrets, the status and the server's
 //! own text; [`Error::hint`] suggests the next step. The code that copies an image adds its name.

@@ -33,7 +33,7 @@ pub enum CredentialState {
     /// The CLI of a cloud returned none; holds the hint.
     CommandFailed(String),
     From(Origin),
-    /// A program would be asked first.
+    /// A program has to be run first.
     HelperPending(Origin),
     /// They are configured, but cannot be read or obtained.
     Broken(Advice),

@@ -110,9 +110,12 @@ impl RemoteRepository {
         self.parse_manifest(&request, response, name).map(Some)
     }
 
-    /// The manifest of a tag, with the digest that we computed, whatever digest the registry reports; `None`
-    /// if the tag does not exist.
-    pub async fn manifest_by_own_hash(&self, tag: &Tag) -> Result<Option<Manifest>, Error> {
+    /// The manifest of a tag, with its computed digest, whatever digest the registry reports; `None` if the
+    /// tag does not exist.
+    pub async fn manifest_with_computed_digest(
+        &self,
+        tag: &Tag,
+    ) -> Result<Option<Manifest>, Error> {
         let name = ManifestName::Tag(tag.clone());
         let request = self.manifest_get(&name)?.expecting(self.absent());
         let mut response = self.host.call_and_read(&request, LARGEST_MANIFEST).await?;
@@ -167,7 +170,7 @@ impl RemoteRepository {
         };
         let subject_is_tracked = response.headers().contains_key(OCI_SUBJECT);
         let is_created = response.status() == StatusCode::CREATED;
-        // Exposes a server that accepts everything: the response names what was stored, or we look.
+        // Detects a server that accepts everything: the response names what was stored, or a HEAD finds it.
         let stored = match header_digest(response.headers()).filter(|_| is_created) {
             Some(stored) => Some(stored),
             None => self.resolve(name).await?,

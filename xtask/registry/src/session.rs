@@ -102,7 +102,7 @@ impl RemoteRepository {
                 // A 202 without `Location`: a plain upload is started instead.
                 Ok(self.session(&request, &response).ok().map(Started::Session))
             }
-            // A server error, or a missing permission for one repository, says nothing about the others.
+            // A server error, or a missing permission for one repository, does not concern the others.
             StatusCode::INTERNAL_SERVER_ERROR | StatusCode::FORBIDDEN => {
                 capabilities.mount_failed(access);
                 Ok(None)
@@ -134,7 +134,7 @@ impl RemoteRepository {
     pub(crate) fn session(&self, request: &ApiRequest, response: &Response) -> Result<Url, Error> {
         let header = |name: &str| response.headers().get(name)?.to_str().ok();
         if let Some(bytes) = header(SMALLEST_PIECE).and_then(|value| value.trim().parse().ok()) {
-            self.host.capabilities.pieces_are_at_least(bytes);
+            self.host.capabilities.raise_smallest_piece(bytes);
         }
         let problem = match header(LOCATION.as_str()) {
             None => "the response has no `Location` for the upload",

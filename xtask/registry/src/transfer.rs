@@ -37,7 +37,7 @@ enum AtDestination {
 /// Copies a blob into an upload session that is already open, or into a new one.
 ///
 /// # Errors
-/// With the side that failed for good.
+/// When retries do not help; the error names the side that failed.
 pub async fn transfer(
     source: &RemoteRepository,
     destination: &RemoteRepository,
@@ -124,7 +124,7 @@ async fn start(
     if state == AtDestination::Absent {
         return destination.start_upload(None).await;
     }
-    if destination.host.capabilities.self_mount_tells() {
+    if destination.host.capabilities.self_mount_finds_blob() {
         let access = MountAccess::SameLogin;
         let itself = Mount { digest: &blob.digest, from: &destination.path, access };
         return destination.start_upload(Some(itself)).await;

@@ -64,7 +64,7 @@ async fn mount_or_send(
     }
     let is_own = mount.from == copy.target();
     // Some registries refuse to mount from the repository itself even if the blob is there.
-    let session = if !is_own || capabilities.self_mount_tells() {
+    let session = if !is_own || capabilities.self_mount_finds_blob() {
         match copy.destination.start_upload(Some(mount)).await? {
             Started::Session(session) => Some(session),
             Started::Mounted => {

@@ -177,8 +177,8 @@ mod tests {
         assert_eq!(attempts.after(&broken), pause);
         assert_eq!(attempts.after(&status(401, None)), at_once, "another token has expired");
         assert_eq!(attempts.after(&status(404, None)), give_up);
-        let asked = Some(Duration::from_secs(7));
-        assert_eq!(attempts.after(&status(429, asked)), Next::Pause(Duration::from_secs(7)));
+        let requested = Some(Duration::from_secs(7));
+        assert_eq!(attempts.after(&status(429, requested)), Next::Pause(Duration::from_secs(7)));
         assert_eq!(attempts.after(&broken), pause);
         assert_eq!(attempts.after(&broken), give_up);
         attempts.progressed();

@@ -41,7 +41,7 @@ pub struct Host {
     pub retry: RetryPolicy,
     pub(crate) requests: AtomicU64,
     pub(crate) liveness: Liveness,
-    /// Set once the host has been asked how it authenticates.
+    /// Set after the ping, which finds out how the host authenticates.
     pub(crate) pinged: tokio::sync::OnceCell<()>,
 }
 

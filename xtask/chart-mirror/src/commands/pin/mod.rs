@@ -160,7 +160,7 @@ async fn fetch_tag(
     if let Some(manifest) = fetch_digest(source, reported).await? {
         return Ok(Some(manifest));
     }
-    let Some(manifest) = source.manifest_by_own_hash(tag).await? else { return Ok(None) };
+    let Some(manifest) = source.manifest_with_computed_digest(tag).await? else { return Ok(None) };
     if fetch_digest(source, &manifest.digest).await?.is_none() {
         let why = format!(
             "its content has the digest {}, but the registry does not serve it by that digest",
