@@ -51,14 +51,14 @@ fn prove(overlay: &str) -> Proof {
     let list = ImageList::parse("images.toml", IMAGES).unwrap();
     let renderings: &[Rendering] = &list.chart().unwrap().renderings;
     let helm = helm(SHAPES);
-    let by_itself = render_all(&helm, renderings, &[]);
+    let without_values = render_all(&helm, renderings, &[]);
     prove_with(
         &helm,
         renderings,
         &list,
         &"m.example.com".parse().unwrap(),
         overlay.to_owned(),
-        &by_itself,
+        &without_values,
     )
     .unwrap()
 }

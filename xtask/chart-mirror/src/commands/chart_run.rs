@@ -1,139 +1,138 @@
-//! The parts of the command `values` that need the chart itself: the proof and the probing.
+//! `ChartRun`: the chart of a command, which it renders, proves and probes.
 
 use std::path::Path;
 
 use anyhow::Context as _;
 
 use crate::chart::{
-    self, ChartOptions, ChartSourceError, Helm, RenderError, Rendered, Renderer, render_all,
+    self, ChartOptions, ChartSourceError, ExtraValues, Helm, RenderError, Rendered, Renderer,
+    render_all,
 };
 use crate::list::{Destination, ImageList, Rendering, ValuePath};
-use crate::values::DestinationImages;
-use crate::values::Overlay;
 use crate::values::probe::{Candidates, ProbeResult, Suggestion, probe, suggest};
 use crate::values::proof::{Proof, prove};
 use crate::values::vanished::vanished;
+use crate::values::{DestinationImages, Overlay};
 
-/// The chart that a command is about, and the renderings to make of it.
+/// A chart and its renderings.
 pub struct ChartRun {
     helm: Helm,
     renderings: Vec<Rendering>,
 }
 
 impl ChartRun {
-    /// The chart of the list, unless the user names another. `folder` is where images.toml is.
+    /// The chart in images.toml, unless the options name another. `folder` is the folder of images.toml.
     ///
     /// # Errors
-    /// When neither names one, or in a way that cannot be meant.
+    /// If no chart is named, or the options are invalid.
     pub fn new(
         list: &ImageList,
         folder: &Path,
-        wanted: &ChartOptions,
+        options: &ChartOptions,
     ) -> Result<Self, ChartSourceError> {
-        let (helm, renderings) = chart::choose(list, folder, wanted)?;
+        let (helm, renderings) = chart::choose(list, folder, options)?;
         Ok(Self { helm, renderings })
     }
 
-    /// Whether there is a helm to render with.
-    pub fn has_helm(&self) -> bool {
-        self.no_helm().is_none()
-    }
-
-    /// Why there is no helm to render with.
-    pub fn no_helm(&self) -> Option<RenderError> {
-        self.helm.version().err()
-    }
-
-    /// Renders the chart with the overlay of a destination, and judges what comes out.
+    /// Checks that helm runs.
     ///
     /// # Errors
-    /// When the list contradicts itself, or the chart does not render.
+    /// With the reason why it does not.
+    pub fn check_helm(&self) -> Result<(), RenderError> {
+        self.helm.version().map(drop)
+    }
+
+    /// Renders the chart with the values of a destination and judges the result.
+    ///
+    /// # Errors
+    /// If the list contradicts itself, or the chart does not render.
     pub fn prove(&self, list: &ImageList, destination: &Destination) -> anyhow::Result<Proof> {
-        self.prove_beside(list, destination, &self.render())
+        self.prove_against(list, destination, &self.render())
     }
 
-    /// [`ChartRun::prove`], for who has rendered the chart as it is.
+    /// Like [`ChartRun::prove`], for a caller that has rendered the chart without values.
     ///
     /// # Errors
-    /// When the list contradicts itself, or the chart does not render.
-    pub fn prove_beside(
+    /// If the list contradicts itself, or the chart does not render.
+    pub fn prove_against(
         &self,
         list: &ImageList,
         destination: &Destination,
-        by_itself: &[Result<Rendered, RenderError>],
+        without_values: &[Result<Rendered, RenderError>],
     ) -> anyhow::Result<Proof> {
-        let overlay = Overlay::of(list, destination)?.render(
-            list,
-            destination,
-            "cargo xtask values",
-            "images.toml",
-        );
-        prove_with(&self.helm, &self.renderings, list, destination, overlay, by_itself)
+        let overlay = Overlay::of(list, destination)?;
+        let values = overlay.render(list, destination, "cargo xtask values", "images.toml");
+        prove_with(&self.helm, &self.renderings, list, destination, values, without_values)
     }
 
-    /// Tries which values move which image, and compares that with the list.
+    /// Finds the values that move each image, and compares them with the list.
     ///
     /// # Errors
-    /// When the chart does not render as it is.
+    /// If the chart does not render without changes.
     pub fn probe(
         &self,
         list: &ImageList,
-        tell: &(dyn Fn(&str) + Sync),
+        progress: &(dyn Fn(&str) + Sync),
     ) -> anyhow::Result<(ProbeResult, Suggestion)> {
-        let charts = self.helm.default_values()?;
-        let wanted = values_that_move(list);
-        let wanted = Candidates::OfChartAnd(&wanted);
-        let probed = probe(&self.helm, &self.renderings, &charts, wanted, tell)?;
-        let suggestion = suggest(list, &probed);
-        Ok((probed, suggestion))
+        let templates = templates(list);
+        self.probe_values(list, Candidates::OfChartAnd(&templates), progress)
     }
 
-    /// The values of the list that move no image of the chart.
+    /// The values in the list that move no image of the chart.
     ///
     /// # Errors
-    /// When the chart does not render as it is.
+    /// If the chart does not render without changes.
     pub fn dead_values(&self, list: &ImageList) -> anyhow::Result<Vec<ValuePath>> {
-        let charts = self.helm.default_values()?;
-        let wanted = values_that_move(list);
-        let wanted = Candidates::Only(&wanted);
-        let probed = probe(&self.helm, &self.renderings, &charts, wanted, &|_| ())?;
-        Ok(suggest(list, &probed).dead)
+        let templates = templates(list);
+        let (_, suggestion) = self.probe_values(list, Candidates::Only(&templates), &|_| ())?;
+        Ok(suggestion.dead)
     }
 
-    /// The chart as it is, without values of a destination.
+    /// Renders the chart without the values of a destination.
     pub fn render(&self) -> Vec<Result<Rendered, RenderError>> {
         render_all(&self.helm, &self.renderings, &[])
     }
+
+    fn probe_values(
+        &self,
+        list: &ImageList,
+        candidates: Candidates<'_>,
+        progress: &(dyn Fn(&str) + Sync),
+    ) -> anyhow::Result<(ProbeResult, Suggestion)> {
+        let charts = self.helm.default_values()?;
+        let probed = probe(&self.helm, &self.renderings, &charts, candidates, progress)?;
+        let suggestion = suggest(list, &probed);
+        Ok((probed, suggestion))
+    }
 }
 
-/// Constants stand beside what moves an image in a list; alone they move nothing.
-fn values_that_move(list: &ImageList) -> Vec<ValuePath> {
-    let of_all = list.values().iter().chain(list.images().iter().flat_map(|image| &image.values));
-    let to_move = of_all.filter(|(_, value)| value.has_placeholders());
-    to_move.map(|(path, _)| path.clone()).collect()
+/// The paths of values with placeholders. Constants complete a list and move nothing by themselves.
+fn templates(list: &ImageList) -> Vec<ValuePath> {
+    let values = list.values().iter().chain(list.images().iter().flat_map(|image| &image.values));
+    let templates = values.filter(|(_, value)| value.has_placeholders());
+    templates.map(|(path, _)| path.clone()).collect()
 }
 
-/// The proof with any renderer and any overlay: what a user has typed by hand can be judged, too.
-/// `by_itself` is the chart without it.
+/// The proof with any renderer and any values, for example values that a user wrote. `without_values`
+/// are the renderings of the chart without them.
 ///
 /// # Errors
-/// When the chart does not render with the overlay.
+/// If the chart does not render with the values.
 pub fn prove_with(
     renderer: &dyn Renderer,
     renderings: &[Rendering],
     list: &ImageList,
     destination: &Destination,
-    overlay: String,
-    by_itself: &[Result<Rendered, RenderError>],
+    values: String,
+    without_values: &[Result<Rendered, RenderError>],
 ) -> anyhow::Result<Proof> {
-    let overlay = [chart::ExtraValues::Document(overlay)];
-    let rendered = render_all(renderer, renderings, &overlay);
+    let rendered = render_all(renderer, renderings, &[ExtraValues::Document(values)]);
     let rendered = rendered.into_iter().collect::<Result<Vec<_>, _>>()?;
     let unreadable = "the rendered chart cannot be read";
     let mut proof = prove(list, destination, &rendered).context(unreadable)?;
     let images = DestinationImages::new(list, destination);
-    for (before, after) in by_itself.iter().zip(&rendered) {
-        // A chart that needs the overlay to render at all has nothing to compare it with.
+    for (before, after) in without_values.iter().zip(&rendered) {
+        // A chart that only renders with the values cannot be compared.
         let Ok(before) = before else { continue };
         proof.gaps.extend(vanished(&images, before, after).context(unreadable)?);
     }

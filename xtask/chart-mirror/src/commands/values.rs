@@ -8,63 +8,62 @@ use anyhow::bail;
 use crate::files::{Written, folder_of, write_atomically};
 use crate::list::{Destination, ImageList};
 use crate::values::{Overlay, OverlayError};
+use messages::Advice;
 
-/// The values of one destination, and where its file is.
+/// The values file of one destination.
 pub struct ValuesFile {
     pub file: PathBuf,
     pub text: String,
-    /// The name of the list's file.
+    /// The file name of the image list.
     list_file: String,
 }
 
-/// How a file differs from what the list says.
+/// How a values file differs from the values of the list.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Difference {
     None,
     Missing,
-    /// As lines of a diff.
+    /// The lines of a diff.
     Lines(String),
 }
 
-/// The values of a destination named by the user. `list_file` is the list's own, and the folder
-/// `values` is beside it.
+/// The values of the requested destination. The folder `values` is next to `list_file`.
 ///
 /// # Errors
-/// When there is no such destination, or the list contradicts itself for it.
+/// If there is no such destination, or the list contradicts itself.
 pub fn of_destination(
     list: &ImageList,
     list_file: &Path,
-    wanted: Option<&str>,
+    requested: Option<&str>,
 ) -> anyhow::Result<ValuesFile> {
-    let destination = list.choose(wanted)?;
-    let name = match wanted {
-        Some(wanted) if list.destinations().contains_key(wanted) => wanted.to_owned(),
+    let destination = list.choose(requested)?;
+    let name = match requested {
+        Some(name) if list.destinations().contains_key(name) => name.to_owned(),
         Some(_) => destination.to_string(),
         None => name_of(list, &destination),
     };
     Ok(values_file(list, list_file, &name, &destination)?)
 }
 
-/// The values of every destination that the list names, or of the one that is wanted.
+/// The values of every destination in the list, or of the requested one.
 ///
 /// # Errors
-/// As [`of_destination`]; and when two files would be one.
+/// As [`of_destination`], and if two destinations would share a file.
 pub fn of_all(
     list: &ImageList,
     list_file: &Path,
-    wanted: Option<&str>,
+    requested: Option<&str>,
 ) -> anyhow::Result<Vec<ValuesFile>> {
-    if wanted.is_some() {
-        return Ok(vec![of_destination(list, list_file, wanted)?]);
+    if requested.is_some() {
+        return Ok(vec![of_destination(list, list_file, requested)?]);
     }
     let mut names = BTreeMap::new();
     for name in list.destinations().keys() {
-        // Some file systems take `Production` and `production` for one.
+        // Some file systems ignore case.
         if let Some(other) = names.insert(name.to_lowercase(), name) {
-            bail!(
-                "the values of the destinations `{other}` and `{name}` would be in one file\n\
-                 hint: give one of them another name"
-            );
+            let message =
+                format!("the destinations `{other}` and `{name}` would share one values file");
+            bail!(Advice::new(message).with_hint("rename one of them"));
         }
     }
     let named = list.destinations().iter();
@@ -73,18 +72,18 @@ pub fn of_all(
 }
 
 impl ValuesFile {
-    /// Writes the file, unless it is as it should be.
+    /// Writes the file, unless it is up to date.
     ///
     /// # Errors
-    /// When it cannot be written.
+    /// If it cannot be written.
     pub fn write(&self) -> anyhow::Result<Written> {
         write_atomically(&self.file, &self.text)
     }
 
-    /// Compares the file with what the list says.
+    /// Compares the file with the values of the list.
     ///
     /// # Errors
-    /// When the file is there and cannot be read.
+    /// If the file exists but cannot be read.
     pub fn check(&self) -> anyhow::Result<Difference> {
         let old = match std::fs::read_to_string(&self.file) {
             Ok(old) => old,
@@ -116,14 +115,14 @@ fn values_file(
     Ok(ValuesFile { file, text, list_file })
 }
 
-/// The name of a destination in the list, or its address.
+/// The name of a destination in the list, otherwise its address.
 fn name_of(list: &ImageList, destination: &Destination) -> String {
     let named = list.destinations().iter().find(|(_, have)| *have == destination);
     named.map_or_else(|| destination.to_string(), |(name, _)| name.clone())
 }
 
-/// An address as the name of a file. No name, host or path holds `+` or `=`, so two of them never
-/// become one.
+/// An address as a file name. Names, hosts and paths contain neither `+` nor `=`, so the result is
+/// unique.
 fn file_stem(name: &str) -> String {
     name.replace('/', "+").replace(':', "=")
 }
@@ -140,9 +139,9 @@ mod tests {
     }
 
     #[test]
-    fn each_destination_has_a_file_named_like_it() {
-        let names = |wanted: Option<&str>| -> Vec<String> {
-            let files = of_all(&list(), Path::new("root/images.toml"), wanted).unwrap();
+    fn each_destination_has_a_file_with_its_name() {
+        let names = |requested: Option<&str>| -> Vec<String> {
+            let files = of_all(&list(), Path::new("root/images.toml"), requested).unwrap();
             files.iter().map(|file| file.file.display().to_string()).collect()
         };
         assert_eq!(names(None), ["root/values/a.yaml", "root/values/b.yaml"]);
@@ -156,16 +155,16 @@ mod tests {
     }
 
     #[test]
-    fn names_that_differ_in_case_alone_are_refused() {
+    fn names_that_differ_only_in_case_are_refused() {
         let text = "[[image]]\nsource = \"q.io/a\"\ntag = \"1\"\n\
                     [destinations]\na.registry = \"a.io\"\nA.registry = \"a.io\"\n";
         let list = ImageList::parse("images.toml", text).unwrap();
         let Err(error) = of_all(&list, Path::new("images.toml"), None) else { panic!("one file") };
-        assert!(error.to_string().contains("`A` and `a` would be in one file"), "{error}");
+        assert!(error.to_string().contains("`A` and `a` would share one"), "{error}");
     }
 
     #[test]
-    fn a_file_that_is_missing_or_stale_is_found_out() {
+    fn a_missing_or_stale_file_is_reported() {
         let root = tempfile::tempdir().unwrap();
         let list_file = root.path().join("other.toml");
         let values = of_destination(&list(), &list_file, Some("a")).unwrap();

@@ -84,7 +84,7 @@ impl InventoryEntry {
         names
     }
 
-    /// Whether the list says which version a reference without one is.
+    /// Whether a reference without a version stands for this image.
     pub(super) fn stands_for(&self, reference: &ImageReference) -> bool {
         if self.source != reference.repository {
             return false;

@@ -36,8 +36,7 @@ impl Inventory {
     /// Merges the list with the images that the renderings name.
     ///
     /// A source and a tag are one image. A reference without a tag, or with `latest`, is the listed
-    /// image of that repository (and of that digest, if the reference has one): the list says which
-    /// version is meant.
+    /// image of that repository (and of that digest, if the reference has one).
     ///
     /// # Errors
     /// If the output of helm is not valid YAML.

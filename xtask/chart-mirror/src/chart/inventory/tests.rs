@@ -41,21 +41,21 @@ fn take(listed: &[&str], renderings: [&[&str]; 2]) -> Inventory {
 
 /// Each entry as `reference [digest] renderings mismatch`.
 fn entries(inventory: &Inventory) -> Vec<String> {
-    let shown = inventory.entries.iter().map(|entry| {
+    let lines = inventory.entries.iter().map(|entry| {
         let digest = entry.digest.as_ref().map_or("", |digest| &digest.as_str()[7..8]);
         let mark = entry.mismatch().map_or(String::new(), |mark| format!("{mark:?}"));
         let reference = entry.reference().replace(A, "A").replace(B, "B");
         format!("{reference} [{digest}] {} {mark}", entry.renderings().join("+"))
     });
-    shown.map(|line| line.trim_end().to_owned()).collect()
+    lines.map(|line| line.trim_end().to_owned()).collect()
 }
 
 fn images(images: &[Image]) -> Vec<String> {
-    let shown = images.iter().map(|image| {
+    let lines = images.iter().map(|image| {
         let digest = image.digest.as_ref().map_or("", |digest| &digest.as_str()[7..8]);
         format!("{}@{digest} > {}", image.reference(), image.path())
     });
-    shown.collect()
+    lines.collect()
 }
 
 #[test]

@@ -189,7 +189,7 @@ impl Story<'_> {
         let run = ChartRun::new(list, root, &options)?;
         if !chart.is_dir() {
             self.line(&format!("The proof is skipped, because {CHART} does not exist.\n"));
-        } else if !run.has_helm() {
+        } else if run.check_helm().is_err() {
             self.line("The proof is skipped, because it needs helm (https://helm.sh).\n");
         } else {
             self.line(&format!("The proof, by helm with {CHART}:"));

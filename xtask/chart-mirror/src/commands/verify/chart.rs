@@ -40,7 +40,7 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
             return findings.add(Finding::from_error(CHECK, Code::CheckNotRun, &why.to_string()));
         }
     };
-    if let Some(why) = chart.no_helm() {
+    if let Err(why) = chart.check_helm() {
         return findings.add(Finding::from_error(CHECK, Code::CheckNotRun, &why.to_string()));
     }
     let results = chart.render();
@@ -53,7 +53,7 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
     };
     let reported = report_inventory(&inventory, findings);
     for destination in destinations(context) {
-        match chart.prove_beside(list, &destination, &results) {
+        match chart.prove_against(list, &destination, &results) {
             Ok(proof) => report_proof(&proof, list, &reported, findings),
             Err(why) => {
                 let has_values = !why.is::<OverlayError>();
