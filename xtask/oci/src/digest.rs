@@ -13,13 +13,16 @@ use sha2::Digest as _;
 pub struct Digest(String);
 
 /// Why a text is not a digest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidDigest {
     /// There is no `:` between an algorithm and its hex.
+    #[error("a digest has the form `sha256:<64 hex digits>`")]
     NoAlgorithm,
     /// The algorithm is neither `sha256` nor `sha512`.
+    #[error("the algorithm of a digest is `sha256` or `sha512`")]
     UnknownAlgorithm,
     /// The hex part is not lowercase hex of the algorithm's length.
+    #[error("the digest needs {expected} lowercase hex digits after the colon")]
     BadHex { expected: usize },
 }
 
@@ -141,22 +144,6 @@ impl fmt::Debug for Digest {
         f.write_str(&self.0)
     }
 }
-
-impl fmt::Display for InvalidDigest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::NoAlgorithm => f.write_str("a digest has the form `sha256:<64 hex digits>`"),
-            Self::UnknownAlgorithm => {
-                f.write_str("the algorithm of a digest is `sha256` or `sha512`")
-            }
-            Self::BadHex { expected } => {
-                write!(f, "the digest needs {expected} lowercase hex digits after the colon")
-            }
-        }
-    }
-}
-
-impl std::error::Error for InvalidDigest {}
 
 impl serde::Serialize for Digest {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

@@ -57,17 +57,18 @@ pub struct Manifest {
 }
 
 /// Why bytes are not a manifest that can be copied.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidManifest {
+    #[error("the manifest is not valid JSON: {0}")]
     NotJson(String),
     /// Schema 1 cannot be copied under its digest, and is not converted.
+    #[error("the manifest is of Docker's schema 1, which cannot be copied under its digest")]
     Schema1,
     /// Neither an image, an index nor an artifact.
+    #[error("the manifest is neither an image, an index nor an artifact ({0})")]
     UnknownKind(String),
-    BadDescriptor {
-        digest: String,
-        why: String,
-    },
+    #[error("the manifest has an invalid descriptor, `{}`: {why}", .digest.escape_debug())]
+    BadDescriptor { digest: String, why: String },
 }
 
 /// The union of image manifest, index and artifact, with only what a copy needs.
@@ -199,29 +200,6 @@ fn is_foreign(descriptor: &OciDescriptor) -> bool {
     let media_type = &descriptor.media_type;
     has_address && (media_type.contains("nondistributable") || media_type.contains(".foreign."))
 }
-
-impl std::fmt::Display for InvalidManifest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NotJson(why) => write!(f, "the manifest is not valid JSON: {why}"),
-            Self::Schema1 => f.write_str(
-                "the manifest is of Docker's schema 1, which cannot be copied under its digest",
-            ),
-            Self::UnknownKind(kind) => {
-                write!(f, "the manifest is neither an image, an index nor an artifact ({kind})")
-            }
-            Self::BadDescriptor { digest, why } => {
-                write!(
-                    f,
-                    "the manifest has an invalid descriptor, `{}`: {why}",
-                    digest.escape_debug()
-                )
-            }
-        }
-    }
-}
-
-impl std::error::Error for InvalidManifest {}
 
 #[cfg(test)]
 mod tests {

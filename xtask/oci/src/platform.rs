@@ -42,23 +42,26 @@ pub struct DeclaredPlatform {
 pub struct Platforms(Vec<Platform>);
 
 /// Why a text is not a platform.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPlatform {
     /// Not two or three components with `/` between them.
+    #[error("a platform is `os/architecture` or `os/architecture/variant`")]
     Form,
+    #[error("there is no operating system `{}`", .0.escape_debug())]
     UnknownSystem(String),
+    #[error("there is no architecture `{}`", .0.escape_debug())]
     UnknownArchitecture(String),
+    #[error("`{}` cannot be a variant of a platform", .0.escape_debug())]
     BadVariant(String),
 }
 
 /// Why a text is not a selection of platforms.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPlatforms {
-    Platform {
-        written: String,
-        why: InvalidPlatform,
-    },
+    #[error("`{}` is not a platform: {why}", .written.escape_debug())]
+    Platform { written: String, why: InvalidPlatform },
     /// Holds them sorted and without duplicates.
+    #[error("the platforms must be sorted, without duplicates")]
     NotInOrder(Platforms),
 }
 
@@ -180,39 +183,6 @@ impl fmt::Display for Platforms {
         f.write_str(&names.join(","))
     }
 }
-
-impl fmt::Display for InvalidPlatform {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Form => {
-                f.write_str("a platform is `os/architecture` or `os/architecture/variant`")
-            }
-            Self::UnknownSystem(os) => {
-                write!(f, "there is no operating system `{}`", os.escape_debug())
-            }
-            Self::UnknownArchitecture(architecture) => {
-                write!(f, "there is no architecture `{}`", architecture.escape_debug())
-            }
-            Self::BadVariant(variant) => {
-                write!(f, "`{}` cannot be a variant of a platform", variant.escape_debug())
-            }
-        }
-    }
-}
-
-impl fmt::Display for InvalidPlatforms {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Platform { written, why } => {
-                write!(f, "`{}` is not a platform: {why}", written.escape_debug())
-            }
-            Self::NotInOrder(_) => f.write_str("the platforms must be sorted, without duplicates"),
-        }
-    }
-}
-
-impl std::error::Error for InvalidPlatform {}
-impl std::error::Error for InvalidPlatforms {}
 
 impl serde::Serialize for Platforms {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {

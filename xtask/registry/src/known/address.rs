@@ -15,7 +15,8 @@ pub struct Address {
 }
 
 /// Why a string is not an address.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct InvalidAddress(String);
 
 impl FromStr for Address {
@@ -65,14 +66,6 @@ impl fmt::Display for Address {
         }
     }
 }
-
-impl fmt::Display for InvalidAddress {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for InvalidAddress {}
 
 #[cfg(test)]
 mod tests {
