@@ -1,7 +1,6 @@
 //! `Program`: runs a program to its end and captures its output.
 
 use std::ffi::OsString;
-use std::fmt;
 use std::io::{self, PipeReader, Read as _, Write as _};
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -28,10 +27,13 @@ pub struct Program {
 }
 
 /// Why a program could not be run to its end.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum ProcessError {
+    #[error("`{}` could not be started: {error}", .program.display())]
     Start { program: OsString, error: io::Error },
+    #[error("it did not end within {} s and was stopped", .0.as_secs_f32())]
     Deadline(Duration),
+    #[error("its output is longer than {0} bytes")]
     OutputLimit(u64),
 }
 
@@ -160,22 +162,6 @@ fn drain(chunks: &Receiver<Vec<u8>>) -> Vec<u8> {
         }
     }
 }
-
-impl fmt::Display for ProcessError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Start { program, error } => {
-                write!(f, "`{}` could not be started: {error}", program.display())
-            }
-            Self::Deadline(deadline) => {
-                write!(f, "it did not end within {} s and was stopped", deadline.as_secs_f32())
-            }
-            Self::OutputLimit(limit) => write!(f, "its output is longer than {limit} bytes"),
-        }
-    }
-}
-
-impl std::error::Error for ProcessError {}
 
 #[cfg(all(test, unix))]
 mod tests {

@@ -22,7 +22,8 @@ pub struct ImageReference {
 }
 
 /// Why a text is not a reference. Displayed after "`…`: ".
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
 pub struct InvalidImageReference(String);
 
 impl ImageReference {
@@ -95,14 +96,6 @@ impl fmt::Debug for ImageReference {
         fmt::Display::fmt(self, f)
     }
 }
-
-impl fmt::Display for InvalidImageReference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for InvalidImageReference {}
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,6 @@
 //! through methods that keep it valid.
 
 use std::collections::{BTreeMap, HashSet};
-use std::fmt;
 use std::path::Path;
 
 use super::{
@@ -25,12 +24,16 @@ pub struct ImageList {
 }
 
 /// Why images cannot form a list.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidImages {
+    #[error("a list needs at least one image")]
     Empty,
+    #[error("`{0}` is listed twice")]
     Duplicate(Reference),
     /// The image has subsets, or a value with `{digest}`, but no digest.
+    #[error("`{0}` has subsets or a value with `{{digest}}`, but no `digest`")]
     Unpinned(Reference),
+    #[error("{0}")]
     Target(Advice),
 }
 
@@ -167,21 +170,6 @@ fn check_digest(image: &Image) -> Result<(), InvalidImages> {
     }
     Ok(())
 }
-
-impl fmt::Display for InvalidImages {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Empty => f.write_str("a list needs at least one image"),
-            Self::Duplicate(reference) => write!(f, "`{reference}` is listed twice"),
-            Self::Unpinned(reference) => {
-                write!(f, "`{reference}` has subsets or a value with `{{digest}}`, but no `digest`")
-            }
-            Self::Target(why) => why.fmt(f),
-        }
-    }
-}
-
-impl std::error::Error for InvalidImages {}
 
 #[cfg(test)]
 mod tests {

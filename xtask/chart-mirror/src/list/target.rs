@@ -14,12 +14,15 @@ use oci::{Repository, RepositoryPath};
 pub struct TargetTemplate(Template<SourcePart>);
 
 /// Why a text is not such a template.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTarget {
+    #[error("{0}")]
     Template(InvalidTemplate),
     /// It does not render to a path.
+    #[error("`target` does not make a repository path: {0}")]
     NotAPath(String),
     /// It does not depend on the image, so that all images would have one repository.
+    #[error("`target` would put all images into one repository")]
     SameForAll,
 }
 
@@ -108,18 +111,6 @@ impl fmt::Display for TargetTemplate {
         self.0.fmt(f)
     }
 }
-
-impl fmt::Display for InvalidTarget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Template(why) => why.fmt(f),
-            Self::NotAPath(why) => write!(f, "`target` does not make a repository path: {why}"),
-            Self::SameForAll => f.write_str("`target` would put all images into one repository"),
-        }
-    }
-}
-
-impl std::error::Error for InvalidTarget {}
 
 #[cfg(test)]
 mod tests {

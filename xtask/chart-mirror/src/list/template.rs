@@ -54,13 +54,16 @@ pub enum Placeholder {
 }
 
 /// Why a text is not a template.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTemplate {
     /// A placeholder that does not exist, without its braces.
+    #[error("unknown placeholder `{{{}}}`", .0.escape_debug())]
     Unknown(String),
     /// A `{` without its `}`.
+    #[error("a `{{` without its `}}`")]
     Unclosed,
     /// A `}` without its `{`.
+    #[error("a `}}` without its `{{`")]
     Unopened,
 }
 
@@ -180,20 +183,6 @@ impl<P: Named> fmt::Display for Template<P> {
         f.write_str(&self.render(|placeholder| format!("{{{}}}", placeholder.name())))
     }
 }
-
-impl fmt::Display for InvalidTemplate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unknown(name) => {
-                write!(f, "unknown placeholder `{{{}}}`", name.escape_debug())
-            }
-            Self::Unclosed => f.write_str("a `{` without its `}`"),
-            Self::Unopened => f.write_str("a `}` without its `{`"),
-        }
-    }
-}
-
-impl std::error::Error for InvalidTemplate {}
 
 #[cfg(test)]
 mod tests {

@@ -15,19 +15,25 @@ pub enum Key {
 }
 
 /// Why a text is not a path.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidValuePath {
     /// `a..b`, or a path that begins with `[0]`.
+    #[error("a part of the path of a value is empty")]
     EmptyPart,
     /// `a[0`
+    #[error("a `[` without its `]`")]
     Unclosed,
     /// `a]`
+    #[error("a `]` without its `[`")]
     Unopened,
     /// The brackets do not contain the index of an item.
+    #[error("`{}` is not the index of a list item", .0.escape_debug())]
     NotAnIndex(String),
     /// `a[0]b`
+    #[error("only `.` or `[` can follow a list item")]
     AfterIndex,
     /// A `\` at the end.
+    #[error("the path of a value ends with `\\`")]
     Backslash,
 }
 
@@ -135,23 +141,6 @@ impl fmt::Display for ValuePath {
         })
     }
 }
-
-impl fmt::Display for InvalidValuePath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::EmptyPart => f.write_str("a part of the path of a value is empty"),
-            Self::Unclosed => f.write_str("a `[` without its `]`"),
-            Self::Unopened => f.write_str("a `]` without its `[`"),
-            Self::NotAnIndex(text) => {
-                write!(f, "`{}` is not the index of a list item", text.escape_debug())
-            }
-            Self::AfterIndex => f.write_str("only `.` or `[` can follow a list item"),
-            Self::Backslash => f.write_str("the path of a value ends with `\\`"),
-        }
-    }
-}
-
-impl std::error::Error for InvalidValuePath {}
 
 #[cfg(test)]
 mod tests {
