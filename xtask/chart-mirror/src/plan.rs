@@ -21,7 +21,8 @@ pub struct Transfer {
 }
 
 /// Some platforms of an index.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PlatformSelection {
     pub platforms: Platforms,
     /// The digest of the resulting index according to the list. Only pinned images have one.

@@ -3,7 +3,8 @@
 use std::fmt;
 
 /// What is wrong, and what the user can do about it. Displayed, the hint is on a line of its own.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Advice {
     /// A lowercase fragment without a final period.
     pub message: String,

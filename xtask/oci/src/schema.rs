@@ -1,40 +1,28 @@
-//! JSON schemas of the types that JSON holds as text.
+//! JSON schemas of the types that JSON holds as text or as a list of texts.
 
 use std::borrow::Cow;
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use crate::{Digest, Platforms, Reference, Registry, Repository, RepositoryPath, Tag};
+use crate::{Digest, Platforms, Reference, Registry, RepositoryPath};
 
-macro_rules! text_schemas {
-    ($($name:ident),*) => {$(
+macro_rules! schemas {
+    ($($name:ident as $json:ty),*) => {$(
         impl JsonSchema for $name {
-            fn inline_schema() -> bool {
-                true
-            }
-
             fn schema_name() -> Cow<'static, str> {
                 stringify!($name).into()
             }
 
-            fn json_schema(_: &mut SchemaGenerator) -> Schema {
-                json_schema!({ "type": "string" })
+            fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+                generator.subschema_for::<$json>()
             }
         }
     )*};
 }
-text_schemas!(Digest, Reference, Registry, Repository, RepositoryPath, Tag);
-
-impl JsonSchema for Platforms {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> Cow<'static, str> {
-        "Platforms".into()
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "array", "items": { "type": "string" } })
-    }
-}
+schemas!(
+    Digest as String,
+    Platforms as Vec<String>,
+    Reference as String,
+    Registry as String,
+    RepositoryPath as String
+);

@@ -23,7 +23,8 @@ pub(crate) struct Repositories {
 }
 
 /// What was done before the first push.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct RepositoryReport {
     pub created: Vec<String>,
     /// Settings of repositories that existed before.

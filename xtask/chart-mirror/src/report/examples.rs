@@ -21,7 +21,7 @@ use crate::list::ImageList;
 use crate::plan::{Selection, Transfer, transfers};
 use messages::Advice;
 use oci::Digest;
-use registry::ping::{AuthState, CredentialState, HostSummary, Origin, Ping};
+use registry::ping::{AuthState, CredentialState, Origin, Ping};
 use registry::{Cause, Error, ErrorResponse, Requests, Side};
 
 const LIST: &str = r#"
@@ -134,7 +134,7 @@ fn mirror() -> MirrorReport {
         destination: "registry.example.com".to_owned(),
         images,
         requests: Requests { source: 23, destination: 30 },
-        took: Duration::from_millis(1900),
+        seconds: 1.9,
         insecure: vec!["registry.example.com".parse().unwrap()],
         repositories: Some(RepositoryReport {
             created: vec!["team/a".to_owned()],
@@ -179,36 +179,35 @@ fn pin(mode: Mode) -> PinReport {
 }
 
 fn doctor() -> DoctorReport {
-    let login = |login, answer| LoginReport {
+    let login = |credentials, answer| LoginReport {
         repositories: vec!["stackstate/wait".to_owned(), "stackstate/kafka".to_owned()],
-        login,
         answer,
+        ..LoginReport::new(String::new(), &credentials)
     };
     let origin = || Origin::CloudCli { command: "aws ecr".to_owned() };
-    let good = |authentication| {
-        HostAnswer::Usable(Ping { round_trip: Duration::from_micros(31_250), authentication })
+    let usable = |authentication| {
+        Ok(Ping { round_trip: Duration::from_micros(31_250), authentication }).into()
     };
     let host = |registry: &str, address: &str, side, logins| HostReport {
         registry: registry.parse().unwrap(),
         side,
-        summary: HostSummary {
-            address: address.to_owned(),
-            abilities: vec!["an ability".to_owned()],
-        },
+        address: address.to_owned(),
+        tls: address.starts_with("https:"),
+        abilities: vec!["an ability".to_owned()],
         logins,
     };
     let sources = vec![
-        login(CredentialState::From(origin()), good(AuthState::Authenticated)),
-        login(CredentialState::None, good(AuthState::Anonymous)),
+        login(CredentialState::From(origin()), usable(AuthState::Authenticated)),
+        login(CredentialState::None, usable(AuthState::Anonymous)),
         login(
             CredentialState::CommandFailed("log in first".to_owned()),
-            good(AuthState::NotRequired),
+            usable(AuthState::NotRequired),
         ),
     ];
     let destinations = vec![
-        login(CredentialState::HelperPending(origin()), HostAnswer::NotContacted),
-        login(CredentialState::Broken("no JSON".into()), HostAnswer::NotContacted),
-        login(CredentialState::From(origin()), HostAnswer::Failed(denied())),
+        login(CredentialState::HelperPending(origin()), HostAnswer::Unknown),
+        login(CredentialState::Broken("no JSON".into()), HostAnswer::Unknown),
+        login(CredentialState::From(origin()), Err(denied()).into()),
     ];
     let program = |name: &str, path: Option<&str>, version| ProgramReport {
         name: name.to_owned(),

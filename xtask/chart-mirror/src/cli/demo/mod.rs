@@ -210,7 +210,7 @@ fn requests(report: &MirrorReport, destination: &InMemoryRegistry) -> String {
     let requests = destination.requests();
     let count = |method: &str| requests.iter().filter(|request| request.method == method).count();
     let counts = ["HEAD", "GET", "POST", "PUT"].map(|method| format!("{} {method}", count(method)));
-    let seconds = report.took.as_secs_f64().max(0.001);
+    let seconds = report.seconds.max(0.001);
     let rate = (report.totals().images as f64 / seconds).round();
     format!("the destination answered {}; {rate} images per second", counts.join(", "))
 }

@@ -14,12 +14,12 @@ use oci::{Registry, Repository};
 use process::find_program;
 use registry::HostSide;
 use registry::auth::credentials::Environment;
-use registry::ping::{CredentialState, credential_files};
+use registry::ping::{HostSummary, credential_files};
 use registry::{Registries, RetryPolicy, Side};
 
 pub mod result;
 
-use result::{DoctorReport, HostAnswer, HostReport, LoginFile, LoginReport, ProgramReport};
+use result::{DoctorReport, HostReport, LoginFile, LoginReport, LoginState, ProgramReport};
 
 /// What to examine, and how.
 pub struct DoctorOptions {
@@ -137,32 +137,30 @@ async fn host(
     let Some(first) = repositories.first() else {
         anyhow::bail!("`{name}` is not used in this run");
     };
-    let summary = registries.summary(first, side)?;
+    let HostSummary { address, abilities } = registries.summary(first, side)?;
     // Repositories with the same credentials are examined once, with the first of them.
     let mut logins: Vec<(Repository, LoginReport)> = Vec::new();
     for repository in repositories {
-        let login = match reach {
+        let credentials = match reach {
             Reach::Registries => registries.obtained_credentials(&repository, side).await,
             Reach::Offline => registries.configured_credentials(&repository, side),
         };
         let path = repository.path().to_string();
-        match logins.iter_mut().find(|(_, known)| known.login == login) {
+        let login = LoginReport::new(path.clone(), &credentials);
+        let is_same =
+            |known: &LoginReport| (known.login, &known.from) == (login.login, &login.from);
+        match logins.iter_mut().find(|(_, known)| is_same(known)) {
             Some((_, known)) => known.repositories.push(path),
-            None => {
-                let answer = HostAnswer::NotContacted;
-                logins.push((repository, LoginReport { repositories: vec![path], login, answer }));
-            }
+            None => logins.push((repository, login)),
         }
     }
     for (repository, login) in &mut logins {
-        if reach == Reach::Offline || matches!(login.login, CredentialState::Broken(_)) {
+        if reach == Reach::Offline || login.login == LoginState::Broken {
             continue;
         }
-        login.answer = match registries.ping(repository, side).await {
-            Ok(ping) => HostAnswer::Usable(ping),
-            Err(error) => HostAnswer::Failed(error),
-        };
+        login.answer = registries.ping(repository, side).await.into();
     }
     let logins = logins.into_iter().map(|(_, login)| login).collect();
-    Ok(HostReport { registry: name, side, summary, logins })
+    let tls = address.starts_with("https:");
+    Ok(HostReport { registry: name, side, address, tls, abilities, logins })
 }

@@ -4,15 +4,18 @@ use std::path::PathBuf;
 
 use messages::Advice;
 use oci::Registry;
-use registry::ping::{CredentialState, HostSummary, Ping};
+use registry::ping::{AuthState, CredentialState, Ping};
 use registry::{Error, Side};
 use serde::{Serialize, Serializer};
 
 /// What a run would use.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub struct DoctorReport {
-    /// `None` if the list names no destination and none was requested.
+    /// Null if the list names no destination and none was requested.
     pub destination: Option<String>,
+    #[serde(rename = "registries")]
     pub hosts: Vec<HostReport>,
     /// The files that may hold credentials. Environment variables take precedence over them.
     pub login_files: Vec<LoginFile>,
@@ -21,28 +24,65 @@ pub struct DoctorReport {
 }
 
 /// A registry as one side of a copy.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HostReport {
     pub registry: Registry,
     pub side: Side,
-    pub summary: HostSummary,
+    pub address: String,
+    pub tls: bool,
+    /// What is special about this registry, and how many requests it gets at a time.
+    pub abilities: Vec<String>,
     /// One, unless its repositories have different credentials.
     pub logins: Vec<LoginReport>,
 }
 
 /// Credentials, the repositories that they are for, and how the registry responded to them.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LoginReport {
     pub repositories: Vec<String>,
-    pub login: CredentialState,
+    pub login: LoginState,
+    /// Where the credentials come from, or why there are none.
+    pub from: Option<String>,
+    #[serde(flatten)]
     pub answer: HostAnswer,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum LoginState {
+    Found,
+    None,
+    /// A credential helper would be run first.
+    ToBeAsked,
+    /// The credentials are configured, but cannot be read or obtained.
+    Broken,
+}
+
+/// How the registry responded; `seconds` is the time of a round trip.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "answer", rename_all = "kebab-case")]
 pub enum HostAnswer {
-    NotContacted,
-    Usable(Ping),
-    Failed(Error),
+    /// It was not contacted.
+    Unknown,
+    /// It requires no authentication.
+    Open {
+        seconds: f64,
+    },
+    /// It issues tokens without credentials.
+    Anonymous {
+        seconds: f64,
+    },
+    /// It accepted the credentials.
+    Accepted {
+        seconds: f64,
+    },
+    Failed {
+        error: Error,
+    },
 }
 
 #[derive(Debug, Serialize)]
@@ -86,15 +126,36 @@ impl DoctorReport {
     }
 }
 
-impl HostReport {
-    pub fn is_encrypted(&self) -> bool {
-        self.summary.address.starts_with("https:")
+impl LoginReport {
+    pub fn new(repository: String, credentials: &CredentialState) -> Self {
+        let (login, from) = match credentials {
+            CredentialState::None => (LoginState::None, None),
+            CredentialState::CommandFailed(hint) => (LoginState::None, Some(hint.clone())),
+            CredentialState::From(origin) => (LoginState::Found, Some(origin.to_string())),
+            CredentialState::HelperPending(origin) => {
+                (LoginState::ToBeAsked, Some(origin.to_string()))
+            }
+            CredentialState::Broken(advice) => (LoginState::Broken, Some(advice.to_string())),
+        };
+        Self { repositories: vec![repository], login, from, answer: HostAnswer::Unknown }
+    }
+
+    pub fn is_unusable(&self) -> bool {
+        self.login == LoginState::Broken || matches!(self.answer, HostAnswer::Failed { .. })
     }
 }
 
-impl LoginReport {
-    pub fn is_unusable(&self) -> bool {
-        let has_failed = matches!(self.answer, HostAnswer::Failed(_));
-        has_failed || matches!(self.login, CredentialState::Broken(_))
+impl From<Result<Ping, Error>> for HostAnswer {
+    fn from(result: Result<Ping, Error>) -> Self {
+        let ping = match result {
+            Ok(ping) => ping,
+            Err(error) => return Self::Failed { error },
+        };
+        let seconds = ping.round_trip.as_secs_f64();
+        match ping.authentication {
+            AuthState::NotRequired => Self::Open { seconds },
+            AuthState::Anonymous => Self::Anonymous { seconds },
+            AuthState::Authenticated => Self::Accepted { seconds },
+        }
     }
 }

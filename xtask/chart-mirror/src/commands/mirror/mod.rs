@@ -100,7 +100,7 @@ pub async fn run(
         destination: plan.destination.to_string(),
         images: images.collect(),
         requests: registries.requests(),
-        took: began.elapsed(),
+        seconds: began.elapsed().as_secs_f64(),
         insecure: registries.insecure(),
         repositories: repositories.and_then(|repositories| repositories.report()),
     })

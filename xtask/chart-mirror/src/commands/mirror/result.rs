@@ -1,7 +1,5 @@
 //! `MirrorReport`: the result of `mirror`.
 
-use std::time::Duration;
-
 use serde::Serialize;
 
 use crate::copy::{Amount, Copied};
@@ -11,15 +9,16 @@ use oci::{Digest, Platforms, Reference, Registry};
 use registry::{Error, Requests};
 
 /// What a run did.
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MirrorReport {
     pub destination: String,
     pub images: Vec<ImageReport>,
     pub requests: Requests,
-    pub took: Duration,
+    pub seconds: f64,
     /// Registries whose certificates were not verified.
     pub insecure: Vec<Registry>,
-    /// What was done about repositories that a push does not create; `None` if nothing was pushed.
+    /// What was done about repositories in ECR; null if nothing was pushed there.
     pub repositories: Option<RepositoryReport>,
 }
 

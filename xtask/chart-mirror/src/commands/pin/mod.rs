@@ -51,7 +51,7 @@ pub async fn resolve(
     }
     let images = join_all(images).await;
     let requests = registries.requests().source;
-    Ok(PinReport { mode: options.mode, images, requests, took: began.elapsed() })
+    Ok(PinReport { mode: options.mode, images, requests, seconds: began.elapsed().as_secs_f64() })
 }
 
 /// Records the digests of a report in the list in `file`.
@@ -113,7 +113,7 @@ async fn resolve_image(
         Err(error) => Err(error),
     };
     if let Err(error) = result {
-        resolved.outcome = PinOutcome::Failed(error);
+        resolved.outcome = PinOutcome::Failed { error };
     }
     resolved
 }
@@ -139,7 +139,7 @@ async fn resolve_tag(
         ));
     }
     resolved.outcome = match &image.digest {
-        None => PinOutcome::New(manifest.digest.clone()),
+        None => PinOutcome::New { digest: manifest.digest.clone() },
         // The registry may report a digest of another algorithm than the listed one.
         Some(pin) if pin.of_same_kind(&manifest.bytes) == *pin => PinOutcome::Unchanged,
         Some(pin) => {

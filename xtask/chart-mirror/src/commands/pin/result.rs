@@ -1,8 +1,6 @@
 //! `PinReport`: the result of `pin`.
 
-use std::time::Duration;
-
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::difference::ImageDifference;
 use oci::{Digest, Platforms, Reference};
@@ -14,7 +12,7 @@ pub struct PinReport {
     /// In the order of the list.
     pub images: Vec<PinnedImage>,
     pub requests: u64,
-    pub took: Duration,
+    pub seconds: f64,
 }
 
 /// What is written to the list.
@@ -28,31 +26,50 @@ pub enum Mode {
     Update,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct PinnedImage {
     pub source: Reference,
-    /// The digest in the list.
+    /// The digest that images.toml had before the run.
     pub pin: Option<Digest>,
+    #[serde(flatten)]
     pub outcome: PinOutcome,
-    /// Digests of subsets of the platforms, if the list does not record them yet; `None` if a record is
-    /// to be removed because the image has none of these platforms.
+    /// Digests of subsets of the platforms that images.toml does not record yet; null if a record is
+    /// to be removed, because the image has none of these platforms.
+    #[serde(serialize_with = "as_map")]
+    #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, Option<Digest>>"))]
     pub subsets: Vec<(Platforms, Option<Digest>)>,
     pub warnings: Vec<String>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum PinOutcome {
     /// The list has no digest; the tag names this one.
-    New(Digest),
+    New {
+        #[serde(skip)]
+        digest: Digest,
+    },
     /// The list has another digest than the tag.
     Moved {
+        #[serde(skip)]
         to: Digest,
         change: Change,
     },
     Unchanged,
     /// The tag does not exist.
     Missing,
-    Failed(Error),
+    Failed {
+        error: Error,
+    },
+}
+
+fn as_map<S: Serializer>(
+    subsets: &[(Platforms, Option<Digest>)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(subsets.iter().map(|(platforms, it)| (platforms.to_string(), it)))
 }
 
 /// How the image that a tag names now differs from the listed one.
@@ -89,11 +106,11 @@ impl PinReport {
         let mut totals = PinTotals { images: self.images.len(), ..PinTotals::default() };
         for image in &self.images {
             *match &image.outcome {
-                PinOutcome::New(_) => &mut totals.new,
+                PinOutcome::New { .. } => &mut totals.new,
                 PinOutcome::Moved { .. } => &mut totals.moved,
                 PinOutcome::Unchanged => &mut totals.unchanged,
                 PinOutcome::Missing => &mut totals.missing,
-                PinOutcome::Failed(_) => &mut totals.failed,
+                PinOutcome::Failed { .. } => &mut totals.failed,
             } += 1;
             totals.written += usize::from(image.written(self.mode).is_some());
             totals.subsets += image.written_subsets(self.mode).len();
@@ -114,7 +131,7 @@ impl PinnedImage {
     /// The digest to write to the list.
     pub fn written(&self, mode: Mode) -> Option<&Digest> {
         match (&self.outcome, mode) {
-            (PinOutcome::New(digest), Mode::Pin | Mode::Update)
+            (PinOutcome::New { digest }, Mode::Pin | Mode::Update)
             | (PinOutcome::Moved { to: digest, .. }, Mode::Update) => Some(digest),
             _ => None,
         }
@@ -138,25 +155,22 @@ impl PinnedImage {
     /// The digest that the tag names, if it is known.
     pub fn digest(&self) -> Option<&Digest> {
         match &self.outcome {
-            PinOutcome::New(digest) | PinOutcome::Moved { to: digest, .. } => Some(digest),
+            PinOutcome::New { digest } | PinOutcome::Moved { to: digest, .. } => Some(digest),
             PinOutcome::Unchanged => self.pin.as_ref(),
-            PinOutcome::Missing | PinOutcome::Failed(_) => None,
+            PinOutcome::Missing | PinOutcome::Failed { .. } => None,
         }
     }
 }
 
 impl PinOutcome {
-    #[cfg(test)]
-    pub const NAMES: [&str; 5] = ["new", "moved", "unchanged", "missing", "failed"];
-
     /// The outcome as reports name it.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::New(_) => "new",
+            Self::New { .. } => "new",
             Self::Moved { .. } => "moved",
             Self::Unchanged => "unchanged",
             Self::Missing => "missing",
-            Self::Failed(_) => "failed",
+            Self::Failed { .. } => "failed",
         }
     }
 }

@@ -33,9 +33,9 @@ pub(super) async fn add(
     resolved: &mut PinnedImage,
 ) -> Result<(), Error> {
     let is_changed = match resolved.outcome {
-        PinOutcome::New(_) | PinOutcome::Moved { .. } => true,
+        PinOutcome::New { .. } | PinOutcome::Moved { .. } => true,
         PinOutcome::Unchanged => false,
-        PinOutcome::Missing | PinOutcome::Failed(_) => return Ok(()),
+        PinOutcome::Missing | PinOutcome::Failed { .. } => return Ok(()),
     };
     // Recorded subsets that no destination selects are updated as well: a new digest makes them stale.
     let all: BTreeSet<&Platforms> = selections.keys().chain(image.subsets.keys()).collect();

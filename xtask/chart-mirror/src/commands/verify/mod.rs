@@ -3,7 +3,7 @@
 //! Each check examines one of them and adds findings; `findings` applies the policy. A check that
 //! could not run is a finding itself, so nothing passes unchecked.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use crate::copy::Progress;
 use crate::list::Problems;
@@ -108,7 +108,7 @@ impl<'a> Verification<'a> {
             is_strict: options.strict,
             requests: usage.requests,
             insecure: usage.insecure,
-            took: began.elapsed(),
+            seconds: began.elapsed().as_secs_f64(),
         }
     }
 
@@ -137,6 +137,6 @@ pub fn unusable(file_name: &str, error: &anyhow::Error) -> VerifyReport {
         is_strict: false,
         requests: Requests::default(),
         insecure: Vec::new(),
-        took: Duration::ZERO,
+        seconds: 0.0,
     }
 }

@@ -1,33 +1,37 @@
 //! `VerifyReport`: the result of `verify`.
 
-use std::time::Duration;
-
 use super::finding::{Finding, Location};
 use crate::list::Place;
 use crate::list::code::{Check, Severity};
 use oci::{Reference, Registry};
 use registry::Requests;
+use serde::Serialize;
 
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VerifyReport {
     /// The file of the list, as locations name it.
     pub list: String,
     /// Addresses.
     pub destinations: Vec<String>,
     /// The checks that were run, in their order.
+    #[serde(skip)]
     pub checks: Vec<Check>,
     /// The source references of the list, in its order.
+    #[serde(skip)]
     pub images: Vec<Reference>,
     /// Findings about no image first, then in the order of the list. None has the severity `ignore`.
     pub findings: Vec<Finding>,
     /// The number of findings that the policy ignores.
+    #[serde(skip)]
     pub ignored: usize,
     /// Whether warnings were turned into errors.
+    #[serde(rename = "strict")]
     pub is_strict: bool,
     pub requests: Requests,
     /// Registries whose certificates were not verified.
     pub insecure: Vec<Registry>,
-    pub took: Duration,
+    pub seconds: f64,
 }
 
 impl VerifyReport {

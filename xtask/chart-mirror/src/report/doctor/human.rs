@@ -3,10 +3,9 @@
 use std::fmt::Write as _;
 
 use crate::commands::doctor::result::{
-    DoctorReport, HostAnswer, HostReport, LoginFile, LoginReport,
+    DoctorReport, HostAnswer, HostReport, LoginFile, LoginReport, LoginState,
 };
 use crate::report::common::is_are;
-use registry::ping::{AuthState, CredentialState, HostSummary, Ping};
 
 pub fn human(report: &DoctorReport) -> String {
     let mut text: String = report.hosts.iter().map(host_lines).collect();
@@ -34,57 +33,49 @@ pub fn human(report: &DoctorReport) -> String {
 }
 
 fn host_lines(host: &HostReport) -> String {
-    let mut text = String::new();
-    let HostSummary { address, abilities } = &host.summary;
-    let transport = if host.is_encrypted() { "TLS" } else { "plain HTTP, without TLS" };
-    let _ = writeln!(text, "{} ({}): {address}, {transport}", host.registry, host.side);
-    let _ = writeln!(text, "  {}", abilities.join("; "));
-    for login in &host.logins {
-        text += &login_lines(login);
-    }
+    let HostReport { registry, side, address, tls, abilities, logins } = host;
+    let transport = if *tls { "TLS" } else { "plain HTTP, without TLS" };
+    let abilities = abilities.join("; ");
+    let mut text = format!("{registry} ({side}): {address}, {transport}\n  {abilities}\n");
+    text.extend(logins.iter().map(login_lines));
     text
 }
 
 fn login_lines(login: &LoginReport) -> String {
-    let state = match &login.login {
-        CredentialState::None => "none".to_owned(),
-        CredentialState::CommandFailed(hint) => format!("none: {hint}"),
-        CredentialState::From(origin) => format!("from {origin}"),
-        CredentialState::HelperPending(origin) => format!("to be requested from {origin}"),
-        CredentialState::Broken(advice) => {
-            format!("unusable: {}", advice.to_string().replace("\nhint: ", "\n  hint: "))
-        }
+    let from = login.from.as_deref().map(|from| from.replace("\nhint: ", "\n  hint: "));
+    let state = match (login.login, from.unwrap_or_default()) {
+        (LoginState::None, hint) if hint.is_empty() => "none".to_owned(),
+        (LoginState::None, hint) => format!("none: {hint}"),
+        (LoginState::Found, origin) => format!("from {origin}"),
+        (LoginState::ToBeAsked, origin) => format!("to be requested from {origin}"),
+        (LoginState::Broken, reason) => format!("unusable: {reason}"),
     };
     let repositories = match login.repositories.as_slice() {
         [only] => format!("`{only}`"),
         several => format!("{} repositories", several.len()),
     };
     let mut text = format!("  credentials for {repositories}: {state}\n");
-    match &login.answer {
-        HostAnswer::NotContacted => {}
-        HostAnswer::Usable(Ping { round_trip, authentication }) => {
-            let access = match authentication {
-                AuthState::NotRequired => "responds without authentication",
-                AuthState::Anonymous => "responds, and grants anonymous access",
-                AuthState::Authenticated => "responds, and accepts the credentials",
-            };
-            let milliseconds = round_trip.as_secs_f64() * 1000.0;
-            let _ = writeln!(text, "    {access}; round trip {milliseconds:.1} ms");
-        }
-        HostAnswer::Failed(error) => {
+    let (access, seconds) = match &login.answer {
+        HostAnswer::Unknown => return text,
+        HostAnswer::Failed { error } => {
             let _ = writeln!(text, "    error: {error}");
             if let Some(hint) = error.hint() {
                 let _ = writeln!(text, "    hint: {hint}");
             }
+            return text;
         }
-    }
+        HostAnswer::Open { seconds } => ("responds without authentication", seconds),
+        HostAnswer::Anonymous { seconds } => ("responds, and grants anonymous access", seconds),
+        HostAnswer::Accepted { seconds } => ("responds, and accepts the credentials", seconds),
+    };
+    let _ = writeln!(text, "    {access}; round trip {:.1} ms", seconds * 1000.0);
     text
 }
 
 fn conclusion(report: &DoctorReport) -> String {
     let (all, unusable) = (report.hosts.len(), report.unusable().count());
     let mut logins = report.hosts.iter().flat_map(|host| &host.logins);
-    let was_contacted = logins.any(|login| !matches!(login.answer, HostAnswer::NotContacted));
+    let was_contacted = logins.any(|login| !matches!(login.answer, HostAnswer::Unknown));
     match (unusable, was_contacted) {
         (0, true) => format!("{all} of {all} registries {} usable\n", is_are(all)),
         (0, false) => "no problem found (registries were not contacted)\n".to_owned(),

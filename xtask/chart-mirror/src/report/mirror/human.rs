@@ -69,7 +69,7 @@ pub fn human(report: &MirrorReport) -> String {
         totals.copied,
         totals.up_to_date,
         totals.failed,
-        seconds(report.took.as_secs_f64()),
+        seconds(report.seconds),
     );
     let _ = writeln!(
         text,

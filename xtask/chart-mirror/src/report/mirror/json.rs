@@ -5,14 +5,12 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::commands::mirror::result::{ImageReport, MirrorReport, MirrorTotals};
-use crate::ecr::{RepositoryPlan, RepositoryReport, SettingDifference};
+use crate::commands::mirror::result::{MirrorReport, MirrorTotals};
+use crate::ecr::RepositoryPlan;
 use crate::list::{Creation, Encryption};
-use crate::plan::Transfer;
+use crate::plan::{PlatformSelection, Transfer};
 use crate::report::json::document;
-use messages::Advice;
-use oci::{Digest, Platforms, Reference, Registry, RepositoryPath};
-use registry::Requests;
+use oci::{Digest, Reference, RepositoryPath};
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -20,31 +18,9 @@ use registry::Requests;
 pub(in crate::report) struct Run<'a> {
     #[cfg_attr(test, schemars(extend("const" = false)))]
     dry_run: bool,
-    destination: &'a str,
-    images: &'a [ImageReport],
     totals: MirrorTotals,
-    requests: Requests,
-    seconds: f64,
-    /// Registries whose certificates were not verified.
-    insecure: &'a [Registry],
-    /// What was done about repositories in ECR; null if nothing was pushed there.
-    repositories: Option<Repositories<'a>>,
-}
-
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Repositories<'a> {
-    created: &'a [String],
-    /// Settings of existing repositories that are not as in images.toml.
-    differences: &'a [SettingDifference],
-    warnings: Vec<Warning<'a>>,
-}
-
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct Warning<'a> {
-    message: &'a str,
-    hint: Option<&'a str>,
+    #[serde(flatten)]
+    report: &'a MirrorReport,
 }
 
 #[derive(Serialize)]
@@ -67,16 +43,7 @@ struct PlannedImage<'a> {
     /// The digest in images.toml.
     pin: Option<&'a Digest>,
     #[serde(flatten)]
-    subset: Option<PlannedSubset<'a>>,
-}
-
-/// Only there if the destination selects platforms.
-#[derive(Serialize)]
-#[cfg_attr(test, derive(schemars::JsonSchema))]
-struct PlannedSubset<'a> {
-    platforms: &'a Platforms,
-    /// The digest that images.toml records for these platforms.
-    recorded: Option<&'a Digest>,
+    subset: Option<&'a PlatformSelection>,
 }
 
 #[derive(Serialize)]
@@ -96,17 +63,7 @@ struct PlannedRepositories<'a> {
 
 /// What a run did.
 pub fn json(report: &MirrorReport) -> String {
-    let run = Run {
-        dry_run: false,
-        destination: &report.destination,
-        images: &report.images,
-        totals: report.totals(),
-        requests: report.requests,
-        seconds: report.took.as_secs_f64(),
-        insecure: &report.insecure,
-        repositories: report.repositories.as_ref().map(Repositories::new),
-    };
-    document("mirror", run)
+    document("mirror", Run { dry_run: false, totals: report.totals(), report })
 }
 
 /// What a run would copy.
@@ -119,24 +76,11 @@ pub fn dry_run_json(
         source: transfer.source_reference(),
         target: transfer.target_reference(),
         pin: transfer.digest.as_ref(),
-        subset: transfer.platforms.as_ref().map(|choice| PlannedSubset {
-            platforms: &choice.platforms,
-            recorded: choice.recorded.as_ref(),
-        }),
+        subset: transfer.platforms.as_ref(),
     });
     let images = images.collect();
     let repositories = repositories.map(PlannedRepositories::new);
     document("mirror", DryRun { dry_run: true, destination, images, repositories })
-}
-
-impl<'a> Repositories<'a> {
-    fn new(report: &'a RepositoryReport) -> Self {
-        let warnings = report.warnings.iter();
-        let warnings = warnings
-            .map(|Advice { message, hint }| Warning { message, hint: hint.as_deref() })
-            .collect();
-        Self { created: &report.created, differences: &report.differences, warnings }
-    }
 }
 
 impl<'a> PlannedRepositories<'a> {

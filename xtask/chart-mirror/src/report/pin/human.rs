@@ -16,14 +16,14 @@ pub fn human(report: &PinReport, command: &str) -> String {
     for image in &report.images {
         let _ = write!(text, "{:<11}{}", image.outcome.name(), image.source);
         match &image.outcome {
-            PinOutcome::New(digest) => {
+            PinOutcome::New { digest } => {
                 let _ = writeln!(text, " {digest}");
             }
             PinOutcome::Unchanged => text.push('\n'),
             PinOutcome::Missing => text.push_str(
                 "\n  hint: check source and tag; some registries return 404 if credentials are required\n",
             ),
-            PinOutcome::Failed(error) => {
+            PinOutcome::Failed { error } => {
                 let _ = writeln!(text, "\n  {error}");
                 if let Some(hint) = error.hint() {
                     let _ = writeln!(text, "  hint: {hint}");
@@ -60,7 +60,7 @@ pub fn summary(report: &PinReport, file: &str, command: &str) -> String {
     let mut text = format!(
         "{}: {new} new, {moved} moved, {unchanged} unchanged, {missing} missing, {failed} failed in {}; {}",
         count(images as u64, "image"),
-        seconds(report.took.as_secs_f64()),
+        seconds(report.seconds),
         count(report.requests, "request"),
     );
     if written + subsets > 0 {
@@ -73,7 +73,7 @@ pub fn summary(report: &PinReport, file: &str, command: &str) -> String {
         let _ = write!(text, "\nunchanged   {file}");
     }
     let is_incomplete = |image: &PinnedImage| {
-        matches!(image.outcome, PinOutcome::New(_))
+        matches!(image.outcome, PinOutcome::New { .. })
             || (matches!(image.outcome, PinOutcome::Unchanged) && !image.subsets.is_empty())
     };
     if report.mode == Mode::Check && report.images.iter().any(is_incomplete) {

@@ -1,13 +1,10 @@
 //! The report of `pin` as JSON.
 
-use std::collections::BTreeMap;
-
 use serde::Serialize;
 
-use crate::commands::pin::result::{Change, Mode, PinOutcome, PinReport, PinTotals, PinnedImage};
+use crate::commands::pin::result::{Mode, PinReport, PinTotals, PinnedImage};
 use crate::report::json::document;
-use oci::{Digest, Reference};
-use registry::Error;
+use oci::Digest;
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -31,54 +28,28 @@ struct SourceRequests {
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Image<'a> {
-    source: &'a Reference,
-    #[cfg_attr(test, schemars(extend("enum" = PinOutcome::NAMES)))]
-    outcome: &'static str,
-    /// The digest that images.toml had before the run.
-    pin: Option<&'a Digest>,
+    #[serde(flatten)]
+    image: &'a PinnedImage,
     /// The digest that the tag names, if it is known.
     digest: Option<&'a Digest>,
     /// Whether `digest` was written to images.toml.
     written: bool,
-    /// Digests of subsets of the platforms that images.toml does not record yet; null if a record is
-    /// to be removed.
-    subsets: BTreeMap<String, Option<&'a Digest>>,
-    warnings: &'a [String],
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<&'a Error>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    change: Option<&'a Change>,
 }
 
 /// One document.
 pub fn json(report: &PinReport) -> String {
+    let images = report.images.iter().map(|image| Image {
+        image,
+        digest: image.digest(),
+        written: image.written(report.mode).is_some(),
+    });
     let pins = Pins {
         check: report.mode == Mode::Check,
         update: report.mode == Mode::Update,
-        images: report.images.iter().map(|pinned| image(pinned, report.mode)).collect(),
+        images: images.collect(),
         totals: report.totals(),
         requests: SourceRequests { source: report.requests },
-        seconds: report.took.as_secs_f64(),
+        seconds: report.seconds,
     };
     document("pin", pins)
-}
-
-fn image(image: &PinnedImage, mode: Mode) -> Image<'_> {
-    let subsets = image.subsets.iter();
-    let (error, change) = match &image.outcome {
-        PinOutcome::Failed(error) => (Some(error), None),
-        PinOutcome::Moved { change, .. } => (None, Some(change)),
-        _ => (None, None),
-    };
-    Image {
-        source: &image.source,
-        outcome: image.outcome.name(),
-        pin: image.pin.as_ref(),
-        digest: image.digest(),
-        written: image.written(mode).is_some(),
-        subsets: subsets.map(|(platforms, it)| (platforms.to_string(), it.as_ref())).collect(),
-        warnings: &image.warnings,
-        error,
-        change,
-    }
 }

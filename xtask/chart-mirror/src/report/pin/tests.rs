@@ -1,7 +1,5 @@
 //! A report with every outcome.
 
-use std::time::Duration;
-
 use serde_json::{Value, json};
 
 use super::human::MOST_LINES;
@@ -41,13 +39,13 @@ pub(in crate::report) fn report(mode: Mode) -> PinReport {
     let cause = Cause::NoRepository(Box::new(advice));
     let error = Error::new(Side::Source, "look for manifest `1`", cause);
     let images = [
-        (None, PinOutcome::New(new.clone()), Some("odd")),
+        (None, PinOutcome::New { digest: new.clone() }, Some("odd")),
         (Some(old.clone()), moved(compared), None),
         (Some(old.clone()), moved(Change::OldIsGone), None),
         (Some(old.clone()), moved(Change::Unknown { message: "403".to_owned() }), None),
         (Some(old.clone()), PinOutcome::Unchanged, None),
         (None, PinOutcome::Missing, None),
-        (None, PinOutcome::Failed(error), None),
+        (None, PinOutcome::Failed { error }, None),
     ];
     let image = |(number, (pin, outcome, warning)): (usize, (_, _, Option<&str>))| PinnedImage {
         source: format!("q.io/i{number}:1").parse().unwrap(),
@@ -57,7 +55,7 @@ pub(in crate::report) fn report(mode: Mode) -> PinReport {
         warnings: warning.map(str::to_owned).into_iter().collect(),
     };
     let images = images.into_iter().enumerate().map(image).collect();
-    PinReport { mode, images, requests: 14, took: Duration::from_millis(1250) }
+    PinReport { mode, images, requests: 14, seconds: 1.25 }
 }
 
 /// Replaces the two digests by `OLD` and `NEW`.

@@ -122,7 +122,7 @@ impl Writer {
                 requests.source, requests.destination
             );
         }
-        let _ = write!(totals, "; {}", seconds(report.took.as_secs_f64()));
+        let _ = write!(totals, "; {}", seconds(report.seconds));
         self.line("", &totals);
     }
 

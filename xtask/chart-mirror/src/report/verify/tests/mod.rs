@@ -3,7 +3,6 @@
 use serde_json::{Value, json};
 
 use super::human::Style;
-use std::time::Duration;
 
 use super::*;
 use crate::commands::verify::finding::{Finding, Location};
@@ -27,7 +26,7 @@ fn clean() -> VerifyReport {
         ignored: 0,
         is_strict: false,
         requests: Requests { source: 2, destination: 2 },
-        took: Duration::from_millis(1500),
+        seconds: 1.5,
     }
 }
 
