@@ -135,7 +135,7 @@ fn the_list_of_another_chart_is_not_emptied() {
     project.chart("empty", &[]);
     let run = project.run(&["images", "-c", "empty", "--write", "--prune"]);
     assert_eq!(run.exit_code, 2, "{run:?}");
-    assert!(run.stderr.contains("which cannot be empty"), "{}", run.stderr);
+    assert!(run.stderr.contains("the list cannot be empty"), "{}", run.stderr);
     assert_eq!(project.list(), LIST);
 }
 
@@ -144,7 +144,7 @@ fn commands_that_need_a_chart_fail_without_helm_or_a_chart() {
     let project = Project::new(LIST);
     project.chart("c", &["busybox:1"]);
     let table: [(&str, &[&str], &str); 6] = [
-        ("/no/helm", &["values", "-c", "c"], "without `--prove` or `--probe`"),
+        ("/no/helm", &["values", "-c", "c"], "need `--prove` or `--probe`"),
         ("/no/helm", &["images", "--prune"], "--write"),
         ("/no/helm", &["images", "-c", "c"], "error: `/no/helm` is not installed"),
         ("/no/helm", &["mirror", "-t", "-c", "c"], "hint: install helm 3 or 4"),

@@ -121,7 +121,7 @@ fn a_failed_or_empty_rendering_ends_the_run_with_helms_message() {
             &["error: rendering `a`: ", "give me a key", "hint: repeat it with `helm template"][..],
         ),
         ("empty", &["rendering `a`: helm printed no manifest", "rendering `b`: helm printed no"]),
-        ("imageless", &["error: the chart names no image"]),
+        ("imageless", &["error: the chart uses no image"]),
     ];
     for (chart, expected) in table {
         let run = project.run(&["mirror", "-t", "-c", chart]);
