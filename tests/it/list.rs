@@ -1,5 +1,5 @@
-//! The image list from outside: `images.toml` itself, the files in `tests/data/list` against the parser
-//! and the JSON schema, and mutilated texts against the parser.
+//! The image list: `images.toml` itself, the files in `tests/data/list` against the parser and the JSON
+//! schema, and randomly edited texts against the parser.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -25,12 +25,12 @@ fn images_toml_lists_the_22_images_of_stackstate_4_5_6() {
     assert_eq!(listed, expected);
     for image in list.images() {
         assert_eq!(image.target, None, "every image keeps its path");
-        assert_eq!(image.digest, None, "nobody has resolved it");
+        assert_eq!(image.digest, None, "the digest is not recorded yet");
     }
 }
 
 #[test]
-fn images_toml_moves_every_image_of_the_chart() {
+fn images_toml_relocates_every_image_of_the_chart() {
     let list = ImageList::parse("images.toml", &images_toml()).unwrap();
     let registry = "mirror.example.com/team";
     let of_all = Placeholders { registry, ..Placeholders::default() };
@@ -75,7 +75,7 @@ fn images_toml_moves_every_image_of_the_chart() {
 }
 
 #[test]
-fn a_byte_order_mark_and_windows_line_ends_change_nothing() {
+fn a_byte_order_mark_and_windows_line_endings_change_nothing() {
     let text = images_toml();
     let windows = format!("\u{feff}{}", text.replace('\n', "\r\n"));
     assert_eq!(ImageList::parse("x", &windows).unwrap(), ImageList::parse("x", &text).unwrap());
@@ -90,7 +90,7 @@ fn a_byte_order_mark_and_windows_line_ends_change_nothing() {
 }
 
 #[test]
-fn good_files_pass_the_parser_and_the_schema() {
+fn good_files_are_valid_for_the_parser_and_the_schema() {
     let schema = schema();
     let files = files(&data().join("good"));
     for file in files.iter().chain([&root().join("images.toml")]) {
@@ -105,7 +105,7 @@ fn good_files_pass_the_parser_and_the_schema() {
 }
 
 #[test]
-fn bad_files_have_exactly_the_problems_that_they_announce() {
+fn bad_files_have_exactly_the_problems_that_they_expect() {
     let all = [files(&data().join("bad")), files(&data().join("bad/semantic"))].concat();
     assert!(all.len() >= 10);
     for file in all {
@@ -136,9 +136,9 @@ fn bad_files_have_exactly_the_problems_that_they_announce() {
     }
 }
 
-/// As many errors as there are problems: none of them is hidden behind another.
+/// The schema has at least as many errors as the parser has problems: none hides another.
 #[test]
-fn bad_files_fail_the_schema_as_often_as_the_parser() {
+fn the_schema_finds_as_many_errors_in_bad_files_as_the_parser() {
     let schema = schema();
     for file in files(&data().join("bad")) {
         let text = read(&file);
@@ -162,11 +162,11 @@ fn bad_files_fail_the_schema_as_often_as_the_parser() {
 }
 
 #[test]
-fn only_what_a_schema_cannot_say_is_in_the_semantic_folder() {
+fn the_semantic_folder_has_only_mistakes_that_a_schema_cannot_express() {
     let schema = schema();
     for file in files(&data().join("bad/semantic")) {
         let text = read(&file);
-        assert!(text.contains("\n# why: "), "{} says why it is here", file.display());
+        assert!(text.contains("\n# why: "), "{} lacks a reason", file.display());
         if let Ok(document) = toml::from_str::<Value>(&text) {
             assert!(schema.is_valid(&document), "{} belongs one folder up", file.display());
         }
@@ -177,7 +177,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn no_text_makes_the_parser_panic_and_every_problem_lies_in_the_text(
+    fn no_text_makes_the_parser_panic_and_every_problem_is_in_the_text(
         edits in prop::collection::vec((any::<prop::sample::Index>(), 0..60_usize, piece()), 1..6)
     ) {
         let mut text = images_toml();
@@ -190,7 +190,7 @@ proptest! {
     }
 
     #[test]
-    fn a_source_is_a_repository_to_the_schema_if_and_only_if_it_is_to_the_parser(
+    fn schema_and_parser_accept_the_same_sources(
         source in "([a-z]{1,3}[.]|[A-Z]|localhost)?[a-zA-Z0-9._-]{0,4}(:[0-9]{0,2})?(/[a-z0-9A-Z._-]{0,6}){0,3}"
     ) {
         let text = format!("[[image]]\nsource = '{source}'\ntag = '1'\n");
@@ -203,7 +203,7 @@ proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn a_platform_is_one_to_the_schema_if_and_only_if_it_is_to_the_parser(
+    fn schema_and_parser_accept_the_same_platforms(
         system in prop::sample::select(&OPERATING_SYSTEMS[..]),
         architecture in prop::sample::select(&ARCHITECTURES[..]),
         rest in "(/v[0-9]([.][0-9])?|/[a-zA-Z0-9./]{0,4}|[a-z,/ ])?",
@@ -214,7 +214,7 @@ proptest! {
     }
 
     #[test]
-    fn a_target_is_one_to_the_schema_if_and_only_if_it_is_to_the_parser(
+    fn schema_and_parser_accept_the_same_targets(
         target in "([a-zA]|[-./_:]|__|[{](path|name|registry|tag)[}]|[{}]){0,8}",
     ) {
         let text = format!("[destinations.a]\nregistry = 'r.io'\ntarget = '{target}'\n{IMAGE}");
@@ -225,7 +225,7 @@ proptest! {
 
 const IMAGE: &str = "[[image]]\nsource = 'a'\ntag = '1'\n";
 
-/// A piece of text to put somewhere into a list: what the grammar is made of, or anything.
+/// Text to insert anywhere into a list: a part of the grammar, or random characters.
 fn piece() -> impl Strategy<Value = String> {
     const PARTS: &[&str] = &[
         "",
@@ -286,9 +286,9 @@ fn check_problems(text: &str) -> Result<(), TestCaseError> {
             problem.place.column
         );
     }
-    let shown = problems.to_string();
-    prop_assert!(shown.contains("images.toml:"));
-    prop_assert!(!shown.contains('\u{1b}'), "a text cannot send commands to the terminal");
+    let displayed = problems.to_string();
+    prop_assert!(displayed.contains("images.toml:"));
+    prop_assert!(!displayed.contains('\u{1b}'), "a text cannot send commands to the terminal");
     problems.render_with_colours();
     Ok(())
 }

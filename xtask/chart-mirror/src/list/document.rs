@@ -1,9 +1,8 @@
-//! From text to TOML: mistakes of syntax, and what can be read in spite of them.
+//! From text to TOML: reports mistakes of syntax, and parses the rest.
 //!
-//! The text is taken in sections, from one `[header]` to the next. A section with a mistake of syntax is
-//! set aside, with what hangs below it, because whatever else seems wrong there may be that mistake's
-//! doing: a key is missing where its line is broken, and the entry below a broken header looks like a
-//! part of the one above. All other sections are read as if it were not there.
+//! A section is the text from one `[header]` to the next. A section with a mistake is ignored, together
+//! with the tables below it, because the mistake may cause other problems there: a key is missing if its
+//! line is broken, and the entry below a broken header seems to belong to the one above.
 
 use std::ops::Range;
 
@@ -12,8 +11,10 @@ use toml::de::DeTable;
 
 use super::problems::Problem;
 
-/// The text with its broken sections blanked, so that all places stay, and the mistakes in them.
+/// The text with its broken sections replaced by spaces, so that all offsets stay the same, and the
+/// mistakes in them.
 pub(super) fn readable(text: &str) -> (String, Vec<Problem>) {
+    let sections = sections(text);
     let mut readable = text.to_owned();
     let mut problems = Vec::new();
     loop {
@@ -21,20 +22,19 @@ pub(super) fn readable(text: &str) -> (String, Vec<Problem>) {
         if errors.is_empty() {
             return (readable, problems);
         }
-        let broken = sections(text)
-            .filter(|section| errors.iter().any(|(span, _)| is_in(span.start, section, text)));
         let before = readable.clone();
-        for section in broken {
-            blank(&mut readable, with_subtables(text, section));
+        for (span, _) in &errors {
+            // Past the end of the text, it is the last section.
+            let after = sections.partition_point(|section| section.start <= span.start);
+            blank(&mut readable, with_subtables(text, &sections[after.saturating_sub(1)..]));
         }
         let is_first = problems.is_empty();
-        // A string without end reaches through all sections to the end of the text: there is no
-        // telling what it swallowed.
-        let is_endless = readable == before;
-        if is_endless {
+        // A string without end swallows all sections up to the end of the text, and possibly others.
+        let is_unclosed = readable == before;
+        if is_unclosed {
             blank(&mut readable, 0..text.len());
         }
-        if is_first || !is_endless {
+        if is_first || !is_unclosed {
             problems.extend(
                 errors.into_iter().map(|(span, message)| syntax_problem(text, span, &message)),
             );
@@ -42,14 +42,13 @@ pub(super) fn readable(text: &str) -> (String, Vec<Problem>) {
     }
 }
 
-/// Parses what `readable` left, which has no mistakes of syntax but keys that are there twice.
+/// Parses a text whose only mistakes are duplicate keys.
 pub(super) fn parse<'t>(readable: &'t str, problems: &mut Vec<Problem>) -> Spanned<DeTable<'t>> {
     let (document, errors) = DeTable::parse_recoverable(readable);
-    for error in errors {
-        let problem = Problem::new(error.span().unwrap_or_default(), "duplicate key")
-            .hint("remove one of the two; entries of a list have two brackets: `[[image]]`");
-        problems.push(problem);
-    }
+    problems.extend(errors.into_iter().map(|error| {
+        Problem::new(error.span().unwrap_or_default(), DUPLICATE_KEY)
+            .hint("remove one of the two; entries of a list have two brackets: `[[image]]`")
+    }));
     document
 }
 
@@ -62,30 +61,28 @@ fn syntax_errors(text: &str) -> Vec<(Range<usize>, String)> {
     errors.map(|error| (error.span().unwrap_or(end.clone()), error.message().to_owned())).collect()
 }
 
-fn sections(text: &str) -> impl Iterator<Item = Range<usize>> {
-    let mut starts = vec![0];
+fn sections(text: &str) -> Vec<Range<usize>> {
+    let mut sections = vec![0..text.len()];
     let mut offset = 0;
     for line in text.split_inclusive('\n') {
         if line.trim_start().starts_with('[') && offset > 0 {
-            starts.push(offset);
+            if let Some(previous) = sections.last_mut() {
+                previous.end = offset;
+            }
+            sections.push(offset..text.len());
         }
         offset += line.len();
     }
-    let ends: Vec<_> = starts.iter().skip(1).copied().chain([text.len()]).collect();
-    starts.into_iter().zip(ends).map(|(start, end)| start..end)
+    sections
 }
 
-fn is_in(offset: usize, section: &Range<usize>, text: &str) -> bool {
-    section.contains(&offset) || (offset >= text.len() && section.end == text.len())
-}
-
-/// `[[image]]` with the `[image.values]` that follows it.
-fn with_subtables(text: &str, section: Range<usize>) -> Range<usize> {
-    let prefix = format!("{}.", header(&text[section.clone()]));
-    let following = sections(text).skip_while(|other| other.start < section.end);
-    let below = following.take_while(|other| header(&text[other.clone()]).starts_with(&prefix));
-    let end = below.last().map_or(section.end, |last| last.end);
-    section.start..end
+/// The first section with its subtables: `[[image]]` with the `[image.values]` that follows it.
+fn with_subtables(text: &str, sections: &[Range<usize>]) -> Range<usize> {
+    let prefix = format!("{}.", header(&text[sections[0].clone()]));
+    let below = sections[1..]
+        .iter()
+        .take_while(|section| header(&text[(*section).clone()]).starts_with(&prefix));
+    sections[0].start..below.last().unwrap_or(&sections[0]).end
 }
 
 /// The name in the header of a section, which may be broken itself.
@@ -123,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_broken_section_is_set_aside_with_its_subtables_and_nothing_else_is() {
+    fn a_broken_section_is_ignored_with_its_subtables_and_nothing_else_is() {
         let text = "[a]\nx = 1\n[[b]\ny = 'ä'\n[b.c]\nz = 1\n[[b]]\ny = 2\n";
         let (readable, problems) = readable(text);
         assert_eq!(problems.len(), 1, "{problems:?}");
@@ -133,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_read_beside_a_string_without_end() {
+    fn nothing_is_read_after_an_unclosed_string() {
         let text = "[a]\nx = '''\n[b]\ny = 1\n";
         let (readable, problems) = readable(text);
         assert_eq!(problems.len(), 1, "{problems:?}");
