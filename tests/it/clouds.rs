@@ -30,7 +30,7 @@ impl Cloud {
 
     async fn with(name: &str, destination: RegistryOptions) -> Self {
         let mut stage = Stage::with(RegistryOptions::default(), destination).await;
-        let front = Front::of(&stage.destination, Asks::Nobody, &[]).await;
+        let front = Front::of(&stage.destination, Asks::NoCertificate, &[]).await;
         let proxy = Proxy::to(front.address.clone(), None).await;
         let programs = tempfile::tempdir().unwrap();
         stage.reached_at = Some(name.to_owned());

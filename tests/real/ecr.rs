@@ -117,10 +117,10 @@ async fn a_fresh_account_gets_its_repositories_and_images_and_a_second_run_asks_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_repository_that_is_there_is_left_as_it_is_and_its_differences_are_told() {
+async fn an_existing_repository_is_not_changed_and_its_differences_are_reported() {
     let amazon = Amazon::new().await;
     amazon.moto.ecr(&["create-repository", "--repository-name", "stackstate/wait"]);
-    amazon.moto.ecr(&["create-repository", "--repository-name", "somebody/else"]);
+    amazon.moto.ecr(&["create-repository", "--repository-name", "someone/else"]);
     let finished = amazon.mirror("immutable-tags = true\nscan-on-push = false", &[]);
     assert_eq!(finished.exit_code, 0, "{}{}", finished.stdout, finished.stderr);
     assert_says(
@@ -144,13 +144,13 @@ async fn a_repository_that_is_there_is_left_as_it_is_and_its_differences_are_tol
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_login_that_amazon_does_not_give_any_more_is_told_of() {
+async fn credentials_that_amazon_no_longer_issues_are_reported() {
     let amazon = Amazon::new().await;
     let images = write(&amazon.xtask, "images.toml", amazon.stage.list());
     let authority = file("authority.pem").to_str().unwrap().to_owned();
     let proxy = format!("http://{}", amazon.proxy.address);
     let path = folder().to_str().unwrap().to_owned();
-    // No keys, and nobody who gives some.
+    // No keys, and no service that issues any.
     let variables = [
         ("PATH", path.as_str()),
         ("HTTPS_PROXY", &proxy),

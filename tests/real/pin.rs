@@ -1,4 +1,4 @@
-//! Mirror, pin, and a tag that moves, between two real registries and told by skopeo.
+//! Mirror, pin, and a tag that moves, between two real registries, checked by skopeo.
 
 use registry_in_memory::content::{Content, Layer, docker_image, oci_index};
 
@@ -8,7 +8,7 @@ use crate::support::publish::publish;
 use crate::support::xtask::Xtask;
 
 #[tokio::test]
-async fn what_is_pinned_stays_until_somebody_accepts_the_tag_that_moved() {
+async fn a_pin_stays_until_the_tag_that_moved_is_accepted() {
     let (source, destination) =
         (DockerRegistry::start(Access::Anyone), DockerRegistry::start(Access::Anyone));
     let layers = [Layer::new("base", 30_000), Layer::new("own", 2_000)];

@@ -66,7 +66,7 @@ async fn a_registry_with_a_password_refuses_everybody_but_its_user() {
 }
 
 /// Tags as skopeo sees them are the same at both ends, a second run only looks, and what arrived can
-/// be read back whole by somebody else.
+/// be read back as a whole by another program.
 #[tokio::test]
 async fn the_tool_mirrors_between_real_registries_and_then_has_nothing_to_do() {
     let source = DockerRegistry::start(Access::Anyone);
@@ -156,9 +156,9 @@ async fn a_part_of_an_index_is_read_back_by_others_with_its_digest() {
     for (number, (repository, tag, content)) in indexes.iter().enumerate() {
         let image = &report["images"][number];
         assert_eq!(image["made-from"], content.top.as_str());
-        let told: Digest = image["digest"].as_str().unwrap().parse().unwrap();
+        let reported: Digest = image["digest"].as_str().unwrap().parse().unwrap();
         let there = format!("{}/team/{repository}:{tag}", destination.address());
-        assert_eq!(skopeo.digest_of(&there).unwrap(), told);
+        assert_eq!(skopeo.digest_of(&there).unwrap(), reported);
         let index: serde_json::Value =
             serde_json::from_slice(&skopeo.inspect_raw(&there).unwrap()).unwrap();
         let entries = index["manifests"].as_array().unwrap();
@@ -166,10 +166,10 @@ async fn a_part_of_an_index_is_read_back_by_others_with_its_digest() {
         let architectures: Vec<_> =
             images.map(|entry| entry["platform"]["architecture"].as_str().unwrap()).collect();
         assert_eq!(architectures, ["arm64"], "{index}");
-        // Whoever copies it on finds all that it lists.
+        // Another copy finds everything that it lists.
         let on = format!("{}/{repository}:{tag}", fresh.address());
         skopeo.copy_all(&there, &on).unwrap();
-        assert_eq!(skopeo.digest_of(&on).unwrap(), told);
+        assert_eq!(skopeo.digest_of(&on).unwrap(), reported);
     }
     let (before, after) = (source.requests().len(), destination.requests().len());
     assert_eq!(xtask.run(&arguments, &[]).exit_code, 0);
@@ -237,7 +237,7 @@ async fn push(reference: &str, auth: &RegistryAuth) -> anyhow::Result<Vec<u8>> {
     let client =
         Client::new(ClientConfig { protocol: ClientProtocol::Http, ..ClientConfig::default() });
     let reference: Reference = reference.parse()?;
-    let layer = ImageLayer::oci_v1(b"taken as it is: nobody unpacks it here".to_vec(), None);
+    let layer = ImageLayer::oci_v1(b"stored as it is: nothing unpacks it here".to_vec(), None);
     let platform =
         br#"{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]}}"#;
     let config = Config::oci_v1(platform.to_vec(), None);

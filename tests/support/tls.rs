@@ -32,14 +32,14 @@ pub(crate) struct Front {
 pub(crate) struct Connection {
     pub(crate) has_certificate: bool,
     pub(crate) protocol: String,
-    /// Whom it wanted to speak to; an address is not told.
+    /// The server name that the client asked for; none for an address.
     pub(crate) name: Option<String>,
 }
 
-/// Whether a front wants to see a certificate.
+/// Whether a TLS front asks clients for a certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asks {
-    Nobody,
+    NoCertificate,
     /// Takes one, and goes on without.
     Anyone,
     Everyone,
@@ -57,7 +57,8 @@ impl Front {
 
     /// With another certificate of `tests/data/tls` than the good one.
     pub(crate) async fn showing(certificate: &str, registry: &InMemoryRegistry) -> Self {
-        Self::listening(registry.address(), configuration(certificate, Asks::Nobody, &[])).await
+        Self::listening(registry.address(), configuration(certificate, Asks::NoCertificate, &[]))
+            .await
     }
 
     async fn listening(behind: &str, configuration: ServerConfig) -> Self {
@@ -132,7 +133,7 @@ fn configuration(certificate: &str, asks: Asks, protocols: &[&str]) -> ServerCon
     authorities.add(CertificateDer::from_pem_file(file("authority.pem")).unwrap()).unwrap();
     let verifier = WebPkiClientVerifier::builder(Arc::new(authorities));
     let builder = match asks {
-        Asks::Nobody => ServerConfig::builder().with_no_client_auth(),
+        Asks::NoCertificate => ServerConfig::builder().with_no_client_auth(),
         Asks::Anyone => ServerConfig::builder()
             .with_client_cert_verifier(verifier.allow_unauthenticated().build().unwrap()),
         Asks::Everyone => {

@@ -4,7 +4,7 @@
 use crate::support::assert_says;
 use crate::support::xtask::Xtask;
 
-/// A proxy that is not there: whoever makes a request fails.
+/// A proxy that does not exist: every request fails.
 const NO_NETWORK: [(&str, &str); 6] = [
     ("HTTPS_PROXY", "http://127.0.0.1:1"),
     ("PATH", "/nonexistent"),

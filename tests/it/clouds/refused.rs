@@ -1,4 +1,4 @@
-//! Repositories of ECR that cannot be made: who is told what, and which images go on. A stand-in for
+//! Repositories of ECR that cannot be made: what is reported, and which images continue. A stand-in for
 //! the AWS CLI, and a registry that makes no repositories, as ECR does.
 
 use chart_mirror::commands::mirror::result::MirrorReport;
@@ -55,7 +55,7 @@ fn only_failure(report: &MirrorReport) -> String {
 }
 
 #[tokio::test]
-async fn without_the_right_to_create_the_exact_command_is_told_and_the_other_images_go_on() {
+async fn without_permission_to_create_the_error_has_the_exact_command_and_other_images_continue() {
     let mut cloud = lacking_one().await;
     cloud.program("aws", &aws(NOT_FOUND, ALL, DENIED));
     let said = only_failure(&cloud.stage.mirror().await);
@@ -85,7 +85,7 @@ async fn rights_for_some_repositories_are_enough_to_look_at_each() {
 }
 
 #[tokio::test]
-async fn a_repository_that_somebody_else_made_meanwhile_is_as_good() {
+async fn a_repository_that_was_created_meanwhile_is_used() {
     let mut cloud = lacking_one().await;
     cloud.stage.destination.store().create_repository("stackstate/i01");
     let exists = "refuse RepositoryAlreadyExistsException 'it is there'";
@@ -95,7 +95,8 @@ async fn a_repository_that_somebody_else_made_meanwhile_is_as_good() {
 }
 
 #[tokio::test]
-async fn without_the_aws_cli_or_its_login_a_missing_repository_is_told_with_the_command_and_why() {
+async fn without_the_aws_cli_or_its_credentials_a_missing_repository_is_reported_with_command_and_reason()
+ {
     let broken = aws("echo 'Unable to locate credentials' >&2; exit 253", "exit 1", "exit 1");
     let table = [(None, "`aws` is not on PATH"), (Some(broken), "Unable to locate credentials")];
     for (script, why) in table {
@@ -114,7 +115,7 @@ async fn without_the_aws_cli_or_its_login_a_missing_repository_is_told_with_the_
 }
 
 #[tokio::test]
-async fn who_makes_repositories_himself_is_told_the_command_and_nobody_is_asked() {
+async fn with_create_repositories_off_the_error_has_the_command_and_aws_is_not_called() {
     let mut cloud = lacking_one().await;
     cloud.program("aws", &aws(NOT_FOUND, ALL, DENIED));
     cloud.stage.tables += &format!(
@@ -130,7 +131,7 @@ async fn who_makes_repositories_himself_is_told_the_command_and_nobody_is_asked(
 }
 
 #[tokio::test]
-async fn a_run_with_nothing_to_push_asks_nobody() {
+async fn a_run_with_nothing_to_push_does_not_call_aws() {
     let mut cloud = lacking_one().await;
     cloud.stage.destination.store().create_repository("stackstate/i01");
     cloud.stage.mirror_all().await;

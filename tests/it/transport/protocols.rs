@@ -9,8 +9,8 @@ async fn protocols_used(offered: &[&str], lines: &[&str]) -> (Vec<String>, Stage
     let mut stage = Stage::with(behind(), behind()).await;
     let layers = [Layer::new("a", 3_000_000), Layer::new("b", 10)];
     stage.publish(REPOSITORY, TAG, &docker_image(&layers));
-    let source = Front::of(&stage.source, Asks::Nobody, offered).await;
-    let destination = Front::of(&stage.destination, Asks::Nobody, offered).await;
+    let source = Front::of(&stage.source, Asks::NoCertificate, offered).await;
+    let destination = Front::of(&stage.destination, Asks::NoCertificate, offered).await;
     stage.source_at = Some(source.address.clone());
     stage.reached_at = Some(destination.address.clone());
     let trusted = trusted();

@@ -11,7 +11,7 @@ use crate::support::xtask::Xtask;
 async fn behind_proxy(name: &str) -> (Stage, Front) {
     let mut stage = Stage::with(behind(), behind()).await;
     stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", 50_000)]));
-    let front = Front::of(&stage.source, Asks::Nobody, &[]).await;
+    let front = Front::of(&stage.source, Asks::NoCertificate, &[]).await;
     stage.source_at = Some(name.to_owned());
     stage.tables = table(name, &[&trusted()]);
     (stage, front)

@@ -112,7 +112,7 @@ async fn public(side: Side) -> (Stage, Front, Proxy) {
         Side::Source => (&stage.source, &mut stage.source_at),
         Side::Destination => (&stage.destination, &mut stage.reached_at),
     };
-    let front = Front::of(registry, Asks::Nobody, &[]).await;
+    let front = Front::of(registry, Asks::NoCertificate, &[]).await;
     *named = Some("registry.example.com".to_owned());
     stage.tables = table("registry.example.com", &[&trusted()])
         + &table("registry.example.com:8443", &[&trusted()]);

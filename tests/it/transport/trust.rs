@@ -25,7 +25,7 @@ fn both(stage: &Stage, lines: &[&str]) -> String {
 
 #[tokio::test]
 async fn an_authority_is_trusted_only_for_the_registry_that_names_it() {
-    let (mut stage, source, _destination) = behind_tls(Asks::Nobody).await;
+    let (mut stage, source, _destination) = behind_tls(Asks::NoCertificate).await;
     stage.retry.retries = 1;
     stage.tables = both(&stage, &[&trusted()]);
     let report = stage.mirror_all().await;
@@ -42,7 +42,7 @@ async fn an_authority_is_trusted_only_for_the_registry_that_names_it() {
 
 #[tokio::test]
 async fn an_insecure_registry_is_accepted_and_every_report_warns_about_it() {
-    let (mut stage, source, _destination) = behind_tls(Asks::Nobody).await;
+    let (mut stage, source, _destination) = behind_tls(Asks::NoCertificate).await;
     stage.tables =
         table(&source.address, &["insecure = true"]) + &table(&stage.reached_at(), &[&trusted()]);
     let report = stage.mirror_all().await;
@@ -116,7 +116,7 @@ async fn a_client_certificate_is_presented_to_its_registry() {
 
 #[tokio::test]
 async fn unusable_files_are_reported_before_any_request() {
-    let (mut stage, source, _destination) = behind_tls(Asks::Nobody).await;
+    let (mut stage, source, _destination) = behind_tls(Asks::NoCertificate).await;
     let server_key = format!("ca-file = {:?}", file("server-key.pem"));
     let swapped = format!(
         "client-certificate-file = {:?}\nclient-key-file = {:?}",
@@ -146,7 +146,7 @@ async fn unusable_files_are_reported_before_any_request() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn files_are_relative_to_the_list_and_every_command_warns() {
-    let (mut stage, source, destination) = behind_tls(Asks::Nobody).await;
+    let (mut stage, source, destination) = behind_tls(Asks::NoCertificate).await;
     stage.tables = table(&source.address, &["ca-file = \"certificates/ours.pem\""])
         + &table(&destination.address, &["insecure = true"]);
     let xtask = Xtask::new();

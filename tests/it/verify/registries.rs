@@ -232,7 +232,7 @@ async fn a_missing_platform_that_the_policy_requires_is_reported() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unverified_certificate_is_a_warning_in_every_report() {
     let scene = Scene::new().await;
-    let front = Front::of(&scene.source, Asks::Nobody, &["http/1.1"]).await;
+    let front = Front::of(&scene.source, Asks::NoCertificate, &["http/1.1"]).await;
     let source = scene.source.address().to_owned();
     let insecure = format!("[registries.\"{}\"]\ninsecure = true\n", front.address);
     let text = std::fs::read_to_string(scene.path("images.toml")).unwrap();

@@ -41,19 +41,19 @@ impl Moto {
             .stderr_to_stdout()
             .unchecked();
         let process = installed("moto_server", serve.reader());
-        let mut told = String::new();
+        let mut output = String::new();
         for line in BufReader::new(&process).lines() {
             let line = line.unwrap();
             if let Some((_, address)) = line.split_once("Running on ") {
                 let address = address.trim().to_owned();
                 return Self { process, address, home };
             }
-            told += &format!("{line}\n");
+            output += &format!("{line}\n");
         }
-        panic!("moto ended before it answered:\n{told}");
+        panic!("moto ended before it responded:\n{output}");
     }
 
-    /// What the CLI needs in its environment to speak to this one and nobody else.
+    /// The environment that makes the CLI use only this server.
     pub(crate) fn variables(&self) -> Vec<(String, String)> {
         let variables = [
             ("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE"),
@@ -65,7 +65,7 @@ impl Moto {
         variables.map(|(name, value)| (name.to_owned(), value.to_owned())).into()
     }
 
-    /// Runs `aws ecr ...` to its success, as somebody beside the tool.
+    /// Runs `aws ecr ...`, as another user of the account would; it must succeed.
     pub(crate) fn ecr(&self, arguments: &[&str]) -> Value {
         let fixed = ["ecr", "--region", REGION, "--output", "json"];
         let mut environment = clean_environment(std::env::vars_os(), self.home.path());

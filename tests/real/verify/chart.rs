@@ -23,7 +23,7 @@ async fn an_image_that_was_added_to_the_chart_is_found_once() {
     let hint = "`chart-mirror images --write` adds it, then `chart-mirror values --probe` finds its values";
     let place =
         "at Pod/new spec.containers[0].image (chart/templates/new.yaml), rendering `default`";
-    // Whether the values move it or not: there is one thing to mend.
+    // Whether the values move it or not, there is one thing to fix.
     for image in ["quay.io/team/new:3.0", "{{ .Values.global.imageRegistry }}/team/new:3.0"] {
         scene.write("chart/templates/new.yaml", &pod("new", image));
         let named = image.replace("{{ .Values.global.imageRegistry }}", "SOURCE");
@@ -136,7 +136,7 @@ async fn what_the_policy_ignores_hides_nothing_that_stands_beside_it() {
     let text = std::fs::read_to_string(scene.path("images.toml")).unwrap();
     scene.write("images.toml", &(text + "[policy.severity]\nchart-unlisted = \"ignore\"\n"));
     let verified = scene.verify(&CHART);
-    // What nobody wants to list is not relocated all the same.
+    // An image that is not listed is not relocated either.
     assert_eq!(
         codes(&verified.findings),
         [("values-not-relocated", None), ("values-not-relocated", app)]
@@ -181,7 +181,7 @@ async fn a_source_registry_in_prose_is_a_warning() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_chart_names_and_nobody_can_list_is_found() {
+async fn an_image_in_the_chart_that_cannot_be_listed_is_found() {
     let scene = scene().await;
     scene.write("chart/templates/new.yaml", &pod("new", "quay.io/team/new"));
     let other = "sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
