@@ -60,7 +60,7 @@ fn write_findings(text: &mut String, report: &VerifyReport) {
     }
 }
 
-/// `hint` is `None` if an earlier finding has the same one.
+/// `hint` is left out if an earlier finding has the same one.
 fn item(report: &VerifyReport, finding: &Finding, hint: Option<&str>) -> String {
     let place = report.location(finding).to_string();
     let (severity, message) = (finding.severity, prose(&finding.message));

@@ -25,7 +25,7 @@ const TEXTS: [&str; 22] = [
     "```````\n# three",
     "\u{202e}gnp.exe\u{2066}",
     "[x](https://evil.example.com) ![y](data:z) \\[z\\](w)",
-    "https://evil.example.com www.evil.example.com me@evil.example.com @somebody #1 :tada:",
+    "https://evil.example.com www.evil.example.com me@evil.example.com @someone #1 :tada:",
     "*one* __two__ ~~three~~ $x$ \\*four\\*",
     "\0\u{fffe}\u{ffff}\u{85}\u{2028}",
     "- one\n> two\n\n    three",
