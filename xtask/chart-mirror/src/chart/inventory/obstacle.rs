@@ -98,7 +98,7 @@ impl fmt::Display for Obstacle {
 
 impl fmt::Display for Obstacles {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the chart names images that cannot be mirrored; nothing was copied")?;
+        f.write_str("the chart uses images that cannot be mirrored; nothing was copied")?;
         self.0.iter().try_for_each(|obstacle| write!(f, "\n\n{obstacle}"))
     }
 }
