@@ -39,7 +39,7 @@ fn warnings_of_helm_are_kept_apart_from_the_rendering() {
 #[test]
 fn a_missing_helm_is_reported_with_how_to_get_it() {
     let helm = Helm::new(source("relocation"), charts()).with_program("no-such-helm");
-    let error = helm.render(&rendering(), &[]).unwrap_err();
+    let error = helm.render(&rendering(), None).unwrap_err();
     assert_eq!(error, RenderError::NoHelm { program: "no-such-helm".to_owned() });
     assert_eq!(helm.version().unwrap_err(), error);
     let error = error.to_string();
@@ -56,7 +56,7 @@ fn a_helm_that_hangs_is_stopped() {
     let helm = Helm::new(source("relocation"), charts())
         .with_program(program)
         .with_deadline(Duration::from_secs(1));
-    let error = helm.render(&rendering(), &[]).unwrap_err().to_string();
+    let error = helm.render(&rendering(), None).unwrap_err().to_string();
     assert!(error.contains("did not end within 1 s"), "{error}");
 }
 
@@ -67,7 +67,7 @@ fn a_password_in_an_address_reaches_neither_helm_nor_a_message() {
     {
         let source = ChartSource { repository: repository.map(str::to_owned), ..source(chart) };
         let helm = Helm::new(source, charts()).with_program("no-such-helm");
-        let error = helm.render(&rendering(), &[]).unwrap_err().to_string();
+        let error = helm.render(&rendering(), None).unwrap_err().to_string();
         assert!(error.contains("contains credentials"), "{error}");
         assert!(!error.contains("secret"), "{error}");
     }
@@ -77,7 +77,7 @@ fn render_with(script: &str) -> Result<Rendered, RenderError> {
     let directory = tempfile::tempdir().unwrap();
     let program = directory.path().join("helm");
     write_script(&program, script);
-    Helm::new(source("relocation"), charts()).with_program(program).render(&rendering(), &[])
+    Helm::new(source("relocation"), charts()).with_program(program).render(&rendering(), None)
 }
 
 fn rendering() -> Rendering {

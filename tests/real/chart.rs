@@ -2,9 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chart_mirror::chart::{
-    ExtraValues, Helm, Rendered, Renderer as _, mentions_in, references_in, render_all,
-};
+use chart_mirror::chart::{Helm, Rendered, Renderer as _, mentions_in, references_in, render_all};
 use chart_mirror::list::{ImageList, Rendering, SetValue};
 
 use crate::programs::helm::helm;
@@ -21,7 +19,7 @@ fn the_renderings_of_the_list_name_exactly_the_images_of_the_list() {
         list.images().iter().map(|image| image.reference().to_string()).collect();
     let renderings = &list.chart().unwrap().renderings;
 
-    let rendered = render_all(&helm("stackstate-shapes"), renderings, &[]);
+    let rendered = render_all(&helm("stackstate-shapes"), renderings, None);
 
     let rendered: Vec<_> = rendered.into_iter().map(Result::unwrap).collect();
     let [default, backup] = rendered.as_slice() else { panic!("two renderings are listed") };
@@ -37,9 +35,8 @@ fn the_renderings_of_the_list_name_exactly_the_images_of_the_list() {
 fn the_global_registry_moves_all_images_but_the_two_that_have_values_of_their_own() {
     let list = ImageList::parse("images.toml", IMAGES).unwrap();
     let renderings = &list.chart().unwrap().renderings;
-    let overlay = [ExtraValues::Document(RELOCATE.to_owned())];
 
-    let rendered = helm("stackstate-shapes").render(&renderings[1], &overlay).unwrap();
+    let rendered = helm("stackstate-shapes").render(&renderings[1], Some(RELOCATE)).unwrap();
 
     let left: Vec<_> = references(&rendered)
         .into_iter()
@@ -56,7 +53,7 @@ fn the_global_registry_moves_all_images_but_the_two_that_have_values_of_their_ow
 
 #[test]
 fn references_are_found_in_every_kind_of_object() {
-    let rendered = helm("relocation").render(&rendering(), &[]).unwrap();
+    let rendered = helm("relocation").render(&rendering(), None).unwrap();
     let found = references_in(&rendered).unwrap();
     let mut found: Vec<_> = found
         .iter()
@@ -89,8 +86,7 @@ fn references_are_found_in_every_kind_of_object() {
 
 #[test]
 fn an_overlay_moves_references_and_mentions_list_the_rest() {
-    let overlay = [ExtraValues::Document(RELOCATE.to_owned())];
-    let rendered = helm("relocation").render(&rendering(), &overlay).unwrap();
+    let rendered = helm("relocation").render(&rendering(), Some(RELOCATE)).unwrap();
     let left =
         references(&rendered).into_iter().filter(|r| !r.starts_with("mirror.example.com/a/"));
     assert_eq!(
@@ -101,7 +97,7 @@ fn an_overlay_moves_references_and_mentions_list_the_rest() {
             "quay.io/example/sidecar:0.9.1"
         ]
     );
-    let mentions = mentions_in(&rendered, &["quay.io", "docker.io"], &[]).unwrap();
+    let mentions = mentions_in(&rendered, &["quay.io", "docker.io"]).unwrap();
     let mentions: Vec<_> =
         mentions.iter().map(|m| (m.written.as_str(), m.place.path.as_str())).collect();
     assert_eq!(
@@ -116,20 +112,21 @@ fn an_overlay_moves_references_and_mentions_list_the_rest() {
 }
 
 #[test]
-fn extra_values_have_the_precedence_of_helm() {
-    let document = |text: &str| ExtraValues::Document(text.to_owned());
-    let strings = |text: &str| ExtraValues::SetString(vec![("echo.a".to_owned(), text.to_owned())]);
-    let set = Rendering { set: vec![("echo.a".to_owned(), text("set"))], ..rendering() };
-    let first = document("echo: {a: first, b: first}\n");
-    let second = document("echo: {a: second}\n");
+fn values_override_files_and_set_overrides_values() {
+    let set = vec![("echo.a".to_owned(), text("set"))];
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("file.yaml");
+    std::fs::write(&file, "echo: {a: file, b: file}\n").unwrap();
+    let file = Rendering { values: vec![file.to_str().unwrap().to_owned()], ..rendering() };
+    let set = Rendering { set, ..file.clone() };
+    let values = Some("echo: {a: values}\n");
     let table = [
-        (rendering(), vec![first.clone(), second.clone()], r#"{"a":"second","b":"first"}"#),
-        (set.clone(), vec![first.clone()], r#"{"a":"set","b":"first"}"#),
-        (set, vec![strings("on top")], r#"{"a":"on top"}"#),
-        (rendering(), vec![strings("on top"), first], r#"{"a":"on top","b":"first"}"#),
+        (&file, None, r#"{"a":"file","b":"file"}"#),
+        (&file, values, r#"{"a":"values","b":"file"}"#),
+        (&set, values, r#"{"a":"set","b":"file"}"#),
     ];
-    for (rendering, overlay, expected) in table {
-        assert_eq!(echo(&helm("relocation"), &rendering, &overlay), expected);
+    for (rendering, values, expected) in table {
+        assert_eq!(echo(&helm("relocation"), rendering, values), expected);
     }
 }
 
@@ -154,7 +151,7 @@ fn set_values_reach_the_chart_literally() {
     let set_string = vec![("echo.string".to_owned(), "0123".to_owned())];
     let rendering = Rendering { set, set_string, ..rendering() };
     let received: serde_json::Value =
-        serde_json::from_str(&echo(&helm("relocation"), &rendering, &[])).unwrap();
+        serde_json::from_str(&echo(&helm("relocation"), &rendering, None)).unwrap();
     let expected = serde_json::json!({
         "boolean": true, "integer": -3, "number": "1", "word": "true", "null": "null",
         "list": "{a,b}", "empty": "", "awkward": awkward, "lines": "a\nb", "dotted.key": "x",
@@ -177,8 +174,8 @@ fn values_files_and_versions_of_a_rendering_reach_the_chart() {
         api_versions: vec!["example.com/v1".to_owned()],
         ..rendering()
     };
-    assert_eq!(echo(&helm, &rendering, &[]), r#"{"a":1}"#);
-    let rendered = helm.render(&rendering, &[]).unwrap();
+    assert_eq!(echo(&helm, &rendering, None), r#"{"a":1}"#);
+    let rendered = helm.render(&rendering, None).unwrap();
     assert!(rendered.text.contains("capabilities: \"v1.25.3 true\""), "{}", rendered.text);
 }
 
@@ -200,7 +197,7 @@ fn default_values_of_subcharts_have_the_keys_that_set_them() {
 fn a_failing_chart_is_reported_with_its_message_and_the_command_to_repeat() {
     let set = vec![("stackstate.license.key".to_owned(), text("it's"))];
     let error =
-        helm("stackstate-shapes").render(&Rendering { set, ..rendering() }, &[]).unwrap_err();
+        helm("stackstate-shapes").render(&Rendering { set, ..rendering() }, None).unwrap_err();
     let error = error.to_string();
     let (message, hint) = error.split_once("\nhint: ").unwrap();
     assert!(message.starts_with("rendering `default`: execution error at "), "{error}");
@@ -212,7 +209,7 @@ fn a_failing_chart_is_reported_with_its_message_and_the_command_to_repeat() {
 
 #[test]
 fn a_missing_chart_is_reported_without_running_helm() {
-    let error = helm("no-such-chart").render(&rendering(), &[]).unwrap_err().to_string();
+    let error = helm("no-such-chart").render(&rendering(), None).unwrap_err().to_string();
     assert!(
         error.starts_with("finding the chart: there is no chart `no-such-chart` in "),
         "{error}"
@@ -234,8 +231,8 @@ fn references(rendered: &Rendered) -> BTreeSet<String> {
 }
 
 /// The value `echo` as the chart `relocation` received it.
-fn echo(helm: &Helm, rendering: &Rendering, overlay: &[ExtraValues]) -> String {
-    let rendered = helm.render(rendering, overlay).unwrap();
+fn echo(helm: &Helm, rendering: &Rendering, values: Option<&str>) -> String {
+    let rendered = helm.render(rendering, values).unwrap();
     let line = rendered.text.lines().find_map(|line| line.trim().strip_prefix("echo.json: "));
     serde_json::from_str(line.unwrap()).unwrap()
 }

@@ -51,13 +51,13 @@ fn prove(overlay: &str) -> Proof {
     let list = ImageList::parse("images.toml", IMAGES).unwrap();
     let renderings: &[Rendering] = &list.chart().unwrap().renderings;
     let helm = helm(SHAPES);
-    let without_values = render_all(&helm, renderings, &[]);
+    let without_values = render_all(&helm, renderings, None);
     prove_with(
         &helm,
         renderings,
         &list,
         &"m.example.com".parse().unwrap(),
-        overlay.to_owned(),
+        overlay,
         &without_values,
     )
     .unwrap()

@@ -26,8 +26,8 @@ fn an_archive_renders_like_its_folder() {
     let archive = Helm::new(source("relocation-1.0.0.tgz"), directory.path()).with_program(program);
     let folder = helm("relocation");
     assert_eq!(
-        references(&archive.render(&rendering(), &[]).unwrap()),
-        references(&folder.render(&rendering(), &[]).unwrap())
+        references(&archive.render(&rendering(), None).unwrap()),
+        references(&folder.render(&rendering(), None).unwrap())
     );
     assert_eq!(archive.default_values().unwrap(), folder.default_values().unwrap());
 }
@@ -49,7 +49,7 @@ fn a_chart_of_a_repository_is_fetched_once_for_all_renderings() {
     let renderings: Vec<_> =
         (0..4).map(|number| Rendering { name: number.to_string(), ..rendering() }).collect();
 
-    let rendered = render_all(&helm, &renderings, &[]);
+    let rendered = render_all(&helm, &renderings, None);
 
     for (rendering, rendered) in renderings.iter().zip(rendered) {
         let rendered = rendered.unwrap();
@@ -68,7 +68,7 @@ fn a_chart_that_the_repository_lacks_is_reported_with_helms_message() {
     let source =
         ChartSource { chart: "other".to_owned(), repository: Some(address.clone()), version: None };
     let helm = Helm::new(source, directory.path()).with_program(program_at_home(&directory));
-    let error = helm.render(&rendering(), &[]).unwrap_err().to_string();
+    let error = helm.render(&rendering(), None).unwrap_err().to_string();
     assert!(error.starts_with("fetching the chart: "), "{error}");
     assert!(error.contains("other"), "{error}");
     let repeat = format!("`helm pull other --repo {address}`");
@@ -90,7 +90,7 @@ fn a_chart_of_a_registry_is_fetched() {
     let by_address = source(&format!("{repository}/relocation"));
     for source in [in_repository, by_address] {
         let helm = Helm::new(source, charts()).with_program(&program);
-        assert_eq!(references(&helm.render(&rendering(), &[]).unwrap()).len(), 12);
+        assert_eq!(references(&helm.render(&rendering(), None).unwrap()).len(), 12);
     }
 }
 

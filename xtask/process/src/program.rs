@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::io::{self, PipeReader, Read as _, Write as _};
 use std::path::PathBuf;
-use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
 pub use std::process::Output;
@@ -78,37 +78,24 @@ impl Program {
         self
     }
 
-    #[must_use]
-    pub fn deadline(mut self, deadline: Duration) -> Self {
-        self.deadline = deadline;
-        self
-    }
-
     /// Runs the program to its end, whatever its exit status. Blocks.
     ///
     /// # Errors
     /// If the program cannot be started, misses its deadline or exceeds the output limit.
     pub fn run(&self) -> Result<Output, ProcessError> {
-        let started = self.start().and_then(|(running, stdout, stderr)| {
-            let status = running.wait_timeout(self.deadline)?.map(|output| output.status);
-            if status.is_none() {
-                running.kill()?;
-                running.wait_timeout(DRAIN)?;
-            }
-            Ok((status, stdout, stderr))
-        });
-        let (status, stdout, stderr) = started
-            .map_err(|error| ProcessError::Start { program: self.program.clone(), error })?;
-        let Some(status) = status else { return Err(ProcessError::Deadline(self.deadline)) };
-        let (stdout, stderr) = (drain(&stdout), drain(&stderr));
-        if stdout.len().max(stderr.len()) as u64 > self.output_limit {
+        let output = self
+            .run_until_deadline()
+            .map_err(|error| ProcessError::Start { program: self.program.clone(), error })?
+            .ok_or(ProcessError::Deadline(self.deadline))?;
+        if output.stdout.len().max(output.stderr.len()) as u64 > self.output_limit {
             return Err(ProcessError::OutputLimit(self.output_limit));
         }
-        Ok(Output { status, stdout, stderr })
+        Ok(output)
     }
 
+    /// `None` if the program misses its deadline. The output may be longer than the limit.
     #[expect(clippy::disallowed_methods, reason = "the only place that starts programs")]
-    fn start(&self) -> io::Result<(duct::Handle, Receiver<Vec<u8>>, Receiver<Vec<u8>>)> {
+    fn run_until_deadline(&self) -> io::Result<Option<Output>> {
         let (stdin, mut input) = io::pipe()?;
         let (stdout, stdout_writer) = io::pipe()?;
         let (stderr, stderr_writer) = io::pipe()?;
@@ -123,16 +110,22 @@ impl Program {
         for (name, value) in &self.variables {
             command = command.env(name, value);
         }
-        // The command holds the program's ends of the pipes and has to be dropped, so that the pipes
-        // end with the program.
         let running = command.start()?;
+        // It holds the program's ends of the pipes, which have to end with the program.
         drop(command);
         // The threads for the pipes are not joined: a background process that the program leaves
         // behind may keep its ends open.
         let text = self.stdin.clone();
         std::thread::spawn(move || drop(input.write_all(&text)));
         let limit = self.output_limit + 1;
-        Ok((running, chunks(stdout, limit), chunks(stderr, limit)))
+        let (stdout, stderr) = (chunks(stdout, limit), chunks(stderr, limit));
+        let Some(ended) = running.wait_timeout(self.deadline)? else {
+            running.kill()?;
+            running.wait_timeout(DRAIN)?;
+            return Ok(None);
+        };
+        let status = ended.status;
+        Ok(Some(Output { status, stdout: drain(&stdout), stderr: drain(&stderr) }))
     }
 }
 
@@ -142,9 +135,11 @@ fn chunks(pipe: PipeReader, limit: u64) -> Receiver<Vec<u8>> {
     let mut pipe = pipe.take(limit);
     std::thread::spawn(move || {
         let mut buffer = vec![0; CHUNK];
-        while let Ok(length @ 1..) = pipe.read(&mut buffer) {
-            if sender.send(buffer[..length].to_vec()).is_err() {
-                break;
+        loop {
+            match pipe.read(&mut buffer) {
+                Ok(length @ 1..) => drop(sender.send(buffer[..length].to_vec())),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                _ => break,
             }
         }
     });
@@ -154,13 +149,8 @@ fn chunks(pipe: PipeReader, limit: u64) -> Receiver<Vec<u8>> {
 /// What a program that has ended wrote to a pipe.
 fn drain(chunks: &Receiver<Vec<u8>>) -> Vec<u8> {
     let end = Instant::now() + DRAIN;
-    let mut bytes = Vec::new();
-    loop {
-        match chunks.recv_timeout(end.saturating_duration_since(Instant::now())) {
-            Ok(chunk) => bytes.extend(chunk),
-            Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => return bytes,
-        }
-    }
+    let next = || chunks.recv_timeout(end.saturating_duration_since(Instant::now())).ok();
+    std::iter::from_fn(next).flatten().collect()
 }
 
 #[cfg(all(test, unix))]
@@ -169,8 +159,12 @@ mod tests {
     use crate::{TempFolder, find_program};
 
     fn shell(script: &str) -> Program {
-        let path = find_program("sh", "/usr/bin:/bin").unwrap();
-        Program::new(path, Duration::from_secs(60), 1000).arguments(["-c", script, "name", "a b"])
+        within(Duration::from_secs(60), script)
+    }
+
+    fn within(deadline: Duration, script: &str) -> Program {
+        let path = find_program("sh", "/usr/bin:/bin").expect("a shell");
+        Program::new(path, deadline, 1000).arguments(["-c", script, "name", "a b"])
     }
 
     #[test]
@@ -203,7 +197,7 @@ mod tests {
 
     #[test]
     fn a_program_that_misses_its_deadline_is_stopped() {
-        let error = shell("exec sleep 60").deadline(Duration::from_millis(500)).run().unwrap_err();
+        let error = within(Duration::from_millis(500), "exec sleep 60").run().unwrap_err();
         assert!(matches!(error, ProcessError::Deadline(_)), "{error}");
         assert!(error.to_string().contains("within 0.5 s"), "{error}");
     }

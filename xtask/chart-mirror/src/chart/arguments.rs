@@ -1,6 +1,5 @@
 //! The arguments of helm, with the escapes that its notations need; pure.
 
-use super::renderer::ExtraValues;
 use super::source::ChartSource;
 use crate::list::{Rendering, SetValue};
 use messages::secret::sounds_like_a_secret;
@@ -8,19 +7,18 @@ use messages::secret::sounds_like_a_secret;
 /// Appears in messages and object names; no image depends on it.
 const RELEASE: &str = "release";
 
-/// The arguments of `helm template`. `chart` are the arguments that name the chart, and `documents` the
-/// files with the documents of `extra`.
+/// The arguments of `helm template`. `chart` are the arguments that name the chart, and `values` is a
+/// values file that overrides those of the rendering.
 pub(super) fn template(
     chart: &[String],
     rendering: &Rendering,
-    extra: &[ExtraValues],
-    documents: &[String],
+    values: Option<&str>,
 ) -> Vec<String> {
     let mut arguments = vec!["template".to_owned(), RELEASE.to_owned()];
     arguments.extend_from_slice(chart);
     arguments.push("--include-crds".to_owned());
     let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
-    for file in rendering.values.iter().chain(documents) {
+    for file in rendering.values.iter().map(String::as_str).chain(values) {
         option("-f", comma_separated(file));
     }
     for (key, value) in &rendering.set {
@@ -31,11 +29,7 @@ pub(super) fn template(
             }
         }
     }
-    let extra_strings = extra.iter().filter_map(|values| match values {
-        ExtraValues::SetString(pairs) => Some(pairs),
-        ExtraValues::Document(_) => None,
-    });
-    for (key, text) in rendering.set_string.iter().chain(extra_strings.flatten()) {
+    for (key, text) in &rendering.set_string {
         option("--set-string", assignment(key, text));
     }
     if let Some(version) = &rendering.kube_version {
@@ -179,16 +173,11 @@ mod tests {
             kube_version: Some("1.34".to_owned()),
             api_versions: vec!["a/v1".to_owned(), "b/v1".to_owned()],
         };
-        let extra = [
-            ExtraValues::SetString(vec![("e".to_owned(), "x".to_owned())]),
-            ExtraValues::Document("f: 1\n".to_owned()),
-        ];
-        let arguments =
-            template(&["chart".to_owned()], &rendering, &extra, &["two.yaml".to_owned()]);
+        let arguments = template(&["chart".to_owned()], &rendering, Some("two.yaml"));
         assert_eq!(
             arguments.join(" "),
             "template release chart --include-crds -f one.yaml -f two.yaml --set a=true --set-string b=true \
-             --set c=-3 --set-string d=1 --set-string e=x --kube-version 1.34 --api-versions a/v1 --api-versions b/v1"
+             --set c=-3 --set-string d=1 --kube-version 1.34 --api-versions a/v1 --api-versions b/v1"
         );
     }
 }

@@ -25,13 +25,12 @@ pub struct MalformedReference {
     pub place: ManifestLocation,
 }
 
-/// A text that is not an image but names a registry or a repository.
+/// A text that is not an image but names a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
-    /// The word that contains the name.
+    /// The word that contains the host.
     pub written: String,
-    /// The registry or repository.
-    pub name: String,
+    pub host: String,
     pub place: ManifestLocation,
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 use std::time::Duration;
 
-use super::renderer::{ExtraValues, RenderError, Rendered, Renderer};
+use super::renderer::{RenderError, Rendered, Renderer};
 use super::source::ChartSource;
 use super::{arguments, manifests};
 use crate::list::Rendering;
@@ -46,12 +46,6 @@ struct LocalChart {
     path: PathBuf,
     /// Where a fetched chart is; deletes it when dropped.
     _fetched: Option<TempFolder>,
-}
-
-/// Documents as files for one run of helm.
-struct Documents {
-    files: Vec<String>,
-    _folder: Option<TempFolder>,
 }
 
 struct Printed {
@@ -192,18 +186,17 @@ impl Helm {
 }
 
 impl Renderer for Helm {
-    fn render(
-        &self,
-        rendering: &Rendering,
-        extra: &[ExtraValues],
-    ) -> Result<Rendered, RenderError> {
+    fn render(&self, rendering: &Rendering, values: Option<&str>) -> Result<Rendered, RenderError> {
         let attempt = format!("rendering `{}`", rendering.name);
         let chart = self.local_chart()?.to_string_lossy().into_owned();
-        let documents = Documents::write(&attempt, extra)?;
-        let arguments = arguments::template(&[chart], rendering, extra, &documents.files);
-        let placeholders = vec!["OVERLAY".to_owned(); documents.files.len()];
-        let chart = arguments::chart(&self.source);
-        let repeat = arguments::template(&chart, rendering, extra, &placeholders);
+        let folder = values.map(|_| temporary_folder(&attempt)).transpose()?;
+        let file = values.zip(folder.as_ref()).map(|(text, to)| to.write("overlay.yaml", text));
+        let file = file.transpose();
+        let file = file.map_err(|error| RenderError::failed(&attempt, error.to_string()))?;
+        let file = file.as_ref().map(|file| file.to_string_lossy());
+        let arguments = arguments::template(&[chart], rendering, file.as_deref());
+        let placeholder = values.map(|_| "OVERLAY");
+        let repeat = arguments::template(&arguments::chart(&self.source), rendering, placeholder);
         let Printed { text, warnings } =
             self.run(&attempt, &self.directory, &arguments, &repeat)?;
         if manifests::documents(&text).is_empty() {
@@ -215,26 +208,6 @@ impl Renderer for Helm {
             return Err(failed(&attempt, reason, &repeat));
         }
         Ok(Rendered { rendering: rendering.name.clone(), text, warnings })
-    }
-}
-
-impl Documents {
-    fn write(attempt: &str, extra: &[ExtraValues]) -> Result<Self, RenderError> {
-        let mut written = Self { files: Vec::new(), _folder: None };
-        for values in extra {
-            let ExtraValues::Document(text) = values else { continue };
-            let folder = match written._folder.take() {
-                Some(folder) => folder,
-                None => temporary_folder(attempt)?,
-            };
-            let name = format!("overlay-{}.yaml", written.files.len() + 1);
-            let file = folder
-                .write(&name, text)
-                .map_err(|error| RenderError::failed(attempt, error.to_string()))?;
-            written.files.push(file.to_string_lossy().into_owned());
-            written._folder = Some(folder);
-        }
-        Ok(written)
     }
 }
 

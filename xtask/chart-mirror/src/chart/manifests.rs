@@ -114,6 +114,14 @@ impl<'de> Deserialize<'de> for Node {
 
 struct Visitor;
 
+macro_rules! visit_other {
+    ($($method:ident: $scalar:ty,)*) => {
+        $(fn $method<E: Error>(self, scalar: $scalar) -> Result<Node, E> {
+            Ok(Node::Other(scalar.to_string()))
+        })*
+    };
+}
+
 impl<'de> serde::de::Visitor<'de> for Visitor {
     type Value = Node;
 
@@ -125,28 +133,9 @@ impl<'de> serde::de::Visitor<'de> for Visitor {
         Ok(Node::Text(text.to_owned()))
     }
 
-    fn visit_bool<E: Error>(self, boolean: bool) -> Result<Node, E> {
-        Ok(Node::Other(boolean.to_string()))
-    }
-
-    fn visit_i64<E: Error>(self, number: i64) -> Result<Node, E> {
-        Ok(Node::Other(number.to_string()))
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<Node, E> {
-        Ok(Node::Other(number.to_string()))
-    }
-
-    fn visit_i128<E: Error>(self, number: i128) -> Result<Node, E> {
-        Ok(Node::Other(number.to_string()))
-    }
-
-    fn visit_u128<E: Error>(self, number: u128) -> Result<Node, E> {
-        Ok(Node::Other(number.to_string()))
-    }
-
-    fn visit_f64<E: Error>(self, number: f64) -> Result<Node, E> {
-        Ok(Node::Other(number.to_string()))
+    visit_other! {
+        visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_i128: i128, visit_u128: u128,
+        visit_f64: f64,
     }
 
     fn visit_unit<E: Error>(self) -> Result<Node, E> {

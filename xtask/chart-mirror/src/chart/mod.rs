@@ -25,5 +25,5 @@ pub use image_reference::{ImageReference, InvalidImageReference};
 pub use manifests::UnreadableManifest;
 pub use parallel::in_parallel;
 pub use references::{malformed_in, mentions_in, references_in};
-pub use renderer::{ExtraValues, RenderError, Rendered, Renderer, render_all};
+pub use renderer::{RenderError, Rendered, Renderer, render_all};
 pub use source::ChartSource;

@@ -8,7 +8,6 @@ use super::found::{FoundImage, MalformedReference, Mention};
 use super::manifests::UnreadableManifest;
 use super::renderer::Rendered;
 use super::walk::{Role, walk};
-use oci::Repository;
 
 /// Every occurrence of an image reference, in the order of the text.
 ///
@@ -40,54 +39,48 @@ pub fn malformed_in(rendered: &Rendered) -> Result<Vec<MalformedReference>, Unre
     Ok(found)
 }
 
-/// Other texts (arguments, variables, annotations, scripts) that name one of the registry hosts, or one
-/// of the repositories without its registry. Does not include what [`references_in`] finds.
+/// Other texts (arguments, variables, annotations, scripts) that name one of the registry hosts. Does not
+/// include what [`references_in`] finds.
 ///
 /// # Errors
 /// If a document is not valid YAML.
 pub fn mentions_in(
     rendered: &Rendered,
     hosts: &[&str],
-    repositories: &[&Repository],
 ) -> Result<Vec<Mention>, UnreadableManifest> {
     let mut found = Vec::new();
     walk(rendered, &mut |role, text, place| {
         if !matches!(role, Role::Plain) {
             return;
         }
-        // Most texts contain none of the names, and splitting them into words would take longest.
-        let paths = repositories.iter().map(|repository| repository.path().as_str());
-        let names: Vec<&str> =
-            hosts.iter().copied().chain(paths).filter(|name| text.contains(name)).collect();
-        if names.is_empty() {
+        // Most texts contain none of the hosts, and splitting them into words would take longest.
+        let hosts: Vec<&str> = hosts.iter().copied().filter(|host| text.contains(host)).collect();
+        if hosts.is_empty() {
             return;
         }
         for word in text.split_whitespace() {
-            if let Some(name) = names.iter().find(|name| contains_name(word, name)) {
+            if let Some(host) = hosts.iter().find(|host| contains_host(word, host)) {
                 let written = word.trim_matches(['"', '\'', ',', ';', '(', ')']).to_owned();
-                found.push(Mention { written, name: (*name).to_owned(), place: place.location() });
+                let host = (*host).to_owned();
+                found.push(Mention { written, host, place: place.location() });
             }
         }
     })?;
     Ok(found)
 }
 
-/// Whether a word contains a name as a whole. `myquay.io` does not contain `quay.io`, and neither
-/// `mirror.example.com/stackstate/wait` nor `stackstate/wait-more` contains `stackstate/wait`.
-fn contains_name(word: &str, name: &str) -> bool {
+/// Whether a word contains a host as a whole: `myquay.io` and `quay.io.example.com` do not contain
+/// `quay.io`.
+fn contains_host(word: &str, host: &str) -> bool {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let is_path = name.contains('/');
-    word.match_indices(name).any(|(start, _)| {
+    word.match_indices(host).any(|(start, _)| {
         let before = word[..start].chars().next_back();
-        let mut after = word[start + name.len()..].chars();
+        let mut after = word[start + host.len()..].chars();
         let ends = match after.next() {
             Some('.') => !after.next().is_some_and(is_part),
-            Some('/') if is_path => false,
-            Some(c) => !is_part(c),
-            None => true,
+            after => !after.is_some_and(is_part),
         };
-        let begins = !before.is_some_and(|c| is_part(c) || c == '.' || (is_path && c == '/'));
-        begins && ends
+        ends && !before.is_some_and(|c| is_part(c) || c == '.')
     })
 }
 
@@ -296,12 +289,10 @@ mod tests {
     }
 
     #[test]
-    fn a_mention_is_a_whole_host_or_repository() {
-        let wait: Repository = "quay.io/stackstate/wait".parse().unwrap();
+    fn a_mention_is_a_whole_host() {
         let mentions = |text: &str| {
-            let found =
-                mentions_in(&rendered(text), &["quay.io", "localhost:5000"], &[&wait]).unwrap();
-            let found = found.into_iter().map(|m| (m.written, m.name, m.place.path));
+            let found = mentions_in(&rendered(text), &["quay.io", "localhost:5000"]).unwrap();
+            let found = found.into_iter().map(|m| (m.written, m.host, m.place.path));
             found.collect::<Vec<_>>()
         };
         let table = [
@@ -313,10 +304,6 @@ mod tests {
             ("url: https://quay.io:443/", Some(("https://quay.io:443/", "quay.io", "url"))),
             ("text: see quay.io.", Some(("quay.io.", "quay.io", "text"))),
             ("a: localhost:5000/x", Some(("localhost:5000/x", "localhost:5000", "a"))),
-            (
-                "env: [{name: X, value: 'stackstate/wait:1'}]",
-                Some(("stackstate/wait:1", "stackstate/wait", "env[0].value")),
-            ),
             ("image: quay.io//a", Some(("quay.io//a", "quay.io", "image"))),
             (
                 "data:\n  a: |\n    b: quay.io\n    image: a/b:1\n",
@@ -331,8 +318,6 @@ mod tests {
             ("a: myquay.io", None),
             ("a: quay.io.example.com", None),
             ("a: my.quay.io", None),
-            ("a: mirror.example.com/stackstate/wait", None),
-            ("a: stackstate/wait-more stackstate/wait/x", None),
             ("# quay.io\nquay.io: x", None),
         ];
         for (text, expected) in table {

@@ -17,16 +17,6 @@ pub struct Rendered {
     pub warnings: String,
 }
 
-/// Values in addition to those of a rendering.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ExtraValues {
-    /// A values document. As when the chart is installed, it overrides the values files, and `set`
-    /// overrides it.
-    Document(String),
-    /// Dotted keys in helm's notation with strings. They override everything else.
-    SetString(Vec<(String, String)>),
-}
-
 /// Why a chart was not rendered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RenderError {
@@ -41,21 +31,21 @@ pub enum RenderError {
 }
 
 pub trait Renderer: Sync {
-    /// Renders the chart once.
+    /// Renders the chart once. `values` is a values document that overrides the values files of the
+    /// rendering; `set` overrides it, as when the chart is installed.
     ///
     /// # Errors
     /// If the chart does not render, or renders to nothing.
-    fn render(&self, rendering: &Rendering, extra: &[ExtraValues])
-    -> Result<Rendered, RenderError>;
+    fn render(&self, rendering: &Rendering, values: Option<&str>) -> Result<Rendered, RenderError>;
 }
 
 /// Renders the chart once per rendering, in parallel. The results are in the order of the renderings.
 pub fn render_all(
     renderer: &dyn Renderer,
     renderings: &[Rendering],
-    extra: &[ExtraValues],
+    values: Option<&str>,
 ) -> Vec<Result<Rendered, RenderError>> {
-    in_parallel(renderings, |rendering| renderer.render(rendering, extra))
+    in_parallel(renderings, |rendering| renderer.render(rendering, values))
 }
 
 impl RenderError {

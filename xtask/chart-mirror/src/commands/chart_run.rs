@@ -5,8 +5,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use crate::chart::{
-    self, ChartOptions, ChartSourceError, ExtraValues, Helm, RenderError, Rendered, Renderer,
-    render_all,
+    self, ChartOptions, ChartSourceError, Helm, RenderError, Rendered, Renderer, render_all,
 };
 use crate::list::{Destination, ImageList, Rendering, ValuePath};
 use crate::values::probe::{Candidates, ProbeResult, Suggestion, probe, suggest};
@@ -62,7 +61,7 @@ impl ChartRun {
     ) -> anyhow::Result<Proof> {
         let overlay = Overlay::of(list, destination)?;
         let values = overlay.render(list, destination, "cargo xtask values", "images.toml");
-        prove_with(&self.helm, &self.renderings, list, destination, values, without_values)
+        prove_with(&self.helm, &self.renderings, list, destination, &values, without_values)
     }
 
     /// Finds the values that move each image, and compares them with the list.
@@ -90,7 +89,7 @@ impl ChartRun {
 
     /// Renders the chart without the values of a destination.
     pub fn render(&self) -> Vec<Result<Rendered, RenderError>> {
-        render_all(&self.helm, &self.renderings, &[])
+        render_all(&self.helm, &self.renderings, None)
     }
 
     fn probe_values(
@@ -123,10 +122,10 @@ pub fn prove_with(
     renderings: &[Rendering],
     list: &ImageList,
     destination: &Destination,
-    values: String,
+    values: &str,
     without_values: &[Result<Rendered, RenderError>],
 ) -> anyhow::Result<Proof> {
-    let rendered = render_all(renderer, renderings, &[ExtraValues::Document(values)]);
+    let rendered = render_all(renderer, renderings, Some(values));
     let rendered = rendered.into_iter().collect::<Result<Vec<_>, _>>()?;
     let unreadable = "the rendered chart cannot be read";
     let mut proof = prove(list, destination, &rendered).context(unreadable)?;

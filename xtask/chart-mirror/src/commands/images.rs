@@ -143,7 +143,7 @@ fn write(
 /// All renderings, or the errors of those that failed.
 fn rendered(renderer: &dyn Renderer, renderings: &[Rendering]) -> anyhow::Result<Vec<Rendered>> {
     let (mut rendered, mut errors) = (Vec::new(), Vec::new());
-    for result in render_all(renderer, renderings, &[]) {
+    for result in render_all(renderer, renderings, None) {
         match result {
             Ok(one) => rendered.push(one),
             // A chart that cannot be fetched is the same error for every rendering.

@@ -48,10 +48,10 @@ pub fn prove(
             add(&mut proof.gaps, kind, malformed.written, malformed.place);
         }
         let hosts: Vec<&str> = images.source_hosts.iter().map(Registry::as_str).collect();
-        for mention in mentions_in(rendered, &hosts, &[])? {
-            let is_image = images.is_image_reference(&mention.written, &mention.name);
+        for mention in mentions_in(rendered, &hosts)? {
+            let is_image = images.is_image_reference(&mention.written, &mention.host);
             let gaps = if is_image { &mut proof.gaps } else { &mut proof.warnings };
-            let kind = GapKind::Mention { host: mention.name };
+            let kind = GapKind::Mention { host: mention.host };
             add(gaps, kind, mention.written, mention.place);
         }
     }

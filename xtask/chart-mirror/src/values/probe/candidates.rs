@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_yaml::Value;
 
+use super::visit::{Next, visit};
 use crate::chart::{ChartValues, ImageReference};
 use crate::list::{Key, ValuePath};
 use messages::Advice;
@@ -36,10 +37,19 @@ const IGNORED: [&str; 5] = ["pullpolicy", "pullsecret", "stage", "annotations", 
 pub(super) fn candidates(charts: &[ChartValues]) -> Result<Vec<Candidate>, Advice> {
     let mut found = BTreeMap::new();
     for chart in charts {
-        let path: Vec<Key> = chart.path.iter().cloned().map(Key::Name).collect();
+        let mut path: Vec<Key> = chart.path.iter().cloned().map(Key::Name).collect();
         let values: Value = serde_yaml::from_str(&chart.text)
             .map_err(|error| format!("the values of `{}`: {error}", chart.path.join(".")))?;
-        collect(&values, path, &mut found);
+        visit(&values, &mut path, &mut |value, path| {
+            let original = match value {
+                Value::String(text) if is_about_images(path) || is_reference(text) => text.clone(),
+                Value::Number(number) if is_about_images(path) => number.to_string(),
+                Value::Null if is_about_images(path) => String::new(),
+                _ => return Next::Below,
+            };
+            found.entry(path.to_vec()).or_insert(original);
+            Next::Below
+        });
     }
     for keys in COMMON {
         let keys: Vec<Key> = keys.iter().map(|&key| Key::Name(key.to_owned())).collect();
@@ -58,34 +68,6 @@ pub(super) fn add(candidates: &mut Vec<Candidate>, paths: &[ValuePath]) {
         if !candidates.iter().any(|candidate| candidate.path == *path) {
             candidates.push(Candidate { path: path.clone(), original: String::new() });
         }
-    }
-}
-
-fn collect(value: &Value, path: Vec<Key>, found: &mut BTreeMap<Vec<Key>, String>) {
-    let below = |key: Key| path.iter().cloned().chain([key]).collect::<Vec<Key>>();
-    match value {
-        Value::Mapping(entries) => {
-            for (key, value) in entries {
-                if let Value::String(name) = key {
-                    collect(value, below(Key::Name(name.clone())), found);
-                }
-            }
-        }
-        Value::Sequence(items) => {
-            for (index, item) in items.iter().enumerate() {
-                collect(item, below(Key::Index(index)), found);
-            }
-        }
-        Value::String(text) if is_about_images(&path) || is_reference(text) => {
-            found.entry(path).or_insert_with(|| text.clone());
-        }
-        Value::Number(number) if is_about_images(&path) => {
-            found.entry(path).or_insert_with(|| number.to_string());
-        }
-        Value::Null if is_about_images(&path) => {
-            found.entry(path).or_default();
-        }
-        _ => {}
     }
 }
 

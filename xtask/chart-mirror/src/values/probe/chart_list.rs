@@ -4,7 +4,8 @@ use std::fmt;
 
 use serde_yaml::Value;
 
-use crate::list::{Key, SetValue, ValuePath};
+use super::visit::{Next, visit};
+use crate::list::{SetValue, ValuePath};
 
 /// A list in the values of a chart that is not in another list.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,72 +41,49 @@ pub enum Unsupported {
 /// All lists in the values of a chart tree that have items.
 pub(super) fn lists(whole: &Value) -> Vec<ChartList> {
     let mut lists = Vec::new();
-    find(whole, &mut Vec::new(), &mut lists);
+    visit(whole, &mut Vec::new(), &mut |value, path| match value {
+        Value::Sequence(items) if !items.is_empty() => {
+            lists.extend(ValuePath::new(path.to_vec()).map(|path| ChartList::read(path, value)));
+            Next::Sibling
+        }
+        _ => Next::Below,
+    });
     lists
 }
 
-fn find(value: &Value, path: &mut Vec<Key>, lists: &mut Vec<ChartList>) {
-    match value {
-        Value::Mapping(entries) => {
-            for (key, value) in entries {
-                let Value::String(name) = key else { continue };
-                path.push(Key::Name(name.clone()));
-                find(value, path, lists);
-                path.pop();
-            }
-        }
-        Value::Sequence(items) if !items.is_empty() => {
-            let Some(list) = ValuePath::new(path.clone()) else { return };
-            let mut list = ChartList { path: list, leaves: Vec::new(), unsupported: Vec::new() };
-            list.collect(value, path);
-            lists.push(list);
-        }
-        _ => {}
+impl ChartList {
+    fn read(path: ValuePath, list: &Value) -> Self {
+        let (mut leaves, mut unsupported) = (Vec::new(), Vec::new());
+        visit(list, &mut path.keys().to_vec(), &mut |value, path| {
+            let Some(path) = ValuePath::new(path.to_vec()) else { return Next::Sibling };
+            let reason = match value {
+                Value::Null => return Next::Sibling,
+                Value::Bool(_) | Value::Number(_) | Value::String(_) => {
+                    leaves.push((path, value.clone()));
+                    return Next::Sibling;
+                }
+                Value::Tagged(_) => Unsupported::Tagged,
+                Value::Mapping(entries) if entries.is_empty() => Unsupported::EmptyMap,
+                Value::Sequence(items) if items.is_empty() => Unsupported::EmptyList,
+                Value::Mapping(entries) if entries.values().all(Value::is_null) => {
+                    Unsupported::OnlyNull
+                }
+                Value::Sequence(items) if items.iter().any(Value::is_null) => Unsupported::NullItem,
+                Value::Mapping(entries) if !entries.keys().all(is_path_key) => {
+                    unsupported.push(UnsupportedValue { path, reason: Unsupported::InvalidKey });
+                    return Next::Below;
+                }
+                Value::Mapping(_) | Value::Sequence(_) => return Next::Below,
+            };
+            unsupported.push(UnsupportedValue { path, reason });
+            Next::Sibling
+        });
+        Self { path, leaves, unsupported }
     }
 }
 
-impl ChartList {
-    fn collect(&mut self, value: &Value, keys: &mut Vec<Key>) {
-        let Some(path) = ValuePath::new(keys.clone()) else { return };
-        let reason = match value {
-            Value::Bool(_) | Value::Number(_) | Value::String(_) => {
-                return self.leaves.push((path, value.clone()));
-            }
-            Value::Null => return,
-            Value::Tagged(_) => Unsupported::Tagged,
-            Value::Mapping(entries) if entries.is_empty() => Unsupported::EmptyMap,
-            Value::Sequence(items) if items.is_empty() => Unsupported::EmptyList,
-            Value::Mapping(entries) if entries.values().all(Value::is_null) => {
-                Unsupported::OnlyNull
-            }
-            Value::Sequence(items) if items.iter().any(Value::is_null) => Unsupported::NullItem,
-            Value::Mapping(entries) => {
-                for (key, value) in entries {
-                    match key {
-                        Value::String(name) if !name.is_empty() => {
-                            keys.push(Key::Name(name.clone()));
-                            self.collect(value, keys);
-                            keys.pop();
-                        }
-                        _ => self.unsupported.push(UnsupportedValue {
-                            path: path.clone(),
-                            reason: Unsupported::InvalidKey,
-                        }),
-                    }
-                }
-                return;
-            }
-            Value::Sequence(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    keys.push(Key::Index(index));
-                    self.collect(item, keys);
-                    keys.pop();
-                }
-                return;
-            }
-        };
-        self.unsupported.push(UnsupportedValue { path, reason });
-    }
+fn is_path_key(key: &Value) -> bool {
+    key.as_str().is_some_and(|name| !name.is_empty())
 }
 
 /// The value for images.toml that is the same as a value of the chart.

@@ -14,6 +14,7 @@ mod reference_part;
 mod result;
 mod sentinel;
 mod suggestion;
+mod visit;
 
 pub use chart_list::{ChartList, Unsupported, UnsupportedValue};
 pub use prober::{Candidates, probe};

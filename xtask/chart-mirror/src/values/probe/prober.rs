@@ -11,7 +11,7 @@ use super::chart_list::lists;
 use super::reference_part::ReferencePart;
 use super::result::{ProbeResult, ProbedPlace, ReferenceKey};
 use super::sentinel;
-use crate::chart::{ChartValues, ExtraValues, FoundImage, Renderer, in_parallel, references_in};
+use crate::chart::{ChartValues, FoundImage, Renderer, in_parallel, references_in};
 use crate::list::{Rendering, ValuePath};
 
 /// The limit for layers of values that hide each other.
@@ -83,7 +83,7 @@ type PlaceKey = (Option<String>, String, String, usize);
 impl Prober<'_> {
     fn probe_rendering(&self, rendering: &Rendering) -> anyhow::Result<Vec<ProbedPlace>> {
         self.renderings.fetch_add(1, Ordering::Relaxed);
-        let baseline = references_in(&self.renderer.render(rendering, &[])?)?;
+        let baseline = references_in(&self.renderer.render(rendering, None)?)?;
         let mut places: BTreeMap<PlaceKey, ProbedPlace> = BTreeMap::new();
         for (key, found) in with_keys(baseline) {
             let image = found.reference.normalised();
@@ -129,7 +129,7 @@ impl Prober<'_> {
             })
             .collect();
         let document = sentinel::document(&texts, &self.whole);
-        let rendered = self.renderer.render(rendering, &[ExtraValues::Document(document)]);
+        let rendered = self.renderer.render(rendering, Some(&document));
         let found = rendered.ok().and_then(|rendered| references_in(&rendered).ok());
         let Some(found) = found else {
             let [only] = chosen else {
