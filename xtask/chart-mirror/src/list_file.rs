@@ -31,11 +31,11 @@ pub fn read_text(file: &Path) -> Result<String, Advice> {
         .map_err(|_| Advice::new(format!("the image list `{name}` is not UTF-8 text")))
 }
 
-/// Replaces a list by an edited text, provided that the text means the expected list. The hint tells
-/// how to make the change by hand.
+/// Replaces a list with an edited text, if that parses to the expected list. The hint describes how to
+/// make the change by hand.
 ///
 /// # Errors
-/// If the text means another list, or the file cannot be written.
+/// If the text parses to another list or not at all, or the file cannot be written.
 pub fn replace(
     file: &Path,
     edited: Option<String>,

@@ -59,7 +59,7 @@ macro_rules! codes {
                 }
             }
 
-            /// What the finding means, in one clause.
+            /// An explanation in one clause.
             pub const fn meaning(self) -> &'static str {
                 match self {
                     $(Self::$code => $meaning,)+
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_policy_cannot_lower_is_an_error() {
+    fn codes_with_a_fixed_severity_are_errors() {
         for code in Code::ALL {
             assert!(code.severity() != Severity::Ignore, "{code}");
             assert!(!code.is_fixed() || code.severity() == Severity::Error, "{code}");

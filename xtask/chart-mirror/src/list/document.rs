@@ -62,18 +62,15 @@ fn syntax_errors(text: &str) -> Vec<(Range<usize>, String)> {
 }
 
 fn sections(text: &str) -> Vec<Range<usize>> {
-    let mut sections = vec![0..text.len()];
-    let mut offset = 0;
-    for line in text.split_inclusive('\n') {
-        if line.trim_start().starts_with('[') && offset > 0 {
-            if let Some(previous) = sections.last_mut() {
-                previous.end = offset;
-            }
-            sections.push(offset..text.len());
-        }
-        offset += line.len();
-    }
-    sections
+    let lines = text.split_inclusive('\n').scan(0, |end, line| {
+        let start = *end;
+        *end += line.len();
+        Some((start, line))
+    });
+    let headers = lines.filter(|(start, line)| *start > 0 && line.trim_start().starts_with('['));
+    let starts: Vec<usize> = std::iter::once(0).chain(headers.map(|(start, _)| start)).collect();
+    let ends = starts.iter().skip(1).copied().chain([text.len()]);
+    starts.iter().copied().zip(ends).map(|(start, end)| start..end).collect()
 }
 
 /// The first section with its subtables: `[[image]]` with the `[image.values]` that follows it.

@@ -1,4 +1,4 @@
-//! `Problems`: everything that is wrong with an image list, each at its place in the text.
+//! `Problems`: all mistakes in an image list, each with its place in the text.
 
 use std::fmt;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 use super::place::{Place, PlaceIndex, char_boundary};
 
-/// What is wrong with an image list, in the order of the text. Never empty.
+/// The mistakes in an image list, in the order of the text. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problems {
     file_name: String,

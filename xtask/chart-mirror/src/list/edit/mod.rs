@@ -1,7 +1,7 @@
 //! Edits of the text of an image list, which leave everything else unchanged, byte by byte.
 //!
-//! The parser says where things are, and the text is cut there. A document that is edited and written
-//! back would keep comments, but neither line endings nor which comment belongs to which entry.
+//! The parser reports where each value is, and the edit is made there in the text. A document model that
+//! is edited and written back keeps comments, but loses line endings and moves comments to other entries.
 
 mod digests;
 mod entries;

@@ -126,7 +126,7 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// What is wrong with the key of a tag, by Amazon's rules for all resources.
+/// Explains why Amazon would refuse the key of a tag, which has the same rules for all resources.
 fn hint_for_tag_key(key: &str) -> Option<&'static str> {
     let length = key.chars().count();
     if length == 0 || length > MAX_TAG_KEY || !key.chars().all(is_tag_character) {

@@ -1,6 +1,6 @@
 //! `Reader`: reads values and tables of a text, and collects the problems with them.
 //!
-//! A wrong part becomes `None` once its problem is reported, and reading goes on, so that one run finds
+//! A wrong part becomes `None` once its problem is reported, and reading continues, so that one run finds
 //! all problems.
 
 use std::collections::BTreeMap;
@@ -52,7 +52,7 @@ pub(super) struct Table<'t> {
     name: &'static str,
     span: Range<usize>,
     values: DeTable<'t>,
-    /// The keys that were asked for.
+    /// The keys that were read.
     known: Vec<&'static str>,
     /// How many problems there were before it was read.
     problems_before: usize,
@@ -291,7 +291,7 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// The known word that was probably meant, or all of them.
+/// Suggests the known word that is most similar, or lists all of them.
 pub(super) fn suggestion(word: &str, known: &[&str]) -> String {
     match nearest(word, known) {
         Some(known) => format!("did you mean `{known}`?"),
