@@ -5,9 +5,9 @@ use std::process::ExitCode;
 mod ci;
 
 fn main() -> ExitCode {
-    let mut arguments = std::env::args().skip(1);
-    match (arguments.next().as_deref(), arguments.next()) {
-        (Some("ci"), None) => ci::main(),
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments.split_first() {
+        Some((command, rest)) if command == "ci" => ci::main(rest),
         _ => chart_mirror::main(),
     }
 }

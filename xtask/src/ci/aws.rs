@@ -1,47 +1,38 @@
-//! Obtains the AWS CLI and moto for the tests, from PyPI, into a Python environment of their own.
-
-use std::path::Path;
+//! Obtains the AWS CLI and moto for the tests, from PyPI, in their own Python environment.
 
 use anyhow::Context as _;
-use xshell::Shell;
-
-use super::{answers, install, run_step};
 use chart_mirror::files::write_atomically;
 
-/// From the workspace root, where the tests look.
+use super::packages::obtain_python;
+use super::runner::Runner;
+
+/// Relative to the workspace root; the tests look here.
 const ENVIRONMENT: &str = "target/tools/aws";
-/// What is in the environment; written last, so that one that is half done is done again.
+/// Records what is installed. It is written last, so an incomplete environment is created again.
 const INSTALLED: &str = "target/tools/aws/installed.txt";
 const REQUIREMENTS_FILE: &str = "xtask/src/ci/aws_requirements.txt";
 const REQUIREMENTS: &str = include_str!("aws_requirements.txt");
 
-pub(super) fn obtain(
-    shell: &Shell,
-    workspace_root: &Path,
-    tell: &mut dyn FnMut(&str),
-) -> anyhow::Result<()> {
-    let installed = workspace_root.join(INSTALLED);
-    // Its programs name their interpreter by its path: one that was moved is none.
-    let wanted = format!("{REQUIREMENTS}# in {}\n", workspace_root.display());
-    if std::fs::read_to_string(&installed).is_ok_and(|text| text == wanted) {
+pub(super) fn obtain(runner: &Runner) -> anyhow::Result<()> {
+    let installed = runner.root.join(INSTALLED);
+    // Its programs contain the path of their interpreter, so a moved environment does not work.
+    let expected = format!("{REQUIREMENTS}# in {}\n", runner.root.display());
+    if std::fs::read_to_string(&installed).is_ok_and(|text| text == expected) {
         return Ok(());
     }
-    // Debian's python3 comes without what makes environments.
-    let packages: Vec<_> =
-        [("python3", &["--version"][..]), ("python3-venv", &["-c", "import ensurepip, venv"])]
-            .into_iter()
-            .filter(|(_, question)| !answers(shell, question))
-            .map(|(package, _)| package)
-            .collect();
-    install(shell, &packages, tell)?;
-    run_step(shell, "test tools", &["python3", "-m", "venv", "--clear", ENVIRONMENT], tell)?;
-    let python = workspace_root.join(ENVIRONMENT).join("bin/python");
-    let python = python.to_str().context("the path of the workspace is not UTF-8")?;
+    // Debian's python3 cannot create environments.
+    let needs =
+        [("python3", &["--version"][..]), ("python3-venv", &["-c", "import ensurepip, venv"])];
+    obtain_python(runner, &needs)?;
+    runner.run("test tools", &format!("python3 -m venv --clear {ENVIRONMENT}"))?;
+    (runner.report)(&format!(
+        "test tools: pip install --requirement {REQUIREMENTS_FILE}, into {ENVIRONMENT}"
+    ));
     let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
     let what = ["--only-binary=:all:", "--requirement", REQUIREMENTS_FILE];
-    tell(&format!("test tools: pip install --requirement {REQUIREMENTS_FILE}, into {ENVIRONMENT}"));
-    let pip = shell.cmd(python).args(pip).args(what).quiet();
-    pip.run().context("the AWS CLI and moto could not be installed from PyPI")?;
-    write_atomically(&installed, &wanted)?;
+    let python = runner.root.join(ENVIRONMENT).join("bin/python");
+    let pip = runner.command(python).args(pip).args(what);
+    pip.run().context("cannot install the AWS CLI and moto from PyPI")?;
+    write_atomically(&installed, &expected)?;
     Ok(())
 }
