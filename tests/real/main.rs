@@ -11,6 +11,7 @@ mod chart;
 mod ecr;
 mod images;
 mod listed;
+mod other_repository;
 mod pin;
 mod programs;
 mod registries;

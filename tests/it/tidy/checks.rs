@@ -1,4 +1,4 @@
-//! What the rules are asked of this workspace.
+//! Applies the rules to this workspace.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -13,12 +13,11 @@ static WORKSPACE: LazyLock<Workspace> = LazyLock::new(|| {
     workspace
 });
 
-/// Of the workspace.
 const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 const ARCHITECTURE: &str = "ARCHITECTURE.md";
 
-/// What acts. Of `std::net`, addresses do not.
+/// I/O. In `std::net`, addresses are not.
 const ACTING: [&str; 11] = [
     "duct",
     "reqwest",
@@ -33,10 +32,12 @@ const ACTING: [&str; 11] = [
     "xshell",
 ];
 
-/// Parts that decide and never act.
-const PURE: [&str; 5] = [
+/// Modules that do no I/O.
+const PURE: [&str; 7] = [
+    "xtask/messages/src",
     "xtask/oci/src",
-    "xtask/chart-mirror/src/inventory",
+    "xtask/registry/src/known",
+    "xtask/chart-mirror/src/chart/inventory",
     "xtask/chart-mirror/src/list",
     "xtask/chart-mirror/src/plan",
     "xtask/chart-mirror/src/report",
@@ -46,13 +47,65 @@ const PURE: [&str; 5] = [
 const SEVERAL_MEANINGS: [(&str, &str); 0] = [];
 
 #[test]
-fn every_file_begins_by_saying_what_it_owns() {
+fn files_do_not_use_each_other_in_a_circle() {
+    report(graph::circles(&graph::graph(&WORKSPACE)));
+}
+
+#[test]
+fn modules_use_each_other_as_in_architecture_md() {
+    let table = Table::read("module", ARCHITECTURE, &WORKSPACE.texts[ARCHITECTURE]);
+    report(table.map_or_else(
+        |offence| vec![offence],
+        |table| tables::layers(&WORKSPACE, "chart-mirror", &table),
+    ));
+}
+
+#[test]
+fn crates_depend_on_each_other_as_in_architecture_md() {
+    let table = Table::read("crate", ARCHITECTURE, &WORKSPACE.texts[ARCHITECTURE]);
+    report(table.map_or_else(|offence| vec![offence], |table| tables::crates(&WORKSPACE, &table)));
+}
+
+#[test]
+fn no_function_takes_a_bool() {
+    each(rules::bool_parameters);
+}
+
+#[test]
+fn no_error_is_text() {
+    each(rules::string_errors);
+}
+
+#[test]
+fn every_file_begins_with_module_documentation() {
     each(rules::headers);
 }
 
 #[test]
-fn nothing_is_left_to_do_later() {
+fn files_and_functions_are_short() {
+    each(rules::sizes);
+}
+
+#[test]
+fn no_code_is_unfinished() {
     each(rules::unfinished);
+}
+
+#[test]
+fn pure_modules_do_no_io() {
+    report(rules::doors(&WORKSPACE, &ACTING, &PURE));
+}
+
+#[test]
+fn each_public_name_has_one_meaning() {
+    report(rules::duplicate_names(&WORKSPACE, &SEVERAL_MEANINGS));
+}
+
+#[test]
+fn words_are_plain() {
+    let sources = WORKSPACE.files.iter().map(|file| (&file.path, &file.text));
+    let texts = sources.chain(&WORKSPACE.texts);
+    report(texts.flat_map(|(path, text)| words::banned_words(path, text)).collect());
 }
 
 fn each(rule: fn(&File) -> Vec<Offence>) {

@@ -1,4 +1,4 @@
-//! Shows on small texts that each rule finds its offences, and nothing else.
+//! Shows with small texts that each rule finds its offences, and nothing else.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::{graph, rules, words};
 
 type Files<'a> = &'a [(&'a str, &'a str)];
 
-/// A crate `app` whose library declares nothing, as modules are known by their files.
+/// A crate `app`. Its library declares no modules, because modules are known by their files.
 fn workspace(files: Files<'_>) -> Workspace {
     let mut texts = BTreeMap::from([
         ("app/Cargo.toml".to_owned(), "[package]\nname = \"app\"".to_owned()),
@@ -45,7 +45,7 @@ fn a_path_leads_to_the_file_that_defines_its_item() {
         (&[("a.rs", "use crate::b::B;"), b], "a.rs:1 b.rs"),
         (&[("a.rs", "use crate::{b::{self, B as C}};"), b], "a.rs:1 b.rs"),
         (&[("a.rs", "use super::b::*;\nfn f() { make() }"), b], "a.rs:2 b.rs"),
-        // A module alone is only a way.
+        // A module alone is not a use.
         (&[("a.rs", "use crate::b;"), b], ""),
         (&[("a.rs", "use crate::b;\nfn f() { b::make() }"), b], "a.rs:2 b.rs"),
         (&[("a.rs", "use crate::b as c;\nfn f(c: c::B) {}"), b], "a.rs:2 b.rs"),
@@ -64,7 +64,7 @@ fn a_path_leads_to_the_file_that_defines_its_item() {
         ),
         (&[("d/mod.rs", "pub use inner::D;\nfn f(d: D) {}"), inner], "d/mod.rs:2 d/inner.rs"),
         (&[("a.rs", "pub use crate::b::B;"), b], "a.rs:1 b.rs"),
-        // A glob brings in what the parent imports, too.
+        // A glob also imports what its parent imports.
         (
             &[("d/mod.rs", "use crate::b::B;"), ("d/e.rs", "use super::*;\nfn f(b: B) {}"), b],
             "d/e.rs:2 b.rs, d/mod.rs:1 b.rs",
@@ -78,7 +78,7 @@ fn a_path_leads_to_the_file_that_defines_its_item() {
             ],
             "a.rs:1 d/inner.rs",
         ),
-        // `inner` is a function of `b` and a module, and only that one has something below it.
+        // `inner` is a function of `b` and a module, and only the module can have a path below it.
         (
             &[
                 ("d/mod.rs", "pub use crate::b::make as inner;"),
@@ -119,7 +119,7 @@ fn a_path_leads_to_the_file_that_defines_its_item() {
 }
 
 #[test]
-fn a_circle_is_shown_whole_and_once() {
+fn a_circle_is_reported_once_with_all_its_files() {
     let files: Files<'_> = &[
         ("a.rs", "use crate::b::B;\npub struct A;"),
         ("b.rs", "pub struct B;\nuse crate::c::C;"),
@@ -137,7 +137,7 @@ fn a_circle_is_shown_whole_and_once() {
 }
 
 #[test]
-fn modules_are_held_against_the_table() {
+fn modules_are_compared_with_the_table() {
     let files: Files<'_> = &[
         ("list/mod.rs", "pub use image::Image;\nmod image;"),
         ("list/image.rs", "pub struct Image;"),
@@ -179,7 +179,7 @@ fn modules_are_held_against_the_table() {
 }
 
 #[test]
-fn crates_are_held_against_the_table() {
+fn crates_are_compared_with_the_table() {
     let manifest =
         "[package]\nname = \"tool\"\n[dependencies]\nserde = \"1\"\napp.workspace = true";
     let files: Files<'_> = &[("tool/Cargo.toml", manifest)];
@@ -256,7 +256,7 @@ fn each_rule_for_one_file_finds_its_offences() {
             &[],
         ),
         (rules::string_errors, "#[cfg(test)]\nfn f() -> Result<u8, String> {}", &[]),
-        (rules::headers, "//! What it owns.", &[]),
+        (rules::headers, "//! An owner.", &[]),
         (rules::headers, "use a; // Late.", &[1]),
         (rules::headers, "", &[1]),
         (rules::sizes, &file_fits, &[]),
@@ -276,7 +276,7 @@ fn each_rule_for_one_file_finds_its_offences() {
 }
 
 #[test]
-fn only_doors_reach_outside() {
+fn a_pure_module_does_no_io() {
     let table: [(&str, &[&str]); 9] = [
         ("use std::{fmt, fs::File};", &["app/src/plan.rs:1"]),
         ("fn f() {\n std::fs::read(x) }", &["app/src/plan.rs:2"]),
@@ -312,8 +312,8 @@ fn a_public_name_is_defined_once() {
 }
 
 #[test]
-fn words_that_are_not_plain_are_found() {
-    // Built from halves, because this file is read as well.
+fn banned_words_are_found() {
+    // Assembled from halves, because this file is checked as well.
     let [one, two, three] = ["to-ld", "in va-in", "is no-ne"].map(|word| word.replace('-', ""));
     let table: [(String, &[&str]); 9] = [
         (format!("// As\n// {one}."), &["a:2"]),

@@ -1,6 +1,6 @@
-//! What one file says, as plain data: names, imports, paths, functions, types and macros.
+//! The facts of one file as plain data: names, imports, paths, functions, types and macros.
 //!
-//! Spans of `proc-macro2` belong to the thread that parsed them; facts can go to any test.
+//! Spans of `proc-macro2` belong to the thread that parsed them; facts can be shared by tests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
@@ -19,12 +19,12 @@ use super::syntax::{
 /// The names of a path, first to last; a leading `::` is an empty name.
 pub(crate) type Path = Vec<String>;
 
-/// All but `macros` leave out what is compiled for tests only.
+/// Code that is compiled only for tests is not included, except in `macros`.
 #[derive(Default)]
 pub(crate) struct Facts {
-    /// The file itself, then the modules written inside it.
+    /// The file itself, then the inline modules in it.
     pub(crate) modules: Vec<Module>,
-    /// The modules under `#[cfg(test)]`, seen from the file.
+    /// The modules under `#[cfg(test)]`, relative to the file.
     pub(crate) test_modules: Vec<Path>,
     pub(crate) functions: Vec<Function>,
     /// Public structs, enums, unions, traits and aliases, each with its line.
@@ -37,7 +37,7 @@ pub(crate) struct Facts {
 
 #[derive(Default)]
 pub(crate) struct Module {
-    /// Seen from the file: empty for the file itself.
+    /// Relative to the file: empty for the file itself.
     pub(crate) inner: Path,
     pub(crate) items: BTreeSet<String>,
     pub(crate) imports: Vec<Import>,
@@ -46,7 +46,7 @@ pub(crate) struct Module {
 }
 
 pub(crate) struct Import {
-    /// The name that it brings in: `*` for a glob.
+    /// The name that it imports: `*` for a glob.
     pub(crate) name: String,
     pub(crate) path: Path,
     pub(crate) line: usize,
@@ -68,7 +68,7 @@ pub(crate) fn read(text: &str) -> syn::Result<Facts> {
 
 struct Reader {
     facts: Facts,
-    /// Index of the module that is being read.
+    /// The index of the current module.
     module: usize,
     is_impl_of_trait: bool,
 }
@@ -96,7 +96,7 @@ impl Reader {
         self.facts.functions.push(Function { name, line, lines, bool_parameters });
     }
 
-    /// Finds paths and macro calls in the arguments of a macro, which may follow any grammar.
+    /// Finds paths and macro calls in the arguments of a macro, which may have any grammar.
     fn tokens(&mut self, tokens: TokenStream) {
         let tokens: Vec<_> = tokens.into_iter().collect();
         let mut at = 0;
@@ -191,7 +191,7 @@ impl<'ast> Visit<'ast> for Reader {
     }
 
     fn visit_impl_item_fn(&mut self, item: &'ast ImplItemFn) {
-        // The trait fixes the signature; where it is ours, its definition is checked.
+        // The trait fixes the signature. If the trait is ours, its definition is checked.
         let bools = if self.is_impl_of_trait { 0 } else { bool_parameters(&item.sig) };
         self.function(&item.sig, item.block.brace_token.span.close(), bools);
         visit::visit_impl_item_fn(self, item);
@@ -223,7 +223,7 @@ impl<'ast> Visit<'ast> for Reader {
         visit::visit_macro(self, call);
     }
 
-    /// Attributes name code as tokens, and serde's do as strings.
+    /// Attributes name code as tokens; those of serde also as strings.
     fn visit_attribute(&mut self, attribute: &'ast Attribute) {
         let Meta::List(list) = &attribute.meta else { return };
         self.tokens(list.tokens.clone());
@@ -238,7 +238,7 @@ impl<'ast> Visit<'ast> for Reader {
     }
 }
 
-/// The names that a `use` brings in, with their paths.
+/// The names that a `use` imports, with their paths.
 fn leaves(tree: &UseTree, before: &[String]) -> Vec<(String, Path, Span)> {
     let within = |name: &Ident| {
         let name = Some(name).filter(|name| *name != "self").map(Ident::to_string);

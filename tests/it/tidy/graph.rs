@@ -22,7 +22,7 @@ pub(crate) fn graph(workspace: &Workspace) -> Graph {
     graph
 }
 
-/// Files that need each other, however long the way round.
+/// Files that use each other, directly or through others.
 pub(crate) fn circles(graph: &Graph) -> Vec<Offence> {
     let below: BTreeMap<_, _> = graph.keys().map(|file| (file, reachable(graph, file))).collect();
     let mut seen = BTreeSet::new();

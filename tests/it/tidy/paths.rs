@@ -1,4 +1,4 @@
-//! Which file defines what a path names: follows imports, globs and re-exports within a crate.
+//! Finds the file that defines the item of a path: follows imports, globs and re-exports in a crate.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ptr;
@@ -17,11 +17,11 @@ pub(crate) struct Use {
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Target {
-    /// A module itself. That is a way to something, not yet a use.
+    /// A module itself. That is not a use yet.
     Module(Path),
-    /// Something that a module of the crate defines.
+    /// An item that a module of the crate defines.
     Item { path: String, module: Path },
-    /// The full path of something from another crate; a glob ends in `*`.
+    /// The full path of an item of another crate; a glob ends in `*`.
     Outside(Path),
 }
 
@@ -35,7 +35,7 @@ struct Names<'a> {
     modules: BTreeMap<Path, (&'a File, &'a Module)>,
 }
 
-/// The imports being followed: an import that leads back to itself ends there.
+/// The imports that led here: an import that leads back to itself ends there.
 type Followed<'a> = Vec<&'a Import>;
 
 impl<'a> Names<'a> {
@@ -79,7 +79,7 @@ impl<'a> Names<'a> {
         uses
     }
 
-    /// All that a path can name: a module, a type, a value and a macro may share one name.
+    /// Everything that a path can name: a module, a type, a value and a macro may share a name.
     fn resolve(
         &self,
         at: &[String],
@@ -90,7 +90,7 @@ impl<'a> Names<'a> {
         let Some(first) = names.next() else { return BTreeSet::new() };
         let mut targets = self.first(at, first, followed);
         for name in names {
-            // What has something below it is a module, if there is one.
+            // Only a module can have a path below it, if there is one.
             if targets.iter().any(|target| matches!(target, Target::Module(_))) {
                 targets.retain(|target| matches!(target, Target::Module(_)));
             }
@@ -101,7 +101,7 @@ impl<'a> Names<'a> {
     }
 
     fn first(&self, at: &[String], name: &str, followed: &mut Followed<'a>) -> BTreeSet<Target> {
-        // Beside a library, `main.rs` is a root.
+        // If there is a library, `main.rs` is a root of its own.
         let in_main = self.krate.has_lib && at.first().is_some_and(|name| name == "main");
         let target = match name {
             "" => Target::Outside(vec![]),
@@ -138,13 +138,13 @@ impl<'a> Names<'a> {
             "super" => BTreeSet::from([Target::Module(parent(&module))]),
             _ => {
                 let found = self.lookup(&module, name, followed);
-                // A name that is not written there is made there, by a macro.
+                // A name that does not occur there is defined there by a macro.
                 if found.is_empty() { self.item(&module) } else { found }
             }
         }
     }
 
-    /// What a name means in a module: what is written there hides what a glob brings in.
+    /// The meanings of a name in a module: its own items and imports hide those of a glob.
     fn lookup(&self, at: &[String], name: &str, followed: &mut Followed<'a>) -> BTreeSet<Target> {
         let mut found = BTreeSet::new();
         let Some((_, module)) = self.modules.get(at) else { return found };
@@ -194,7 +194,7 @@ impl<'a> Names<'a> {
     }
 }
 
-/// Whether an import only shows to others what a module below defines.
+/// Whether an import only re-exports an item of a module below.
 fn is_door(import: &Import, defined_in: &[String], at: &[String]) -> bool {
     import.is_reexport && defined_in.starts_with(at)
 }

@@ -9,7 +9,7 @@ use super::source::{File, Offence, Workspace};
 const LONGEST_FILE: usize = 450;
 const LONGEST_FUNCTION: usize = 60;
 
-/// At the call, `true` does not say what it means.
+/// A call with `true` does not show its meaning.
 pub(crate) fn bool_parameters(file: &File) -> Vec<Offence> {
     let functions = file.facts.functions.iter().filter(|function| function.bool_parameters > 0);
     let offences = functions.map(|function| {
@@ -19,7 +19,7 @@ pub(crate) fn bool_parameters(file: &File) -> Vec<Offence> {
     offences.filter(|_| !file.is_test).collect()
 }
 
-/// Text cannot be matched on.
+/// A caller cannot match on text.
 pub(crate) fn string_errors(file: &File) -> Vec<Offence> {
     let lines = file.facts.string_errors.iter().filter(|_| !file.is_test);
     lines.map(|line| Offence::at(&file.path, *line, "an error needs a type, not text")).collect()
@@ -53,8 +53,8 @@ pub(crate) fn unfinished(file: &File) -> Vec<Offence> {
         .collect()
 }
 
-/// What only some modules may use: no path below `outside` in the modules `pure`, each given
-/// as its path without `.rs`.
+/// Modules that do no I/O: the modules in `pure`, given as paths without `.rs`, use no path below
+/// `outside`.
 pub(crate) fn doors(workspace: &Workspace, outside: &[&str], pure: &[&str]) -> Vec<Offence> {
     let is_in = |path: &str, module: &str| {
         path.strip_prefix(module).is_some_and(|rest| rest == ".rs" || rest.starts_with('/'))
@@ -62,7 +62,8 @@ pub(crate) fn doors(workspace: &Workspace, outside: &[&str], pure: &[&str]) -> V
     let mut offences = Vec::new();
     for module in pure {
         if !workspace.files.iter().any(|file| is_in(&file.path, module)) {
-            offences.push(Offence { place: (*module).to_owned(), what: "is not there".to_owned() });
+            offences
+                .push(Offence { place: (*module).to_owned(), what: "does not exist".to_owned() });
         }
     }
     for usage in &workspace.uses {
@@ -70,23 +71,24 @@ pub(crate) fn doors(workspace: &Workspace, outside: &[&str], pure: &[&str]) -> V
             && pure.iter().any(|module| is_in(&usage.path, module))
             && outside.iter().any(|prefix| reaches(path, prefix))
         {
-            let what = format!("no `{}` here: this module decides, others act", path.join("::"));
+            let what =
+                format!("`{}` is not allowed here: this module does no I/O", path.join("::"));
             offences.push(Offence::at(&usage.path, usage.line, what));
         }
     }
     offences
 }
 
-/// Whether a path is below the prefix. A glob is what it could bring in.
+/// Whether a path is below the prefix. A glob counts if it could import such a path.
 fn reaches(path: &Path, prefix: &str) -> bool {
     let prefix: Vec<_> = prefix.split("::").collect();
     let glob = path.last().is_some_and(|last| last == "*");
     let names = &path[..path.len() - usize::from(glob)];
     let is_long_enough = glob || names.len() >= prefix.len();
-    is_long_enough && names.iter().zip(prefix).all(|(name, wanted)| name == wanted)
+    is_long_enough && names.iter().zip(prefix).all(|(name, part)| name == part)
 }
 
-/// Each public name has one meaning. `allowed` names have a reason, and two meanings.
+/// Each public name has one meaning, except the `allowed` names, which come with a reason.
 pub(crate) fn duplicate_names(workspace: &Workspace, allowed: &[(&str, &str)]) -> Vec<Offence> {
     let mut places: BTreeMap<&str, BTreeMap<&str, usize>> = BTreeMap::new();
     for file in workspace.code() {
@@ -98,7 +100,7 @@ pub(crate) fn duplicate_names(workspace: &Workspace, allowed: &[(&str, &str)]) -
     let mut offences = Vec::new();
     for (name, reason) in allowed {
         if places.remove(name).is_none() {
-            let what = format!("has one meaning now; this no longer holds: {reason}");
+            let what = format!("has one meaning now; remove the exception: {reason}");
             offences.push(Offence { place: format!("`{name}`"), what });
         }
     }

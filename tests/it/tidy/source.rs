@@ -1,4 +1,4 @@
-//! Reads the workspace: each file once, and which crate and module it belongs to.
+//! Reads the workspace: each file once, with its crate and module.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,21 +8,21 @@ use std::path::Path as FilePath;
 use super::facts::{self, Facts, Path};
 use super::paths::{self, Use};
 
-/// Where no text of ours is: what is built, git's own, and charts and lists to test with.
+/// Folders without our text: build output, git, and test data.
 const SKIPPED: [&str; 3] = ["target", ".git", "tests/data"];
 
 pub(crate) struct Workspace {
     pub(crate) crates: Vec<Crate>,
     pub(crate) files: Vec<File>,
-    /// Every use of one module by another, and of what comes from outside the crate.
+    /// Every use of another module or of another crate.
     pub(crate) uses: Vec<Use>,
-    /// Path and text of everything else that people read.
+    /// Path and text of all other files that people read.
     pub(crate) texts: BTreeMap<String, String>,
 }
 
 pub(crate) struct Crate {
     pub(crate) name: String,
-    /// From the root of the workspace; so are all paths.
+    /// Relative to the root of the workspace, like all paths.
     pub(crate) folder: String,
     /// The names under `[dependencies]`, each with its line.
     pub(crate) dependencies: Vec<(String, usize)>,
@@ -34,7 +34,7 @@ pub(crate) struct File {
     pub(crate) text: String,
     /// Empty outside the `src` folders.
     pub(crate) crate_name: String,
-    /// Where it is in its crate: empty for the root.
+    /// Its module in the crate: empty for the root.
     pub(crate) module: Path,
     /// Compiled for tests only.
     pub(crate) is_test: bool,
@@ -43,7 +43,7 @@ pub(crate) struct File {
 
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Offence {
-    /// A path, mostly with a line.
+    /// A path, usually with a line.
     pub(crate) place: String,
     pub(crate) what: String,
 }
@@ -82,7 +82,7 @@ pub(crate) fn workspace(root: &FilePath) -> Workspace {
 }
 
 impl Workspace {
-    /// From path and text of every file.
+    /// Builds the workspace from path and text of every file.
     pub(crate) fn new(texts: BTreeMap<String, String>) -> Self {
         let crates: Vec<_> = texts.keys().filter_map(|path| krate(path, &texts)).collect();
         let is_rust = |(path, _): &(String, String)| path.ends_with(".rs");
@@ -97,7 +97,7 @@ impl Workspace {
         workspace
     }
 
-    /// A file is a test when a module on the way to it is declared so.
+    /// A file is a test if one of the modules that contain it is declared under `#[cfg(test)]`.
     fn mark_tests(&mut self) {
         let mut tests: Vec<(String, Path)> = Vec::new();
         for file in &self.files {
@@ -131,7 +131,7 @@ impl File {
     }
 }
 
-/// Beside a library, `main.rs` is a module of its own that names the library as a stranger does.
+/// If there is a library, `main.rs` is a separate root that names the library like another crate.
 fn module(inner: &str, krate: &Crate) -> Path {
     let inner = inner.trim_end_matches(".rs");
     match inner {

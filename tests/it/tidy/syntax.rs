@@ -1,4 +1,4 @@
-//! Small questions about syntax, asked while a file is read into facts.
+//! Predicates on syntax, for parsing a file into facts.
 
 use proc_macro2::{Ident, Span, TokenTree};
 use syn::punctuated::Punctuated;
@@ -23,7 +23,7 @@ pub(crate) fn bool_parameters(signature: &Signature) -> usize {
     signature.inputs.iter().filter(is_bool).count()
 }
 
-/// Whether a type has one of the names, also behind references and in an `Option`.
+/// Whether a type has one of the names, also behind a reference or in an `Option`.
 fn is_named(of: &Type, names: &[&str]) -> bool {
     match of {
         Type::Reference(reference) => is_named(&reference.elem, names),
@@ -114,7 +114,7 @@ pub(crate) fn is(token: &TokenTree, mark: char) -> bool {
     matches!(token, TokenTree::Punct(punct) if punct.as_char() == mark)
 }
 
-/// Whether what follows is a field or method: after one dot, not after the two of a range.
+/// Whether a field or method follows: after one dot, not after the two of a range.
 pub(crate) fn is_field(before: &[TokenTree]) -> bool {
     match before {
         [.., first, last] => is(last, '.') && !is(first, '.'),

@@ -1,4 +1,4 @@
-//! The tables of ARCHITECTURE.md that say what may use what, held against what does.
+//! Compares the tables of ARCHITECTURE.md, which say what may use what, with the code.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use super::source::{Offence, Workspace};
 #[derive(Debug)]
 pub(crate) struct Table {
     kind: String,
-    /// The document that it is in.
+    /// The document that contains it.
     path: String,
     rows: Vec<Row>,
 }
@@ -21,7 +21,7 @@ struct Row {
     line: usize,
 }
 
-/// One thing of the table uses another.
+/// One entry of the table uses another.
 struct Need {
     from: String,
     to: String,
@@ -30,8 +30,8 @@ struct Need {
 }
 
 impl Table {
-    /// The table of this kind in a Markdown text. Each row names one thing in backticks, and what
-    /// it may use in backticks and with commas, or as `-`.
+    /// Parses the table of this kind in a Markdown text. A row has its name in backticks, then the
+    /// names that it may use, in backticks with commas between them, or `-`.
     pub(crate) fn read(kind: &str, path: &str, markdown: &str) -> Result<Self, Offence> {
         let mut lines = (1..).zip(markdown.lines()).skip_while(|(_, line)| {
             cells(line).is_none_or(|cells| cells != [kind, "may use", "owns"])
@@ -49,7 +49,7 @@ impl Table {
         Ok(Self { kind: kind.to_owned(), path: path.to_owned(), rows })
     }
 
-    /// Both ways: what is not in the table may not be, and what is in the table has to be.
+    /// Compares in both directions: every use must be in the table, and the table lists no other.
     fn compare(&self, names: &BTreeSet<String>, needs: &[Need]) -> Vec<Offence> {
         let mut offences = Vec::new();
         let mut rows: BTreeMap<&str, &Row> = BTreeMap::new();
@@ -87,7 +87,7 @@ impl Table {
     }
 }
 
-/// The top-level modules of one crate. What `lib.rs` itself defines is the module `lib`.
+/// Checks the top-level modules of one crate. Items of `lib.rs` itself are in the module `lib`.
 pub(crate) fn layers(workspace: &Workspace, crate_name: &str, table: &Table) -> Vec<Offence> {
     let top = |module: &[String]| module.first().map_or("lib", String::as_str).to_owned();
     let mut needs = Vec::new();
@@ -104,7 +104,7 @@ pub(crate) fn layers(workspace: &Workspace, crate_name: &str, table: &Table) -> 
     table.compare(&names, &needs)
 }
 
-/// The crates of the workspace, by what their manifests depend on.
+/// Checks the crates of the workspace, by the dependencies in their manifests.
 pub(crate) fn crates(workspace: &Workspace, table: &Table) -> Vec<Offence> {
     let names: BTreeSet<_> = workspace.crates.iter().map(|krate| krate.name.clone()).collect();
     let mut needs = Vec::new();
@@ -119,7 +119,7 @@ pub(crate) fn crates(workspace: &Workspace, table: &Table) -> Vec<Offence> {
 
 fn cells(line: &str) -> Option<Vec<&str>> {
     let inner = line.trim().strip_prefix('|')?.strip_suffix('|')?;
-    // What is owned may contain anything, also an escaped `|`.
+    // The last cell may contain anything, also an escaped `|`.
     Some(inner.splitn(3, '|').map(str::trim).collect())
 }
 

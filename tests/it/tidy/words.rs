@@ -1,6 +1,4 @@
-//! Words that are not plain English, and what to write instead.
-//!
-//! The only file that may contain them.
+//! Words that are not plain English, and replacements. No other file may contain them.
 
 use super::source::Offence;
 
@@ -29,10 +27,10 @@ const BANNED: [(&str, &str); 17] = [
 /// Names of the standard library that look like a banned phrase.
 const STANDARD: [&str; 2] = ["is_none", "is_none_or"];
 
-/// What no phrase goes over.
+/// A phrase does not continue across these.
 const STOPS: [char; 13] = ['.', ',', ';', ':', '!', '?', '(', ')', '"', '{', '}', '|', '='];
 
-/// Case does not matter, and a phrase may go over the end of a line; `_` parts words.
+/// Ignores case. A phrase may continue on the next line, and `_` separates words.
 pub(crate) fn banned_words(path: &str, text: &str) -> Vec<Offence> {
     if path.ends_with(OWN_FILE) {
         return vec![];
@@ -56,7 +54,7 @@ pub(crate) fn banned_words(path: &str, text: &str) -> Vec<Offence> {
     offences
 }
 
-/// Where the words start with which the text ends.
+/// The start of the words at the end of the text.
 fn start(text: &str, words: &[&str]) -> Option<usize> {
     let (last, earlier) = words.split_last()?;
     let before = text.strip_suffix(last)?;

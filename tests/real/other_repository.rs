@@ -1,0 +1,90 @@
+//! Another charts repository: one dependency, a `main` of one line and an alias are all it needs.
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+
+const IMAGES: &str = "[[image]]\nsource = \"quay.io/other/app\"\ntag = \"3.1\"\n";
+const MAIN: &str = "fn main() -> std::process::ExitCode {\n    chart_mirror::main()\n}\n";
+const ALIAS: &str = "[alias]\nxtask = \"run --quiet --offline --package xtask --\"\n";
+
+/// Our packages. Cargo takes them for dependencies there, so they need their profile by name.
+const OURS: [&str; 6] =
+    ["messages", "process", "oci", "registry", "registry-in-memory", "chart-mirror"];
+
+/// A workspace beside ours that depends on chart-mirror by its path.
+struct Repository(TempDir);
+
+impl Repository {
+    fn new() -> Self {
+        let repository = Self(tempfile::tempdir().unwrap());
+        let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+        // With the same profiles, cargo reuses what it has compiled for this workspace.
+        let (_, profiles) = manifest.split_once("\n[profile.dev]\n").unwrap();
+        let mut workspace = format!(
+            "[workspace]\nmembers = [\"xtask\"]\nresolver = \"3\"\n\n[profile.dev]\n{profiles}"
+        );
+        for package in OURS {
+            writeln!(workspace, "[profile.dev.package.{package}]\ndebug = \"line-tables-only\"")
+                .unwrap();
+        }
+        let package = format!(
+            "[package]\nname = \"xtask\"\nedition = \"2024\"\npublish = false\n\n\
+             [dependencies]\nchart-mirror = {{ path = {:?} }}\n",
+            root().join("xtask/chart-mirror")
+        );
+        repository.write("Cargo.toml", &workspace);
+        repository.write("xtask/Cargo.toml", &package);
+        repository.write("xtask/src/main.rs", MAIN);
+        repository.write(".cargo/config.toml", ALIAS);
+        repository.write("images.toml", IMAGES);
+        let lock = std::fs::read_to_string(root().join("Cargo.lock")).unwrap();
+        repository.write("Cargo.lock", &lock);
+        repository
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        let file = self.0.path().join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        std::fs::write(file, text).unwrap();
+    }
+
+    /// The output of `cargo xtask`, which must succeed.
+    fn xtask(&self, arguments: &[&str]) -> String {
+        let kept = ["PATH", "HOME", "TMPDIR", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
+        let program = Path::new(env!("CARGO_BIN_EXE_chart-mirror"));
+        let target = program.ancestors().nth(2).unwrap().to_str().unwrap().to_owned();
+        let environment = std::env::vars()
+            .filter(|(name, _)| kept.contains(&name.as_str()))
+            .chain([("CARGO_TARGET_DIR".to_owned(), target)]);
+        let output = duct::cmd(env!("CARGO"), [&["xtask"], arguments].concat())
+            .dir(self.0.path())
+            .full_env(environment)
+            .stdin_null()
+            .stdout_capture()
+            .stderr_capture()
+            .unchecked()
+            .run()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+fn root() -> PathBuf {
+    let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+    package.ancestors().nth(2).unwrap().canonicalize().unwrap()
+}
+
+#[test]
+fn another_repository_mirrors_its_own_list_with_one_dependency() {
+    assert!(MAIN.lines().count() <= 10);
+    let repository = Repository::new();
+    assert_eq!(
+        repository.xtask(&["mirror", "-t", "-d", "r.example.com"]),
+        "Copying quay.io/other/app:3.1 to r.example.com/other/app:3.1 (dry-run)\n"
+    );
+    let help = repository.xtask(&["--help"]);
+    assert!(help.contains("Usage: cargo xtask"), "{help}");
+}
