@@ -2,8 +2,8 @@
 //! for each registry.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
 
 use messages::Advice;
 use reqwest::Url;
@@ -15,7 +15,7 @@ use crate::auth::credentials::Environment;
 use crate::capabilities::Capabilities;
 use crate::error::Side;
 use crate::http::attempts::RetryPolicy;
-use crate::http::clients::{ClientPool, HttpClients};
+use crate::http::clients::ClientPool;
 use crate::http::host::Host;
 use crate::http::liveness::Liveness;
 use crate::http::net::is_loopback;
@@ -24,7 +24,6 @@ use crate::http::queue::Queue;
 use crate::known::address::Address;
 use crate::known::profile::Profile;
 use crate::known::settings::RegistrySettings;
-use crate::lock::lock;
 use crate::repository::RemoteRepository;
 use oci::{Registry, Repository};
 
@@ -52,11 +51,7 @@ pub struct Requests {
 pub struct Registries {
     settings: Settings,
     pub(super) credentials: Arc<CredentialStore>,
-    clients: Arc<ClientPool>,
-    /// Created before the first request, so that a file that cannot be used is reported at once.
-    prepared: Mutex<BTreeMap<HostSide, HttpClients>>,
-    hosts: Mutex<BTreeMap<HostSide, Arc<Host>>>,
-    queues: Mutex<BTreeMap<Registry, Arc<Queue>>>,
+    hosts: BTreeMap<HostSide, Arc<Host>>,
 }
 
 impl Registries {
@@ -94,20 +89,42 @@ impl Registries {
         let warnings = credentials.warnings();
         let proxies = Proxies::of(environment)?;
         let clients = Arc::new(ClientPool::new(settings.registries.clone(), proxies));
-        let mut prepared = BTreeMap::new();
-        for (host, side) in hosts {
-            let base = settings.base(&host)?;
-            prepared.insert((host.clone(), side), clients.of(&host, base)?);
+        let mut registries =
+            Self { settings, credentials: Arc::new(credentials), hosts: BTreeMap::new() };
+        let mut queues = BTreeMap::new();
+        for (name, side) in hosts {
+            let ceiling = registries.concurrency(&name);
+            let queue = queues.entry(name.clone()).or_insert_with(|| Queue::new(ceiling));
+            let host = registries.new_host(&name, side, &clients, Arc::clone(queue))?;
+            registries.hosts.insert((name, side), Arc::new(host));
         }
-        let registries = Self {
-            settings,
-            credentials: Arc::new(credentials),
-            clients,
-            prepared: Mutex::new(prepared),
-            hosts: Mutex::default(),
-            queues: Mutex::default(),
-        };
         Ok((registries, warnings))
+    }
+
+    fn new_host(
+        &self,
+        name: &Registry,
+        side: Side,
+        clients: &Arc<ClientPool>,
+        queue: Arc<Queue>,
+    ) -> Result<Host, Advice> {
+        let declared = self.settings.registries.get(name);
+        let token_server = declared.and_then(|registry| registry.token_server.clone());
+        let credentials = Arc::clone(&self.credentials);
+        let clients = clients.of(name, self.settings.base(name)?)?;
+        Ok(Host {
+            name: name.clone(),
+            side,
+            base: clients.base.clone(),
+            clients,
+            queue,
+            authenticator: Authenticator::new(name, side, credentials, token_server),
+            capabilities: Capabilities::new(Profile::of_host(name, declared)),
+            retry: self.settings.retry,
+            requests: AtomicU64::new(0),
+            liveness: Liveness::default(),
+            pinged: tokio::sync::OnceCell::new(),
+        })
     }
 
     /// A repository as one side of a copy.
@@ -139,7 +156,7 @@ impl Registries {
 
     /// The registries of this run whose certificates are not verified, for the report.
     pub fn insecure(&self) -> Vec<Registry> {
-        let mut hosts: Vec<Registry> = self.credentials.hosts().cloned().collect();
+        let mut hosts: Vec<Registry> = self.hosts.keys().map(|(name, _)| name.clone()).collect();
         hosts.dedup();
         hosts.retain(|host| {
             let declared = self.settings.registries.get(host);
@@ -151,7 +168,7 @@ impl Registries {
     /// Requests sent so far.
     pub fn requests(&self) -> Requests {
         let mut requests = Requests::default();
-        for host in lock(&self.hosts).values() {
+        for host in self.hosts.values() {
             let side = match host.side {
                 Side::Source => &mut requests.source,
                 Side::Destination => &mut requests.destination,
@@ -162,52 +179,13 @@ impl Registries {
     }
 
     pub(super) fn host(&self, name: &Registry, side: Side) -> Result<Arc<Host>, Advice> {
-        let mut hosts = lock(&self.hosts);
-        let key: HostSide = (name.to_owned(), side);
-        if let Some(host) = hosts.get(&key) {
-            return Ok(Arc::clone(host));
-        }
-        if !self.credentials.takes_part(name, side) {
-            return Err(Advice::new(format!("`{name}` is not used in this run")));
-        }
-        let declared = self.settings.registries.get(name);
-        let token_server = declared.and_then(|registry| registry.token_server.clone());
-        let prepared = lock(&self.prepared).remove(&key);
-        let clients = match prepared {
-            Some(clients) => clients,
-            None => self.clients.of(name, self.settings.base(name)?)?,
-        };
-        let host = Arc::new(Host {
-            name: name.clone(),
-            side,
-            base: clients.base.clone(),
-            clients,
-            queue: self.queue(name),
-            authenticator: Authenticator::new(
-                name,
-                side,
-                Arc::clone(&self.credentials),
-                token_server,
-            ),
-            capabilities: Capabilities::new(Profile::of_host(name, declared)),
-            retry: self.settings.retry,
-            requests: AtomicU64::new(0),
-            liveness: Liveness::default(),
-            pinged: tokio::sync::OnceCell::new(),
-        });
-        hosts.insert(key, Arc::clone(&host));
-        Ok(host)
+        let host = self.hosts.get(&(name.to_owned(), side)).cloned();
+        host.ok_or_else(|| Advice::new(format!("`{name}` is not used in this run")))
     }
 
     pub(super) fn concurrency(&self, name: &Registry) -> usize {
         let declared = self.settings.registries.get(name).and_then(|registry| registry.concurrency);
         declared.or(self.settings.concurrency).unwrap_or(DEFAULT_CONCURRENCY)
-    }
-
-    fn queue(&self, name: &Registry) -> Arc<Queue> {
-        let ceiling = self.concurrency(name);
-        let mut queues = lock(&self.queues);
-        Arc::clone(queues.entry(name.clone()).or_insert_with(|| Queue::new(ceiling)))
     }
 }
 

@@ -96,30 +96,16 @@ impl CredentialStore {
         let files = auth_file::read_all(environment)?;
         let store = Self { variables, files, hints, helpers, refresh_tokens: Mutex::default() };
         for (host, side) in hosts {
-            store.check(host, *side)?;
-        }
-        Ok(store)
-    }
-
-    /// A broken entry stops the run before its first request, unless known credentials come first.
-    fn check(&self, host: &Registry, side: Side) -> Result<(), Advice> {
-        for candidate in self.candidates(host, side, None) {
-            match candidate.source {
-                CredentialSource::Broken(why) => return Err(why),
-                CredentialSource::Known(_) => return Ok(()),
-                CredentialSource::Helper(_) | CredentialSource::CloudCli(_) => {}
+            // A broken entry stops the run before its first request, unless known credentials come first.
+            for candidate in store.candidates(host, *side, None) {
+                match candidate.source {
+                    CredentialSource::Broken(why) => return Err(why),
+                    CredentialSource::Known(_) => break,
+                    CredentialSource::Helper(_) | CredentialSource::CloudCli(_) => {}
+                }
             }
         }
-        Ok(())
-    }
-
-    /// The registries that take part, ordered by name; a registry on both sides occurs twice.
-    pub(crate) fn hosts(&self) -> impl Iterator<Item = &Registry> {
-        self.hints.keys().map(|(host, _)| host)
-    }
-
-    pub(crate) fn takes_part(&self, host: &Registry, side: Side) -> bool {
-        self.hints.contains_key(&(host.to_owned(), side))
+        Ok(store)
     }
 
     /// Problems with the files that do not prevent their use.

@@ -1,6 +1,5 @@
 //! `Token`: an access token, and when to renew it.
 
-use std::fmt;
 use std::time::Duration;
 
 use messages::Advice;
@@ -16,7 +15,7 @@ const LONGEST_LIFETIME: u64 = 24 * 60 * 60;
 /// A token this close to its end is renewed first, so that it does not expire on its way.
 const MARGIN: Duration = Duration::from_secs(30);
 
-#[derive(Clone)]
+#[derive(Debug, Clone)]
 pub(crate) struct Token {
     /// The value of the `Authorization` header.
     pub(crate) header: Secret,
@@ -71,12 +70,6 @@ fn seconds(value: &serde_json::Value) -> Option<u64> {
     let number = value.as_f64().or_else(|| value.as_str()?.parse().ok())?;
     // The conversion saturates.
     Some(number as u64).filter(|&seconds| seconds > 0)
-}
-
-impl fmt::Debug for Token {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Token").field("header", &self.header).finish_non_exhaustive()
-    }
 }
 
 #[cfg(test)]

@@ -20,8 +20,8 @@ use process::Program;
 /// A command that prints a password, and the user name that belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CloudCli {
-    program: &'static str,
-    arguments: Vec<String>,
+    /// The program and its arguments, which contain no spaces.
+    command: String,
     variables: Vec<(&'static str, &'static str)>,
     username: &'static str,
     output: OutputFormat,
@@ -49,25 +49,13 @@ impl CloudCli {
     /// The command for a registry, if a cloud runs it.
     pub(crate) fn of(host: &Registry) -> Option<Self> {
         Some(match CloudHost::of(host.as_str())? {
-            CloudHost::Ecr(host) => Self {
-                variables: host.variables(),
-                ..amazon(&["ecr", "get-login-password", "--region", &host.region])
-            },
-            // Only this region issues credentials for the public registry.
-            CloudHost::EcrPublic => {
-                amazon(&["ecr-public", "get-login-password", "--region", EcrHost::OF_PUBLIC])
+            CloudHost::Ecr(host) => {
+                Self { variables: host.variables(), ..amazon("ecr", &host.region) }
             }
+            // Only this region issues credentials for the public registry.
+            CloudHost::EcrPublic => amazon("ecr-public", EcrHost::OF_PUBLIC),
             CloudHost::Acr { name } => Self {
-                program: "az",
-                arguments: owned(&[
-                    "acr",
-                    "login",
-                    "--name",
-                    &name,
-                    "--expose-token",
-                    "--output",
-                    "json",
-                ]),
+                command: format!("az acr login --name {name} --expose-token --output json"),
                 variables: Vec::new(),
                 // Azure's placeholder for the owner of the token.
                 username: "00000000-0000-0000-0000-000000000000",
@@ -76,8 +64,7 @@ impl CloudCli {
                 sign_in: "`az login`",
             },
             CloudHost::Google => Self {
-                program: "gcloud",
-                arguments: owned(&["auth", "print-access-token"]),
+                command: "gcloud auth print-access-token".to_owned(),
                 variables: vec![("CLOUDSDK_CORE_DISABLE_PROMPTS", "1")],
                 username: "oauth2accesstoken",
                 output: OutputFormat::Line,
@@ -87,8 +74,8 @@ impl CloudCli {
         })
     }
 
-    pub(crate) fn program(&self) -> &'static str {
-        self.program
+    pub(crate) fn program(&self) -> &str {
+        self.command.split(' ').next().unwrap_or_default()
     }
 
     /// Runs the command. Blocks.
@@ -97,7 +84,7 @@ impl CloudCli {
     /// If it prints no credentials. The reason never contains a secret.
     pub(crate) fn get(&self, path: PathBuf, deadline: Duration) -> Result<Credentials, Advice> {
         let program = Program::new(path, deadline, LONGEST)
-            .arguments(&self.arguments)
+            .arguments(self.command.split(' ').skip(1))
             .variables(&self.variables);
         let output = program.run().map_err(|error| Advice::new(error.to_string()))?;
         if !output.status.success() {
@@ -112,7 +99,7 @@ impl CloudCli {
 
     /// The hint if the program is not installed. `alternative` is another way to get credentials.
     pub(crate) fn hint_to_install(&self, alternative: &str) -> String {
-        let Self { program, product, sign_in, .. } = self;
+        let (program, Self { product, sign_in, .. }) = (self.program(), self);
         format!(
             "`{program}`, which can provide credentials, is not on PATH: install {product} and run \
              {sign_in}; or {alternative}"
@@ -121,8 +108,8 @@ impl CloudCli {
 
     /// The hint if the command printed no credentials.
     pub(crate) fn hint_to_sign_in(&self, reason: &Advice, alternative: &str) -> String {
-        let Self { sign_in, .. } = self;
-        format!("{self} gave no credentials ({}): run {sign_in}, or {alternative}", reason.message)
+        let (sign_in, reason) = (self.sign_in, &reason.message);
+        format!("{self} gave no credentials ({reason}): run {sign_in}, or {alternative}")
     }
 
     fn parse(&self, stdout: &str) -> Result<Credentials, Advice> {
@@ -145,10 +132,9 @@ impl CloudCli {
     }
 }
 
-fn amazon(arguments: &[&str]) -> CloudCli {
+fn amazon(service: &str, region: &str) -> CloudCli {
     CloudCli {
-        program: "aws",
-        arguments: owned(arguments),
+        command: format!("aws {service} get-login-password --region {region}"),
         variables: Vec::new(),
         username: "AWS",
         output: OutputFormat::Line,
@@ -157,14 +143,10 @@ fn amazon(arguments: &[&str]) -> CloudCli {
     }
 }
 
-fn owned(words: &[&str]) -> Vec<String> {
-    words.iter().map(|&word| word.to_owned()).collect()
-}
-
 /// The command line, in backticks.
 impl fmt::Display for CloudCli {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{} {}`", self.program, self.arguments.join(" "))
+        write!(f, "`{}`", self.command)
     }
 }
 
