@@ -1,9 +1,10 @@
 //! What a registry can do: first according to its profile, then as its responses show.
 
-use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard};
 
 use crate::known::kind::{Mounts, RegistryKind};
-use crate::known::profile::{BlobCheck, Pieces, Profile};
+use crate::known::profile::{Pieces, Profile};
+use crate::lock::lock;
 
 /// In bytes. A host that announces a larger minimum means something else.
 const LARGEST_SMALLEST_PIECE: u64 = 1 << 30;
@@ -37,39 +38,36 @@ pub(crate) enum UploadMode {
 /// run.
 pub struct Capabilities {
     profile: Profile,
-    same_login: Mounting,
-    other_login: Mounting,
-    upload: AtomicU8,
-    piece: AtomicU64,
-    smallest_piece: AtomicU64,
+    learned: Mutex<Learned>,
+}
+
+struct Learned {
+    /// By [`MountAccess`].
+    mounting: [Mounting; 2],
+    upload: UploadMode,
+    piece: u64,
+    smallest_piece: u64,
 }
 
 /// What is known about mounts with one kind of access.
+#[derive(Clone, Copy)]
 struct Mounting {
-    known: AtomicU8,
-    accidents: AtomicU8,
+    /// `None` until a mount has worked or was refused.
+    works: Option<bool>,
+    accidents: u8,
 }
-
-const UNKNOWN: u8 = 0;
-const WORKS: u8 = 1;
-const REFUSED: u8 = 2;
 
 impl Capabilities {
     pub(crate) fn new(profile: Profile) -> Self {
-        let mounts = match profile.mounts {
-            None => UNKNOWN,
-            Some(Mounts::Yes | Mounts::AfterManifest) => WORKS,
-            Some(Mounts::No) => REFUSED,
-        };
+        let works = profile.mounts.map(|mounts| mounts != Mounts::No);
         let pieces = profile.pieces.unwrap_or(Pieces { smallest: 1, largest: u64::MAX });
-        Self {
-            profile,
-            same_login: Mounting::new(mounts),
-            other_login: Mounting::new(mounts),
-            upload: AtomicU8::new(UploadMode::Whole as u8),
-            piece: AtomicU64::new(pieces.largest),
-            smallest_piece: AtomicU64::new(pieces.smallest),
-        }
+        let learned = Mutex::new(Learned {
+            mounting: [Mounting { works, accidents: 0 }; 2],
+            upload: UploadMode::Whole,
+            piece: pieces.largest,
+            smallest_piece: pieces.smallest,
+        });
+        Self { profile, learned }
     }
 
     /// Describes the profile for people.
@@ -104,48 +102,35 @@ impl Capabilities {
 
     /// Whether a mount of a blob from its own repository finds out if it is there.
     pub fn self_mount_finds_blob(&self) -> bool {
-        self.can_mount(MountAccess::SameLogin) && self.profile.blob_check() == BlobCheck::SelfMount
+        self.can_mount(MountAccess::SameLogin) && self.profile.self_mount_finds_blob()
     }
 
     /// `false` once mounts that had to succeed were refused: then a HEAD checks for the blob instead.
     pub fn can_mount(&self, access: MountAccess) -> bool {
-        self.mounting(access).known.load(Ordering::Relaxed) != REFUSED
+        self.learned().mounting[access as usize].works != Some(false)
     }
 
     pub(crate) fn mount_worked(&self, access: MountAccess) {
-        self.mounting(access).known.store(WORKS, Ordering::Relaxed);
+        self.learned().mounting[access as usize].works = Some(true);
     }
 
     /// A host that has mounted before can mount: a later refusal is about that blob.
     pub(crate) fn mount_refused(&self, access: MountAccess) {
-        let known = &self.mounting(access).known;
-        let _ = known.compare_exchange(UNKNOWN, REFUSED, Ordering::Relaxed, Ordering::Relaxed);
+        self.learned().mounting[access as usize].works.get_or_insert(false);
     }
 
     /// A mount failed for a reason that may not be about mounting. Several failures count as a refusal.
     pub(crate) fn mount_failed(&self, access: MountAccess) {
-        let accidents = &self.mounting(access).accidents;
-        if accidents.fetch_add(1, Ordering::Relaxed) + 1 >= MOST_ACCIDENTS {
-            self.mount_refused(access);
-            // Counts from the start, in case mounting has worked before.
-            accidents.store(0, Ordering::Relaxed);
-        }
-    }
-
-    fn mounting(&self, access: MountAccess) -> &Mounting {
-        match access {
-            MountAccess::SameLogin => &self.same_login,
-            MountAccess::OtherLogin => &self.other_login,
+        let mounting = &mut self.learned().mounting[access as usize];
+        mounting.accidents = mounting.accidents.saturating_add(1);
+        if mounting.accidents >= MOST_ACCIDENTS {
+            mounting.works.get_or_insert(false);
         }
     }
 
     /// How to send a blob of this many bytes.
     pub(crate) fn upload_mode(&self, size: u64) -> UploadMode {
-        let learned = match self.upload.load(Ordering::Relaxed) {
-            0 => UploadMode::Whole,
-            1 => UploadMode::Stream,
-            _ => UploadMode::Pieces,
-        };
+        let learned = self.learned().upload;
         let largest = self.profile.largest_request.unwrap_or(u64::MAX);
         let mode = if size > largest { learned.max(UploadMode::Stream) } else { learned };
         // Without PATCH there is only one mode.
@@ -155,40 +140,40 @@ impl Capabilities {
     /// The host refused a blob in this mode because of its size: the next mode is used from now on.
     /// `false` if there is none.
     pub(crate) fn too_large_for(&self, mode: UploadMode) -> bool {
-        if self.profile.pieces.is_none() {
-            return false;
-        }
         let next = match mode {
+            _ if self.profile.pieces.is_none() => return false,
             UploadMode::Whole => UploadMode::Stream,
             UploadMode::Stream => UploadMode::Pieces,
             UploadMode::Pieces => return false,
         };
-        self.upload.fetch_max(next as u8, Ordering::Relaxed);
+        let mut learned = self.learned();
+        learned.upload = learned.upload.max(next);
         true
     }
 
     /// The size of a piece in bytes.
     pub(crate) fn piece(&self) -> u64 {
-        self.piece.load(Ordering::Relaxed).max(self.smallest_piece.load(Ordering::Relaxed))
+        let learned = self.learned();
+        learned.piece.max(learned.smallest_piece)
     }
 
     /// The host refused a piece of this length: smaller ones are used from now on. `false` if it had the
     /// smallest size.
     pub(crate) fn piece_too_large(&self, length: u64) -> bool {
-        let smallest = self.smallest_piece.load(Ordering::Relaxed);
-        self.piece.fetch_min((length / 2).max(smallest), Ordering::Relaxed);
+        let mut learned = self.learned();
+        let smallest = learned.smallest_piece;
+        learned.piece = learned.piece.min((length / 2).max(smallest));
         length > smallest
     }
 
     /// The host announced the least size of all pieces but the last.
     pub(crate) fn raise_smallest_piece(&self, bytes: u64) {
-        self.smallest_piece.fetch_max(bytes.min(LARGEST_SMALLEST_PIECE), Ordering::Relaxed);
+        let mut learned = self.learned();
+        learned.smallest_piece = learned.smallest_piece.max(bytes.min(LARGEST_SMALLEST_PIECE));
     }
-}
 
-impl Mounting {
-    fn new(known: u8) -> Self {
-        Self { known: AtomicU8::new(known), accidents: AtomicU8::new(0) }
+    fn learned(&self) -> MutexGuard<'_, Learned> {
+        lock(&self.learned)
     }
 }
 

@@ -147,9 +147,9 @@ impl Upload<'_> {
         let request = self.request(Method::PUT, self.with_digest(session), 0);
         let host = &self.destination.host;
         let patience = host.retry.silence * COMMIT_PATIENCE;
-        let mut result = host.call_within(&request, patience).await;
+        let mut result = host.send(&request, None, patience).await;
         if result.as_ref().is_err_and(Error::is_unauthorized) {
-            result = host.call_within(&request, patience).await;
+            result = host.send(&request, None, patience).await;
         }
         self.check_committed(&request, &result?)
     }
@@ -182,7 +182,8 @@ impl Upload<'_> {
             Some((bytes, feed))
         }));
         let silence = host.retry.silence;
-        let response = feed.watch(host.call_streaming(request, body), silence).await;
+        // The feed has a timeout of its own, because only it knows whether bytes still flow.
+        let response = feed.watch(host.send(request, Some(body), Duration::MAX), silence).await;
         let result = match feed.failure.get() {
             // If the source failed, the broken request is only the effect.
             Some(failure) => Err(failure.clone()),

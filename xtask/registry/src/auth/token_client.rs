@@ -4,9 +4,8 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, CONTENT_TYPE};
-use reqwest::{Method, RequestBuilder, Url};
+use reqwest::header::{CONTENT_TYPE, HeaderValue};
+use reqwest::{Method, Request};
 use tokio::sync::MutexGuard;
 use tokio::time::Instant;
 
@@ -16,10 +15,10 @@ use super::credentials::{Credentials, Secret};
 use super::realm::{Realm, TokenServerTrust};
 use super::scope::Scope;
 use super::token::Token;
-use crate::error::{Cause, Error, address, printable, root_cause};
+use crate::error::{Cause, Error, address};
 use crate::http::attempts::retry_after;
 use crate::http::body::read_limited;
-use crate::http::host::{Host, LONGEST_ERROR};
+use crate::http::host::{Host, LONGEST_ERROR, authorize};
 use crate::http::redact::RequestSecrets;
 use crate::http::redirect;
 use crate::http::request::ApiRequest;
@@ -27,14 +26,11 @@ use crate::http::request::ApiRequest;
 /// The `client_id` of a token request (RFC 6749, section 2.2).
 const CLIENT: &str = "chart-mirror";
 
-/// How a token request authenticates.
-enum Grant {
-    Anonymous,
-    /// The password in a header, as in distribution's token specification.
-    Basic(Credentials),
-    /// The password in a form, as in OAuth2.
-    Form(Credentials),
-    RefreshToken(Secret),
+/// What is needed to ask a token server for permission.
+struct TokenRequest<'a> {
+    host: &'a Host,
+    realm: &'a Realm,
+    scope: &'a Scope,
 }
 
 impl Host {
@@ -99,12 +95,11 @@ impl Host {
     }
 
     async fn fetch_token(&self, realm: &Realm, call: &ApiRequest) -> Result<Token, Error> {
-        let scope = &call.scope;
         let resolved = self.credentials(call).await?;
+        let request = TokenRequest { host: self, realm, scope: &call.scope };
         if resolved.credentials.is_some() && realm.trust != TokenServerTrust::Credentials {
             let why = "the token server does not belong to the registry's owner, so no credentials were sent";
-            let error =
-                self.error(&token_call(realm, scope, Method::GET), Cause::Token(why.to_owned()));
+            let error = self.error(&request.call(Method::GET), Cause::Token(why.to_owned()));
             let (name, server) = (&self.name, realm.url.authority());
             let hint = format!(
                 "if it is the token server of {name}, declare it in images.toml: \
@@ -113,8 +108,7 @@ impl Host {
             return Err(Error { credentials_hint: Some(hint), ..error });
         }
         self.with_retries(|| async {
-            let token = self.request_token(realm, scope, &resolved).await;
-            token.map_err(|error| match error.cause {
+            request.send_as(&resolved).await.map_err(|error| match error.cause {
                 Cause::Status(response) if !response.is_transient() => {
                     Error { cause: Cause::Token(response.to_string()), ..error }
                 }
@@ -123,47 +117,41 @@ impl Host {
         })
         .await
     }
+}
 
-    /// Requests a token, with the grant that the credentials and the server require.
-    async fn request_token(
-        &self,
-        realm: &Realm,
-        scope: &Scope,
-        resolved: &ResolvedCredentials,
-    ) -> Result<Token, Error> {
+impl TokenRequest<'_> {
+    /// Requests a token in the way that the credentials and the server require.
+    async fn send_as(&self, resolved: &ResolvedCredentials) -> Result<Token, Error> {
         if let Some(refresh) = &resolved.refresh_token {
-            return self.use_refresh_token(realm, scope, refresh.lock().await).await;
+            return self.send_refresh_token(refresh.lock().await).await;
         }
         let Some(credentials) = &resolved.credentials else {
-            return self.send_token_request(realm, scope, &Grant::Anonymous).await;
+            return self.send(Method::GET, None).await;
         };
-        let requires_post = &self.authenticator.requires_post;
+        let requires_post = &self.host.authenticator.requires_post;
         if !requires_post.load(Ordering::Relaxed) {
-            let basic = Grant::Basic(credentials.clone());
-            match self.send_token_request(realm, scope, &basic).await {
+            match self.send(Method::GET, Some(credentials)).await {
                 Err(error) if matches!(error.status(), Some(404 | 405)) => {
                     requires_post.store(true, Ordering::Relaxed);
                 }
                 result => return result,
             }
         }
-        self.send_token_request(realm, scope, &Grant::Form(credentials.clone())).await
+        self.send(Method::POST, Some(credentials)).await
     }
 
     /// The first response shows whether the refresh token can be reused. If not, only one request may use
     /// it at a time, so the lock is held during the request.
-    async fn use_refresh_token(
+    async fn send_refresh_token(
         &self,
-        realm: &Realm,
-        scope: &Scope,
         mut refresh: MutexGuard<'_, RefreshTokenState>,
     ) -> Result<Token, Error> {
-        let grant = Grant::RefreshToken(refresh.token.clone());
+        let credentials = Credentials::RefreshToken(refresh.token.clone());
         if refresh.reuse == Reuse::Reusable {
             drop(refresh);
-            return self.send_token_request(realm, scope, &grant).await;
+            return self.send(Method::POST, Some(&credentials)).await;
         }
-        let token = self.send_token_request(realm, scope, &grant).await?;
+        let token = self.send(Method::POST, Some(&credentials)).await?;
         match &token.refresh_token {
             Some(new) if *new != refresh.token => {
                 refresh.token = new.clone();
@@ -176,147 +164,96 @@ impl Host {
     }
 
     /// Sends one request to the token server. It runs under the permit of the request that waits for it.
-    async fn send_token_request(
+    async fn send(
         &self,
-        realm: &Realm,
-        scope: &Scope,
-        grant: &Grant,
+        method: Method,
+        credentials: Option<&Credentials>,
     ) -> Result<Token, Error> {
-        let call = &token_call(realm, scope, grant.method());
+        let host = self.host;
+        let call = &self.call(method);
+        let fail = |cause| host.error(call, cause);
         let requested_at = Instant::now();
-        let request = token_request(self.clients.own(), realm, scope, grant).build();
-        let request = request.map_err(|error| {
-            let why = root_cause(&error);
-            self.error(
-                call,
-                Cause::Token(format!("the request cannot be built: {}", printable(&why))),
-            )
-        })?;
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        let sent = redirect::send_to_realm(&self.clients, realm.trust, request);
-        let response = self.receive(call, self.retry.silence, sent).await?;
+        host.requests.fetch_add(1, Ordering::Relaxed);
+        let request = match credentials {
+            Some(credentials) if call.method == Method::POST => {
+                form_request(self.realm, self.scope, credentials)
+            }
+            _ => query_request(self.realm, self.scope, credentials),
+        };
+        let sent = redirect::send_to_realm(&host.clients, self.realm.trust, request);
+        let response = host.receive(call, host.retry.silence, sent).await?;
         let status = response.status();
-        tracing::debug!("{} {} {status}", grant.method(), address(&call.url));
+        tracing::debug!("{} {} {status}", call.method, address(&call.url));
         if status.is_redirection() {
             let why =
                 "the token server redirects elsewhere, and credentials do not follow a redirect";
-            return Err(self.error(call, Cause::Token(why.to_owned())));
+            return Err(fail(Cause::Token(why.to_owned())));
         }
         let retry_after = retry_after(response.headers());
-        let body = read_limited(response, LONGEST_ERROR * 4, self.retry.silence)
-            .await
-            .map_err(|cause| self.error(call, cause))?;
+        let body =
+            read_limited(response, LONGEST_ERROR * 4, host.retry.silence).await.map_err(fail)?;
         if status.is_success() {
             return Token::parse(&body, requested_at)
-                .map_err(|why| self.error(call, Cause::Token(why.message)));
+                .map_err(|why| fail(Cause::Token(why.message)));
         }
-        Err(self.token_refused(call, grant, status.as_u16(), &body, retry_after))
-    }
-
-    fn token_refused(
-        &self,
-        call: &ApiRequest,
-        grant: &Grant,
-        status: u16,
-        body: &Bytes,
-        retry_after: Option<std::time::Duration>,
-    ) -> Error {
-        // The registry and its token server are one service with one rate limit.
-        let response = grant.secrets().error_response(status, body, retry_after);
-        if let Some(cause) = self.excessive_pause(&response) {
-            return self.error(call, cause);
-        }
-        self.throttle(&response);
-        self.error(call, Cause::Status(Box::new(response)))
-    }
-}
-
-impl Grant {
-    fn method(&self) -> Method {
-        match self {
-            Self::Anonymous | Self::Basic(_) => Method::GET,
-            Self::Form(_) | Self::RefreshToken(_) => Method::POST,
-        }
-    }
-
-    fn secrets(&self) -> RequestSecrets {
         let secrets = RequestSecrets::default();
-        match self {
-            Self::Anonymous => secrets,
-            Self::RefreshToken(token) => secrets.with_secret(token),
-            Self::Basic(credentials) | Self::Form(credentials) => {
-                secrets.with_credentials(credentials)
-            }
+        let secrets = credentials.into_iter().fold(secrets, RequestSecrets::with_credentials);
+        let response = secrets.error_response(status.as_u16(), &body, retry_after);
+        if let Some(cause) = host.excessive_pause(&response) {
+            return Err(fail(cause));
         }
+        // The registry and its token server are one service with one rate limit.
+        host.throttle(&response);
+        Err(fail(Cause::Status(Box::new(response))))
+    }
+
+    /// The request, as errors describe it.
+    fn call(&self, method: Method) -> ApiRequest {
+        ApiRequest::new("get a token", method, self.realm.url.clone(), self.scope.clone())
     }
 }
 
-/// A token request, as errors describe it.
-fn token_call(realm: &Realm, scope: &Scope, method: Method) -> ApiRequest {
-    ApiRequest::new("get a token", method, realm.url.clone(), scope.clone())
+/// A GET with a query, and the password in a header (distribution's token specification).
+fn query_request(realm: &Realm, scope: &Scope, credentials: Option<&Credentials>) -> Request {
+    let mut url = realm.url.clone();
+    url.query_pairs_mut()
+        .extend_pairs(realm.service.iter().map(|service| ("service", service)))
+        .extend_pairs(scope.parameters().iter().map(|scope| ("scope", scope)));
+    let mut request = Request::new(Method::GET, url);
+    if let Some(basic) = credentials.and_then(Credentials::basic) {
+        authorize(&mut request, &basic);
+    }
+    request
 }
 
-/// `GET` with a query, or `POST` with a form (distribution's token specification, both kinds).
-fn token_request(
-    client: &reqwest::Client,
-    realm: &Realm,
-    scope: &Scope,
-    grant: &Grant,
-) -> RequestBuilder {
-    let (username, secret, grant_type) = match grant {
-        Grant::Anonymous => return client.get(token_url(realm, scope)),
-        Grant::Basic(credentials) => {
-            let request = client.get(token_url(realm, scope));
-            return match credentials.basic() {
-                Some(basic) => request.header(AUTHORIZATION, basic.expose()),
-                None => request,
-            };
-        }
-        Grant::Form(Credentials::Password { username, password }) => {
-            (Some(username.as_str()), password, "password")
-        }
-        Grant::Form(Credentials::RefreshToken(token)) | Grant::RefreshToken(token) => {
-            (None, token, "refresh_token")
-        }
+/// A POST with a form that contains the credentials, as in OAuth2.
+fn form_request(realm: &Realm, scope: &Scope, credentials: &Credentials) -> Request {
+    let (username, grant_type) = match credentials {
+        Credentials::Password { username, .. } => (Some(username), "password"),
+        Credentials::RefreshToken(_) => (None, "refresh_token"),
     };
     // A form is encoded like the query of a URL.
     let mut form = realm.url.clone();
     form.set_query(None);
-    {
-        let mut pairs = form.query_pairs_mut();
-        pairs.append_pair("grant_type", grant_type).append_pair("client_id", CLIENT);
-        if let Some(service) = &realm.service {
-            pairs.append_pair("service", service);
-        }
+    form.query_pairs_mut()
+        .append_pair("grant_type", grant_type)
+        .append_pair("client_id", CLIENT)
+        .extend_pairs(realm.service.iter().map(|service| ("service", service)))
         // A form has one value with spaces; a query has several parameters.
-        pairs.append_pair("scope", &scope.parameters().join(" "));
-        if let Some(username) = username {
-            pairs.append_pair("username", username);
-        }
-        pairs.append_pair(grant_type, secret.expose());
-    }
-    client
-        .post(realm.url.clone())
-        .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-        .body(form.query().unwrap_or_default().to_owned())
-}
-
-fn token_url(realm: &Realm, scope: &Scope) -> Url {
-    let mut url = realm.url.clone();
-    {
-        let mut query = url.query_pairs_mut();
-        if let Some(service) = &realm.service {
-            query.append_pair("service", service);
-        }
-        for parameter in scope.parameters() {
-            query.append_pair("scope", &parameter);
-        }
-    }
-    url
+        .append_pair("scope", &scope.parameters().join(" "))
+        .extend_pairs(username.map(|username| ("username", username)))
+        .append_pair(grant_type, credentials.secret().expose());
+    let mut request = Request::new(Method::POST, realm.url.clone());
+    let media_type = HeaderValue::from_static("application/x-www-form-urlencoded");
+    request.headers_mut().insert(CONTENT_TYPE, media_type);
+    *request.body_mut() = Some(form.query().unwrap_or_default().to_owned().into());
+    request
 }
 
 #[cfg(test)]
 mod tests {
+    use reqwest::Url;
+
     use super::*;
 
     fn realm() -> Realm {
@@ -329,9 +266,9 @@ mod tests {
 
     #[test]
     fn the_query_of_a_token_request_has_every_scope() {
-        let url = token_url(&realm(), &Scope::mount("a/new", "a/old"));
+        let request = query_request(&realm(), &Scope::mount("a/new", "a/old"), None);
         let query: Vec<String> =
-            url.query_pairs().map(|(key, value)| format!("{key}={value}")).collect();
+            request.url().query_pairs().map(|(key, value)| format!("{key}={value}")).collect();
         assert_eq!(
             query,
             ["x=1", "service=r", "scope=repository:a/new:pull,push", "scope=repository:a/old:pull"]
@@ -340,21 +277,18 @@ mod tests {
 
     #[test]
     fn the_secret_of_a_form_is_in_the_body_and_not_in_the_url() {
-        drop(rustls::crypto::ring::default_provider().install_default());
-        let client = reqwest::Client::builder().tls_certs_only([]).build().unwrap();
         let table = [
             (
-                Grant::Form(Credentials::new("u", "p&q")),
+                Credentials::new("u", "p&q"),
                 "grant_type=password&client_id=chart-mirror&service=r&scope=repository%3Aa%3Apull&username=u&password=p%26q",
             ),
             (
-                Grant::RefreshToken(Secret::new("t")),
+                Credentials::RefreshToken(Secret::new("t")),
                 "grant_type=refresh_token&client_id=chart-mirror&service=r&scope=repository%3Aa%3Apull&refresh_token=t",
             ),
         ];
-        for (grant, expected) in table {
-            let request = token_request(&client, &realm(), &Scope::pull("a"), &grant);
-            let request = request.build().unwrap();
+        for (credentials, expected) in table {
+            let request = form_request(&realm(), &Scope::pull("a"), &credentials);
             assert_eq!(request.url().as_str(), "https://auth.local/token?x=1");
             let body = request.body().and_then(reqwest::Body::as_bytes).unwrap();
             assert_eq!(String::from_utf8_lossy(body), expected);

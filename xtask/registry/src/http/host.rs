@@ -117,29 +117,12 @@ impl Host {
     /// Sends a request once. The caller holds a permit of the queue. If the error is a 401, the next attempt
     /// authenticates as the response requires.
     pub(crate) async fn call_once(&self, request: &ApiRequest) -> Result<Response, Error> {
-        self.call_within(request, self.retry.silence).await
+        let body = request.body.clone().map(Body::from);
+        self.send(request, body, self.retry.silence).await
     }
 
-    /// Like [`Host::call_once`], with another timeout.
-    pub(crate) async fn call_within(
-        &self,
-        request: &ApiRequest,
-        timeout: Duration,
-    ) -> Result<Response, Error> {
-        self.send(request, request.body.clone().map(Body::from), timeout).await
-    }
-
-    /// Like [`Host::call_once`], with a body that is a stream. The caller has a timeout of its own, because
-    /// only the caller knows whether bytes still flow.
-    pub(crate) async fn call_streaming(
-        &self,
-        request: &ApiRequest,
-        body: Body,
-    ) -> Result<Response, Error> {
-        self.send(request, Some(body), Duration::MAX).await
-    }
-
-    async fn send(
+    /// Like [`Host::call_once`], with another body and another timeout.
+    pub(crate) async fn send(
         &self,
         request: &ApiRequest,
         body: Option<Body>,
@@ -151,11 +134,8 @@ impl Host {
         let authorization = self.authorization(request).await?;
         let mut message = Request::new(request.method.clone(), request.url.clone());
         *message.headers_mut() = request.headers.clone();
-        if let Some(secret) = &authorization
-            && let Ok(mut value) = HeaderValue::from_str(secret.expose())
-        {
-            value.set_sensitive(true);
-            message.headers_mut().insert(AUTHORIZATION, value);
+        if let Some(secret) = &authorization {
+            authorize(&mut message, secret);
         }
         *message.body_mut() = body;
         let began = Instant::now();
@@ -322,5 +302,13 @@ impl Host {
             self.liveness.failed_to_connect(&cause, self.retry.first_pause);
         }
         self.error(request, cause)
+    }
+}
+
+/// Sets the `Authorization` header, and excludes it from debug output.
+pub(crate) fn authorize(request: &mut Request, secret: &Secret) {
+    if let Ok(mut value) = HeaderValue::from_str(secret.expose()) {
+        value.set_sensitive(true);
+        request.headers_mut().insert(AUTHORIZATION, value);
     }
 }

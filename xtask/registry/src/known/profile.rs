@@ -8,15 +8,6 @@ use super::settings::RegistrySettings;
 
 pub use super::kind::{Pieces, Profile};
 
-/// How to find out whether a blob is already in a repository.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BlobCheck {
-    /// By mounting it from the repository itself: if the blob is missing, the response starts an upload.
-    SelfMount,
-    /// By HEAD, if the response to such a mount would say nothing.
-    Head,
-}
-
 impl Profile {
     /// The profile of a host: its settings come first, then the kind that its name suggests.
     pub fn of_host(host: &Registry, declared: Option<&RegistrySettings>) -> Self {
@@ -42,11 +33,10 @@ impl Profile {
         }
     }
 
-    pub fn blob_check(&self) -> BlobCheck {
-        match self.mounts {
-            Some(Mounts::No | Mounts::AfterManifest) => BlobCheck::Head,
-            Some(Mounts::Yes) | None => BlobCheck::SelfMount,
-        }
+    /// Whether a mount of a blob from its own repository finds out if it is there; if not, the response
+    /// starts an upload. Where such a response would not show that, a HEAD checks for the blob.
+    pub fn self_mount_finds_blob(&self) -> bool {
+        matches!(self.mounts, Some(Mounts::Yes) | None)
     }
 
     /// All profiles as a Markdown table.
@@ -146,11 +136,9 @@ mod tests {
 
     #[test]
     fn blobs_are_checked_by_head_if_a_mount_would_not_tell() {
-        let check = |mounts| Profile { mounts, ..ANY }.blob_check();
-        assert_eq!(check(None), BlobCheck::SelfMount);
-        assert_eq!(check(Some(Mounts::Yes)), BlobCheck::SelfMount);
-        assert_eq!(check(Some(Mounts::No)), BlobCheck::Head);
-        assert_eq!(check(Some(Mounts::AfterManifest)), BlobCheck::Head);
+        let finds_blob = |mounts| Profile { mounts, ..ANY }.self_mount_finds_blob();
+        assert!(finds_blob(None) && finds_blob(Some(Mounts::Yes)));
+        assert!(!finds_blob(Some(Mounts::No)) && !finds_blob(Some(Mounts::AfterManifest)));
     }
 
     #[test]
