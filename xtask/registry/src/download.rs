@@ -3,13 +3,15 @@
 //! The last bytes are handed on only after size and digest have been checked. An HTTP client stops reading a
 //! request body at its `Content-Length`, so it would not notice an error after the last byte.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, HeaderValue, RANGE};
 use reqwest::{Method, Response, StatusCode};
 
-use crate::auth::Scope;
-use crate::error::{Cause, Error, Phase};
+use crate::error::{Cause, Error};
 use crate::http::body::next_chunk;
+use crate::http::host::Host;
 use crate::http::request::ApiRequest;
 use crate::repository::RemoteRepository;
 use oci::{Descriptor, Hasher};
@@ -20,7 +22,9 @@ const PROGRESS: u64 = 1 << 20;
 const BREAKS: u32 = 5;
 
 pub(crate) struct Download {
-    source: RemoteRepository,
+    host: Arc<Host>,
+    /// Always for the registry's own address: a signed one that it redirected to may have expired.
+    request: ApiRequest,
     blob: Descriptor,
     response: Option<Response>,
     /// Bytes that were read and given back; they come before the rest of the response.
@@ -39,8 +43,11 @@ pub(crate) struct Download {
 impl Download {
     /// Requests a blob. The caller holds a permit of the source's queue until the download is dropped.
     pub(crate) async fn open(source: &RemoteRepository, blob: &Descriptor) -> Result<Self, Error> {
+        let operation = format!("get blob {}", blob.digest.short());
+        let request = source.request(operation, Method::GET, &format!("blobs/{}", blob.digest))?;
         let mut download = Self {
-            source: source.clone(),
+            host: Arc::clone(&source.host),
+            request: request.with_header(ACCEPT, HeaderValue::from_static("*/*")),
             hasher: blob.digest.hasher(),
             blob: blob.clone(),
             response: None,
@@ -118,8 +125,7 @@ impl Download {
         if end == *size {
             let digest = self.hasher.clone().finish();
             if digest != *expected {
-                let why = format!("the content has the digest {digest}, not {expected}");
-                return Err(self.error(Cause::Integrity(why)));
+                return Err(self.error(Cause::wrong_digest(&digest, expected)));
             }
         }
         self.position = end;
@@ -128,13 +134,10 @@ impl Download {
 
     /// Reads once from the connection, and leaves out bytes before the position.
     async fn read(&mut self) -> Result<Bytes, Cause> {
-        let interrupted = |detail: &str| {
-            let detail = detail.to_owned();
-            Cause::Network { phase: Phase::Response, detail }
-        };
-        let response = self.response.as_mut().ok_or_else(|| interrupted("not connected"))?;
-        let chunk = next_chunk(response, self.source.host.retry.silence).await?;
-        let mut bytes = chunk.ok_or_else(|| interrupted("the response ended early"))?;
+        let not_connected = || Cause::interrupted("not connected");
+        let response = self.response.as_mut().ok_or_else(not_connected)?;
+        let chunk = next_chunk(response, self.host.retry.silence).await?;
+        let mut bytes = chunk.ok_or_else(|| Cause::interrupted("the response ended early"))?;
         let skipped = self.skip.min(bytes.len() as u64);
         self.skip -= skipped;
         Ok(bytes.split_off(skipped as usize))
@@ -159,8 +162,13 @@ impl Download {
 
     /// Requests the rest of the blob from the position on.
     async fn connect(&mut self) -> Result<(), Error> {
-        let request = self.request()?;
-        let response = self.source.host.call_under_permit(&request).await?;
+        self.request.headers.remove(RANGE);
+        if self.position > 0
+            && let Ok(range) = HeaderValue::from_str(&format!("bytes={}-", self.position))
+        {
+            self.request.headers.insert(RANGE, range);
+        }
+        let response = self.host.call_under_permit(&self.request).await?;
         let broken = |why: String| Err(self.error(Cause::Integrity(why)));
         let header = |name| response.headers().get(name)?.to_str().ok();
         self.skip = if response.status() == StatusCode::PARTIAL_CONTENT {
@@ -187,26 +195,8 @@ impl Download {
         Ok(())
     }
 
-    fn request(&self) -> Result<ApiRequest, Error> {
-        // Always the registry's own address: a signed one that it redirected to may have expired.
-        let url = self.source.url(&format!("blobs/{}", self.blob.digest))?;
-        let operation = format!("get blob {}", self.blob.digest.short());
-        let scope = Scope::pull(self.source.path.as_str());
-        let mut request = ApiRequest::new(operation, Method::GET, url, scope);
-        request.headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-        if self.position > 0
-            && let Ok(range) = HeaderValue::from_str(&format!("bytes={}-", self.position))
-        {
-            request.headers.insert(RANGE, range);
-        }
-        Ok(request)
-    }
-
     fn error(&self, cause: Cause) -> Error {
-        match self.request() {
-            Ok(request) => self.source.host.error(&request, cause),
-            Err(error) => error,
-        }
+        self.host.error(&self.request, cause)
     }
 }
 

@@ -7,6 +7,7 @@ use std::fmt;
 use std::time::Duration;
 
 use messages::Advice;
+use oci::Digest;
 use reqwest::Url;
 use serde::{Deserialize, Serialize};
 
@@ -215,6 +216,15 @@ struct EnvelopeError {
 }
 
 impl Cause {
+    /// The connection broke during the response.
+    pub(crate) fn interrupted(detail: impl Into<String>) -> Self {
+        Self::Network { phase: Phase::Response, detail: detail.into() }
+    }
+
+    pub(crate) fn wrong_digest(actual: &Digest, expected: &Digest) -> Self {
+        Self::Integrity(format!("the content has the digest {actual}, not {expected}"))
+    }
+
     pub(crate) fn silent_for(silence: Duration) -> Self {
         let detail = format!("nothing received for {} s", silence.as_secs());
         Self::Network { phase: Phase::Silence, detail }

@@ -3,9 +3,8 @@
 
 use reqwest::{Method, Url};
 
-use crate::auth::Scope;
 use crate::error::{Cause, Error};
-use crate::http::request::{ApiRequest, BufferedResponse};
+use crate::http::request::BufferedResponse;
 use crate::repository::{LARGEST_MANIFEST, RemoteRepository};
 use messages::printable::printable;
 use oci::{Descriptor, Digest, Manifest};
@@ -17,12 +16,10 @@ impl RemoteRepository {
     /// The referrers of a manifest; `None` if the registry does not have the referrers API.
     pub async fn referrers(&self, subject: &Digest) -> Result<Option<Vec<Descriptor>>, Error> {
         let mut found = Vec::new();
-        let mut url = self.url(&format!("referrers/{subject}"))?;
+        let operation = format!("list referrers of {}", subject.short());
+        let request = self.request(operation, Method::GET, &format!("referrers/{subject}"))?;
+        let mut request = request.expecting(&[400, 404, 405]);
         for _ in 0..MOST_PAGES {
-            let operation = format!("list referrers of {}", subject.short());
-            let scope = Scope::pull(self.path.as_str());
-            let request = ApiRequest::new(operation, Method::GET, url, scope);
-            let request = request.expecting(&[400, 404, 405]);
             let fail = |why: &str| Err(self.host.error(&request, Cause::Protocol(why.to_owned())));
             let page = self.host.call_and_read(&request, LARGEST_MANIFEST).await?;
             if !page.status.is_success() {
@@ -43,16 +40,12 @@ impl RemoteRepository {
                 Err(why) => return fail(&printable(&why.to_string())),
             }
             match next {
-                Some(next) => url = next,
+                Some(next) => request.url = next,
                 None => return Ok(Some(found)),
             }
         }
         let why = format!("the list of referrers has more than {MOST_PAGES} pages");
-        Err(Error::new(
-            self.host.side,
-            format!("list referrers of {}", subject.short()),
-            Cause::Protocol(why),
-        ))
+        Err(self.host.error(&request, Cause::Protocol(why)))
     }
 }
 

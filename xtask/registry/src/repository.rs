@@ -51,11 +51,9 @@ impl RemoteRepository {
     /// # Errors
     /// When the registry cannot be queried.
     pub async fn resolve(&self, name: &ManifestName) -> Result<Option<Digest>, Error> {
-        let request = self.manifest_head(name)?.expecting(self.absent());
-        match self.find(&request).await? {
-            Some(found) => self.digest_from(name, found).await,
-            None => Ok(None),
-        }
+        let request = self.manifest_request(Method::HEAD, name)?.expecting(self.absent());
+        let Some(found) = self.find(&request).await? else { return Ok(None) };
+        self.digest_from(name, found).await
     }
 
     /// Like [`RemoteRepository::resolve`], for callers that will not push: only 404 counts as absent, 403 is
@@ -64,7 +62,8 @@ impl RemoteRepository {
     /// # Errors
     /// When the registry cannot be queried, or refuses.
     pub async fn resolve_strictly(&self, name: &ManifestName) -> Result<Option<Digest>, Error> {
-        let found = self.host.call(&self.manifest_head(name)?.expecting(&[404])).await?;
+        let found =
+            self.host.call(&self.manifest_request(Method::HEAD, name)?.expecting(&[404])).await?;
         if !found.response.status().is_success() {
             return Ok(None);
         }
@@ -89,9 +88,9 @@ impl RemoteRepository {
     /// # Errors
     /// When it does not exist, cannot be fetched, or does not match its digest.
     pub async fn manifest(&self, name: &ManifestName) -> Result<Manifest, Error> {
-        let request = self.manifest_get(name)?;
+        let request = self.manifest_request(Method::GET, name)?;
         let response = self.host.call_and_read(&request, LARGEST_MANIFEST).await?;
-        self.parse_manifest(&request, response, name)
+        self.parse_manifest(&request, &response, expected_digest(name, &response.headers))
     }
 
     /// Like [`RemoteRepository::manifest`], with `None` for a manifest that does not exist.
@@ -102,12 +101,7 @@ impl RemoteRepository {
         &self,
         name: &ManifestName,
     ) -> Result<Option<Manifest>, Error> {
-        let request = self.manifest_get(name)?.expecting(self.absent());
-        let response = self.host.call_and_read(&request, LARGEST_MANIFEST).await?;
-        if !response.status.is_success() {
-            return Ok(None);
-        }
-        self.parse_manifest(&request, response, name).map(Some)
+        self.manifest_with_digest(name, expected_digest).await
     }
 
     /// The manifest of a tag, with its computed digest, whatever digest the registry reports; `None` if the
@@ -116,14 +110,21 @@ impl RemoteRepository {
         &self,
         tag: &Tag,
     ) -> Result<Option<Manifest>, Error> {
-        let name = ManifestName::Tag(tag.clone());
-        let request = self.manifest_get(&name)?.expecting(self.absent());
-        let mut response = self.host.call_and_read(&request, LARGEST_MANIFEST).await?;
+        self.manifest_with_digest(&ManifestName::Tag(tag.clone()), |_, _| None).await
+    }
+
+    async fn manifest_with_digest(
+        &self,
+        name: &ManifestName,
+        expected_digest: impl Fn(&ManifestName, &HeaderMap) -> Option<Digest>,
+    ) -> Result<Option<Manifest>, Error> {
+        let request = self.manifest_request(Method::GET, name)?.expecting(self.absent());
+        let response = self.host.call_and_read(&request, LARGEST_MANIFEST).await?;
         if !response.status.is_success() {
             return Ok(None);
         }
-        response.headers.remove(CONTENT_DIGEST);
-        self.parse_manifest(&request, response, &name).map(Some)
+        let expected = expected_digest(name, &response.headers);
+        self.parse_manifest(&request, &response, expected).map(Some)
     }
 
     /// Fetches a blob into memory.
@@ -142,8 +143,7 @@ impl RemoteRepository {
         let body = self.host.call_and_read(&request, *size as usize).await?.body;
         let digest = expected.of_same_kind(&body);
         if digest != *expected {
-            let why = format!("the content has the digest {digest}, not {expected}");
-            return Err(self.host.error(&request, Cause::Integrity(why)));
+            return Err(self.host.error(&request, Cause::wrong_digest(&digest, expected)));
         }
         Ok(body)
     }
@@ -154,8 +154,7 @@ impl RemoteRepository {
         name: &ManifestName,
         manifest: &Manifest,
     ) -> Result<Pushed, Error> {
-        let operation = format!("push manifest {name}");
-        let mut request = self.manifest_request(operation, Method::PUT, name)?;
+        let mut request = self.manifest_request(Method::PUT, name)?;
         request.scope = Scope::push(self.path.as_str());
         request.body = Some(manifest.bytes.clone());
         let protocol = |why: &str| Cause::Protocol(why.to_owned());
@@ -211,9 +210,8 @@ impl RemoteRepository {
             return Err(self.host.error(request, Cause::Unsupported(why)));
         }
         let is_about_media_type = response.status == 415
-            || [ErrorCode::ManifestInvalid, ErrorCode::Unsupported]
-                .iter()
-                .any(|code| response.codes.contains(code));
+            || response.codes.contains(&ErrorCode::ManifestInvalid)
+            || response.codes.contains(&ErrorCode::Unsupported);
         if is_about_media_type {
             let media_type = printable(&manifest.media_type);
             response.remark(&format!(
@@ -263,9 +261,27 @@ impl RemoteRepository {
     }
 
     /// A request that reads from this repository.
-    fn request(&self, operation: String, method: Method, rest: &str) -> Result<ApiRequest, Error> {
+    pub(crate) fn request(
+        &self,
+        operation: String,
+        method: Method,
+        rest: &str,
+    ) -> Result<ApiRequest, Error> {
         let scope = Scope::pull(self.path.as_str());
         Ok(ApiRequest::new(operation, method, self.url(rest)?, scope))
+    }
+
+    /// A request that writes to this repository, with a body of this length. Strict proxies return 411 for
+    /// a POST or PUT without a length.
+    pub(crate) fn push_request(
+        &self,
+        operation: impl Into<String>,
+        method: Method,
+        url: Url,
+        length: u64,
+    ) -> ApiRequest {
+        let scope = Scope::push(self.path.as_str());
+        ApiRequest::new(operation, method, url, scope).with_header(CONTENT_LENGTH, length)
     }
 
     /// Statuses that mean "does not exist". A destination that returns 403 to a HEAD may still accept the
@@ -277,46 +293,30 @@ impl RemoteRepository {
         }
     }
 
-    fn manifest_head(&self, name: &ManifestName) -> Result<ApiRequest, Error> {
-        self.manifest_request(format!("look for manifest {name}"), Method::HEAD, name)
-    }
-
-    fn manifest_get(&self, name: &ManifestName) -> Result<ApiRequest, Error> {
-        self.manifest_request(format!("get manifest {name}"), Method::GET, name)
-    }
-
-    fn manifest_request(
-        &self,
-        operation: String,
-        method: Method,
-        name: &ManifestName,
-    ) -> Result<ApiRequest, Error> {
-        let mut request = self.request(operation, method, &format!("manifests/{}", name.text()))?;
-        request.headers.insert(ACCEPT, HeaderValue::from_static(manifest::ACCEPT));
-        Ok(request)
+    fn manifest_request(&self, method: Method, name: &ManifestName) -> Result<ApiRequest, Error> {
+        let operation = match method {
+            Method::HEAD => format!("look for manifest {name}"),
+            Method::PUT => format!("push manifest {name}"),
+            _ => format!("get manifest {name}"),
+        };
+        let request = self.request(operation, method, &format!("manifests/{}", name.text()))?;
+        Ok(request.with_header(ACCEPT, HeaderValue::from_static(manifest::ACCEPT)))
     }
 
     fn parse_manifest(
         &self,
         request: &ApiRequest,
-        response: BufferedResponse,
-        name: &ManifestName,
+        response: &BufferedResponse,
+        expected: Option<Digest>,
     ) -> Result<Manifest, Error> {
         let BufferedResponse { headers, body, .. } = response;
         let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-        // A manifest that was requested by digest must have that digest. For a tag our own hash counts; a
-        // header with another digest means that something on the way alters content.
-        let expected = match name {
-            ManifestName::Digest(digest) => Some(digest.clone()),
-            ManifestName::Tag(_) => header_digest(&headers),
-        };
         let digest =
-            expected.as_ref().map_or_else(|| Digest::of(&body), |kind| kind.of_same_kind(&body));
+            expected.as_ref().map_or_else(|| Digest::of(body), |kind| kind.of_same_kind(body));
         if let Some(expected) = expected.filter(|expected| *expected != digest) {
-            let why = format!("the content has the digest {digest}, not {expected}");
-            return Err(self.host.error(request, Cause::Integrity(why)));
+            return Err(self.host.error(request, Cause::wrong_digest(&digest, &expected)));
         }
-        Manifest::parse(body, digest, content_type).map_err(|why| {
+        Manifest::parse(body.clone(), digest, content_type).map_err(|why| {
             let cause = match why {
                 InvalidManifest::Schema1 => Cause::Unsupported(format!(
                     "{why}: pull and push it with a current client at the source, or list another tag"
@@ -356,6 +356,15 @@ fn is_about_immutable_tag(response: &ErrorResponse) -> bool {
         409 => true,
         400 | 403 | 405 | 412 => is_worded_so || response.codes.contains(&ErrorCode::TagInvalid),
         _ => false,
+    }
+}
+
+/// The digest that a manifest must have. For a tag our own hash counts; a header with another digest means
+/// that something on the way alters content.
+fn expected_digest(name: &ManifestName, headers: &HeaderMap) -> Option<Digest> {
+    match name {
+        ManifestName::Digest(digest) => Some(digest.clone()),
+        ManifestName::Tag(_) => header_digest(headers),
     }
 }
 

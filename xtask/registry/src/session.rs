@@ -2,7 +2,7 @@
 //! (distribution-spec, "Pushing blobs" and "Mounting a blob from another repository").
 
 pub use reqwest::Url as SessionUrl;
-use reqwest::header::{CONTENT_LENGTH, HeaderValue, LOCATION};
+use reqwest::header::LOCATION;
 use reqwest::{Method, Response, StatusCode, Url};
 
 use crate::auth::Scope;
@@ -43,7 +43,7 @@ impl RemoteRepository {
             return Ok(started);
         }
         let url = self.url("blobs/uploads/")?;
-        let request = self.upload_request("start an upload", Method::POST, url);
+        let request = self.push_request("start an upload", Method::POST, url, 0);
         let response = self.host.call(&request).await?.response;
         if response.status() != StatusCode::ACCEPTED {
             let status = response.status().as_u16();
@@ -74,7 +74,7 @@ impl RemoteRepository {
         let request = ApiRequest {
             scope: Scope::mount(self.path.as_str(), from.as_str()),
             expected: &[400, 403, 404, 405, 500, 501],
-            ..self.upload_request(operation, Method::POST, url)
+            ..self.push_request(operation, Method::POST, url, 0)
         };
         let capabilities = &self.host.capabilities;
         let response = match self.host.call(&request).await {
@@ -88,46 +88,30 @@ impl RemoteRepository {
         };
         let is_from_another = *from != self.path;
         match response.status() {
-            StatusCode::CREATED => {
-                if is_from_another {
-                    capabilities.mount_worked(access);
-                }
-                Ok(Some(Started::Mounted))
-            }
-            StatusCode::ACCEPTED => {
-                if is_from_another {
-                    // The blob is there, so the registry does not mount.
-                    capabilities.mount_refused(access);
-                }
-                // A 202 without `Location`: a plain upload is started instead.
-                Ok(self.session(&request, &response).ok().map(Started::Session))
-            }
+            StatusCode::CREATED if is_from_another => capabilities.mount_worked(access),
+            // The blob is there, so the registry does not mount.
+            StatusCode::ACCEPTED if is_from_another => capabilities.mount_refused(access),
+            StatusCode::CREATED | StatusCode::ACCEPTED => {}
             // A server error, or a missing permission for one repository, does not concern the others.
             StatusCode::INTERNAL_SERVER_ERROR | StatusCode::FORBIDDEN => {
                 capabilities.mount_failed(access);
-                Ok(None)
             }
-            _ => {
-                capabilities.mount_refused(access);
-                Ok(None)
-            }
+            _ => capabilities.mount_refused(access),
         }
+        Ok(match response.status() {
+            StatusCode::CREATED => Some(Started::Mounted),
+            // A 202 without `Location`: a plain upload is started instead.
+            StatusCode::ACCEPTED => self.session(&request, &response).ok().map(Started::Session),
+            _ => None,
+        })
     }
 
     /// Tells the registry that an upload will not be finished. This is a courtesy: failures are ignored.
     pub(crate) async fn cancel_upload(&self, session: Url) {
-        let request = self.upload_request("cancel an upload", Method::DELETE, session);
+        let request = self.push_request("cancel an upload", Method::DELETE, session, 0);
         // Waits in the queue like all others: the host may have asked for a pause.
         let _permit = self.host.queue.acquire(Priority::Small).await;
         drop(self.host.call_once(&request).await);
-    }
-
-    fn upload_request(&self, operation: impl Into<String>, method: Method, url: Url) -> ApiRequest {
-        let scope = Scope::push(self.path.as_str());
-        let mut request = ApiRequest::new(operation, method, url, scope);
-        // Strict proxies return 411 for a POST or PUT without a length.
-        request.headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        request
     }
 
     /// The address of an upload, from any form of `Location` that registries send.

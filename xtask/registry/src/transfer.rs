@@ -45,7 +45,8 @@ pub async fn transfer(
     mut session: Option<Url>,
     on_bytes: &OnBytes,
 ) -> Result<(), Error> {
-    let mut recovery = Recovery::new(destination);
+    let attempts = Attempts::new(destination.host.retry);
+    let mut recovery = Recovery { destination, attempts, lost_sessions: 0, has_read_again: false };
     let mut state = AtDestination::Absent;
     loop {
         let open = match session.take() {
@@ -74,43 +75,30 @@ pub async fn transfer(
     }
 }
 
-impl<'a> Recovery<'a> {
-    fn new(destination: &'a RemoteRepository) -> Self {
-        let attempts = Attempts::new(destination.host.retry);
-        Self { destination, attempts, lost_sessions: 0, has_read_again: false }
-    }
-
+impl Recovery<'_> {
     /// What to do after an attempt in this mode failed.
     fn after(&mut self, error: &Error, mode: UploadMode) -> Next {
-        let may_authenticate_again = self.attempts.may_authenticate_again(error);
-        let at_once = match error.side {
-            Side::Destination => {
-                matches!(error.status(), Some(413 | 416))
-                    && self.destination.host.capabilities.too_large_for(mode)
-            }
+        let capabilities = &self.destination.host.capabilities;
+        match (error.side, error.status()) {
+            _ if self.attempts.may_authenticate_again(error) => Next::AtOnce,
             // A wrong digest may be an accident of one transmission: the blob is read once more.
-            Side::Source => {
-                matches!(error.cause, Cause::Integrity(_))
-                    && !std::mem::replace(&mut self.has_read_again, true)
+            (Side::Source, _)
+                if matches!(error.cause, Cause::Integrity(_)) && !self.has_read_again =>
+            {
+                self.has_read_again = true;
+                Next::AtOnce
             }
-        };
-        if at_once || may_authenticate_again {
-            return Next::AtOnce;
-        }
-        match error.side {
             // The download has retried already; retrying here as well would multiply the two.
-            Side::Source => Next::GiveUp,
+            (Side::Source, _) => Next::GiveUp,
+            (_, Some(413 | 416)) if capabilities.too_large_for(mode) => Next::AtOnce,
             // The registry has lost the session, or reports an impossible position in it.
-            Side::Destination if matches!(error.status(), Some(404 | 416)) => {
+            (_, Some(404 | 416)) if self.lost_sessions < MOST_LOST => {
                 self.lost_sessions += 1;
-                if self.lost_sessions > MOST_LOST {
-                    Next::GiveUp
-                } else {
-                    self.attempts.pause(error)
-                }
+                self.attempts.pause(error)
             }
-            Side::Destination if error.is_transient() => self.attempts.pause(error),
-            Side::Destination => Next::GiveUp,
+            (_, Some(404 | 416)) => Next::GiveUp,
+            _ if error.is_transient() => self.attempts.pause(error),
+            _ => Next::GiveUp,
         }
     }
 }
@@ -121,18 +109,16 @@ async fn start(
     blob: &Descriptor,
     state: AtDestination,
 ) -> Result<Started, Error> {
-    if state == AtDestination::Absent {
-        return destination.start_upload(None).await;
+    let mut mount = None;
+    if state == AtDestination::Unknown {
+        if destination.host.capabilities.self_mount_finds_blob() {
+            let access = MountAccess::SameLogin;
+            mount = Some(Mount { digest: &blob.digest, from: &destination.path, access });
+        } else if destination.has_blob(blob).await? {
+            return Ok(Started::Mounted);
+        }
     }
-    if destination.host.capabilities.self_mount_finds_blob() {
-        let access = MountAccess::SameLogin;
-        let itself = Mount { digest: &blob.digest, from: &destination.path, access };
-        return destination.start_upload(Some(itself)).await;
-    }
-    if destination.has_blob(blob).await? {
-        return Ok(Started::Mounted);
-    }
-    destination.start_upload(None).await
+    destination.start_upload(mount).await
 }
 
 /// Takes a permit of both queues. All tasks take them in the same order, so that no two of them wait for

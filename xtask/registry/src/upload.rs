@@ -10,14 +10,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
-use reqwest::header::{CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RANGE};
+use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RANGE};
 use reqwest::{Body, Method, Response, StatusCode, Url};
 use tokio::time::Instant;
 
 use crate::auth::Scope;
 use crate::capabilities::UploadMode;
 use crate::download::Download;
-use crate::error::{Cause, Error, Phase};
+use crate::error::{Cause, Error};
 use crate::http::attempts::{Attempts, Next};
 use crate::http::request::ApiRequest;
 use crate::lock::lock;
@@ -57,26 +57,21 @@ impl Upload<'_> {
         download: Download,
         mode: UploadMode,
     ) -> Result<(), Error> {
+        let size = self.blob.size;
         match mode {
-            UploadMode::Whole => self.send_whole(session, download).await,
-            UploadMode::Stream => self.send_stream(session, download).await,
+            UploadMode::Whole => {
+                let request = self.request(Method::PUT, self.with_digest(session), size);
+                let (response, _) = self.send_bytes(&request, download, size).await?;
+                self.check_committed(&request, &response)
+            }
+            UploadMode::Stream => {
+                let request = self.request(Method::PATCH, session.clone(), size);
+                let (response, _) = self.send_bytes(&request, download, size).await?;
+                let next = self.destination.session(&request, &response);
+                self.commit(next.as_ref().unwrap_or(session)).await
+            }
             UploadMode::Pieces => self.send_pieces(session.clone(), download).await,
         }
-    }
-
-    async fn send_whole(&self, session: &Url, download: Download) -> Result<(), Error> {
-        let size = self.blob.size;
-        let request = self.request(Method::PUT, self.with_digest(session), size);
-        let (response, _) = self.send_bytes(&request, download, size).await?;
-        self.check_committed(&request, &response)
-    }
-
-    async fn send_stream(&self, session: &Url, download: Download) -> Result<(), Error> {
-        let size = self.blob.size;
-        let request = self.request(Method::PATCH, session.clone(), size);
-        let (response, _) = self.send_bytes(&request, download, size).await?;
-        let next = self.destination.session(&request, &response);
-        self.commit(next.as_ref().unwrap_or(session)).await
     }
 
     async fn send_pieces(&self, mut session: Url, mut download: Download) -> Result<(), Error> {
@@ -195,8 +190,7 @@ impl Upload<'_> {
             (Ok(response), Some(download)) if feed.is_spent() => Ok((response, download)),
             (Ok(_), download) => {
                 // The registry may have had the blob already, or accept anything: the next attempt asks.
-                let detail = "the response came before the whole blob was sent".to_owned();
-                let cause = Cause::Network { phase: Phase::Response, detail };
+                let cause = Cause::interrupted("the response came before the whole blob was sent");
                 Err(Failure { error: host.error(request, cause), download })
             }
             (Err(error), download) => Err(Failure { error, download }),
@@ -205,14 +199,11 @@ impl Upload<'_> {
 
     fn request(&self, method: Method, url: Url, length: u64) -> ApiRequest {
         let operation = format!("push blob {}", self.blob.digest.short());
-        let scope = Scope::push(self.destination.path.as_str());
-        let mut request = ApiRequest::new(operation, method, url, scope);
-        request.headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
-        if length > 0 {
-            let media_type = HeaderValue::from_static("application/octet-stream");
-            request.headers.insert(CONTENT_TYPE, media_type);
+        let request = self.destination.push_request(operation, method, url, length);
+        if length == 0 {
+            return request;
         }
-        request
+        request.with_header(CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"))
     }
 
     fn with_digest(&self, session: &Url) -> Url {

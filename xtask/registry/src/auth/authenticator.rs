@@ -7,7 +7,7 @@
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 
 use messages::Advice;
 use oci::Registry;
@@ -20,7 +20,6 @@ use super::credentials::Secret;
 use super::scope::Scope;
 use super::token::Token;
 use crate::error::Side;
-use crate::http::redact::RequestSecrets;
 use crate::lock::lock;
 
 /// The state of authentication at one host.
@@ -90,17 +89,17 @@ impl Authenticator {
         &self,
         repository: &str,
     ) -> Result<Arc<ResolvedCredentials>, Advice> {
-        if let Some(known) = self.resolved().get(repository) {
+        if let Some(known) = lock(&self.resolved).get(repository) {
             return known.clone();
         }
         let found = self.store.resolve(&self.host, self.side, repository).await.map(Arc::new);
-        self.resolved().insert(repository.to_owned(), found.clone());
+        lock(&self.resolved).insert(repository.to_owned(), found.clone());
         found
     }
 
     /// Whether two repositories use the same credentials, as far as these are known.
     pub(crate) fn share_credentials(&self, one: &str, other: &str) -> bool {
-        let resolved = self.resolved();
+        let resolved = lock(&self.resolved);
         match (resolved.get(one), resolved.get(other)) {
             (Some(Ok(one)), Some(Ok(other))) => one.credentials == other.credentials,
             (Some(Err(_)), _) | (_, Some(Err(_))) => false,
@@ -110,28 +109,15 @@ impl Authenticator {
 
     /// What to do if the host refuses a request for a repository.
     pub(crate) fn hint(&self, repository: &str) -> Arc<str> {
-        match self.resolved().get(repository) {
-            Some(Ok(found)) => Arc::clone(&found.hint),
-            _ => self.store.hint_without(&self.host, self.side),
+        match self.known(repository) {
+            Some(found) => Arc::clone(&found.hint),
+            None => self.store.hint_without(&self.host, self.side),
         }
     }
 
-    /// Adds the credentials of a repository to the texts to redact.
-    pub(crate) fn redact_credentials(
-        &self,
-        repository: &str,
-        secrets: RequestSecrets,
-    ) -> RequestSecrets {
-        match self.resolved().get(repository) {
-            Some(Ok(found)) => {
-                found.credentials.iter().fold(secrets, RequestSecrets::with_credentials)
-            }
-            _ => secrets,
-        }
-    }
-
-    fn resolved(&self) -> MutexGuard<'_, Resolved> {
-        lock(&self.resolved)
+    /// The credentials for a repository, if they have been found already.
+    pub(crate) fn known(&self, repository: &str) -> Option<Arc<ResolvedCredentials>> {
+        lock(&self.resolved).get(repository)?.clone().ok()
     }
 
     pub(crate) fn token_slot(&self, scope: &Scope) -> TokenSlot {

@@ -34,7 +34,7 @@ pub(crate) struct CredentialStore {
 }
 
 /// The credentials for one repository, or none.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct ResolvedCredentials {
     pub(crate) credentials: Option<Credentials>,
     /// Without credentials: the command that failed to print them.
@@ -144,12 +144,6 @@ impl CredentialStore {
         side: Side,
         repository: &str,
     ) -> Result<ResolvedCredentials, Advice> {
-        let none = |origin, hint| ResolvedCredentials {
-            credentials: None,
-            origin,
-            hint,
-            refresh_token: None,
-        };
         for CredentialCandidate { origin, source } in self.candidates(host, side, Some(repository))
         {
             let found = match source {
@@ -160,7 +154,8 @@ impl CredentialStore {
                     // No one configured this command, and the registry may be anonymous.
                     Err(why) => {
                         let hint = cli.hint_to_sign_in(&why, &self.hint_without(host, side));
-                        return Ok(none(Some(origin), hint.into()));
+                        let (origin, hint) = (Some(origin), hint.into());
+                        return Ok(ResolvedCredentials { origin, hint, ..Default::default() });
                     }
                 },
                 CredentialSource::Broken(why) => return Err(why),
@@ -173,7 +168,7 @@ impl CredentialStore {
                 origin: Some(origin),
             });
         }
-        Ok(none(None, self.hint_without(host, side)))
+        Ok(ResolvedCredentials { hint: self.hint_without(host, side), ..Default::default() })
     }
 
     /// How to provide credentials for a registry that has none.

@@ -104,7 +104,10 @@ fn trust(realm: &Url, host: &Url, declared: Option<&str>) -> Result<TokenServerT
         let is_main = realm.scheme() == "https" && realm.port_or_known_default() == Some(443);
         is_main || realm.port_or_known_default() == host.port_or_known_default()
     } else {
-        is_sibling(realm_name, host_name) || is_pair(realm_name, host_name)
+        let is_pair = |&(registry, server): &(&str, &str)| {
+            realm_name == server && is_or_is_below(host_name, registry)
+        };
+        is_sibling(realm_name, host_name) || PAIRS.iter().any(is_pair)
     };
     Ok(if is_same_owner { TokenServerTrust::Credentials } else { TokenServerTrust::Anonymous })
 }
@@ -114,10 +117,6 @@ fn is_declared(realm: &Url, declared: &str) -> bool {
         return false;
     };
     realm.origin() == declared.origin()
-}
-
-fn is_pair(realm: &str, host: &str) -> bool {
-    PAIRS.iter().any(|(registry, server)| realm == *server && is_or_is_below(host, registry))
 }
 
 fn is_or_is_below(name: &str, domain: &str) -> bool {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::Response;
 
-use crate::error::{Cause, Phase, printable, root_cause};
+use crate::error::{Cause, printable, root_cause};
 
 /// Reads a body into memory.
 ///
@@ -34,10 +34,9 @@ pub(crate) async fn next_chunk(
     response: &mut Response,
     silence: Duration,
 ) -> Result<Option<Bytes>, Cause> {
-    let (phase, detail) = match tokio::time::timeout(silence, response.chunk()).await {
-        Ok(Ok(chunk)) => return Ok(chunk),
-        Ok(Err(error)) => (Phase::Response, printable(&root_cause(&error))),
-        Err(_) => return Err(Cause::silent_for(silence)),
-    };
-    Err(Cause::Network { phase, detail })
+    match tokio::time::timeout(silence, response.chunk()).await {
+        Ok(Ok(chunk)) => Ok(chunk),
+        Ok(Err(error)) => Err(Cause::interrupted(printable(&root_cause(&error)))),
+        Err(_) => Err(Cause::silent_for(silence)),
+    }
 }

@@ -191,9 +191,11 @@ impl Host {
         let mut secrets =
             RequestSecrets::default().with_query_of(&request.url).with_query_of(&sent_by);
         if let Some(header) = &authorization {
-            let repository = &request.scope.repository;
-            secrets =
-                self.authenticator.redact_credentials(repository, secrets.with_secret(header));
+            secrets = secrets.with_secret(header);
+            let known = self.authenticator.known(&request.scope.repository);
+            if let Some(credentials) = known.as_ref().and_then(|known| known.credentials.as_ref()) {
+                secrets = secrets.with_credentials(credentials);
+            }
         }
         let mut response = secrets.error_response(status, &body, retry_after(&headers));
         if let Some(cause) = self.excessive_pause(&response) {

@@ -174,22 +174,17 @@ impl State {
         }
         // Blobs never take the last places, so that no manifest waits for gigabytes.
         let room_for_blobs = self.in_flight.blobs < limit - limit / 8;
+        let large_at_once = (self.ceiling / PLACES_PER_LARGE).max(1);
         let waiter = match self.waiting.small.pop_front() {
             Some(waiter) => waiter,
             None if !room_for_blobs => return None,
-            None if self.in_flight.large < self.large_at_once()
-                && !self.waiting.large.is_empty() =>
-            {
+            None if self.in_flight.large < large_at_once && !self.waiting.large.is_empty() => {
                 self.waiting.large.pop_first()?.1
             }
             None => self.waiting.blobs.pop_first()?.1,
         };
         self.in_flight.take(waiter.priority);
         Some(waiter)
-    }
-
-    fn large_at_once(&self) -> usize {
-        (self.ceiling / PLACES_PER_LARGE).max(1)
     }
 }
 

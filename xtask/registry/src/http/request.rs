@@ -1,7 +1,7 @@
 //! `ApiRequest`, a request as the rest of the crate describes it, and the two kinds of responses.
 
 use bytes::Bytes;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, StatusCode, Url};
 
 use super::queue::Permit;
@@ -45,6 +45,12 @@ impl ApiRequest {
     ) -> Self {
         let (operation, headers) = (operation.into(), HeaderMap::new());
         Self { operation, method, url, headers, body: None, scope, expected: &[] }
+    }
+
+    /// The same request with another header.
+    pub(crate) fn with_header(mut self, name: HeaderName, value: impl Into<HeaderValue>) -> Self {
+        self.headers.insert(name, value.into());
+        self
     }
 
     /// The same request with statuses that are results and not errors.

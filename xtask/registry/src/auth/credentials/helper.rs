@@ -4,7 +4,6 @@
 //! argument.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::Deserialize;
@@ -44,12 +43,6 @@ impl HelperName {
         Ok(Self(format!("docker-credential-{name}")))
     }
 
-    /// The program's path, from the folders of a `PATH`. Relative folders are skipped: what they
-    /// contain depends on the current directory.
-    fn find(&self, search_path: &str) -> Option<PathBuf> {
-        find_program(&self.0, search_path)
-    }
-
     /// Runs the program to get the credentials for a server; `None` if it has none. Blocks.
     ///
     /// # Errors
@@ -66,7 +59,8 @@ impl HelperName {
                  precedence over files",
             )
         };
-        let path = self.find(search_path).ok_or_else(|| failed("it is not on PATH"))?;
+        let path = find_program(&self.0, search_path);
+        let path = path.ok_or_else(|| failed("it is not on PATH"))?;
         let program = Program::new(path, deadline, LONGEST).arguments(["get"]).stdin(server);
         let output = program.run().map_err(|error| failed(&error.to_string()))?;
         parse(&output).map_err(|why| failed(&why.message))
