@@ -30,7 +30,7 @@ pub(crate) struct Download {
     /// Bytes that were read and given back; they come before the rest of the response.
     given_back: Bytes,
     /// The position in the blob that comes next.
-    position: u64,
+    pub(crate) position: u64,
     /// Bytes of the response to leave out, because the server started before the position.
     skip: u64,
     hasher: Hasher,
@@ -65,10 +65,6 @@ impl Download {
             return Err(download.error(Cause::Integrity(why.to_owned())));
         }
         Ok(download)
-    }
-
-    pub(crate) fn position(&self) -> u64 {
-        self.position
     }
 
     /// Goes back to a position (never forward), to send again what a destination has lost.

@@ -270,8 +270,13 @@ fn plain_text(body: &[u8]) -> String {
 
 /// An address without the parts that may be secret: user, password, query (signatures, upload state).
 pub(crate) fn address(url: &Url) -> String {
+    format!("{}://{}{}", url.scheme(), authority(url), url.path())
+}
+
+/// `host[:port]`, without user and password.
+pub(crate) fn authority(url: &Url) -> String {
     let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
-    format!("{}://{}{port}{}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
+    format!("{}{port}", url.host_str().unwrap_or_default())
 }
 
 /// The end of the chain of causes: "connection refused" is more useful than "error sending request".

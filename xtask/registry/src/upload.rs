@@ -78,8 +78,8 @@ impl Upload<'_> {
         let host = &self.destination.host;
         let mut attempts = Attempts::new(host.retry);
         let mut furthest = 0;
-        while download.position() < self.blob.size {
-            let start = download.position();
+        while download.position < self.blob.size {
+            let start = download.position;
             let length = host.capabilities.piece().min(self.blob.size - start);
             let mut request = self.request(Method::PATCH, session.clone(), length);
             if let Ok(range) = HeaderValue::from_str(&format!("{start}-{}", start + length - 1)) {
@@ -91,8 +91,8 @@ impl Upload<'_> {
                         session = self.destination.session(&request, &response).unwrap_or(session);
                         download = rest;
                         // Bytes that were lost and sent again are no progress.
-                        if download.position() > furthest {
-                            furthest = download.position();
+                        if download.position > furthest {
+                            furthest = download.position;
                             attempts.progressed();
                         }
                         continue;
@@ -130,7 +130,7 @@ impl Upload<'_> {
             range.trim_start_matches("bytes=").split_once('-')?.1.parse::<u64>().ok()
         });
         let position = last.map_or(0, |last| if last == 0 { 0 } else { last.saturating_add(1) });
-        if position > download.position() {
+        if position > download.position {
             return Err(interruption);
         }
         download.rewind(position);

@@ -201,27 +201,24 @@ impl Host {
         if let Some(cause) = self.excessive_pause(&response) {
             return self.error(request, cause);
         }
-        let mut cause: fn(Box<ErrorResponse>) -> Cause = Cause::Status;
+        let mut problem = None;
         if sent_by.origin() != request.url.origin() {
             // The limits and credentials of another server are not those of the registry.
-            response
-                .remark(&format!("from {}, where the registry redirects to", address(&sent_by)));
-            if status == 401 {
-                cause = Cause::NoCredentials;
-            }
-            return self.error(request, cause(Box::new(response)));
-        }
-        self.throttle(&response);
-        if status == 401 && request.url.origin() == self.base.origin() {
-            match self.learn_challenge(request, &headers, authorization).await {
-                Ok(None) => {}
-                Ok(Some(problem)) => {
-                    response.remark(&problem);
-                    cause = Cause::NoCredentials;
+            problem = Some(format!("from {}, where the registry redirects to", address(&sent_by)));
+        } else {
+            self.throttle(&response);
+            if status == 401 && request.url.origin() == self.base.origin() {
+                match self.learn_challenge(request, &headers, authorization).await {
+                    Ok(found) => problem = found,
+                    Err(error) => return error,
                 }
-                Err(error) => return error,
             }
         }
+        if let Some(problem) = &problem {
+            response.remark(problem);
+        }
+        let is_final = status == 401 && problem.is_some();
+        let cause = if is_final { Cause::NoCredentials } else { Cause::Status };
         self.error(request, cause(Box::new(response)))
     }
 
@@ -273,15 +270,14 @@ impl Host {
             true => format!("{detail} (at {target}, where the registry redirects to)"),
             false => detail,
         };
+        let fail = |cause| self.error(request, cause);
         let error = match kind {
             // The address of a redirect may contain a signature.
             SendErrorKind::Library(error) => error.without_url(),
-            SendErrorKind::Broken(why) => {
-                return self.error(request, Cause::Protocol(located(why.to_owned())));
-            }
+            SendErrorKind::Broken(why) => return fail(Cause::Protocol(located(why.to_owned()))),
             SendErrorKind::Refused(why) => {
                 let why = format!("the registry sends the client to {target}: {why}");
-                return self.error(request, Cause::Unsupported(why));
+                return fail(Cause::Unsupported(why));
             }
         };
         tracing::debug!("{} {} failed: {error:?}", request.method, address(&request.url));
@@ -296,14 +292,14 @@ impl Host {
         }
         let detail = located(detail);
         if error.is_redirect() || error.is_builder() {
-            return self.error(request, Cause::Protocol(detail));
+            return fail(Cause::Protocol(detail));
         }
         let phase = if error.is_connect() { Phase::Connect } else { Phase::Response };
         let cause = Cause::Network { phase, detail };
         if phase == Phase::Connect && at.origin() == self.base.origin() {
             self.liveness.failed_to_connect(&cause, self.retry.first_pause);
         }
-        self.error(request, cause)
+        fail(cause)
     }
 }
 

@@ -34,9 +34,7 @@ pub(crate) enum Priority {
     Small,
 }
 
-pub(crate) struct Queue {
-    state: Mutex<State>,
-}
+pub(crate) struct Queue(Mutex<State>);
 
 struct State {
     limit: f64,
@@ -82,17 +80,15 @@ struct Waiter {
 impl Queue {
     pub(crate) fn new(ceiling: usize) -> Arc<Self> {
         let ceiling = ceiling.max(1);
-        Arc::new(Self {
-            state: Mutex::new(State {
-                limit: FIRST_LIMIT.min(ceiling) as f64,
-                ceiling,
-                in_flight: Places::default(),
-                waiting: Waiting::default(),
-                arrivals: 0,
-                paused_until: None,
-                last_cut: None,
-            }),
-        })
+        Arc::new(Self(Mutex::new(State {
+            limit: FIRST_LIMIT.min(ceiling) as f64,
+            ceiling,
+            in_flight: Places::default(),
+            waiting: Waiting::default(),
+            arrivals: 0,
+            paused_until: None,
+            last_cut: None,
+        })))
     }
 
     pub(crate) async fn acquire(self: &Arc<Self>, priority: Priority) -> Permit {
@@ -158,7 +154,7 @@ impl Queue {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.state)
+        lock(&self.0)
     }
 }
 

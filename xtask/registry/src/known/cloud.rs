@@ -66,9 +66,7 @@ impl CloudHost {
             return Some(Self::Google);
         }
         if let Some(name) = ACR_DOMAINS.iter().find_map(|end| name.strip_suffix(end)) {
-            let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
-            let is_name = !name.is_empty() && !name.starts_with('-') && name.chars().all(is_word);
-            return is_name.then(|| Self::Acr { name: name.to_owned() });
+            return is_label(name).then(|| Self::Acr { name: name.to_owned() });
         }
         EcrHost::of(&name).map(Self::Ecr)
     }
@@ -94,17 +92,15 @@ impl EcrHost {
             rest.strip_prefix(kind).map(|rest| (rest, fips, dual))
         })?;
         let (region, domain) = rest.split_once('.')?;
-        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
-        if region.is_empty() || region.starts_with('-') || !region.chars().all(is_word) {
+        if !is_label(region) {
             return None;
         }
-        let (_, partition, _) = DOMAINS
-            .into_iter()
-            .find(|(known, _, dual)| *known == domain && *dual == is_dual_stack)?;
-        let is_government = region.starts_with("us-gov-");
-        let partition = match partition {
-            Partition::Commercial if is_government => Partition::Government,
-            partition => partition,
+        let known = |(known, _, dual): &&(&str, Partition, bool)| {
+            *known == domain && *dual == is_dual_stack
+        };
+        let partition = match DOMAINS.iter().find(known)? {
+            (_, Partition::Commercial, _) if region.starts_with("us-gov-") => Partition::Government,
+            (_, partition, _) => *partition,
         };
         let (account, region) = (account.to_owned(), region.to_owned());
         Some(Self { account, region, partition, is_fips, is_dual_stack })
@@ -116,6 +112,12 @@ impl EcrHost {
         let dual = self.is_dual_stack.then_some(("AWS_USE_DUALSTACK_ENDPOINT", "true"));
         fips.into_iter().chain(dual).collect()
     }
+}
+
+/// Whether a text is one label of a host name.
+fn is_label(text: &str) -> bool {
+    let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-';
+    !text.is_empty() && !text.starts_with('-') && text.chars().all(is_word)
 }
 
 #[cfg(test)]

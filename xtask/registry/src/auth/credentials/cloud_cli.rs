@@ -7,8 +7,6 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde::Deserialize;
-
 use super::Credentials;
 use super::helper::LONGEST;
 use crate::known::cloud::{CloudHost, EcrHost};
@@ -17,61 +15,59 @@ use messages::printable::printable;
 use oci::Registry;
 use process::Program;
 
-/// A command that prints a password, and the user name that belongs to it.
+/// A command that prints a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CloudCli {
     /// The program and its arguments, which contain no spaces.
     command: String,
     variables: Vec<(&'static str, &'static str)>,
+    tool: &'static Tool,
+}
+
+/// The tool of a cloud.
+#[derive(Debug, PartialEq, Eq)]
+struct Tool {
+    /// The user name that belongs to the password.
     username: &'static str,
-    output: OutputFormat,
     /// The product's name, and the command that authenticates its user.
     product: &'static str,
     sign_in: &'static str,
 }
 
-/// What a command prints.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum OutputFormat {
-    /// The password on a line.
-    Line,
-    /// The JSON of `az`, with the password as `accessToken`.
-    AccessToken,
-}
-
-#[derive(Deserialize)]
-#[serde(rename_all = "camelCase")]
-struct AccessToken {
-    access_token: String,
-}
+const AWS: Tool =
+    Tool { username: "AWS", product: "the AWS CLI", sign_in: "`aws sso login` or `aws configure`" };
+const AZURE: Tool = Tool {
+    // Azure's placeholder for the owner of the token.
+    username: "00000000-0000-0000-0000-000000000000",
+    product: "the Azure CLI",
+    sign_in: "`az login`",
+};
+const GOOGLE: Tool = Tool {
+    username: "oauth2accesstoken",
+    product: "the Google Cloud CLI",
+    sign_in: "`gcloud auth login`",
+};
 
 impl CloudCli {
     /// The command for a registry, if a cloud runs it.
     pub(crate) fn of(host: &Registry) -> Option<Self> {
-        Some(match CloudHost::of(host.as_str())? {
-            CloudHost::Ecr(host) => {
-                Self { variables: host.variables(), ..amazon("ecr", &host.region) }
-            }
+        let aws = |service: &str, region: &str| {
+            format!("aws {service} get-login-password --region {region}")
+        };
+        let (command, variables, tool) = match CloudHost::of(host.as_str())? {
+            CloudHost::Ecr(host) => (aws("ecr", &host.region), host.variables(), &AWS),
             // Only this region issues credentials for the public registry.
-            CloudHost::EcrPublic => amazon("ecr-public", EcrHost::OF_PUBLIC),
-            CloudHost::Acr { name } => Self {
-                command: format!("az acr login --name {name} --expose-token --output json"),
-                variables: Vec::new(),
-                // Azure's placeholder for the owner of the token.
-                username: "00000000-0000-0000-0000-000000000000",
-                output: OutputFormat::AccessToken,
-                product: "the Azure CLI",
-                sign_in: "`az login`",
-            },
-            CloudHost::Google => Self {
-                command: "gcloud auth print-access-token".to_owned(),
-                variables: vec![("CLOUDSDK_CORE_DISABLE_PROMPTS", "1")],
-                username: "oauth2accesstoken",
-                output: OutputFormat::Line,
-                product: "the Google Cloud CLI",
-                sign_in: "`gcloud auth login`",
-            },
-        })
+            CloudHost::EcrPublic => (aws("ecr-public", EcrHost::OF_PUBLIC), Vec::new(), &AWS),
+            CloudHost::Acr { name } => {
+                let command = format!("az acr login --name {name} --expose-token --output json");
+                (command, Vec::new(), &AZURE)
+            }
+            CloudHost::Google => {
+                let variables = vec![("CLOUDSDK_CORE_DISABLE_PROMPTS", "1")];
+                ("gcloud auth print-access-token".to_owned(), variables, &GOOGLE)
+            }
+        };
+        Some(Self { command, variables, tool })
     }
 
     pub(crate) fn program(&self) -> &str {
@@ -99,7 +95,7 @@ impl CloudCli {
 
     /// The hint if the program is not installed. `alternative` is another way to get credentials.
     pub(crate) fn hint_to_install(&self, alternative: &str) -> String {
-        let (program, Self { product, sign_in, .. }) = (self.program(), self);
+        let (program, Tool { product, sign_in, .. }) = (self.program(), self.tool);
         format!(
             "`{program}`, which can provide credentials, is not on PATH: install {product} and run \
              {sign_in}; or {alternative}"
@@ -108,19 +104,18 @@ impl CloudCli {
 
     /// The hint if the command printed no credentials.
     pub(crate) fn hint_to_sign_in(&self, reason: &Advice, alternative: &str) -> String {
-        let (sign_in, reason) = (self.sign_in, &reason.message);
+        let (sign_in, reason) = (self.tool.sign_in, &reason.message);
         format!("{self} gave no credentials ({reason}): run {sign_in}, or {alternative}")
     }
 
     fn parse(&self, stdout: &str) -> Result<Credentials, Advice> {
-        let password = match self.output {
-            OutputFormat::Line => stdout.trim().to_owned(),
-            OutputFormat::AccessToken => {
-                // The parser's message may contain a part of the text.
-                let parsed: AccessToken = serde_json::from_str(stdout)
-                    .map_err(|_| Advice::new("its output is not JSON with an `accessToken`"))?;
-                parsed.access_token
-            }
+        let password = if *self.tool == AZURE {
+            let output = serde_json::from_str::<serde_json::Value>(stdout).ok();
+            let token = output.as_ref().and_then(|output| output["accessToken"].as_str());
+            // The parser's message may contain a part of the text.
+            token.ok_or("its output is not JSON with an `accessToken`")?.to_owned()
+        } else {
+            stdout.trim().to_owned()
         };
         if password.is_empty() {
             return Err(Advice::new("its output is empty"));
@@ -128,18 +123,7 @@ impl CloudCli {
         if password.chars().any(|c| c.is_whitespace() || c.is_control()) {
             return Err(Advice::new("its output is more than a token"));
         }
-        Ok(Credentials::new(self.username, password))
-    }
-}
-
-fn amazon(service: &str, region: &str) -> CloudCli {
-    CloudCli {
-        command: format!("aws {service} get-login-password --region {region}"),
-        variables: Vec::new(),
-        username: "AWS",
-        output: OutputFormat::Line,
-        product: "the AWS CLI",
-        sign_in: "`aws sso login` or `aws configure`",
+        Ok(Credentials::new(self.tool.username, password))
     }
 }
 
@@ -182,7 +166,7 @@ mod tests {
         ];
         for (host, command, username) in table {
             let cli = cli(host).unwrap();
-            assert_eq!((cli.to_string().as_str(), cli.username), (command, username));
+            assert_eq!((cli.to_string().as_str(), cli.tool.username), (command, username));
         }
         assert_eq!(cli("quay.io"), None);
         let fips = cli("1.dkr-ecr-fips.us-east-1.on.aws").unwrap();
@@ -207,7 +191,7 @@ mod tests {
             let cli = cli(host).unwrap();
             match (cli.parse(output), expected) {
                 (Ok(found), Ok(token)) => {
-                    assert_eq!(found, Credentials::new(cli.username, token), "{output}");
+                    assert_eq!(found, Credentials::new(cli.tool.username, token), "{output}");
                 }
                 (Err(Advice { message, .. }), Err(words)) => {
                     assert!(message.contains(words) && !message.contains("canary"), "{message}");
