@@ -241,14 +241,15 @@ impl RemoteRepository {
             Ok(found) => Ok(Some(found).filter(|found| found.response.status().is_success())),
             // Some registries refuse their own token if the repository does not exist. The push that
             // follows creates it, or fails with the reason.
-            Err(error) if self.may_be_absent(&error) => Ok(None),
+            Err(error)
+                if error.is_unauthorized()
+                    && matches!(self.host.authenticator.scheme(), Scheme::Bearer(_))
+                    && self.host.side == Side::Destination =>
+            {
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
-    }
-
-    fn may_be_absent(&self, error: &Error) -> bool {
-        let has_token = matches!(self.host.authenticator.scheme(), Scheme::Bearer(_));
-        error.is_unauthorized() && has_token && self.host.side == Side::Destination
     }
 
     /// An address below this repository's part of the API.

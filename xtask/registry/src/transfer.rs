@@ -26,14 +26,6 @@ struct Recovery<'a> {
     has_read_again: bool,
 }
 
-/// Whether the destination has the blob.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum AtDestination {
-    Absent,
-    /// The last upload ended without a response, and may have succeeded.
-    Unknown,
-}
-
 /// Copies a blob into an upload session that is already open, or into a new one.
 ///
 /// # Errors
@@ -47,15 +39,15 @@ pub async fn transfer(
 ) -> Result<(), Error> {
     let attempts = Attempts::new(destination.host.retry);
     let mut recovery = Recovery { destination, attempts, lost_sessions: 0, has_read_again: false };
-    let mut state = AtDestination::Absent;
+    // An upload that ended without a response may have succeeded.
+    let mut may_be_present = false;
     loop {
-        let open = match session.take() {
-            Some(open) => open,
-            None => match start(destination, blob, state).await? {
-                Started::Session(open) => open,
-                Started::Mounted => return Ok(()),
-            },
+        let started = match session.take() {
+            Some(open) => Started::Session(open),
+            None if may_be_present => start_unless_present(destination, blob).await?,
+            None => destination.start_upload(None).await?,
         };
+        let Started::Session(open) = started else { return Ok(()) };
         let permits = permits(source, destination, blob.size).await;
         // Not before: transfers that were ahead in the queue may have changed the mode.
         let mode = destination.host.capabilities.upload_mode(blob.size);
@@ -65,10 +57,9 @@ pub async fn transfer(
         let next = recovery.after(&error, mode);
         drop(permits);
         tracing::debug!("{error}");
-        let is_unanswered =
+        may_be_present =
             matches!(error.cause, Cause::Network { .. }) && error.side == Side::Destination;
-        state = if is_unanswered { AtDestination::Unknown } else { AtDestination::Absent };
-        if !is_unanswered {
+        if !may_be_present {
             destination.cancel_upload(open).await;
         }
         destination.host.wait(next, error).await?;
@@ -104,19 +95,16 @@ impl Recovery<'_> {
 }
 
 /// Starts an upload, unless the blob turns out to be there.
-async fn start(
+async fn start_unless_present(
     destination: &RemoteRepository,
     blob: &Descriptor,
-    state: AtDestination,
 ) -> Result<Started, Error> {
     let mut mount = None;
-    if state == AtDestination::Unknown {
-        if destination.host.capabilities.self_mount_finds_blob() {
-            let access = MountAccess::SameLogin;
-            mount = Some(Mount { digest: &blob.digest, from: &destination.path, access });
-        } else if destination.has_blob(blob).await? {
-            return Ok(Started::Mounted);
-        }
+    if destination.host.capabilities.self_mount_finds_blob() {
+        let access = MountAccess::SameLogin;
+        mount = Some(Mount { digest: &blob.digest, from: &destination.path, access });
+    } else if destination.has_blob(blob).await? {
+        return Ok(Started::Mounted);
     }
     destination.start_upload(mount).await
 }

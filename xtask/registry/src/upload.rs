@@ -43,12 +43,6 @@ struct Failure {
     download: Option<Download>,
 }
 
-impl From<Failure> for Error {
-    fn from(failure: Failure) -> Self {
-        failure.error
-    }
-}
-
 impl Upload<'_> {
     /// Sends the blob into a session and commits it.
     pub(crate) async fn send(
@@ -61,12 +55,14 @@ impl Upload<'_> {
         match mode {
             UploadMode::Whole => {
                 let request = self.request(Method::PUT, self.with_digest(session), size);
-                let (response, _) = self.send_bytes(&request, download, size).await?;
+                let sent = self.send_bytes(&request, download, size).await;
+                let (response, _) = sent.map_err(|failure| failure.error)?;
                 self.check_committed(&request, &response)
             }
             UploadMode::Stream => {
                 let request = self.request(Method::PATCH, session.clone(), size);
-                let (response, _) = self.send_bytes(&request, download, size).await?;
+                let sent = self.send_bytes(&request, download, size).await;
+                let (response, _) = sent.map_err(|failure| failure.error)?;
                 let next = self.destination.session(&request, &response);
                 self.commit(next.as_ref().unwrap_or(session)).await
             }
@@ -171,7 +167,13 @@ impl Upload<'_> {
         length: u64,
     ) -> Result<(Response, Download), Failure> {
         let host = &self.destination.host;
-        let feed = Arc::new(Feed::new(download, length, Arc::clone(self.on_bytes)));
+        let feed = Arc::new(Feed {
+            download: tokio::sync::Mutex::new(Some(download)),
+            left: AtomicU64::new(length),
+            failure: OnceLock::new(),
+            moved_at: Mutex::new(Some(Instant::now())),
+            on_bytes: Arc::clone(self.on_bytes),
+        });
         let body = Body::wrap_stream(stream::unfold(Arc::clone(&feed), |feed| async move {
             let bytes = feed.next().await?;
             Some((bytes, feed))
@@ -224,16 +226,6 @@ struct Feed {
 }
 
 impl Feed {
-    fn new(download: Download, length: u64, on_bytes: OnBytes) -> Self {
-        Self {
-            download: tokio::sync::Mutex::new(Some(download)),
-            left: AtomicU64::new(length),
-            failure: OnceLock::new(),
-            moved_at: Mutex::new(Some(Instant::now())),
-            on_bytes,
-        }
-    }
-
     async fn next(&self) -> Option<std::io::Result<Bytes>> {
         let left = self.left.load(Ordering::Relaxed);
         let mut slot = self.download.lock().await;

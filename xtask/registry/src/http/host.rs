@@ -105,7 +105,7 @@ impl Host {
     pub(crate) async fn wait(&self, next: Next, error: Error) -> Result<(), Error> {
         match next {
             Next::AtOnce => Ok(()),
-            Next::Pause(pause) if self.liveness.down().is_none() => {
+            Next::Pause(pause) if self.liveness.down.get().is_none() => {
                 tracing::debug!("{error}; retrying in {pause:?}");
                 tokio::time::sleep(pause).await;
                 Ok(())
@@ -128,7 +128,7 @@ impl Host {
         body: Option<Body>,
         timeout: Duration,
     ) -> Result<Response, Error> {
-        if let Some(cause) = self.liveness.down() {
+        if let Some(cause) = self.liveness.down.get() {
             return Err(self.error(request, cause.clone()));
         }
         let authorization = self.authorization(request).await?;

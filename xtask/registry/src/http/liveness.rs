@@ -19,15 +19,11 @@ const PATIENCE: u32 = 120;
 pub(crate) struct Liveness {
     has_responded: AtomicBool,
     unreachable_since: Mutex<Option<Instant>>,
-    down: OnceLock<Cause>,
+    /// Why the host is considered down for the rest of the run.
+    pub(crate) down: OnceLock<Cause>,
 }
 
 impl Liveness {
-    /// Why the host is considered down for the rest of the run.
-    pub(crate) fn down(&self) -> Option<&Cause> {
-        self.down.get()
-    }
-
     pub(crate) fn responded(&self) {
         self.has_responded.store(true, Ordering::Relaxed);
         *lock(&self.unreachable_since) = None;
@@ -65,8 +61,8 @@ mod tests {
             tokio::time::advance(Duration::from_secs(seconds)).await;
             unknown.failed_to_connect(&cause, pause);
             known.failed_to_connect(&cause, pause);
-            assert_eq!(unknown.down().is_some(), unknown_is_down, "{seconds}");
-            assert_eq!(known.down().is_some(), known_is_down, "{seconds}");
+            assert_eq!(unknown.down.get().is_some(), unknown_is_down, "{seconds}");
+            assert_eq!(known.down.get().is_some(), known_is_down, "{seconds}");
         }
     }
 }

@@ -7,7 +7,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -94,7 +94,7 @@ impl Queue {
     pub(crate) async fn acquire(self: &Arc<Self>, priority: Priority) -> Permit {
         let (grant, granted) = oneshot::channel();
         {
-            let mut state = self.lock();
+            let mut state = lock(&self.0);
             state.arrivals += 1;
             let arrival = state.arrivals;
             state.waiting.push(arrival, Waiter { priority, grant });
@@ -110,7 +110,7 @@ impl Queue {
     /// Records a response that does not throttle: the limit grows a little.
     pub(crate) fn grow(self: &Arc<Self>) {
         {
-            let mut state = self.lock();
+            let mut state = lock(&self.0);
             state.limit = (state.limit + 1.0 / state.limit).min(state.ceiling as f64);
         }
         self.dispatch();
@@ -121,7 +121,7 @@ impl Queue {
         let now = Instant::now();
         let until = now + pause;
         {
-            let mut state = self.lock();
+            let mut state = lock(&self.0);
             if state.last_cut.is_none_or(|cut| now.duration_since(cut) > BURST) {
                 state.limit = (state.limit / 2.0).max(1.0);
                 state.last_cut = Some(now);
@@ -142,19 +142,15 @@ impl Queue {
     /// at once, which locks again.
     fn dispatch(self: &Arc<Self>) {
         loop {
-            let Some(waiter) = self.lock().next() else { return };
+            let Some(waiter) = lock(&self.0).next() else { return };
             let permit = Permit { queue: Some(Arc::clone(self)), priority: waiter.priority };
             // The waiter is gone. Its place is returned here: dropping the permit would call this function
             // recursively, once for each waiter that is gone.
             if let Err(mut unused) = waiter.grant.send(permit) {
                 unused.queue = None;
-                self.lock().in_flight.give_back(unused.priority);
+                lock(&self.0).in_flight.give_back(unused.priority);
             }
         }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, State> {
-        lock(&self.0)
     }
 }
 
@@ -215,7 +211,7 @@ impl Priority {
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(queue) = self.queue.take() {
-            queue.lock().in_flight.give_back(self.priority);
+            lock(&queue.0).in_flight.give_back(self.priority);
             queue.dispatch();
         }
     }
@@ -228,7 +224,7 @@ mod tests {
     use super::*;
 
     fn limit(queue: &Queue) -> usize {
-        queue.lock().limit as usize
+        lock(&queue.0).limit as usize
     }
 
     /// A permit, if one is available at once.

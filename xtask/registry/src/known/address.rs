@@ -23,6 +23,7 @@ impl FromStr for Address {
     type Err = InvalidAddress;
 
     fn from_str(text: &str) -> Result<Self, InvalidAddress> {
+        let invalid = |why: &str| InvalidAddress(why.to_owned());
         if holds_userinfo(text) {
             return Err(invalid(
                 "an address has no credentials: put them into environment variables, or use `docker login`",
@@ -52,10 +53,6 @@ impl FromStr for Address {
         })?;
         Ok(Self { registry, prefix: Some(prefix) })
     }
-}
-
-fn invalid(why: &str) -> InvalidAddress {
-    InvalidAddress(why.to_owned())
 }
 
 impl fmt::Display for Address {

@@ -4,7 +4,6 @@
 //! is repeated here.
 
 use std::fmt;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use super::Credentials;
@@ -13,7 +12,7 @@ use crate::known::cloud::{CloudHost, EcrHost};
 use messages::Advice;
 use messages::printable::printable;
 use oci::Registry;
-use process::Program;
+use process::{Program, find_program};
 
 /// A command that prints a password.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -78,7 +77,9 @@ impl CloudCli {
     ///
     /// # Errors
     /// If it prints no credentials. The reason never contains a secret.
-    pub(crate) fn get(&self, path: PathBuf, deadline: Duration) -> Result<Credentials, Advice> {
+    pub(crate) fn get(&self, search_path: &str, deadline: Duration) -> Result<Credentials, Advice> {
+        let missing = || Advice::new(format!("`{}` is not on PATH", self.program()));
+        let path = find_program(self.program(), search_path).ok_or_else(missing)?;
         let program = Program::new(path, deadline, LONGEST)
             .arguments(self.command.split(' ').skip(1))
             .variables(&self.variables);

@@ -65,13 +65,8 @@ impl HelperCache {
         &self,
         cli: &CloudCli,
     ) -> Result<Option<Credentials>, Advice> {
-        let found = find_program(cli.program(), &self.search_path);
-        let (command, deadline) = (cli.clone(), self.deadline);
-        let run = move || match found {
-            Some(path) => command.get(path, deadline).map(Some),
-            None => Err(Advice::new(format!("`{}` is not on PATH", command.program()))),
-        };
-        self.once(cli, run).await
+        let (command, path, deadline) = (cli.clone(), self.search_path.clone(), self.deadline);
+        self.once(cli, move || command.get(&path, deadline).map(Some)).await
     }
 
     async fn once(
