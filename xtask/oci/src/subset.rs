@@ -22,7 +22,7 @@ pub enum Subset {
     /// The manifest is not an index: [`is_for`] compares the platform of its config.
     Image,
     /// An index with only the requested platforms; unchanged if it has no others.
-    Index(Manifest),
+    Index(Box<Manifest>),
 }
 
 /// Why there is no such part.
@@ -79,12 +79,12 @@ pub fn subset(manifest: &Manifest, requested: &Platforms) -> Result<Subset, Subs
         })
         .collect();
     if stays.iter().all(|stays| *stays) {
-        return Ok(Subset::Index(manifest.clone()));
+        return Ok(Subset::Index(Box::new(manifest.clone())));
     }
     let bytes = cut(&manifest.bytes, &raw, &stays);
     let digest = manifest.digest.of_same_kind(&bytes);
     let index = Manifest::parse(bytes, digest, Some(&manifest.media_type)).map_err(unreadable)?;
-    Ok(Subset::Index(index))
+    Ok(Subset::Index(Box::new(index)))
 }
 
 /// Checks that an image is for one of the requested platforms, by its config. An image that declares no
@@ -202,7 +202,7 @@ mod tests {
 
     fn selected(text: &str, requested: &str) -> Result<Manifest, SubsetError> {
         match subset(&manifest(text), &requested.parse().unwrap())? {
-            Subset::Index(index) => Ok(index),
+            Subset::Index(index) => Ok(*index),
             Subset::Image => panic!("{text} is an index"),
         }
     }

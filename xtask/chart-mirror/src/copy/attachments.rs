@@ -102,7 +102,7 @@ async fn copy_referrers(
             Arrival::Refused => continue,
             Arrival::Present => present.push(digest),
             Arrival::Pushed(_, Pushed { subject_is_tracked: true }) => {}
-            Arrival::Pushed(manifest, _) => unlisted.push(manifest),
+            Arrival::Pushed(manifest, _) => unlisted.push(*manifest),
         }
         arrived.push(digest.clone());
     }
@@ -122,7 +122,7 @@ async fn copy_referrers(
 enum Arrival {
     /// The destination had it.
     Present,
-    Pushed(Manifest, Pushed),
+    Pushed(Box<Manifest>, Pushed),
     /// The destination refused it, and attachments are not required.
     Refused,
 }
@@ -142,7 +142,7 @@ async fn copy_attachment(
     let pushed = graph::push(copy, &manifest, name, &known, existing).await;
     let Some(pushed) = unless_refused(copy, pushed)? else { return Ok(Arrival::Refused) };
     copy.count(|counters| counters.attachments += 1);
-    Ok(Arrival::Pushed(manifest, pushed))
+    Ok(Arrival::Pushed(Box::new(manifest), pushed))
 }
 
 /// `None` if the destination refused the request and attachments are not required. The error is kept

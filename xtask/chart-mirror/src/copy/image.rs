@@ -21,7 +21,7 @@ enum SourceState {
     /// The digest that the tag names.
     Tag(Digest),
     /// The manifest to copy. If it has only some platforms, it takes the whole index to know it.
-    Manifest(Selected),
+    Manifest(Box<Selected>),
 }
 
 pub(super) async fn copy(copy: &Arc<ImageCopy>) -> Result<Copied, Error> {
@@ -66,7 +66,7 @@ async fn push(
 ) -> Result<(Digest, Option<Digest>), Error> {
     let fetch = async {
         match source {
-            SourceState::Manifest(selected) => Ok(selected),
+            SourceState::Manifest(selected) => Ok(*selected),
             SourceState::Tag(digest) => fetch_selected(copy, Some(digest)).await,
             SourceState::Unknown => fetch_selected(copy, None).await,
         }
@@ -105,7 +105,9 @@ impl SourceState {
 
 async fn ask_source(copy: &ImageCopy, name: &ManifestName) -> Result<SourceState, Error> {
     if copy.transfer.platforms.is_some() {
-        return fetch_selected(copy, None).await.map(SourceState::Manifest);
+        return fetch_selected(copy, None)
+            .await
+            .map(|selected| SourceState::Manifest(Box::new(selected)));
     }
     match copy.source.resolve(name).await? {
         Some(digest) => Ok(SourceState::Tag(digest)),

@@ -53,7 +53,7 @@ pub(crate) async fn subsets(
     for platforms in selections {
         found.push(match subset(manifest, platforms) {
             Err(error) => Err(error),
-            Ok(Subset::Index(index)) => Ok(index),
+            Ok(Subset::Index(index)) => Ok(*index),
             Ok(Subset::Image) => {
                 let config = match &fetched {
                     Some(config) => config,

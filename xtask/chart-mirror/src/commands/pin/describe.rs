@@ -47,14 +47,14 @@ enum Child {
     /// Listed in an index.
     Listed(Digest),
     /// The manifest is the image's own.
-    Described(Digest, ImageDescription),
+    Described(Digest, Box<ImageDescription>),
 }
 
 async fn contents(source: &RemoteRepository, manifest: &Manifest) -> Result<Contents, Error> {
     if !manifest.is_index {
         let image = describe(source, manifest).await?;
         let platform = image.config.platform.name();
-        let child = Child::Described(manifest.digest.clone(), image);
+        let child = Child::Described(manifest.digest.clone(), Box::new(image));
         return Ok(Contents(vec![(platform, child)]));
     }
     let children = manifest.manifests.iter().take(MOST_PLATFORMS).filter_map(|entry| {
@@ -111,7 +111,7 @@ impl Child {
 
     async fn description(&self, source: &RemoteRepository) -> Result<ImageDescription, Error> {
         match self {
-            Self::Described(_, image) => Ok(image.clone()),
+            Self::Described(_, image) => Ok((**image).clone()),
             Self::Listed(digest) => {
                 let manifest = source.manifest(&ManifestName::Digest(digest.clone())).await?;
                 describe(source, &manifest).await
