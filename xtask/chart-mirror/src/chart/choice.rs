@@ -1,6 +1,5 @@
 //! Chooses the chart of a command: the one in images.toml, unless flags name another.
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::helm::Helm;
@@ -16,20 +15,6 @@ pub struct ChartOptions {
     pub version: Option<String>,
 }
 
-/// Why no chart can be chosen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChartSourceError {
-    /// Neither a flag nor images.toml names a chart.
-    NoChart,
-    /// An empty value, or one that helm would take for an option.
-    InvalidValue {
-        flag: &'static str,
-    },
-    InvalidRepository,
-    /// A repository for a chart that is a path or an address.
-    RepositoryNotApplicable,
-}
-
 impl ChartOptions {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -42,25 +27,33 @@ impl ChartSource {
     ///
     /// # Errors
     /// If no chart is named, or the options are invalid.
-    pub fn choose(
-        listed: Option<&list::Chart>,
-        options: &ChartOptions,
-    ) -> Result<Self, ChartSourceError> {
+    pub fn choose(listed: Option<&list::Chart>, options: &ChartOptions) -> Result<Self, Advice> {
         let ChartOptions { chart, repository, version } = options;
         for (flag, value) in [("-c", chart), ("-r", repository), ("--version", version)] {
             let is_invalid = |value: &String| value.is_empty() || value.starts_with('-');
             if value.as_ref().is_some_and(is_invalid) {
-                return Err(ChartSourceError::InvalidValue { flag });
+                return Err(format!("the value of `{flag}` is empty or begins with `-`").into());
             }
         }
         let chart = chart.as_ref().or(listed.map(|chart| &chart.name));
-        let chart = chart.ok_or(ChartSourceError::NoChart)?;
+        let chart = chart.ok_or_else(|| {
+            Advice::new("no chart: images.toml has no `[chart]`").with_hint(
+                "name one: `-c CHART -r https://...`, or `-c` with a path or `oci://...`",
+            )
+        })?;
         if let Some(repository) = repository {
             if !["https://", "http://", "oci://"].iter().any(|it| repository.starts_with(it)) {
-                return Err(ChartSourceError::InvalidRepository);
+                // The value is not quoted: addresses may contain passwords.
+                let error =
+                    Advice::new("the value of `-r` is not the address of a chart repository");
+                return Err(error.with_hint(
+                    "write it as in `-r https://helm.stackstate.io`, or omit it for a chart on disk",
+                ));
             }
             if is_path_or_address(chart) {
-                return Err(ChartSourceError::RepositoryNotApplicable);
+                let error =
+                    Advice::new("the chart is a path or an address, so `-r` does not apply");
+                return Err(error.with_hint("omit `-r`, or give the chart's name with `-c`"));
             }
         }
         let listed = listed.filter(|listed| listed.name == *chart);
@@ -81,7 +74,7 @@ pub fn choose(
     list: &ImageList,
     folder: &Path,
     options: &ChartOptions,
-) -> Result<(Helm, Vec<Rendering>), ChartSourceError> {
+) -> Result<(Helm, Vec<Rendering>), Advice> {
     let mut source = ChartSource::choose(list.chart(), options)?;
     let path = PathBuf::from(&source.chart);
     // A path in a flag starts at the current folder, a path in images.toml at that file.
@@ -101,38 +94,11 @@ fn is_path_or_address(chart: &str) -> bool {
         || chart.ends_with('/')
 }
 
-impl fmt::Display for ChartSourceError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let advice = match self {
-            Self::NoChart => Advice::new("no chart: images.toml has no `[chart]`").with_hint(
-                "name one: `-c CHART -r https://...`, or `-c` with a path or `oci://...`",
-            ),
-            Self::InvalidValue { flag } => {
-                Advice::new(format!("the value of `{flag}` is empty or begins with `-`"))
-            }
-            // The value is not quoted: addresses may contain passwords.
-            Self::InvalidRepository => Advice::new(
-                "the value of `-r` is not the address of a chart repository",
-            )
-            .with_hint(
-                "write it as in `-r https://helm.stackstate.io`, or omit it for a chart on disk",
-            ),
-            Self::RepositoryNotApplicable => {
-                Advice::new("the chart is a path or an address, so `-r` does not apply")
-                    .with_hint("omit `-r`, or give the chart's name with `-c`")
-            }
-        };
-        advice.fmt(f)
-    }
-}
-
-impl std::error::Error for ChartSourceError {}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn choose(listed: Option<&list::Chart>, flags: [&str; 3]) -> Result<String, ChartSourceError> {
+    fn choose(listed: Option<&list::Chart>, flags: [&str; 3]) -> Result<String, Advice> {
         let [chart, repository, version] = flags.map(|flag| (flag != "~").then(|| flag.to_owned()));
         let options = ChartOptions { chart, repository, version };
         let source = ChartSource::choose(listed, &options)?;
@@ -170,21 +136,19 @@ mod tests {
     #[test]
     fn invalid_options_are_refused() {
         let table = [
-            (["~", "~", "~"], ChartSourceError::NoChart),
-            (["~", "https://b.example", "~"], ChartSourceError::NoChart),
-            (["", "~", "~"], ChartSourceError::InvalidValue { flag: "-c" }),
-            (["a", "-x", "~"], ChartSourceError::InvalidValue { flag: "-r" }),
-            (["a", "~", "--x"], ChartSourceError::InvalidValue { flag: "--version" }),
-            (["a", "b.example", "~"], ChartSourceError::InvalidRepository),
-            (["./a", "https://b.example", "~"], ChartSourceError::RepositoryNotApplicable),
-            (["a-1.tgz", "https://b.example", "~"], ChartSourceError::RepositoryNotApplicable),
-            (
-                ["oci://b.example/a", "https://b.example", "~"],
-                ChartSourceError::RepositoryNotApplicable,
-            ),
+            (["~", "~", "~"], "no chart: "),
+            (["~", "https://b.example", "~"], "no chart: "),
+            (["", "~", "~"], "`-c` is empty or begins with"),
+            (["a", "-x", "~"], "`-r` is empty or begins with"),
+            (["a", "~", "--x"], "`--version` is empty or begins with"),
+            (["a", "b.example", "~"], "`-r` is not the address"),
+            (["./a", "https://b.example", "~"], "`-r` does not apply"),
+            (["a-1.tgz", "https://b.example", "~"], "`-r` does not apply"),
+            (["oci://b.example/a", "https://b.example", "~"], "`-r` does not apply"),
         ];
         for (flags, expected) in table {
-            assert_eq!(choose(None, flags), Err(expected), "{flags:?}");
+            let error = choose(None, flags).unwrap_err().message;
+            assert!(error.contains(expected), "{flags:?}: {error}");
         }
     }
 }

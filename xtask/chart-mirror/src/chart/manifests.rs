@@ -34,13 +34,22 @@ pub(super) struct Document<'a> {
 }
 
 /// A rendered document that is not valid YAML.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{}: line {line} of helm's output is not valid YAML: {}", self.place(), printable(.reason))]
 pub struct UnreadableManifest {
     pub rendering: String,
     pub template: Option<String>,
     /// In the output of helm.
     pub line: usize,
     pub reason: String,
+}
+
+impl UnreadableManifest {
+    fn place(&self) -> String {
+        let rendering = printable(&self.rendering);
+        let template = self.template.iter().map(|template| format!(": {}", printable(template)));
+        format!("rendering `{rendering}`{}", template.collect::<String>())
+    }
 }
 
 impl Node {
@@ -167,19 +176,6 @@ impl<'de> serde::de::Visitor<'de> for Visitor {
         value.newtype_variant()
     }
 }
-
-impl fmt::Display for UnreadableManifest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "rendering `{}`: ", printable(&self.rendering))?;
-        if let Some(template) = &self.template {
-            write!(f, "{}: ", printable(template))?;
-        }
-        let reason = printable(&self.reason);
-        write!(f, "line {} of helm's output is not valid YAML: {reason}", self.line)
-    }
-}
-
-impl std::error::Error for UnreadableManifest {}
 
 #[cfg(test)]
 mod tests {

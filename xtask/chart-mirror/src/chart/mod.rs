@@ -17,7 +17,7 @@ mod renderer;
 mod source;
 mod walk;
 
-pub use choice::{ChartOptions, ChartSourceError, choose};
+pub use choice::{ChartOptions, choose};
 pub use default_values::ChartValues;
 pub use found::{FoundImage, MalformedReference, ManifestLocation, Mention};
 pub use helm::Helm;

@@ -1,7 +1,5 @@
 //! `Renderer`: what renders a chart, and the result. Helm is one; tests have their own.
 
-use std::fmt;
-
 use super::parallel::in_parallel;
 use crate::list::Rendering;
 use messages::Advice;
@@ -18,11 +16,11 @@ pub struct Rendered {
 }
 
 /// Why a chart was not rendered.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RenderError {
-    NoHelm {
-        program: String,
-    },
+    #[error("{}", self.advice())]
+    NoHelm { program: String },
+    #[error("{attempt}: {cause}")]
     Failed {
         /// What was attempted: ``rendering `backup` ``.
         attempt: String,
@@ -64,14 +62,3 @@ impl RenderError {
         }
     }
 }
-
-impl fmt::Display for RenderError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Self::Failed { attempt, .. } = self {
-            write!(f, "{attempt}: ")?;
-        }
-        self.advice().fmt(f)
-    }
-}
-
-impl std::error::Error for RenderError {}

@@ -4,14 +4,13 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use crate::chart::{
-    self, ChartOptions, ChartSourceError, Helm, RenderError, Rendered, Renderer, render_all,
-};
+use crate::chart::{self, ChartOptions, Helm, RenderError, Rendered, Renderer, render_all};
 use crate::list::{Destination, ImageList, Rendering, ValuePath};
 use crate::values::probe::{Candidates, ProbeResult, Suggestion, probe, suggest};
 use crate::values::proof::{Proof, prove};
 use crate::values::vanished::vanished;
 use crate::values::{DestinationImages, Overlay};
+use messages::Advice;
 
 /// A chart and its renderings.
 pub struct ChartRun {
@@ -24,11 +23,7 @@ impl ChartRun {
     ///
     /// # Errors
     /// If no chart is named, or the options are invalid.
-    pub fn new(
-        list: &ImageList,
-        folder: &Path,
-        options: &ChartOptions,
-    ) -> Result<Self, ChartSourceError> {
+    pub fn new(list: &ImageList, folder: &Path, options: &ChartOptions) -> Result<Self, Advice> {
         let (helm, renderings) = chart::choose(list, folder, options)?;
         Ok(Self { helm, renderings })
     }

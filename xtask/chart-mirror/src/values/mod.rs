@@ -17,4 +17,4 @@ pub use destination_images::DestinationImages;
 pub use gap::{Gap, GapKind};
 pub use listed::listed;
 pub use overlay::{Overlay, OverlayError};
-pub use tree::{Clash, Shape, Tree};
+pub use tree::{Clash, Tree};

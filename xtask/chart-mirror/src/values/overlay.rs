@@ -3,8 +3,6 @@
 //! `[values]` comes first, because it usually moves most images with one key; then the values of each
 //! image. Paths become nested maps and lists.
 
-use std::fmt;
-
 use super::{Clash, Tree};
 use crate::list::{Destination, ImageList, Placeholder, Placeholders, ValuePath};
 use messages::Advice;
@@ -21,17 +19,16 @@ pub struct Overlay {
 }
 
 /// Why the values of a destination cannot be derived.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OverlayError {
     /// Two entries contradict each other, or a list of the chart lacks an item.
-    Clash(Clash),
+    #[error(transparent)]
+    Clash(#[from] Clash),
+    #[error(transparent)]
     Target(Advice),
     /// A value uses a digest that the list does not have: of the image, or of some of its platforms.
-    NoDigest {
-        image: Reference,
-        path: ValuePath,
-        platforms: Option<Platforms>,
-    },
+    #[error("{}", no_digest(image, path, platforms.as_ref()))]
+    NoDigest { image: Reference, path: ValuePath, platforms: Option<Platforms> },
 }
 
 impl Overlay {
@@ -105,37 +102,15 @@ impl Overlay {
     }
 }
 
-impl From<Clash> for OverlayError {
-    fn from(clash: Clash) -> Self {
-        Self::Clash(clash)
+fn no_digest(image: &Reference, path: &ValuePath, platforms: Option<&Platforms>) -> Advice {
+    let value = format!("the value `{path}` uses the digest of `{image}`");
+    match platforms {
+        None => Advice::new(format!("{value}, which is not pinned"))
+            .with_hint("add the image's `digest`, or use `{tag}`"),
+        Some(platforms) => Advice::new(format!("{value} for {platforms}, which is not recorded"))
+            .with_hint(format!("`cargo xtask pin {image}` records it")),
     }
 }
-
-impl fmt::Display for OverlayError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (image, path, missing, hint) = match self {
-            Self::Clash(clash) => return clash.fmt(f),
-            Self::Target(error) => return error.fmt(f),
-            Self::NoDigest { image, path, platforms: None } => (
-                image,
-                path,
-                ", which is not pinned".to_owned(),
-                "add the image's `digest`, or use `{tag}`".to_owned(),
-            ),
-            Self::NoDigest { image, path, platforms: Some(platforms) } => (
-                image,
-                path,
-                format!(" for {platforms}, which is not recorded"),
-                format!("`cargo xtask pin {image}` records it"),
-            ),
-        };
-        Advice::new(format!("the value `{path}` uses the digest of `{image}`{missing}"))
-            .with_hint(hint)
-            .fmt(f)
-    }
-}
-
-impl std::error::Error for OverlayError {}
 
 #[cfg(test)]
 mod tests {

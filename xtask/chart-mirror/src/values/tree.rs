@@ -1,10 +1,14 @@
 //! `Tree`: values, assembled from independent paths.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use crate::list::{Key, SetValue, ValuePath};
 use messages::Advice;
+
+/// The shapes of values, in the words of messages.
+const VALUE: &str = "one value";
+const MAP: &str = "a map of further keys";
+const LIST: &str = "a list";
 
 /// Nested maps and lists of scalars.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -17,21 +21,17 @@ pub enum Tree {
 }
 
 /// Why entries of the image list cannot be combined.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Clash {
     /// One path has two values.
+    #[error("the value `{path}` is set to both {}", both(first, second))]
     Values { path: ValuePath, first: SetValue, second: SetValue },
     /// Two paths need different shapes in one place, such as a map and a list.
-    Shapes { path: ValuePath, first: Shape, second: Shape },
+    #[error("the value `{path}` is {first} for one entry and {second} for another")]
+    Shapes { path: ValuePath, first: &'static str, second: &'static str },
     /// A list with a gap. Helm replaces lists as a whole, so the missing item would be dropped.
+    #[error("{}", missing_item(list, *index))]
     MissingItem { list: ValuePath, index: usize },
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shape {
-    Scalar,
-    Map,
-    List,
 }
 
 impl Tree {
@@ -75,7 +75,7 @@ impl Tree {
             (have, next) => Err(Clash::Shapes {
                 path: path.first(depth),
                 first: have.shape(),
-                second: Shape::before(next),
+                second: shape_before(next),
             }),
         }
     }
@@ -112,63 +112,39 @@ impl Tree {
         }
     }
 
-    fn shape(&self) -> Shape {
+    fn shape(&self) -> &'static str {
         match self {
-            Self::Scalar(_) => Shape::Scalar,
-            Self::Map(_) => Shape::Map,
-            Self::List(_) => Shape::List,
+            Self::Scalar(_) => VALUE,
+            Self::Map(_) => MAP,
+            Self::List(_) => LIST,
         }
     }
 }
 
-impl Shape {
-    /// The shape that a path needs before its next key.
-    fn before(next: Option<&Key>) -> Self {
-        match next {
-            None => Self::Scalar,
-            Some(Key::Name(_)) => Self::Map,
-            Some(Key::Index(_)) => Self::List,
-        }
+/// The shape that a path needs before its next key.
+fn shape_before(next: Option<&Key>) -> &'static str {
+    match next {
+        None => VALUE,
+        Some(Key::Name(_)) => MAP,
+        Some(Key::Index(_)) => LIST,
     }
 }
 
-impl fmt::Display for Shape {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Scalar => "one value",
-            Self::Map => "a map of further keys",
-            Self::List => "a list",
-        })
+fn both(first: &SetValue, second: &SetValue) -> String {
+    // `"true"` and `true` differ only in the quotes.
+    if first.to_string() == second.to_string() {
+        return format!("`{first}`, the text, and `{second}`, without quotes");
     }
+    format!("`{first}` and `{second}`")
 }
 
-impl fmt::Display for Clash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Values { path, first, second } => {
-                write!(f, "the value `{path}` is set to both ")?;
-                // `"true"` and `true` differ only in the quotes.
-                if first.to_string() == second.to_string() {
-                    return write!(f, "`{first}`, the text, and `{second}`, without quotes");
-                }
-                write!(f, "`{first}` and `{second}`")
-            }
-            Self::Shapes { path, first, second } => {
-                write!(f, "the value `{path}` is {first} for one entry and {second} for another")
-            }
-            Self::MissingItem { list, index } => Advice::new(format!(
-                "images.toml sets items of the list `{list}`, but not `{list}[{index}]`"
-            ))
-            .with_hint(
-                "Helm replaces lists as a whole, so that item would be lost: set every item from [0] \
-                 on, or let `cargo xtask values --probe --write` do it",
-            )
-            .fmt(f),
-        }
-    }
+fn missing_item(list: &ValuePath, index: usize) -> Advice {
+    Advice::new(format!("images.toml sets items of the list `{list}`, but not `{list}[{index}]`"))
+        .with_hint(
+            "Helm replaces lists as a whole, so that item would be lost: set every item from [0] on, or \
+             let `cargo xtask values --probe --write` do it",
+        )
 }
-
-impl std::error::Error for Clash {}
 
 #[cfg(test)]
 mod tests {

@@ -36,7 +36,7 @@ pub enum ObstacleKind {
 }
 
 /// All obstacles to mirroring a chart; never empty.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct Obstacles(pub Vec<Obstacle>);
 
 impl Obstacle {
@@ -102,5 +102,3 @@ impl fmt::Display for Obstacles {
         self.0.iter().try_for_each(|obstacle| write!(f, "\n\n{obstacle}"))
     }
 }
-
-impl std::error::Error for Obstacles {}

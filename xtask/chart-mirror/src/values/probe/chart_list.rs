@@ -1,7 +1,5 @@
 //! `ChartList`: a list in the values of a chart, and what images.toml cannot express of it.
 
-use std::fmt;
-
 use serde_yaml::Value;
 
 use super::visit::{Next, visit};
@@ -24,17 +22,27 @@ pub struct UnsupportedValue {
 }
 
 /// Why images.toml cannot express a value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Unsupported {
+    #[error("without quotes it is not a string for Helm, and the quotes in the chart are unknown")]
     Ambiguous,
+    #[error("it contains a brace, which starts a placeholder in images.toml")]
     Brace,
+    #[error("it is an empty list")]
     EmptyList,
+    #[error("it is an empty map")]
     EmptyMap,
+    #[error("one of its keys is empty or not a string")]
     InvalidKey,
+    #[error("it is not an integer, or too large")]
     NotInteger,
+    #[error("it is not a string, boolean or number")]
     NotScalar,
+    #[error("one of its items is null")]
     NullItem,
+    #[error("it contains only null")]
     OnlyNull,
+    #[error("it has a YAML tag")]
     Tagged,
 }
 
@@ -108,25 +116,6 @@ fn is_ambiguous(text: &str) -> bool {
         && digits.chars().all(|digit| digit.is_ascii_digit() || digit == '_')
         && (digits.contains('_') || digits.starts_with('0'));
     is_number || WORDS.iter().any(|word| text.eq_ignore_ascii_case(word))
-}
-
-impl fmt::Display for Unsupported {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Ambiguous => {
-                "without quotes it is not a string for Helm, and the quotes in the chart are unknown"
-            }
-            Self::Brace => "it contains a brace, which starts a placeholder in images.toml",
-            Self::EmptyList => "it is an empty list",
-            Self::EmptyMap => "it is an empty map",
-            Self::InvalidKey => "one of its keys is empty or not a string",
-            Self::NotInteger => "it is not an integer, or too large",
-            Self::NotScalar => "it is not a string, boolean or number",
-            Self::NullItem => "one of its items is null",
-            Self::OnlyNull => "it contains only null",
-            Self::Tagged => "it has a YAML tag",
-        })
-    }
 }
 
 #[cfg(test)]
