@@ -116,14 +116,12 @@ impl Registries {
         let contacted = self.contacted(repository, side);
         let (name, path) = (contacted.registry(), contacted.path().as_str());
         match self.credentials.resolve(name, side, path).await {
-            Ok(found) => match found.origin {
-                None => CredentialState::None,
-                Some(_) if found.credentials.is_none() => {
-                    CredentialState::CommandFailed(found.hint.to_string())
-                }
-                Some(origin) => CredentialState::From(origin),
-            },
             Err(why) => CredentialState::Broken(why),
+            Ok(found) => match (found.origin, found.credentials) {
+                (None, _) => CredentialState::None,
+                (Some(_), None) => CredentialState::CommandFailed(found.hint.to_string()),
+                (Some(origin), Some(_)) => CredentialState::From(origin),
+            },
         }
     }
 

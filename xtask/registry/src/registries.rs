@@ -81,8 +81,11 @@ impl Registries {
         hosts: impl IntoIterator<Item = HostSide>,
         environment: &dyn Environment,
     ) -> Result<(Self, Vec<Advice>), Advice> {
+        let contacted = |host: &Registry, side| {
+            settings.via(host, side).map_or(host, |via| &via.registry).clone()
+        };
         let mut hosts: Vec<HostSide> =
-            hosts.into_iter().map(|(host, side)| (settings.read_from(&host, side), side)).collect();
+            hosts.into_iter().map(|(host, side)| (contacted(&host, side), side)).collect();
         hosts.sort();
         hosts.dedup();
         let credentials = CredentialStore::read(&settings.registries, &hosts, environment)?;
@@ -204,11 +207,6 @@ impl Settings {
     fn via(&self, host: &Registry, side: Side) -> Option<&Address> {
         let settings = self.registries.get(host).filter(|_| side == Side::Source)?;
         settings.via.as_ref()
-    }
-
-    /// The registry that is contacted for the images of another.
-    fn read_from(&self, host: &Registry, side: Side) -> Registry {
-        self.via(host, side).map_or_else(|| host.clone(), |via| via.registry.clone())
     }
 
     fn base(&self, host: &Registry) -> Result<Url, Advice> {

@@ -237,17 +237,13 @@ impl RemoteRepository {
 
     /// Finds out whether something exists.
     async fn find(&self, request: &ApiRequest) -> Result<Option<PermittedResponse>, Error> {
+        let is_destination = self.host.side == Side::Destination;
+        let has_token = || matches!(self.host.authenticator.scheme(), Scheme::Bearer(_));
         match self.host.call(request).await {
             Ok(found) => Ok(Some(found).filter(|found| found.response.status().is_success())),
             // Some registries refuse their own token if the repository does not exist. The push that
             // follows creates it, or fails with the reason.
-            Err(error)
-                if error.is_unauthorized()
-                    && matches!(self.host.authenticator.scheme(), Scheme::Bearer(_))
-                    && self.host.side == Side::Destination =>
-            {
-                Ok(None)
-            }
+            Err(error) if error.is_unauthorized() && is_destination && has_token() => Ok(None),
             Err(error) => Err(error),
         }
     }
