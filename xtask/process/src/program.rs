@@ -149,8 +149,11 @@ fn chunks(pipe: PipeReader, limit: u64) -> Receiver<Vec<u8>> {
 /// What a program that has ended wrote to a pipe.
 fn drain(chunks: &Receiver<Vec<u8>>) -> Vec<u8> {
     let end = Instant::now() + DRAIN;
-    let next = || chunks.recv_timeout(end.saturating_duration_since(Instant::now())).ok();
-    std::iter::from_fn(next).flatten().collect()
+    let mut bytes = Vec::new();
+    while let Ok(chunk) = chunks.recv_timeout(end.saturating_duration_since(Instant::now())) {
+        bytes.extend(chunk);
+    }
+    bytes
 }
 
 #[cfg(all(test, unix))]
