@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use chart_mirror::report;
-use oci::subset::{Subset, subset};
+use oci::subset::subset;
 use oci::{Digest, Manifest};
 use registry_in_memory::RegistryOptions;
 use registry_in_memory::content;
@@ -29,10 +29,7 @@ fn part_of(whole: &Content) -> Digest {
     let top = whole.top_manifest().unwrap();
     let bytes = top.bytes.clone();
     let manifest = Manifest::parse(bytes, top.digest.clone(), Some(&top.media_type)).unwrap();
-    match subset(&manifest, &"linux/amd64".parse().unwrap()).unwrap() {
-        Subset::Index(index) => index.digest,
-        Subset::Image => panic!("it is an index"),
-    }
+    subset(&manifest, &"linux/amd64".parse().unwrap()).unwrap().unwrap().digest
 }
 
 fn tagged(stage: &Stage) -> Option<(Digest, Bytes)> {

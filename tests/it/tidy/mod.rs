@@ -3,8 +3,6 @@
 //! `source` parses every file into `facts`. `graph`, `tables`, `rules` and `words` hold the rules.
 //! `checks` applies them to this workspace, and `examples` shows that each rule can fail.
 
-#![allow(dead_code, unused_imports, reason = "its rules are switched on one by one")]
-
 mod checks;
 mod examples;
 mod facts;

@@ -16,16 +16,7 @@ use crate::{Descriptor, Manifest, Platform, Platforms};
 /// The annotation with the digest of the manifest that an attestation is about.
 const ABOUT: &str = "vnd.docker.reference.digest";
 
-/// The part of a manifest for some platforms.
-#[derive(Debug, Clone)]
-pub enum Subset {
-    /// The manifest is not an index: [`is_for`] compares the platform of its config.
-    Image,
-    /// An index with only the requested platforms; unchanged if it has no others.
-    Index(Box<Manifest>),
-}
-
-/// Why there is no such part.
+/// Why there is nothing for some platforms.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubsetError {
     /// The index has nothing for some platforms, only for others.
@@ -49,14 +40,16 @@ struct Annotated {
     annotations: Option<serde_json::Map<String, serde_json::Value>>,
 }
 
-/// Makes an index with only the requested platforms. An attestation stays with the manifest that it is
-/// about; other entries without a platform are dropped.
+/// Makes an index with only the requested platforms; unchanged if it has no others. An attestation stays
+/// with the manifest that it is about; other entries without a platform are dropped.
+///
+/// `None` if the manifest is not an index: then [`is_for`] compares the platform of its config.
 ///
 /// # Errors
 /// If the index lacks a requested platform.
-pub fn subset(manifest: &Manifest, requested: &Platforms) -> Result<Subset, SubsetError> {
+pub fn subset(manifest: &Manifest, requested: &Platforms) -> Result<Option<Manifest>, SubsetError> {
     let index: Index<'_> = serde_json::from_slice(&manifest.bytes).map_err(unreadable)?;
-    let Some(raw) = index.manifests else { return Ok(Subset::Image) };
+    let Some(raw) = index.manifests else { return Ok(None) };
     // One for each of `manifest.manifests`, which come from the same text.
     let subjects = raw.iter().map(|raw| subject(raw)).collect::<Result<Vec<_>, _>>()?;
 
@@ -79,12 +72,12 @@ pub fn subset(manifest: &Manifest, requested: &Platforms) -> Result<Subset, Subs
         })
         .collect();
     if stays.iter().all(|stays| *stays) {
-        return Ok(Subset::Index(Box::new(manifest.clone())));
+        return Ok(Some(manifest.clone()));
     }
     let bytes = cut(&manifest.bytes, &raw, &stays);
     let digest = manifest.digest.of_same_kind(&bytes);
     let index = Manifest::parse(bytes, digest, Some(&manifest.media_type)).map_err(unreadable)?;
-    Ok(Subset::Index(Box::new(index)))
+    Ok(Some(index))
 }
 
 /// Checks that an image is for one of the requested platforms, by its config. An image that declares no
@@ -201,10 +194,7 @@ mod tests {
     }
 
     fn selected(text: &str, requested: &str) -> Result<Manifest, SubsetError> {
-        match subset(&manifest(text), &requested.parse().unwrap())? {
-            Subset::Index(index) => Ok(*index),
-            Subset::Image => panic!("{text} is an index"),
-        }
+        Ok(subset(&manifest(text), &requested.parse().unwrap())?.unwrap())
     }
 
     #[test]
@@ -271,7 +261,7 @@ mod tests {
             digest("c")
         );
         let requested: Platforms = "linux/amd64,linux/arm/v7".parse().unwrap();
-        assert!(matches!(subset(&manifest(&text), &requested), Ok(Subset::Image)));
+        assert!(matches!(subset(&manifest(&text), &requested), Ok(None)));
         let table = [
             (r#"{"os":"linux","architecture":"amd64","rootfs":{}}"#, None),
             (r#"{"os":"linux","architecture":"arm"}"#, None),

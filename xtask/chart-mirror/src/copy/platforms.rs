@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::plan::PlatformSelection;
 use messages::printable::printable;
 use oci::config::LARGEST_CONFIG;
-use oci::subset::{Subset, SubsetError, is_for, subset};
+use oci::subset::{SubsetError, is_for, subset};
 use oci::{Digest, Manifest, Platforms};
 use registry::{Cause, Error, ManifestName, RemoteRepository};
 
@@ -53,8 +53,8 @@ pub(crate) async fn subsets(
     for platforms in selections {
         found.push(match subset(manifest, platforms) {
             Err(error) => Err(error),
-            Ok(Subset::Index(index)) => Ok(*index),
-            Ok(Subset::Image) => {
+            Ok(Some(index)) => Ok(index),
+            Ok(None) => {
                 let config = match &fetched {
                     Some(config) => config,
                     None => fetched.insert(config(source, manifest).await?),
@@ -79,8 +79,8 @@ pub(crate) async fn lacks(
 ) -> Result<Option<SubsetError>, Error> {
     match subset(manifest, required) {
         Err(error) => return Ok(Some(error)),
-        Ok(Subset::Index(_)) => return Ok(None),
-        Ok(Subset::Image) => {}
+        Ok(Some(_)) => return Ok(None),
+        Ok(None) => {}
     }
     let Some(config) = config(source, manifest).await? else { return Ok(None) };
     // An image is for one platform. It lacks all the others.
