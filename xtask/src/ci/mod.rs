@@ -25,9 +25,11 @@ or Ubuntu packages, and from PyPI into `target/tools`. Then it runs, and stops a
 /// A step: its name, and a command that must succeed.
 type Step = (&'static str, &'static str);
 
-const STEPS: [Step; 6] = [
+const STEPS: [Step; 7] = [
     ("format", "cargo fmt --all --check"),
     ("lints", "cargo clippy --locked --workspace --all-targets -- -D warnings"),
+    // `--all-targets` leaves out the target with `test = false`.
+    ("lints of real", "cargo clippy --locked --package chart-mirror --test real -- -D warnings"),
     ("tests", "cargo test --locked --workspace"),
     ("tests of real programs", "cargo test --locked -p chart-mirror --test real"),
     ("values", "cargo xtask values --check"),
