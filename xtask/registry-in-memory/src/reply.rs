@@ -45,6 +45,12 @@ impl Reply {
     pub(super) fn json(media_type: &str, body: &Value) -> Self {
         Self::new(StatusCode::OK).with("content-type", media_type).with_body(body.to_string())
     }
+
+    /// The error envelope of the distribution specification.
+    fn error(status: StatusCode, code: &str, message: &str, detail: &Value) -> Self {
+        let envelope = json!({"errors": [{"code": code, "message": message, "detail": detail}]});
+        Self { status, ..Self::json("application/json", &envelope) }
+    }
 }
 
 impl Failure {
@@ -58,17 +64,13 @@ impl Failure {
         message: &str,
         detail: &Value,
     ) -> Self {
-        let envelope = json!({"errors": [{"code": code, "message": message, "detail": detail}]});
-        Reply { status, ..Reply::json("application/json", &envelope) }.into()
+        Reply::error(status, code, message, detail).into()
     }
 
     pub(super) fn unauthorized(challenge: &str) -> Self {
-        let failure =
-            Self::refused(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", "authentication required");
-        match failure {
-            Self::Refused(reply) => reply.with("www-authenticate", challenge).into(),
-            Self::Disconnected => failure,
-        }
+        let (status, message) = (StatusCode::UNAUTHORIZED, "authentication required");
+        let reply = Reply::error(status, "UNAUTHORIZED", message, &Value::Null);
+        reply.with("www-authenticate", challenge).into()
     }
 
     pub(super) fn not_found() -> Self {

@@ -1,5 +1,7 @@
 //! The paths of the distribution API, and queries.
 
+use percent_encoding::percent_decode_str;
+
 /// The kinds of requests, for matching faults and reading the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
@@ -32,7 +34,7 @@ pub(super) enum Route {
 
 impl Route {
     pub(super) fn parse(path: &str) -> Self {
-        let path = decode(path, Plus::Itself);
+        let path = percent_decode_str(path).decode_utf8_lossy();
         if path == "/token" {
             return Self::Token;
         }
@@ -99,11 +101,7 @@ pub(super) struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
     pub(super) fn parse(query: &str) -> Self {
-        let pairs = query.split('&').filter(|pair| !pair.is_empty()).map(|pair| {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            (decode(name, Plus::Space), decode(value, Plus::Space))
-        });
-        Self(pairs.collect())
+        Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
     pub(super) fn get(&self, name: &str) -> Option<&str> {
@@ -113,33 +111,6 @@ impl Parameters {
     pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Plus {
-    Itself,
-    Space,
-}
-
-fn decode(text: &str, plus: Plus) -> String {
-    let mut decoded = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        rest = after;
-        let escaped = || std::str::from_utf8(after.get(..2)?).ok();
-        let byte = (*first == b'%')
-            .then(|| escaped().and_then(|hex| u8::from_str_radix(hex, 16).ok()))
-            .flatten();
-        match byte {
-            Some(byte) => {
-                decoded.push(byte);
-                rest = &after[2..];
-            }
-            None if *first == b'+' && plus == Plus::Space => decoded.push(b' '),
-            None => decoded.push(*first),
-        }
-    }
-    String::from_utf8_lossy(&decoded).into_owned()
 }
 
 #[cfg(test)]

@@ -103,6 +103,10 @@ impl Store {
         digest
     }
 
+    fn read<T: Default>(&self, repository: &str, read: impl FnOnce(&Links) -> T) -> T {
+        lock(&self.0).repositories.get(repository).map(read).unwrap_or_default()
+    }
+
     pub fn blob(&self, repository: &str, digest: &Digest) -> Option<Bytes> {
         let state = lock(&self.0);
         let linked = state.repositories.get(repository)?.blobs.contains(digest);
@@ -111,21 +115,16 @@ impl Store {
 
     /// The media type, bytes and digest of the manifest with a tag or a digest.
     pub fn manifest(&self, repository: &str, reference: &str) -> Option<(String, Bytes, Digest)> {
-        let state = lock(&self.0);
-        let links = state.repositories.get(repository)?;
-        let digest = match reference.parse() {
-            Ok(digest) => digest,
-            Err(_) => links.tags.get(reference)?.clone(),
-        };
-        let manifest = links.manifests.get(&digest)?.clone();
-        Some((manifest.media_type, manifest.bytes, digest))
+        self.read(repository, |links| {
+            let digest = reference.parse().ok().or_else(|| links.tags.get(reference).cloned())?;
+            let StoredManifest { media_type, bytes } = links.manifests.get(&digest)?.clone();
+            Some((media_type, bytes, digest))
+        })
     }
 
     /// The tags of a repository, in order; empty if there is no such repository.
     pub fn tags(&self, repository: &str) -> Vec<String> {
-        let state = lock(&self.0);
-        let links = state.repositories.get(repository);
-        links.map_or_else(Vec::new, |links| links.tags.keys().cloned().collect())
+        self.read(repository, |links| links.tags.keys().cloned().collect())
     }
 
     pub fn repositories(&self) -> Vec<String> {
@@ -134,16 +133,12 @@ impl Store {
 
     /// The digests of the manifests of a repository, tagged or not.
     pub fn manifests(&self, repository: &str) -> Vec<Digest> {
-        let state = lock(&self.0);
-        let links = state.repositories.get(repository);
-        links.map_or_else(Vec::new, |links| links.manifests.keys().cloned().collect())
+        self.read(repository, |links| links.manifests.keys().cloned().collect())
     }
 
     /// The digests of the blobs of a repository.
     pub fn blobs(&self, repository: &str) -> Vec<Digest> {
-        let state = lock(&self.0);
-        let links = state.repositories.get(repository);
-        links.map_or_else(Vec::new, |links| links.blobs.iter().cloned().collect())
+        self.read(repository, |links| links.blobs.iter().cloned().collect())
     }
 
     pub fn create_repository(&self, repository: &str) {
@@ -213,10 +208,10 @@ impl Store {
 
     /// Every manifest of a repository with its media type, bytes and digest.
     pub(super) fn all_manifests(&self, repository: &str) -> Vec<(String, Bytes, Digest)> {
-        let state = lock(&self.0);
-        let Some(links) = state.repositories.get(repository) else { return Vec::new() };
-        let all = links.manifests.iter();
-        all.map(|(digest, m)| (m.media_type.clone(), m.bytes.clone(), digest.clone())).collect()
+        let manifest = |(digest, m): (&Digest, &StoredManifest)| {
+            (m.media_type.clone(), m.bytes.clone(), digest.clone())
+        };
+        self.read(repository, |links| links.manifests.iter().map(manifest).collect())
     }
 
     /// Links a blob of one repository to another, and returns whether it could.

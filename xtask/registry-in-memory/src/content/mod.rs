@@ -72,22 +72,22 @@ impl Content {
 
 pub fn docker_image(layers: &[Layer]) -> Content {
     let mut assembly = Assembly::default();
-    let image = assembly.image(&DOCKER, "amd64", layers);
-    assembly.finish(&image)
+    assembly.image(&DOCKER, "amd64", layers);
+    assembly.finish()
 }
 
 pub fn oci_image(layers: &[Layer]) -> Content {
     let mut assembly = Assembly::default();
-    let image = assembly.image(&OCI, "amd64", layers);
-    assembly.finish(&image)
+    assembly.image(&OCI, "amd64", layers);
+    assembly.finish()
 }
 
 /// A Docker manifest list of images for linux/amd64 and linux/arm64.
 pub fn docker_list(layers: &[Layer]) -> Content {
     let mut assembly = Assembly::default();
     let images = assembly.images(&DOCKER, layers);
-    let list = assembly.index(IMAGE_MANIFEST_LIST_MEDIA_TYPE, images);
-    assembly.finish(&list)
+    assembly.index(IMAGE_MANIFEST_LIST_MEDIA_TYPE, images);
+    assembly.finish()
 }
 
 /// An OCI index of images for linux/amd64 and linux/arm64, each with an in-toto attestation.
@@ -97,8 +97,8 @@ pub fn oci_index(layers: &[Layer]) -> Content {
     let attestations: Vec<Value> =
         entries.iter().map(|image| assembly.attestation(image)).collect();
     entries.extend(attestations);
-    let index = assembly.index(OCI_IMAGE_INDEX_MEDIA_TYPE, entries);
-    assembly.finish(&index)
+    assembly.index(OCI_IMAGE_INDEX_MEDIA_TYPE, entries);
+    assembly.finish()
 }
 
 /// An OCI index with an image for an unknown platform, and one without a platform.
@@ -109,16 +109,16 @@ pub fn index_with_unknown_platforms(layers: &[Layer]) -> Content {
     unknown["platform"] = json!({"os": "plan9", "architecture": "vax", "variant": "v780"});
     let missing = assembly.image(&OCI, "unsaid", layers);
     entries.extend([unknown, missing]);
-    let index = assembly.index(OCI_IMAGE_INDEX_MEDIA_TYPE, entries);
-    assembly.finish(&index)
+    assembly.index(OCI_IMAGE_INDEX_MEDIA_TYPE, entries);
+    assembly.finish()
 }
 
 /// An artifact that is not an image: with an artifact type, the empty config and one payload.
 pub fn artifact(artifact_type: &str, payload: impl Into<Bytes>) -> Content {
     let mut assembly = Assembly::default();
     let document = assembly.artifact_document(artifact_type, payload.into());
-    let artifact = assembly.manifest(OCI_IMAGE_MEDIA_TYPE, &document);
-    assembly.finish(&artifact)
+    assembly.manifest(OCI_IMAGE_MEDIA_TYPE, &document);
+    assembly.finish()
 }
 
 /// An artifact attached to a manifest by its `subject`.
@@ -128,8 +128,8 @@ pub fn referrer(subject: &GeneratedManifest, artifact_type: &str) -> Content {
     let mut document = assembly.artifact_document(artifact_type, payload.into());
     document["subject"] = subject.descriptor();
     document["annotations"] = json!({"org.opencontainers.image.created": CREATED});
-    let referrer = assembly.manifest(OCI_IMAGE_MEDIA_TYPE, &document);
-    assembly.finish(&referrer)
+    assembly.manifest(OCI_IMAGE_MEDIA_TYPE, &document);
+    assembly.finish()
 }
 
 /// The index that lists referrers in a registry without the referrers API. Its tag is
@@ -149,8 +149,8 @@ pub fn referrers_index(referrers: &[Content]) -> Content {
             entries.push(entry);
         }
     }
-    let index = assembly.index(OCI_IMAGE_INDEX_MEDIA_TYPE, entries);
-    assembly.finish(&index)
+    assembly.index(OCI_IMAGE_INDEX_MEDIA_TYPE, entries);
+    assembly.finish()
 }
 
 /// A signature in the format of cosign, for the tag [`signature_tag`]. It does not verify.
@@ -168,8 +168,8 @@ pub fn signature(signed: &Digest) -> Content {
     layer["annotations"] = json!({"dev.cosignproject.cosign/signature": signed.hex()});
     let config = assembly.config(&OCI, "", std::slice::from_ref(&layer));
     let document = image_document(OCI_IMAGE_MEDIA_TYPE, &config, &[layer]);
-    let manifest = assembly.manifest(OCI_IMAGE_MEDIA_TYPE, &document);
-    assembly.finish(&manifest)
+    assembly.manifest(OCI_IMAGE_MEDIA_TYPE, &document);
+    assembly.finish()
 }
 
 /// The tag where cosign looks for the signature of a digest.
@@ -197,25 +197,22 @@ pub fn schema1_image(name: &str, tag: &str, layers: &[Layer]) -> Content {
         "fsLayers": sums,
         "history": history,
     });
-    let manifest = assembly.manifest(SCHEMA1_MEDIA_TYPE, &document);
-    assembly.finish(&manifest)
+    assembly.manifest(SCHEMA1_MEDIA_TYPE, &document);
+    assembly.finish()
 }
 
 /// An OCI image whose manifest changes when a serialiser rewrites it, and its digest with it.
 pub fn oddly_written_image(layers: &[Layer]) -> Content {
     let mut assembly = Assembly::default();
-    let layers: Vec<Value> = layers
-        .iter()
-        .map(|layer| assembly.blob(IMAGE_LAYER_GZIP_MEDIA_TYPE, layer.bytes()))
-        .collect();
+    let layers = assembly.layers(&OCI, layers);
     let config = assembly.config(&OCI, "amd64", &layers);
     let written = format!(
         "\n{{\t\"layers\" :{} ,\r\n \"x-\\u0075nknown\": 1.0e0,\n\n\"config\":{config},\
          \"mediaType\":\"{OCI_IMAGE_MEDIA_TYPE}\", \"schemaVersion\":   2 }}\n\n",
         Value::from(layers)
     );
-    let manifest = assembly.manifest_as_written(OCI_IMAGE_MEDIA_TYPE, written);
-    assembly.finish(&manifest)
+    assembly.manifest_as_written(OCI_IMAGE_MEDIA_TYPE, written);
+    assembly.finish()
 }
 
 /// The content of a listed image. Its name decides its kind and its layers, so that a list of names
@@ -271,14 +268,12 @@ struct Assembly {
 }
 
 impl Assembly {
-    fn finish(mut self, top: &Value) -> Content {
-        let mut manifests = self.manifests.iter();
-        let top = manifests.find(|manifest| top["digest"] == manifest.digest.as_str());
-        let top = top.map_or_else(|| Digest::of(b""), |manifest| manifest.digest.clone());
-        let mut seen = BTreeSet::new();
-        self.blobs.retain(|(digest, _)| seen.insert(digest.clone()));
-        let mut seen = BTreeSet::new();
-        self.manifests.retain(|manifest| seen.insert(manifest.digest.clone()));
+    /// The content, with the manifest added last at the top.
+    fn finish(mut self) -> Content {
+        let top = self.manifests.last().map_or_else(|| Digest::of(b""), |top| top.digest.clone());
+        let mut known = BTreeSet::new();
+        self.blobs.retain(|(digest, _)| known.insert(digest.clone()));
+        self.manifests.retain(|manifest| known.insert(manifest.digest.clone()));
         Content { blobs: self.blobs, manifests: self.manifests, top }
     }
 
@@ -303,9 +298,12 @@ impl Assembly {
         descriptor
     }
 
+    fn layers(&mut self, family: &Family, layers: &[Layer]) -> Vec<Value> {
+        layers.iter().map(|layer| self.blob(family.layer, layer.bytes())).collect()
+    }
+
     fn image(&mut self, family: &Family, architecture: &str, layers: &[Layer]) -> Value {
-        let layers: Vec<Value> =
-            layers.iter().map(|layer| self.blob(family.layer, layer.bytes())).collect();
+        let layers = self.layers(family, layers);
         let config = self.config(family, architecture, &layers);
         self.manifest(family.manifest, &image_document(family.manifest, &config, &layers))
     }
