@@ -1,6 +1,6 @@
-//! Registries of clouds: who gives a login there, and repositories that no push makes.
+//! Cloud registries: credentials from their command lines, and repositories that a push does not create.
 //!
-//! They are recognised by their names, so a proxy of the test leads those names to loopback.
+//! They are recognised by their host names, so a proxy of the test connects these names to loopback.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop right there")]
 
 mod copy_images;
@@ -11,10 +11,11 @@ use registry_in_memory::{Authentication, RegistryOptions};
 use tempfile::TempDir;
 
 use crate::support::proxy::Proxy;
+use crate::support::script::write_script;
 use crate::support::stage::Stage;
 use crate::support::tls::{Asks, Front, behind, table, trusted};
 
-/// A registry of ours that has the name of a cloud's.
+/// A registry in memory with the host name of a cloud registry.
 struct Cloud {
     stage: Stage,
     programs: TempDir,
@@ -23,7 +24,7 @@ struct Cloud {
 }
 
 impl Cloud {
-    /// The destination of a stage under a name of a cloud.
+    /// The destination of a stage, under the host name of a cloud registry.
     async fn new(name: &str, authentication: Authentication) -> Self {
         Self::with(name, RegistryOptions { authentication, ..behind() }).await
     }
@@ -41,22 +42,16 @@ impl Cloud {
         Self { stage, programs, _front: front, _proxy: proxy }
     }
 
-    /// A program that stands in for a cloud's own and writes down how it is called.
+    /// A script that stands in for the command line of a cloud and logs its arguments.
     fn program(&mut self, name: &str, script: &str) -> &mut Self {
         let calls = self.programs.path().join("calls");
-        let text = format!(
-            "#!/bin/sh\nPATH=/usr/bin:/bin\necho \"{name} $*\" >> '{}'\n{script}\n",
-            calls.display()
-        );
-        let source = self.programs.path().join("stand-in.sh");
-        std::fs::write(&source, text).unwrap();
-        // Made by another process: what this one has written cannot be run while a thread of ours forks.
-        let program = self.programs.path().join(name);
-        duct::cmd!("install", "-m", "755", source, program).run().unwrap();
+        let script =
+            format!("PATH=/usr/bin:/bin\necho \"{name} $*\" >> '{}'\n{script}", calls.display());
+        write_script(&self.programs.path().join(name), &script);
         self
     }
 
-    /// How the programs were called, in order.
+    /// The calls of the scripts, in order.
     fn calls(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.programs.path().join("calls")).unwrap_or_default();
         text.lines().map(str::to_owned).collect()

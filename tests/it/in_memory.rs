@@ -1,4 +1,4 @@
-//! The embedded registry as a client sees it: what it answers, how it fails, what it records.
+//! The registry in memory as a client sees it: its responses, its faults and its log.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on should stop right there")]
 
 mod faults;
@@ -11,13 +11,13 @@ use oci::Digest;
 use registry_in_memory::{InMemoryRegistry, RegistryOptions};
 use reqwest::header::HeaderMap;
 
-/// A registry, and a client that does nothing on its own: no redirects, no credentials.
+/// A registry, and a client without redirects and credentials.
 struct Wire {
     registry: InMemoryRegistry,
     client: reqwest::Client,
 }
 
-/// An answer that was read to its end.
+/// A response with its whole body.
 #[derive(Debug)]
 struct Answer {
     status: u16,
@@ -31,14 +31,14 @@ impl Wire {
         let client = reqwest::Client::builder()
             .redirect(reqwest::redirect::Policy::none())
             .no_proxy()
-            // Reading the certificates of the machine would be most of the time of a test.
+            // Reading the certificates of the machine would take most of the time of a test.
             .tls_certs_only([])
             .build()
             .unwrap();
         Self { registry: InMemoryRegistry::start(options).await.unwrap(), client }
     }
 
-    /// A path of the registry, or a whole URL.
+    /// The URL of a path of the registry; a whole URL stays.
     fn url(&self, path: &str) -> String {
         if path.starts_with("http:") {
             return path.to_owned();
@@ -67,7 +67,7 @@ impl Wire {
         self.send("GET", path, &[], "").await.unwrap()
     }
 
-    /// Begins an upload and returns where it goes on.
+    /// Begins an upload and returns where it continues.
     async fn begin_upload(&self, repository: &str) -> String {
         let path = format!("/v2/{repository}/blobs/uploads/");
         let answer = self.send("POST", &path, &[], "").await.unwrap();

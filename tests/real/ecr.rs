@@ -1,5 +1,5 @@
-//! The whole story at ECR, with the real AWS CLI: moto plays what makes repositories and gives logins, a
-//! real docker-registry that takes this very login plays the registry.
+//! ECR with the real AWS CLI. moto imitates the API for repositories and credentials, and a real
+//! docker-registry that accepts these credentials is the registry.
 
 use registry_in_memory::content::{Layer, docker_image};
 use serde_json::{Value, json};
@@ -12,7 +12,7 @@ use crate::support::tls::file;
 use crate::support::xtask::{Finished, Xtask};
 use crate::support::{assert_says, write};
 
-/// An account of Amazon.
+/// An AWS account with a registry.
 struct Amazon {
     moto: Moto,
     registry: DockerRegistry,
@@ -67,8 +67,7 @@ fn report(finished: &Finished) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_fresh_account_gets_its_repositories_and_images_and_a_second_run_asks_amazon_nothing_new()
-{
+async fn the_first_run_creates_repositories_and_the_second_run_changes_nothing() {
     const POLICY: &str = r#"{"rules": [{"rulePriority": 1, "selection": {"tagStatus": "untagged",
         "countType": "imageCountMoreThan", "countNumber": 9}, "action": {"type": "expire"}}]}"#;
     const OPTIONS: &str = "tags = { team = \"a b/c\" }\nscan-on-push = true\nimmutable-tags = true\n\
@@ -100,7 +99,7 @@ async fn a_fresh_account_gets_its_repositories_and_images_and_a_second_run_asks_
             serde_json::from_str(policy["lifecyclePolicyText"].as_str().unwrap()).unwrap();
         assert_eq!(policy, serde_json::from_str::<Value>(POLICY).unwrap());
     }
-    // Blobs are mounted once the manifest of the first is there, as ECR wants it.
+    // ECR mounts a blob only once a manifest of its repository references it.
     assert!(first["totals"]["mounted"]["blobs"].as_u64().unwrap() >= 1, "{first:#}");
 
     let before = amazon.registry.requests().len();

@@ -9,7 +9,7 @@ const IMAGES: &str = "[[image]]\nsource = \"quay.io/other/app\"\ntag = \"3.1\"\n
 const MAIN: &str = "fn main() -> std::process::ExitCode {\n    chart_mirror::main()\n}\n";
 const ALIAS: &str = "[alias]\nxtask = \"run --quiet --offline --package xtask --\"\n";
 
-/// Our packages. Cargo takes them for dependencies there, so they need their profile by name.
+/// The packages of this repository. There they are dependencies, so their profile needs their names.
 const OURS: [&str; 6] =
     ["messages", "process", "oci", "registry", "registry-in-memory", "chart-mirror"];
 

@@ -1,4 +1,4 @@
-//! Programs that share no code with the tool: what they say about an image is taken for the truth.
+//! Real registries, checked with skopeo, which shares no code with the tool.
 
 use oci::Digest;
 use oci_distribution::client::{Client, ClientConfig, ClientProtocol, Config, ImageLayer};
@@ -47,7 +47,7 @@ async fn a_copy_between_registries_keeps_the_digest() {
 }
 
 #[tokio::test]
-async fn a_registry_with_a_password_refuses_everybody_but_its_user() {
+async fn a_registry_with_a_password_accepts_only_its_user() {
     let registry = DockerRegistry::start(Access::Password);
     let reference = format!("{}/stackstate/wait:1.0.6", registry.address());
 
@@ -65,8 +65,8 @@ async fn a_registry_with_a_password_refuses_everybody_but_its_user() {
     assert_eq!(user.digest_of(&reference).unwrap(), Digest::of(&manifest));
 }
 
-/// Tags as skopeo sees them are the same at both ends, a second run only looks, and what arrived can
-/// be read back as a whole by another program.
+/// skopeo finds the same manifests on both sides and can copy the images on; a second run only sends HEAD
+/// requests.
 #[tokio::test]
 async fn the_tool_mirrors_between_real_registries_and_then_has_nothing_to_do() {
     let source = DockerRegistry::start(Access::Anyone);
@@ -109,7 +109,7 @@ async fn the_tool_mirrors_between_real_registries_and_then_has_nothing_to_do() {
         looks.clone().all(|request| (request.method.as_str(), request.status) == ("HEAD", 200))
     );
     assert_eq!(looks.count(), tags.len());
-    // One more, to learn how to log in.
+    // One more, for the challenge.
     assert_eq!(asked.len(), tags.len() + 1, "{asked:?}");
 
     let fresh = DockerRegistry::start(Access::Anyone);
@@ -122,7 +122,7 @@ async fn the_tool_mirrors_between_real_registries_and_then_has_nothing_to_do() {
 }
 
 #[tokio::test]
-async fn a_part_of_an_index_is_read_back_by_others_with_its_digest() {
+async fn a_rewritten_index_is_valid_for_other_programs() {
     let source = DockerRegistry::start(Access::Anyone);
     let destination = DockerRegistry::start(Access::Anyone);
     let mut list = format!(
@@ -166,7 +166,7 @@ async fn a_part_of_an_index_is_read_back_by_others_with_its_digest() {
         let architectures: Vec<_> =
             images.map(|entry| entry["platform"]["architecture"].as_str().unwrap()).collect();
         assert_eq!(architectures, ["arm64"], "{index}");
-        // Another copy finds everything that it lists.
+        // skopeo can copy everything that it lists.
         let on = format!("{}/{repository}:{tag}", fresh.address());
         skopeo.copy_all(&there, &on).unwrap();
         assert_eq!(skopeo.digest_of(&on).unwrap(), reported);
@@ -180,7 +180,7 @@ async fn a_part_of_an_index_is_read_back_by_others_with_its_digest() {
 }
 
 #[tokio::test]
-async fn a_real_registry_that_refuses_the_login_is_reported_for_each_image() {
+async fn refused_credentials_are_reported_for_each_image() {
     let source = DockerRegistry::start(Access::Anyone);
     let destination = DockerRegistry::start(Access::Password);
     let mut list = String::new();
@@ -210,7 +210,7 @@ async fn a_real_registry_that_refuses_the_login_is_reported_for_each_image() {
     assert!(destination.requests().iter().all(|request| request.status == 401));
 }
 
-/// Every kind of image that a real registry takes, some with layers in common.
+/// Every kind of image that a real registry accepts, some with common layers.
 fn corpus() -> Vec<(&'static str, &'static str, Content)> {
     let layers = [Layer::new("base", 300_000), Layer::new("more", 20_000)];
     vec![
@@ -223,16 +223,16 @@ fn corpus() -> Vec<(&'static str, &'static str, Content)> {
 }
 
 #[test]
-fn the_tool_runs_in_a_home_of_its_own() {
+fn the_tool_writes_nothing_to_its_home() {
     let xtask = Xtask::new();
     let finished = xtask.run(&["--help"], &[("NO_COLOR", "1")]);
     assert_eq!((finished.exit_code, finished.stderr.as_str()), (0, ""), "{}", finished.stdout);
     assert_eq!(std::fs::read_dir(xtask.directory()).unwrap().count(), 0);
 }
 
-/// Pushes a small image with the client library, and returns the bytes of its manifest.
+/// Pushes a small image with `oci-client`, and returns the bytes of its manifest.
 async fn push(reference: &str, auth: &RegistryAuth) -> anyhow::Result<Vec<u8>> {
-    // Whichever test comes first sets it for all.
+    // Another test may have installed it.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let client =
         Client::new(ClientConfig { protocol: ClientProtocol::Http, ..ClientConfig::default() });

@@ -1,9 +1,9 @@
-//! What only a terminal shows: `script` of util-linux lends the tool one.
+//! Output on a terminal, which `script` of util-linux provides.
 
 use crate::support::xtask::Xtask;
 
 #[test]
-fn on_a_terminal_the_tool_starts_and_draws_problems_in_colour() {
+fn problems_are_coloured_on_a_terminal_unless_no_color_is_set() {
     let xtask = Xtask::new();
     std::fs::write(xtask.directory().join("images.toml"), "[[image]]\nsorce = \"quay.io/a\"\n")
         .unwrap();

@@ -6,7 +6,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::AbortHandle;
 
-/// A proxy that leads everybody to one address, whatever they ask for.
+/// Connects every request to one address, whatever its target.
 pub(crate) struct Proxy {
     pub(crate) address: String,
     heads: Arc<Mutex<Vec<String>>>,
@@ -14,7 +14,7 @@ pub(crate) struct Proxy {
 }
 
 impl Proxy {
-    /// `refusal` is what it says instead of letting anybody through.
+    /// With a `refusal`, it sends that instead of connecting.
     pub(crate) async fn to(behind: String, refusal: Option<&'static str>) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap().to_string();

@@ -86,14 +86,14 @@ impl Scene {
         std::fs::write(path, text).unwrap();
     }
 
-    /// Changes a file; what is replaced has to be there.
+    /// Replaces text in a file, which must contain it.
     pub(crate) fn edit(&self, name: &str, old: &str, new: &str) {
         let text = std::fs::read_to_string(self.path(name)).unwrap();
         assert!(text.contains(old), "{name} has no {old}:\n{text}");
         self.write(name, &text.replace(old, new));
     }
 
-    /// Changes the list, and what is derived from it.
+    /// Replaces text in the list, and writes the values again.
     pub(crate) fn edit_list(&self, old: &str, new: &str) {
         self.edit("images.toml", old, new);
         self.write_values();
@@ -109,7 +109,7 @@ impl Scene {
         tokio::task::block_in_place(|| self.xtask.run(&arguments, variables))
     }
 
-    /// What `verify` says to people and to programs: the whole text, and the findings.
+    /// Runs `verify` twice: for its text, and for the findings in its JSON.
     pub(crate) fn verify(&self, arguments: &[&str]) -> Verified {
         let human = self.run(&[&["verify"], arguments].concat());
         let json = self.run(&[&["verify", "--format", "json"], arguments].concat());
@@ -124,7 +124,7 @@ impl Scene {
         }
     }
 
-    /// With words in the place of what differs from run to run.
+    /// Replaces addresses and digests, which differ from run to run, by names.
     pub(crate) fn named(&self, text: &str) -> String {
         let names = [
             (self.source.address(), "SOURCE"),
@@ -151,7 +151,7 @@ pub(crate) struct Verified {
 }
 
 impl Verified {
-    /// Exactly this, in both forms.
+    /// Asserts the exit code, the text and the findings.
     pub(crate) fn assert(&self, exit_code: i32, human: &str, findings: &Value) {
         assert_eq!(self.human, human, "{}", self.stderr);
         assert_eq!(self.findings, *findings, "{:#}", self.findings);
@@ -165,7 +165,7 @@ pub(crate) fn pod(name: &str, image: &str) -> String {
     )
 }
 
-/// The last word of the sum is how long it took.
+/// Removes the duration from the end of the sum.
 fn without_time(text: &str) -> String {
     let lines = text.lines().map(|line| match line.rsplit_once("; ") {
         Some((sum, time)) if time.ends_with(" s") && line.contains(" images: ") => sum,
@@ -174,7 +174,7 @@ fn without_time(text: &str) -> String {
     lines.map(|line| format!("{line}\n")).collect()
 }
 
-/// The sum under the findings: the state of each check in its order, then all of them.
+/// The sum below the findings: the state of each check in its order, then the total.
 pub(crate) fn sum(states: [&str; 5], total: &str) -> String {
     let names = ["list", "values", "chart", "source", "destination"];
     let lines = names.iter().zip(states).map(|(name, state)| format!("{name:<12} {state}\n"));

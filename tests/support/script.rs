@@ -56,7 +56,7 @@ pub(crate) fn helm(directory: &Path) -> PathBuf {
     program
 }
 
-/// Sends a signal to a process. `kill` of the shell does it, which is there without a package.
+/// Sends a signal to a process, with the `kill` of the shell, which needs no package.
 pub(crate) fn kill(signal: &str, process: u32) {
     duct::cmd!("/bin/sh", "-c", format!("kill {signal} {process}")).run().unwrap();
 }

@@ -1,4 +1,4 @@
-//! TLS in front of an embedded registry, with the certificates of `tests/data/tls`.
+//! TLS in front of a registry, with the certificates of `tests/data/tls`.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -20,14 +20,14 @@ use tokio::task::AbortHandle;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-/// Listens on loopback and hands on what it hears to a registry, without TLS. Ends when dropped.
+/// Terminates TLS on loopback and forwards to a registry. Stops when it is dropped.
 pub(crate) struct Front {
     pub(crate) address: String,
     seen: Arc<Mutex<Vec<Connection>>>,
     accepting: AbortHandle,
 }
 
-/// What a client showed when it connected.
+/// The handshake of a client.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Connection {
     pub(crate) has_certificate: bool,
@@ -40,13 +40,13 @@ pub(crate) struct Connection {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Asks {
     NoCertificate,
-    /// Takes one, and goes on without.
+    /// Accepts one, and continues without.
     Anyone,
     Everyone,
 }
 
 impl Front {
-    /// In front of a registry; `protocols` is what it offers, in its order of preference.
+    /// In front of a registry; `protocols` are offered in this order of preference.
     pub(crate) async fn of(registry: &InMemoryRegistry, asks: Asks, protocols: &[&str]) -> Self {
         Self::of_address(registry.address(), asks, protocols).await
     }
@@ -55,7 +55,7 @@ impl Front {
         Self::listening(behind, configuration("server", asks, protocols)).await
     }
 
-    /// With another certificate of `tests/data/tls` than the good one.
+    /// With another certificate of `tests/data/tls` instead of the valid one.
     pub(crate) async fn showing(certificate: &str, registry: &InMemoryRegistry) -> Self {
         Self::listening(registry.address(), configuration(certificate, Asks::NoCertificate, &[]))
             .await
@@ -103,7 +103,7 @@ impl Drop for Front {
     }
 }
 
-/// A registry that can stand behind a front: it does not say that it speaks plain HTTP.
+/// A registry for use behind a front: its locations do not mention plain HTTP.
 pub(crate) fn behind() -> RegistryOptions {
     RegistryOptions { location: LocationStyle::Relative, ..RegistryOptions::default() }
 }
@@ -118,7 +118,7 @@ pub(crate) fn table(host: &str, lines: &[&str]) -> String {
     format!("[registries.\"{host}\"]\n{}\n\n", lines.join("\n"))
 }
 
-/// The line that names the tests' authority.
+/// The line with the certificate authority of the tests.
 pub(crate) fn trusted() -> String {
     format!("ca-file = {:?}", file("authority.pem"))
 }
@@ -151,7 +151,7 @@ async fn hand_on(mut stream: TlsStream<TcpStream>, behind: SocketAddr) {
     let _ = tokio::io::copy_bidirectional(&mut stream, &mut registry).await;
 }
 
-/// Serves HTTP/2 and asks the registry in HTTP/1.1, whole bodies at a time.
+/// Serves HTTP/2 and forwards to the registry over HTTP/1.1, with whole bodies.
 async fn serve_http2(stream: TlsStream<TcpStream>, behind: SocketAddr) {
     let client = reqwest::Client::builder()
         .no_proxy()

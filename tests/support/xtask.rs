@@ -1,4 +1,4 @@
-//! The built `xtask`, run in a directory and an environment of its own.
+//! Runs the built tool in its own directory and environment.
 
 use std::path::Path;
 use std::time::Duration;
@@ -7,7 +7,7 @@ use tempfile::TempDir;
 
 use super::clean_environment;
 
-/// Longer than any test needs: a tool that hangs fails its test instead of the whole run.
+/// Longer than any test needs, so that a tool that hangs fails its test.
 const DEADLINE: Duration = Duration::from_secs(120);
 
 /// The tool with a fresh directory, which is its current directory and its home.
@@ -15,7 +15,7 @@ pub(crate) struct Xtask {
     directory: TempDir,
 }
 
-/// What a run left behind.
+/// The result of a run.
 #[derive(Debug)]
 pub(crate) struct Finished {
     pub(crate) stdout: String,
@@ -32,7 +32,7 @@ impl Xtask {
         self.directory.path()
     }
 
-    /// Runs the tool to its end, with `variables` on top of the clean environment.
+    /// Runs the tool until it exits, with `variables` added to the clean environment.
     pub(crate) fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Finished {
         let mut environment = clean_environment(std::env::vars_os(), self.directory());
         environment.extend(variables.iter().map(|(name, value)| (name.into(), value.into())));

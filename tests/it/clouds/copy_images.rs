@@ -1,5 +1,5 @@
-//! Who used `copy_images.sh` changes one word: the lines of README.md are run as they stand there, as far
-//! as they go without a network.
+//! A user of `copy_images.sh` changes one word: runs the lines of README.md, as far as they work without a
+//! network.
 
 use crate::support::assert_says;
 use crate::support::xtask::Xtask;
@@ -14,7 +14,7 @@ const NO_NETWORK: [(&str, &str); 6] = [
     ("DST_REGISTRY_PASSWORD", "canary"),
 ];
 
-/// The lines of both programs in README.md, without what begins them.
+/// The lines of both programs in README.md, without the program itself.
 fn lines() -> (Vec<Vec<&'static str>>, Vec<Vec<&'static str>>) {
     let readme = include_str!("../../../docs/migrating.md");
     let after = |start: &str| {
@@ -25,21 +25,21 @@ fn lines() -> (Vec<Vec<&'static str>>, Vec<Vec<&'static str>>) {
 }
 
 #[test]
-fn the_lines_of_the_readme_are_those_of_copy_images_with_another_first_word() {
+fn the_lines_of_the_readme_differ_from_copy_images_in_the_program_only() {
     let (theirs, ours) = lines();
     assert_eq!(theirs, ours);
     assert_eq!(ours.len(), 3, "{ours:?}");
 }
 
 #[test]
-fn the_lines_of_the_readme_print_what_copy_images_printed_or_reach_the_network() {
+fn the_lines_of_the_readme_print_the_copies_or_reach_the_network() {
     for arguments in lines().1 {
         let xtask = Xtask::new();
         let finished = xtask.run(&[&["mirror"], arguments.as_slice()].concat(), &NO_NETWORK);
         let said = format!("{}{}", finished.stdout, finished.stderr);
         assert!(!said.contains("canary") && !said.contains("usage:"), "{said}");
         if arguments.contains(&"-c") {
-            // The chart is fetched by helm, which is not there.
+            // helm, which is missing, would fetch the chart.
             assert_eq!(finished.exit_code, 2, "{said}");
             assert_says(&said, &["helm"]);
         } else if arguments.contains(&"-t") {

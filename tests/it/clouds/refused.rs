@@ -1,5 +1,5 @@
-//! Repositories of ECR that cannot be made: what is reported, and which images continue. A stand-in for
-//! the AWS CLI, and a registry that makes no repositories, as ECR does.
+//! ECR repositories that cannot be created: what is reported, and which images continue. A script stands
+//! in for the AWS CLI, and the registry creates no repositories, like ECR.
 
 use chart_mirror::commands::mirror::result::MirrorReport;
 use registry_in_memory::{Authentication, RegistryOptions};
@@ -12,7 +12,7 @@ const ECR: &str = "123456789012.dkr.ecr.eu-west-1.amazonaws.com";
 const CREATE: &str = "`aws ecr create-repository --region eu-west-1 --registry-id 123456789012 \
                       --repository-name stackstate/i01`";
 
-/// Three repositories, of which the middle one is missing.
+/// Three images at the source; the destination lacks the repository of the second.
 async fn lacking_one() -> Cloud {
     let options = RegistryOptions {
         authentication: Authentication::basic("u", "right"),
@@ -29,7 +29,7 @@ async fn lacking_one() -> Cloud {
     cloud
 }
 
-/// A CLI with a script for each of three questions.
+/// A CLI with a script for each of its three calls.
 fn aws(named: &str, all: &str, create: &str) -> String {
     format!(
         "refuse() {{ echo \"An error occurred ($1) when calling the X operation: $2\" >&2; exit 254; }}\n\
@@ -46,7 +46,7 @@ const DENIED: &str = "refuse AccessDeniedException 'User x is not authorized to 
 const ALL: &str = r#"echo '{"repositories": [{"repositoryName": "other"},
     {"repositoryName": "stackstate/i00"}, {"repositoryName": "stackstate/i02"}]}'"#;
 
-/// What is said of the only image that failed.
+/// The error of the only image that failed.
 fn only_failure(report: &MirrorReport) -> String {
     assert_eq!((report.totals().copied, report.totals().failed), (2, 1), "{}", report_text(report));
     let (image, error) = report.failures().next().unwrap();
@@ -70,7 +70,7 @@ async fn without_permission_to_create_the_error_has_the_exact_command_and_other_
 }
 
 #[tokio::test]
-async fn rights_for_some_repositories_are_enough_to_look_at_each() {
+async fn permissions_for_single_repositories_are_enough() {
     let mut cloud = lacking_one().await;
     let each = format!(
         "case \"$*\" in *'i00 '*i01*|*'i01 '--output*) {NOT_FOUND} ;; \
@@ -143,7 +143,7 @@ async fn a_run_with_nothing_to_push_does_not_call_aws() {
 }
 
 #[tokio::test]
-async fn a_lifecycle_policy_that_cannot_be_used_ends_the_run_before_it_begins() {
+async fn an_invalid_lifecycle_policy_fails_before_any_request() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("policy.json");
     for (content, expected) in

@@ -1,4 +1,4 @@
-//! Each fault does what it says, to the requests it names and to no others.
+//! Each fault affects the requests that it selects, as documented, and no others.
 
 use std::time::{Duration, Instant};
 
@@ -21,7 +21,7 @@ async fn with_blob() -> (Wire, String, Vec<u8>) {
 }
 
 #[tokio::test]
-async fn a_status_is_answered_with_its_headers_and_nothing_is_done() {
+async fn a_status_is_sent_with_its_headers_and_nothing_else_is_done() {
     let (wire, blob, content) = with_blob().await;
     let effect = Effect::Status {
         code: 429,
@@ -42,7 +42,7 @@ async fn a_status_is_answered_with_its_headers_and_nothing_is_done() {
 }
 
 #[tokio::test]
-async fn a_status_in_answer_to_a_large_body_arrives_and_the_connection_lives_on() {
+async fn the_connection_stays_open_after_an_early_response_to_a_large_body() {
     let wire = Wire::start(RegistryOptions::default()).await;
     let location = wire.begin_upload("a").await;
     wire.registry.inject(Fault::status(503).method("PUT"));
@@ -64,7 +64,7 @@ async fn a_status_in_answer_to_a_large_body_arrives_and_the_connection_lives_on(
 }
 
 #[tokio::test]
-async fn a_reset_request_is_not_answered_and_not_done() {
+async fn a_reset_request_gets_no_response_and_is_not_processed() {
     let (wire, blob, _) = with_blob().await;
     wire.registry.inject(Fault::new(Effect::Reset).method("DELETE"));
     assert!(wire.send("DELETE", &blob, &[], "").await.is_err());
@@ -74,7 +74,7 @@ async fn a_reset_request_is_not_answered_and_not_done() {
 }
 
 #[tokio::test]
-async fn a_lost_answer_leaves_the_work_done() {
+async fn a_request_with_a_lost_response_is_processed() {
     let (wire, blob, _) = with_blob().await;
     wire.registry.inject(Fault::new(Effect::LoseAnswer));
     assert!(wire.send("DELETE", &blob, &[], "").await.is_err());
@@ -83,7 +83,7 @@ async fn a_lost_answer_leaves_the_work_done() {
 }
 
 #[tokio::test]
-async fn an_answer_is_closed_after_exactly_so_many_bytes() {
+async fn a_connection_closes_after_an_exact_number_of_bytes() {
     for wanted in [0, 1, 65_536, 150_001, 199_999, 200_000] {
         let (wire, blob, content) = with_blob().await;
         wire.registry.inject(Fault::new(Effect::CloseAfter(wanted)).kind(Kind::Blob));
@@ -105,7 +105,7 @@ async fn an_answer_is_closed_after_exactly_so_many_bytes() {
 }
 
 #[tokio::test]
-async fn an_answer_without_a_body_is_closed_as_well() {
+async fn a_connection_closes_after_a_response_without_a_body() {
     let (wire, blob, _) = with_blob().await;
     wire.registry.inject(Fault::new(Effect::CloseAfter(0)).times(2));
     for method in ["HEAD", "DELETE"] {
@@ -120,7 +120,7 @@ async fn an_answer_without_a_body_is_closed_as_well() {
 }
 
 #[tokio::test]
-async fn a_stalled_answer_sends_so_many_bytes_and_then_nothing() {
+async fn a_stalled_response_stops_after_an_exact_number_of_bytes() {
     let (wire, blob, _) = with_blob().await;
     wire.registry.inject(Fault::new(Effect::Stall(100_000)));
     let mut response = wire.client.get(wire.url(&blob)).send().await.unwrap();
@@ -134,7 +134,7 @@ async fn a_stalled_answer_sends_so_many_bytes_and_then_nothing() {
 }
 
 #[tokio::test]
-async fn one_byte_of_a_corrupt_answer_is_flipped() {
+async fn one_byte_of_a_corrupt_response_is_changed() {
     for (at, expected) in [(0, 0), (1234, 1234), (usize::MAX, 199_999)] {
         let (wire, blob, content) = with_blob().await;
         wire.registry.inject(Fault::new(Effect::Corrupt { at }));
@@ -147,7 +147,7 @@ async fn one_byte_of_a_corrupt_answer_is_flipped() {
 }
 
 #[tokio::test]
-async fn a_delayed_request_is_served_late_and_others_are_not() {
+async fn only_the_selected_request_is_delayed() {
     let (wire, blob, content) = with_blob().await;
     let delay = Duration::from_millis(300);
     wire.registry.inject(Fault::new(Effect::Delay(delay)).kind(Kind::Blob));
@@ -162,7 +162,7 @@ async fn a_delayed_request_is_served_late_and_others_are_not() {
 }
 
 #[tokio::test]
-async fn a_trickling_answer_comes_slowly_and_whole() {
+async fn a_trickling_response_is_slow_and_complete() {
     let (wire, blob, content) = with_blob().await;
     let pause = Duration::from_millis(30);
     wire.registry.inject(Fault::new(Effect::Trickle { pieces: 7, pause }));
@@ -178,7 +178,7 @@ async fn a_trickling_answer_comes_slowly_and_whole() {
 }
 
 #[tokio::test]
-async fn a_fault_can_choose_by_the_query() {
+async fn a_fault_can_match_the_query() {
     let wire = Wire::start(RegistryOptions::default()).await;
     wire.registry.inject(Fault::status(405).kind(Kind::Upload).path("mount=").always());
     let uploads = "/v2/a/blobs/uploads/";
@@ -210,7 +210,7 @@ async fn a_redirect_leads_to_another_registry() {
 }
 
 #[tokio::test]
-async fn a_dropped_upload_keeps_what_came_before_the_drop() {
+async fn a_dropped_upload_keeps_the_bytes_that_arrived() {
     for (method, sent, kept) in
         [("PATCH", 300_000, 100_000), ("PUT", 300_000, 100_000), ("PATCH", 10, 10)]
     {
@@ -228,7 +228,7 @@ async fn a_dropped_upload_keeps_what_came_before_the_drop() {
 }
 
 #[tokio::test]
-async fn headers_of_an_answer_can_lie_be_missing_or_be_others() {
+async fn headers_can_be_wrong_missing_or_added() {
     let (wire, blob, content) = with_blob().await;
     let digest = Digest::of(&content);
     let truth = digest.as_str();
@@ -251,7 +251,7 @@ async fn headers_of_an_answer_can_lie_be_missing_or_be_others() {
 }
 
 #[tokio::test]
-async fn a_range_is_ignored_or_answered_with_another_place() {
+async fn a_range_is_ignored_or_has_another_position() {
     let (wire, blob, content) = with_blob().await;
     let range = [("range", "bytes=150000-")];
     wire.registry.inject(Fault::new(Effect::IgnoreRange));
@@ -265,7 +265,7 @@ async fn a_range_is_ignored_or_answered_with_another_place() {
 }
 
 #[tokio::test]
-async fn extra_bytes_come_with_a_length_that_agrees() {
+async fn extra_bytes_are_part_of_the_announced_length() {
     let (wire, blob, content) = with_blob().await;
     wire.registry.inject(Fault::new(Effect::ExtraBytes(3)));
     let answer = wire.get(&blob).await;
@@ -275,7 +275,7 @@ async fn extra_bytes_come_with_a_length_that_agrees() {
 }
 
 #[tokio::test]
-async fn a_page_of_html_is_no_registry() {
+async fn an_html_page_replaces_the_response() {
     let wire = Wire::start(RegistryOptions::default()).await;
     wire.registry.inject(Fault::new(Effect::HtmlOk).kind(Kind::Manifest));
     let answer = wire.send("PUT", "/v2/a/manifests/1", &[], "{}").await.unwrap();
@@ -285,7 +285,7 @@ async fn a_page_of_html_is_no_registry() {
 }
 
 #[tokio::test]
-async fn the_nth_request_fails_or_it_and_all_after_it() {
+async fn the_nth_request_fails_alone_or_with_all_later_ones() {
     let outcomes = async |fault: Fault| {
         let wire = Wire::start(RegistryOptions::default()).await;
         wire.get("/v2/").await;
@@ -306,7 +306,7 @@ async fn the_nth_request_fails_or_it_and_all_after_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn faults_are_counted_exactly_when_requests_come_at_once() {
+async fn concurrent_requests_are_counted_exactly() {
     let wire = Wire::start(RegistryOptions::default()).await;
     wire.registry.inject(Fault::status(418).skip(10).times(7));
     let sends = (0..50).map(|_| wire.get("/v2/"));

@@ -42,7 +42,7 @@ async fn a_manifest_is_pushed_fetched_and_deleted_by_tag_and_by_digest() {
 }
 
 #[tokio::test]
-async fn a_manifest_is_refused_for_its_reference_its_form_or_a_missing_child() {
+async fn a_manifest_with_a_bad_reference_bad_json_or_a_missing_child_is_refused() {
     let wire = Wire::start(RegistryOptions::default()).await;
     wire.registry.store().put_blob("other", "layer");
     let image = manifest_of(&Digest::of(b"layer"));
@@ -65,7 +65,7 @@ async fn a_manifest_is_refused_for_its_reference_its_form_or_a_missing_child() {
 }
 
 #[tokio::test]
-async fn a_manifest_whose_type_is_not_accepted_is_not_there() {
+async fn a_manifest_with_a_type_that_is_not_accepted_is_not_found() {
     let wire = Wire::start(RegistryOptions::default()).await;
     wire.registry.store().put_manifest("a", "1", OCI_MANIFEST, "{}");
     let table = [
@@ -82,7 +82,7 @@ async fn a_manifest_whose_type_is_not_accepted_is_not_there() {
 }
 
 #[tokio::test]
-async fn a_blob_comes_whole_or_in_the_part_asked_for() {
+async fn a_blob_is_served_whole_or_by_range() {
     let wire = Wire::start(RegistryOptions::default()).await;
     let digest = wire.registry.store().put_blob("a", "0123456789");
     let path = blob_path("a", &digest);
@@ -111,7 +111,7 @@ async fn a_blob_comes_whole_or_in_the_part_asked_for() {
 }
 
 #[tokio::test]
-async fn a_blob_is_uploaded_in_each_of_the_ways() {
+async fn a_blob_can_be_uploaded_in_every_way_of_the_specification() {
     for style in [LocationStyle::Relative, LocationStyle::Absolute, LocationStyle::WithState] {
         let wire =
             Wire::start(RegistryOptions { location: style, ..RegistryOptions::default() }).await;
@@ -153,7 +153,7 @@ async fn a_blob_is_uploaded_in_each_of_the_ways() {
 }
 
 #[tokio::test]
-async fn an_upload_tells_where_it_is_and_refuses_chunks_out_of_order() {
+async fn an_upload_reports_its_size_and_refuses_chunks_out_of_order() {
     let wire = Wire::start(RegistryOptions::default()).await;
     let location = wire.begin_upload("a").await;
     let patch = async |range: &str| {
@@ -182,7 +182,7 @@ async fn an_upload_tells_where_it_is_and_refuses_chunks_out_of_order() {
 }
 
 #[tokio::test]
-async fn the_query_of_a_location_must_come_back() {
+async fn the_query_of_a_location_must_be_kept() {
     let options =
         RegistryOptions { location: LocationStyle::WithState, ..RegistryOptions::default() };
     let wire = Wire::start(options).await;
@@ -193,7 +193,7 @@ async fn the_query_of_a_location_must_come_back() {
 }
 
 #[tokio::test]
-async fn a_mount_links_a_blob_that_the_other_repository_has() {
+async fn a_mount_links_a_blob_of_another_repository() {
     let present = Digest::of(b"present");
     let absent = Digest::of(b"absent");
     let plain = RegistryOptions::default();
@@ -227,7 +227,7 @@ async fn a_mount_links_a_blob_that_the_other_repository_has() {
 }
 
 #[tokio::test]
-async fn limits_on_bodies_are_kept_by_announced_and_by_real_length() {
+async fn size_limits_apply_to_announced_and_actual_lengths() {
     let options = RegistryOptions {
         largest_put: Some(4),
         largest_patch: Some(6),
@@ -247,13 +247,13 @@ async fn limits_on_bodies_are_kept_by_announced_and_by_real_length() {
     for body in [unannounced(), "0123456789".into()] {
         assert_eq!(wire.send("PATCH", &location, &[], body).await.unwrap().status, 413);
     }
-    // What was refused left nothing behind.
+    // Refused uploads leave nothing.
     assert_eq!(wire.send("PATCH", &location, &[], "012345").await.unwrap().status, 202);
     assert_eq!(wire.send("PUT", &finish, &[], "6789").await.unwrap().status, 201);
 }
 
 #[tokio::test]
-async fn an_option_turns_off_what_some_registries_do_not_have() {
+async fn options_turn_off_features_that_some_registries_lack() {
     let options = RegistryOptions {
         chunked_uploads: false,
         digest_header: false,
@@ -300,7 +300,7 @@ async fn tags_are_listed_in_order_and_in_pages() {
 }
 
 #[tokio::test]
-async fn referrers_are_listed_by_type_unless_there_is_no_such_api() {
+async fn referrers_are_filtered_by_type_unless_the_api_is_off() {
     use registry_in_memory::content::{Layer, oci_image, referrer};
 
     let image = oci_image(&[Layer::new("base", 10)]);
@@ -341,7 +341,7 @@ async fn referrers_are_listed_by_type_unless_there_is_no_such_api() {
 }
 
 #[tokio::test]
-async fn every_request_is_recorded_in_order_with_what_came_of_it() {
+async fn every_request_is_logged_in_order_with_its_outcome() {
     let wire = Wire::start(RegistryOptions::default()).await;
     let digest = wire.registry.store().put_blob("a/b", "layer");
     wire.get("/v2/").await;
@@ -374,7 +374,7 @@ async fn every_request_is_recorded_in_order_with_what_came_of_it() {
 }
 
 #[tokio::test]
-async fn a_dropped_registry_is_gone_and_so_are_its_connections() {
+async fn dropping_a_registry_closes_its_port_and_connections() {
     let Wire { registry, client } = Wire::start(RegistryOptions::default()).await;
     let url = format!("http://{}/v2/", registry.address());
     assert!(client.get(&url).send().await.is_ok());

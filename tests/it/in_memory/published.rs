@@ -14,7 +14,7 @@ fn layers() -> [Layer; 2] {
 }
 
 #[tokio::test]
-async fn what_is_published_is_pulled_with_the_same_digests() {
+async fn published_content_is_pulled_with_the_same_digests() {
     let registry = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let image = content::oci_image(&layers());
     let kinds: Vec<(&str, Content)> = vec![

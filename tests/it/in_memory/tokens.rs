@@ -1,4 +1,4 @@
-//! Basic authentication, and bearer tokens with their challenges, scopes and ends.
+//! Basic authentication, and bearer tokens with their challenges, scopes and lifetimes.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ async fn start(authentication: Authentication) -> Wire {
     Wire::start(RegistryOptions { authentication, ..RegistryOptions::default() }).await
 }
 
-/// Asks for a token with the right credentials.
+/// Requests a token with the right credentials.
 async fn token(wire: &Wire, scope: &str) -> String {
     let credentials = basic("u", "p");
     let path = format!("/token?service=x&scope={scope}");
@@ -28,7 +28,7 @@ async fn token(wire: &Wire, scope: &str) -> String {
 }
 
 #[tokio::test]
-async fn basic_authentication_wants_the_very_credentials() {
+async fn basic_authentication_requires_the_exact_credentials() {
     let wire = start(Authentication::basic("u", "p:q")).await;
     for (credentials, status) in
         [(basic("u", "p:q"), 200), (basic("u", "p"), 401), ("Bearer x".to_owned(), 401)]
@@ -43,7 +43,7 @@ async fn basic_authentication_wants_the_very_credentials() {
 }
 
 #[tokio::test]
-async fn a_challenge_says_where_and_for_what_to_get_a_token() {
+async fn a_challenge_has_realm_service_and_scope() {
     let wire = start(Authentication::bearer("u", "p")).await;
     let address = wire.registry.address().to_owned();
     let answer = wire.get("/v2/a/b/tags/list").await;
@@ -61,7 +61,7 @@ async fn a_challenge_says_where_and_for_what_to_get_a_token() {
 }
 
 #[tokio::test]
-async fn a_token_opens_what_it_was_asked_for_and_nothing_else() {
+async fn a_token_grants_the_requested_scope_only() {
     let wire = start(Authentication::bearer("u", "p")).await;
     let pull = token(&wire, "repository:a:pull").await;
     let push = token(&wire, "repository:a:pull,push").await;
@@ -86,7 +86,7 @@ async fn a_token_opens_what_it_was_asked_for_and_nothing_else() {
 }
 
 #[tokio::test]
-async fn a_token_ends_with_its_lifetime_or_on_command() {
+async fn a_token_expires_with_its_lifetime_or_on_command() {
     let wire = start(Authentication::Bearer {
         credentials: Some(("u".to_owned(), "p".to_owned())),
         lifetime: Duration::from_millis(100),
@@ -114,7 +114,7 @@ async fn a_token_ends_with_its_lifetime_or_on_command() {
 }
 
 #[tokio::test]
-async fn the_token_endpoint_answers_in_its_style() {
+async fn the_token_endpoint_accepts_only_its_style() {
     let form = "grant_type=password&username=u&password=p%2F&scope=repository:a:pull";
     let right = basic("u", "p/");
     for (style, get, post) in
@@ -146,7 +146,7 @@ async fn the_token_endpoint_answers_in_its_style() {
 }
 
 #[tokio::test]
-async fn tokens_are_for_those_with_the_credentials_or_for_everybody() {
+async fn tokens_need_credentials_if_the_registry_has_some() {
     let wire = start(Authentication::bearer("u", "p")).await;
     let wrong = basic("u", "x");
     let answer = wire.send("GET", "/token", &[("authorization", &wrong)], "").await.unwrap();
@@ -168,7 +168,7 @@ async fn tokens_are_for_those_with_the_credentials_or_for_everybody() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_gives_tokens_once_or_for_good() {
+async fn a_refresh_token_works_once_or_always() {
     for (kind, second) in [(RefreshToken::Replaced, 401), (RefreshToken::Lasting, 200)] {
         let wire = start(Authentication::bearer("u", "p")).await;
         wire.registry.take_refresh_token("r", kind);

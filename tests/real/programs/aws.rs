@@ -1,4 +1,4 @@
-//! The real AWS CLI, and moto, which plays Amazon's ECR to it: the ones that `cargo xtask ci` installs.
+//! The real AWS CLI, and moto, which imitates the API of ECR. `cargo xtask ci` installs both.
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
@@ -10,18 +10,18 @@ use tempfile::TempDir;
 use super::installed;
 use crate::support::clean_environment;
 
-/// What moto takes for the number of everybody's account.
+/// The account of every user of moto.
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const REGION: &str = "eu-west-1";
 
-/// Amazon's ECR without registries: repositories and logins. Ends when it is dropped.
+/// The API of ECR, without a registry. Stops when it is dropped.
 pub(crate) struct Moto {
     process: ReaderHandle,
     address: String,
     home: TempDir,
 }
 
-/// The folder of a program, or the end of the test when it is missing.
+/// The folder of the programs. The test fails if they are missing.
 pub(crate) fn folder() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     let folder = root.join("target/tools/aws/bin");
@@ -31,7 +31,7 @@ pub(crate) fn folder() -> PathBuf {
 }
 
 impl Moto {
-    /// Starts an account without repositories, and waits until it answers.
+    /// Starts an account without repositories, and waits until it responds.
     pub(crate) fn start() -> Self {
         let home = tempfile::tempdir().unwrap();
         let serve = duct::cmd!(folder().join("moto_server"), "-H", "127.0.0.1", "-p", "0")
@@ -75,7 +75,7 @@ impl Moto {
         if answer.is_empty() { Value::Null } else { serde_json::from_str(&answer).unwrap() }
     }
 
-    /// The repositories that are there, by name, in the order of the names.
+    /// The repositories, sorted by name.
     pub(crate) fn repositories(&self) -> Vec<Value> {
         let answer = self.ecr(&["describe-repositories"]);
         let mut all = answer["repositories"].as_array().unwrap().clone();

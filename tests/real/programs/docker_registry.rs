@@ -1,4 +1,4 @@
-//! A real `docker-registry` in a process of its own, on a free loopback port, with its request log.
+//! A real `docker-registry` as a child process, on a free loopback port, with its request log.
 
 use std::net::TcpStream;
 use std::path::{Path, PathBuf};
@@ -10,26 +10,26 @@ use tempfile::TempDir;
 use super::installed;
 use crate::support::clean_environment;
 
-/// The only account of a registry that asks for a password.
+/// The only account of a registry with a password.
 pub(crate) const USER: &str = "mirror";
 pub(crate) const PASSWORD: &str = "open-sesame";
-/// It as `htpasswd -Bbn -C 5` writes it, and what moto gives as the login of ECR; the registry
-/// understands bcrypt only.
+/// This account as `htpasswd -Bbn -C 5` writes it, and the ECR credentials of moto. The registry supports
+/// only bcrypt.
 const HTPASSWD: &str = "mirror:$2y$05$.iprGTaHxtAXtvcFQb4PCuuPdZ8xLLjgxvVrPWyKzQKDK0U/Xuqfm\n\
                         AWS:$2y$05$ZakOSxmljeSWQP85.qAlzOG6c2VpwYxI5KLcE/zlowubDaIIBTIim\n";
 
-/// Runs until it is dropped.
+/// A registry that runs until it is dropped.
 pub(crate) struct DockerRegistry {
     process: duct::Handle,
     address: String,
     directory: TempDir,
 }
 
-/// Who may use a registry.
+/// The credentials that a registry requires.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Access {
     Anyone,
-    /// [`USER`] with [`PASSWORD`], asked for by a `Basic` challenge.
+    /// [`USER`] with [`PASSWORD`], by a `Basic` challenge.
     Password,
     /// The same behind TLS, with the certificate of `tests/data/tls`.
     PasswordOverTls,
@@ -45,7 +45,7 @@ pub(crate) struct Request {
 }
 
 impl DockerRegistry {
-    /// Starts an empty registry and waits until it answers.
+    /// Starts an empty registry and waits until it responds.
     pub(crate) fn start(access: Access) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let configuration = directory.path().join("config.yml");
@@ -64,12 +64,12 @@ impl DockerRegistry {
         registry
     }
 
-    /// `127.0.0.1:port`, to stand before a repository.
+    /// `127.0.0.1:port`
     pub(crate) fn address(&self) -> &str {
         &self.address
     }
 
-    /// Every request answered so far, in the order in which the answers ended.
+    /// Every request so far, in the order in which the responses ended.
     pub(crate) fn requests(&self) -> Vec<Request> {
         let read = || std::fs::read_to_string(access_log(self.directory.path())).unwrap();
         // The line of a large answer is written after the client has its last byte, so the log is

@@ -1,4 +1,4 @@
-//! `helm`, for the tests: the one that `cargo xtask ci` downloads, else the one on PATH.
+//! The real helm: the one that `cargo xtask ci` downloads, or else the one on PATH.
 
 use std::path::{Path, PathBuf};
 
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::support::clean_environment;
 use crate::support::script::write_script;
 
-/// The program, or the end of the test when it is missing.
+/// The program. The test fails if it is missing.
 pub(crate) fn program() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     let path = std::env::var_os("PATH").unwrap_or_default();
@@ -19,22 +19,22 @@ pub(crate) fn program() -> PathBuf {
         .expect("helm is not installed: run cargo xtask ci")
 }
 
-/// The folder of our charts.
+/// The folder of the charts in tests/data.
 pub(crate) fn charts() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/charts")
 }
 
-/// The real program on one of our charts.
+/// The real helm for a chart in tests/data.
 pub(crate) fn helm(chart: &str) -> Helm {
     Helm::new(source(chart), charts()).with_program(program())
 }
 
-/// A chart by its path or name alone.
+/// A chart by its path or name.
 pub(crate) fn source(chart: &str) -> ChartSource {
     ChartSource { chart: chart.to_owned(), repository: None, version: None }
 }
 
-/// The real program with a home of its own: neither caches nor repositories of the machine.
+/// The real helm with its own home: without the caches and repositories of the machine.
 pub(crate) fn program_at_home(home: &TempDir) -> PathBuf {
     let program = program();
     let script = format!(
@@ -47,7 +47,7 @@ pub(crate) fn program_at_home(home: &TempDir) -> PathBuf {
     program
 }
 
-/// Runs the real program to its success, in a directory that is its home.
+/// Runs the real helm in a directory that is its home; it must succeed.
 pub(crate) fn run(directory: &TempDir, arguments: &[&str]) -> String {
     duct::cmd(program().canonicalize().unwrap(), arguments)
         .dir(directory.path())

@@ -1,11 +1,11 @@
-//! `skopeo`, as a reader that shares no code with the tool.
+//! `skopeo`, which shares no code with the tool.
 
 use oci::Digest;
 
 use super::installed;
 use crate::support::clean_environment;
 
-/// Talks to registries on loopback; what it refuses is an `Err` with its words.
+/// Runs skopeo against registries on loopback. An error is its message.
 #[derive(Clone, Copy)]
 pub(crate) struct Skopeo<'a> {
     /// User and password, on both sides of a copy.
@@ -37,7 +37,7 @@ impl Skopeo<'_> {
     /// Copies what a reference points to, with every platform of an index.
     pub(crate) fn copy_all(&self, source: &str, destination: &str) -> Result<(), String> {
         let plain = ["--src-tls-verify=false", "--dest-tls-verify=false"];
-        // Without it skopeo compresses layers that are not, and writes another manifest.
+        // Without it skopeo compresses uncompressed layers, and writes another manifest.
         let mut arguments = words(&["copy", "--all", "--quiet", "--preserve-digests"]);
         arguments.extend(words(&plain));
         arguments.extend(self.login("--src-creds"));
@@ -54,7 +54,7 @@ impl Skopeo<'_> {
 
 fn run(arguments: &[String]) -> Result<Vec<u8>, String> {
     let home = tempfile::tempdir().unwrap();
-    // The policy of the machine is about signatures, and is not installed everywhere.
+    // The signature policy of the machine is not installed everywhere.
     let arguments = [words(&["--insecure-policy"]), arguments.to_vec()].concat();
     let output = duct::cmd("skopeo", arguments)
         .full_env(clean_environment(std::env::vars_os(), home.path()))

@@ -1,4 +1,4 @@
-//! The check `chart`, with the real helm, each time one thing of chart or list has changed.
+//! The check `chart` with the real helm, after one change to the chart or the list.
 
 use serde_json::{Value, json};
 
@@ -113,7 +113,7 @@ async fn an_image_that_no_value_moves_is_found_at_its_entry() {
         "hint": hint,
     }]);
     scene.verify(&CHART).assert(1, &human, &findings);
-    // Nor does the proof need a destination to be named.
+    // The proof works without a named destination.
     let address = scene.destination.address();
     scene.edit("images.toml", &format!("[destinations.mirror]\nregistry = \"{address}\"\n"), "");
     assert_eq!(
@@ -123,7 +123,7 @@ async fn an_image_that_no_value_moves_is_found_at_its_entry() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_policy_ignores_hides_nothing_that_stands_beside_it() {
+async fn an_ignored_finding_does_not_hide_others() {
     let scene = scene().await;
     let source = scene.source.address();
     let both = pod("other", "quay.io/team/unlisted:1.0")
@@ -147,7 +147,7 @@ async fn what_the_policy_ignores_hides_nothing_that_stands_beside_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_image_that_the_values_drop_is_found() {
     let scene = scene().await;
-    // Helm replaces lists whole: the second pack is gone as soon as the first is said.
+    // Helm replaces lists as a whole: setting the first pack drops the second.
     let source = scene.source.address();
     let packs =
         format!("packs:\n  - repository: {source}/team/tool\n  - repository: {source}/team/tool\n");
@@ -196,7 +196,7 @@ async fn an_image_in_the_chart_that_cannot_be_listed_is_found() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_chart_that_does_not_render_and_a_missing_helm_are_errors_and_no_pass() {
+async fn a_chart_that_does_not_render_and_a_missing_helm_are_errors() {
     let scene = scene().await;
     scene.write("chart/templates/app.yaml", "{{ required \"say who\" .Values.who }}");
     let verified = scene.verify(&CHART);

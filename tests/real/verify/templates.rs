@@ -1,5 +1,5 @@
-//! The templates for CI systems: what their jobs would run is run, on a scene whose destination wants a
-//! login, as a pipeline would: in the folder of the list, with nothing but its variables.
+//! The templates for CI systems. The tests run the commands of their jobs as a pipeline would: in the
+//! folder of the list, with the variables of the job, and with a destination that requires credentials.
 
 use registry_in_memory::{Authentication, RegistryOptions};
 use serde_yaml::Value;
@@ -19,7 +19,7 @@ struct Job {
     reports: Vec<String>,
 }
 
-/// The job of that name in both.
+/// The job of this name in both templates.
 fn jobs(name: &str) -> [Job; 2] {
     let github: Value = serde_yaml::from_str(GITHUB).unwrap();
     let steps = github["jobs"][name]["steps"].as_sequence().unwrap();
@@ -44,7 +44,7 @@ fn jobs(name: &str) -> [Job; 2] {
     let reports = job["artifacts"]["reports"].as_mapping().into_iter().flatten();
     let gitlab = Job {
         commands: commands(lines),
-        // Those of the project, of which the head of the file speaks.
+        // Variables of the project; the comment at the top of the file lists them.
         variables: ["DST_REGISTRY_USERNAME", "DST_REGISTRY_PASSWORD"]
             .into_iter()
             .filter(|variable| name != "gate" && GITLAB.contains(variable))
@@ -59,7 +59,7 @@ fn commands<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
     lines.filter(|line| line.starts_with("cargo xtask ")).map(str::to_owned).collect()
 }
 
-/// A scene as the templates want it. Only the destination asks who is there.
+/// A scene for the templates. Only the destination requires credentials.
 async fn scene() -> Scene {
     let authentication = Authentication::basic("u", PASSWORD);
     let scene =
@@ -73,7 +73,7 @@ async fn scene() -> Scene {
 
 fn run(scene: &Scene, command: &str, variables: &[String]) -> Finished {
     let arguments: Vec<&str> = command.strip_prefix("cargo xtask ").unwrap().split(' ').collect();
-    // As cargo says it: the list is found beside the workspace's Cargo.toml.
+    // As cargo sets it: the list is beside the Cargo.toml of the workspace.
     let package = scene.path("xtask");
     let mut all = vec![
         ("HELM", scene.helm.to_str().unwrap()),
@@ -83,7 +83,7 @@ fn run(scene: &Scene, command: &str, variables: &[String]) -> Finished {
         let value = match variable.as_str() {
             "DST_REGISTRY_USERNAME" => "u",
             "DST_REGISTRY_PASSWORD" => PASSWORD,
-            // A secret that is not set is an empty text.
+            // A secret that is not set is an empty string.
             _ => "",
         };
         (variable.as_str(), value)
@@ -91,7 +91,7 @@ fn run(scene: &Scene, command: &str, variables: &[String]) -> Finished {
     tokio::task::block_in_place(|| scene.xtask.run(&arguments, &all))
 }
 
-/// The exit codes of a job's commands, up to the first that fails.
+/// The exit codes of the commands of a job, up to the first failure.
 fn ended(scene: &Scene, job: &Job) -> Vec<i32> {
     let mut codes = Vec::new();
     for command in &job.commands {
@@ -137,7 +137,7 @@ async fn the_gate_passes_until_a_key_is_removed_from_the_values() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn drift_is_found_and_mirroring_ends_it() {
+async fn drift_is_found_and_mirroring_fixes_it() {
     for (drift, mirror) in jobs("drift").into_iter().zip(jobs("mirror")) {
         let scene = scene().await;
         assert_eq!(ended(&scene, &drift), [0]);
@@ -145,14 +145,14 @@ async fn drift_is_found_and_mirroring_ends_it() {
         assert_eq!(ended(&scene, &drift), [1]);
         assert_eq!(ended(&scene, &mirror), [0, 0]);
         assert_eq!(ended(&scene, &drift), [0]);
-        // The variables are what lets it in.
+        // Without the variables, the destination refuses it.
         let outside = Job { variables: Vec::new(), ..mirror };
         assert_eq!(ended(&scene, &outside), [1]);
     }
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_stands_instead_of_scripts_can_be_typed() {
+async fn the_commands_that_replace_scripts_work() {
     let (_, section) = MIGRATING.split_once("\n## From other scripts\n").unwrap();
     let section = section.split("\n## ").next().unwrap();
     let commands: Vec<&str> =
@@ -164,7 +164,7 @@ async fn what_stands_instead_of_scripts_can_be_typed() {
         assert_eq!(finished.exit_code, 0, "{command}: {}{}", finished.stdout, finished.stderr);
     }
 
-    // Each sees what its script is there for.
+    // Each command finds what its script was for.
     scene.source.store().delete_tag("team/app", "1.0");
     assert_eq!(run(&scene, commands[0], &[]).exit_code, 1);
     scene.edit("chart/templates/app.yaml", "{{ .Values.global.imageRegistry }}", "quay.io");
