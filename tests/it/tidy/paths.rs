@@ -101,7 +101,7 @@ impl<'a> Names<'a> {
     }
 
     fn first(&self, at: &[String], name: &str, followed: &mut Followed<'a>) -> BTreeSet<Target> {
-        // If there is a library, `main.rs` is a root of its own.
+        // If there is a library, `main.rs` is a separate crate root.
         let in_main = self.krate.has_lib && at.first().is_some_and(|name| name == "main");
         let target = match name {
             "" => Target::Outside(vec![]),
