@@ -1,5 +1,5 @@
-//! A user of `copy_images.sh` changes one word: runs the lines of README.md, as far as they work without a
-//! network.
+//! Users of `copy_images.sh` only have to change the name of the program: runs the command lines in
+//! `docs/migrating.md`, as far as they work without a network.
 
 use crate::support::assert_says;
 use crate::support::xtask::Xtask;
@@ -14,25 +14,25 @@ const NO_NETWORK: [(&str, &str); 6] = [
     ("DST_REGISTRY_PASSWORD", "canary"),
 ];
 
-/// The lines of both programs in README.md, without the program itself.
+/// The command lines of both programs in `docs/migrating.md`, without the program itself.
 fn lines() -> (Vec<Vec<&'static str>>, Vec<Vec<&'static str>>) {
-    let readme = include_str!("../../../docs/migrating.md");
+    let page = include_str!("../../../docs/migrating.md");
     let after = |start: &str| {
-        let lines = readme.lines().filter_map(|line| line.strip_prefix(start));
+        let lines = page.lines().filter_map(|line| line.strip_prefix(start));
         lines.map(|line| line.split(" #").next().unwrap().split_whitespace().collect()).collect()
     };
     (after("copy_images.sh "), after("cargo xtask mirror  "))
 }
 
 #[test]
-fn the_lines_of_the_readme_differ_from_copy_images_in_the_program_only() {
+fn the_documented_command_lines_differ_from_copy_images_in_the_program_only() {
     let (theirs, ours) = lines();
     assert_eq!(theirs, ours);
     assert_eq!(ours.len(), 3, "{ours:?}");
 }
 
 #[test]
-fn the_lines_of_the_readme_print_the_copies_or_reach_the_network() {
+fn the_documented_command_lines_print_the_copies_or_reach_the_network() {
     for arguments in lines().1 {
         let xtask = Xtask::new();
         let finished = xtask.run(&[&["mirror"], arguments.as_slice()].concat(), &NO_NETWORK);

@@ -1,7 +1,7 @@
 //! What all JSON reports have in common: the version of the format and the name of the command.
 //!
-//! Within a version fields may be added; none is renamed or removed. README.md documents the reports,
-//! `schemas/` has a JSON schema of each.
+//! Within a version, fields may be added, but none is renamed or removed. `docs/reports.md` documents the
+//! reports, and `schemas/` has a JSON schema for each.
 
 use serde::Serialize;
 
