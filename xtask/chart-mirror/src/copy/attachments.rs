@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::graph::{self, KnownManifests};
+use super::graph::{self, KnownManifests, Level};
 use super::image_copy::ImageCopy;
 use super::options::ExistingContent;
 use crate::list::Attachments;
@@ -138,8 +138,9 @@ async fn copy_attachment(
         Some(_) => {}
     }
     let manifest = copy.source.manifest(&ManifestName::Digest(digest.clone())).await?;
-    let (known, existing) = (KnownManifests::default(), ExistingContent::Trusted);
-    let pushed = graph::push(copy, &manifest, name, &known, existing).await;
+    let known = KnownManifests::default();
+    let top = Level { known: &known, existing: ExistingContent::Trusted, depth: 0 };
+    let pushed = graph::push(copy, &manifest, name, top).await;
     let Some(pushed) = unless_refused(copy, pushed)? else { return Ok(Arrival::Refused) };
     copy.count(|counters| counters.attachments += 1);
     Ok(Arrival::Pushed(Box::new(manifest), pushed))

@@ -1,4 +1,4 @@
-//! `Copied`: the result of copying one image; and the counters it is made of.
+//! `Copied`: the result of copying one image, with its counters.
 
 use oci::Digest;
 use registry::Error;
@@ -6,7 +6,6 @@ use registry::Error;
 /// The result of copying one image.
 #[derive(Debug, Clone, serde::Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
 pub struct Copied {
     /// What the tag at the destination names now.
     #[serde(skip)]
@@ -17,6 +16,15 @@ pub struct Copied {
     /// `false` if the destination had all of it.
     #[serde(skip)]
     pub changed: bool,
+    #[serde(flatten)]
+    pub counters: Counters,
+}
+
+/// What is counted while one image is copied.
+#[derive(Debug, Clone, Default, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub struct Counters {
     pub moved: Amount,
     pub mounted: Amount,
     #[serde(rename = "skipped")]
@@ -36,17 +44,6 @@ pub struct Copied {
 pub struct Amount {
     pub blobs: u64,
     pub bytes: u64,
-}
-
-/// What is counted while one image is copied. The fields are those of [`Copied`].
-#[derive(Debug, Clone, Default)]
-pub(super) struct Counters {
-    pub(super) moved: Amount,
-    pub(super) mounted: Amount,
-    pub(super) present: Amount,
-    pub(super) attachments: u64,
-    pub(super) refused: Vec<Error>,
-    pub(super) foreign_layers: u64,
 }
 
 impl Amount {

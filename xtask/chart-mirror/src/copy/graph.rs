@@ -25,29 +25,19 @@ const CHILDREN_AT_ONCE: usize = 8;
 const PAUSES_TO_SEE: usize = 3;
 
 /// Manifests that the destination's repository is known to hold with all of their content.
-#[derive(Default)]
-pub(super) struct KnownManifests(pub(super) HashSet<Digest>);
+pub(super) type KnownManifests = HashSet<Digest>;
 
 /// Where in the graph a manifest is, and what may be assumed there.
 #[derive(Clone, Copy)]
-struct Level<'a> {
-    known: &'a KnownManifests,
-    existing: ExistingContent,
-    depth: usize,
+pub(super) struct Level<'a> {
+    pub(super) known: &'a KnownManifests,
+    pub(super) existing: ExistingContent,
+    /// The number of indexes above it.
+    pub(super) depth: usize,
 }
 
-/// Pushes a manifest under a name, after all that it points to.
-pub(super) async fn push(
-    copy: &Arc<ImageCopy>,
-    manifest: &Manifest,
-    name: &ManifestName,
-    known: &KnownManifests,
-    existing: ExistingContent,
-) -> Result<Pushed, Error> {
-    push_at(copy, manifest, name, Level { known, existing, depth: 0 }).await
-}
-
-fn push_at<'a>(
+/// Pushes a manifest under a name, after everything that it points to.
+pub(super) fn push<'a>(
     copy: &'a Arc<ImageCopy>,
     manifest: &'a Manifest,
     name: &'a ManifestName,
@@ -168,12 +158,11 @@ async fn push_child(
     };
     let pushed = once.get_or_try_init(|| async {
         // The stale index lists it, so its content should be there. That it is there itself is checked.
-        if level.known.0.contains(&child.digest) && copy.destination.resolve(&name).await?.is_some()
-        {
+        if level.known.contains(&child.digest) && copy.destination.resolve(&name).await?.is_some() {
             return Ok(());
         }
         let manifest = copy.source.manifest(&name).await?;
-        push_at(copy, &manifest, &name, Level { depth, ..level }).await.map(|_| ())
+        push(copy, &manifest, &name, Level { depth, ..level }).await.map(|_| ())
     });
     pushed.await.copied()
 }

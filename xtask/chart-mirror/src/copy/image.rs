@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::copied::Copied;
-use super::graph::{self, KnownManifests};
+use super::graph::{self, KnownManifests, Level};
 use super::image_copy::ImageCopy;
 use super::options::ExistingContent;
 use super::platforms::{self, Selected};
@@ -53,8 +53,8 @@ pub(super) async fn copy(copy: &Arc<ImageCopy>) -> Result<Copied, Error> {
     if options.attachments != Attachments::Ignore {
         attachments::copy(copy, &digest, made_from.as_ref()).await?;
     }
-    let copied = copy.result(digest, made_from);
-    Ok(Copied { changed: copied.changed || changed, ..copied })
+    let counters = copy.counters();
+    Ok(Copied { digest, made_from, changed: changed || counters.attachments > 0, counters })
 }
 
 /// Copies the image. Returns the digest that the tag names now, and the one it was made from.
@@ -80,7 +80,8 @@ async fn push(
         Some(_) => (fetch.await?, KnownManifests::default()),
         None => (tokio::try_join!(fetch, copy.repository_ready())?.0, KnownManifests::default()),
     };
-    let pushed = graph::push(copy, &selected.manifest, name, &known, existing).await;
+    let top = Level { known: &known, existing, depth: 0 };
+    let pushed = graph::push(copy, &selected.manifest, name, top).await;
     pushed.map_err(|error| copy.explain(error))?;
     let digest = selected.manifest.digest;
     let made_from = Some(selected.source).filter(|source| *source != digest);
@@ -154,7 +155,7 @@ async fn known_through(copy: &ImageCopy, stale: &Digest) -> KnownManifests {
     if let Ok(manifest) = copy.destination.manifest(&name).await {
         let blobs = manifest.blobs.iter().map(|blob| &blob.digest);
         copy.run.tracker.mark_committed(blobs, copy.target());
-        known.0.extend(manifest.manifests.into_iter().map(|child| child.digest));
+        known.extend(manifest.manifests.into_iter().map(|child| child.digest));
     }
     known
 }

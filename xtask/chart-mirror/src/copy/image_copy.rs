@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
 use super::complete::MOST_MANIFESTS;
-use super::copied::{Copied, Counters};
+use super::copied::Counters;
 use super::options::ExistingContent;
 use super::run::Run;
 use crate::plan::Transfer;
@@ -72,20 +72,7 @@ impl ImageCopy {
         Some(Arc::clone(children.entry(key).or_default()))
     }
 
-    /// The result so far, for a tag that names `digest`.
-    pub(super) fn result(&self, digest: Digest, made_from: Option<Digest>) -> Copied {
-        let counters = self.counters.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let Counters { moved, mounted, present, attachments, refused, foreign_layers } = counters;
-        Copied {
-            digest,
-            made_from,
-            changed: attachments > 0,
-            moved,
-            mounted,
-            present,
-            attachments,
-            refused,
-            foreign_layers,
-        }
+    pub(super) fn counters(&self) -> Counters {
+        self.counters.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -18,7 +18,7 @@ use registry::{Cause, Error, Registries, Side};
 use run::Run;
 use tracker::{BlobTracker, Mountable};
 
-pub use copied::{Amount, Copied};
+pub use copied::{Amount, Copied, Counters};
 pub use options::{CopyOptions, ExistingContent};
 pub use progress::{Progress, Silent};
 

@@ -1,7 +1,5 @@
 //! The commands of the AWS CLI, as arguments and as a line that a user can type. Pure.
 
-use std::path::Path;
-
 use serde_json::json;
 
 use super::plan::{RepositoryPlan, Service};
@@ -10,7 +8,7 @@ use messages::shell::command_line;
 use oci::RepositoryPath;
 use registry::known::cloud::EcrHost;
 
-/// The arguments of `aws`.
+/// The arguments of `aws`, without the output format.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct AwsCommand(Vec<String>);
 
@@ -18,16 +16,14 @@ impl AwsCommand {
     /// Describes these repositories. Fails if one of them does not exist.
     pub(super) fn describe(plan: &RepositoryPlan, repositories: &[RepositoryPath]) -> Self {
         let mut command = Self::of(plan, "describe-repositories");
-        command.push("--repository-names");
-        for repository in repositories {
-            command.push(name(plan, repository));
-        }
-        command.in_json()
+        command.0.push("--repository-names".to_owned());
+        command.0.extend(repositories.iter().map(|repository| name(plan, repository)));
+        command
     }
 
     /// Describes every repository of the registry.
     pub(super) fn describe_all(plan: &RepositoryPlan) -> Self {
-        Self::of(plan, "describe-repositories").in_json()
+        Self::of(plan, "describe-repositories")
     }
 
     pub(super) fn create(plan: &RepositoryPlan, repository: &RepositoryPath) -> Self {
@@ -54,7 +50,7 @@ impl AwsCommand {
             }
             command.option("--encryption-configuration", value);
         }
-        command.in_json()
+        command
     }
 
     /// Sets the lifecycle policy of a repository; `None` if the list names none.
@@ -62,21 +58,21 @@ impl AwsCommand {
         plan: &RepositoryPlan,
         repository: &RepositoryPath,
     ) -> Option<Self> {
-        let file: &Path = plan.options.lifecycle_policy_file.as_deref()?;
+        let file = plan.options.lifecycle_policy_file.as_deref()?;
         let mut command = Self::of(plan, "put-lifecycle-policy");
         command.option("--repository-name", name(plan, repository));
         command.option("--lifecycle-policy-text", format!("file://{}", file.display()));
-        Some(command.in_json())
+        Some(command)
     }
 
+    /// The arguments, with the output format, which overrides the user's configuration.
     pub(super) fn arguments(&self) -> Vec<&str> {
-        self.0.iter().map(String::as_str).collect()
+        self.0.iter().map(String::as_str).chain(["--output", "json"]).collect()
     }
 
     /// The command as a user would type it.
     pub(super) fn line(&self) -> String {
-        let words = self.0.iter().filter(|word| !["--output", "json"].contains(&word.as_str()));
-        command_line("aws", words)
+        command_line("aws", &self.0)
     }
 
     fn of(plan: &RepositoryPlan, operation: &str) -> Self {
@@ -89,19 +85,8 @@ impl AwsCommand {
         Self(words.into_iter().map(str::to_owned).collect())
     }
 
-    fn push(&mut self, word: impl Into<String>) {
-        self.0.push(word.into());
-    }
-
     fn option(&mut self, name: &str, value: impl Into<String>) {
-        self.push(name);
-        self.push(value);
-    }
-
-    /// Overrides the output format in the user's configuration.
-    fn in_json(mut self) -> Self {
-        self.option("--output", "json");
-        self
+        self.0.extend([name.to_owned(), value.into()]);
     }
 }
 

@@ -26,7 +26,7 @@ pub enum Service {
 impl RepositoryPlan {
     /// The repositories of transfers; `None` if their destination is not in ECR.
     pub fn of(destination: &Destination, transfers: &[Transfer]) -> Option<Self> {
-        let service = match CloudHost::of(destination.registry.as_str())? {
+        let service = match CloudHost::of(destination.address.registry.as_str())? {
             CloudHost::Ecr(host) => Service::Private(host),
             CloudHost::EcrPublic => Service::Public,
             CloudHost::Acr { .. } | CloudHost::Google => return None,
@@ -38,7 +38,7 @@ impl RepositoryPlan {
             }
         }
         Some(Self {
-            registry: destination.registry.clone(),
+            registry: destination.address.registry.clone(),
             service,
             repositories,
             creation: destination.ecr.creation,

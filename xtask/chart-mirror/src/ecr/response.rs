@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::list::{Encryption, RepositoryOptions};
+use crate::list::{Encryption, RepositoryOptions, named};
 use messages::printable::printable_within;
 
 /// In characters. Amazon's errors name the user, the permission and the resource.
@@ -154,16 +154,13 @@ fn may_be_same_key(expected: &str, actual: &str) -> bool {
     is_alias || expected == actual || actual.ends_with(&format!("/{expected}"))
 }
 
-impl Setting {
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::ImmutableTags => "immutable-tags",
-            Self::ScanOnPush => "scan-on-push",
-            Self::Encryption => "encryption",
-            Self::KmsKey => "kms-key",
-        }
-    }
-}
+named!(
+    Setting,
+    ImmutableTags = "immutable-tags",
+    ScanOnPush = "scan-on-push",
+    Encryption = "encryption",
+    KmsKey = "kms-key"
+);
 
 #[cfg(test)]
 mod tests {

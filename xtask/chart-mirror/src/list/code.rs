@@ -1,10 +1,9 @@
 //! The checks of `verify`, and the codes and severities of its findings. A test keeps the table of codes
 //! in docs/finding-codes.md up to date.
 
-use std::fmt;
-use std::str::FromStr;
-
 use serde::Serialize;
+
+use super::named;
 
 /// One part of the verification.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -23,6 +22,15 @@ pub enum Check {
     Destination,
 }
 
+named!(
+    Check,
+    List = "list",
+    Values = "values",
+    Chart = "chart",
+    Source = "source",
+    Destination = "destination"
+);
+
 /// How serious a finding is. Only a policy sets `Ignore`, which suppresses the finding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -32,6 +40,8 @@ pub enum Severity {
     Warning,
     Error,
 }
+
+named!(Severity, Ignore = "ignore", Warning = "warning", Error = "error");
 
 macro_rules! codes {
     ($($code:ident $name:literal $severity:ident $meaning:literal;)+) => {
@@ -43,15 +53,9 @@ macro_rules! codes {
             $($code,)+
         }
 
+        named!(Code, $($code = $name),+);
+
         impl Code {
-            pub const ALL: [Self; [$(Self::$code),+].len()] = [$(Self::$code),+];
-
-            pub const fn name(self) -> &'static str {
-                match self {
-                    $(Self::$code => $name,)+
-                }
-            }
-
             /// The severity, unless a policy changes it.
             pub const fn severity(self) -> Severity {
                 match self {
@@ -122,31 +126,6 @@ codes! {
         "a check could not run";
 }
 
-impl Check {
-    pub const ALL: [Self; 5] =
-        [Self::List, Self::Values, Self::Chart, Self::Source, Self::Destination];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::List => "list",
-            Self::Values => "values",
-            Self::Chart => "chart",
-            Self::Source => "source",
-            Self::Destination => "destination",
-        }
-    }
-}
-
-impl Severity {
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Ignore => "ignore",
-            Self::Warning => "warning",
-            Self::Error => "error",
-        }
-    }
-}
-
 impl Code {
     /// Whether a policy cannot change its severity. A check that could not run must not pass silently.
     pub const fn is_fixed(self) -> bool {
@@ -158,32 +137,6 @@ impl Code {
                 | Self::Unreachable
                 | Self::CheckNotRun
         )
-    }
-}
-
-impl fmt::Display for Check {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl fmt::Display for Severity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl fmt::Display for Code {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Code {
-    type Err = ();
-
-    fn from_str(text: &str) -> Result<Self, ()> {
-        Self::ALL.into_iter().find(|code| code.name() == text).ok_or(())
     }
 }
 

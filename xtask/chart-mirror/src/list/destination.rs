@@ -3,28 +3,26 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::str::FromStr;
 
 use super::target::fold;
-use super::{EcrSettings, Image, TargetTemplate};
+use super::{EcrSettings, Image, TargetTemplate, named};
 use messages::Advice;
 use oci::InvalidReference;
-use oci::{Digest, Platforms, Reference, Registry, Repository, RepositoryPath};
+use oci::{Digest, Platforms, Reference, Repository, RepositoryPath};
 use registry::known::address::{Address, InvalidAddress};
 
 /// Where to mirror to: a destination of the list, or just an address.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Destination {
-    pub registry: Registry,
-    /// The path above all repositories.
-    pub prefix: Option<RepositoryPath>,
+    /// The address to push to. Its prefix is the path above all repositories.
+    pub address: Address,
     /// The address that pods pull from, if it differs from where images are pushed.
     pub pull_registry: Option<Address>,
     /// For images without a target of their own.
     pub target: TargetTemplate,
     /// The maximum number of components in a path, including the prefix, which has fewer.
-    pub max_path_depth: Option<NonZeroUsize>,
+    pub max_path_depth: Option<usize>,
     /// The platforms to copy. `None`: whole indexes.
     pub platforms: Option<Platforms>,
     pub attachments: Attachments,
@@ -43,26 +41,12 @@ pub enum Attachments {
     Required,
 }
 
-impl Attachments {
-    pub const ALL: [Self; 3] = [Self::Ignore, Self::Copy, Self::Required];
-
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Ignore => "ignore",
-            Self::Copy => "copy",
-            Self::Required => "required",
-        }
-    }
-}
+named!(Attachments, Ignore = "ignore", Copy = "copy", Required = "required");
 
 impl Destination {
-    pub fn push_address(&self) -> Address {
-        Address { registry: self.registry.clone(), prefix: self.prefix.clone() }
-    }
-
     /// The address that pods pull from, as in values and their proof.
-    pub fn pull_address(&self) -> Address {
-        self.pull_registry.clone().unwrap_or_else(|| self.push_address())
+    pub fn pull_address(&self) -> &Address {
+        self.pull_registry.as_ref().unwrap_or(&self.address)
     }
 
     /// The path of an image below the address, for pushing as well as pulling.
@@ -75,8 +59,8 @@ impl Destination {
         own: Option<&RepositoryPath>,
     ) -> Result<RepositoryPath, InvalidReference> {
         let mut path = own.map_or_else(|| self.target.render(source), ToString::to_string);
-        if let Some(depth) = self.depth_below_prefix() {
-            path = fold(&path, depth);
+        if let Some(depth) = self.max_path_depth {
+            path = fold(&path, depth.saturating_sub(self.prefix_depth()));
         }
         let path: RepositoryPath = path.parse()?;
         self.repository(&path).path().as_str().parse::<RepositoryPath>().map(|_| path)
@@ -84,11 +68,9 @@ impl Destination {
 
     /// The repository to push to, for a path below the address.
     pub fn repository(&self, path: &RepositoryPath) -> Repository {
-        let path = match &self.prefix {
-            Some(prefix) => path.below(prefix),
-            None => path.clone(),
-        };
-        Repository::new(self.registry.clone(), path)
+        let Address { registry, prefix } = &self.address;
+        let path = prefix.as_ref().map_or_else(|| path.clone(), |prefix| path.below(prefix));
+        Repository::new(registry.clone(), path)
     }
 
     /// [`Destination::path`] of all images, in their order.
@@ -124,21 +106,17 @@ impl Destination {
         }
     }
 
-    fn depth_below_prefix(&self) -> Option<NonZeroUsize> {
-        let of_prefix = self.prefix.as_ref().map_or(0, |prefix| prefix.as_str().split('/').count());
-        // The parser ensures that something is left.
-        self.max_path_depth.map(|depth| {
-            NonZeroUsize::new(depth.get().saturating_sub(of_prefix)).unwrap_or(NonZeroUsize::MIN)
-        })
+    /// The number of components in the prefix. The maximum is greater: the parser ensures that.
+    pub(super) fn prefix_depth(&self) -> usize {
+        self.address.prefix.as_ref().map_or(0, |prefix| prefix.as_str().split('/').count())
     }
 }
 
 /// Whole images, each under its own path.
 impl From<Address> for Destination {
-    fn from(Address { registry, prefix }: Address) -> Self {
+    fn from(address: Address) -> Self {
         Self {
-            registry,
-            prefix,
+            address,
             pull_registry: None,
             target: TargetTemplate::default(),
             max_path_depth: None,
@@ -160,7 +138,7 @@ impl FromStr for Destination {
 /// The address to push to.
 impl fmt::Display for Destination {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.push_address().fmt(f)
+        self.address.fmt(f)
     }
 }
 

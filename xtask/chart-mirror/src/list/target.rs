@@ -2,11 +2,11 @@
 //! depth of a path.
 
 use std::fmt;
-use std::num::NonZeroUsize;
 use std::str::FromStr;
 
-use super::template::{InvalidTemplate, Named, Template};
-use oci::{Repository, RepositoryPath};
+use super::named;
+use super::template::{InvalidTemplate, Template};
+use oci::{InvalidReference, Repository, RepositoryPath};
 
 /// A path with placeholders, as in `mirror/{registry}/{path}`. It always renders to a path, although
 /// that may be too long.
@@ -16,11 +16,11 @@ pub struct TargetTemplate(Template<SourcePart>);
 /// Why a text is not such a template.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidTarget {
-    #[error("{0}")]
-    Template(InvalidTemplate),
+    #[error(transparent)]
+    Template(#[from] InvalidTemplate),
     /// It does not render to a path.
     #[error("`target` does not make a repository path: {0}")]
-    NotAPath(String),
+    NotAPath(#[from] InvalidReference),
     /// It does not depend on the image, so that all images would have one repository.
     #[error("`target` would put all images into one repository")]
     SameForAll,
@@ -28,7 +28,7 @@ pub enum InvalidTarget {
 
 /// A part of the repository that an image comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum SourcePart {
+pub enum SourcePart {
     /// `stackstate/wait`
     Path,
     /// `wait`
@@ -38,8 +38,6 @@ pub(super) enum SourcePart {
 }
 
 impl SourcePart {
-    pub(super) const ALL: [Self; 3] = [Self::Path, Self::Name, Self::Registry];
-
     fn of(self, source: &Repository) -> String {
         match self {
             Self::Path => source.path().to_string(),
@@ -50,19 +48,7 @@ impl SourcePart {
     }
 }
 
-impl Named for SourcePart {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Path => "path",
-            Self::Name => "name",
-            Self::Registry => "registry",
-        }
-    }
-
-    fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|part| part.name() == name)
-    }
-}
+named!(SourcePart, Path = "path", Name = "name", Registry = "registry");
 
 impl TargetTemplate {
     /// The path for images from a repository.
@@ -82,12 +68,9 @@ impl FromStr for TargetTemplate {
     type Err = InvalidTarget;
 
     fn from_str(text: &str) -> Result<Self, InvalidTarget> {
-        let template: Template<SourcePart> = text.parse().map_err(InvalidTarget::Template)?;
+        let template: Template<SourcePart> = text.parse()?;
         // Every replacement begins and ends with a letter or a digit, so one example is enough.
-        let example = text.replace(['{', '}'], "");
-        example
-            .parse::<RepositoryPath>()
-            .map_err(|why| InvalidTarget::NotAPath(why.to_string()))?;
+        text.replace(['{', '}'], "").parse::<RepositoryPath>()?;
         if template.placeholders().all(|part| part == SourcePart::Registry) {
             return Err(InvalidTarget::SameForAll);
         }
@@ -96,13 +79,9 @@ impl FromStr for TargetTemplate {
 }
 
 /// Joins the last components of a path that has more than `depth`: `a/b-c-d` for `a/b/c/d`.
-pub(super) fn fold(path: &str, depth: NonZeroUsize) -> String {
-    let mut components: Vec<String> =
-        path.splitn(depth.get(), '/').map(ToString::to_string).collect();
-    if let Some(last) = components.last_mut() {
-        *last = last.replace('/', "-");
-    }
-    components.join("/")
+pub(super) fn fold(path: &str, depth: usize) -> String {
+    let components = path.splitn(depth.max(1), '/').map(|component| component.replace('/', "-"));
+    components.collect::<Vec<_>>().join("/")
 }
 
 /// The text that was parsed.
@@ -170,7 +149,7 @@ mod tests {
             ("a_b/c.d", 1, "a_b-c.d"),
         ];
         for (path, depth, expected) in table {
-            assert_eq!(fold(path, depth.try_into().unwrap()), expected, "{path} {depth}");
+            assert_eq!(fold(path, depth), expected, "{path} {depth}");
         }
     }
 
@@ -184,7 +163,7 @@ mod tests {
             if let (Ok(template), Ok(source)) = (template.parse::<TargetTemplate>(), source.parse()) {
                 let path = template.render(&source);
                 proptest::prop_assert!(path.parse::<RepositoryPath>().is_ok(), "{}", path);
-                let folded = fold(&path, depth.try_into().unwrap());
+                let folded = fold(&path, depth);
                 proptest::prop_assert!(folded.parse::<RepositoryPath>().is_ok(), "{}", folded);
                 proptest::prop_assert!(folded.split('/').count() <= depth, "{}", folded);
             }

@@ -3,31 +3,18 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::SetValue;
+use super::{SetValue, named};
 
 /// A Helm value of the list. Texts depend on the destination; other values are the same everywhere.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ValueTemplate {
-    Text(Template),
-    Boolean(bool),
-    Integer(i64),
-}
+pub type ValueTemplate = SetValue<Template>;
 
 /// A text with placeholders, as in `{registry}/{repository}`. All of them are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Template<P = Placeholder>(Vec<Part<P>>);
-
-#[derive(Debug, Clone, PartialEq, Eq)]
-enum Part<P> {
-    Text(String),
-    Placeholder(P),
-}
-
-/// A kind of placeholder with the names that it has in braces.
-pub trait Named: Copy {
-    fn name(self) -> &'static str;
-
-    fn from_name(name: &str) -> Option<Self>;
+pub struct Template<P = Placeholder> {
+    /// Each placeholder, with the text before it.
+    parts: Vec<(String, P)>,
+    /// The text after the last placeholder.
+    end: String,
 }
 
 /// What the placeholders of a value are replaced with.
@@ -70,57 +57,38 @@ pub enum InvalidTemplate {
 impl ValueTemplate {
     pub fn render(&self, placeholders: &Placeholders<'_>) -> SetValue {
         let get = |placeholder| placeholders.get(placeholder).to_owned();
-        self.map_text(|template| template.render(get))
+        self.map(|template| template.render(get))
     }
 
     /// The value as images.toml has it.
     pub fn unrendered(&self) -> SetValue {
-        self.map_text(ToString::to_string)
-    }
-
-    fn map_text(&self, text: impl FnOnce(&Template) -> String) -> SetValue {
-        match self {
-            Self::Text(template) => SetValue::String(text(template)),
-            Self::Boolean(boolean) => SetValue::Boolean(*boolean),
-            Self::Integer(integer) => SetValue::Integer(*integer),
-        }
+        self.map(ToString::to_string)
     }
 
     pub fn uses(&self, placeholder: Placeholder) -> bool {
-        matches!(self, Self::Text(template) if template.placeholders().any(|it| it == placeholder))
+        matches!(self, Self::String(template) if template.placeholders().any(|it| it == placeholder))
     }
 
     /// Whether it differs between images or destinations.
     pub fn has_placeholders(&self) -> bool {
-        matches!(self, Self::Text(template) if template.placeholders().next().is_some())
+        matches!(self, Self::String(template) if !template.parts.is_empty())
     }
 }
 
-impl<P: Named> Template<P> {
+impl<P: Copy> Template<P> {
     pub(super) fn of(placeholder: P) -> Self {
-        Self(vec![Part::Placeholder(placeholder)])
+        Self { parts: vec![(String::new(), placeholder)], end: String::new() }
     }
 
     pub(super) fn render(&self, replacement: impl Fn(P) -> String) -> String {
-        let part = |part: &Part<P>| match part {
-            Part::Text(text) => text.clone(),
-            Part::Placeholder(placeholder) => replacement(*placeholder),
-        };
-        self.0.iter().map(part).collect()
+        let part =
+            |(before, placeholder): &(String, P)| before.clone() + &replacement(*placeholder);
+        self.parts.iter().map(part).chain([self.end.clone()]).collect()
     }
 
     /// In the order of the text.
     pub(super) fn placeholders(&self) -> impl Iterator<Item = P> {
-        self.0.iter().filter_map(|part| match part {
-            Part::Text(_) => None,
-            Part::Placeholder(placeholder) => Some(*placeholder),
-        })
-    }
-
-    fn push_text(&mut self, text: &str) {
-        if !text.is_empty() {
-            self.0.push(Part::Text(text.to_owned()));
-        }
+        self.parts.iter().map(|(_, placeholder)| *placeholder)
     }
 }
 
@@ -135,52 +103,40 @@ impl Placeholders<'_> {
     }
 }
 
-impl Placeholder {
-    pub const ALL: [Self; 4] = [Self::Registry, Self::Repository, Self::Tag, Self::Digest];
-}
+named!(
+    Placeholder,
+    Registry = "registry",
+    Repository = "repository",
+    Tag = "tag",
+    Digest = "digest"
+);
 
-impl Named for Placeholder {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Registry => "registry",
-            Self::Repository => "repository",
-            Self::Tag => "tag",
-            Self::Digest => "digest",
-        }
-    }
-
-    fn from_name(name: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|placeholder| placeholder.name() == name)
-    }
-}
-
-impl<P: Named> FromStr for Template<P> {
+impl<P: FromStr> FromStr for Template<P> {
     type Err = InvalidTemplate;
 
     fn from_str(text: &str) -> Result<Self, InvalidTemplate> {
-        let mut template = Self(Vec::new());
+        let mut parts = Vec::new();
         let mut rest = text;
         while let Some(brace) = rest.find(['{', '}']) {
             let (before, from_brace) = rest.split_at(brace);
-            template.push_text(before);
             let inside = from_brace.strip_prefix('{').ok_or(InvalidTemplate::Unopened)?;
             let (name, after) = inside.split_once('}').ok_or(InvalidTemplate::Unclosed)?;
             if name.contains('{') {
                 return Err(InvalidTemplate::Unclosed);
             }
-            let unknown = || InvalidTemplate::Unknown(name.to_owned());
-            template.0.push(Part::Placeholder(P::from_name(name).ok_or_else(unknown)?));
+            let placeholder =
+                name.parse().map_err(|_| InvalidTemplate::Unknown(name.to_owned()))?;
+            parts.push((before.to_owned(), placeholder));
             rest = after;
         }
-        template.push_text(rest);
-        Ok(template)
+        Ok(Self { parts, end: rest.to_owned() })
     }
 }
 
 /// The text that was parsed.
-impl<P: Named> fmt::Display for Template<P> {
+impl<P: Copy + fmt::Display> fmt::Display for Template<P> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.render(|placeholder| format!("{{{}}}", placeholder.name())))
+        f.write_str(&self.render(|placeholder| format!("{{{placeholder}}}")))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::commands::doctor::result::{
 };
 use crate::commands::mirror::result::{ImageReport, MirrorReport};
 use crate::commands::pin::result::{Mode, PinOutcome, PinReport, PinnedImage};
-use crate::copy::{Amount, Copied};
+use crate::copy::{Amount, Copied, Counters};
 use crate::ecr::{RepositoryPlan, RepositoryReport, Setting, SettingDifference};
 use crate::expect::assert_kept;
 use crate::list::ImageList;
@@ -100,23 +100,22 @@ fn copied(changed: bool) -> Copied {
         digest: digest("copied"),
         made_from: None,
         changed,
-        moved: Amount { blobs: 4, bytes: 5_123_456 },
-        mounted: Amount { blobs: 1, bytes: 2_800_000 },
-        present: Amount { blobs: 2, bytes: 30 },
-        attachments: 3,
-        refused: Vec::new(),
-        foreign_layers: 1,
+        counters: Counters {
+            moved: Amount { blobs: 4, bytes: 5_123_456 },
+            mounted: Amount { blobs: 1, bytes: 2_800_000 },
+            present: Amount { blobs: 2, bytes: 30 },
+            attachments: 3,
+            refused: Vec::new(),
+            foreign_layers: 1,
+        },
     }
 }
 
 fn mirror() -> MirrorReport {
     let [subset, other, failing] = <[Transfer; 3]>::try_from(transfers_to("production")).unwrap();
     let plain = transfers_to("plain").swap_remove(1);
-    let rewritten = Copied {
-        made_from: Some(digest("pinned")),
-        refused: vec![denied(), no_repository()],
-        ..copied(true)
-    };
+    let mut rewritten = Copied { made_from: Some(digest("pinned")), ..copied(true) };
+    rewritten.counters.refused = vec![denied(), no_repository()];
     let images = vec![
         ImageReport::new(&subset, Ok(rewritten)),
         ImageReport::new(&plain, Ok(copied(true))),

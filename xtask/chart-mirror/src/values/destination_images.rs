@@ -21,7 +21,7 @@ pub struct DestinationImages<'a> {
 
 impl<'a> DestinationImages<'a> {
     pub fn new(list: &'a ImageList, destination: &'a Destination) -> Self {
-        let root = destination.pull_address();
+        let root = destination.pull_address().clone();
         let hosts = list.images().iter().map(|image| image.source.registry().to_owned());
         let source_hosts = hosts.filter(|host| *host != root.registry).collect();
         // An image whose path is too long is not copied.
@@ -33,8 +33,8 @@ impl<'a> DestinationImages<'a> {
     /// Why pods do not pull a listed image by this reference; `None` if they do.
     pub(super) fn gap(&self, reference: &ImageReference) -> Option<GapKind> {
         let Some(path) = self.path_below_root(&reference.repository) else {
-            let push = self.destination.push_address();
-            if self.root != push && path_below(&push, &reference.repository).is_some() {
+            let push = &self.destination.address;
+            if self.root != *push && path_below(push, &reference.repository).is_some() {
                 return Some(GapKind::PushAddress { pull: self.root.to_string() });
             }
             let listed =

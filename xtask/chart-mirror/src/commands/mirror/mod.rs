@@ -52,7 +52,7 @@ fn check_depth(
     destination: &Destination,
     transfers: &[Transfer],
 ) -> Result<(), Advice> {
-    let registry = &destination.registry;
+    let registry = &destination.address.registry;
     let profile = Profile::of_host(registry, list.registries().get(registry));
     let Some(most) = profile.max_path_depth else { return Ok(()) };
     let is_deep = |path: &&str| path.split('/').count() > most;

@@ -94,12 +94,12 @@ impl MirrorReport {
             match &image.outcome {
                 CopyOutcome::UpToDate => totals.up_to_date += 1,
                 CopyOutcome::Failed { .. } => totals.failed += 1,
-                CopyOutcome::Copied(copied) => {
+                CopyOutcome::Copied(Copied { counters, .. }) => {
                     totals.copied += 1;
-                    totals.moved += copied.moved;
-                    totals.mounted += copied.mounted;
-                    totals.skipped += copied.present;
-                    totals.attachments += copied.attachments;
+                    totals.moved += counters.moved;
+                    totals.mounted += counters.mounted;
+                    totals.skipped += counters.present;
+                    totals.attachments += counters.attachments;
                 }
             }
         }
@@ -132,7 +132,7 @@ impl ImageReport {
         match result {
             Ok(mut copied) => {
                 report.digest = Some(copied.digest.clone());
-                report.refused = std::mem::take(&mut copied.refused);
+                report.refused = std::mem::take(&mut copied.counters.refused);
                 if let Some(subset) = &mut report.subset {
                     subset.made_from = copied.made_from.take();
                 }

@@ -67,13 +67,11 @@ impl<'t> Reader<'t> {
         names: &mut HashMap<String, Range<usize>>,
     ) -> Option<String> {
         if name.get_ref().is_empty() {
-            self.report(name.span(), "the name of a rendering is empty", NAME_OF_RENDERING);
-            return None;
+            self.report(name.span(), "the name of a rendering is empty", NAME_OF_RENDERING)?;
         }
         if let Some(first) = names.insert(name.get_ref().clone(), name.span()) {
             let message = format!("two renderings have the name `{}`", name.get_ref());
-            self.report_second(name.span(), first, message, "give one of them another name");
-            return None;
+            self.report_second(name.span(), first, message, "give one of them another name")?;
         }
         Some(name.into_inner())
     }
@@ -84,8 +82,7 @@ impl<'t> Reader<'t> {
             let value = reader.value(value);
             if key.get_ref().is_empty() {
                 let hint = "write a path like `\"backup.enabled\"`";
-                reader.report(key.span(), "the path of a value is empty", hint);
-                return None;
+                reader.report(key.span(), "the path of a value is empty", hint)?;
             }
             Some((key.into_inner(), value?.into_inner()))
         })
@@ -102,8 +99,7 @@ impl<'t> Reader<'t> {
     fn argument(&mut self, text: Spanned<String>) -> Option<String> {
         if text.get_ref().is_empty() || text.get_ref().starts_with('-') {
             let hint = "leave the key out if there is nothing to set";
-            self.report(text.span(), "this must not be empty or start with `-`", hint);
-            return None;
+            self.report(text.span(), "this must not be empty or start with `-`", hint)?;
         }
         Some(text.into_inner())
     }
@@ -115,12 +111,10 @@ impl<'t> Reader<'t> {
         let host = rest.and_then(|rest| rest.split('/').next()).unwrap_or_default();
         if host.is_empty() {
             let hint = "write it like `repository = \"https://helm.stackstate.io\"`, or leave it out for a chart on disk";
-            self.report(text.span(), "this is not the address of a chart repository", hint);
-            return None;
+            self.report(text.span(), "this is not the address of a chart repository", hint)?;
         }
         if host.contains('@') {
-            self.report_credentials(text.span());
-            return None;
+            self.report_credentials(text.span())?;
         }
         Some(text.into_inner())
     }

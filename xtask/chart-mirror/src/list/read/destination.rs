@@ -1,7 +1,6 @@
 //! `[destinations]`, each checked against all images.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
-use std::num::NonZeroUsize;
 use std::ops::Range;
 
 use toml::Spanned;
@@ -9,11 +8,10 @@ use toml::de::DeTable;
 
 use super::reader::{PlacedImage, Reader};
 use super::value::Value;
-use crate::list::problems::{Problem, nearest};
+use super::values::hint_for_template;
+use crate::list::problems::Problem;
 use crate::list::target::{InvalidTarget, SourcePart};
-use crate::list::template::{InvalidTemplate, Named as _};
 use crate::list::{Attachments, Destination, TargetTemplate};
-use messages::secret::holds_userinfo;
 use oci::InvalidReference;
 use oci::RepositoryPath;
 use registry::known::address::Address;
@@ -31,15 +29,14 @@ impl<'t> Reader<'t> {
             self.check_default_targets();
         }
         let mut reported = Reported::new();
-        let destinations = self.all(entries, |reader, (key, value)| {
+        self.all(entries, |reader, (key, value)| {
             let name = reader.destination_name(&key);
             let destination = reader.destination(&key, value);
             if let Some(destination) = &destination {
                 reader.check_targets_at(key.get_ref(), destination, &mut reported);
             }
             Some((name?, destination?))
-        });
-        destinations.map(|destinations| destinations.into_iter().collect())
+        })
     }
 
     /// The name is an argument of `-d`, which also takes a registry, and the name of a file.
@@ -50,8 +47,7 @@ impl<'t> Reader<'t> {
         if name == "localhost" || !starts_well || !name.chars().all(is_word) {
             let message = format!("`{}` cannot be the name of a destination", name.escape_debug());
             let hint = "names are letters, digits, `-` and `_`, so that `-d` can tell them from registries";
-            self.report(key.span(), message, hint);
-            return None;
+            self.report(key.span(), message, hint)?;
         }
         Some(name.clone())
     }
@@ -74,7 +70,7 @@ impl<'t> Reader<'t> {
         let max_path_depth = self.optional(&mut table, "max-path-depth", Self::at_least_one);
         let platforms = self.optional(&mut table, "platforms", Self::platforms);
         let attachments = self.optional(&mut table, "attachments", |reader, text| {
-            reader.one_of(&text, Attachments::ALL.map(|one| (one.name(), one)))
+            reader.one_of(&text, Attachments::ALL, Attachments::name)
         });
         let registry = address.as_ref().map(|address| address.registry.clone());
         let ecr =
@@ -82,32 +78,26 @@ impl<'t> Reader<'t> {
 
         let depth_span = table.span_of("max-path-depth").unwrap_or_else(|| key.span());
         self.finish(table)?;
-        let address = joined(address?, prefix);
-        let of_prefix =
-            address.prefix.as_ref().map_or(0, |prefix| prefix.as_str().split('/').count());
-        let max_path_depth: Option<usize> = max_path_depth;
-        if let Some(depth) = max_path_depth.filter(|depth| *depth <= of_prefix) {
-            let message = format!("a path of {depth} components has no room below `{address}`");
-            let hint = format!("the prefix counts: write at least {}", of_prefix + 1);
-            self.report(depth_span, message, hint);
-            return None;
-        }
-        Some(Destination {
+        let destination = Destination {
+            address: joined(address?, prefix),
             pull_registry,
             target: target.unwrap_or_default(),
-            max_path_depth: max_path_depth.and_then(NonZeroUsize::new),
+            max_path_depth,
             platforms,
             attachments: attachments.unwrap_or_default(),
             ecr: ecr.unwrap_or_default(),
-            ..address.into()
-        })
+        };
+        let of_prefix = destination.prefix_depth();
+        if let Some(depth) = max_path_depth.filter(|depth| *depth <= of_prefix) {
+            let message = format!("a path of {depth} components has no room below `{destination}`");
+            let hint = format!("the prefix counts: write at least {}", of_prefix + 1);
+            self.report(depth_span, message, hint)?;
+        }
+        Some(destination)
     }
 
     pub(super) fn address(&mut self, key: &str, text: &Spanned<String>) -> Option<Address> {
-        if holds_userinfo(text.get_ref()) {
-            self.report_credentials(text.span());
-            return None;
-        }
+        self.without_credentials(text)?;
         self.parsed(text, |why: registry::known::address::InvalidAddress| {
             (why.to_string(), format!("write it like `{key} = \"mirror.example.com/team\"`"))
         })
@@ -182,17 +172,13 @@ fn joined(registry: Address, prefix: Option<RepositoryPath>) -> Address {
 }
 
 fn hint_for_target(error: &InvalidTarget) -> String {
-    let known = match error {
-        InvalidTarget::Template(InvalidTemplate::Unknown(name)) => {
-            nearest(name.trim(), &SourcePart::ALL.map(SourcePart::name))
+    let otherwise = "write a path with `{path}` or `{name}`, and optionally `{registry}`: \
+                     `target = \"{registry}/{path}\"`";
+    match error {
+        InvalidTarget::Template(error) => {
+            hint_for_template(error, &SourcePart::ALL.map(SourcePart::name), otherwise)
         }
-        _ => None,
-    };
-    match known {
-        Some(known) => format!("did you mean `{{{known}}}`?"),
-        None => "write a path with `{path}` or `{name}`, and optionally `{registry}`: \
-                 `target = \"{registry}/{path}\"`"
-            .to_owned(),
+        InvalidTarget::NotAPath(_) | InvalidTarget::SameForAll => otherwise.to_owned(),
     }
 }
 

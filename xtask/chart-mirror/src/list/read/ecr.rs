@@ -33,7 +33,7 @@ impl<'t> Reader<'t> {
         let immutable_tags = self.flag(&mut table, "immutable-tags");
         let encryption = self.optional(&mut table, "encryption", |reader, text| {
             let kms = Encryption::Kms { key: None };
-            reader.one_of(&text, [("AES256", &Encryption::Aes256), ("KMS", &kms)]).cloned()
+            reader.one_of(&text, [&Encryption::Aes256, &kms], Encryption::name).cloned()
         });
         let key = self.optional(&mut table, "kms-key", Self::kms_key);
         let lifecycle_policy_file = self.optional(&mut table, "lifecycle-policy-file", Self::file);
@@ -92,10 +92,9 @@ impl<'t> Reader<'t> {
         if entries.len() > MAX_TAGS {
             let message =
                 format!("{} tags, but a repository has at most {MAX_TAGS}", entries.len());
-            self.report(span, message, "leave some out");
-            return None;
+            self.report(span, message, "leave some out")?;
         }
-        let tags = self.all(entries, |reader, (key, value)| {
+        self.all(entries, |reader, (key, value)| {
             let hint = hint_for_tag_key(key.get_ref());
             if let Some(hint) = hint {
                 let message =
@@ -106,12 +105,10 @@ impl<'t> Reader<'t> {
             let is_short = value.get_ref().chars().count() <= MAX_TAG_VALUE;
             if !is_short || !value.get_ref().chars().all(is_tag_character) {
                 let hint = "a value has at most 256 letters, digits, spaces and `_.:/=+-@`";
-                reader.report(value.span(), "this cannot be the value of a tag", hint);
-                return None;
+                reader.report(value.span(), "this cannot be the value of a tag", hint)?;
             }
             hint.is_none().then(|| (key.into_inner(), value.into_inner()))
-        });
-        tags.map(|tags| tags.into_iter().collect())
+        })
     }
 
     fn kms_key(&mut self, text: Spanned<String>) -> Option<String> {
@@ -119,8 +116,7 @@ impl<'t> Reader<'t> {
         let is_word = |c: char| c.is_ascii_alphanumeric() || "-_:/".contains(c);
         if key.is_empty() || key.starts_with('-') || !key.chars().all(is_word) {
             let hint = "write its id, its ARN, or `alias/NAME`";
-            self.report(text.span(), "this is not the name of a KMS key", hint);
-            return None;
+            self.report(text.span(), "this is not the name of a KMS key", hint)?;
         }
         Some(text.into_inner())
     }

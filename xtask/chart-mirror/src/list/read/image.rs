@@ -10,7 +10,6 @@ use super::reader::{Extent, PlacedImage, Reader, Table};
 use super::value::Value;
 use super::values::Scope;
 use crate::list::Image;
-use messages::secret::holds_userinfo;
 use oci::{Digest, Platforms, Reference, Repository, RepositoryPath, Tag};
 
 /// The places of the sources. No two entries may have the same.
@@ -90,10 +89,7 @@ impl<'t> Reader<'t> {
     }
 
     fn source(&mut self, text: Spanned<String>) -> Option<Repository> {
-        if holds_userinfo(text.get_ref()) {
-            self.report_credentials(text.span());
-            return None;
-        }
+        self.without_credentials(&text)?;
         self.parsed(&text, |why| {
             (format!("`source` is not a repository: {why}"), hint_for_source(text.get_ref()))
         })
@@ -103,8 +99,7 @@ impl<'t> Reader<'t> {
         if text.get_ref() == "latest" {
             let hint = "write the tag of a version; `digest` can pin it further";
             let message = "the tag `latest` is floating: its content changes without notice";
-            self.report(text.span(), message, hint);
-            return None;
+            self.report(text.span(), message, hint)?;
         }
         self.parsed(&text, |why| {
             let hint = match text.get_ref().split_once('@') {
@@ -124,12 +119,11 @@ impl<'t> Reader<'t> {
 
     fn subsets(&mut self, table: Spanned<DeTable<'t>>) -> Option<BTreeMap<Platforms, Digest>> {
         let entries = self.entries(table);
-        let subsets = self.all(entries, |reader, (key, digest)| {
+        self.all(entries, |reader, (key, digest)| {
             let platforms = reader.platforms_of_key(&key);
             let digest = reader.value(digest).and_then(|text| reader.digest(text));
             Some((platforms?, digest?))
-        });
-        subsets.map(|subsets| subsets.into_iter().collect())
+        })
     }
 
     fn target(&mut self, text: Spanned<String>) -> Option<RepositoryPath> {

@@ -6,6 +6,7 @@ use toml::de::DeTable;
 use super::ImageList;
 use super::problems::Problem;
 use reader::Reader;
+use values::Scope;
 
 mod chart;
 mod destination;
@@ -40,7 +41,8 @@ impl<'t> Reader<'t> {
             self.check_default_targets();
         }
         let destinations = self.optional(&mut table, "destinations", Self::destinations);
-        let values = self.optional(&mut table, "values", Self::values_of_list);
+        let values = self
+            .optional(&mut table, "values", |reader, values| reader.values(values, Scope::List));
         let registries = self.optional(&mut table, "registries", Self::registries);
         let chart = self.optional(&mut table, "chart", Self::chart);
         let policy = self.optional(&mut table, "policy", Self::policy);

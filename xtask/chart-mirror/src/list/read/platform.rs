@@ -30,7 +30,7 @@ impl<'t> Reader<'t> {
     pub(super) fn platforms(&mut self, names: Spanned<Vec<Value<'t>>>) -> Option<Platforms> {
         let span = names.span();
         let mut earlier: HashMap<String, Range<usize>> = HashMap::new();
-        let platforms = self.all(names.into_inner(), |reader, text| {
+        let platforms: Vec<Platform> = self.all(names.into_inner(), |reader, text| {
             let text: Spanned<String> = reader.value(text)?;
             let platform: Platform = reader.parsed(&text, |why| {
                 let written = text.get_ref();
@@ -39,20 +39,15 @@ impl<'t> Reader<'t> {
             })?;
             if let Some(first) = earlier.insert(platform.to_string(), text.span()) {
                 let message = format!("the platform `{platform}` is listed twice");
-                reader.report_second(text.span(), first, message, "remove one of the two");
-                return None;
+                reader.report_second(text.span(), first, message, "remove one of the two")?;
             }
             Some(platform)
         })?;
-        let platforms = Platforms::new(platforms);
-        if platforms.is_none() {
-            self.report(
-                span,
-                "the list of platforms is empty",
-                "leave the key out for all platforms",
-            );
+        if platforms.is_empty() {
+            let hint = "leave the key out for all platforms";
+            self.report(span, "the list of platforms is empty", hint)?;
         }
-        platforms
+        Platforms::new(platforms)
     }
 
     pub(super) fn platforms_of_key(&mut self, key: &Spanned<String>) -> Option<Platforms> {

@@ -10,7 +10,6 @@ use super::value::Value;
 use crate::list::code::{Code, Severity};
 use crate::list::problems::nearest;
 use crate::list::{Address, Policy};
-use messages::secret::holds_userinfo;
 
 impl<'t> Reader<'t> {
     pub(super) fn policy(&mut self, entry: Spanned<DeTable<'t>>) -> Option<Policy> {
@@ -30,15 +29,11 @@ impl<'t> Reader<'t> {
     fn allowed_registries(&mut self, texts: Spanned<Vec<Value<'t>>>) -> Option<Vec<String>> {
         if texts.get_ref().is_empty() {
             let hint = "leave the key out to allow all";
-            self.report(texts.span(), "an empty list would allow no registry", hint);
-            return None;
+            self.report(texts.span(), "an empty list would allow no registry", hint)?;
         }
         self.all(texts.into_inner(), |reader, text| {
             let text = reader.value::<String>(text)?;
-            if holds_userinfo(text.get_ref()) {
-                reader.report_credentials(text.span());
-                return None;
-            }
+            reader.without_credentials(&text)?;
             let address: Option<Address> = reader.parsed(&text, |_| {
                 let hint = "write it like `\"quay.io\"` or `\"quay.io/stackstate\"`";
                 ("this is neither a registry nor a path in one".to_owned(), hint)
@@ -48,15 +43,14 @@ impl<'t> Reader<'t> {
     }
 
     fn severities(&mut self, table: Spanned<DeTable<'t>>) -> Option<BTreeMap<Code, Severity>> {
-        let known = [Severity::Error, Severity::Warning, Severity::Ignore];
-        let known = known.map(|severity| (severity.name(), severity));
         let entries = self.entries(table);
-        let severities = self.all(entries, |reader, (key, value)| {
+        self.all(entries, |reader, (key, value)| {
             let code = reader.code(&key);
-            let severity = reader.value(value).and_then(|text| reader.one_of(&text, known));
+            let text = reader.value(value);
+            let severity =
+                text.and_then(|text| reader.one_of(&text, Severity::ALL, Severity::name));
             Some((code?, severity?))
-        });
-        severities.map(|severities| severities.into_iter().collect())
+        })
     }
 
     fn code(&mut self, key: &Spanned<String>) -> Option<Code> {
@@ -70,8 +64,7 @@ impl<'t> Reader<'t> {
         })?;
         if code.is_fixed() {
             let hint = "a check that could not run never passes; `--only` selects checks";
-            self.report(key.span(), format!("`{code}` is always an error"), hint);
-            return None;
+            self.report(key.span(), format!("`{code}` is always an error"), hint)?;
         }
         Some(code)
     }

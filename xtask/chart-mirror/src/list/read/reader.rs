@@ -1,10 +1,11 @@
 //! `Reader`: reads values and tables of a text, and collects the problems with them.
 //!
 //! A wrong part becomes `None` once its problem is reported, and reading continues, so that one run finds
-//! all problems.
+//! all problems. The methods that report a problem return `None`: a `?` gives up the part.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::fmt;
+use std::convert::Infallible;
 use std::ops::Range;
 use std::str::FromStr;
 
@@ -16,7 +17,7 @@ use crate::list::place::PlaceIndex;
 use crate::list::problems::{Problem, nearest};
 use crate::list::{Place, ValuePath};
 use messages::printable::is_unprintable;
-use messages::secret::sounds_like_a_secret;
+use messages::secret::{holds_userinfo, sounds_like_a_secret};
 use oci::{Repository, RepositoryPath, Tag};
 
 /// How much of a text is read.
@@ -157,30 +158,10 @@ impl<'t> Reader<'t> {
         let is_valid = self.problems.len() == table.problems_before;
         for (key, value) in &table.values {
             if !table.known.contains(&key.get_ref().as_ref()) {
-                self.report_unknown(key.span(), key.get_ref(), value.span(), &table);
+                self.problems.push(unknown_key(key, value.span(), &table));
             }
         }
         is_valid.then_some(())
-    }
-
-    fn report_unknown(
-        &mut self,
-        span: Range<usize>,
-        key: &str,
-        value: Range<usize>,
-        table: &Table<'t>,
-    ) {
-        let message = format!("unknown key `{}` in {}", key.escape_debug(), table.name);
-        if sounds_like_a_secret(key) {
-            let hint = if table.known.contains(&"password-env") {
-                "secrets do not belong in this file: `username-env` and `password-env` name the variables that hold them"
-            } else {
-                "secrets do not belong in this file"
-            };
-            self.problems.push(Problem::new(span, message).hint(hint).secret(value));
-            return;
-        }
-        self.report(span, message, suggestion(key, &table.known));
     }
 
     /// The entries of a table with free keys, in the order of the text.
@@ -202,11 +183,11 @@ impl<'t> Reader<'t> {
     }
 
     /// Reads all items, even after one of them is wrong.
-    pub(super) fn all<T, U>(
+    pub(super) fn all<T, U, C: FromIterator<U>>(
         &mut self,
         items: impl IntoIterator<Item = T>,
         mut read: impl FnMut(&mut Self, T) -> Option<U>,
-    ) -> Option<Vec<U>> {
+    ) -> Option<C> {
         let items: Vec<_> = items.into_iter().map(|item| read(self, item)).collect();
         items.into_iter().collect()
     }
@@ -222,7 +203,7 @@ impl<'t> Reader<'t> {
             Err(error) => error,
         };
         let (message, hint) = explain(error);
-        self.report(text.span(), message, hint);
+        self.report(text.span(), message, hint)?;
         None
     }
 
@@ -230,13 +211,15 @@ impl<'t> Reader<'t> {
     pub(super) fn one_of<T: Copy, const N: usize>(
         &mut self,
         text: &Spanned<String>,
-        known: [(&'static str, T); N],
+        known: [T; N],
+        name: impl Fn(T) -> &'static str,
     ) -> Option<T> {
         let word = text.get_ref();
-        if let Some((_, value)) = known.iter().find(|(name, _)| name == word) {
-            return Some(*value);
+        let found = known.into_iter().find(|value| name(*value) == word);
+        if found.is_some() {
+            return found;
         }
-        let hint = suggestion(word, &known.map(|(name, _)| name));
+        let hint = suggestion(word, &known.map(name));
         self.report(text.span(), format!("unknown value `{}`", word.escape_debug()), hint);
         None
     }
@@ -256,8 +239,9 @@ impl<'t> Reader<'t> {
         span: Range<usize>,
         message: impl Into<String>,
         hint: impl Into<String>,
-    ) {
+    ) -> Option<Infallible> {
         self.problems.push(Problem::new(span, message).hint(hint));
+        None
     }
 
     /// Reports the second of two conflicting entries.
@@ -267,18 +251,33 @@ impl<'t> Reader<'t> {
         first: Range<usize>,
         message: impl Into<String>,
         hint: impl Into<String>,
-    ) {
+    ) -> Option<Infallible> {
         self.problems.push(Problem::new(span, message).first(first).hint(hint));
+        None
     }
 
     /// Reports a value that may be a secret, without displaying it.
-    pub(super) fn report_secret(&mut self, span: Range<usize>, message: &str, hint: &str) {
+    pub(super) fn report_secret(
+        &mut self,
+        span: Range<usize>,
+        message: &str,
+        hint: &str,
+    ) -> Option<Infallible> {
         self.problems.push(Problem::new(span.clone(), message).hint(hint).secret(span));
+        None
     }
 
-    pub(super) fn report_credentials(&mut self, span: Range<usize>) {
+    pub(super) fn report_credentials(&mut self, span: Range<usize>) -> Option<Infallible> {
         let hint = "leave them out: secrets do not belong in this file";
-        self.report_secret(span, "this address contains credentials", hint);
+        self.report_secret(span, "this address contains credentials", hint)
+    }
+
+    /// `None` if an address contains credentials, which are reported.
+    pub(super) fn without_credentials(&mut self, address: &Spanned<String>) -> Option<()> {
+        if holds_userinfo(address.get_ref()) {
+            self.report_credentials(address.span())?;
+        }
+        Some(())
     }
 
     fn report_control_character(&mut self, span: Range<usize>) {
@@ -295,21 +294,28 @@ impl<'t> Reader<'t> {
 pub(super) fn suggestion(word: &str, known: &[&str]) -> String {
     match nearest(word, known) {
         Some(known) => format!("did you mean `{known}`?"),
-        None => format!("known here: {}", Listed(known)),
+        None => match known {
+            [most @ .., last] if !most.is_empty() => {
+                format!("known here: `{}` and `{last}`", most.join("`, `"))
+            }
+            known => format!("known here: `{}`", known.concat()),
+        },
     }
 }
 
-/// `a`, `b` and `c`.
-struct Listed<'a>(&'a [&'a str]);
-
-impl fmt::Display for Listed<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            [] => Ok(()),
-            [only] => write!(f, "`{only}`"),
-            [most @ .., last] => write!(f, "`{}` and `{last}`", most.join("`, `")),
-        }
+fn unknown_key(key: &Spanned<Cow<'_, str>>, value: Range<usize>, table: &Table<'_>) -> Problem {
+    let name = key.get_ref();
+    let message = format!("unknown key `{}` in {}", name.escape_debug(), table.name);
+    let problem = Problem::new(key.span(), message);
+    if !sounds_like_a_secret(name) {
+        return problem.hint(suggestion(name, &table.known));
     }
+    let hint = if table.known.contains(&"password-env") {
+        "secrets do not belong in this file: `username-env` and `password-env` name the variables that hold them"
+    } else {
+        "secrets do not belong in this file"
+    };
+    problem.hint(hint).secret(value)
 }
 
 /// How to write a value as the expected kind.

@@ -25,37 +25,35 @@ impl<'t> Reader<'t> {
     ) -> Option<BTreeMap<Registry, RegistrySettings>> {
         let mut hosts = HashMap::new();
         let mut via = BTreeMap::new();
-        let mut places = Vec::new();
         let entries = self.entries(table);
         let registries = self.all(entries, |reader, (key, value)| {
             let host = reader.host(&key, &mut hosts);
             let (settings, place) = reader.registry(&key, value)?;
             let host = host?;
-            if let (Some(address), Some(place)) = (&settings.via, place) {
-                via.insert(host.clone(), address.clone());
-                places.push((host.clone(), place));
+            if let Some(address) = &settings.via {
+                via.insert(host.clone(), (address.clone(), place.unwrap_or_default()));
             }
             Some((host, settings))
         });
-        for (host, place) in places {
-            self.check_via(&via, &host, place);
+        for (host, (first, place)) in &via {
+            self.check_via(&via, host, first, place.clone());
         }
-        registries.map(|registries| registries.into_iter().collect())
+        registries
     }
 
     /// A proxy cache is accessed directly. To read it through another one, or through itself, is a
     /// mistake.
     fn check_via(
         &mut self,
-        via: &BTreeMap<Registry, Address>,
+        via: &BTreeMap<Registry, (Address, Range<usize>)>,
         host: &Registry,
+        first: &Address,
         span: Range<usize>,
     ) {
-        let Some(first) = via.get(host) else { return };
         if first.registry == *host {
             let hint = "name the proxy cache, which is another registry, or leave `via` out";
             self.report(span, format!("`{host}` is read via itself"), hint);
-        } else if let Some(second) = via.get(&first.registry) {
+        } else if let Some((second, _)) = via.get(&first.registry) {
             let message = format!("`{}` is itself read via `{second}`", first.registry);
             let hint = match second.registry == *host {
                 true => "this is a circle: remove one of the two",
@@ -76,8 +74,7 @@ impl<'t> Reader<'t> {
         // `index.docker.io` is another name of `docker.io`.
         if let Some(first) = hosts.insert(host.clone(), key.span()) {
             let message = format!("the registry `{host}` has two tables");
-            self.report_second(key.span(), first, message, "put all its settings into one table");
-            return None;
+            self.report_second(key.span(), first, message, "put all its settings into one table")?;
         }
         Some(host)
     }
@@ -104,10 +101,10 @@ impl<'t> Reader<'t> {
             token_server: self.optional(t, "token-server", Self::token_server),
             concurrency: self.optional(t, "concurrency", Self::at_least_one),
             kind: self.optional(t, "kind", |reader, text| {
-                reader.one_of(&text, RegistryKind::ALL.map(|kind| (kind.name(), kind)))
+                reader.one_of(&text, RegistryKind::ALL, RegistryKind::name)
             }),
             mounts: self.optional(t, "mounts", |reader, text| {
-                reader.one_of(&text, Mounts::ALL.map(|mounts| (mounts.name(), mounts)))
+                reader.one_of(&text, Mounts::ALL, Mounts::name)
             }),
             pieces: self.flag(t, "pieces"),
             largest_request: self.optional(t, "largest-request", Self::at_least_one),
@@ -161,13 +158,11 @@ impl<'t> Reader<'t> {
                 text.span(),
                 message,
                 "write it to a file of its own, and name that",
-            );
-            return None;
+            )?;
         }
         if name.is_empty() {
             let hint = "write its path, relative to this file or absolute";
-            self.report(text.span(), "this is not the name of a file", hint);
-            return None;
+            self.report(text.span(), "this is not the name of a file", hint)?;
         }
         Some(PathBuf::from(text.into_inner()))
     }

@@ -6,7 +6,7 @@ use toml::de::DeTable;
 use super::reader::Reader;
 use super::value::{Kind, Value, describe};
 use crate::list::problems::nearest;
-use crate::list::template::{InvalidTemplate, Named as _, Placeholder, Template, ValueTemplate};
+use crate::list::template::{InvalidTemplate, Placeholder, Template, ValueTemplate};
 use crate::list::{InvalidValuePath, SetValue, ValuePath};
 
 /// What values apply to. It decides which placeholders they may use.
@@ -18,13 +18,6 @@ pub(super) enum Scope {
 }
 
 impl<'t> Reader<'t> {
-    pub(super) fn values_of_list(
-        &mut self,
-        table: Spanned<DeTable<'t>>,
-    ) -> Option<Vec<(ValuePath, ValueTemplate)>> {
-        self.values(table, Scope::List)
-    }
-
     pub(super) fn values(
         &mut self,
         table: Spanned<DeTable<'t>>,
@@ -53,31 +46,30 @@ impl<'t> Reader<'t> {
                 "write the path as one key: `\"global.imageRegistry\" = …`".to_owned()
             };
             let message = format!("expected {}, found {}", Kind::Scalar, describe(value.get_ref()));
-            self.report(value.span(), message, hint);
-            return None;
+            self.report(value.span(), message, hint)?;
         }
-        let value = self.value(value)?;
+        let value: Spanned<SetValue> = self.value(value)?;
         let span = value.span();
         Some(match value.into_inner() {
-            SetValue::Boolean(boolean) => ValueTemplate::Boolean(boolean),
-            SetValue::Integer(integer) => ValueTemplate::Integer(integer),
+            SetValue::Boolean(boolean) => SetValue::Boolean(boolean),
+            SetValue::Integer(integer) => SetValue::Integer(integer),
             SetValue::String(text) => {
-                ValueTemplate::Text(self.template(&Spanned::new(span, text), scope)?)
+                SetValue::String(self.template(&Spanned::new(span, text), scope)?)
             }
         })
     }
 
     fn template(&mut self, text: &Spanned<String>, scope: Scope) -> Option<Template> {
-        let template: Template = self.parsed(text, |error: InvalidTemplate| {
-            (error.to_string(), hint_for_template(&error))
+        let template: Template = self.parsed(text, |error| {
+            let otherwise = "placeholders are `{registry}`, `{repository}`, `{tag}` and `{digest}`";
+            let hint =
+                hint_for_template(&error, &Placeholder::ALL.map(Placeholder::name), otherwise);
+            (error.to_string(), hint)
         })?;
         let unusable = template.placeholders().find_map(|placeholder| match (scope, placeholder) {
             (Scope::List, Placeholder::Registry) | (Scope::PinnedImage, _) => None,
             (Scope::List, other) => Some((
-                format!(
-                    "`{{{}}}` is not available in `[values]`, which apply to all images",
-                    other.name()
-                ),
+                format!("`{{{other}}}` is not available in `[values]`, which apply to all images"),
                 "move the line below `[image.values]` of its image",
             )),
             (Scope::UnpinnedImage, Placeholder::Digest) => Some((
@@ -105,11 +97,16 @@ fn hint_for_path(error: &InvalidValuePath) -> &'static str {
     }
 }
 
-fn hint_for_template(error: &InvalidTemplate) -> String {
+/// Suggests the placeholder that a misspelled one resembles.
+pub(super) fn hint_for_template(
+    error: &InvalidTemplate,
+    known: &[&str],
+    otherwise: &str,
+) -> String {
     if let InvalidTemplate::Unknown(name) = error
-        && let Some(known) = nearest(name.trim(), &Placeholder::ALL.map(Placeholder::name))
+        && let Some(known) = nearest(name.trim(), known)
     {
         return format!("did you mean `{{{known}}}`?");
     }
-    "placeholders are `{registry}`, `{repository}`, `{tag}` and `{digest}`".to_owned()
+    otherwise.to_owned()
 }

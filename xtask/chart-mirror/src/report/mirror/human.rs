@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::commands::mirror::result::{CopyOutcome, ImageReport, MirrorReport, MirrorTotals};
+use crate::copy::Copied;
 use crate::plan::Transfer;
 use crate::report::common::{bytes, count, insecure, is_are, seconds};
 use registry::Error;
@@ -25,19 +26,22 @@ pub fn image(image: &ImageReport) -> String {
         CopyOutcome::Failed { error } => {
             format!("failed      {}: {}: {}", image.source, error.side, error.operation)
         }
-        CopyOutcome::Copied(copied) => {
-            let mut parts = vec![format!("{} moved", bytes(copied.moved.bytes))];
-            if copied.mounted.blobs > 0 {
-                parts.push(format!("{} mounted", bytes(copied.mounted.bytes)));
+        CopyOutcome::Copied(Copied { counters, .. }) => {
+            let mut parts = vec![format!("{} moved", bytes(counters.moved.bytes))];
+            if counters.mounted.blobs > 0 {
+                parts.push(format!("{} mounted", bytes(counters.mounted.bytes)));
             }
-            if copied.present.blobs > 0 {
-                parts.push(format!("{} already present", bytes(copied.present.bytes)));
+            if counters.present.blobs > 0 {
+                parts.push(format!("{} already present", bytes(counters.present.bytes)));
             }
-            if copied.attachments > 0 {
-                parts.push(count(copied.attachments, "attachment"));
+            if counters.attachments > 0 {
+                parts.push(count(counters.attachments, "attachment"));
             }
-            if copied.foreign_layers > 0 {
-                parts.push(format!("{} not copied", count(copied.foreign_layers, "foreign layer")));
+            if counters.foreign_layers > 0 {
+                parts.push(format!(
+                    "{} not copied",
+                    count(counters.foreign_layers, "foreign layer")
+                ));
             }
             if let Some(subset) = image.subset.as_ref().filter(|it| it.made_from.is_some()) {
                 parts.push(format!("only {}", subset.platforms));
