@@ -1,7 +1,7 @@
 //! What a run does with the images of the list: the selected images as transfers, and the decision
 //! about each one. Pure: no file, network or process.
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{Glob, GlobMatcher};
 
 use crate::list::{Destination, Image, ImageList};
 use messages::Advice;
@@ -31,7 +31,7 @@ pub struct PlatformSelection {
 
 /// Selects images of the list by globs.
 #[derive(Debug, Clone, Default)]
-pub struct Selection(Vec<(String, GlobMatcher)>);
+pub struct Selection(Vec<GlobMatcher>);
 
 /// What to do about one image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,8 +74,8 @@ impl Selection {
     /// # Errors
     /// When a glob is invalid.
     pub fn new(globs: &[String]) -> Result<Self, Advice> {
-        let compile = |glob: &String| match GlobBuilder::new(glob).build() {
-            Ok(built) => Ok((glob.clone(), built.compile_matcher())),
+        let compile = |glob: &String| match Glob::new(glob) {
+            Ok(built) => Ok(built.compile_matcher()),
             Err(error) => {
                 Err(Advice::new(format!("`{glob}` is not a valid glob: {}", error.kind())))
             }
@@ -88,19 +88,19 @@ impl Selection {
     /// # Errors
     /// When a glob selects nothing.
     pub fn of<'l>(&self, list: &'l ImageList) -> Result<Vec<&'l Image>, Advice> {
-        let matches = |matcher: &GlobMatcher, image: &Image| {
+        let selects = |matcher: &GlobMatcher, image: &Image| {
             Self::names(image).iter().any(|name| matcher.is_match(name))
         };
-        for (glob, matcher) in &self.0 {
-            if !list.images().iter().any(|image| matches(matcher, image)) {
-                let message = format!("`{glob}` selects no image of the list");
+        for matcher in &self.0 {
+            if !list.images().iter().any(|image| selects(matcher, image)) {
+                let message = format!("`{}` selects no image of the list", matcher.glob());
                 return Err(Advice::new(message).with_hint(
                     "`*` matches any text: `*kafka*`, `stackstate/wait`, `*:4.2.19`; `mirror -t` lists all images",
                 ));
             }
         }
         let is_selected = |image: &&Image| {
-            self.0.is_empty() || self.0.iter().any(|(_, matcher)| matches(matcher, image))
+            self.0.is_empty() || self.0.iter().any(|matcher| selects(matcher, image))
         };
         Ok(list.images().iter().filter(is_selected).collect())
     }

@@ -83,13 +83,8 @@ pub(crate) async fn missing(
             Err(error) => return Err(error),
         };
         missing.blobs.extend(missing_blobs(repository, &manifest, checks).await?);
-        pending.extend(
-            manifest
-                .manifests
-                .into_iter()
-                .map(|child| child.digest)
-                .filter(|digest| seen.insert(digest.clone())),
-        );
+        let children = manifest.manifests.into_iter().map(|child| child.digest);
+        pending.extend(children.filter(|digest| seen.insert(digest.clone())));
         if seen.len() > MOST_MANIFESTS {
             let why =
                 format!("the image has more than {MOST_MANIFESTS} manifests; not all were checked");

@@ -127,12 +127,9 @@ async fn push_children(
     level: Level<'_>,
 ) -> Result<(), Error> {
     let mut seen = HashSet::new();
-    let mut children: Vec<BoxFuture<'_, Result<(), Error>>> = Vec::new();
-    for child in &manifest.manifests {
-        if seen.insert(&child.digest) {
-            children.push(Box::pin(push_child(copy, child, level)));
-        }
-    }
+    let children = manifest.manifests.iter().filter(|child| seen.insert(&child.digest));
+    let children: Vec<BoxFuture<'_, _>> =
+        children.map(|child| Box::pin(push_child(copy, child, level)) as _).collect();
     // All children are pushed before the first error is returned. The next run has less to do.
     let results: Vec<_> = stream::iter(children).buffer_unordered(CHILDREN_AT_ONCE).collect().await;
     results.into_iter().collect()

@@ -1,5 +1,7 @@
 //! `RepositoryPlan`: the repositories that a run needs in ECR, and the settings of new ones. Pure.
 
+use std::collections::HashSet;
+
 use crate::list::{Creation, Destination, Encryption, RepositoryOptions};
 use crate::plan::Transfer;
 use oci::{Registry, RepositoryPath};
@@ -31,12 +33,9 @@ impl RepositoryPlan {
             CloudHost::EcrPublic => Service::Public,
             CloudHost::Acr { .. } | CloudHost::Google => return None,
         };
-        let mut repositories: Vec<RepositoryPath> = Vec::new();
-        for transfer in transfers {
-            if !repositories.contains(transfer.target.path()) {
-                repositories.push(transfer.target.path().clone());
-            }
-        }
+        let mut seen = HashSet::new();
+        let paths = transfers.iter().map(|transfer| transfer.target.path());
+        let repositories = paths.filter(|path| seen.insert(*path)).cloned().collect();
         Some(Self {
             registry: destination.address.registry.clone(),
             service,

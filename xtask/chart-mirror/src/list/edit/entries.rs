@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::lines::{below, end_of_line, indent, line_end, quoted, split_mark, start_of_line};
+use super::lines::{below, end_of_line, line_end, quoted, separator, split_mark, start_of_line};
 use super::spans::{images, sections, with_comments};
 use super::values::value_line;
 use crate::list::Image;
@@ -48,21 +48,17 @@ fn entries(text: &str) -> Option<Vec<Entry>> {
 
 /// An entry in the usual form.
 pub fn image_entry(image: &Image) -> String {
-    let mut lines = vec!["[[image]]".to_owned()];
-    lines.extend(pairs(image));
-    if !image.subsets.is_empty() {
-        lines.push("[image.subsets]".to_owned());
-    }
     let subset = |(platforms, digest): (&oci::Platforms, &oci::Digest)| {
         format!("{} = {}", quoted(&platforms.to_string()), quoted(digest.as_str()))
     };
-    lines.extend(image.subsets.iter().map(subset));
-    if !image.values.is_empty() {
-        lines.push("[image.values]".to_owned());
-    }
-    let values = image.values.iter();
-    lines.extend(values.map(|(path, value)| value_line(path, &value.unrendered())));
-    lines.join("\n") + "\n"
+    let values = image.values.iter().map(|(path, value)| value_line(path, &value.unrendered()));
+    let tables = [
+        ("[[image]]", pairs(image)),
+        ("[image.subsets]", image.subsets.iter().map(subset).collect()),
+        ("[image.values]", values.collect()),
+    ];
+    let tables = tables.into_iter().filter(|(_, lines)| !lines.is_empty());
+    tables.map(|(header, lines)| format!("{header}\n{}\n", lines.join("\n"))).collect()
 }
 
 /// The keys of an image, except for its tables.
@@ -114,27 +110,15 @@ impl Entry {
 
     /// Where new entries go, and their text.
     fn addition(&self, text: &str, new: &[Image]) -> (usize, String) {
+        if self.is_inline {
+            let separator = separator(text, self.parts[0].start);
+            let entry = |image| format!("{separator}{{ {} }}", pairs(image).join(", "));
+            return (self.end(), new.iter().map(entry).collect());
+        }
         let line_end = line_end(text);
-        let mut added = String::new();
-        if !self.is_inline {
-            let (at, before) = below(text, self.end());
-            added.push_str(before);
-            for image in new {
-                added.push_str(line_end);
-                added.push_str(&image_entry(image).replace('\n', line_end));
-            }
-            return (at, added);
-        }
-        let start = start_of_line(text, self.end());
-        let indent = indent(text, self.end());
-        let is_alone = text[start..self.end()].trim_start().starts_with('{')
-            && start == start_of_line(text, self.parts[0].start);
-        let between = if is_alone { format!(",{line_end}{indent}") } else { ", ".to_owned() };
-        for image in new {
-            added.push_str(&between);
-            added.push_str(&format!("{{ {} }}", pairs(image).join(", ")));
-        }
-        (self.end(), added)
+        let (at, before) = below(text, self.end());
+        let entries: String = new.iter().map(|image| format!("\n{}", image_entry(image))).collect();
+        (at, format!("{before}{}", entries.replace('\n', line_end)))
     }
 
     /// The ranges to remove, in the order of the text.
@@ -148,8 +132,8 @@ impl Entry {
     fn inline_removal(&self, text: &str, entries: &[Self]) -> Range<usize> {
         let this = self.parts[0].clone();
         let rest = &text[this.end..];
-        let comma = rest.trim_start().starts_with(',').then(|| rest.find(',').unwrap_or(0) + 1);
-        let end = this.end + comma.unwrap_or(0);
+        let after = rest.trim_start().strip_prefix(',').unwrap_or(rest);
+        let end = text.len() - after.len();
         let line = start_of_line(text, this.start);
         let after = &text[end..end_of_line(text, end)];
         let is_alone = text[line..this.start].trim().is_empty()

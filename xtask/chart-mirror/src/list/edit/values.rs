@@ -74,12 +74,8 @@ fn addition(
     table: &DeTable<'_>,
     values: &[(ValuePath, SetValue)],
 ) -> Result<Addition, Advice> {
-    let own = match table.get("values") {
-        Some(own) => {
-            Some(own.get_ref().as_table().ok_or("`values` in images.toml is not a table")?)
-        }
-        None => None,
-    };
+    let own = table.get("values").map(|own| own.get_ref().as_table());
+    let own = own.map(|own| own.ok_or("`values` in images.toml is not a table")).transpose()?;
     let is_new =
         |path: &ValuePath| own.is_none_or(|own| !own.contains_key(path.to_string().as_str()));
     let new = values.iter().filter(|(path, _)| is_new(path));

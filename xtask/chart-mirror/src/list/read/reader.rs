@@ -321,19 +321,16 @@ fn unknown_key(key: &Spanned<Cow<'_, str>>, value: Range<usize>, table: &Table<'
 /// How to write a value as the expected kind.
 fn hint_for_kind(expected: Kind, written: &str) -> String {
     let bare = written.trim_matches(['"', '\'']);
+    let without_quotes = format!("write it without quotes: `{bare}`");
     let is_header = is_header(written);
     match expected {
         Kind::String | Kind::Scalar if is_scalar(written) => {
             format!("write it in quotes: `\"{written}\"`")
         }
         Kind::String => "write a text in quotes: `\"…\"`".to_owned(),
-        Kind::Boolean if matches!(bare, "true" | "false") => {
-            format!("write it without quotes: `{bare}`")
-        }
+        Kind::Boolean if matches!(bare, "true" | "false") => without_quotes,
         Kind::Boolean => "write `true` or `false`, without quotes".to_owned(),
-        Kind::Integer if bare.parse::<i64>().is_ok() => {
-            format!("write it without quotes: `{bare}`")
-        }
+        Kind::Integer if bare.parse::<i64>().is_ok() => without_quotes,
         Kind::Integer => "write a whole number, without quotes".to_owned(),
         Kind::Scalar => "write `\"text\"`, `true`, `false` or a whole number".to_owned(),
         Kind::Array if is_header => format!("write it with two brackets: `[{written}]`"),

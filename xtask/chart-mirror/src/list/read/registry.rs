@@ -154,11 +154,8 @@ impl<'t> Reader<'t> {
         let name = text.get_ref();
         if name.contains("-----BEGIN") {
             let message = "this is the content of a file, not its name";
-            self.report_secret(
-                text.span(),
-                message,
-                "write it to a file of its own, and name that",
-            )?;
+            let hint = "write it to a file of its own, and name that";
+            self.report_secret(text.span(), message, hint)?;
         }
         if name.is_empty() {
             let hint = "write its path, relative to this file or absolute";
@@ -173,19 +170,13 @@ impl<'t> Reader<'t> {
             return Some(text.into_inner());
         }
         let message = "this is not the name of an environment variable";
-        match name.strip_prefix('$').filter(|name| is_variable_name(name)) {
-            Some(name) => {
-                self.report(
-                    text.span(),
-                    message,
-                    format!("write it without the `$`: `\"{name}\"`"),
-                );
-            }
-            None => {
-                let hint = "the secret itself does not belong in this file: name the variable that holds it";
-                self.report_secret(text.span(), message, hint);
-            }
+        if let Some(name) = name.strip_prefix('$').filter(|name| is_variable_name(name)) {
+            let hint = format!("write it without the `$`: `\"{name}\"`");
+            self.report(text.span(), message, hint)?;
         }
+        let hint =
+            "the secret itself does not belong in this file: name the variable that holds it";
+        self.report_secret(text.span(), message, hint)?;
         None
     }
 
