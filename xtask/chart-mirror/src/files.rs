@@ -13,8 +13,8 @@ pub enum Written {
     Unchanged,
 }
 
-/// The folder of a file. For a bare name it is `.`, because its parent is the empty path, in which no
-/// program can be started.
+/// The folder of a file; `.` for a bare name. Its parent is the empty path, in which no program can be
+/// started.
 pub fn folder_of(file: &Path) -> &Path {
     file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }

@@ -163,7 +163,7 @@ pub fn registry_settings(
 }
 
 /// Decides from the pin and from the digests that the tag names at the destination and at the source.
-/// `source` is `None` if the source was not asked.
+/// Without `source`, the source was not asked.
 pub fn decide(
     pin: Option<&Digest>,
     destination: Option<&Digest>,

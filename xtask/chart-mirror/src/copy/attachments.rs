@@ -20,7 +20,7 @@ use oci::{Descriptor, Digest, Manifest};
 use registry::{Cause, Error, ManifestName, Pushed, RemoteRepository, Side};
 
 const COSIGN_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
-/// Signatures may have signatures. A registry that makes up more and more of them is stopped here.
+/// Signatures may have signatures. The limit stops a registry that invents more and more of them.
 const MOST_SUBJECTS: usize = 1000;
 
 /// Copies the attachments of a manifest, of its children, and of the attachments.
@@ -86,8 +86,8 @@ async fn copy_tag(
     Ok(Some(digest).filter(|_| !matches!(arrival, Arrival::Refused)))
 }
 
-/// Copies the referrers that are missing. Returns all that the destination has then, and those of
-/// them that it does not list.
+/// Copies the missing referrers. Returns all referrers that the destination has afterwards, and those
+/// among them that it does not list.
 async fn copy_referrers(
     copy: &Arc<ImageCopy>,
     subject: &Digest,

@@ -1,4 +1,4 @@
-//! Brings one blob into one repository in the cheapest way: no transfer, a mount, or an upload.
+//! Gets one blob into one repository in the cheapest way: no transfer, a mount, or an upload.
 
 use std::sync::Arc;
 
@@ -58,8 +58,8 @@ async fn mount_or_send(
     let capabilities = &copy.destination.host.capabilities;
     let mut mount = Mount { digest: &blob.digest, from, access };
     if !capabilities.can_mount(access) {
-        // To mount a blob from its own repository combines two requests: check whether it is there,
-        // and start an upload if it is not.
+        // Mounting a blob from its own repository combines two requests: it checks whether the blob is
+        // there, and starts an upload if it is not.
         mount = Mount { from: copy.target(), access: MountAccess::SameLogin, ..mount };
     }
     let is_own = mount.from == copy.target();

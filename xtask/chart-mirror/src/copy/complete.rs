@@ -1,4 +1,4 @@
-//! Checks that a registry has all of an image: fetches every manifest below a digest, and asks for
+//! Checks that a registry has all of an image: fetches every manifest below a digest, and checks for
 //! every blob. Only `mirror --repair` and `verify --deep` do this; other runs trust a tag.
 
 use std::collections::{HashMap, HashSet};
@@ -10,10 +10,10 @@ use tokio::sync::OnceCell;
 use oci::{Descriptor, Digest, Manifest};
 use registry::{Cause, Error, ManifestName, RemoteRepository};
 
-/// Blobs of one manifest that are asked for at a time. The queue of the host limits them further.
+/// Concurrent blob checks of one manifest. The queue of the host limits them further.
 const AT_ONCE: usize = 16;
-/// Manifests of one image. More than any image has platforms, so that no registry can keep us busy
-/// forever.
+/// The most manifests of one image. No image has as many platforms; the limit stops a registry that
+/// lists more and more of them.
 pub(super) const MOST_MANIFESTS: usize = 1000;
 
 /// Content that manifests point to and that the registry does not have.
@@ -59,7 +59,7 @@ impl BlobChecks {
 /// What the registry lacks of the image with the digest `top`.
 ///
 /// # Errors
-/// When the registry cannot be asked.
+/// If a request to the registry fails.
 pub(crate) async fn missing(
     repository: &RemoteRepository,
     top: &Digest,

@@ -1,6 +1,6 @@
 //! Pushes a manifest with everything it points to: children first, its name last.
 //!
-//! So a name at the destination never points to something incomplete, wherever a run is cut off.
+//! So a name at the destination never points to incomplete content, wherever a run is interrupted.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -21,7 +21,7 @@ use registry::{Cause, Error, ErrorCode, ManifestName, Pushed, Side};
 const DEEPEST: usize = 8;
 /// Manifests of one index that are in memory at a time.
 const CHILDREN_AT_ONCE: usize = 8;
-/// How often a registry that has all of the content gets time to find it.
+/// How often to wait for a registry that has all of the content but does not see it yet.
 const PAUSES_TO_SEE: usize = 3;
 
 /// Manifests that the destination's repository is known to hold with all of their content.
@@ -63,7 +63,7 @@ pub(super) fn push<'a>(
     })
 }
 
-/// Brings the blobs that a manifest points to, and then pushes it. Its children are already there.
+/// Gets the blobs of a manifest into the repository, and then pushes it. Its children are already there.
 async fn push_with_blobs(
     copy: &Arc<ImageCopy>,
     manifest: &Manifest,
@@ -72,7 +72,7 @@ async fn push_with_blobs(
 ) -> Result<Pushed, Error> {
     let tracker = &copy.run.tracker;
     let blobs = || manifest.blobs.iter().map(|blob| &blob.digest);
-    // Only now that the children have theirs: a ticket must not be held while a later one is used.
+    // Taken only after the children were pushed: a ticket must not be held while a later one is used.
     let ticket = tracker.take_ticket(blobs(), copy.target());
     let pushed = async {
         ensure_blobs(copy, manifest, existing, ticket).await?;
@@ -154,7 +154,7 @@ async fn push_child(
         return refuse(format!("the image has more than {MOST_MANIFESTS} manifests"));
     };
     let pushed = once.get_or_try_init(|| async {
-        // The stale index lists it, so its content should be there. That it is there itself is checked.
+        // The stale index lists it, so its content should be there. Only the manifest itself is checked.
         if level.known.contains(&child.digest) && copy.destination.resolve(&name).await?.is_some() {
             return Ok(());
         }
@@ -164,7 +164,7 @@ async fn push_child(
     pushed.await.copied()
 }
 
-/// Brings each blob in a task of its own, so that one that waits does not hold up the others.
+/// Handles each blob in its own task, so that one that waits does not hold up the others.
 async fn ensure_blobs(
     copy: &Arc<ImageCopy>,
     manifest: &Manifest,

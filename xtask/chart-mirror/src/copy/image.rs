@@ -20,7 +20,7 @@ enum SourceState {
     Unknown,
     /// The digest that the tag names.
     Tag(Digest),
-    /// The manifest to copy. If it has only some platforms, it takes the whole index to know it.
+    /// The manifest to copy. For only some platforms, it is made from the whole index.
     Manifest(Box<Selected>),
 }
 
@@ -148,7 +148,7 @@ async fn fetch(copy: &ImageCopy, resolved: Option<Digest>) -> Result<Manifest, E
 }
 
 /// What the destination already has, according to the image that its tag names now. This is one
-/// request; to ask for each blob would take many. An error only means that nothing is known.
+/// request; asking for each blob would take many. An error only means that nothing is known.
 async fn known_through(copy: &ImageCopy, stale: &Digest) -> KnownManifests {
     let mut known = KnownManifests::default();
     let name = ManifestName::Digest(stale.clone());

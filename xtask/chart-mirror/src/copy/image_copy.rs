@@ -19,7 +19,7 @@ pub(super) struct ImageCopy {
     pub(super) source: RemoteRepository,
     pub(super) destination: RemoteRepository,
     counters: Mutex<Counters>,
-    /// The manifests below the image's own, each with the one copy of it that is made.
+    /// The manifests below the image's own. The cell of each ensures that it is copied once.
     children: Mutex<HashMap<(Digest, ExistingContent), Once>>,
 }
 
@@ -42,7 +42,7 @@ impl ImageCopy {
         &self.destination.path
     }
 
-    /// Waits until the repository at the destination exists, as far as creating it is our job.
+    /// Waits until the repository at the destination exists, if this run creates repositories.
     pub(super) async fn repository_ready(&self) -> Result<(), Error> {
         match &self.run.repositories {
             Some(repositories) => repositories.ready(self.target()).await,

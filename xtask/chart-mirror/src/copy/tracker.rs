@@ -82,8 +82,8 @@ pub(super) enum NextStep<'a> {
     Upload(UploadGuard<'a>),
 }
 
-/// Held while a blob is uploaded or mounted. Dropped before completion, it leaves the upload to
-/// another task.
+/// Held while a blob is uploaded or mounted. If it is dropped before completion, another task takes
+/// over.
 pub(super) struct UploadGuard<'a> {
     tracker: &'a BlobTracker,
     digest: Digest,
@@ -138,11 +138,11 @@ impl BlobTracker {
         }
         // Mounts with another login may be refused, so it is better to wait for one with the same.
         let mut mount = None;
-        for wanted in [MountAccess::SameLogin, MountAccess::OtherLogin] {
+        for preferred in [MountAccess::SameLogin, MountAccess::OtherLogin] {
             let mut others =
-                blob.repositories.iter().filter(|(from, _)| access(from) == Some(wanted));
+                blob.repositories.iter().filter(|(from, _)| access(from) == Some(preferred));
             let from = others.clone().find(|(_, holding)| self.can_mount_from(holding));
-            mount = from.map(|(from, _)| (from.clone(), wanted));
+            mount = from.map(|(from, _)| (from.clone(), preferred));
             if mount.is_some() {
                 break;
             }

@@ -14,9 +14,9 @@ use process::{Program, find_program};
 
 /// The CLI repeats a throttled request by itself, which takes time.
 const DEADLINE: Duration = Duration::from_secs(120);
-/// Of a response, in bytes. A registry may have thousands of repositories, each with some 500 bytes.
+/// The longest response, in bytes. A registry may have thousands of repositories, each with some 500 bytes.
 const LONGEST: u64 = 64 << 20;
-/// Names in one request (API reference of ECR, DescribeRepositories).
+/// The most names in one request (API reference of ECR, DescribeRepositories).
 const MOST_NAMES: usize = 100;
 /// Commands at a time. Each is a Python program that uses one core for a second.
 const AT_A_TIME: usize = 4;

@@ -46,7 +46,7 @@ impl RepositoryPlan {
     }
 }
 
-/// The settings of new repositories as short phrases. Those that are left to Amazon are not there.
+/// The settings of new repositories as short phrases, without those that are left to Amazon.
 pub fn describe(options: &RepositoryOptions) -> Vec<String> {
     let mut parts = Vec::new();
     if !options.tags.is_empty() {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::list::{Encryption, RepositoryOptions, named};
 use messages::printable::printable_within;
 
-/// In characters. Amazon's errors name the user, the permission and the resource.
+/// The longest message, in characters. Amazon's errors name the user, the permission and the resource.
 const LONGEST_MESSAGE: usize = 600;
 
 /// The settings of a repository, as far as Amazon returns them with its name.
@@ -64,7 +64,7 @@ pub(super) struct AwsError {
     pub(super) message: String,
 }
 
-/// The errors that are handled.
+/// The kinds of errors that are handled differently.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum AwsErrorKind {
     NotFound,
@@ -126,7 +126,7 @@ impl Repository {
             }
         };
         let text = |value: bool| value.to_string();
-        // Amazon has one more value, which the list does not: `IMMUTABLE_WITH_EXCLUSION`.
+        // Amazon has a third value, which the list cannot express: `IMMUTABLE_WITH_EXCLUSION`.
         let immutable =
             self.image_tag_mutability.as_ref().map(|word| word.starts_with("IMMUTABLE"));
         compare(Setting::ImmutableTags, options.immutable_tags.map(text), immutable.map(text));

@@ -52,7 +52,7 @@ impl Destination {
     /// The path of an image below the address, for pushing as well as pulling.
     ///
     /// # Errors
-    /// If it is too long. It never is for an image and a destination of the same list.
+    /// If it is too long. That cannot happen for an image and a destination of the same list.
     pub fn path(
         &self,
         source: &Repository,

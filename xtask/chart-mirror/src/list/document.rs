@@ -1,4 +1,4 @@
-//! From text to TOML: reports mistakes of syntax, and parses the rest.
+//! Parses the text of a list as TOML: reports syntax errors, and parses the other sections.
 //!
 //! A section is the text from one `[header]` to the next. A section with a mistake is ignored, together
 //! with the tables below it, because the mistake may cause other problems there: a key is missing if its
@@ -24,12 +24,12 @@ pub(super) fn readable(text: &str) -> (String, Vec<Problem>) {
         }
         let before = readable.clone();
         for (span, _) in &errors {
-            // Past the end of the text, it is the last section.
+            // An error past the end of the text belongs to the last section.
             let after = sections.partition_point(|section| section.start <= span.start);
             blank(&mut readable, with_subtables(text, &sections[after.saturating_sub(1)..]));
         }
         let is_first = problems.is_empty();
-        // A string without end swallows all sections up to the end of the text, and possibly others.
+        // An unclosed string runs to the end of the text, through all sections on its way.
         let is_unclosed = readable == before;
         if is_unclosed {
             blank(&mut readable, 0..text.len());

@@ -93,8 +93,8 @@ impl ImageList {
         Ok(Self { images, ..self })
     }
 
-    /// This list with only one of its destinations, whether it is listed under a name or not. The images
-    /// that replace the current ones need not fit the others.
+    /// This list with only this destination, or with none if it is not listed. New images then need not
+    /// fit the other destinations.
     #[must_use]
     pub fn only_for(mut self, destination: &Destination) -> Self {
         self.destinations.retain(|_, listed| listed == destination);

@@ -18,7 +18,7 @@ pub struct Problems {
 /// One mistake.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where it begins. Set when the problems of a text are put together.
+    /// Where it begins. `Problems::new` sets it.
     pub place: Place,
     pub message: String,
     pub hint: Option<String>,
@@ -30,7 +30,7 @@ pub struct Problem {
 }
 
 impl Problems {
-    /// Puts the problems of a text in its order.
+    /// Sorts the problems of a text by their places, and hides secrets in the text.
     pub(super) fn new(file_name: &str, text: &str, mut problems: Vec<Problem>) -> Self {
         let index = PlaceIndex::new(text);
         for problem in &mut problems {
@@ -122,7 +122,7 @@ pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let word = word.to_lowercase().replace('_', "-");
     let distance = |candidate: &&str| strsim::damerau_levenshtein(&word, candidate);
     let best = known.iter().copied().min_by_key(distance)?;
-    // One wrong letter in three is a typing error. With more, it is another word.
+    // Up to one wrong letter in three is a typo. With more, it is a different word.
     let allowed = best.chars().count().div_ceil(3);
     (distance(&best) <= allowed).then_some(best)
 }

@@ -8,8 +8,8 @@ use super::named;
 use super::template::{InvalidTemplate, Template};
 use oci::{InvalidReference, Repository, RepositoryPath};
 
-/// A path with placeholders, as in `mirror/{registry}/{path}`. It always renders to a path, although
-/// that may be too long.
+/// A path with placeholders, as in `mirror/{registry}/{path}`. What it renders to is always a path,
+/// except that it may be too long.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TargetTemplate(Template<SourcePart>);
 
@@ -21,7 +21,7 @@ pub enum InvalidTarget {
     /// It does not render to a path.
     #[error("`target` does not make a repository path: {0}")]
     NotAPath(#[from] InvalidReference),
-    /// It does not depend on the image, so that all images would have one repository.
+    /// It does not depend on the image, so all images would share one repository.
     #[error("`target` would put all images into one repository")]
     SameForAll,
 }

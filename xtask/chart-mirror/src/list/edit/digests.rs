@@ -18,8 +18,8 @@ type Change = (Range<usize>, String);
 /// Writes each digest below the tag of its image, or over the old one, and the digests of subsets into
 /// its table `subsets`.
 ///
-/// `None` if the text is not TOML, has no entry with a tag at one of the positions, or is written in a
-/// form that a record cannot be removed from.
+/// `None` if the text is not TOML, has no entry with a tag at one of the positions, or has a record in a
+/// form that cannot be removed.
 pub fn pin_images(text: &str, pins: &[ImagePin]) -> Option<String> {
     let (mark, bare) = split_mark(text);
     let document = DeTable::parse(bare).ok()?;
@@ -27,7 +27,7 @@ pub fn pin_images(text: &str, pins: &[ImagePin]) -> Option<String> {
     let mut changes = Vec::new();
     for pin in pins {
         let image = images.get(pin.position)?;
-        // Before the digest: if both are inserted at the same offset, they end up after it.
+        // Subsets come before the digest here, because a later insertion at the same offset ends up first.
         changes.extend(subsets(bare, image, &pin.subsets)?);
         if let Some(digest) = &pin.digest {
             changes.push(change(bare, image, digest)?);
@@ -94,7 +94,7 @@ fn subsets(
     Some(changes)
 }
 
-/// A digest in the kind of quotes that the old one has.
+/// A digest in the same kind of quotes as the old one.
 fn like(text: &str, old: &Spanned<DeValue<'_>>, digest: &Digest) -> String {
     let quote = if text[old.span()].starts_with('\'') { '\'' } else { '"' };
     format!("{quote}{digest}{quote}")

@@ -43,7 +43,8 @@ pub(super) fn end_of(value: &Spanned<DeValue<'_>>) -> usize {
     }
 }
 
-/// Whole lines, with the comment right above them, and without leaving two empty lines together.
+/// The whole lines of a part, with the comment right above them, and with the blank lines below that
+/// would follow another blank line.
 pub(super) fn with_comments(text: &str, part: Range<usize>) -> Range<usize> {
     let mut start = start_of_line(text, part.start);
     while start > 0 {
@@ -57,7 +58,7 @@ pub(super) fn with_comments(text: &str, part: Range<usize>) -> Range<usize> {
     }
     let mut end = end_of_line(text, part.end);
     let above = if start == 0 { "" } else { text[start_of_line(text, start - 1)..start].trim() };
-    // An empty line after the bracket of a list is superfluous as well.
+    // A blank line after the opening bracket of a list is superfluous as well.
     let is_blank_above = above.is_empty() || above.ends_with('[');
     while is_blank_above && end < text.len() {
         let below = end_of_line(text, end);

@@ -103,7 +103,7 @@ impl Owner {
 }
 
 /// The place of a pair in a table of an image, with the comma or comment that is removed with it. Empty
-/// if there is none; `None` if it is written in a form that cannot be removed.
+/// if the table lacks it; `None` if it is written in a form that cannot be removed.
 pub(super) fn place_of_pair(
     text: &str,
     image: &Spanned<DeValue<'_>>,

@@ -122,7 +122,7 @@ fn every_form_of_a_list_can_be_edited() {
             vec![0],
             format!("image = [\n  # b\n  {b},\n  {new}\n]\n"),
         ),
-        // Sections: at the end of the text, without an end of line, of Windows, with a mark.
+        // Sections: at the end of the text, without a final line end, with CRLF, with a byte order mark.
         (
             in_sections.to_owned(),
             vec![1],
@@ -145,7 +145,7 @@ fn every_form_of_a_list_can_be_edited() {
             vec![0],
             format!("#:schema x\n\n# b\n[[image]]\nsource = 'b'\ntag = '1'\n\n{section}"),
         ),
-        // Values of an entry apart from it, and one over several lines.
+        // The values of an entry are apart from it, and one value spans several lines.
         (
             "[[image]]\nsource = 'b'\ntag = '1'\n[[image]]\nsource = 'a'\ntag = '''\n1'''\n\
              # x\n[values]\na = '[x]'\n# y\n[image.values]\na = ''\n"

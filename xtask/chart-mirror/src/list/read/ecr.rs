@@ -64,7 +64,7 @@ impl<'t> Reader<'t> {
         })
     }
 
-    /// Options without effect are a mistake.
+    /// Reports options that have no effect at the registry.
     fn check_host(&mut self, registry: Option<&Registry>, table: &Table<'t>) {
         let Some(registry) = registry else { return };
         match CloudHost::of(registry.as_str()) {
@@ -122,7 +122,7 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// Explains why Amazon would refuse the key of a tag, which has the same rules for all resources.
+/// Explains why Amazon would refuse the key of a tag. The rules are the same for all resources.
 fn hint_for_tag_key(key: &str) -> Option<&'static str> {
     let length = key.chars().count();
     if length == 0 || length > MAX_TAG_KEY || !key.chars().all(is_tag_character) {

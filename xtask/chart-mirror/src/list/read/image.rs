@@ -12,7 +12,7 @@ use super::values::Scope;
 use crate::list::Image;
 use oci::{Digest, Platforms, Reference, Repository, RepositoryPath, Tag};
 
-/// The places of the sources. No two entries may have the same.
+/// Where each source and tag is listed. No two entries may have the same ones.
 type Sources = HashMap<Reference, Range<usize>>;
 
 impl<'t> Reader<'t> {

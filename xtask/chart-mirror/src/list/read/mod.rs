@@ -1,4 +1,4 @@
-//! From TOML to an image list: reads every key, and checks what the kinds of values do not express.
+//! Reads a TOML document as an image list: checks every key and value, and reports all problems.
 
 use toml::Spanned;
 use toml::de::DeTable;

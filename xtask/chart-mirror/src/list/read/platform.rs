@@ -11,7 +11,7 @@ use crate::list::problems::nearest;
 use oci::platform::{ARCHITECTURES, InvalidPlatforms, OPERATING_SYSTEMS};
 use oci::{Platform, Platforms};
 
-/// Names in other tools.
+/// Names that other tools use, and ours.
 const OTHER_NAMES: [(&str, &str); 10] = [
     ("x86_64", "amd64"),
     ("x86-64", "amd64"),

@@ -43,11 +43,11 @@ pub(super) struct PlacedImage {
     pub(super) source: Repository,
     pub(super) tag: Tag,
     pub(super) target: Option<RepositoryPath>,
-    /// The value that determines it.
+    /// The place of the value that determines its repository.
     pub(super) span: Range<usize>,
 }
 
-/// A table with fixed keys.
+/// A table with fixed keys, and which of them were read.
 pub(super) struct Table<'t> {
     /// As messages call it: `[chart]`.
     name: &'static str,
@@ -123,7 +123,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Reads a key that may be absent. The result is `None` if it is absent, or its value is wrong.
+    /// Reads a key that may be absent. Returns `None` if it is absent or its value is wrong.
     pub(super) fn optional<T: FromValue<'t>, U>(
         &mut self,
         table: &mut Table<'t>,

@@ -41,8 +41,8 @@ impl<'t> Reader<'t> {
         registries
     }
 
-    /// A proxy cache is accessed directly. To read it through another one, or through itself, is a
-    /// mistake.
+    /// Reports a proxy cache that is read through another one, or through itself: the client accesses a
+    /// proxy cache directly.
     fn check_via(
         &mut self,
         via: &BTreeMap<Registry, (Address, Range<usize>)>,
@@ -130,7 +130,7 @@ impl<'t> Reader<'t> {
         }
     }
 
-    /// Settings that contradict each other.
+    /// Reports settings that contradict each other.
     fn check_tls(&mut self, key: &Spanned<String>, settings: &RegistrySettings) {
         let for_tls = [
             ("ca-file", settings.ca_file.is_some()),

@@ -32,9 +32,9 @@ pub(super) trait FromValue<'t>: Sized {
     /// Converts a value. Returns one of another kind as it is.
     fn from_value(value: DeValue<'t>) -> Result<Self, DeValue<'t>>;
 
-    /// Names and addresses end up in messages, in comments and in arguments of helm. A control
-    /// character there would begin another line or be a command to the terminal. Only the texts of
-    /// Helm values may have several lines.
+    /// Whether it has no control characters. Names and addresses end up in messages, in comments and in
+    /// arguments of helm, where a control character would start a new line or control the terminal.
+    /// Only the texts of Helm values may have several lines.
     fn is_printable(&self) -> bool {
         true
     }
