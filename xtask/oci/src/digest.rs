@@ -3,52 +3,21 @@
 //! Only validated text becomes a `Digest`, so it is safe in a URL and in a file name
 //! (image-spec `descriptor.md`, section "Digests").
 
-use std::fmt;
 use std::str::FromStr;
 
 use sha2::Digest as _;
+
+use crate::invalid_reference::{InvalidReference, invalid};
+use crate::text::text_only;
 
 /// `algorithm:hex`, with a registered algorithm (`sha256`, `sha512`) and lowercase hex of its length.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Digest(String);
 
-/// Why a text is not a digest.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidDigest {
-    /// There is no `:` between an algorithm and its hex.
-    #[error("a digest has the form `sha256:<64 hex digits>`")]
-    NoAlgorithm,
-    /// The algorithm is neither `sha256` nor `sha512`.
-    #[error("the algorithm of a digest is `sha256` or `sha512`")]
-    UnknownAlgorithm,
-    /// The hex part is not lowercase hex of the algorithm's length.
-    #[error("the digest needs {expected} lowercase hex digits after the colon")]
-    BadHex { expected: usize },
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Algorithm {
-    Sha256,
-    Sha512,
-}
-
-impl Algorithm {
-    fn hex_length(self) -> usize {
-        match self {
-            Self::Sha256 => 64,
-            Self::Sha512 => 128,
-        }
-    }
-}
-
 impl Digest {
     /// The sha256 digest of bytes in memory.
     pub fn of(content: &[u8]) -> Self {
         Self(format!("sha256:{}", hex(&sha2::Sha256::digest(content))))
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 
     /// The part after the colon.
@@ -70,9 +39,10 @@ impl Digest {
 
     /// Hashes content with the algorithm of this digest.
     pub fn hasher(&self) -> Hasher {
-        match self.algorithm() {
-            Algorithm::Sha256 => Hasher::Sha256(sha2::Sha256::new()),
-            Algorithm::Sha512 => Hasher::Sha512(sha2::Sha512::new()),
+        if self.0.starts_with("sha512:") {
+            Hasher::Sha512(sha2::Sha512::new())
+        } else {
+            Hasher::Sha256(sha2::Sha256::new())
         }
     }
 
@@ -81,10 +51,6 @@ impl Digest {
         let mut hasher = self.hasher();
         hasher.update(content);
         hasher.finish()
-    }
-
-    fn algorithm(&self) -> Algorithm {
-        if self.0.starts_with("sha512:") { Algorithm::Sha512 } else { Algorithm::Sha256 }
     }
 }
 
@@ -116,40 +82,26 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 impl FromStr for Digest {
-    type Err = InvalidDigest;
+    type Err = InvalidReference;
 
-    fn from_str(text: &str) -> Result<Self, InvalidDigest> {
-        let (algorithm, hex) = text.split_once(':').ok_or(InvalidDigest::NoAlgorithm)?;
-        let algorithm = match algorithm {
-            "sha256" => Algorithm::Sha256,
-            "sha512" => Algorithm::Sha512,
-            _ => return Err(InvalidDigest::UnknownAlgorithm),
+    fn from_str(text: &str) -> Result<Self, InvalidReference> {
+        let expected = match text.split_once(':') {
+            Some(("sha256", _)) => 64,
+            Some(("sha512", _)) => 128,
+            Some(_) => return Err(invalid("the algorithm of a digest is `sha256` or `sha512`")),
+            None => return Err(invalid("a digest has the form `sha256:<64 hex digits>`")),
         };
-        let expected = algorithm.hex_length();
+        let hex = &text["sha256:".len()..];
         if hex.len() != expected || !hex.bytes().all(|c| matches!(c, b'0'..=b'9' | b'a'..=b'f')) {
-            return Err(InvalidDigest::BadHex { expected });
+            return Err(invalid(&format!(
+                "the digest needs {expected} lowercase hex digits after the colon"
+            )));
         }
         Ok(Self(text.to_owned()))
     }
 }
 
-impl fmt::Display for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Debug for Digest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl serde::Serialize for Digest {
-    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(&self.0)
-    }
-}
+text_only!(Digest);
 
 #[cfg(test)]
 mod tests {
@@ -159,16 +111,20 @@ mod tests {
     fn a_digest_is_a_registered_algorithm_with_lowercase_hex_of_its_length() {
         let hex = "0123456789abcdef".repeat(4);
         let table = [
-            (format!("sha256:{hex}"), Ok(())),
-            (format!("sha512:{hex}{hex}"), Ok(())),
-            (hex.clone(), Err(InvalidDigest::NoAlgorithm)),
-            (format!("md5:{hex}"), Err(InvalidDigest::UnknownAlgorithm)),
-            (format!("sha256:{}", &hex[1..]), Err(InvalidDigest::BadHex { expected: 64 })),
-            (format!("sha256:{}", hex.to_uppercase()), Err(InvalidDigest::BadHex { expected: 64 })),
-            ("sha256:../../x".to_owned(), Err(InvalidDigest::BadHex { expected: 64 })),
+            (format!("sha256:{hex}"), ""),
+            (format!("sha512:{hex}{hex}"), ""),
+            (hex.clone(), "has the form `sha256:"),
+            (format!("md5:{hex}"), "the algorithm of a digest is"),
+            (format!("sha256:{}", &hex[1..]), "needs 64 lowercase"),
+            (format!("sha256:{}", hex.to_uppercase()), "needs 64 lowercase"),
+            (format!("sha512:{hex}"), "needs 128 lowercase"),
+            ("sha256:../../x".to_owned(), "needs 64 lowercase"),
         ];
         for (text, expected) in table {
-            assert_eq!(text.parse::<Digest>().map(|_| ()), expected, "{text}");
+            let error =
+                text.parse::<Digest>().map_or_else(|why| why.to_string(), |_| String::new());
+            assert_eq!(error.is_empty(), expected.is_empty(), "{text}: {error}");
+            assert!(error.contains(expected), "{text}: {error}");
         }
     }
 

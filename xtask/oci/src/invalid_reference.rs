@@ -1,4 +1,4 @@
-//! Why a text is not a registry, a repository, a tag or a reference.
+//! Why a text is not a registry, a repository, a tag, a digest or a reference.
 
 /// Why a text is not a reference, or a part of one. Reads after "`...`: ".
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

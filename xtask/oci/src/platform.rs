@@ -43,17 +43,8 @@ pub struct Platforms(Vec<Platform>);
 
 /// Why a text is not a platform.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidPlatform {
-    /// Not two or three components with `/` between them.
-    #[error("a platform is `os/architecture` or `os/architecture/variant`")]
-    Form,
-    #[error("there is no operating system `{}`", .0.escape_debug())]
-    UnknownSystem(String),
-    #[error("there is no architecture `{}`", .0.escape_debug())]
-    UnknownArchitecture(String),
-    #[error("`{}` cannot be a variant of a platform", .0.escape_debug())]
-    BadVariant(String),
-}
+#[error("{0}")]
+pub struct InvalidPlatform(String);
 
 /// Why a text is not a selection of platforms.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -124,19 +115,20 @@ impl FromStr for Platform {
     type Err = InvalidPlatform;
 
     fn from_str(text: &str) -> Result<Self, InvalidPlatform> {
-        let mut parts = text.split('/');
-        let (Some(os), Some(architecture)) = (parts.next(), parts.next()) else {
-            return Err(InvalidPlatform::Form);
+        let invalid = |why: String| Err(InvalidPlatform(why));
+        let (os, architecture, variant) = match *text.split('/').collect::<Vec<_>>() {
+            [os, architecture] => (os, architecture, None),
+            [os, architecture, variant] => (os, architecture, Some(variant)),
+            _ => {
+                let form = "a platform is `os/architecture` or `os/architecture/variant`";
+                return invalid(form.to_owned());
+            }
         };
-        let variant = parts.next();
-        if parts.next().is_some() {
-            return Err(InvalidPlatform::Form);
-        }
         if !OPERATING_SYSTEMS.contains(&os) {
-            return Err(InvalidPlatform::UnknownSystem(os.to_owned()));
+            return invalid(format!("there is no operating system `{}`", os.escape_debug()));
         }
         if !ARCHITECTURES.contains(&architecture) {
-            return Err(InvalidPlatform::UnknownArchitecture(architecture.to_owned()));
+            return invalid(format!("there is no architecture `{}`", architecture.escape_debug()));
         }
         let is_word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         let starts_well = |text: &str| text.starts_with(|c: char| c.is_ascii_lowercase());
@@ -144,7 +136,7 @@ impl FromStr for Platform {
             !starts_well(variant)
                 || !variant.split('.').all(|part| !part.is_empty() && part.chars().all(is_word))
         }) {
-            return Err(InvalidPlatform::BadVariant(bad.to_owned()));
+            return invalid(format!("`{}` cannot be a variant of a platform", bad.escape_debug()));
         }
         Ok(Self {
             os: os.to_owned(),

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use crate::invalid_reference::{InvalidReference, invalid};
 use crate::registry::Registry;
-use crate::text::text_like;
+use crate::text::{text_like, text_only};
 
 /// In characters. The specification has no limit, but every registry has this one.
 const LONGEST_PATH: usize = 255;
@@ -67,10 +67,6 @@ impl Reference {
 }
 
 impl RepositoryPath {
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-
     /// Its last component.
     pub fn name(&self) -> &str {
         self.0.rsplit('/').next().unwrap_or(&self.0)
@@ -80,12 +76,6 @@ impl RepositoryPath {
     #[must_use]
     pub fn below(&self, prefix: &Self) -> Self {
         Self(format!("{prefix}/{self}"))
-    }
-}
-
-impl Tag {
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 }
 
@@ -202,19 +192,8 @@ impl fmt::Display for Reference {
     }
 }
 
-impl fmt::Display for RepositoryPath {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl fmt::Display for Tag {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-text_like!(Reference, Repository, RepositoryPath, Tag);
+text_like!(Reference, Repository);
+text_only!(RepositoryPath, Tag);
 
 #[cfg(test)]
 mod tests {

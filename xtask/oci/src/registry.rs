@@ -1,12 +1,11 @@
 //! `Registry`: a host that serves the distribution API, as references name it.
 
 use std::borrow::Borrow;
-use std::fmt;
 use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use crate::invalid_reference::{InvalidReference, invalid};
-use crate::text::text_like;
+use crate::text::text_only;
 
 const DOCKER_HUB: &str = "docker.io";
 
@@ -17,10 +16,6 @@ pub struct Registry(String);
 impl Registry {
     pub fn docker_hub() -> Self {
         Self(DOCKER_HUB.to_owned())
-    }
-
-    pub fn as_str(&self) -> &str {
-        &self.0
     }
 
     pub fn is_docker_hub(&self) -> bool {
@@ -82,13 +77,7 @@ impl Borrow<str> for Registry {
     }
 }
 
-impl fmt::Display for Registry {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-text_like!(Registry);
+text_only!(Registry);
 
 #[cfg(test)]
 mod tests {

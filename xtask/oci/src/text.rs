@@ -1,4 +1,4 @@
-//! Types that `Debug` and JSON write as their text.
+//! Types that are written as their text.
 
 /// Writes types as their text, in `Debug` and in JSON.
 macro_rules! text_like {
@@ -17,3 +17,23 @@ macro_rules! text_like {
     )*};
 }
 pub(crate) use text_like;
+
+/// The text of types that hold nothing else.
+macro_rules! text_only {
+    ($($name:ty),*) => {$(
+        impl $name {
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl std::fmt::Display for $name {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        $crate::text::text_like!($name);
+    )*};
+}
+pub(crate) use text_only;

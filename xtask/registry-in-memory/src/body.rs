@@ -40,11 +40,7 @@ impl RequestBody {
         }
         loop {
             let Some(frame) = self.incoming.frame().await else {
-                return if self.cut_after.is_some() {
-                    Err(Failure::Disconnected)
-                } else {
-                    Ok(None)
-                };
+                return self.cut_after.map_or(Ok(None), |_| Err(Failure::Disconnected));
             };
             // An error here means that the client disconnected.
             let Ok(mut piece) = frame.map_err(|_| Failure::Disconnected)?.into_data() else {
@@ -54,7 +50,7 @@ impl RequestBody {
                 piece.truncate(usize::try_from(*left).unwrap_or(usize::MAX));
                 *left -= piece.len() as u64;
             }
-            self.entry.received(piece.len());
+            self.entry.update(|logged| logged.bytes_in += piece.len() as u64);
             return Ok(Some(piece));
         }
     }
@@ -158,7 +154,7 @@ impl Body for ResponseBody {
             body.delivery.cutter.close_after_flush();
         }
         if let Some(piece) = piece {
-            body.delivery.entry.sent(piece.len());
+            body.delivery.entry.update(|logged| logged.bytes_out += piece.len() as u64);
             return Poll::Ready(Some(Ok(Frame::data(piece))));
         }
         match body.ending {

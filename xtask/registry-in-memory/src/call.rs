@@ -31,19 +31,6 @@ pub(super) struct Call<'a> {
     pub(super) request: &'a Request,
 }
 
-impl Shared {
-    pub(super) fn new(address: String, options: RegistryOptions) -> Self {
-        Self {
-            address,
-            options,
-            store: Store::default(),
-            log: Log::new(),
-            faults: Faults::default(),
-            tokens: Tokens::default(),
-        }
-    }
-}
-
 impl Call<'_> {
     /// A `Location`, in the form that the options set.
     pub(super) fn location(&self, path: &str) -> String {

@@ -3,6 +3,8 @@
 use std::sync::Mutex;
 use std::time::Duration;
 
+use hyper::header::AUTHORIZATION;
+
 use crate::lock::lock;
 use crate::request::Request;
 use crate::route::Kind;
@@ -137,17 +139,9 @@ pub fn dead_from_nth_request(n: usize) -> Fault {
 }
 
 #[derive(Default)]
-pub(super) struct Faults(Mutex<Vec<Fault>>);
+pub(super) struct Faults(pub(super) Mutex<Vec<Fault>>);
 
 impl Faults {
-    pub(super) fn inject(&self, fault: Fault) {
-        lock(&self.0).push(fault);
-    }
-
-    pub(super) fn clear(&self) {
-        lock(&self.0).clear();
-    }
-
     /// The effect on this request. Call it once per request, because it counts. A fault does not
     /// count the requests that an earlier fault affected.
     pub(super) fn next(&self, request: &Request) -> Option<Effect> {
@@ -168,10 +162,10 @@ impl Matcher {
     fn matches(&self, request: &Request) -> bool {
         let route = &request.route;
         self.method.as_deref().is_none_or(|method| request.method == method)
-            && self.kind.is_none_or(|kind| kind == route.kind())
-            && (self.repository.is_none() || self.repository.as_deref() == route.repository())
+            && self.kind.is_none_or(|kind| kind == route.kind)
+            && (self.repository.is_none() || self.repository == route.repository)
             && self.path.as_deref().is_none_or(|part| request.target.contains(part))
-            && (request.has_credentials() || !self.authorized)
+            && (!self.authorized || request.headers.contains_key(AUTHORIZATION))
     }
 }
 
@@ -187,8 +181,8 @@ mod tests {
     #[test]
     fn the_first_injected_fault_with_a_count_left_acts() {
         let faults = Faults::default();
-        faults.inject(Fault::new(Effect::Reset).kind(Kind::Blob).skip(1).times(2));
-        faults.inject(Fault::new(Effect::HtmlOk).method("GET").times(2));
+        lock(&faults.0).push(Fault::new(Effect::Reset).kind(Kind::Blob).skip(1).times(2));
+        lock(&faults.0).push(Fault::new(Effect::HtmlOk).method("GET").times(2));
         let next = |path: &str| faults.next(&request("GET", path));
         let blob = "/v2/a/blobs/sha256:00";
         assert_eq!(next(blob), Some(Effect::HtmlOk), "the skipped one is open to the next fault");
@@ -223,7 +217,7 @@ mod tests {
     fn the_nth_request_is_counted_from_one() {
         let count = |fault: Fault| {
             let faults = Faults::default();
-            faults.inject(fault);
+            lock(&faults.0).push(fault);
             (1..=5).filter(|_| faults.next(&request("GET", "/v2/")).is_some()).count()
         };
         assert_eq!(count(fail_nth_request(3)), 1);

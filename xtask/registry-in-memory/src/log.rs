@@ -15,7 +15,7 @@ use crate::route::Kind;
 pub struct LoggedRequest {
     pub method: String,
     pub path: String,
-    /// The part after `?` as it arrived; empty if there is none.
+    /// The part after `?` as it arrived, or an empty text.
     pub query: String,
     pub repository: Option<String>,
     /// `None` if the connection was cut before a response, or there is no response yet.
@@ -52,7 +52,7 @@ pub(super) struct Log {
     started: Instant,
     entries: Mutex<Vec<Entry>>,
     in_progress: AtomicUsize,
-    most_at_once: AtomicUsize,
+    pub(super) most_at_once: AtomicUsize,
 }
 
 /// A logged request whose numbers grow while it is processed.
@@ -86,13 +86,13 @@ impl Log {
             method: request.method.to_string(),
             path: path.to_owned(),
             query: query.to_owned(),
-            repository: request.route.repository().map(str::to_owned),
+            repository: request.route.repository.clone(),
             status: None,
             bytes_in: 0,
             bytes_out: 0,
             arrived: self.started.elapsed(),
             connection,
-            kind: request.route.kind(),
+            kind: request.route.kind,
             headers: request.headers.clone(),
         })));
         entries.push(entry.clone());
@@ -107,10 +107,6 @@ impl Log {
         lock(&self.entries).clear();
         self.most_at_once.store(self.in_progress.load(Ordering::SeqCst), Ordering::SeqCst);
     }
-
-    pub(super) fn most_at_once(&self) -> usize {
-        self.most_at_once.load(Ordering::SeqCst)
-    }
 }
 
 impl Drop for InProgress {
@@ -120,15 +116,7 @@ impl Drop for InProgress {
 }
 
 impl Entry {
-    pub(super) fn answered(&self, status: u16) {
-        lock(&self.0).status = Some(status);
-    }
-
-    pub(super) fn received(&self, bytes: usize) {
-        lock(&self.0).bytes_in += bytes as u64;
-    }
-
-    pub(super) fn sent(&self, bytes: usize) {
-        lock(&self.0).bytes_out += bytes as u64;
+    pub(super) fn update(&self, change: impl FnOnce(&mut LoggedRequest)) {
+        change(&mut lock(&self.0));
     }
 }

@@ -34,9 +34,6 @@ pub(super) async fn handle(
 
 /// `GET /v2/<name>/tags/list`, with `n` and `last`.
 pub(super) fn list_tags(call: &Call<'_>, repository: &str) -> Result<Reply, Failure> {
-    if call.request.method != Method::GET {
-        return Err(Failure::method_unsupported());
-    }
     if !call.shared.store.has_repository(repository) {
         return Err(name_unknown(repository));
     }
@@ -65,21 +62,20 @@ pub(super) fn list_referrers(
     repository: &str,
     digest: &str,
 ) -> Result<Reply, Failure> {
-    if call.request.method != Method::GET {
-        return Err(Failure::method_unsupported());
-    }
     if !call.shared.options.referrers_api {
         return Err(Failure::not_found());
     }
     let digest: Digest = digest.parse().map_err(|_| Failure::digest_invalid(Some(digest)))?;
     let artifact_type = call.request.query.get("artifactType");
-    let all = call.shared.store.all_manifests(repository);
-    let referrers: Vec<Value> = all
+    let store = &call.shared.store;
+    let referrers: Vec<Value> = store
+        .manifests(repository)
         .iter()
+        .filter_map(|referrer| store.manifest(repository, referrer.as_str()))
         .filter_map(|(media_type, bytes, referrer)| {
-            let document: Value = serde_json::from_slice(bytes).ok()?;
+            let document: Value = serde_json::from_slice(&bytes).ok()?;
             let refers = document["subject"]["digest"].as_str() == Some(digest.as_str());
-            refers.then(|| descriptor(media_type, bytes.len(), referrer, &document))
+            refers.then(|| descriptor(&media_type, bytes.len(), &referrer, &document))
         })
         .filter(|found| {
             artifact_type.is_none_or(|kind| found["artifactType"].as_str() == Some(kind))

@@ -2,11 +2,17 @@
 
 use std::io;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
 
 use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use crate::call::Shared;
+use crate::faults::Faults;
+use crate::lock::lock;
+use crate::log::Log;
+use crate::tokens::Tokens;
 use crate::{Fault, LoggedRequest, RefreshToken, RegistryOptions, Store, server};
 
 /// A running registry. Dropping it closes the port and every connection.
@@ -31,7 +37,14 @@ impl InMemoryRegistry {
     pub async fn start_at(address: &str, options: RegistryOptions) -> io::Result<Self> {
         let listener = TcpListener::bind(address).await?;
         let address = listener.local_addr()?.to_string();
-        let shared = Arc::new(Shared::new(address, options));
+        let shared = Arc::new(Shared {
+            address,
+            options,
+            store: Store::default(),
+            log: Log::new(),
+            faults: Faults::default(),
+            tokens: Tokens::default(),
+        });
         let accepting = tokio::spawn(server::accept(listener, shared.clone())).abort_handle();
         Ok(Self { shared, accepting })
     }
@@ -53,31 +66,32 @@ impl InMemoryRegistry {
 
     /// The most requests that were in progress at one moment since the log was last cleared.
     pub fn most_at_once(&self) -> usize {
-        self.shared.log.most_at_once()
+        self.shared.log.most_at_once.load(Ordering::SeqCst)
     }
 
     /// Adds a fault. If several match a request, the first one with a count left acts.
     pub fn inject(&self, fault: Fault) {
-        self.shared.faults.inject(fault);
+        lock(&self.shared.faults.0).push(fault);
     }
 
     pub fn clear_faults(&self) {
-        self.shared.faults.clear();
+        lock(&self.shared.faults.0).clear();
     }
 
     /// Expires every token issued so far.
     pub fn expire_tokens(&self) {
-        self.shared.tokens.expire_all();
+        let mut issued = lock(&self.shared.tokens.issued);
+        issued.values_mut().for_each(|grant| grant.expires = Instant::now());
     }
 
     /// Makes the token endpoint accept this refresh token, by POST.
     pub fn take_refresh_token(&self, token: &str, kind: RefreshToken) {
-        self.shared.tokens.accept_refresh_token(token, kind);
+        lock(&self.shared.tokens.refresh).insert(token.to_owned(), kind);
     }
 
     /// Sets the `issued_at` of all further tokens.
     pub fn date_tokens(&self, issued_at: &str) {
-        self.shared.tokens.set_issued_at(issued_at);
+        *lock(&self.shared.tokens.issued_at) = Some(issued_at.to_owned());
     }
 
     pub fn store(&self) -> &Store {

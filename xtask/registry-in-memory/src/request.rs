@@ -1,6 +1,5 @@
 //! A request as faults, tokens and handlers see it.
 
-use hyper::header::AUTHORIZATION;
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 
@@ -24,16 +23,12 @@ impl Request {
         Self { method: head.method, target, route, query, headers: head.headers }
     }
 
-    /// The path and the query as they arrived; the query is empty if there is none.
+    /// The path and the query as they arrived. Without a `?`, the query is empty.
     pub(super) fn path_and_query(&self) -> (&str, &str) {
         self.target.split_once('?').unwrap_or((&self.target, ""))
     }
 
     pub(super) fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
-    }
-
-    pub(super) fn has_credentials(&self) -> bool {
-        self.headers.contains_key(AUTHORIZATION)
     }
 }

@@ -19,80 +19,40 @@ pub enum Kind {
     Other,
 }
 
+/// What a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Route {
-    Base,
-    Token,
-    Manifest { repository: String, reference: String },
-    Blob { repository: String, digest: String },
-    Uploads { repository: String },
-    Upload { repository: String, id: String },
-    Tags { repository: String },
-    Referrers { repository: String, digest: String },
-    Unknown,
+pub(super) struct Route {
+    pub(super) kind: Kind,
+    pub(super) repository: Option<String>,
+    /// A reference, a digest or the id of an upload. An upload that begins has none.
+    pub(super) name: String,
 }
 
 impl Route {
     pub(super) fn parse(path: &str) -> Self {
         let path = percent_decode_str(path).decode_utf8_lossy();
-        if path == "/token" {
-            return Self::Token;
-        }
-        match path.strip_prefix("/v2") {
-            Some("" | "/") => Self::Base,
-            Some(rest) => rest.strip_prefix('/').and_then(below_v2).unwrap_or(Self::Unknown),
-            None => Self::Unknown,
-        }
-    }
-
-    pub(super) fn kind(&self) -> Kind {
-        match self {
-            Self::Base => Kind::Base,
-            Self::Token => Kind::Token,
-            Self::Manifest { .. } => Kind::Manifest,
-            Self::Blob { .. } => Kind::Blob,
-            Self::Uploads { .. } | Self::Upload { .. } => Kind::Upload,
-            Self::Tags { .. } => Kind::Tags,
-            Self::Referrers { .. } => Kind::Referrers,
-            Self::Unknown => Kind::Other,
-        }
-    }
-
-    pub(super) fn repository(&self) -> Option<&str> {
-        match self {
-            Self::Manifest { repository, .. }
-            | Self::Blob { repository, .. }
-            | Self::Uploads { repository }
-            | Self::Upload { repository, .. }
-            | Self::Tags { repository }
-            | Self::Referrers { repository, .. } => Some(repository),
-            Self::Base | Self::Token | Self::Unknown => None,
+        let api = |kind| Self { kind, repository: None, name: String::new() };
+        match &*path {
+            "/token" => api(Kind::Token),
+            "/v2" | "/v2/" => api(Kind::Base),
+            path => path.strip_prefix("/v2/").and_then(below_v2).unwrap_or(api(Kind::Other)),
         }
     }
 }
 
 /// Parses from the right: a repository may have components named like those of the API.
 fn below_v2(rest: &str) -> Option<Route> {
-    let uploads = rest.strip_suffix("/blobs/uploads/").or(rest.strip_suffix("/blobs/uploads"));
-    if let Some(repository) = uploads {
-        return Some(Route::Uploads { repository: repository.to_owned() });
-    }
-    if let Some(repository) = rest.strip_suffix("/tags/list") {
-        return Some(Route::Tags { repository: repository.to_owned() });
-    }
-    let (head, last) = rest.rsplit_once('/')?;
-    let last = last.to_owned();
-    if let Some(repository) = head.strip_suffix("/blobs/uploads") {
-        return Some(Route::Upload { repository: repository.to_owned(), id: last });
-    }
-    let (repository, collection) = head.rsplit_once('/')?;
-    let repository = repository.to_owned();
-    match collection {
-        "manifests" => Some(Route::Manifest { repository, reference: last }),
-        "blobs" => Some(Route::Blob { repository, digest: last }),
-        "referrers" => Some(Route::Referrers { repository, digest: last }),
-        _ => None,
-    }
+    let (head, name) = match rest.strip_suffix("/blobs/uploads") {
+        Some(_) => (rest, ""),
+        None => rest.rsplit_once('/')?,
+    };
+    let below = |end: &str, kind| Some((head.strip_suffix(end)?, kind));
+    let (repository, kind) = below("/blobs/uploads", Kind::Upload)
+        .or_else(|| below("/tags", Kind::Tags).filter(|_| name == "list"))
+        .or_else(|| below("/manifests", Kind::Manifest))
+        .or_else(|| below("/blobs", Kind::Blob))
+        .or_else(|| below("/referrers", Kind::Referrers))?;
+    Some(Route { kind, repository: Some(repository.to_owned()), name: name.to_owned() })
 }
 
 /// The parameters of a query or a form.
@@ -119,35 +79,28 @@ mod tests {
 
     #[test]
     fn a_path_is_read_from_the_right() {
-        let owned = |text: &str| text.to_owned();
         let table = [
-            ("/v2/", Route::Base),
-            ("/v2", Route::Base),
-            ("/token", Route::Token),
-            ("/v1/x", Route::Unknown),
-            ("/v2/wait", Route::Unknown),
-            (
-                "/v2/a/manifests/1.0",
-                Route::Manifest { repository: owned("a"), reference: owned("1.0") },
-            ),
-            (
-                "/v2/a/manifests/manifests/1",
-                Route::Manifest { repository: owned("a/manifests"), reference: owned("1") },
-            ),
-            (
-                "/v2/a/b/blobs/sha256%3A00",
-                Route::Blob { repository: owned("a/b"), digest: owned("sha256:00") },
-            ),
-            ("/v2/a/blobs/uploads/", Route::Uploads { repository: owned("a") }),
-            ("/v2/a/blobs/uploads/7", Route::Upload { repository: owned("a"), id: owned("7") }),
-            ("/v2/a/tags/list", Route::Tags { repository: owned("a") }),
-            (
-                "/v2/a/referrers/sha256:00",
-                Route::Referrers { repository: owned("a"), digest: owned("sha256:00") },
-            ),
+            ("/v2/", Kind::Base, "", ""),
+            ("/v2", Kind::Base, "", ""),
+            ("/token", Kind::Token, "", ""),
+            ("/v1/x", Kind::Other, "", ""),
+            ("/v2x", Kind::Other, "", ""),
+            ("/v2/wait", Kind::Other, "", ""),
+            ("/v2/a/tags/1", Kind::Other, "", ""),
+            ("/v2/a/manifests/1.0", Kind::Manifest, "a", "1.0"),
+            ("/v2/a/manifests/manifests/1", Kind::Manifest, "a/manifests", "1"),
+            ("/v2/a/b/blobs/sha256%3A00", Kind::Blob, "a/b", "sha256:00"),
+            ("/v2/a/blobs/uploads/", Kind::Upload, "a", ""),
+            ("/v2/a/blobs/uploads", Kind::Upload, "a", ""),
+            ("/v2/a/blobs/uploads/7", Kind::Upload, "a", "7"),
+            ("/v2/a/tags/list", Kind::Tags, "a", "list"),
+            ("/v2/a/referrers/sha256:00", Kind::Referrers, "a", "sha256:00"),
         ];
-        for (path, expected) in table {
-            assert_eq!(Route::parse(path), expected, "{path}");
+        for (path, kind, repository, name) in table {
+            let route = Route::parse(path);
+            assert_eq!(route.kind, kind, "{path}");
+            assert_eq!(route.repository.as_deref().unwrap_or_default(), repository, "{path}");
+            assert_eq!(route.name, name, "{path}");
         }
     }
 

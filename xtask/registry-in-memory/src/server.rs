@@ -20,7 +20,7 @@ use crate::connection::{Connection, Cutter};
 use crate::faults::Effect;
 use crate::reply::{Failure, Reply};
 use crate::request::Request;
-use crate::route::{Parameters, Route};
+use crate::route::{Kind, Parameters};
 use crate::{LocationStyle, blobs, effects, manifests, uploads};
 
 /// Serves connections until this task is aborted, which ends every connection.
@@ -93,7 +93,7 @@ async fn serve_request(
 async fn handle(call: &Call<'_>, body: &mut RequestBody) -> Result<Reply, Failure> {
     let Shared { options, tokens, address, .. } = call.shared;
     let route = &call.request.route;
-    if *route == Route::Token {
+    if route.kind == Kind::Token {
         return tokens.issue(&options.authentication, call.request, body).await;
     }
     // With relative locations, the registry stands behind a server that terminates TLS.
@@ -103,38 +103,34 @@ async fn handle(call: &Call<'_>, body: &mut RequestBody) -> Result<Reply, Failur
     };
     tokens.check(&options.authentication, &origin, call.request)?;
 
-    let repository = route.repository();
-    if repository.is_some_and(|repository| repository.parse::<RepositoryPath>().is_err()) {
+    let repository = route.repository.as_deref().unwrap_or_default();
+    if route.repository.is_some() && repository.parse::<RepositoryPath>().is_err() {
         let why = "invalid repository name";
         return Err(Failure::refused(StatusCode::BAD_REQUEST, "NAME_INVALID", why));
     }
-    let components = repository.map_or(0, |repository| repository.split('/').count());
-    if options.deepest_path.is_some_and(|most| components > most) {
+    if options.deepest_path.is_some_and(|most| repository.split('/').count() > most) {
         // Such registries take the path for somewhere else, and do not mention its depth.
         let why = "requested access to the resource is denied";
         return Err(Failure::refused(StatusCode::FORBIDDEN, "DENIED", why));
     }
-    match route {
-        Route::Base => base(&call.request.method),
-        Route::Manifest { repository, reference } => {
-            manifests::handle(call, repository, reference, body).await
+    let (name, method) = (route.name.as_str(), &call.request.method);
+    match route.kind {
+        Kind::Base if method == Method::GET || method == Method::HEAD => {
+            Ok(Reply::json("application/json", &json!({}))
+                .with("docker-distribution-api-version", "registry/2.0"))
         }
-        Route::Tags { repository } => manifests::list_tags(call, repository),
-        Route::Referrers { repository, digest } => {
-            manifests::list_referrers(call, repository, digest)
+        Kind::Manifest => manifests::handle(call, repository, name, body).await,
+        Kind::Tags if method == Method::GET => manifests::list_tags(call, repository),
+        Kind::Referrers if method == Method::GET => {
+            manifests::list_referrers(call, repository, name)
         }
-        Route::Blob { repository, digest } => blobs::handle(call, repository, digest),
-        Route::Uploads { repository } => uploads::begin(call, repository, body).await,
-        Route::Upload { repository, id } => uploads::handle(call, repository, id, body).await,
-        Route::Token | Route::Unknown => Err(Failure::not_found()),
-    }
-}
-
-fn base(method: &Method) -> Result<Reply, Failure> {
-    match *method {
-        Method::GET | Method::HEAD => Ok(Reply::json("application/json", &json!({}))
-            .with("docker-distribution-api-version", "registry/2.0")),
-        _ => Err(Failure::method_unsupported()),
+        Kind::Blob => blobs::handle(call, repository, name),
+        Kind::Upload if !name.is_empty() => uploads::handle(call, repository, name, body).await,
+        Kind::Upload if method == Method::POST => uploads::begin(call, repository, body).await,
+        Kind::Token | Kind::Other => Err(Failure::not_found()),
+        Kind::Base | Kind::Tags | Kind::Referrers | Kind::Upload => {
+            Err(Failure::method_unsupported())
+        }
     }
 }
 
@@ -157,7 +153,7 @@ fn respond(
     if *method == Method::HEAD || reply.status == StatusCode::NO_CONTENT {
         reply.body = Bytes::new();
     }
-    delivery.entry.answered(reply.status.as_u16());
+    delivery.entry.update(|logged| logged.status = Some(reply.status.as_u16()));
     let ending = match effect {
         Some(Effect::CloseAfter(bytes)) => Ending::CloseAfter(bytes),
         Some(Effect::Stall(bytes)) => Ending::StallAfter(bytes),

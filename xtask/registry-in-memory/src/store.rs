@@ -28,14 +28,9 @@ struct State {
 #[derive(Default)]
 struct Links {
     blobs: BTreeSet<Digest>,
-    manifests: BTreeMap<Digest, StoredManifest>,
+    /// With their media types.
+    manifests: BTreeMap<Digest, (String, Bytes)>,
     tags: BTreeMap<String, Digest>,
-}
-
-#[derive(Clone)]
-struct StoredManifest {
-    media_type: String,
-    bytes: Bytes,
 }
 
 /// An upload in progress.
@@ -54,13 +49,6 @@ pub(super) enum Child {
     Manifest(Digest),
 }
 
-/// Why an upload did not become a blob.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum UploadFailed {
-    Unknown,
-    DigestDiffers,
-}
-
 impl Store {
     /// Stores all of some content, its top manifest under a tag or a digest.
     pub fn publish(&self, repository: &str, reference: &str, content: &Content) {
@@ -77,7 +65,7 @@ impl Store {
     pub fn put_blob(&self, repository: &str, bytes: impl Into<Bytes>) -> Digest {
         let bytes = bytes.into();
         let digest = Digest::of(&bytes);
-        lock(&self.0).link_blob(repository, digest.clone(), bytes);
+        self.link_blob(repository, &digest, bytes);
         digest
     }
 
@@ -95,8 +83,7 @@ impl Store {
             named.as_ref().map_or_else(|| Digest::of(&bytes), |name| name.of_same_kind(&bytes));
         let mut state = lock(&self.0);
         let links = state.repositories.entry(repository.to_owned()).or_default();
-        let media_type = media_type.to_owned();
-        links.manifests.insert(digest.clone(), StoredManifest { media_type, bytes });
+        links.manifests.insert(digest.clone(), (media_type.to_owned(), bytes));
         if named.is_none() {
             links.tags.insert(reference.to_owned(), digest.clone());
         }
@@ -117,7 +104,7 @@ impl Store {
     pub fn manifest(&self, repository: &str, reference: &str) -> Option<(String, Bytes, Digest)> {
         self.read(repository, |links| {
             let digest = reference.parse().ok().or_else(|| links.tags.get(reference).cloned())?;
-            let StoredManifest { media_type, bytes } = links.manifests.get(&digest)?.clone();
+            let (media_type, bytes) = links.manifests.get(&digest)?.clone();
             Some((media_type, bytes, digest))
         })
     }
@@ -206,24 +193,24 @@ impl Store {
         children.iter().find(|child| !has(child)).cloned()
     }
 
-    /// Every manifest of a repository with its media type, bytes and digest.
-    pub(super) fn all_manifests(&self, repository: &str) -> Vec<(String, Bytes, Digest)> {
-        let manifest = |(digest, m): (&Digest, &StoredManifest)| {
-            (m.media_type.clone(), m.bytes.clone(), digest.clone())
-        };
-        self.read(repository, |links| links.manifests.iter().map(manifest).collect())
+    /// Whether a manifest of a repository refers to a blob.
+    pub(super) fn is_referenced(&self, repository: &str, blob: &Digest) -> bool {
+        let blob = Child::Blob(blob.clone());
+        let refers = |bytes: &Bytes| children(bytes).unwrap_or_default().contains(&blob);
+        self.read(repository, |links| links.manifests.values().any(|(_, bytes)| refers(bytes)))
     }
 
-    /// Links a blob of one repository to another, and returns whether it could.
-    pub(super) fn mount(&self, from: &str, to: &str, digest: &Digest, by: MountRule) -> bool {
+    /// Links a blob of one repository to another, and returns whether the first one has it.
+    pub(super) fn mount(&self, from: &str, to: &str, digest: &Digest) -> bool {
+        let blob = self.blob(from, digest);
+        blob.map(|bytes| self.link_blob(to, digest, bytes)).is_some()
+    }
+
+    pub(super) fn link_blob(&self, repository: &str, digest: &Digest, bytes: Bytes) {
         let mut state = lock(&self.0);
-        let Some(source) = state.repositories.get(from) else { return false };
-        let referenced = || source.manifests.values().any(|manifest| manifest.references(digest));
-        if !source.blobs.contains(digest) || (by == MountRule::Referenced && !referenced()) {
-            return false;
-        }
-        state.repositories.entry(to.to_owned()).or_default().blobs.insert(digest.clone());
-        true
+        state.contents.entry(digest.clone()).or_insert(bytes);
+        let links = state.repositories.entry(repository.to_owned()).or_default();
+        links.blobs.insert(digest.clone());
     }
 
     /// Begins an upload and returns its id.
@@ -249,36 +236,9 @@ impl Store {
         state.uploads.get_mut(id).filter(|session| session.repository == repository).map(act)
     }
 
-    pub(super) fn cancel_upload(&self, id: &str) -> bool {
-        lock(&self.0).uploads.remove(id).is_some()
-    }
-
-    /// Turns an upload into a blob. The upload ends even if this fails.
-    pub(super) fn finish_upload(&self, id: &str, digest: &Digest) -> Result<(), UploadFailed> {
-        // Hashed outside the lock, so that other requests do not wait for a large layer.
-        let Some(session) = lock(&self.0).uploads.remove(id) else {
-            return Err(UploadFailed::Unknown);
-        };
-        if digest.of_same_kind(&session.received) != *digest {
-            return Err(UploadFailed::DigestDiffers);
-        }
-        lock(&self.0).link_blob(&session.repository, digest.clone(), session.received.into());
-        Ok(())
-    }
-}
-
-/// The condition for mounting a blob.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum MountRule {
-    Present,
-    /// A manifest of its repository must reference it.
-    Referenced,
-}
-
-impl State {
-    fn link_blob(&mut self, repository: &str, digest: Digest, bytes: Bytes) {
-        self.contents.entry(digest.clone()).or_insert(bytes);
-        self.repositories.entry(repository.to_owned()).or_default().blobs.insert(digest);
+    /// Ends an upload and returns what arrived; `None` if there is no such upload.
+    pub(super) fn end_upload(&self, id: &str) -> Option<Bytes> {
+        lock(&self.0).uploads.remove(id).map(|session| session.received.into())
     }
 }
 
@@ -294,23 +254,17 @@ impl Links {
         if !seen.insert(digest.clone()) {
             return;
         }
-        let Some(manifest) = self.manifests.get(digest) else {
+        let Some((_, bytes)) = self.manifests.get(digest) else {
             gaps.push(format!("manifest {digest}"));
             return;
         };
-        for child in children(&manifest.bytes).unwrap_or_default() {
+        for child in children(bytes).unwrap_or_default() {
             match &child {
                 Child::Manifest(digest) => self.gaps_below(digest, seen, gaps),
                 Child::Blob(digest) if !self.has(&child) => gaps.push(format!("blob {digest}")),
                 Child::Blob(_) => {}
             }
         }
-    }
-}
-
-impl StoredManifest {
-    fn references(&self, digest: &Digest) -> bool {
-        children(&self.bytes).unwrap_or_default().contains(&Child::Blob(digest.clone()))
     }
 }
 
@@ -373,7 +327,7 @@ mod tests {
     fn a_blob_stays_while_a_repository_links_to_it() {
         let store = Store::default();
         let digest = store.put_blob("a", "layer");
-        assert!(store.mount("a", "b", &digest, MountRule::Present));
+        assert!(store.mount("a", "b", &digest));
         assert!(store.delete_blob("a", &digest));
         assert_eq!(store.blob("a", &digest), None);
         assert_eq!(store.blob("b", &digest).as_deref(), Some(&b"layer"[..]));

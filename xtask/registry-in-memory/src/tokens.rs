@@ -17,48 +17,32 @@ use crate::body::RequestBody;
 use crate::lock::lock;
 use crate::reply::{Failure, Reply};
 use crate::request::Request;
-use crate::route::{Parameters, Route};
+use crate::route::{Kind, Parameters, Route};
 
 /// The tokens of a registry.
 #[derive(Default)]
 pub(super) struct Tokens {
-    issued: Mutex<HashMap<String, Grant>>,
-    refresh: Mutex<HashMap<String, RefreshToken>>,
-    issued_at: Mutex<Option<String>>,
+    pub(super) issued: Mutex<HashMap<String, Grant>>,
+    /// The refresh tokens that are accepted instead of a password.
+    pub(super) refresh: Mutex<HashMap<String, RefreshToken>>,
+    /// The `issued_at` of all further tokens.
+    pub(super) issued_at: Mutex<Option<String>>,
     count: AtomicU64,
     secret: RandomState,
 }
 
-struct Grant {
-    expires: Instant,
+pub(super) struct Grant {
+    pub(super) expires: Instant,
     scopes: Vec<String>,
 }
 
 /// The repositories and actions that a request needs.
 type Needs = Vec<(String, &'static str)>;
 
-/// Why a request's token does not allow it.
-enum TokenProblem {
-    Missing,
-    Invalid,
-    InsufficientScope,
-}
+/// The end of the challenge to a request whose token does not allow it.
+type TokenProblem = &'static str;
 
 impl Tokens {
-    pub(super) fn expire_all(&self) {
-        lock(&self.issued).values_mut().for_each(|grant| grant.expires = Instant::now());
-    }
-
-    /// Accepts a refresh token instead of a password.
-    pub(super) fn accept_refresh_token(&self, token: &str, kind: RefreshToken) {
-        lock(&self.refresh).insert(token.to_owned(), kind);
-    }
-
-    /// Sets the `issued_at` of all further tokens.
-    pub(super) fn set_issued_at(&self, issued_at: &str) {
-        *lock(&self.issued_at) = Some(issued_at.to_owned());
-    }
-
     /// Uses a refresh token, and returns the next one; `None` if the token is unknown.
     fn refreshed(&self, token: &str) -> Option<String> {
         let mut known = lock(&self.refresh);
@@ -158,15 +142,15 @@ impl Tokens {
     fn allows(&self, headers: &HeaderMap, needs: &Needs) -> Result<(), TokenProblem> {
         let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let Some(token) = header.and_then(|value| value.strip_prefix("Bearer ")) else {
-            return Err(TokenProblem::Missing);
+            return Err("");
         };
         let issued = lock(&self.issued);
         let live = issued.get(token).filter(|grant| grant.expires > Instant::now());
-        let Some(grant) = live else { return Err(TokenProblem::Invalid) };
+        let Some(grant) = live else { return Err(r#",error="invalid_token""#) };
         let granted = |(repository, action): &(String, &str)| {
             grant.scopes.iter().any(|scope| covers(scope, repository, action))
         };
-        if needs.iter().all(granted) { Ok(()) } else { Err(TokenProblem::InsufficientScope) }
+        if needs.iter().all(granted) { Ok(()) } else { Err(r#",error="insufficient_scope""#) }
     }
 
     fn next_token(&self) -> String {
@@ -177,16 +161,17 @@ impl Tokens {
 }
 
 fn needs(request: &Request) -> Needs {
-    let Some(repository) = request.route.repository() else { return Vec::new() };
+    let Route { kind, repository, name } = &request.route;
+    let Some(repository) = repository else { return Vec::new() };
     let need = |action| (repository.to_owned(), action);
     let mut needs = match request.method {
         Method::GET | Method::HEAD => vec![need("pull")],
         // Cancelling an upload is part of pushing.
-        Method::DELETE if !matches!(request.route, Route::Upload { .. }) => vec![need("delete")],
+        Method::DELETE if *kind != Kind::Upload => vec![need("delete")],
         _ => vec![need("pull"), need("push")],
     };
     let mounted_from = request.query.get("mount").and(request.query.get("from"));
-    if let (Route::Uploads { .. }, Some(from)) = (&request.route, mounted_from)
+    if let (Kind::Upload, "", Some(from)) = (kind, name.as_str(), mounted_from)
         && from != repository
     {
         needs.push((from.to_owned(), "pull"));
@@ -208,12 +193,7 @@ fn challenge(origin: &str, needs: &Needs, problem: TokenProblem) -> String {
     if !scopes.is_empty() {
         challenge += &format!(r#",scope="{}""#, scopes.join(" "));
     }
-    challenge += match problem {
-        TokenProblem::Missing => "",
-        TokenProblem::Invalid => r#",error="invalid_token""#,
-        TokenProblem::InsufficientScope => r#",error="insufficient_scope""#,
-    };
-    challenge
+    challenge + problem
 }
 
 /// Whether `repository:NAME:ACTION,ACTION` allows an action on a repository.
@@ -261,7 +241,7 @@ mod tests {
         let needs =
             vec![("a".to_owned(), "pull"), ("a".to_owned(), "push"), ("b".to_owned(), "pull")];
         assert_eq!(
-            challenge("http://127.0.0.1:1", &needs, TokenProblem::Invalid),
+            challenge("http://127.0.0.1:1", &needs, ",error=\"invalid_token\""),
             "Bearer realm=\"http://127.0.0.1:1/token\",service=\"127.0.0.1:1\",\
              scope=\"repository:a:pull,push repository:b:pull\",error=\"invalid_token\""
         );

@@ -7,7 +7,7 @@ use crate::LocationStyle;
 use crate::body::RequestBody;
 use crate::call::{Call, Shared};
 use crate::reply::{Failure, Reply};
-use crate::store::{MountRule, Session, UploadFailed};
+use crate::store::Session;
 use oci::Digest;
 
 /// An upload that a request names.
@@ -23,9 +23,6 @@ pub(super) async fn begin(
     repository: &str,
     body: &mut RequestBody,
 ) -> Result<Reply, Failure> {
-    if call.request.method != Method::POST {
-        return Err(Failure::method_unsupported());
-    }
     call.check_pushable(repository)?;
     if let Some(mounted) = mount(call, repository)? {
         return Ok(mounted);
@@ -37,7 +34,7 @@ pub(super) async fn begin(
     }
     let finished = upload.finish(body).await;
     if finished.is_err() {
-        call.shared.store.cancel_upload(&id);
+        call.shared.store.end_upload(&id);
     }
     finished
 }
@@ -69,7 +66,7 @@ pub(super) async fn handle(
             upload.finish(body).await
         }
         Method::DELETE => {
-            call.shared.store.cancel_upload(id);
+            call.shared.store.end_upload(id);
             Ok(Reply::new(StatusCode::NO_CONTENT))
         }
         _ => Err(Failure::method_unsupported()),
@@ -114,11 +111,13 @@ impl Upload<'_> {
         let invalid = || Failure::digest_invalid(named);
         let digest: Digest = named.and_then(|text| text.parse().ok()).ok_or_else(invalid)?;
         self.append(body, options.largest_put).await?;
-        match store.finish_upload(self.id, &digest) {
-            Ok(()) => Ok(created(self.call, self.repository, &digest)),
-            Err(UploadFailed::Unknown) => Err(self.unknown()),
-            Err(UploadFailed::DigestDiffers) => Err(invalid()),
+        // The upload ends even if this fails.
+        let content = store.end_upload(self.id).ok_or_else(|| self.unknown())?;
+        if digest.of_same_kind(&content) != digest {
+            return Err(invalid());
         }
+        store.link_blob(self.repository, &digest, content);
+        Ok(created(self.call, self.repository, &digest))
     }
 
     /// Adds the body, unless it exceeds the limit. Bytes that arrived before a disconnect stay.
@@ -190,13 +189,11 @@ fn mount(call: &Call<'_>, repository: &str) -> Result<Option<Reply>, Failure> {
         return Ok(None);
     };
     let digest: Digest = digest.parse().map_err(|_| Failure::digest_invalid(Some(digest)))?;
-    let options = &call.shared.options;
-    let rule =
-        if options.mount_needs_manifest { MountRule::Referenced } else { MountRule::Present };
-    if !options.mounts || !call.shared.store.mount(from, repository, &digest, rule) {
-        return Ok(None);
-    }
-    Ok(Some(created(call, repository, &digest)))
+    let Shared { options, store, .. } = call.shared;
+    let is_allowed = options.mounts
+        && (!options.mount_needs_manifest || store.is_referenced(from, &digest))
+        && store.mount(from, repository, &digest);
+    Ok(is_allowed.then(|| created(call, repository, &digest)))
 }
 
 /// `0-99`; some clients write it as in HTTP, `bytes 0-99/*`.

@@ -166,9 +166,7 @@ pub fn signature(signed: &Digest) -> Content {
     });
     let mut layer = assembly.blob(SIGNATURE_MEDIA_TYPE, payload.to_string());
     layer["annotations"] = json!({"dev.cosignproject.cosign/signature": signed.hex()});
-    let config = assembly.config(&OCI, "", std::slice::from_ref(&layer));
-    let document = image_document(OCI_IMAGE_MEDIA_TYPE, &config, &[layer]);
-    assembly.manifest(OCI_IMAGE_MEDIA_TYPE, &document);
+    assembly.image_of(&OCI, "", &[layer]);
     assembly.finish()
 }
 
@@ -304,8 +302,13 @@ impl Assembly {
 
     fn image(&mut self, family: &Family, architecture: &str, layers: &[Layer]) -> Value {
         let layers = self.layers(family, layers);
-        let config = self.config(family, architecture, &layers);
-        self.manifest(family.manifest, &image_document(family.manifest, &config, &layers))
+        self.image_of(family, architecture, &layers)
+    }
+
+    /// An image of layers that have been added already.
+    fn image_of(&mut self, family: &Family, architecture: &str, layers: &[Value]) -> Value {
+        let config = self.config(family, architecture, layers);
+        self.manifest(family.manifest, &image_document(family.manifest, &config, layers))
     }
 
     /// The images of an index, for two platforms.
@@ -343,9 +346,7 @@ impl Assembly {
         let mut layer = self.blob(IN_TOTO_MEDIA_TYPE, statement.to_string());
         layer["annotations"] =
             json!({"in-toto.io/predicate-type": "https://slsa.dev/provenance/v0.2"});
-        let config = self.config(&OCI, "unknown", std::slice::from_ref(&layer));
-        let document = image_document(OCI_IMAGE_MEDIA_TYPE, &config, &[layer]);
-        let mut entry = self.manifest(OCI_IMAGE_MEDIA_TYPE, &document);
+        let mut entry = self.image_of(&OCI, "unknown", &[layer]);
         entry["platform"] = json!({"os": "unknown", "architecture": "unknown"});
         entry["annotations"] = json!({
             "vnd.docker.reference.type": "attestation-manifest",
