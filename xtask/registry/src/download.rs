@@ -6,13 +6,13 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_RANGE, HeaderValue, RANGE};
+use reqwest::header::{ACCEPT, CONTENT_RANGE, HeaderValue, RANGE};
 use reqwest::{Method, Response, StatusCode};
 
 use crate::error::{Cause, Error};
 use crate::http::body::next_chunk;
 use crate::http::host::Host;
-use crate::http::request::ApiRequest;
+use crate::http::request::{ApiRequest, content_length, header};
 use crate::repository::RemoteRepository;
 use oci::{Descriptor, Hasher};
 
@@ -158,34 +158,29 @@ impl Download {
 
     /// Requests the rest of the blob from the position on.
     async fn connect(&mut self) -> Result<(), Error> {
+        let position = self.position;
         self.request.headers.remove(RANGE);
-        if self.position > 0
-            && let Ok(range) = HeaderValue::from_str(&format!("bytes={}-", self.position))
+        if position > 0
+            && let Ok(range) = HeaderValue::from_str(&format!("bytes={position}-"))
         {
             self.request.headers.insert(RANGE, range);
         }
         let response = self.host.call_under_permit(&self.request).await?;
         let broken = |why: String| Err(self.error(Cause::Integrity(why)));
-        let header = |name| response.headers().get(name)?.to_str().ok();
         self.skip = if response.status() == StatusCode::PARTIAL_CONTENT {
-            let start = header(CONTENT_RANGE).and_then(first_position);
-            if start != Some(self.position) {
-                let start =
-                    start.map_or("an unknown position".to_owned(), |start| start.to_string());
-                return broken(format!(
-                    "the response starts at {start} instead of {}",
-                    self.position
-                ));
+            let start = header(response.headers(), CONTENT_RANGE).and_then(first_position);
+            if start != Some(position) {
+                let start = start.map_or("an unknown position".to_owned(), |it| it.to_string());
+                return broken(format!("the response starts at {start} instead of {position}"));
             }
             0
         } else {
             // The server does not support ranges: the known bytes are left out.
-            let length = header(CONTENT_LENGTH).and_then(|value| value.parse::<u64>().ok());
             let size = self.blob.size;
-            if let Some(length) = length.filter(|&length| length != size) {
+            if let Some(length) = content_length(response.headers()).filter(|it| *it != size) {
                 return broken(format!("the blob has {length} bytes, its descriptor {size}"));
             }
-            self.position
+            position
         };
         self.response = Some(response);
         Ok(())

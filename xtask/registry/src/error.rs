@@ -236,7 +236,9 @@ impl ErrorResponse {
     pub(crate) fn parse(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
         let (codes, message) = match serde_json::from_slice::<Envelope>(body) {
             Ok(Envelope { errors }) => {
-                let texts: Vec<String> = errors.iter().map(EnvelopeError::to_string).collect();
+                // The message is enough for people; some servers send only the code.
+                let text = |error: &EnvelopeError| with_text(&error.code, ": ", &error.message);
+                let texts: Vec<String> = errors.iter().map(text).collect();
                 (errors.into_iter().map(|error| error.code).collect(), texts.join("; "))
             }
             Err(_) => (Vec::new(), plain_text(body)),
@@ -260,6 +262,11 @@ impl ErrorResponse {
     pub(crate) fn is_throttling(&self) -> bool {
         matches!(self.status, 429 | 503)
     }
+}
+
+/// A text follows if there is one.
+fn with_text(start: impl fmt::Display, separator: &str, text: &str) -> String {
+    if text.is_empty() { start.to_string() } else { format!("{start}{separator}{text}") }
 }
 
 fn plain_text(body: &[u8]) -> String {
@@ -300,18 +307,9 @@ impl fmt::Display for ErrorCode {
     }
 }
 
-impl fmt::Display for EnvelopeError {
-    /// The message is enough for people; some servers send only the code.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.code)?;
-        if self.message.is_empty() { Ok(()) } else { write!(f, ": {}", self.message) }
-    }
-}
-
 impl fmt::Display for ErrorResponse {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.status)?;
-        if self.message.is_empty() { Ok(()) } else { write!(f, " {}", self.message) }
+        f.write_str(&with_text(self.status, " ", &self.message))
     }
 }
 
@@ -319,9 +317,10 @@ impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.cause {
             // Neither side is at fault.
-            Cause::Internal(_) => write!(f, "internal error: {}: ", self.operation)?,
-            _ => write!(f, "{}: {}: ", self.side, self.operation)?,
+            Cause::Internal(_) => f.write_str("internal error")?,
+            _ => self.side.fmt(f)?,
         }
+        write!(f, ": {}: ", self.operation)?;
         if !self.request.is_empty() {
             write!(f, "{}: ", self.request)?;
         }
@@ -333,9 +332,11 @@ impl fmt::Display for Error {
                 Phase::Silence => write!(f, "timed out: {detail}"),
             },
             Cause::RateLimited { wait, message } => {
-                let seconds = wait.as_secs();
-                write!(f, "the registry asks for a pause of {seconds} s, which is too long")?;
-                if message.is_empty() { Ok(()) } else { write!(f, ": {message}") }
+                let why = format!(
+                    "the registry asks for a pause of {} s, which is too long",
+                    wait.as_secs()
+                );
+                f.write_str(&with_text(why, ": ", message))
             }
             Cause::Token(why) => write!(f, "no token: {why}"),
             Cause::Credentials(advice) => write!(f, "no credentials: {}", advice.message),

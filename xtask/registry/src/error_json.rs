@@ -5,32 +5,28 @@ use serde::{Serialize, Serializer};
 use crate::error::{Error, Side};
 
 #[derive(Serialize)]
+#[serde(remote = "Error")]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-struct ErrorObject<'a> {
+struct ErrorObject {
     side: Side,
     /// What was tried.
-    operation: &'a str,
+    operation: String,
     /// Method and URL; empty if the error was not caused by a request.
-    request: &'a str,
+    request: String,
     /// The HTTP status, if the server responded with one.
+    #[serde(getter = "Error::status")]
     status: Option<u16>,
     /// The whole error in one line.
+    #[serde(getter = "ToString::to_string")]
     message: String,
     /// What to do.
+    #[serde(getter = "Error::hint")]
     hint: Option<String>,
 }
 
 impl Serialize for Error {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let object = ErrorObject {
-            side: self.side,
-            operation: &self.operation,
-            request: &self.request,
-            status: self.status(),
-            message: self.to_string(),
-            hint: self.hint(),
-        };
-        object.serialize(serializer)
+        ErrorObject::serialize(self, serializer)
     }
 }
 

@@ -4,7 +4,7 @@
 use reqwest::{Method, Url};
 
 use crate::error::{Cause, Error};
-use crate::http::request::BufferedResponse;
+use crate::http::request::{BufferedResponse, header};
 use crate::repository::{LARGEST_MANIFEST, RemoteRepository};
 use messages::printable::printable;
 use oci::{Descriptor, Digest, Manifest};
@@ -27,10 +27,8 @@ impl RemoteRepository {
             }
             let next = next_page(&page);
             if next.as_ref().is_some_and(|next| next.origin() != request.url.origin()) {
-                // To ignore the page would lose referrers unnoticed.
-                return fail(
-                    "the list of referrers continues on another host, which is not followed",
-                );
+                // Ignoring the page would silently lose referrers.
+                return fail("the list continues on another host, which is not contacted");
             }
             let digest = Digest::of(&page.body);
             match Manifest::parse(page.body, digest, None) {
@@ -51,8 +49,8 @@ impl RemoteRepository {
 
 /// The address of the next page of a list (RFC 8288, `rel="next"`).
 fn next_page(page: &BufferedResponse) -> Option<Url> {
-    let link = page.headers.get("link")?.to_str().ok()?;
-    let (address, parameters) = link.trim().strip_prefix('<')?.split_once('>')?;
+    let link = header(&page.headers, "link")?.trim();
+    let (address, parameters) = link.strip_prefix('<')?.split_once('>')?;
     if !parameters.contains("next") {
         return None;
     }

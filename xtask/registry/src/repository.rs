@@ -12,7 +12,9 @@ use crate::auth::Scope;
 use crate::auth::challenge::Scheme;
 use crate::error::{Cause, Error, ErrorCode, ErrorResponse, Side};
 use crate::http::host::Host;
-use crate::http::request::{ApiRequest, BufferedResponse, PermittedResponse};
+use crate::http::request::{
+    ApiRequest, BufferedResponse, PermittedResponse, content_length, header,
+};
 use messages::printable::printable;
 use oci::{Descriptor, Digest, InvalidManifest, Manifest, RepositoryPath, Tag, manifest};
 
@@ -52,7 +54,7 @@ impl RemoteRepository {
     /// When the registry cannot be queried.
     pub async fn resolve(&self, name: &ManifestName) -> Result<Option<Digest>, Error> {
         let request = self.manifest_request(Method::HEAD, name)?.expecting(self.absent());
-        let Some(found) = self.find(&request).await? else { return Ok(None) };
+        let found = self.find(&request).await?;
         self.digest_from(name, found).await
     }
 
@@ -62,20 +64,18 @@ impl RemoteRepository {
     /// # Errors
     /// When the registry cannot be queried, or refuses.
     pub async fn resolve_strictly(&self, name: &ManifestName) -> Result<Option<Digest>, Error> {
-        let found =
-            self.host.call(&self.manifest_request(Method::HEAD, name)?.expecting(&[404])).await?;
-        if !found.response.status().is_success() {
-            return Ok(None);
-        }
-        self.digest_from(name, found).await
+        let request = self.manifest_request(Method::HEAD, name)?.expecting(&[404]);
+        let found = self.host.call(&request).await?;
+        self.digest_from(name, Some(found).filter(is_success)).await
     }
 
     /// The digest from the response header, or by fetching the manifest if the header is missing.
     async fn digest_from(
         &self,
         name: &ManifestName,
-        found: PermittedResponse,
+        found: Option<PermittedResponse>,
     ) -> Result<Option<Digest>, Error> {
+        let Some(found) = found else { return Ok(None) };
         if let Some(digest) = header_digest(found.response.headers()) {
             return Ok(Some(digest));
         }
@@ -229,10 +229,8 @@ impl RemoteRepository {
         let Some(found) = self.find(&request.expecting(self.absent())).await? else {
             return Ok(false);
         };
-        let header = found.response.headers().get(CONTENT_LENGTH);
-        let size = header.and_then(|size| size.to_str().ok()?.parse::<u64>().ok());
         // A blob of another size is something else, or a part of it.
-        Ok(size.is_none_or(|size| size == blob.size))
+        Ok(content_length(found.response.headers()).is_none_or(|size| size == blob.size))
     }
 
     /// Finds out whether something exists.
@@ -240,7 +238,7 @@ impl RemoteRepository {
         let is_destination = self.host.side == Side::Destination;
         let has_token = || matches!(self.host.authenticator.scheme(), Scheme::Bearer(_));
         match self.host.call(request).await {
-            Ok(found) => Ok(Some(found).filter(|found| found.response.status().is_success())),
+            Ok(found) => Ok(Some(found).filter(is_success)),
             // Some registries refuse their own token if the repository does not exist. The push that
             // follows creates it, or fails with the reason.
             Err(error) if error.is_unauthorized() && is_destination && has_token() => Ok(None),
@@ -307,7 +305,7 @@ impl RemoteRepository {
         expected: Option<Digest>,
     ) -> Result<Manifest, Error> {
         let BufferedResponse { headers, body, .. } = response;
-        let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = header(headers, CONTENT_TYPE);
         let digest =
             expected.as_ref().map_or_else(|| Digest::of(body), |kind| kind.of_same_kind(body));
         if let Some(expected) = expected.filter(|expected| *expected != digest) {
@@ -343,6 +341,10 @@ impl fmt::Display for ManifestName {
     }
 }
 
+fn is_success(found: &PermittedResponse) -> bool {
+    found.response.status().is_success()
+}
+
 /// Whether a registry refuses to move a tag. ECR, Harbor and Artifactory each have their own wording.
 fn is_about_immutable_tag(response: &ErrorResponse) -> bool {
     let message = response.message.to_lowercase();
@@ -367,5 +369,5 @@ fn expected_digest(name: &ManifestName, headers: &HeaderMap) -> Option<Digest> {
 
 /// The digest from a response header, if it is one that we support.
 pub(crate) fn header_digest(headers: &HeaderMap) -> Option<Digest> {
-    headers.get(CONTENT_DIGEST)?.to_str().ok()?.parse().ok()
+    header(headers, CONTENT_DIGEST)?.parse().ok()
 }

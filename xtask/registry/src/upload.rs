@@ -19,7 +19,7 @@ use crate::capabilities::UploadMode;
 use crate::download::Download;
 use crate::error::{Cause, Error};
 use crate::http::attempts::{Attempts, Next};
-use crate::http::request::ApiRequest;
+use crate::http::request::{ApiRequest, header};
 use crate::lock::lock;
 use crate::repository::{RemoteRepository, header_digest};
 use oci::Descriptor;
@@ -52,22 +52,18 @@ impl Upload<'_> {
         mode: UploadMode,
     ) -> Result<(), Error> {
         let size = self.blob.size;
-        match mode {
-            UploadMode::Whole => {
-                let request = self.request(Method::PUT, self.with_digest(session), size);
-                let sent = self.send_bytes(&request, download, size).await;
-                let (response, _) = sent.map_err(|failure| failure.error)?;
-                self.check_committed(&request, &response)
-            }
-            UploadMode::Stream => {
-                let request = self.request(Method::PATCH, session.clone(), size);
-                let sent = self.send_bytes(&request, download, size).await;
-                let (response, _) = sent.map_err(|failure| failure.error)?;
-                let next = self.destination.session(&request, &response);
-                self.commit(next.as_ref().unwrap_or(session)).await
-            }
-            UploadMode::Pieces => self.send_pieces(session.clone(), download).await,
+        let request = match mode {
+            UploadMode::Whole => self.request(Method::PUT, self.with_digest(session), size),
+            UploadMode::Stream => self.request(Method::PATCH, session.clone(), size),
+            UploadMode::Pieces => return self.send_pieces(session.clone(), download).await,
+        };
+        let sent = self.send_bytes(&request, download, size).await;
+        let (response, _) = sent.map_err(|failure| failure.error)?;
+        if mode == UploadMode::Whole {
+            return self.check_committed(&request, &response);
         }
+        let next = self.destination.session(&request, &response);
+        self.commit(next.as_ref().unwrap_or(session)).await
     }
 
     async fn send_pieces(&self, mut session: Url, mut download: Download) -> Result<(), Error> {
@@ -120,12 +116,11 @@ impl Upload<'_> {
         let scope = Scope::push(self.destination.path.as_str());
         let request = ApiRequest::new(operation, Method::GET, session, scope);
         let response = self.destination.host.call_under_permit(&request).await?;
-        let range = response.headers().get(RANGE).and_then(|value| value.to_str().ok());
         // `0-0` means both one byte and none. Every piece is larger than one byte, so it means none.
-        let last = range.and_then(|range| {
+        let last = header(response.headers(), RANGE).and_then(|range| {
             range.trim_start_matches("bytes=").split_once('-')?.1.parse::<u64>().ok()
         });
-        let position = last.map_or(0, |last| if last == 0 { 0 } else { last.saturating_add(1) });
+        let position = last.filter(|last| *last > 0).map_or(0, |last| last.saturating_add(1));
         if position > download.position {
             return Err(interruption);
         }

@@ -40,7 +40,8 @@ struct State {
     limit: f64,
     ceiling: usize,
     in_flight: Places,
-    waiting: Waiting,
+    small: VecDeque<Waiter>,
+    blobs: BTreeMap<Rank, Waiter>,
     arrivals: u64,
     paused_until: Option<Instant>,
     last_cut: Option<Instant>,
@@ -61,14 +62,6 @@ struct Places {
     large: usize,
 }
 
-/// The waiting tasks. Large blobs have a map of their own, because smaller ones may overtake them.
-#[derive(Default)]
-struct Waiting {
-    small: VecDeque<Waiter>,
-    large: BTreeMap<Rank, Waiter>,
-    blobs: BTreeMap<Rank, Waiter>,
-}
-
 /// Size and number of arrival: the largest blob goes first, then the one that arrived first.
 type Rank = (Reverse<u64>, u64);
 
@@ -84,7 +77,8 @@ impl Queue {
             limit: FIRST_LIMIT.min(ceiling) as f64,
             ceiling,
             in_flight: Places::default(),
-            waiting: Waiting::default(),
+            small: VecDeque::new(),
+            blobs: BTreeMap::new(),
             arrivals: 0,
             paused_until: None,
             last_cut: None,
@@ -95,9 +89,15 @@ impl Queue {
         let (grant, granted) = oneshot::channel();
         {
             let mut state = lock(&self.0);
-            state.arrivals += 1;
-            let arrival = state.arrivals;
-            state.waiting.push(arrival, Waiter { priority, grant });
+            let waiter = Waiter { priority, grant };
+            match priority {
+                Priority::Small => state.small.push_back(waiter),
+                Priority::Blob(size) => {
+                    state.arrivals += 1;
+                    let rank = (Reverse(size), state.arrivals);
+                    state.blobs.insert(rank, waiter);
+                }
+            }
         }
         self.dispatch();
         match granted.await {
@@ -167,44 +167,35 @@ impl State {
         // Blobs never take the last places, so that no manifest waits for gigabytes.
         let room_for_blobs = self.in_flight.blobs < limit - limit / 8;
         let large_at_once = (self.ceiling / PLACES_PER_LARGE).max(1);
-        let waiter = match self.waiting.small.pop_front() {
+        let waiter = match self.small.pop_front() {
             Some(waiter) => waiter,
             None if !room_for_blobs => return None,
-            None if self.in_flight.large < large_at_once && !self.waiting.large.is_empty() => {
-                self.waiting.large.pop_first()?.1
+            None => {
+                // Smaller blobs overtake the large ones while too many of those are in flight.
+                let may_be_large = self.in_flight.large < large_at_once;
+                let largest = if may_be_large { u64::MAX } else { LARGE };
+                let rank = *self.blobs.range((Reverse(largest), 0)..).next()?.0;
+                self.blobs.remove(&rank)?
             }
-            None => self.waiting.blobs.pop_first()?.1,
         };
-        self.in_flight.take(waiter.priority);
+        self.in_flight.change(waiter.priority, |places| places + 1);
         Some(waiter)
     }
 }
 
-impl Waiting {
-    fn push(&mut self, arrival: u64, waiter: Waiter) {
-        let Priority::Blob(size) = waiter.priority else { return self.small.push_back(waiter) };
-        let blobs = if waiter.priority.is_large() { &mut self.large } else { &mut self.blobs };
-        blobs.insert((Reverse(size), arrival), waiter);
-    }
-}
-
 impl Places {
-    fn take(&mut self, priority: Priority) {
-        self.all += 1;
-        self.blobs += usize::from(priority != Priority::Small);
-        self.large += usize::from(priority.is_large());
+    fn change(&mut self, priority: Priority, change: impl Fn(usize) -> usize) {
+        self.all = change(self.all);
+        if let Priority::Blob(size) = priority {
+            self.blobs = change(self.blobs);
+            if size > LARGE {
+                self.large = change(self.large);
+            }
+        }
     }
 
     fn give_back(&mut self, priority: Priority) {
-        self.all -= 1;
-        self.blobs -= usize::from(priority != Priority::Small);
-        self.large -= usize::from(priority.is_large());
-    }
-}
-
-impl Priority {
-    fn is_large(self) -> bool {
-        matches!(self, Self::Blob(size) if size > LARGE)
+        self.change(priority, |places| places - 1);
     }
 }
 

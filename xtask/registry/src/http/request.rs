@@ -1,7 +1,7 @@
 //! `ApiRequest`, a request as the rest of the crate describes it, and the two kinds of responses.
 
 use bytes::Bytes;
-use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{AsHeaderName, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Response, StatusCode, Url};
 
 use super::queue::Permit;
@@ -33,6 +33,16 @@ pub(crate) struct BufferedResponse {
     /// Where it came from, after redirects.
     pub(crate) url: Url,
     pub(crate) body: Bytes,
+}
+
+/// A header of a response, if it is text.
+pub(crate) fn header(headers: &HeaderMap, name: impl AsHeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+/// The length of a body in bytes, as its response announces it.
+pub(crate) fn content_length(headers: &HeaderMap) -> Option<u64> {
+    header(headers, CONTENT_LENGTH)?.parse().ok()
 }
 
 impl ApiRequest {
