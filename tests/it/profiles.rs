@@ -76,7 +76,7 @@ fn refusals(registry: &InMemoryRegistry) -> Vec<String> {
 fn commits(requests: &[LoggedRequest]) -> BTreeMap<(String, String), usize> {
     let mut commits = BTreeMap::new();
     for request in requests {
-        let is_commit = request.method == "PUT" && request.kind() == Kind::Upload;
+        let is_commit = request.method == "PUT" && request.kind == Kind::Upload;
         if is_commit && request.status == Some(201) {
             let repository = request.repository.clone().unwrap();
             *commits.entry((repository, request.query.clone())).or_default() += 1;

@@ -8,7 +8,7 @@ use registry_in_memory::{InMemoryRegistry, Kind, LoggedRequest};
 /// The requests of a method and kind, in order of arrival.
 pub(crate) fn asked(registry: &InMemoryRegistry, method: &str, kind: Kind) -> Vec<LoggedRequest> {
     let mut requests = registry.requests();
-    requests.retain(|request| request.method == method && request.kind() == kind);
+    requests.retain(|request| request.method == method && request.kind == kind);
     requests
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn counted(counts: &[(&str, usize)]) -> String {
 }
 
 fn describe(request: &LoggedRequest) -> String {
-    let kind = match request.kind() {
+    let kind = match request.kind {
         Kind::Manifest => "manifest",
         Kind::Blob => "blob",
         Kind::Upload if is_mount(request) => "mount",

@@ -153,7 +153,7 @@ async fn only_selected_images_are_copied() {
             !expected.contains(&request.repository.as_deref().unwrap_or_default())
         });
     assert_eq!(of_others.count(), 0);
-    assert!(stage.source.requests().iter().any(|request| request.kind() == Kind::Blob));
+    assert!(stage.source.requests().iter().any(|request| request.kind == Kind::Blob));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

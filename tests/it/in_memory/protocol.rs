@@ -364,7 +364,7 @@ async fn every_request_is_logged_in_order_with_its_outcome() {
     assert_eq!(blob.header("authorization"), Some("Bearer t"));
     assert_eq!(blob.header("range"), Some("bytes=1-2"));
     assert_eq!(blob.header("if-match"), None);
-    let kinds: Vec<_> = requests.iter().map(|request| format!("{:?}", request.kind())).collect();
+    let kinds: Vec<_> = requests.iter().map(|request| format!("{:?}", request.kind)).collect();
     assert_eq!(kinds, ["Base", "Blob", "Upload"]);
     assert!(requests[0].arrived <= requests[1].arrived);
     assert_eq!(wire.registry.most_at_once(), 1);

@@ -139,7 +139,7 @@ async fn the_token_endpoint_accepts_only_its_style() {
                     assert!(body[name].is_string(), "{body}");
                     assert_eq!(body["expires_in"].as_u64(), expires_in.then_some(60));
                 }
-                assert!(wire.registry.requests().iter().all(|r| r.kind() == Kind::Token));
+                assert!(wire.registry.requests().iter().all(|r| r.kind == Kind::Token));
             }
         }
     }

@@ -74,7 +74,7 @@ async fn a_registry_that_never_mounts_gets_all_blobs_and_soon_no_more_mount_requ
     let last = requests.iter().rposition(is_mount).unwrap();
     let tried = requests[last + 1..].iter().filter(|request| request.query.contains("mount="));
     assert_eq!(tried.count(), 0, "{}", request_counts(&stage.destination));
-    let checks = requests.iter().filter(|r| r.kind() == Kind::Blob && r.method == "HEAD");
+    let checks = requests.iter().filter(|r| r.kind == Kind::Blob && r.method == "HEAD");
     assert_eq!(checks.count(), 11 + 6 - mounts, "a HEAD replaces the mount");
 }
 
@@ -116,7 +116,7 @@ async fn a_mount_that_needs_the_manifest_comes_after_it_and_blobs_leave_the_sour
             let from = Some(from.replace("%2F", "/"));
             let manifest = requests.iter().find(|request| {
                 request.method == "PUT"
-                    && request.kind() == Kind::Manifest
+                    && request.kind == Kind::Manifest
                     && request.repository == from
             });
             assert!(manifest.unwrap().arrived < mount.arrived, "round {round}: {from:?}");

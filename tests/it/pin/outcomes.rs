@@ -159,7 +159,7 @@ async fn all_images_are_requested_at_once_and_no_tags_are_listed() {
     let finished = place.pin(&[]);
     assert_eq!(finished.exit_code, 0, "{}", finished.stderr);
     assert_eq!(place.source.most_at_once(), 22);
-    assert!(place.source.requests().iter().all(|request| request.kind() == Kind::Manifest));
+    assert!(place.source.requests().iter().all(|request| request.kind == Kind::Manifest));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

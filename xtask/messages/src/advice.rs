@@ -22,14 +22,8 @@ impl Advice {
     }
 }
 
-impl From<String> for Advice {
-    fn from(message: String) -> Self {
-        Self::new(message)
-    }
-}
-
-impl From<&str> for Advice {
-    fn from(message: &str) -> Self {
+impl<T: Into<String>> From<T> for Advice {
+    fn from(message: T) -> Self {
         Self::new(message)
     }
 }

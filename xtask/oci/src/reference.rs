@@ -124,30 +124,21 @@ impl FromStr for RepositoryPath {
     type Err = InvalidReference;
 
     fn from_str(text: &str) -> Result<Self, InvalidReference> {
-        if text.contains('@') {
-            return Err(invalid("a repository has no digest: give it as `digest`"));
+        let has = |matches: fn(char) -> bool| text.contains(matches);
+        let components = "each component of a repository consists of letters and digits, with `.`, `_`, `__` or `-` between them";
+        let rules = [
+            (!text.contains('@'), "a repository has no digest: give it as `digest`"),
+            (!text.contains(':'), "a repository has no tag: give it as `tag`"),
+            (!has(char::is_whitespace), "a repository has no white space"),
+            (!has(char::is_uppercase), "a repository is lowercase"),
+            (!text.is_empty(), "a repository must have at least one component"),
+            (text.len() <= LONGEST_PATH, "a repository has at most 255 characters"),
+            (text.split('/').all(is_path_component), components),
+        ];
+        match rules.into_iter().find(|(is_met, _)| !is_met) {
+            Some((_, rule)) => Err(invalid(rule)),
+            None => Ok(Self(text.to_owned())),
         }
-        if text.contains(':') {
-            return Err(invalid("a repository has no tag: give it as `tag`"));
-        }
-        if text.chars().any(char::is_whitespace) {
-            return Err(invalid("a repository has no white space"));
-        }
-        if text.chars().any(char::is_uppercase) {
-            return Err(invalid("a repository is lowercase"));
-        }
-        if text.is_empty() {
-            return Err(invalid("a repository must have at least one component"));
-        }
-        if text.len() > LONGEST_PATH {
-            return Err(invalid(&format!("a repository has at most {LONGEST_PATH} characters")));
-        }
-        if !text.split('/').all(is_path_component) {
-            return Err(invalid(
-                "each component of a repository consists of letters and digits, with `.`, `_`, `__` or `-` between them",
-            ));
-        }
-        Ok(Self(text.to_owned()))
     }
 }
 

@@ -17,17 +17,9 @@ use crate::{Descriptor, Manifest, Platform, Platforms};
 const ABOUT: &str = "vnd.docker.reference.digest";
 
 /// Why there is nothing for some platforms.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum SubsetError {
-    /// The index has nothing for some platforms, only for others.
-    Lacks {
-        missing: Vec<Platform>,
-        has: Vec<String>,
-    },
-    /// The image is for another platform.
-    ImageIsFor(String),
-    Unreadable(String),
-}
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct SubsetError(String);
 
 #[derive(Deserialize)]
 struct Index<'a> {
@@ -56,10 +48,17 @@ pub fn subset(manifest: &Manifest, requested: &Platforms) -> Result<Option<Manif
     let entries = || manifest.manifests.iter().zip(&subjects);
     let images = || entries().filter_map(|(entry, subject)| subject.is_none().then_some(entry));
     let has = |platform: &Platform| images().any(|entry| is_included_in(entry, platform));
-    let missing: Vec<Platform> = requested.iter().filter(|one| !has(one)).cloned().collect();
+    let missing = requested.iter().filter(|one| !has(one)).map(ToString::to_string);
+    let missing: Vec<String> = missing.collect();
     if !missing.is_empty() {
-        let has = images().filter_map(|entry| entry.platform.as_ref()?.name()).collect();
-        return Err(SubsetError::Lacks { missing, has });
+        let names = images().filter_map(|entry| entry.platform.as_ref()?.name());
+        let names: Vec<String> = names.map(|name| name.escape_debug().to_string()).collect();
+        let others = match names.is_empty() {
+            true => ", and declares no platform for any of its entries".to_owned(),
+            false => format!(", but for `{}`", names.join("`, `")),
+        };
+        let missing = missing.join("`, `");
+        return Err(SubsetError(format!("the index has nothing for `{missing}`{others}")));
     }
     let is_requested =
         |entry: &Descriptor| requested.iter().any(|platform| is_included_in(entry, platform));
@@ -89,7 +88,7 @@ pub fn is_for(config: &[u8], requested: &Platforms) -> Result<(), SubsetError> {
     let Ok(own) = serde_json::from_slice::<DeclaredPlatform>(config) else { return Ok(()) };
     match own.name() {
         Some(name) if !requested.iter().any(|platform| own.is_included_in(platform)) => {
-            Err(SubsetError::ImageIsFor(name))
+            Err(SubsetError(format!("the image is only for `{}`", name.escape_debug())))
         }
         _ => Ok(()),
     }
@@ -129,31 +128,8 @@ fn cut(text: &Bytes, entries: &[&RawValue], stays: &[bool]) -> Bytes {
 }
 
 fn unreadable(error: impl fmt::Display) -> SubsetError {
-    SubsetError::Unreadable(error.to_string())
+    SubsetError(format!("the index cannot be parsed: {error}"))
 }
-
-impl fmt::Display for SubsetError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Lacks { missing, has } => {
-                let missing: Vec<String> = missing.iter().map(ToString::to_string).collect();
-                write!(f, "the index has nothing for `{}`", missing.join("`, `"))?;
-                if has.is_empty() {
-                    return f.write_str(", and declares no platform for any of its entries");
-                }
-                let has: Vec<String> =
-                    has.iter().map(|name| name.escape_debug().to_string()).collect();
-                write!(f, ", but for `{}`", has.join("`, `"))
-            }
-            Self::ImageIsFor(name) => {
-                write!(f, "the image is only for `{}`", name.escape_debug())
-            }
-            Self::Unreadable(why) => write!(f, "the index cannot be parsed: {why}"),
-        }
-    }
-}
-
-impl std::error::Error for SubsetError {}
 
 #[cfg(test)]
 mod tests {
@@ -274,8 +250,8 @@ mod tests {
             ("not JSON", None),
         ];
         for (config, expected) in table {
-            let refused = is_for(config.as_bytes(), &requested).err();
-            let expected = expected.map(|name| SubsetError::ImageIsFor(name.to_owned()));
+            let refused = is_for(config.as_bytes(), &requested).err().map(|why| why.to_string());
+            let expected = expected.map(|name| format!("the image is only for `{name}`"));
             assert_eq!(refused, expected, "{config}");
         }
     }

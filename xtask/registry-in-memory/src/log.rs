@@ -28,15 +28,11 @@ pub struct LoggedRequest {
     pub arrived: Duration,
     /// Requests with the same number arrived on the same connection.
     pub connection: u64,
-    kind: Kind,
+    pub kind: Kind,
     headers: HeaderMap,
 }
 
 impl LoggedRequest {
-    pub fn kind(&self) -> Kind {
-        self.kind
-    }
-
     /// A header of the request, secrets included: this is a registry for tests.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())

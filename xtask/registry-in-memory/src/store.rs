@@ -166,11 +166,6 @@ impl Store {
         lock(&self.0).uploads.len()
     }
 
-    /// Loses every upload in progress, as a registry that restarts does.
-    pub fn forget_uploads(&self) {
-        lock(&self.0).uploads.clear();
-    }
-
     /// The content that tags refer to and their repositories lack; empty if every tag is complete.
     pub fn incomplete_tags(&self) -> Vec<String> {
         let state = lock(&self.0);

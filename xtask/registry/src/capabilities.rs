@@ -138,7 +138,7 @@ impl Capabilities {
     }
 
     /// The host refused a blob in this mode because of its size: the next mode is used from now on.
-    /// `false` if there is none.
+    /// `false` if this is the last mode.
     pub(crate) fn too_large_for(&self, mode: UploadMode) -> bool {
         let next = match mode {
             _ if self.profile.pieces.is_none() => return false,

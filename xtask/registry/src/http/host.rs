@@ -16,7 +16,7 @@ use super::clients::HttpClients;
 use super::liveness::Liveness;
 use super::queue::{Priority, Queue};
 use super::redact::RequestSecrets;
-use super::redirect::{self, SendError, SendErrorKind};
+use super::redirect::{self, SendError};
 use super::request::{ApiRequest, BufferedResponse, PermittedResponse};
 use crate::auth::authenticator::Authenticator;
 use crate::auth::challenge::Scheme;
@@ -263,25 +263,24 @@ impl Host {
         }
     }
 
-    fn send_error(&self, request: &ApiRequest, SendError { kind, at }: SendError) -> Error {
-        let is_redirected = at.origin() != request.url.origin();
-        let target = address(&at);
-        let located = |detail: String| match is_redirected {
-            true => format!("{detail} (at {target}, where the registry redirects to)"),
-            false => detail,
+    fn send_error(&self, request: &ApiRequest, error: SendError) -> Error {
+        let is_redirected = |at: &Url| at.origin() != request.url.origin();
+        let located = |detail: &str, at: &Url| match is_redirected(at) {
+            true => format!("{detail} (at {}, where the registry redirects to)", address(at)),
+            false => detail.to_owned(),
         };
         let fail = |cause| self.error(request, cause);
-        let error = match kind {
+        let (error, at) = match error {
             // The address of a redirect may contain a signature.
-            SendErrorKind::Library(error) => error.without_url(),
-            SendErrorKind::Broken(why) => return fail(Cause::Protocol(located(why.to_owned()))),
-            SendErrorKind::Refused(why) => {
-                let why = format!("the registry sends the client to {target}: {why}");
+            SendError::Library(error, at) => (error.without_url(), at),
+            SendError::Broken(why, at) => return fail(Cause::Protocol(located(why, &at))),
+            SendError::Refused(why, at) => {
+                let why = format!("the registry sends the client to {}: {why}", address(&at));
                 return fail(Cause::Unsupported(why));
             }
         };
         tracing::debug!("{} {} failed: {error:?}", request.method, address(&request.url));
-        if !is_redirected && self.clients.switches_to_http2(&self.name, &error) {
+        if !is_redirected(&at) && self.clients.switches_to_http2(&self.name, &error) {
             tracing::debug!("{} offers only HTTP/2", self.name);
         }
         let mut detail = printable(&root_cause(&error));
@@ -290,7 +289,7 @@ impl Host {
         {
             detail = format!("{detail} (through the proxy {proxy})");
         }
-        let detail = located(detail);
+        let detail = located(&detail, &at);
         if error.is_redirect() || error.is_builder() {
             return fail(Cause::Protocol(detail));
         }

@@ -33,14 +33,11 @@ impl RequestSecrets {
 
     /// Adds the query of an address: signatures, the state of an upload.
     pub(crate) fn with_query_of(mut self, url: &Url) -> Self {
-        for pair in url.query().unwrap_or_default().split('&') {
-            let (key, value) = pair.split_once('=').unwrap_or(("", pair));
-            if !KNOWN.contains(&key) {
-                self = self.with(value);
-            }
-        }
-        for (key, value) in url.query_pairs() {
-            if !KNOWN.contains(&key.as_ref()) {
+        let encoded = url.query().unwrap_or_default().split('&');
+        let encoded = encoded.map(|pair| pair.split_once('=').unwrap_or(("", pair)));
+        let encoded = encoded.map(|(key, value)| (key.into(), value.into()));
+        for (key, value) in encoded.chain(url.query_pairs()) {
+            if !KNOWN.contains(&&*key) {
                 self = self.with(&value);
             }
         }

@@ -2,6 +2,7 @@
 //! certificate go to another origin; nothing leaves TLS; a public registry cannot send the client to a
 //! private address. An upload whose `Location` is elsewhere follows the same rules.
 
+use messages::Advice;
 use reqwest::header::{AUTHORIZATION, COOKIE, LOCATION};
 use reqwest::{Client, Method, Request, Response, StatusCode, Url};
 
@@ -11,25 +12,13 @@ use crate::auth::realm::TokenServerTrust;
 /// More redirects than any registry needs to reach its storage.
 const LONGEST_CHAIN: usize = 5;
 
-/// A request without a response.
-pub(crate) struct SendError {
-    pub(crate) kind: SendErrorKind,
-    /// Where the request was sent last.
-    pub(crate) at: Url,
-}
-
-pub(crate) enum SendErrorKind {
-    Library(reqwest::Error),
+/// Why a request has no response. The address is where it was sent last, or was redirected to.
+pub(crate) enum SendError {
+    Library(reqwest::Error, Url),
     /// The server violated the rules of HTTP.
-    Broken(&'static str),
+    Broken(&'static str, Url),
     /// The client does not contact this address.
-    Refused(String),
-}
-
-impl SendError {
-    fn broken(why: &'static str, at: Url) -> Self {
-        Self { kind: SendErrorKind::Broken(why), at }
-    }
+    Refused(Advice, Url),
 }
 
 /// Sends a request, and follows redirects.
@@ -53,10 +42,10 @@ pub(crate) async fn send(
         let Some(target) =
             target.filter(|to| matches!(to.scheme(), "https" | "http") && to.has_host())
         else {
-            return Err(SendError::broken("the redirect has no valid address", at));
+            return Err(SendError::Broken("the redirect has no valid address", at));
         };
         if at.scheme() == "https" && target.scheme() != "https" {
-            return Err(SendError::broken("a redirect leaves TLS", target));
+            return Err(SendError::Broken("a redirect leaves TLS", target));
         }
         if target.origin() != at.origin() {
             for header in [AUTHORIZATION, COOKIE] {
@@ -67,7 +56,7 @@ pub(crate) async fn send(
         *next.url_mut() = target;
         request = next;
     }
-    Err(SendError::broken("too many redirects", request.url().clone()))
+    Err(SendError::Broken("too many redirects", request.url().clone()))
 }
 
 /// Sends a token request, and follows no redirect: the request may contain a secret. A token server of the
@@ -86,15 +75,11 @@ pub(crate) async fn send_to_realm(
 
 async fn execute(client: &Client, request: Request) -> Result<Response, SendError> {
     let at = request.url().clone();
-    let sent = client.execute(request).await;
-    sent.map_err(|error| SendError { kind: SendErrorKind::Library(error), at })
+    client.execute(request).await.map_err(|error| SendError::Library(error, at))
 }
 
 async fn client_for(clients: &HttpClients, url: &Url) -> Result<Client, SendError> {
-    clients
-        .client_for(url)
-        .await
-        .map_err(|why| SendError { kind: SendErrorKind::Refused(why.to_string()), at: url.clone() })
+    clients.client_for(url).await.map_err(|why| SendError::Refused(why, url.clone()))
 }
 
 /// The target of a redirect: `None` if the response is not one, `Some(None)` if the target cannot be parsed.

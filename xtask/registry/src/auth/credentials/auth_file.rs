@@ -4,7 +4,7 @@
 //! [`AuthFile::candidates`] decides what may apply to a repository, and in which order. No program is
 //! started here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
@@ -93,13 +93,8 @@ pub(crate) fn paths(environment: &dyn Environment) -> Vec<PathBuf> {
         containers.map(|folder| folder.join("containers/auth.json")),
         docker.map(|folder| folder.join("config.json")),
     ];
-    let mut paths: Vec<PathBuf> = Vec::new();
-    for path in all.into_iter().flatten() {
-        if !paths.contains(&path) {
-            paths.push(path);
-        }
-    }
-    paths
+    let mut known = HashSet::new();
+    all.into_iter().flatten().filter(|path| known.insert(path.clone())).collect()
 }
 
 impl AuthFile {
