@@ -11,7 +11,7 @@ use crate::invalid_reference::{InvalidReference, invalid};
 use crate::registry::Registry;
 use crate::text::{text_like, text_only};
 
-/// In characters. The specification has no limit, but every registry has this one.
+/// In characters. The specification has no limit, but every registry has this one. The message repeats it.
 const LONGEST_PATH: usize = 255;
 
 /// A repository of a registry: `quay.io/stackstate/wait`.
@@ -83,14 +83,8 @@ impl FromStr for Repository {
     type Err = InvalidReference;
 
     fn from_str(text: &str) -> Result<Self, InvalidReference> {
-        if text.contains('@') {
-            return Err(invalid("a repository has no digest: give it as `digest`"));
-        }
         if text.contains("://") {
             return Err(invalid("a repository has no scheme: leave out `https://`"));
-        }
-        if text.rsplit('/').next().is_some_and(|last| last.contains(':')) {
-            return Err(invalid("a repository has no tag: give it as `tag`"));
         }
         // Only a dot, a port or `localhost` makes the first part a registry.
         let registry = text

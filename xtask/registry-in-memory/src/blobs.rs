@@ -38,39 +38,29 @@ fn fetch(call: &Call<'_>, repository: &str, digest: &Digest) -> Result<Reply, Fa
     let requested = call.request.header("range").filter(|_| call.request.method == Method::GET);
     match requested.and_then(|range| part(range, size)) {
         None => Ok(reply(StatusCode::OK).with_body(blob)),
-        Some(Part::Of(range)) => {
+        Some(range) if range.is_empty() => Err(Reply::new(StatusCode::RANGE_NOT_SATISFIABLE)
+            .with("content-range", format!("bytes */{size}"))
+            .into()),
+        Some(range) => {
             let content_range = format!("bytes {}-{}/{size}", range.start, range.end - 1);
             let body: Bytes = blob.slice(range);
             let reply = reply(StatusCode::PARTIAL_CONTENT).with("content-range", content_range);
             Ok(reply.with_body(body))
         }
-        Some(Part::Unsatisfiable) => Err(Reply::new(StatusCode::RANGE_NOT_SATISFIABLE)
-            .with("content-range", format!("bytes */{size}"))
-            .into()),
     }
 }
 
-#[derive(Debug, PartialEq, Eq)]
-enum Part {
-    Of(Range<usize>),
-    Unsatisfiable,
-}
-
-/// The part that a `Range` requests. As HTTP allows, anything but one range of bytes is ignored.
-fn part(range: &str, size: usize) -> Option<Part> {
+/// The part that a `Range` requests; empty if the blob has no such part. As HTTP allows, anything but one
+/// range of bytes is ignored.
+fn part(range: &str, size: usize) -> Option<Range<usize>> {
     let (first, last) = range.strip_prefix("bytes=")?.split_once('-')?;
-    let range = if first.is_empty() {
+    if first.is_empty() {
         let length: usize = last.parse().ok()?;
-        size.saturating_sub(length)..size
-    } else {
-        let first: usize = first.parse().ok()?;
-        let last: usize = if last.is_empty() { usize::MAX } else { last.parse().ok()? };
-        if last < first {
-            return None;
-        }
-        first..last.saturating_add(1).min(size)
-    };
-    Some(if range.is_empty() { Part::Unsatisfiable } else { Part::Of(range) })
+        return Some(size.saturating_sub(length)..size);
+    }
+    let first: usize = first.parse().ok()?;
+    let last: usize = if last.is_empty() { usize::MAX } else { last.parse().ok()? };
+    (first <= last).then(|| first..last.saturating_add(1).min(size))
 }
 
 fn unknown(digest: &Digest) -> Failure {
@@ -84,13 +74,13 @@ mod tests {
     #[test]
     fn a_range_is_one_range_of_bytes_or_ignored() {
         let table = [
-            ("bytes=0-0", Some(Part::Of(0..1))),
-            ("bytes=2-", Some(Part::Of(2..10))),
-            ("bytes=2-99", Some(Part::Of(2..10))),
-            ("bytes=-3", Some(Part::Of(7..10))),
-            ("bytes=-99", Some(Part::Of(0..10))),
-            ("bytes=10-", Some(Part::Unsatisfiable)),
-            ("bytes=-0", Some(Part::Unsatisfiable)),
+            ("bytes=0-0", Some(0..1)),
+            ("bytes=2-", Some(2..10)),
+            ("bytes=2-99", Some(2..10)),
+            ("bytes=-3", Some(7..10)),
+            ("bytes=-99", Some(0..10)),
+            ("bytes=10-", Some(10..10)),
+            ("bytes=-0", Some(10..10)),
             ("bytes=3-2", None),
             ("bytes=0-1,4-5", None),
             ("lines=0-1", None),

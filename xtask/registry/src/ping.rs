@@ -117,10 +117,10 @@ impl Registries {
         let (name, path) = (contacted.registry(), contacted.path().as_str());
         match self.credentials.resolve(name, side, path).await {
             Err(why) => CredentialState::Broken(why),
-            Ok(found) => match (found.origin, found.credentials) {
-                (None, _) => CredentialState::None,
-                (Some(_), None) => CredentialState::CommandFailed(found.hint.to_string()),
-                (Some(origin), Some(_)) => CredentialState::From(origin),
+            Ok(found) => match found.origin {
+                None => CredentialState::None,
+                Some(origin) if found.credentials.is_some() => CredentialState::From(origin),
+                Some(_) => CredentialState::CommandFailed(found.hint.to_string()),
             },
         }
     }

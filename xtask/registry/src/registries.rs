@@ -170,15 +170,11 @@ impl Registries {
 
     /// Requests sent so far.
     pub fn requests(&self) -> Requests {
-        let mut requests = Requests::default();
-        for host in self.hosts.values() {
-            let side = match host.side {
-                Side::Source => &mut requests.source,
-                Side::Destination => &mut requests.destination,
-            };
-            *side += host.requests.load(Ordering::Relaxed);
-        }
-        requests
+        let of_side = |side| {
+            let hosts = self.hosts.values().filter(|host| host.side == side);
+            hosts.map(|host| host.requests.load(Ordering::Relaxed)).sum()
+        };
+        Requests { source: of_side(Side::Source), destination: of_side(Side::Destination) }
     }
 
     pub(super) fn host(&self, name: &Registry, side: Side) -> Result<Arc<Host>, Advice> {

@@ -28,9 +28,8 @@ impl Scheme {
         declared: Option<&str>,
     ) -> Result<Self, Advice> {
         let values = headers.get_all(WWW_AUTHENTICATE).iter();
-        let values: Vec<_> =
-            values.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
-        let challenges: Vec<_> = values.iter().flat_map(|value| challenges(value)).collect();
+        let values = values.map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let challenges: Vec<_> = values.flat_map(|value| challenges(&value)).collect();
         let named = |scheme: &str| {
             challenges.iter().find(|challenge| challenge.scheme.eq_ignore_ascii_case(scheme))
         };
@@ -42,10 +41,9 @@ impl Scheme {
         if named("basic").is_some() {
             return Ok(Self::Basic);
         }
-        Err(Advice::new(if values.is_empty() {
-            "the registry sent no challenge"
-        } else {
-            "the registry asks for a scheme that is neither Basic nor Bearer"
+        Err(Advice::new(match headers.contains_key(WWW_AUTHENTICATE) {
+            true => "the registry requires a scheme that is neither Basic nor Bearer",
+            false => "the registry sent no challenge",
         }))
     }
 }

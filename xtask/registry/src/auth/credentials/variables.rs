@@ -18,6 +18,7 @@ pub(crate) type VariablePair<'a> = (&'a str, &'a str);
 #[derive(Clone, Copy)]
 pub(crate) struct Participants<'a> {
     pub(crate) settings: &'a BTreeMap<Registry, RegistrySettings>,
+    /// In order and without duplicates.
     pub(crate) hosts: &'a [(Registry, Side)],
 }
 
@@ -103,9 +104,7 @@ impl<'a> Participants<'a> {
             self.own_variables(host).is_some_and(|(name, word)| is_set(name) && is_set(word))
         };
         let of_side = self.hosts.iter().filter(|(_, of)| *of == side).map(|(host, _)| host);
-        let mut without_own: Vec<&Registry> = of_side.filter(|host| !has_own(host)).collect();
-        without_own.sort_unstable();
-        without_own.dedup();
+        let without_own: Vec<&Registry> = of_side.filter(|host| !has_own(host)).collect();
         match *without_own {
             [first, _, ..] if found.is_some() => {
                 let names: Vec<_> = without_own.iter().map(ToString::to_string).collect();
