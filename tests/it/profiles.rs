@@ -52,7 +52,7 @@ fn images(profile: &Profile) -> Vec<(&'static str, Content)> {
 }
 
 async fn stage(case: &Case) -> Stage {
-    let options = RegistryOptions::playing(&case.profile);
+    let options = RegistryOptions::imitating(&case.profile);
     let mut stage = Stage::with(RegistryOptions::default(), options).await;
     for (repository, image) in images(&case.profile) {
         stage.publish(repository, "1", &image);

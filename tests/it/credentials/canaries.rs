@@ -36,7 +36,7 @@ pub(super) async fn stage(refresh: RefreshToken) -> (Stage, InMemoryRegistry) {
         let image = docker_image(&[Layer::new(name, 5000)]);
         stage.publish(&format!("stackstate/{name}"), "1", &image);
     }
-    stage.destination.take_refresh_token(REFRESH, refresh);
+    stage.destination.accept_refresh_token(REFRESH, refresh);
     // Blobs come from a signed URL, as in most cloud registries.
     let storage = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let image = docker_image(&[Layer::new("one", 5000)]);

@@ -125,7 +125,7 @@ async fn a_server_that_is_not_a_registry_is_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn offline_no_registry_and_no_helper_is_asked() {
+async fn offline_neither_registries_nor_helpers_are_contacted() {
     let mut stage = stage_with_tokens().await;
     stage.publish_many(1);
     let home = Home::new();

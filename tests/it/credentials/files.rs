@@ -23,7 +23,7 @@ async fn two_accounts_of_one_registry_are_each_used_for_their_own_repositories()
         );
     }
     for registry in [&stage.source, &stage.destination] {
-        registry.take_refresh_token("robot-b", RefreshToken::Lasting);
+        registry.accept_refresh_token("robot-b", RefreshToken::Lasting);
     }
     let mut auths = serde_json::Map::new();
     for host in [stage.source.address(), stage.destination.address()] {
@@ -56,9 +56,9 @@ async fn accounts_without_access_to_each_other_mount_among_their_own_repositorie
         let mut auths = serde_json::Map::new();
         let robot = |name: &str| json!({"identitytoken": name});
         auths.insert(stage.source.address().to_owned(), robot("robot-a"));
-        stage.source.take_refresh_token("robot-a", RefreshToken::Lasting);
+        stage.source.accept_refresh_token("robot-a", RefreshToken::Lasting);
         for team in ["team-a", "team-b"] {
-            stage.destination.take_refresh_token(team, RefreshToken::Lasting);
+            stage.destination.accept_refresh_token(team, RefreshToken::Lasting);
             auths.insert(format!("{}/{team}", stage.destination.address()), robot(team));
             for number in 0..6 {
                 let repository = format!("{team}/{number}");

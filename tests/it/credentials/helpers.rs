@@ -89,7 +89,7 @@ async fn an_identity_token_from_a_helper_is_exchanged_for_tokens() {
     let mut stage = stage_with_tokens().await;
     stage.publish_many(3);
     for registry in [&stage.source, &stage.destination] {
-        registry.take_refresh_token("refresh-1", RefreshToken::Lasting);
+        registry.accept_refresh_token("refresh-1", RefreshToken::Lasting);
     }
     let home = Home::new();
     home.config(&json!({"credsStore": "identity"}));

@@ -23,7 +23,7 @@ fn log_in(stage: &mut Stage) {
 async fn with_refresh_token(kind: RefreshToken) -> (Stage, Home) {
     let mut stage = stage_with_tokens().await;
     for registry in [&stage.source, &stage.destination] {
-        registry.take_refresh_token("first", kind);
+        registry.accept_refresh_token("first", kind);
     }
     let home = Home::new();
     let auths = for_both(&stage, &json!({"auth": "eDo=", "identitytoken": "first"}));
@@ -101,7 +101,7 @@ async fn a_wrong_clock_causes_no_renewal_of_tokens() {
         log_in(&mut stage);
         stage.publish_many(3);
         for registry in [&stage.source, &stage.destination] {
-            registry.date_tokens(issued_at);
+            registry.set_issued_at(issued_at);
         }
         stage.mirror_all().await;
         assert_eq!(asked(&stage.source, "GET", Kind::Token).len(), 3, "{issued_at}");

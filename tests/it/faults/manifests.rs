@@ -118,7 +118,7 @@ async fn a_registry_that_stores_something_else_is_detected() {
 #[tokio::test]
 async fn a_response_that_does_not_name_what_was_stored_is_checked() {
     for effect in
-        [Effect::OmitHeader("Docker-Content-Digest".to_owned()), Effect::AnswerStatus(200)]
+        [Effect::OmitHeader("Docker-Content-Digest".to_owned()), Effect::ReplaceStatus(200)]
     {
         let (stage, _) = Stage::with_layer(1000).await;
         let unclear = Fault::new(effect).method("PUT").kind(Kind::Manifest);

@@ -103,7 +103,7 @@ async fn a_connection_that_breaks_before_the_response_is_retried() {
 #[tokio::test]
 async fn a_manifest_push_without_a_response_is_repeated() {
     let (stage, layer) = Stage::with_layer(1000).await;
-    stage.destination.inject(Fault::new(Effect::LoseAnswer).method("PUT").kind(Kind::Manifest));
+    stage.destination.inject(Fault::new(Effect::LoseResponse).method("PUT").kind(Kind::Manifest));
     stage.mirror_all().await;
     assert_eq!(statuses(&stage.destination, "PUT", Kind::Manifest), [0, 201]);
     assert_eq!(fetches(&stage.source, &layer), [None]);
@@ -113,7 +113,7 @@ async fn a_manifest_push_without_a_response_is_repeated() {
 async fn after_a_commit_without_a_response_the_blob_is_looked_for_before_it_is_sent_again() {
     let (stage, layer) = Stage::with_layer(200_000).await;
     let digest = layer.as_str().replace(':', "%3A");
-    stage.destination.inject(Fault::new(Effect::LoseAnswer).method("PUT").path(&digest));
+    stage.destination.inject(Fault::new(Effect::LoseResponse).method("PUT").path(&digest));
     stage.mirror_all().await;
     assert_eq!(fetches(&stage.source, &layer), [None]);
     assert_eq!(commits(&stage.destination, &layer).len(), 1);
@@ -121,7 +121,7 @@ async fn after_a_commit_without_a_response_the_blob_is_looked_for_before_it_is_s
     let no_mounts = RegistryOptions { mounts: false, ..RegistryOptions::default() };
     let (stage, layer) =
         Stage::with_layer_and(RegistryOptions::default(), no_mounts, 200_000).await;
-    stage.destination.inject(Fault::new(Effect::LoseAnswer).method("PUT").path(&digest));
+    stage.destination.inject(Fault::new(Effect::LoseResponse).method("PUT").path(&digest));
     stage.mirror_all().await;
     assert_eq!(
         fetches(&stage.source, &layer),

@@ -37,7 +37,7 @@ async fn a_patch_with_201_is_as_good_as_one_with_202() {
         let options =
             RegistryOptions { largest_put: Some(0), largest_patch, ..RegistryOptions::default() };
         let (stage, _) = Stage::with_layer_and(RegistryOptions::default(), options, SIZE).await;
-        let created = Fault::new(Effect::AnswerStatus(201)).method("PATCH");
+        let created = Fault::new(Effect::ReplaceStatus(201)).method("PATCH");
         // Pieces that are too large are still refused.
         let skipped = if largest_patch.is_some() { 4 } else { 0 };
         stage.destination.inject(created.skip(skipped).always());

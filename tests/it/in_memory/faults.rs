@@ -38,7 +38,11 @@ async fn a_status_is_sent_with_its_headers_and_nothing_else_is_done() {
     }
     assert!(wire.registry.store().blob("b", &digest).is_none());
     assert_eq!(wire.get(&blob).await.body, content, "other kinds are served");
-    assert_eq!(wire.send("PUT", &finish, &[], "x").await.unwrap().status, 201, "twice is twice");
+    assert_eq!(
+        wire.send("PUT", &finish, &[], "x").await.unwrap().status,
+        201,
+        "only two requests are affected"
+    );
 }
 
 #[tokio::test]
@@ -48,14 +52,14 @@ async fn the_connection_stays_open_after_an_early_response_to_a_large_body() {
     wire.registry.inject(Fault::status(503).method("PUT"));
     let path = location.strip_prefix(&wire.url("")).unwrap();
     let body = vec![0_u8; 8 << 20];
-    let mut line = TcpStream::connect(wire.registry.address()).await.unwrap();
+    let mut stream = TcpStream::connect(wire.registry.address()).await.unwrap();
     let head = format!("PUT {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\r\n", body.len());
-    line.write_all(head.as_bytes()).await.unwrap();
-    line.write_all(&body).await.unwrap();
+    stream.write_all(head.as_bytes()).await.unwrap();
+    stream.write_all(&body).await.unwrap();
     let next = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
-    line.write_all(next.as_bytes()).await.unwrap();
+    stream.write_all(next.as_bytes()).await.unwrap();
     let mut answers = String::new();
-    line.read_to_string(&mut answers).await.unwrap();
+    stream.read_to_string(&mut answers).await.unwrap();
     assert!(answers.starts_with("HTTP/1.1 503 "), "{answers}");
     assert!(answers.contains("\r\n\r\nHTTP/1.1 204 "), "{answers}");
     let requests = wire.registry.requests();
@@ -76,7 +80,7 @@ async fn a_reset_request_gets_no_response_and_is_not_processed() {
 #[tokio::test]
 async fn a_request_with_a_lost_response_is_processed() {
     let (wire, blob, _) = with_blob().await;
-    wire.registry.inject(Fault::new(Effect::LoseAnswer));
+    wire.registry.inject(Fault::new(Effect::LoseResponse));
     assert!(wire.send("DELETE", &blob, &[], "").await.is_err());
     assert_eq!(wire.get(&blob).await.status, 404);
     assert_eq!(wire.log()[0], format!("DELETE {blob} cut"));
@@ -87,12 +91,12 @@ async fn a_connection_closes_after_an_exact_number_of_bytes() {
     for wanted in [0, 1, 65_536, 150_001, 199_999, 200_000] {
         let (wire, blob, content) = with_blob().await;
         wire.registry.inject(Fault::new(Effect::CloseAfter(wanted)).kind(Kind::Blob));
-        let mut line = TcpStream::connect(wire.registry.address()).await.unwrap();
+        let mut stream = TcpStream::connect(wire.registry.address()).await.unwrap();
         let request = format!("GET {blob} HTTP/1.1\r\nHost: x\r\n\r\n");
-        line.write_all(request.as_bytes()).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
-        let read = timeout(Duration::from_secs(5), line.read_to_end(&mut answer));
-        read.await.expect("the line must be closed").unwrap();
+        let read = timeout(Duration::from_secs(5), stream.read_to_end(&mut answer));
+        read.await.expect("the connection must be closed").unwrap();
 
         let head_end = answer.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 4;
         let (head, body) = answer.split_at(head_end);
@@ -109,12 +113,12 @@ async fn a_connection_closes_after_a_response_without_a_body() {
     let (wire, blob, _) = with_blob().await;
     wire.registry.inject(Fault::new(Effect::CloseAfter(0)).times(2));
     for method in ["HEAD", "DELETE"] {
-        let mut line = TcpStream::connect(wire.registry.address()).await.unwrap();
+        let mut stream = TcpStream::connect(wire.registry.address()).await.unwrap();
         let request = format!("{method} {blob} HTTP/1.1\r\nHost: x\r\n\r\n");
-        line.write_all(request.as_bytes()).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
         let mut answer = Vec::new();
-        let read = timeout(Duration::from_secs(5), line.read_to_end(&mut answer));
-        read.await.expect("the line must be closed").unwrap();
+        let read = timeout(Duration::from_secs(5), stream.read_to_end(&mut answer));
+        read.await.expect("the connection must be closed").unwrap();
         assert!(answer.starts_with(b"HTTP/1.1 20"), "{method}");
     }
 }
@@ -126,7 +130,7 @@ async fn a_stalled_response_stops_after_an_exact_number_of_bytes() {
     let mut response = wire.client.get(wire.url(&blob)).send().await.unwrap();
     let mut received = 0;
     while received < 100_000 {
-        received += response.chunk().await.unwrap().expect("the answer must not end").len();
+        received += response.chunk().await.unwrap().expect("the response must not end").len();
     }
     assert_eq!(received, 100_000);
     let more = timeout(Duration::from_millis(100), response.chunk()).await;
@@ -142,7 +146,7 @@ async fn one_byte_of_a_corrupt_response_is_changed() {
         let differing: Vec<usize> =
             (0..content.len()).filter(|n| answer.body[*n] != content[*n]).collect();
         assert_eq!(differing, [expected]);
-        assert_eq!(wire.get(&blob).await.body, content, "what is stored is not touched");
+        assert_eq!(wire.get(&blob).await.body, content, "the stored content is unchanged");
     }
 }
 
@@ -239,10 +243,10 @@ async fn headers_can_be_wrong_missing_or_added() {
         (Effect::OmitHeader(owned("Docker-Content-Digest")), "docker-content-digest", ""),
         (Effect::SetHeader(owned("Content-Type"), owned("x/y; z")), "content-type", "x/y; z"),
         (Effect::OmitHeader(owned("Content-Length")), "content-length", ""),
-        (Effect::AnswerStatus(201), "docker-content-digest", truth),
+        (Effect::ReplaceStatus(201), "docker-content-digest", truth),
     ];
     for (effect, header, expected) in table {
-        let status = if effect == Effect::AnswerStatus(201) { 201 } else { 200 };
+        let status = if effect == Effect::ReplaceStatus(201) { 201 } else { 200 };
         wire.registry.inject(Fault::new(effect.clone()));
         let answer = wire.get(&blob).await;
         assert_eq!((answer.status, answer.header(header)), (status, expected), "{effect:?}");

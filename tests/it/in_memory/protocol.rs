@@ -247,7 +247,7 @@ async fn size_limits_apply_to_announced_and_actual_lengths() {
     for body in [unannounced(), "0123456789".into()] {
         assert_eq!(wire.send("PATCH", &location, &[], body).await.unwrap().status, 413);
     }
-    // Refused uploads leave nothing.
+    // A refused body leaves no bytes behind.
     assert_eq!(wire.send("PATCH", &location, &[], "012345").await.unwrap().status, 202);
     assert_eq!(wire.send("PUT", &finish, &[], "6789").await.unwrap().status, 201);
 }
@@ -276,7 +276,7 @@ async fn options_turn_off_features_that_some_registries_lack() {
     };
     let pushed = push("{}").await;
     assert_eq!((pushed.status, pushed.header("docker-content-digest")), (201, ""));
-    assert_eq!(push("{}").await.status, 201, "the same again is no change");
+    assert_eq!(push("{}").await.status, 201, "the same manifest is no change");
     assert_eq!(push("{ }").await.code(), "TAG_INVALID");
     assert_eq!(wire.get("/v2/a/manifests/1").await.header("docker-content-digest"), "");
 }

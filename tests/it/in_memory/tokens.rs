@@ -171,8 +171,8 @@ async fn tokens_need_credentials_if_the_registry_has_some() {
 async fn a_refresh_token_works_once_or_always() {
     for (kind, second) in [(RefreshToken::Replaced, 401), (RefreshToken::Lasting, 200)] {
         let wire = start(Authentication::bearer("u", "p")).await;
-        wire.registry.take_refresh_token("r", kind);
-        wire.registry.date_tokens("1999-12-31T23:59:59Z");
+        wire.registry.accept_refresh_token("r", kind);
+        wire.registry.set_issued_at("1999-12-31T23:59:59Z");
         let form = "grant_type=refresh_token&refresh_token=r&scope=repository:a:pull";
         let answer = wire.send("POST", "/token", &[], form).await.unwrap();
         let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();

@@ -135,7 +135,8 @@ async fn a_connection_to_the_source_may_break_at_any_request() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn any_response_of_the_destination_may_be_lost() {
-    let lost = |n| Fault { effect: registry_in_memory::Effect::LoseAnswer, ..fail_nth_request(n) };
+    let lost =
+        |n| Fault { effect: registry_in_memory::Effect::LoseResponse, ..fail_nth_request(n) };
     let check = async |n: usize, stage: Stage| {
         let report = stage.mirror().await;
         assert_eq!(failures(&report), [""; 0], "response {n} is lost");

@@ -1,4 +1,4 @@
-//! Recognises secrets in places where none belongs, by the name of a key or the shape of an address.
+//! Recognises secrets in places where they do not belong, by the name of a key or the shape of an address.
 
 /// Words in the names of keys whose values are secrets.
 const SECRETS: [&str; 9] =

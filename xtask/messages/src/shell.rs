@@ -1,6 +1,6 @@
 //! Command lines that users can paste into a POSIX shell.
 
-/// A word as a shell takes it, in quotes only if it needs them.
+/// A word in the form that a shell reads, in quotes only if it needs them.
 pub fn quote(word: &str) -> String {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:=@%+,".contains(c);
     if !word.is_empty() && word.chars().all(is_plain) {

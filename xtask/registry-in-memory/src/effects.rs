@@ -36,7 +36,7 @@ pub(super) fn altered(mut reply: Reply, effect: &Effect) -> Reply {
             return reply.with("docker-content-digest", other.as_str());
         }
         Effect::SetHeader(name, value) => return reply.with(name, value),
-        Effect::AnswerStatus(code) => reply.status = status(*code),
+        Effect::ReplaceStatus(code) => reply.status = status(*code),
         Effect::WrongContentRange if reply.status == StatusCode::PARTIAL_CONTENT => {
             let size = body.len();
             return reply.with("content-range", format!("bytes 1-{size}/{}", size + 1));

@@ -40,7 +40,7 @@ pub enum Effect {
     /// Resets the connection without a response, and does nothing else.
     Reset,
     /// Processes the request, then resets the connection without a response.
-    LoseAnswer,
+    LoseResponse,
     /// Announces the whole length, and closes the connection after this many bytes of the body.
     CloseAfter(u64),
     /// Flips a bit of the body's byte at this position, or of its last byte.
@@ -63,7 +63,7 @@ pub enum Effect {
     /// Sets a header.
     SetHeader(String, String),
     /// Processes the request, but sends another status.
-    AnswerStatus(u16),
+    ReplaceStatus(u16),
     /// Sends the whole content, with 200.
     IgnoreRange,
     /// Processes a mount as an ordinary upload.

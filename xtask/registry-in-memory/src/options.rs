@@ -78,8 +78,8 @@ impl Default for RegistryOptions {
 }
 
 impl RegistryOptions {
-    /// A registry that refuses what a registry with this profile refuses, and nothing else.
-    pub fn playing(profile: &Profile) -> Self {
+    /// Imitates a registry with this profile: it refuses the same requests, and no others.
+    pub fn imitating(profile: &Profile) -> Self {
         Self {
             mounts: profile.mounts != Some(Mounts::No),
             mount_needs_manifest: profile.mounts == Some(Mounts::AfterManifest),

@@ -85,12 +85,12 @@ impl InMemoryRegistry {
     }
 
     /// Makes the token endpoint accept this refresh token, by POST.
-    pub fn take_refresh_token(&self, token: &str, kind: RefreshToken) {
+    pub fn accept_refresh_token(&self, token: &str, kind: RefreshToken) {
         lock(&self.shared.tokens.refresh).insert(token.to_owned(), kind);
     }
 
     /// Sets the `issued_at` of all further tokens.
-    pub fn date_tokens(&self, issued_at: &str) {
+    pub fn set_issued_at(&self, issued_at: &str) {
         *lock(&self.shared.tokens.issued_at) = Some(issued_at.to_owned());
     }
 

@@ -82,7 +82,7 @@ async fn serve_request(
         // The handler did not read the rest of the body; the fault counts those bytes.
         while let Ok(Some(_)) = body.next().await {}
     }
-    if cut_after.is_some() || effect == Some(Effect::LoseAnswer) {
+    if cut_after.is_some() || effect == Some(Effect::LoseResponse) {
         return Err(cutter.reset());
     }
     body.discard();

@@ -56,7 +56,7 @@ pub enum Cause {
     Integrity(String),
     /// The server violated the protocol in a way that cannot be worked around.
     Protocol(String),
-    /// Refused by us, on purpose.
+    /// This client refuses it on purpose.
     Unsupported(String),
     /// A bug in this program, such as a panic.
     Internal(String),

@@ -46,7 +46,7 @@ pub struct Ping {
     pub authentication: AuthState,
 }
 
-/// How a host let the client in.
+/// How a host admitted the client.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuthState {
     /// The host requires no authentication.

@@ -106,7 +106,7 @@ impl RemoteRepository {
         })
     }
 
-    /// Tells the registry that an upload will not be finished. This is a courtesy: failures are ignored.
+    /// Cancels an upload at the registry. This is a courtesy: failures are ignored.
     pub(crate) async fn cancel_upload(&self, session: Url) {
         let request = self.push_request("cancel an upload", Method::DELETE, session, 0);
         // Waits in the queue like all others: the host may have asked for a pause.

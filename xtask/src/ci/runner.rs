@@ -6,7 +6,6 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::Context as _;
-use process::find_program;
 use xshell::{Cmd, Shell};
 
 /// Runs commands in the workspace.
@@ -63,7 +62,8 @@ impl Runner {
 }
 
 pub(super) fn is_on_path(program: &str) -> bool {
-    find_program(program, &env::var("PATH").unwrap_or_default()).is_some()
+    let path = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(&path).any(|directory| directory.join(program).is_file())
 }
 
 /// Whether `cargo run` set a variable about our package.

@@ -150,7 +150,7 @@ impl HttpClients {
         self.pool.proxies.on_the_way_to(url)
     }
 
-    /// Refuses addresses that the registry has no reason to name. Each name is looked up once: the answer
+    /// Refuses addresses that the registry has no reason to name. Each name is looked up once: the result
     /// may change before the request, but only a malicious registry would arrange that.
     async fn check_address(&self, url: &Url) -> Result<(), Advice> {
         let own = self.kind.get().copied().unwrap_or_else(|| AddressKind::of_url(&self.base));

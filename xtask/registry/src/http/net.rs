@@ -1,5 +1,5 @@
-//! `AddressKind`: what kind of network an address or a host name belongs to. Everything that decides
-//! whether the client may contact a host asks this one classifier.
+//! `AddressKind`: what kind of network an address or a host name belongs to. All code that decides
+//! whether the client may contact a host uses this classifier.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -135,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn blobs_are_checked_by_head_if_a_mount_would_not_tell() {
+    fn a_head_checks_for_a_blob_if_a_mount_would_not_find_it() {
         let finds_blob = |mounts| Profile { mounts, ..ANY }.self_mount_finds_blob();
         assert!(finds_blob(None) && finds_blob(Some(Mounts::Yes)));
         assert!(!finds_blob(Some(Mounts::No)) && !finds_blob(Some(Mounts::AfterManifest)));

@@ -1,6 +1,6 @@
 //! Docker's credential helpers: programs that print credentials, `docker-credential-NAME get`.
 //!
-//! The server's name is passed on stdin and the answer is read from stdout, so no secret is ever an
+//! The server's name is passed on stdin and the credentials are read from stdout, so no secret is ever an
 //! argument.
 
 use std::fmt;
@@ -83,7 +83,7 @@ fn parse(output: &Output) -> Result<Option<Credentials>, Advice> {
         if either_contains("credentials not found") {
             return Ok(None);
         }
-        // Some programs print the answer and fail nevertheless, some print it to stderr.
+        // Some programs print credentials and still fail; some print them to stderr.
         if either_contains("\"secret\"") {
             return Err(Advice::new("it failed, and its output contains credentials"));
         }

@@ -1,5 +1,5 @@
-//! `HelperCache`: starts credential helpers and the command lines of clouds, each question at most once
-//! per run, however many tasks wait for the answer.
+//! `HelperCache`: runs credential helpers and the command lines of clouds. Each command runs at most once
+//! per run, however many tasks need its credentials.
 
 use std::collections::HashMap;
 use std::fmt::Display;
@@ -19,16 +19,16 @@ use crate::lock::lock;
 /// The variable with the deadline of a program, in seconds.
 const DEADLINE_VARIABLE: &str = "XTASK_CREDENTIAL_HELPER_SECONDS";
 
-/// The answers of the programs of a run.
+/// The credentials that the programs of a run printed.
 pub(crate) struct HelperCache {
     search_path: String,
     deadline: Duration,
-    /// By question.
-    answers: Mutex<HashMap<String, Answer>>,
+    /// By command.
+    results: Mutex<HashMap<String, CachedResult>>,
 }
 
-/// What a program has answered. The first task that needs it starts the program.
-type Answer = Arc<OnceCell<Result<Option<Credentials>, Advice>>>;
+/// The result of a command. The first task that needs it starts the program.
+type CachedResult = Arc<OnceCell<Result<Option<Credentials>, Advice>>>;
 
 impl HelperCache {
     /// # Errors
@@ -37,7 +37,7 @@ impl HelperCache {
         Ok(Self {
             search_path: environment.variable("PATH").unwrap_or_default(),
             deadline: deadline(environment)?,
-            answers: Mutex::default(),
+            results: Mutex::default(),
         })
     }
 
@@ -54,13 +54,13 @@ impl HelperCache {
         host: &Registry,
     ) -> Result<Option<Credentials>, Advice> {
         let server = helper::server_of(host).to_owned();
-        let question = format!("{helper} get, for {server}");
+        let command = format!("{helper} get, for {server}");
         let (helper, path, deadline) = (helper.clone(), self.search_path.clone(), self.deadline);
-        self.once(question, move || helper.get(&server, &path, deadline)).await
+        self.once(command, move || helper.get(&server, &path, deadline)).await
     }
 
     /// The credentials that the command line of a cloud prints. Registries with the same command share
-    /// the answer.
+    /// its result.
     pub(crate) async fn run_cloud_cli(
         &self,
         cli: &CloudCli,
@@ -71,13 +71,13 @@ impl HelperCache {
 
     async fn once(
         &self,
-        question: impl Display,
+        command: impl Display,
         run: impl FnOnce() -> Result<Option<Credentials>, Advice> + Send + 'static,
     ) -> Result<Option<Credentials>, Advice> {
-        let question = question.to_string();
-        let answer = Arc::clone(lock(&self.answers).entry(question.clone()).or_default());
-        let result = answer.get_or_init(|| async {
-            tracing::debug!("{question}");
+        let command = command.to_string();
+        let cached = Arc::clone(lock(&self.results).entry(command.clone()).or_default());
+        let result = cached.get_or_init(|| async {
+            tracing::debug!("{command}");
             // The program may wait for its user, so it must not block the runtime.
             let finished = tokio::task::spawn_blocking(run).await;
             finished.unwrap_or_else(|error| Err(Advice::new(error.to_string())))
