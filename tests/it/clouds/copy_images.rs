@@ -36,23 +36,27 @@ fn the_documented_command_lines_print_the_copies_or_reach_the_network() {
     for arguments in lines().1 {
         let xtask = Xtask::new();
         let finished = xtask.run(&[&["mirror"], arguments.as_slice()].concat(), &NO_NETWORK);
-        let said = format!("{}{}", finished.stdout, finished.stderr);
-        assert!(!said.contains("canary") && !said.contains("usage:"), "{said}");
+        let output = format!("{}{}", finished.stdout, finished.stderr);
+        assert!(!output.contains("canary") && !output.contains("usage:"), "{output}");
         if arguments.contains(&"-c") {
             // helm, which is missing, would fetch the chart.
-            assert_eq!(finished.exit_code, 2, "{said}");
-            assert_says(&said, &["helm"]);
+            assert_eq!(finished.exit_code, 2, "{output}");
+            assert_says(&output, &["helm"]);
         } else if arguments.contains(&"-t") {
-            assert_eq!(finished.exit_code, 0, "{said}");
+            assert_eq!(finished.exit_code, 0, "{output}");
             let copying = finished.stdout.lines().filter(|line| {
                 line.starts_with("Copying quay.io/stackstate/") && line.ends_with(" (dry-run)")
             });
-            assert_eq!(copying.count(), 22, "{said}");
-            assert_eq!(finished.stdout.lines().count(), 22, "{said}");
-            assert_eq!(finished.stderr.matches("would create, if missing: ").count(), 21, "{said}");
+            assert_eq!(copying.count(), 22, "{output}");
+            assert_eq!(finished.stdout.lines().count(), 22, "{output}");
+            assert_eq!(
+                finished.stderr.matches("would create, if missing: ").count(),
+                21,
+                "{output}"
+            );
         } else {
-            assert_eq!(finished.exit_code, 1, "{said}");
-            assert_says(&said, &["22 failed", "cannot connect"]);
+            assert_eq!(finished.exit_code, 1, "{output}");
+            assert_says(&output, &["22 failed", "cannot connect"]);
         }
     }
 }

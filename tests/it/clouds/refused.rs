@@ -58,10 +58,10 @@ fn only_failure(report: &MirrorReport) -> String {
 async fn without_permission_to_create_the_error_has_the_exact_command_and_other_images_continue() {
     let mut cloud = lacking_one().await;
     cloud.program("aws", &aws(NOT_FOUND, ALL, DENIED));
-    let said = only_failure(&cloud.stage.mirror().await);
-    assert!(said.contains("AccessDeniedException"), "{said}");
-    assert!(said.contains("create the repository `stackstate/i01`"), "{said}");
-    assert!(said.contains(&format!("hint: create it: {CREATE}")), "{said}");
+    let error = only_failure(&cloud.stage.mirror().await);
+    assert!(error.contains("AccessDeniedException"), "{error}");
+    assert!(error.contains("create the repository `stackstate/i01`"), "{error}");
+    assert!(error.contains(&format!("hint: create it: {CREATE}")), "{error}");
     let calls = cloud.calls();
     assert_eq!(calls.len(), 3, "one question, one look at all, one attempt: {calls:?}");
     let pushes = cloud.stage.destination.requests();
@@ -78,8 +78,8 @@ async fn permissions_for_single_repositories_are_enough() {
          *i02*) echo '{{\"repositories\": [{{\"repositoryName\": \"stackstate/i02\"}}]}}' ;; esac"
     );
     cloud.program("aws", &aws(&each, DENIED, DENIED));
-    let said = only_failure(&cloud.stage.mirror().await);
-    assert!(said.contains(CREATE), "{said}");
+    let error = only_failure(&cloud.stage.mirror().await);
+    assert!(error.contains(CREATE), "{error}");
     let creates = cloud.calls().into_iter().filter(|call| call.contains("create-repository"));
     assert_eq!(creates.count(), 1, "{:?}", cloud.calls());
 }
@@ -105,9 +105,12 @@ async fn without_the_aws_cli_or_its_credentials_a_missing_repository_is_reported
             cloud.program("aws", script);
         }
         let report = cloud.stage.mirror().await;
-        let said = only_failure(&report);
-        assert!(said.contains("NAME_UNKNOWN") || said.contains("not known to registry"), "{said}");
-        assert!(said.contains(why) && said.contains(CREATE), "{said}");
+        let error = only_failure(&report);
+        assert!(
+            error.contains("NAME_UNKNOWN") || error.contains("not known to registry"),
+            "{error}"
+        );
+        assert!(error.contains(why) && error.contains(CREATE), "{error}");
         let warnings = &report.repositories.as_ref().unwrap().warnings;
         assert!(warnings[0].message.contains(why), "{warnings:?}");
         assert_eq!(cloud.calls().len(), usize::from(script.is_some()));
@@ -124,9 +127,9 @@ async fn with_create_repositories_off_the_error_has_the_command_and_aws_is_not_c
     );
     cloud.stage.reached_at = Some("ecr".to_owned());
     let report = cloud.stage.mirror().await;
-    let said = only_failure(&report);
+    let error = only_failure(&report);
     let command = format!("{} --image-tag-mutability IMMUTABLE`", CREATE.trim_end_matches('`'));
-    assert!(said.contains(&command), "{said}");
+    assert!(error.contains(&command), "{error}");
     assert_eq!((cloud.calls(), report.repositories), (Vec::new(), None));
 }
 

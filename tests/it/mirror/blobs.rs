@@ -83,7 +83,7 @@ fn like_ecr() -> RegistryOptions {
     RegistryOptions { mount_needs_manifest: true, ..RegistryOptions::default() }
 }
 
-/// Sets the same in the list.
+/// Declares the same in the list.
 fn declare_mounts(stage: &mut Stage) {
     let registry = stage.destination.address();
     stage.tables = format!("[registries.\"{registry}\"]\nmounts = \"after-manifest\"\n");
@@ -125,7 +125,7 @@ async fn a_mount_that_needs_the_manifest_comes_after_it_and_blobs_leave_the_sour
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn everything_is_copied_if_a_mount_needs_the_manifest_and_the_list_does_not_say_so() {
+async fn everything_is_copied_if_a_mount_needs_the_manifest_and_the_list_does_not_declare_it() {
     let stage = sharing(like_ecr(), 12).await;
     stage.mirror_all().await;
     assert_eq!(stage.destination.store().open_uploads(), 0);

@@ -79,7 +79,7 @@ fn pairs(image: &Image) -> Vec<String> {
 struct Entry {
     /// Whether it is a table in braces. Otherwise, it has sections that begin with a header.
     is_inline: bool,
-    /// Each from its first character to the end of its last value, in the order of the text.
+    /// The ranges of its text, in order: each from its first character to the end of its last value.
     parts: Vec<Range<usize>>,
 }
 

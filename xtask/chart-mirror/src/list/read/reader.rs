@@ -207,7 +207,7 @@ impl<'t> Reader<'t> {
         None
     }
 
-    /// One of a few words.
+    /// Reads one of a few words.
     pub(super) fn one_of<T: Copy, const N: usize>(
         &mut self,
         text: &Spanned<String>,
