@@ -2,7 +2,8 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Locks, also after a thread panicked: a poisoned lock here would hide that thread's own message.
+/// Locks a mutex even if another thread panicked while it held it: a second panic here would hide the
+/// message of the first.
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -23,7 +23,7 @@ impl Request {
         Self { method: head.method, target, route, query, headers: head.headers }
     }
 
-    /// The path and the query as they arrived. Without a `?`, the query is empty.
+    /// The path, and the query without its `?`, as they arrived.
     pub(super) fn path_and_query(&self) -> (&str, &str) {
         self.target.split_once('?').unwrap_or((&self.target, ""))
     }

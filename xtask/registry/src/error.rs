@@ -236,7 +236,7 @@ impl ErrorResponse {
     pub(crate) fn parse(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
         let (codes, message) = match serde_json::from_slice::<Envelope>(body) {
             Ok(Envelope { errors }) => {
-                // The message is enough for people; some servers send only the code.
+                // Some servers send only the code.
                 let text = |error: &EnvelopeError| with_text(&error.code, ": ", &error.message);
                 let texts: Vec<String> = errors.iter().map(text).collect();
                 (errors.into_iter().map(|error| error.code).collect(), texts.join("; "))
@@ -264,7 +264,7 @@ impl ErrorResponse {
     }
 }
 
-/// A text follows if there is one.
+/// Appends a text, unless it is empty.
 fn with_text(start: impl fmt::Display, separator: &str, text: &str) -> String {
     if text.is_empty() { start.to_string() } else { format!("{start}{separator}{text}") }
 }

@@ -40,7 +40,9 @@ struct State {
     limit: f64,
     ceiling: usize,
     in_flight: Places,
+    /// The tasks that wait with small requests, in order of arrival.
     small: VecDeque<Waiter>,
+    /// The tasks that wait with blobs.
     blobs: BTreeMap<Rank, Waiter>,
     arrivals: u64,
     paused_until: Option<Instant>,
