@@ -3,7 +3,6 @@
 use std::fmt::Write as _;
 
 use crate::commands::mirror::result::{CopyOutcome, ImageReport, MirrorReport, MirrorTotals};
-use crate::copy::Copied;
 use crate::plan::Transfer;
 use crate::report::common::{bytes, count, insecure, is_are, seconds};
 use registry::Error;
@@ -26,7 +25,8 @@ pub fn image(image: &ImageReport) -> String {
         CopyOutcome::Failed { error } => {
             format!("failed      {}: {}: {}", image.source, error.side, error.operation)
         }
-        CopyOutcome::Copied(Copied { counters, .. }) => {
+        CopyOutcome::Copied(copied) => {
+            let counters = &copied.counters;
             let mut parts = vec![format!("{} moved", bytes(counters.moved.bytes))];
             if counters.mounted.blobs > 0 {
                 parts.push(format!("{} mounted", bytes(counters.mounted.bytes)));
