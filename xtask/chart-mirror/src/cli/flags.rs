@@ -298,39 +298,18 @@ impl ValueEnum for Check {
     }
 }
 
-impl ValueEnum for Format {
-    fn value_variants<'a>() -> &'a [Self] {
-        &Self::ALL
-    }
-
-    fn to_possible_value(&self) -> Option<PossibleValue> {
-        let help = match self {
-            Self::Human => "For people: grouped by image, with a summary",
-            Self::Json => "One document; schemas/verify.schema.json is its schema",
-            Self::Github => {
-                "Workflow commands, which GitHub Actions shows as annotations; the job summary gets \
-                 the Markdown report"
-            }
-            Self::Markdown => "For a job summary or a comment",
-            Self::Gitlab => "A GitLab code quality report",
-            Self::Junit => "JUnit XML: a suite per check, a case per image",
-            Self::Sarif => "SARIF 2.1.0, for code scanning",
-        };
-        Some(PossibleValue::new(self.name()).help(help))
-    }
-}
-
 fn report_file(text: &str) -> Result<(Format, PathBuf), Advice> {
-    let formats = || Format::ALL.map(|form| format!("`{}`", form.name())).join(", ");
+    let formats = Format::value_variants().iter().map(|format| format!("`{format}`"));
+    let formats = formats.collect::<Vec<_>>().join(", ");
     let Some((name, file)) = text.split_once('=') else {
         let message = "write a format and a file, such as `junit=report.xml`; the formats are";
-        return Err(format!("{message} {}", formats()).into());
+        return Err(format!("{message} {formats}").into());
     };
-    let Some(form) = Format::ALL.into_iter().find(|form| form.name() == name) else {
-        return Err(format!("there is no format `{name}`; the formats are {}", formats()).into());
+    let Ok(format) = Format::from_str(name, false) else {
+        return Err(format!("there is no format `{name}`; the formats are {formats}").into());
     };
     if file.is_empty() {
         return Err(format!("there is no file after `{name}=`").into());
     }
-    Ok((form, file.into()))
+    Ok((format, file.into()))
 }

@@ -12,7 +12,9 @@ use super::terminal::Verbosity;
 use messages::Advice;
 
 /// The user or the system ended the run: Ctrl-C, or SIGTERM.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("{}", Advice::new("interrupted; no tag points to an incomplete image")
+    .with_hint("run the same command again to continue"))]
 pub struct Interrupted;
 
 /// Runs a command's future to its end or until an interruption, which drops everything in progress:
@@ -94,12 +96,3 @@ async fn interruption() {
         std::future::pending::<()>().await;
     }
 }
-
-impl std::fmt::Display for Interrupted {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let advice = Advice::new("interrupted; no tag points to an incomplete image");
-        write!(f, "{}", advice.with_hint("run the same command again to continue"))
-    }
-}
-
-impl std::error::Error for Interrupted {}

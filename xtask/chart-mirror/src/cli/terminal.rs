@@ -15,8 +15,8 @@ use crate::report;
 use crate::report::verify::human::Style;
 use registry::Error;
 
-/// Where there is no bar, a check writes one line for so many images.
-const IMAGES_PER_LINE: usize = 100;
+/// Without a bar, a check writes a line each time it has finished this many images.
+const IMAGES_PER_LINE: u64 = 100;
 
 /// How much is written to stderr.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,12 +62,13 @@ fn allows_colour() -> bool {
 /// Shows the progress of a run on stderr. The bar disappears when it is dropped.
 pub struct Bar {
     bar: ProgressBar,
+    /// The images to copy, and how many have ended. The bar itself counts their bytes.
     images: AtomicUsize,
     ended: AtomicUsize,
 }
 
 impl Bar {
-    /// Without a terminal there is no bar; and requests that are logged would tear it apart.
+    /// Without a terminal there is no bar. Logged requests would tear it apart.
     pub fn new(verbosity: Verbosity) -> Self {
         let target = if verbosity == Verbosity::Normal && std::io::stderr().is_terminal() {
             ProgressDrawTarget::stderr_with_hz(10)
@@ -82,20 +83,12 @@ impl Bar {
         self.bar.finish_and_clear();
     }
 
-    fn start(&self, template: &str, images: usize) {
-        self.images.store(images, Ordering::Relaxed);
-        self.ended.store(0, Ordering::Relaxed);
+    fn start(&self, template: &str) {
         let style = ProgressStyle::with_template(template);
         self.bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
         if !self.bar.is_hidden() {
             self.bar.enable_steady_tick(Duration::from_millis(100));
         }
-    }
-
-    /// Counts one more image. Returns how many have ended, and how many there are.
-    fn count(&self) -> (usize, usize) {
-        let ended = self.ended.fetch_add(1, Ordering::Relaxed) + 1;
-        (ended, self.images.load(Ordering::Relaxed))
     }
 }
 
@@ -103,8 +96,8 @@ impl Progress for Bar {
     fn copying(&self, images: usize) {
         self.start(
             "{spinner} {prefix} images {wide_bar} {decimal_bytes}/{decimal_total_bytes} {decimal_bytes_per_sec}",
-            images,
         );
+        self.images.store(images, Ordering::Relaxed);
         self.bar.set_prefix(format!("0/{images}"));
     }
 
@@ -118,7 +111,8 @@ impl Progress for Bar {
 
     fn image_ended(&self, transfer: &Transfer, result: &Result<Copied, Error>) {
         let line = report::mirror::image(&ImageReport::new(transfer, result.clone()));
-        let (ended, images) = self.count();
+        let ended = self.ended.fetch_add(1, Ordering::Relaxed) + 1;
+        let images = self.images.load(Ordering::Relaxed);
         if self.bar.is_hidden() {
             message(&line);
         } else {
@@ -129,14 +123,15 @@ impl Progress for Bar {
 
     fn checking(&self, check: &str, images: usize) {
         let counter = if images > 0 { " {wide_bar} {pos}/{len}" } else { "" };
-        self.start(&format!("{{spinner}} {{msg}}{counter}"), images);
+        self.start(&format!("{{spinner}} {{msg}}{counter}"));
+        self.bar.set_position(0);
         self.bar.set_length(images as u64);
         self.bar.set_message(check.to_owned());
     }
 
     fn image_checked(&self) {
         self.bar.inc(1);
-        let (ended, images) = self.count();
+        let (ended, images) = (self.bar.position(), self.bar.length().unwrap_or_default());
         if self.bar.is_hidden() && ended.is_multiple_of(IMAGES_PER_LINE) && ended < images {
             message(&format!("checked {ended} of {images} images"));
         }

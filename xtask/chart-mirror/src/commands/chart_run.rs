@@ -36,19 +36,12 @@ impl ChartRun {
         self.helm.version().map(drop)
     }
 
-    /// Renders the chart with the values of a destination and judges the result.
+    /// Renders the chart with the values of a destination and judges the result. `without_values` is the
+    /// result of [`ChartRun::render`].
     ///
     /// # Errors
     /// If the list contradicts itself, or the chart does not render.
-    pub fn prove(&self, list: &ImageList, destination: &Destination) -> anyhow::Result<Proof> {
-        self.prove_against(list, destination, &self.render())
-    }
-
-    /// Like [`ChartRun::prove`], for a caller that has rendered the chart without values.
-    ///
-    /// # Errors
-    /// If the list contradicts itself, or the chart does not render.
-    pub fn prove_against(
+    pub fn prove(
         &self,
         list: &ImageList,
         destination: &Destination,

@@ -1,6 +1,7 @@
 //! The command `images`: renders the chart, compares its images with the list, and edits the list on
 //! request. Also finds the images of a chart for `mirror`.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::bail;
@@ -11,6 +12,7 @@ use crate::files::folder_of;
 use crate::list::{Destination, Image, ImageList, Rendering, edit};
 use crate::list_file;
 use messages::Advice;
+use oci::Reference;
 
 /// What to do with the images of the chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -96,8 +98,8 @@ fn compare(list: &ImageList, file: &Path, chart: &ChartOptions) -> anyhow::Resul
     let rendered = rendered(&helm, &renderings)?;
     let inventory = Inventory::take(list, &rendered)?;
     let warnings = rendered.into_iter().filter(|rendered| !rendered.warnings.is_empty());
-    let warnings = warnings
-        .map(|rendered| HelmWarning { rendering: rendered.rendering, text: rendered.warnings });
+    let warnings =
+        warnings.map(|Rendered { rendering, warnings: text, .. }| HelmWarning { rendering, text });
     Ok(ImagesReport { inventory, warnings: warnings.collect(), edit: None })
 }
 
@@ -123,16 +125,17 @@ fn write(
     }
     let file_name = file.display().to_string();
     let text = list_file::read_text(file)?;
-    let is_removed = |image: &Image| removed.contains(image);
-    let positions = list.images().iter().enumerate().filter(|(_, image)| is_removed(image));
-    let positions: Vec<usize> = positions.map(|(position, _)| position).collect();
+    let names: BTreeSet<Reference> = removed.iter().map(Image::reference).collect();
+    let is_removed = |(_, image): &(usize, &Image)| names.contains(&image.reference());
+    let (gone, kept): (Vec<_>, Vec<_>) = list.images().iter().enumerate().partition(is_removed);
+    let positions: Vec<usize> = gone.into_iter().map(|(position, _)| position).collect();
     // Parsed again, because `list` has the files of `[registries]` relative to the current folder.
     let expected = ImageList::parse(&file_name, &text)?;
     if expected.images() != list.images() {
         let message = format!("`{file_name}` has changed meanwhile; nothing was written");
         return Err(Advice::new(message).with_hint("run the same command again").into());
     }
-    let kept = list.images().iter().filter(|image| !is_removed(image));
+    let kept = kept.into_iter().map(|(_, image)| image);
     let expected = expected.with_images(kept.chain(&added).cloned().collect())?;
     let edited = edit::edit_images(&text, &added, &positions);
     let hint = "add the output of `images --format toml` by hand";

@@ -37,10 +37,10 @@ pub fn of_destination(
     requested: Option<&str>,
 ) -> anyhow::Result<ValuesFile> {
     let destination = list.choose(requested)?;
-    let name = match requested {
+    let only = || list.destinations().keys().next().map(String::as_str);
+    let name = match requested.or_else(only) {
         Some(name) if list.destinations().contains_key(name) => name.to_owned(),
-        Some(_) => destination.to_string(),
-        None => name_of(list, &destination),
+        _ => destination.to_string(),
     };
     Ok(values_file(list, list_file, &name, &destination)?)
 }
@@ -113,12 +113,6 @@ fn values_file(
     let list_file = list_file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let text = Overlay::of(list, destination)?.render(list, destination, &command, &list_file);
     Ok(ValuesFile { file, text, list_file })
-}
-
-/// The name of a destination in the list, otherwise its address.
-fn name_of(list: &ImageList, destination: &Destination) -> String {
-    let named = list.destinations().iter().find(|(_, have)| *have == destination);
-    named.map_or_else(|| destination.to_string(), |(name, _)| name.clone())
 }
 
 /// An address as a file name. Names, hosts and paths contain neither `+` nor `=`, so the result is

@@ -1,8 +1,9 @@
-//! Text that several reports share: amounts, and the warning about unverified certificates.
+//! Text that several reports share: amounts, hints, and the warning about unverified certificates.
 
 use std::fmt::Write as _;
 
 use oci::Registry;
+use registry::Error;
 
 /// A line for each registry whose certificate was not verified.
 pub fn insecure(registries: &[Registry]) -> String {
@@ -15,6 +16,11 @@ pub fn insecure(registries: &[Registry]) -> String {
         );
     }
     text
+}
+
+/// The hint of an error as a line, or nothing.
+pub(super) fn hint_line(indent: &str, error: &Error) -> String {
+    error.hint().map(|hint| format!("{indent}hint: {hint}\n")).unwrap_or_default()
 }
 
 /// `20.3 MB`, in decimal units.

@@ -167,7 +167,9 @@ fn pin(mode: Mode) -> PinReport {
     report.images.push(PinnedImage {
         source: "quay.io/stackstate/wait:1.0.6".parse().unwrap(),
         pin: Some(digest("pinned")),
+        digest: Some(digest("pinned")),
         outcome: PinOutcome::Unchanged,
+        written: false,
         subsets: vec![
             ("linux/amd64,linux/arm64".parse().unwrap(), Some(digest("subset"))),
             ("linux/s390x".parse().unwrap(), None),

@@ -16,7 +16,7 @@ use crate::commands::mirror::result::MirrorReport;
 use crate::commands::pin::result::Mode;
 use crate::commands::verify::{Input, Verification, VerifyOptions};
 use crate::commands::{mirror, pin};
-use crate::copy::{CopyOptions, Silent};
+use crate::copy::Silent;
 use crate::list::ImageList;
 use crate::list::code::{Check, Code};
 use crate::report;
@@ -112,7 +112,7 @@ impl Story<'_> {
         let options = pin::PinOptions { images: Vec::new(), mode, retry: RetryPolicy::default() };
         let report = pin::resolve(&self.stage.list, &options, &EmptyEnvironment).await?;
         for image in &report.images {
-            if let Some(digest) = image.written(mode) {
+            if let Some(digest) = image.digest.as_ref().filter(|_| image.written) {
                 self.stage.write(&image.source, digest)?;
             }
         }
@@ -134,9 +134,7 @@ impl Story<'_> {
             checks: BTreeSet::from(CHECKS),
             deep: true,
             strict: true,
-            chart: ChartOptions::default(),
-            concurrency: None,
-            retry: RetryPolicy::default(),
+            ..VerifyOptions::default()
         };
         let (list, file_name) = (&self.stage.list, "images.toml");
         let input = Input { list, file: Path::new(file_name), file_name, command: self.program };
@@ -156,10 +154,7 @@ impl Story<'_> {
         destination.forget_requests();
         let options = mirror::MirrorOptions {
             destination: Some(destination.address().to_owned()),
-            only: Vec::new(),
-            concurrency: None,
-            copy: CopyOptions::default(),
-            retry: RetryPolicy::default(),
+            ..mirror::MirrorOptions::default()
         };
         let plan = mirror::plan(list, &options)?;
         let progress = Arc::new(Silent);
@@ -193,7 +188,7 @@ impl Story<'_> {
             self.line("The proof is skipped, because it needs helm (https://helm.sh).\n");
         } else {
             self.line(&format!("The proof, by helm with {CHART}:"));
-            let proof = match run.prove(list, &destination) {
+            let proof = match run.prove(list, &destination, &run.render()) {
                 Ok(proof) => report::values::proof(&proof, &destination.to_string()),
                 // A list for another chart has renderings that do not fit this one.
                 Err(error) => format!("skipped, because the chart does not render: {error:#}"),

@@ -12,7 +12,6 @@ use crate::copy::{CopyOptions, ExistingContent};
 use crate::list::Attachments;
 use crate::list_file;
 use crate::report;
-use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
 
 pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit> {
@@ -33,7 +32,7 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
         only: arguments.only.clone(),
         concurrency: arguments.jobs.map(usize::from),
         copy: CopyOptions { attachments, existing },
-        retry: RetryPolicy::default(),
+        ..MirrorOptions::default()
     };
     let plan = mirror::plan(&list, &options)?;
     if arguments.dry_run {

@@ -10,15 +10,13 @@ use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, VerifyArgs};
 use crate::cli::terminal::Bar;
 use crate::cli::{runtime, terminal};
-use crate::commands::verify::result::VerifyReport;
-use crate::commands::verify::{Input, Verification, VerifyOptions, unusable};
+use crate::commands::verify::{Input, Verification, VerifyOptions, VerifyReport, unusable};
 use crate::files::{append, folder_of, write_atomically};
 use crate::list::code::Check;
 use crate::list_file;
 use crate::report::verify::human::Style;
 use crate::report::verify::{self, Format};
 use messages::Advice;
-use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
 
 pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit> {
@@ -64,7 +62,7 @@ fn verified(
         strict: arguments.strict,
         chart: arguments.chart.options(),
         concurrency: arguments.jobs.map(usize::from),
-        retry: RetryPolicy::default(),
+        ..VerifyOptions::default()
     };
     let mut verification = Verification::begin(input, &options)?;
     let bar = Bar::new(flags.verbosity());
@@ -84,18 +82,18 @@ fn verified(
 
 /// Writes every report that can be written, even if another fails.
 fn write_reports(report: &VerifyReport, arguments: &VerifyArgs) -> anyhow::Result<()> {
-    let mut forms = arguments.report.iter().map(|(form, _)| *form).chain([arguments.format]);
+    let mut formats = arguments.report.iter().map(|(format, _)| *format).chain([arguments.format]);
     if let Some(summary) = runtime::step_summary()
-        && forms.any(|form| form == Format::Github)
+        && formats.any(|format| format == Format::Github)
         && let Err(error) = append(&summary, &Format::Markdown.render(report, Style::Plain))
     {
         // The summary is an extra and does not decide about the run.
         terminal::message(&format!("warning: no job summary: {error:#}"));
     }
     let mut result = Ok(());
-    for (form, file) in &arguments.report {
-        let written = write_atomically(file, &form.render(report, Style::Plain));
-        let written = written.with_context(|| format!("no {} report", form.name()));
+    for (format, file) in &arguments.report {
+        let written = write_atomically(file, &format.render(report, Style::Plain));
+        let written = written.with_context(|| format!("no {format} report"));
         result = result.and(written.map(drop));
     }
     result
@@ -105,15 +103,15 @@ fn write_reports(report: &VerifyReport, arguments: &VerifyArgs) -> anyhow::Resul
 fn refuse_shared_files(list: &Path, reports: &[(Format, PathBuf)]) -> Result<(), Advice> {
     let mut taken = BTreeMap::from([(identity(list), "the image list".to_owned())]);
     let values = identity(&folder_of(list).join("values"));
-    for (form, file) in reports {
-        let (name, file_name) = (form.name(), file.display());
-        let refused = |why: String| Advice::new(format!("`--report {name}={file_name}`: {why}"));
+    for (format, file) in reports {
+        let file_name = file.display();
+        let refused = |why: String| Advice::new(format!("`--report {format}={file_name}`: {why}"));
         let file = identity(file);
         if file.starts_with(&values) {
             return Err(refused("that folder is for the values of destinations".to_owned())
                 .with_hint("write reports to a folder of their own, such as `reports/`"));
         }
-        if let Some(other) = taken.insert(file, format!("the {name} report")) {
+        if let Some(other) = taken.insert(file, format!("the {format} report")) {
             return Err(refused(format!("that file is {other}"))
                 .with_hint("write each to a file of its own"));
         }

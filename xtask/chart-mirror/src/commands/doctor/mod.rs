@@ -1,6 +1,6 @@
-//! The command `doctor`: finds out what a run would use and whether that works, and changes nothing.
+//! The command `doctor`: reports what a run would use and whether it works. Changes nothing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -50,7 +50,7 @@ pub fn short_retries() -> RetryPolicy {
 /// Examines every registry of the list, and the destination.
 ///
 /// # Errors
-/// When the list or the credentials are contradictory, or the destination does not exist.
+/// When the list or the credentials contradict themselves, or the destination does not exist.
 pub async fn run(
     list: &ImageList,
     options: &DoctorOptions,
@@ -94,7 +94,7 @@ pub fn programs(environment: &dyn Environment) -> Vec<ProgramReport> {
     vec![ProgramReport { name: "helm".to_owned(), path, version, needed_for }]
 }
 
-/// `None` for a list without destinations, of which only the sources are examined.
+/// `None` if no destination is requested and the list has none: then only the sources are examined.
 fn destination(list: &ImageList, options: &DoctorOptions) -> anyhow::Result<Option<Destination>> {
     if options.destination.is_none() && list.destinations().is_empty() {
         return Ok(None);
@@ -107,24 +107,20 @@ fn repositories(
     list: &ImageList,
     destination: Option<&Destination>,
 ) -> anyhow::Result<BTreeMap<HostSide, Vec<Repository>>> {
-    let mut all: BTreeMap<HostSide, Vec<Repository>> = BTreeMap::new();
-    let mut add = |repository: &Repository, side| {
-        let of_host = all.entry((repository.registry().to_owned(), side)).or_default();
-        if !of_host.contains(repository) {
-            of_host.push(repository.clone());
-        }
-    };
-    let Some(destination) = destination else {
-        for image in list.images() {
-            add(&image.source, Side::Source);
-        }
-        return Ok(all);
-    };
-    for transfer in transfers(list, destination, &Selection::new(&[])?)? {
-        add(&transfer.source, Side::Source);
-        add(&transfer.target, Side::Destination);
+    let sources = list.images().iter().map(|image| (image.source.clone(), Side::Source));
+    let mut used: Vec<(Repository, Side)> = sources.collect();
+    if let Some(destination) = destination {
+        let transfers = transfers(list, destination, &Selection::default())?.into_iter();
+        used.extend(transfers.map(|transfer| (transfer.target, Side::Destination)));
     }
-    Ok(all)
+    let mut by_host: BTreeMap<HostSide, Vec<Repository>> = BTreeMap::new();
+    let mut known = BTreeSet::new();
+    for (repository, side) in used {
+        if known.insert((repository.clone(), side)) {
+            by_host.entry((repository.registry().clone(), side)).or_default().push(repository);
+        }
+    }
+    Ok(by_host)
 }
 
 async fn host(
@@ -155,10 +151,9 @@ async fn host(
         }
     }
     for (repository, login) in &mut logins {
-        if reach == Reach::Offline || login.login == LoginState::Broken {
-            continue;
+        if reach == Reach::Registries && login.login != LoginState::Broken {
+            login.answer = registries.ping(repository, side).await.into();
         }
-        login.answer = registries.ping(repository, side).await.into();
     }
     let logins = logins.into_iter().map(|(_, login)| login).collect();
     let tls = address.starts_with("https:");

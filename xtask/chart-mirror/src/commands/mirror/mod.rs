@@ -18,6 +18,7 @@ use result::{ImageReport, MirrorReport};
 pub mod result;
 
 /// What to mirror, and how.
+#[derive(Default)]
 pub struct MirrorOptions {
     pub destination: Option<String>,
     pub only: Vec<String>,
@@ -45,8 +46,8 @@ pub fn plan(list: &ImageList, options: &MirrorOptions) -> anyhow::Result<MirrorP
     Ok(MirrorPlan { destination, transfers })
 }
 
-/// Checks the depth of paths before any request: a registry would answer too deep a path as if a
-/// permission were missing.
+/// Checks the depth of paths before any request: the error that a registry returns for a path that is too
+/// deep looks like a missing permission.
 fn check_depth(
     list: &ImageList,
     destination: &Destination,
@@ -93,9 +94,8 @@ pub async fn run(
     let repositories = repositories(plan, environment)?.map(Arc::new);
     let results =
         copy_all(&registries, &plan.transfers, copy, repositories.clone(), progress).await?;
-    let transfers = plan.transfers.iter();
-    let images =
-        transfers.zip(results).map(|(transfer, result)| ImageReport::new(transfer, result));
+    let results = plan.transfers.iter().zip(results);
+    let images = results.map(|(transfer, result)| ImageReport::new(transfer, result));
     Ok(MirrorReport {
         destination: plan.destination.to_string(),
         images: images.collect(),

@@ -1,5 +1,4 @@
-//! Fetches what is compared of two images with the same tag: their manifests, and their configs for one
-//! platform.
+//! Compares two images with the same tag: fetches their manifests, and their configs for one platform.
 
 use messages::printable::printable;
 
@@ -14,7 +13,7 @@ const USUAL_PLATFORM: &str = "linux/amd64";
 /// An index may list more entries; these are ignored.
 const MOST_PLATFORMS: usize = 1000;
 
-/// What the image that the tag names now changes compared with the pinned one.
+/// How the image that the tag names now differs from the pinned one.
 pub(super) async fn change(source: &RemoteRepository, old: &Digest, new: &Manifest) -> Change {
     match compare(source, old, new).await {
         Ok(change) => change,
@@ -27,44 +26,46 @@ async fn compare(source: &RemoteRepository, old: &Digest, new: &Manifest) -> Res
         return Ok(Change::OldIsGone);
     };
     let (old, new) = tokio::try_join!(contents(source, &old), contents(source, new))?;
-    let (mut before, mut after) = (old.outline(), new.outline());
+    let outline = |contents: &[Content]| Description {
+        platforms: contents.iter().filter_map(|content| content.platform.clone()).collect(),
+        image: None,
+    };
+    let (mut before, mut after) = (outline(&old), outline(&new));
     let mut platform = None;
-    if let Some((common, old, new)) = common(&old, &new) {
-        platform.clone_from(common);
+    if let Some((old, new)) = common(&old, &new) {
+        platform.clone_from(&old.platform);
         // The same image in two indexes needs no request.
-        if old.digest() != new.digest() {
-            let both = tokio::try_join!(old.description(source), new.description(source))?;
-            (before.image, after.image) = (Some(both.0), Some(both.1));
+        if old.digest != new.digest {
+            let (old, new) = tokio::try_join!(old.description(source), new.description(source))?;
+            (before.image, after.image) = (Some(old), Some(new));
         }
     }
     Ok(Change::Compared { platform, differences: differences(&before, &after) })
 }
 
-/// The images below a manifest with their platforms. Content without a platform has `None`.
-struct Contents(Vec<(Option<String>, Child)>);
-
-enum Child {
-    /// Listed in an index.
-    Listed(Digest),
-    /// The manifest is the image's own.
-    Described(Digest, Box<ImageDescription>),
+/// A manifest itself, or an entry of an index.
+struct Content {
+    /// `None` if the config of an image declares none.
+    platform: Option<String>,
+    digest: Digest,
+    /// Known already if the manifest is not an index.
+    image: Option<ImageDescription>,
 }
 
-async fn contents(source: &RemoteRepository, manifest: &Manifest) -> Result<Contents, Error> {
+async fn contents(source: &RemoteRepository, manifest: &Manifest) -> Result<Vec<Content>, Error> {
     if !manifest.is_index {
         let image = describe(source, manifest).await?;
-        let platform = image.config.platform.name();
-        let child = Child::Described(manifest.digest.clone(), Box::new(image));
-        return Ok(Contents(vec![(platform, child)]));
+        let (platform, digest) = (image.config.platform.name(), manifest.digest.clone());
+        return Ok(vec![Content { platform, digest, image: Some(image) }]);
     }
-    let children = manifest.manifests.iter().take(MOST_PLATFORMS).filter_map(|entry| {
+    let entries = manifest.manifests.iter().take(MOST_PLATFORMS).filter_map(|entry| {
         let platform = entry.platform.as_ref()?.name()?;
-        Some((Some(platform), Child::Listed(entry.digest.clone())))
+        Some(Content { platform: Some(platform), digest: entry.digest.clone(), image: None })
     });
-    Ok(Contents(children.collect()))
+    Ok(entries.collect())
 }
 
-/// What the manifest and the config of an image say about it.
+/// The size and the config of an image, from its manifest and config blob.
 async fn describe(
     source: &RemoteRepository,
     manifest: &Manifest,
@@ -82,40 +83,19 @@ async fn describe(
     Ok(ImageDescription { bytes, config })
 }
 
-/// A platform that both sides have, with the images of both.
-fn common<'c>(
-    old: &'c Contents,
-    new: &'c Contents,
-) -> Option<(&'c Option<String>, &'c Child, &'c Child)> {
-    let pair = |(platform, old): &'c (Option<String>, Child)| {
-        let (_, new) = new.0.iter().find(|(have, _)| have == platform)?;
-        Some((platform, old, new))
-    };
-    let usual = old.0.iter().find(|(platform, _)| platform.as_deref() == Some(USUAL_PLATFORM));
-    usual.and_then(pair).or_else(|| old.0.iter().find_map(pair))
+/// The old and the new content for a platform that both sides have.
+fn common<'c>(old: &'c [Content], new: &'c [Content]) -> Option<(&'c Content, &'c Content)> {
+    let pair = |old: &'c Content| Some((old, new.iter().find(|new| new.platform == old.platform)?));
+    let usual = old.iter().find(|content| content.platform.as_deref() == Some(USUAL_PLATFORM));
+    usual.and_then(pair).or_else(|| old.iter().find_map(pair))
 }
 
-impl Contents {
-    fn outline(&self) -> Description {
-        let platforms = self.0.iter().filter_map(|(platform, _)| platform.clone()).collect();
-        Description { platforms, image: None }
-    }
-}
-
-impl Child {
-    fn digest(&self) -> &Digest {
-        match self {
-            Self::Listed(digest) | Self::Described(digest, _) => digest,
-        }
-    }
-
+impl Content {
     async fn description(&self, source: &RemoteRepository) -> Result<ImageDescription, Error> {
-        match self {
-            Self::Described(_, image) => Ok((**image).clone()),
-            Self::Listed(digest) => {
-                let manifest = source.manifest(&ManifestName::Digest(digest.clone())).await?;
-                describe(source, &manifest).await
-            }
+        if let Some(image) = &self.image {
+            return Ok(image.clone());
         }
+        let manifest = source.manifest(&ManifestName::Digest(self.digest.clone())).await?;
+        describe(source, &manifest).await
     }
 }

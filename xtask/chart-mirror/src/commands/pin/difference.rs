@@ -1,6 +1,7 @@
 //! How two images with the same tag differ, judged by manifests and configs alone. Pure.
 
 use std::collections::BTreeSet;
+use std::fmt;
 
 use serde::Serialize;
 
@@ -63,74 +64,77 @@ pub fn differences(old: &Description, new: &Description) -> Vec<ImageDifference>
     let mut found = Differences(Vec::new());
     found.sets(Property::Platform, &old.platforms, &new.platforms);
     let (Some(old), Some(new)) = (&old.image, &new.image) else { return found.0 };
-    if old.bytes != new.bytes {
-        found.add(
-            Property::Size,
-            None,
-            Some(PropertyValue::Bytes(old.bytes)),
-            Some(PropertyValue::Bytes(new.bytes)),
-        );
+    for ((what, old), (_, new)) in single_values(old).into_iter().zip(single_values(new)) {
+        found.compare(what, None, old, new);
     }
     let (old, new) = (&old.config, &new.config);
-    found.texts(Property::Created, None, old.created.as_deref(), new.created.as_deref());
-    let user = |user: &str| (!user.is_empty()).then(|| user.to_owned());
-    found.texts(Property::User, None, user(&old.user).as_deref(), user(&new.user).as_deref());
-    found.words(Property::Entrypoint, &old.entrypoint, &new.entrypoint);
-    found.words(Property::Cmd, &old.cmd, &new.cmd);
     found.sets(Property::Port, &old.ports, &new.ports);
     found.sets(Property::Env, &old.variables, &new.variables);
     let names: BTreeSet<&String> = old.labels.keys().chain(new.labels.keys()).collect();
     for name in names {
-        let of = |image: &'_ ImageConfig| image.labels.get(name).cloned();
-        found.texts(Property::Label, Some(name), of(old).as_deref(), of(new).as_deref());
+        let label =
+            |config: &ImageConfig| config.labels.get(name).cloned().map(PropertyValue::Text);
+        found.compare(Property::Label, Some(name), label(old), label(new));
     }
     found.0
+}
+
+/// The properties that have at most one value.
+fn single_values(image: &ImageDescription) -> [(Property, Option<PropertyValue>); 5] {
+    let ImageConfig { created, user, entrypoint, cmd, .. } = &image.config;
+    let user = Some(user.clone()).filter(|user| !user.is_empty());
+    let words = |words: &Vec<String>| {
+        Some(words.clone()).filter(|words| !words.is_empty()).map(PropertyValue::Words)
+    };
+    [
+        (Property::Size, Some(PropertyValue::Bytes(image.bytes))),
+        (Property::Created, created.clone().map(PropertyValue::Text)),
+        (Property::User, user.map(PropertyValue::Text)),
+        (Property::Entrypoint, words(entrypoint)),
+        (Property::Cmd, words(cmd)),
+    ]
 }
 
 struct Differences(Vec<ImageDifference>);
 
 impl Differences {
-    fn add(
+    fn compare(
         &mut self,
         what: Property,
-        name: Option<&String>,
+        name: Option<&str>,
         old: Option<PropertyValue>,
         new: Option<PropertyValue>,
     ) {
-        let name = name.map(|name| printable(name));
-        self.0.push(ImageDifference { what, name, old, new });
-    }
-
-    fn texts(
-        &mut self,
-        what: Property,
-        name: Option<&String>,
-        old: Option<&str>,
-        new: Option<&str>,
-    ) {
         if old != new {
-            let value = |text: &str| PropertyValue::Text(printable(text));
-            self.add(what, name, old.map(value), new.map(value));
-        }
-    }
-
-    fn words(&mut self, what: Property, old: &[String], new: &[String]) {
-        if old != new {
-            let value = |words: &[String]| {
-                let words: Vec<_> = words.iter().map(|word| printable(word)).collect();
-                (!words.is_empty()).then_some(PropertyValue::Words(words))
-            };
-            self.add(what, None, value(old), value(new));
+            let [old, new] = [old, new].map(|value| value.map(PropertyValue::printable));
+            self.0.push(ImageDifference { what, name: name.map(printable), old, new });
         }
     }
 
     fn sets(&mut self, what: Property, old: &BTreeSet<String>, new: &BTreeSet<String>) {
+        let text = |text: &String| Some(PropertyValue::Text(text.clone()));
         for gone in old.difference(new) {
-            self.texts(what, None, Some(gone), None);
+            self.compare(what, None, text(gone), None);
         }
         for added in new.difference(old) {
-            self.texts(what, None, None, Some(added));
+            self.compare(what, None, None, text(added));
         }
+    }
+}
+
+impl PropertyValue {
+    fn printable(self) -> Self {
+        match self {
+            Self::Text(text) => Self::Text(printable(&text)),
+            Self::Words(words) => Self::Words(words.iter().map(|word| printable(word)).collect()),
+            Self::Bytes(_) => self,
+        }
+    }
+}
+
+impl fmt::Display for Property {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.serialize(f)
     }
 }
 

@@ -71,7 +71,7 @@ pub fn write(file: &Path, report: &PinReport) -> anyhow::Result<()> {
     let mut list = ImageList::parse(&file_name, &text)?;
     let mut pins = Vec::new();
     for resolved in new {
-        let digest = resolved.written(report.mode);
+        let digest = resolved.digest.as_ref().filter(|_| resolved.written);
         let is_unchanged = |image: &Image| {
             let now = &image.digest;
             image.reference() == resolved.source
@@ -100,7 +100,9 @@ async fn resolve_image(
     let mut resolved = PinnedImage {
         source: image.reference(),
         pin: image.digest.clone(),
+        digest: None,
         outcome: PinOutcome::Missing,
+        written: false,
         subsets: Vec::new(),
         warnings: Vec::new(),
     };
@@ -114,11 +116,13 @@ async fn resolve_image(
     };
     if let Err(error) = result {
         resolved.outcome = PinOutcome::Failed { error };
+        resolved.digest = None;
     }
+    resolved.written = resolved.outcome.is_written(mode);
     resolved
 }
 
-/// Sets the outcome and its warnings. Returns the manifest if it was fetched.
+/// Sets the digest, the outcome and its warnings. Returns the manifest if it was fetched.
 async fn resolve_tag(
     source: &RemoteRepository,
     image: &Image,
@@ -128,6 +132,7 @@ async fn resolve_tag(
         return Ok(None);
     };
     if image.digest.as_ref() == Some(&reported) {
+        resolved.digest = Some(reported);
         resolved.outcome = PinOutcome::Unchanged;
         return Ok(None);
     }
@@ -138,20 +143,21 @@ async fn resolve_tag(
             manifest.digest
         ));
     }
+    resolved.digest = Some(manifest.digest.clone());
     resolved.outcome = match &image.digest {
-        None => PinOutcome::New { digest: manifest.digest.clone() },
+        None => PinOutcome::New,
         // The registry may report a digest of another algorithm than the listed one.
-        Some(pin) if pin.of_same_kind(&manifest.bytes) == *pin => PinOutcome::Unchanged,
-        Some(pin) => {
-            let change = describe::change(source, pin, &manifest).await;
-            PinOutcome::Moved { to: manifest.digest.clone(), change }
+        Some(pin) if pin.of_same_kind(&manifest.bytes) == *pin => {
+            resolved.digest = Some(pin.clone());
+            PinOutcome::Unchanged
         }
+        Some(pin) => PinOutcome::Moved { change: describe::change(source, pin, &manifest).await },
     };
     Ok(Some(manifest))
 }
 
-/// The manifest that a tag names. The digest that a header reports may be wrong, and a digest that
-/// nothing can be fetched by is not a pin, so the content decides.
+/// The manifest that a tag names. The digest in a header may be wrong, and a digest by which nothing can
+/// be fetched is useless as a pin, so the digest of the content decides.
 async fn fetch_tag(
     source: &RemoteRepository,
     tag: &Tag,

@@ -32,8 +32,12 @@ pub struct PinnedImage {
     pub source: Reference,
     /// The digest that images.toml had before the run.
     pub pin: Option<Digest>,
+    /// The digest that the tag names, if it is known.
+    pub digest: Option<Digest>,
     #[serde(flatten)]
     pub outcome: PinOutcome,
+    /// Whether `digest` was written to images.toml.
+    pub written: bool,
     /// Digests of subsets of the platforms that images.toml does not record yet; null if a record is
     /// to be removed, because the image has none of these platforms.
     #[serde(serialize_with = "as_map")]
@@ -46,15 +50,10 @@ pub struct PinnedImage {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum PinOutcome {
-    /// The list has no digest; the tag names this one.
-    New {
-        #[serde(skip)]
-        digest: Digest,
-    },
+    /// The list has no digest.
+    New,
     /// The list has another digest than the tag.
     Moved {
-        #[serde(skip)]
-        to: Digest,
         change: Change,
     },
     Unchanged,
@@ -106,13 +105,13 @@ impl PinReport {
         let mut totals = PinTotals { images: self.images.len(), ..PinTotals::default() };
         for image in &self.images {
             *match &image.outcome {
-                PinOutcome::New { .. } => &mut totals.new,
+                PinOutcome::New => &mut totals.new,
                 PinOutcome::Moved { .. } => &mut totals.moved,
                 PinOutcome::Unchanged => &mut totals.unchanged,
                 PinOutcome::Missing => &mut totals.missing,
                 PinOutcome::Failed { .. } => &mut totals.failed,
             } += 1;
-            totals.written += usize::from(image.written(self.mode).is_some());
+            totals.written += usize::from(image.written);
             totals.subsets += image.written_subsets(self.mode).len();
         }
         totals
@@ -122,51 +121,42 @@ impl PinReport {
     pub fn is_settled(&self) -> bool {
         self.images.iter().all(|image| match image.outcome {
             PinOutcome::Unchanged => image.subsets.is_empty() || self.mode != Mode::Check,
-            _ => image.written(self.mode).is_some(),
+            _ => image.written,
         })
     }
 }
 
 impl PinnedImage {
-    /// The digest to write to the list.
-    pub fn written(&self, mode: Mode) -> Option<&Digest> {
-        match (&self.outcome, mode) {
-            (PinOutcome::New { digest }, Mode::Pin | Mode::Update)
-            | (PinOutcome::Moved { to: digest, .. }, Mode::Update) => Some(digest),
-            _ => None,
-        }
-    }
-
     /// The subsets to write to the list: together with the digest of their image, or alone if the list
     /// has that digest already.
     pub fn written_subsets(&self, mode: Mode) -> &[(Platforms, Option<Digest>)] {
         let is_written = match self.outcome {
             PinOutcome::Unchanged => mode != Mode::Check,
-            _ => self.written(mode).is_some(),
+            _ => self.written,
         };
         if is_written { &self.subsets } else { &[] }
     }
 
     /// Whether the list changes.
     pub fn changes_list(&self, mode: Mode) -> bool {
-        self.written(mode).is_some() || !self.written_subsets(mode).is_empty()
-    }
-
-    /// The digest that the tag names, if it is known.
-    pub fn digest(&self) -> Option<&Digest> {
-        match &self.outcome {
-            PinOutcome::New { digest } | PinOutcome::Moved { to: digest, .. } => Some(digest),
-            PinOutcome::Unchanged => self.pin.as_ref(),
-            PinOutcome::Missing | PinOutcome::Failed { .. } => None,
-        }
+        self.written || !self.written_subsets(mode).is_empty()
     }
 }
 
 impl PinOutcome {
+    /// Whether the digest is written to the list.
+    pub fn is_written(&self, mode: Mode) -> bool {
+        match self {
+            Self::New => mode != Mode::Check,
+            Self::Moved { .. } => mode == Mode::Update,
+            _ => false,
+        }
+    }
+
     /// The outcome as reports name it.
     pub fn name(&self) -> &'static str {
         match self {
-            Self::New { .. } => "new",
+            Self::New => "new",
             Self::Moved { .. } => "moved",
             Self::Unchanged => "unchanged",
             Self::Missing => "missing",

@@ -1,5 +1,6 @@
 //! The digests of subsets: what an index becomes for destinations that select platforms. The list
-//! records them beside the digest of the index, so that a run with nothing to do asks the source nothing.
+//! records them beside the digest of the index, so that a run with nothing to do sends the source no
+//! requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -33,7 +34,7 @@ pub(super) async fn add(
     resolved: &mut PinnedImage,
 ) -> Result<(), Error> {
     let is_changed = match resolved.outcome {
-        PinOutcome::New { .. } | PinOutcome::Moved { .. } => true,
+        PinOutcome::New | PinOutcome::Moved { .. } => true,
         PinOutcome::Unchanged => false,
         PinOutcome::Missing | PinOutcome::Failed { .. } => return Ok(()),
     };

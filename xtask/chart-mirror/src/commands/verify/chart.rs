@@ -1,5 +1,5 @@
 //! The check `chart`: the chart uses exactly the images of the list, and with the values of a
-//! destination it uses no others. `ChartRun` renders; `inventory` and `proof` judge.
+//! destination only their copies. `ChartRun` renders; `inventory` and `proof` judge.
 
 use std::collections::BTreeSet;
 
@@ -14,10 +14,8 @@ use crate::commands::chart_run::ChartRun;
 use crate::files::folder_of;
 use crate::list::code::{Check, Code, Severity};
 use crate::list::{Destination, Image, ImageList, ValuePath};
-use crate::values::OverlayError;
-use crate::values::listed;
 use crate::values::proof::Proof;
-use crate::values::{Gap, GapKind};
+use crate::values::{Gap, GapKind, OverlayError, listed};
 use messages::Advice;
 use messages::printable::printable;
 
@@ -37,34 +35,34 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
     let chart = match ChartRun::new(list, folder, &context.options.chart) {
         Ok(chart) => chart,
         Err(why) => {
-            return findings.add(Finding::from_error(CHECK, Code::CheckNotRun, &why.to_string()));
+            return findings.add(Finding::from_error(CHECK, Code::CheckNotRun, &why));
         }
     };
     if let Err(why) = chart.check_helm() {
-        return findings.add(Finding::from_error(CHECK, Code::CheckNotRun, &why.to_string()));
+        return findings.add(Finding::from_error(CHECK, Code::CheckNotRun, &why));
     }
     let results = chart.render();
     let Some(rendered) = all_rendered(&results, findings) else { return };
     let inventory = match Inventory::take(list, &rendered) {
         Ok(inventory) => inventory,
         Err(why) => {
-            return findings.add(Finding::from_error(CHECK, Code::ChartFails, &why.to_string()));
+            return findings.add(Finding::from_error(CHECK, Code::ChartFails, &why));
         }
     };
     let reported = report_inventory(&inventory, findings);
     for destination in destinations(context) {
-        match chart.prove_against(list, &destination, &results) {
+        match chart.prove(list, &destination, &results) {
             Ok(proof) => report_proof(&proof, list, &reported, findings),
             Err(why) => {
                 let has_values = !why.is::<OverlayError>();
                 let code = if has_values { Code::ChartFails } else { Code::CheckNotRun };
-                findings.add_once(Finding::from_error(CHECK, code, &format!("{why:#}")));
+                findings.add_once(Finding::from_error(CHECK, code, &why));
             }
         }
     }
     match chart.dead_values(list) {
         Ok(dead) => dead.iter().for_each(|path| report_dead_value(path, list, findings)),
-        Err(why) => findings.add(Finding::from_error(CHECK, Code::ChartFails, &format!("{why:#}"))),
+        Err(why) => findings.add(Finding::from_error(CHECK, Code::ChartFails, &why)),
     }
 }
 
@@ -75,14 +73,13 @@ fn all_rendered(
 ) -> Option<Vec<Rendered>> {
     // A chart that cannot be fetched is the same error for every rendering.
     for error in results.iter().filter_map(|result| result.as_ref().err()) {
-        findings.add_once(Finding::from_error(CHECK, Code::ChartFails, &error.to_string()));
+        findings.add_once(Finding::from_error(CHECK, Code::ChartFails, error));
     }
     results.iter().map(|result| result.as_ref().ok().cloned()).collect()
 }
 
 fn destinations(context: &Context<'_>) -> Vec<Destination> {
-    let named = context.destinations.iter().map(|named| named.destination.clone());
-    let mut destinations: Vec<_> = named.collect();
+    let mut destinations: Vec<_> = context.destinations.values().cloned().collect();
     if destinations.is_empty() {
         destinations.extend(ANY_DESTINATION.parse::<Destination>());
     }
@@ -170,7 +167,7 @@ fn cannot_be_listed(
         _ => Code::ChartUnfixed,
     };
     let Advice { message, hint } = obstacle.advice();
-    let mut finding = maybe_about(findings, code, listed, message);
+    let mut finding = findings.about(CHECK, code, listed, message);
     finding.details = obstacle.place.as_ref().map(at).into_iter().collect();
     finding.hint = hint;
     finding
@@ -180,7 +177,7 @@ fn gap_finding(findings: &Findings<'_>, list: &ImageList, code: Code, gap: &Gap)
     let reference = gap.written.parse::<ImageReference>().ok();
     let image = reference.and_then(|reference| listed(list, &reference));
     let Advice { message, hint } = gap.advice();
-    let mut finding = maybe_about(findings, code, image, message);
+    let mut finding = findings.about(CHECK, code, image, message);
     finding.details.push(at(&gap.place));
     if gap.more > 0 {
         finding.details.push(and_more(gap.more));
@@ -192,22 +189,10 @@ fn gap_finding(findings: &Findings<'_>, list: &ImageList, code: Code, gap: &Gap)
 fn report_dead_value(path: &ValuePath, list: &ImageList, findings: &mut Findings<'_>) {
     let message = format!("`{path}` moves no image of the chart");
     let owner = list.images().iter().find(|image| image.values.iter().any(|(own, _)| own == path));
-    let mut finding = maybe_about(findings, Code::MappingDead, owner, message);
+    let mut finding = findings.about(CHECK, Code::MappingDead, owner, message);
     finding.location = findings.location_of(path).or(finding.location);
     let command = findings.command();
     findings.add(finding.hint(format!("`{command} values --probe` finds the values that do")));
-}
-
-fn maybe_about(
-    findings: &Findings<'_>,
-    code: Code,
-    image: Option<&Image>,
-    message: String,
-) -> Finding {
-    match image {
-        Some(image) => findings.about(CHECK, code, image, message),
-        None => Finding::new(CHECK, code, message),
-    }
 }
 
 fn occurrence(place: &ManifestLocation, written: &str) -> Occurrence {

@@ -57,11 +57,13 @@ impl Finding {
         }
     }
 
-    /// From an error message, which may have several lines and a hint on a line of its own.
-    pub(super) fn from_error(check: Check, code: Code, error: &str) -> Self {
+    /// From an error, whose text may have several lines and a hint on a line of its own. Taking the hint
+    /// from the text works for every type of error, wrapped in context or not.
+    pub(super) fn from_error(check: Check, code: Code, error: impl fmt::Display) -> Self {
+        let error = format!("{error:#}");
         let (message, hint) = match error.split_once("\nhint: ") {
             Some((message, hint)) => (message, Some(hint)),
-            None => (error, None),
+            None => (error.as_str(), None),
         };
         let mut lines = message.lines().map(|line| line.trim().to_owned());
         let mut finding = Self::new(check, code, lines.next().unwrap_or_default());

@@ -5,7 +5,6 @@ use super::input::Input;
 use super::options::VerifyOptions;
 use crate::list::code::{Check, Code, Severity};
 use crate::list::{Image, Place, ValuePath};
-use messages::printable::is_unprintable;
 
 pub(super) struct Findings<'a> {
     input: Input<'a>,
@@ -22,7 +21,7 @@ impl<'a> Findings<'a> {
     pub(super) fn add(&mut self, finding: Finding) {
         match self.severity(finding.code) {
             Severity::Ignore => self.ignored += 1,
-            severity => self.findings.push(Finding { severity, ..without_unprintable(finding) }),
+            severity => self.findings.push(Finding { severity, ..finding }),
         }
     }
 
@@ -39,7 +38,7 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// Adds a finding unless an equal one is there: several destinations may share it.
+    /// Adds a finding unless there is an equal one: several destinations may share it.
     pub(super) fn add_once(&mut self, finding: Finding) {
         let is_same =
             |have: &Finding| Finding { severity: finding.severity, ..have.clone() } == finding;
@@ -48,18 +47,20 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// A finding about an image of the list.
-    pub(super) fn about(
+    /// A finding about an image of the list, if it is about one.
+    pub(super) fn about<'i>(
         &self,
         check: Check,
         code: Code,
-        image: &Image,
+        image: impl Into<Option<&'i Image>>,
         message: impl Into<String>,
     ) -> Finding {
-        let mut finding = Finding::new(check, code, message);
-        finding.image = Some(image.reference());
-        finding.location = Some(self.in_list(image.place));
-        finding
+        let image = image.into();
+        Finding {
+            image: image.map(Image::reference),
+            location: image.map(|image| self.in_list(image.place)),
+            ..Finding::new(check, code, message)
+        }
     }
 
     /// What commands in hints begin with.
@@ -90,13 +91,12 @@ impl<'a> Findings<'a> {
     }
 }
 
-/// Findings quote charts, servers and programs. Renderers escape further.
-fn without_unprintable(finding: Finding) -> Finding {
-    let clean = |text: String| text.replace(is_unprintable, "");
-    Finding {
-        message: clean(finding.message),
-        details: finding.details.into_iter().map(clean).collect(),
-        hint: finding.hint.map(clean),
-        ..finding
+/// The first lines of the details of a finding, and how many more there are of `noun`.
+pub(super) fn shortened(mut lines: Vec<String>, most: usize, noun: &str) -> Vec<String> {
+    let more = lines.len().saturating_sub(most);
+    if more > 0 {
+        lines.truncate(most);
+        lines.push(format!("and {more} more{noun}"));
     }
+    lines
 }

@@ -1,6 +1,7 @@
 //! Turns what the registries returned into findings. Pure.
 
-use super::findings::Findings;
+use super::finding::Finding;
+use super::findings::{Findings, shortened};
 use crate::copy::complete::Missing;
 use crate::list::Image;
 use crate::list::code::{Check, Code};
@@ -37,15 +38,15 @@ pub(super) fn source(
     image: &Image,
     observed: &Result<AtSource, Error>,
 ) {
+    const CHECK: Check = Check::Source;
     let observed = match observed {
         Ok(observed) => observed,
-        Err(error) => return unreachable(findings, Check::Source, image, error),
+        Err(error) => return unreachable(findings, CHECK, image, error),
     };
     if let Some(lacks) = &observed.lacks {
-        let finding =
-            findings.about(Check::Source, Code::PlatformMissing, image, lacks.to_string());
         let hint = "list an image for these platforms, or change `require-platforms` in `[policy]`";
-        findings.add(finding.hint(hint));
+        let message = lacks.to_string();
+        findings.add(findings.about(CHECK, Code::PlatformMissing, image, message).hint(hint));
     }
     let (code, message) = match (&image.digest, &observed.tag) {
         (None, Some(_)) => return,
@@ -68,8 +69,7 @@ pub(super) fn source(
         ),
         (None, None) => (Code::SourceMissing, format!("the source has no tag `{}`", image.tag)),
     };
-    let name = image.reference();
-    let command = findings.command();
+    let (name, command) = (image.reference(), findings.command());
     let hint = match (&image.digest, &observed.tag) {
         (Some(_), Some(_)) => format!(
             "`{command} pin --check {name}` shows what changed, `{command} pin --update {name}` accepts it"
@@ -78,8 +78,7 @@ pub(super) fn source(
             "check source and tag; some registries answer like this without credentials".to_owned()
         }
     };
-    let finding = findings.about(Check::Source, code, image, message);
-    findings.add(finding.hint(hint));
+    findings.add(findings.about(CHECK, code, image, message).hint(hint));
 }
 
 /// `expected` is the digest that the tag must name, if it is known. `mirror` is the command that
@@ -100,13 +99,13 @@ pub(super) fn destination(
     let hint = format!("`{mirror}` copies it");
     let Some(tag) = &observed.tag else {
         let message = format!("`{target}` does not exist");
-        let finding = findings.about(CHECK, Code::DestinationMissing, image, message);
-        return findings.add(finding.hint(hint));
+        return findings
+            .add(findings.about(CHECK, Code::DestinationMissing, image, message).hint(hint));
     };
     if let Some(expected) = expected.filter(|expected| *expected != tag) {
         let message = format!("`{target}` is {tag}, not {expected}");
-        let finding = findings.about(CHECK, Code::DestinationDiffers, image, message);
-        return findings.add(finding.hint(hint));
+        return findings
+            .add(findings.about(CHECK, Code::DestinationDiffers, image, message).hint(hint));
     }
     let missing = &observed.missing;
     if !missing.is_empty() {
@@ -126,15 +125,13 @@ pub(super) fn incomparable(findings: &mut Findings<'_>, image: &Image, transfer:
         }
         _ => format!("`{target}` exists, but the image has no digest to compare it with"),
     };
-    let finding = findings.about(Check::Destination, Code::Unpinned, image, message);
     let hint = format!("`{} pin {}` records it", findings.command(), image.reference());
-    findings.add(finding.hint(hint));
+    findings.add(findings.about(Check::Destination, Code::Unpinned, image, message).hint(hint));
 }
 
 fn unreachable(findings: &mut Findings<'_>, check: Check, image: &Image, error: &Error) {
-    let mut finding = findings.about(check, Code::Unreachable, image, error.to_string());
-    finding.hint = error.hint();
-    findings.add(finding);
+    let finding = findings.about(check, Code::Unreachable, image, error.to_string());
+    findings.add(Finding { hint: error.hint(), ..finding });
 }
 
 /// `1 manifest and 2 blobs`.
@@ -154,12 +151,6 @@ fn count(missing: &Missing) -> String {
 fn details(missing: &Missing) -> Vec<String> {
     let manifests = missing.manifests.iter().map(|digest| format!("manifest {digest}"));
     let blobs = missing.blobs.iter().map(|digest| format!("blob {digest}"));
-    let mut all: Vec<_> =
-        missing.unreadable.iter().cloned().chain(manifests).chain(blobs).collect();
-    if all.len() > MOST_DETAILS {
-        let more = all.len() - MOST_DETAILS;
-        all.truncate(MOST_DETAILS);
-        all.push(format!("and {more} more"));
-    }
-    all
+    let all = missing.unreadable.iter().cloned().chain(manifests).chain(blobs);
+    shortened(all.collect(), MOST_DETAILS, "")
 }

@@ -11,33 +11,32 @@ pub(super) fn check(list: &ImageList, findings: &mut Findings<'_>) {
     for image in list.images() {
         if image.digest.is_none() {
             let message = "no digest: the tag decides what is copied";
-            let finding = findings.about(CHECK, Code::Unpinned, image, message);
-            let command = findings.command();
-            findings.add(finding.hint(format!("`{command} pin` records the digests of all tags")));
+            let hint = format!("`{} pin` records the digests of all tags", findings.command());
+            findings.add(findings.about(CHECK, Code::Unpinned, image, message).hint(hint));
         }
         if is_floating(image.tag.as_str()) {
             let message = format!("`{}` is a moving tag, not a version", image.tag);
-            let finding = findings.about(CHECK, Code::TagFloating, image, message);
-            findings.add(finding.hint("list the tag of a version, which does not move"));
+            let hint = "list the tag of a version, which does not move";
+            findings.add(findings.about(CHECK, Code::TagFloating, image, message).hint(hint));
         }
-        if !is_allowed(&list.policy().allowed_registries, image) {
+        let allowed = &list.policy().allowed_registries;
+        if !is_allowed(allowed, image) {
             let message = format!("`{}` is not allowed as a source", image.source);
-            let finding = findings.about(CHECK, Code::RegistryNotAllowed, image, message);
-            findings.add(finding.hint(format!(
-                "`allowed-registries` in `[policy]` allows `{}`",
-                list.policy().allowed_registries.join("`, `")
-            )));
+            let allowed = allowed.join("`, `");
+            let hint = format!("`allowed-registries` in `[policy]` allows `{allowed}`");
+            findings
+                .add(findings.about(CHECK, Code::RegistryNotAllowed, image, message).hint(hint));
         }
     }
 }
 
 /// The finding for one problem of a list that cannot be used.
 pub(super) fn problem_finding(file: &str, problem: &Problem) -> Finding {
-    let mut finding = Finding::new(CHECK, Code::ListInvalid, problem.message.clone());
-    finding.hint.clone_from(&problem.hint);
-    let place = problem.place;
-    finding.location = Some(Location { file: file.to_owned(), place });
-    finding
+    Finding {
+        hint: problem.hint.clone(),
+        location: Some(Location { file: file.to_owned(), place: problem.place }),
+        ..Finding::new(CHECK, Code::ListInvalid, problem.message.clone())
+    }
 }
 
 /// Versions contain a digit; `stable`, `main`, `nightly` and `release` do not.
@@ -48,9 +47,8 @@ fn is_floating(tag: &str) -> bool {
 fn is_allowed(allowed: &[String], image: &Image) -> bool {
     let source = image.source.to_string();
     let contains = |place: &String| {
-        source
-            .strip_prefix(place.as_str())
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        let rest = source.strip_prefix(place.as_str());
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
     };
     allowed.is_empty() || allowed.iter().any(contains)
 }

@@ -9,25 +9,24 @@ use crate::copy::Progress;
 use crate::list::Problems;
 use crate::list::code::{Check, Code};
 use context::Context;
-use finding::Finding;
+pub use finding::{Finding, Location};
 use findings::Findings;
 pub use input::Input;
 pub use options::VerifyOptions;
 use registries::Usage;
-use registry::Requests;
 use registry::auth::credentials::Environment;
-use result::VerifyReport;
+pub use result::VerifyReport;
 
 mod chart;
 mod context;
-pub mod finding;
+mod finding;
 mod findings;
 mod input;
 mod judge;
 mod list;
 mod options;
 mod registries;
-pub mod result;
+mod result;
 mod values;
 
 /// A verification in progress.
@@ -67,13 +66,13 @@ impl<'a> Verification<'a> {
         }
     }
 
-    /// Whether one of the requested checks asks registries.
+    /// Whether one of the requested checks sends requests to registries.
     pub fn needs_registries(&self) -> bool {
         self.registry_checks().next().is_some()
     }
 
-    /// Runs the checks that ask registries. If they cannot start (contradictory credentials, no
-    /// certificates), that is a finding beside those of the other checks.
+    /// Runs the checks that send requests to registries. If they cannot start (contradictory credentials,
+    /// no certificates), that is a finding beside those of the other checks.
     pub async fn check_registries(
         &mut self,
         environment: &dyn Environment,
@@ -85,9 +84,7 @@ impl<'a> Verification<'a> {
             Err(error) => {
                 let checks: Vec<Check> = self.registry_checks().collect();
                 for check in checks {
-                    let finding =
-                        Finding::from_error(check, Code::CheckNotRun, &format!("{error:#}"));
-                    self.findings.add(finding);
+                    self.findings.add(Finding::from_error(check, Code::CheckNotRun, &error));
                 }
             }
         }
@@ -100,7 +97,7 @@ impl<'a> Verification<'a> {
         let destinations = context.destinations.iter();
         VerifyReport {
             list: input.file_name.to_owned(),
-            destinations: destinations.map(|named| named.destination.to_string()).collect(),
+            destinations: destinations.map(|(_, destination)| destination.to_string()).collect(),
             checks: options.checks.iter().copied().collect(),
             images: input.list.images().iter().map(|image| image.reference()).collect(),
             findings,
@@ -125,18 +122,12 @@ pub fn unusable(file_name: &str, error: &anyhow::Error) -> VerifyReport {
         Some(problems) => {
             problems.iter().map(|problem| list::problem_finding(file_name, problem)).collect()
         }
-        None => vec![Finding::from_error(Check::List, Code::ListInvalid, &format!("{error:#}"))],
+        None => vec![Finding::from_error(Check::List, Code::ListInvalid, error)],
     };
     VerifyReport {
         list: file_name.to_owned(),
-        destinations: Vec::new(),
         checks: vec![Check::List],
-        images: Vec::new(),
         findings,
-        ignored: 0,
-        is_strict: false,
-        requests: Requests::default(),
-        insecure: Vec::new(),
-        seconds: 0.0,
+        ..VerifyReport::default()
     }
 }

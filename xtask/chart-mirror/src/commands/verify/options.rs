@@ -6,6 +6,7 @@ use crate::chart::ChartOptions;
 use crate::list::code::Check;
 use registry::RetryPolicy;
 
+#[derive(Default)]
 pub struct VerifyOptions {
     /// Without one, every destination of the list.
     pub destination: Option<String>,

@@ -1,9 +1,11 @@
 //! The checks `source` and `destination`: one HEAD per image and side, within the queues of the
-//! registries. This file asks; `judge` turns the answers into findings.
+//! registries. This file sends them; `judge` turns the results into findings.
+
+use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
 
-use super::context::{Context, NamedDestination};
+use super::context::Context;
 use super::finding::Finding;
 use super::findings::Findings;
 use super::judge::{self, AtDestination, AtSource};
@@ -12,7 +14,7 @@ use crate::copy::Progress;
 use crate::copy::complete::{self, BlobChecks, Missing};
 use crate::copy::platforms;
 use crate::list::code::{Check, Code};
-use crate::list::{Image, ImageList};
+use crate::list::{Destination, Image, ImageList};
 use crate::plan::{Selection, Transfer, registry_settings, transfers};
 use oci::{Digest, Platforms, Registry};
 use registry::auth::credentials::Environment;
@@ -90,14 +92,14 @@ pub(super) async fn check(
 /// The transfers to each destination. A destination that cannot be planned for is a finding.
 fn plan<'a>(
     list: &ImageList,
-    destinations: &'a [NamedDestination],
+    destinations: &'a BTreeMap<String, Destination>,
     findings: &mut Findings<'_>,
 ) -> Vec<DestinationPlan<'a>> {
     if destinations.is_empty() {
         findings.add(values::no_destination(Check::Destination));
     }
     let mut plans = Vec::new();
-    for NamedDestination { name, destination } in destinations {
+    for (name, destination) in destinations {
         match transfers(list, destination, &Selection::default()) {
             Ok(transfers) => plans.push(DestinationPlan { name, transfers }),
             Err(error) => {
@@ -136,10 +138,10 @@ fn report_insecure(
         let is_destination = plans.iter().any(|plan| plan.transfers.iter().any(is_target));
         let check = if is_destination { Check::Destination } else { Check::Source };
         let message = format!("the certificate of `{registry}` is not verified");
-        let finding = Finding::new(check, Code::Insecure, message);
-        findings.add(finding.hint(format!(
+        let hint = format!(
             "name the authority that signed it with `ca-file` in `[registries.\"{registry}\"]`"
-        )));
+        );
+        findings.add(Finding::new(check, Code::Insecure, message).hint(hint));
     }
 }
 

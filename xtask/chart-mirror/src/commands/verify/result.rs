@@ -7,7 +7,7 @@ use oci::{Reference, Registry};
 use registry::Requests;
 use serde::Serialize;
 
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct VerifyReport {
     /// The file of the list, as locations name it.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::context::Context;
 use super::finding::{Finding, Location};
-use super::findings::Findings;
+use super::findings::{Findings, shortened};
 use super::input::Input;
 use crate::commands::values::{self, Difference, ValuesFile};
 use crate::files::folder_of;
@@ -18,8 +18,7 @@ const MOST_LINES: usize = 40;
 
 pub(super) fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
     if context.destinations.is_empty() {
-        findings.add(no_destination(CHECK));
-        return;
+        return findings.add(no_destination(CHECK));
     }
     let (input, requested) = (context.input, context.options.destination.as_deref());
     let files = match values::of_all(input.list, input.file, requested) {
@@ -30,14 +29,11 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
                 Some(OverlayError::Clash(_)) => Code::ValuesClash,
                 _ => Code::CheckNotRun,
             };
-            findings.add(Finding::from_error(CHECK, code, &format!("{error:#}")));
-            return;
+            return findings.add(Finding::from_error(CHECK, code, error));
         }
     };
-    for (file, destination) in files.iter().zip(&context.destinations) {
-        if let Some(finding) = compare(input, file, &destination.name) {
-            findings.add(finding);
-        }
+    for (file, name) in files.iter().zip(context.destinations.keys()) {
+        compare(input, file, name).into_iter().for_each(|finding| findings.add(finding));
     }
 }
 
@@ -51,25 +47,24 @@ pub(super) fn no_destination(check: Check) -> Finding {
 
 fn compare(input: Input<'_>, file: &ValuesFile, destination: &str) -> Option<Finding> {
     let file_name = beside_list(input, &file.file);
-    let mut finding = match file.check() {
+    let finding = match file.check() {
         Ok(Difference::None) => return None,
         Ok(Difference::Missing) => {
             Finding::new(CHECK, Code::ValuesMissing, format!("`{file_name}` does not exist"))
         }
         Ok(Difference::Lines(lines)) => {
             let message = format!("`{file_name}` is not up to date with {}", input.file_name);
-            let mut finding = Finding::new(CHECK, Code::ValuesStale, message);
-            finding.details = shortened(&lines);
+            let lines = lines.lines().map(str::to_owned).collect();
             let place = Place { line: 1, column: 1 };
-            finding.location = Some(Location { file: file_name, place });
-            finding
+            Finding {
+                details: shortened(lines, MOST_LINES, " lines"),
+                location: Some(Location { file: file_name, place }),
+                ..Finding::new(CHECK, Code::ValuesStale, message)
+            }
         }
-        Err(error) => {
-            return Some(Finding::from_error(CHECK, Code::CheckNotRun, &format!("{error:#}")));
-        }
+        Err(error) => return Some(Finding::from_error(CHECK, Code::CheckNotRun, error)),
     };
-    finding.hint = Some(format!("`{} values -d {destination} --write` writes it", input.command));
-    Some(finding)
+    Some(finding.hint(format!("`{} values -d {destination} --write` writes it", input.command)))
 }
 
 /// The name of a file beside the list, written as the list's own name is.
@@ -79,14 +74,4 @@ fn beside_list(input: Input<'_>, file: &Path) -> String {
         Some((folder, _)) => format!("{folder}/{}", below.display()),
         None => below.display().to_string(),
     }
-}
-
-fn shortened(diff: &str) -> Vec<String> {
-    let mut lines: Vec<String> = diff.lines().map(str::to_owned).collect();
-    if lines.len() > MOST_LINES {
-        let more = lines.len() - MOST_LINES;
-        lines.truncate(MOST_LINES);
-        lines.push(format!("... and {more} more lines"));
-    }
-    lines
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::commands::doctor::result::{
     DoctorReport, HostAnswer, HostReport, LoginFile, LoginReport, LoginState,
 };
-use crate::report::common::is_are;
+use crate::report::common::{hint_line, is_are};
 
 pub fn human(report: &DoctorReport) -> String {
     let mut text: String = report.hosts.iter().map(host_lines).collect();
@@ -58,11 +58,7 @@ fn login_lines(login: &LoginReport) -> String {
     let (access, seconds) = match &login.answer {
         HostAnswer::Unknown => return text,
         HostAnswer::Failed { error } => {
-            let _ = writeln!(text, "    error: {error}");
-            if let Some(hint) = error.hint() {
-                let _ = writeln!(text, "    hint: {hint}");
-            }
-            return text;
+            return text + &format!("    error: {error}\n{}", hint_line("    ", error));
         }
         HostAnswer::Open { seconds } => ("responds without authentication", seconds),
         HostAnswer::Anonymous { seconds } => ("responds, and grants anonymous access", seconds),

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use crate::commands::mirror::result::{CopyOutcome, ImageReport, MirrorReport, MirrorTotals};
 use crate::plan::Transfer;
-use crate::report::common::{bytes, count, insecure, is_are, seconds};
+use crate::report::common::{bytes, count, hint_line, insecure, is_are, seconds};
 use registry::Error;
 
 /// The lines of a dry run, in the format of `copy_images.sh`.
@@ -142,9 +142,6 @@ fn rewritten(image: &ImageReport) -> Option<String> {
 }
 
 fn problem(level: &str, image: &ImageReport, error: &Error) -> String {
-    let mut text = format!("{level}: {} to {}\n  {error}\n", image.source, image.target);
-    if let Some(hint) = error.hint() {
-        let _ = writeln!(text, "  hint: {hint}");
-    }
-    text
+    let hint = hint_line("  ", error);
+    format!("{level}: {} to {}\n  {error}\n{hint}", image.source, image.target)
 }

@@ -4,9 +4,10 @@ use std::fmt::Write as _;
 
 use crate::commands::pin::difference::{ImageDifference, Property, PropertyValue};
 use crate::commands::pin::result::{Change, Mode, PinOutcome, PinReport, PinTotals, PinnedImage};
-use crate::report::common::{bytes, count, seconds};
+use crate::report::common::{bytes, count, hint_line, seconds};
+use oci::Digest;
 
-/// Images may have hundreds of labels. So many lines are shown.
+/// How many differences of an image are shown. Images may have hundreds of labels.
 pub(super) const MOST_LINES: usize = 40;
 
 /// One line per image, followed by its details. `command` is the command as the user called it, without
@@ -15,36 +16,27 @@ pub fn human(report: &PinReport, command: &str) -> String {
     let mut text = String::new();
     for image in &report.images {
         let _ = write!(text, "{:<11}{}", image.outcome.name(), image.source);
-        match &image.outcome {
-            PinOutcome::New { digest } => {
-                let _ = writeln!(text, " {digest}");
+        let digest = image.digest.as_ref().map_or("", Digest::as_str);
+        text += &match &image.outcome {
+            PinOutcome::New => format!(" {digest}\n"),
+            PinOutcome::Unchanged => "\n".to_owned(),
+            PinOutcome::Missing => {
+                "\n  hint: check source and tag; some registries return 404 if credentials are required\n"
+                    .to_owned()
             }
-            PinOutcome::Unchanged => text.push('\n'),
-            PinOutcome::Missing => text.push_str(
-                "\n  hint: check source and tag; some registries return 404 if credentials are required\n",
-            ),
-            PinOutcome::Failed { error } => {
-                let _ = writeln!(text, "\n  {error}");
-                if let Some(hint) = error.hint() {
-                    let _ = writeln!(text, "  hint: {hint}");
-                }
+            PinOutcome::Failed { error } => format!("\n  {error}\n{}", hint_line("  ", error)),
+            PinOutcome::Moved { change } => {
+                let pin = image.pin.as_ref().map_or("", Digest::as_str);
+                let change = change_lines(change);
+                format!("\n  listed {pin}\n  now    {digest}\n{change}")
             }
-            PinOutcome::Moved { to, change } => {
-                text.push('\n');
-                if let Some(pin) = &image.pin {
-                    let _ = writeln!(text, "  listed {pin}\n  now    {to}");
-                }
-                text.push_str(&change_lines(change));
-                if report.mode != Mode::Update {
-                    let _ = writeln!(text, "  hint: `{command} --update {}` accepts it", image.source);
-                }
-            }
+        };
+        if matches!(image.outcome, PinOutcome::Moved { .. }) && !image.written {
+            let _ = writeln!(text, "  hint: `{command} --update {}` accepts it", image.source);
         }
         for (platforms, digest) in &image.subsets {
-            let _ = match digest {
-                Some(digest) => writeln!(text, "  {platforms}: {digest}"),
-                None => writeln!(text, "  {platforms}: no longer recorded"),
-            };
+            let digest = digest.as_ref().map_or("no longer recorded", Digest::as_str);
+            let _ = writeln!(text, "  {platforms}: {digest}");
         }
         for warning in &image.warnings {
             let _ = writeln!(text, "  warning: {warning}");
@@ -73,7 +65,7 @@ pub fn summary(report: &PinReport, file: &str, command: &str) -> String {
         let _ = write!(text, "\nunchanged   {file}");
     }
     let is_incomplete = |image: &PinnedImage| {
-        matches!(image.outcome, PinOutcome::New { .. })
+        matches!(image.outcome, PinOutcome::New)
             || (matches!(image.outcome, PinOutcome::Unchanged) && !image.subsets.is_empty())
     };
     if report.mode == Mode::Check && report.images.iter().any(is_incomplete) {
@@ -84,10 +76,8 @@ pub fn summary(report: &PinReport, file: &str, command: &str) -> String {
             1 => "\n1 tag has moved; its pin was kept".to_owned(),
             _ => format!("\n{moved} tags have moved; their pins were kept"),
         };
-        let _ = write!(
-            text,
-            "\nhint: see what changed, then accept it with `{command} --update IMAGE`"
-        );
+        text +=
+            &format!("\nhint: see what changed, then accept it with `{command} --update IMAGE`");
     }
     text
 }
@@ -123,26 +113,11 @@ fn change_lines(change: &Change) -> String {
 fn difference_line(difference: &ImageDifference) -> String {
     let ImageDifference { what, name, old, new } = difference;
     let name = name.as_ref().map(|name| format!(" {name}")).unwrap_or_default();
-    let property = property_name(*what);
     match (old.as_ref().map(value_text), new.as_ref().map(value_text)) {
-        (Some(old), Some(new)) => format!("{property}{name}: {old} -> {new}"),
-        (Some(old), None) => format!("{property}{name}: {old} removed"),
-        (None, Some(new)) => format!("{property}{name}: {new} added"),
-        (None, None) => format!("{property}{name}"),
-    }
-}
-
-fn property_name(property: Property) -> &'static str {
-    match property {
-        Property::Platform => "platform",
-        Property::Size => "size",
-        Property::Created => "created",
-        Property::User => "user",
-        Property::Entrypoint => "entrypoint",
-        Property::Cmd => "cmd",
-        Property::Port => "port",
-        Property::Env => "env",
-        Property::Label => "label",
+        (Some(old), Some(new)) => format!("{what}{name}: {old} -> {new}"),
+        (Some(old), None) => format!("{what}{name}: {old} removed"),
+        (None, Some(new)) => format!("{what}{name}: {new} added"),
+        (None, None) => format!("{what}{name}"),
     }
 }
 

@@ -34,12 +34,12 @@ pub(in crate::report) fn report(mode: Mode) -> PinReport {
         },
     ];
     let compared = Change::Compared { platform: Some("linux/amd64".to_owned()), differences };
-    let moved = |change| PinOutcome::Moved { to: new.clone(), change };
+    let moved = |change| PinOutcome::Moved { change };
     let advice = Advice::new("not a registry").with_hint("check the address");
     let cause = Cause::NoRepository(Box::new(advice));
     let error = Error::new(Side::Source, "look for manifest `1`", cause);
     let images = [
-        (None, PinOutcome::New { digest: new.clone() }, Some("odd")),
+        (None, PinOutcome::New, Some("odd")),
         (Some(old.clone()), moved(compared), None),
         (Some(old.clone()), moved(Change::OldIsGone), None),
         (Some(old.clone()), moved(Change::Unknown { message: "403".to_owned() }), None),
@@ -47,13 +47,21 @@ pub(in crate::report) fn report(mode: Mode) -> PinReport {
         (None, PinOutcome::Missing, None),
         (None, PinOutcome::Failed { error }, None),
     ];
-    let image = |(number, (pin, outcome, warning)): (usize, (_, _, Option<&str>))| PinnedImage {
-        source: format!("q.io/i{number}:1").parse().unwrap(),
-        pin,
-        outcome,
-        subsets: Vec::new(),
-        warnings: warning.map(str::to_owned).into_iter().collect(),
-    };
+    let image =
+        |(number, (pin, outcome, warning)): (usize, (Option<Digest>, PinOutcome, Option<&str>))| {
+            PinnedImage {
+                source: format!("q.io/i{number}:1").parse().unwrap(),
+                digest: match outcome {
+                    PinOutcome::New | PinOutcome::Moved { .. } => Some(new.clone()),
+                    _ => pin.clone(),
+                },
+                pin,
+                written: outcome.is_written(mode),
+                outcome,
+                subsets: Vec::new(),
+                warnings: warning.map(str::to_owned).into_iter().collect(),
+            }
+        };
     let images = images.into_iter().enumerate().map(image).collect();
     PinReport { mode, images, requests: 14, seconds: 1.25 }
 }
@@ -210,7 +218,7 @@ fn long_lists_of_differences_are_shortened_only_in_text() {
     let change = Change::Compared { platform: None, differences };
     let mut report = report(Mode::Update);
     report.images.truncate(1);
-    report.images[0].outcome = PinOutcome::Moved { to: Digest::of(b"new"), change };
+    report.images[0].outcome = PinOutcome::Moved { change };
     report.images[0].warnings.clear();
     let text = human(&report, "pin");
     assert_eq!(text.matches("  label l").count(), MOST_LINES);

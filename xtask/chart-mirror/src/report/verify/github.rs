@@ -1,8 +1,7 @@
 //! The verification as workflow commands of GitHub Actions: one line per finding, which GitHub shows as
 //! an annotation of the file, and the summary as text.
 
-use crate::commands::verify::finding::Finding;
-use crate::commands::verify::result::VerifyReport;
+use crate::commands::verify::{Finding, VerifyReport};
 use std::fmt::Write as _;
 
 use super::text;

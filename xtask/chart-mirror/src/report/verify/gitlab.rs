@@ -1,7 +1,6 @@
 //! The verification as a code quality report of GitLab. A merge request shows what is new or fixed.
 
-use crate::commands::verify::finding::Finding;
-use crate::commands::verify::result::VerifyReport;
+use crate::commands::verify::{Finding, VerifyReport};
 use serde_json::{Value, json};
 
 use super::text;

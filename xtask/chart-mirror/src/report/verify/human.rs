@@ -1,12 +1,11 @@
-//! The verification as plain text: findings by image, and those that many images share once.
+//! The verification as plain text: findings by image. A finding that many images share is reported once.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::text;
-use crate::commands::verify::finding::Finding;
-use crate::commands::verify::result::VerifyReport;
-use crate::list::code::{Check, Severity};
+use crate::commands::verify::{Finding, VerifyReport};
+use crate::list::code::{Check, Code, Severity};
 use crate::report::common::{insecure, seconds};
 
 /// Whether to use colours. The text is the same either way.
@@ -16,14 +15,27 @@ pub enum Style {
     Coloured,
 }
 
-/// The number of images from which an equal finding is reported once.
+/// An equal finding of at least this many images is reported once.
 const MANY: usize = 3;
+
+/// What equal findings of several images have in common.
+type Shared<'f> = (Code, Severity, &'f str, Option<&'f str>);
 
 /// Every finding, then the totals.
 pub(super) fn report(report: &VerifyReport, style: Style) -> String {
     let mut writer = Writer { style, text: String::new(), hints: BTreeSet::new() };
-    let (shared, own): (Vec<&Finding>, Vec<&Finding>) =
-        report.findings.iter().partition(|finding| is_shared(report, finding));
+    let mut groups: BTreeMap<Shared<'_>, Vec<&Finding>> = BTreeMap::new();
+    for finding in &report.findings {
+        groups
+            .entry(shared(finding))
+            .or_default()
+            .extend(may_be_shared(finding).then_some(finding));
+    }
+    groups.retain(|_, group| group.len() >= MANY);
+    let is_shared =
+        |finding: &&Finding| may_be_shared(finding) && groups.contains_key(&shared(finding));
+    let (in_groups, own): (Vec<&Finding>, Vec<&Finding>) =
+        report.findings.iter().partition(is_shared);
     let mut image = None;
     for finding in own {
         if finding.image.is_some() && finding.image != image {
@@ -32,34 +44,22 @@ pub(super) fn report(report: &VerifyReport, style: Style) -> String {
         image.clone_from(&finding.image);
         writer.finding(finding, if image.is_some() { "  " } else { "" });
     }
-    let mut written: Vec<&Finding> = Vec::new();
-    for finding in &shared {
-        if written.iter().any(|earlier| are_alike(earlier, finding)) {
-            continue;
+    for finding in in_groups {
+        if let Some(group) = groups.remove(&shared(finding)) {
+            writer.shared(finding, &group);
         }
-        let alike = shared.iter().filter(|other| are_alike(other, finding));
-        writer.shared(finding, alike.copied());
-        written.push(finding);
     }
     writer.text.push_str(&insecure(&report.insecure));
     writer.totals(report);
     writer.text
 }
 
-/// Whether many images have an equal finding.
-fn is_shared(report: &VerifyReport, finding: &Finding) -> bool {
-    finding.image.is_some()
-        && finding.details.is_empty()
-        && report.findings.iter().filter(|other| are_alike(other, finding)).take(MANY).count()
-            == MANY
+fn shared(finding: &Finding) -> Shared<'_> {
+    (finding.code, finding.severity, &finding.message, finding.hint.as_deref())
 }
 
-/// Whether two findings differ only in image and location.
-fn are_alike(a: &Finding, b: &Finding) -> bool {
-    a.details.is_empty()
-        && b.details.is_empty()
-        && a.image.is_some() == b.image.is_some()
-        && (a.code, a.severity, &a.message, &a.hint) == (b.code, b.severity, &b.message, &b.hint)
+fn may_be_shared(finding: &Finding) -> bool {
+    finding.image.is_some() && finding.details.is_empty()
 }
 
 struct Writer {
@@ -71,8 +71,7 @@ struct Writer {
 
 impl Writer {
     fn image(&mut self, finding: &Finding) {
-        let name = finding.image.as_ref().map_or_else(String::new, ToString::to_string);
-        let name = self.paint(BOLD, &name);
+        let name = self.paint(BOLD, &image_name(finding));
         self.line("", &name);
     }
 
@@ -85,12 +84,11 @@ impl Writer {
         self.hint(finding, indent);
     }
 
-    fn shared<'f>(&mut self, first: &Finding, alike: impl Iterator<Item = &'f Finding>) {
+    fn shared(&mut self, first: &Finding, group: &[&Finding]) {
         let label = self.label(first);
         self.line("", &format!("{label} {}", first.message));
-        for finding in alike {
-            let name = finding.image.as_ref().map_or_else(String::new, ToString::to_string);
-            self.line("  ", &format!("{name}{}", place(finding)));
+        for finding in group {
+            self.line("  ", &format!("{}{}", image_name(finding), place(finding)));
         }
         self.hint(first, "");
     }
@@ -107,11 +105,7 @@ impl Writer {
             self.text.push('\n');
         }
         for check in Check::ALL {
-            let state = match report.checks.contains(&check) {
-                false => "skipped".to_owned(),
-                true => text::state(report.count_of(check)),
-            };
-            self.line("", &format!("{:<12} {state}", check.name()));
+            self.line("", &format!("{:<12} {}", check.name(), text::state_of(report, check)));
         }
         let mut totals = text::totals(report);
         let requests = report.requests;
@@ -146,6 +140,10 @@ impl Writer {
 const BOLD: &str = "1";
 const RED: &str = "1;31";
 const YELLOW: &str = "1;33";
+
+fn image_name(finding: &Finding) -> String {
+    finding.image.as_ref().map_or_else(String::new, ToString::to_string)
+}
 
 fn place(finding: &Finding) -> String {
     finding.location.as_ref().map_or_else(String::new, |location| format!(" ({location})"))

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::commands::verify::result::VerifyReport;
+use crate::commands::verify::VerifyReport;
 use crate::list::code::{Check, Severity};
 use crate::report::json::document;
 

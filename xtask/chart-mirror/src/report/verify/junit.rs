@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::text;
-use crate::commands::verify::finding::Finding;
-use crate::commands::verify::result::VerifyReport;
+use crate::commands::verify::{Finding, VerifyReport};
 use crate::list::code::{Check, Code, Severity};
 use oci::Reference;
 

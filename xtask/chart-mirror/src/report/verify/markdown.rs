@@ -4,8 +4,7 @@
 //! Messages contain foreign text, so everything that has a meaning in Markdown or HTML is escaped.
 //! Details are in a code block whose fence they cannot close.
 
-use crate::commands::verify::finding::Finding;
-use crate::commands::verify::result::VerifyReport;
+use crate::commands::verify::{Finding, VerifyReport};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
@@ -25,11 +24,7 @@ pub(super) fn report(report: &VerifyReport) -> String {
     }
     text.push_str("| check | result |\n|---|---|\n");
     for check in Check::ALL {
-        let state = match report.checks.contains(&check) {
-            false => "skipped".to_owned(),
-            true => text::state(report.count_of(check)),
-        };
-        let _ = writeln!(text, "| {check} | {state} |");
+        let _ = writeln!(text, "| {check} | {} |", text::state_of(report, check));
     }
     write_findings(&mut text, report);
     text

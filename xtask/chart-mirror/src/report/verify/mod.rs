@@ -1,6 +1,11 @@
 //! The reports of `verify`: one file per format, each a pure function of the result.
 
-use crate::commands::verify::result::VerifyReport;
+use std::fmt;
+
+use clap::ValueEnum as _;
+use clap::builder::PossibleValue;
+
+use crate::commands::verify::VerifyReport;
 
 use self::human::Style;
 use messages::printable::is_unprintable;
@@ -16,44 +21,27 @@ mod sarif;
 pub(super) mod tests;
 mod text;
 
-/// The format of a report.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// The format of a report. The comments are the help of `--format`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub enum Format {
+    /// For people: grouped by image, with a summary
     Human,
+    /// One document; schemas/verify.schema.json is its schema
     Json,
-    /// Workflow commands, which GitHub shows as annotations.
+    /// Workflow commands, which GitHub Actions shows as annotations; the job summary gets the Markdown
+    /// report
     Github,
-    /// For the summary of a job.
+    /// For a job summary or a comment
     Markdown,
-    /// GitLab code quality.
+    /// A GitLab code quality report
     Gitlab,
+    /// JUnit XML: a suite per check, a case per image
     Junit,
+    /// SARIF 2.1.0, for code scanning
     Sarif,
 }
 
 impl Format {
-    pub const ALL: [Self; 7] = [
-        Self::Human,
-        Self::Json,
-        Self::Github,
-        Self::Markdown,
-        Self::Gitlab,
-        Self::Junit,
-        Self::Sarif,
-    ];
-
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Human => "human",
-            Self::Json => "json",
-            Self::Github => "github",
-            Self::Markdown => "markdown",
-            Self::Gitlab => "gitlab",
-            Self::Junit => "junit",
-            Self::Sarif => "sarif",
-        }
-    }
-
     /// The report in this format. Only `Human` has styles.
     pub fn render(self, report: &VerifyReport, style: Style) -> String {
         let report = &printable(report);
@@ -66,6 +54,12 @@ impl Format {
             Self::Junit => junit::report(report),
             Self::Sarif => sarif::report(report),
         }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.to_possible_value().as_ref().map_or("", PossibleValue::get_name))
     }
 }
 
@@ -91,8 +85,8 @@ fn printable(report: &VerifyReport) -> VerifyReport {
     report
 }
 
-/// One line without characters that a terminal or a parser would interpret. Spaces stay, because details
-/// are indented.
+/// The text on one line, without characters that control a terminal or the direction of the text. Repeated
+/// spaces stay, because details are indented.
 fn line(text: &str) -> String {
     let spaced = text.chars().map(|c| if c.is_whitespace() { ' ' } else { c });
     spaced.filter(|c| !is_unprintable(*c)).collect()

@@ -1,7 +1,6 @@
 //! The verification as SARIF 2.1.0 (OASIS) for code scanning. The finding codes are the rules.
 
-use crate::commands::verify::finding::{Finding, Location};
-use crate::commands::verify::result::VerifyReport;
+use crate::commands::verify::{Finding, Location, VerifyReport};
 use serde_json::{Value, json};
 
 use super::text;

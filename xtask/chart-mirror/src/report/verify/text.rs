@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::commands::verify::finding::Finding;
-use crate::commands::verify::result::VerifyReport;
-use crate::list::code::{Code, Severity};
+use crate::commands::verify::{Finding, VerifyReport};
+use crate::list::code::{Check, Code, Severity};
 use crate::report::common::count;
 use oci::Digest;
 
@@ -23,12 +22,21 @@ pub(super) fn lines(finding: &Finding) -> Vec<String> {
     std::iter::once(about(finding)).chain(details).chain(hint).collect()
 }
 
-/// `1 error, 22 warnings`.
-pub(super) fn state((errors, warnings): (usize, usize)) -> String {
-    let amount = |number: usize, noun| (number > 0).then(|| count(number as u64, noun));
-    let parts: Vec<_> =
-        [amount(errors, "error"), amount(warnings, "warning")].into_iter().flatten().collect();
-    if parts.is_empty() { "passed".to_owned() } else { parts.join(", ") }
+/// The state of a check: `1 error, 22 warnings`, `passed` or `skipped`.
+pub(super) fn state_of(report: &VerifyReport, check: Check) -> String {
+    match report.checks.contains(&check) {
+        false => "skipped".to_owned(),
+        true => state(report.count_of(check)),
+    }
+}
+
+fn state((errors, warnings): (usize, usize)) -> String {
+    match (count(errors as u64, "error"), count(warnings as u64, "warning")) {
+        _ if errors + warnings == 0 => "passed".to_owned(),
+        (errors, _) if warnings == 0 => errors,
+        (_, warnings) if errors == 0 => warnings,
+        (errors, warnings) => format!("{errors}, {warnings}"),
+    }
 }
 
 /// `22 images: 1 error, 22 warnings, 3 ignored by the policy`.

@@ -65,7 +65,7 @@ fn each(read: impl Fn(&VerifyReport, &VerifyReport, &str)) {
 #[test]
 fn no_format_has_characters_that_a_terminal_or_a_parser_would_interpret() {
     each(|report, _, _| {
-        for format in Format::ALL {
+        for format in Format::value_variants().iter().copied() {
             let text = rendered(format, report);
             let unprintable = text.chars().find(|c| *c != '\n' && is_unprintable(*c));
             assert_eq!(unprintable, None, "{format:?}: {text}");

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::human::Style;
 
 use super::*;
-use crate::commands::verify::finding::{Finding, Location};
+use crate::commands::verify::{Finding, Location};
 use crate::list::Place;
 use crate::list::code::Code;
 use crate::list::code::{Check, Severity};
