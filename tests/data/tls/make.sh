@@ -1,5 +1,5 @@
 #!/bin/sh
-# Makes the certificates of this folder anew: an authority, servers and a client, for tests alone.
+# Creates the certificates of this folder again: an authority, servers and a client, for tests alone.
 # They say who is who on loopback and protect nothing. Needs openssl.
 set -eu
 cd "$(dirname "$0")"

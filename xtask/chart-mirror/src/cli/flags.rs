@@ -228,7 +228,7 @@ pub struct VerifyArgs {
 }
 
 impl Flags {
-    /// Exits with the help or a usage error if the command line asks for it.
+    /// Parses the command line. Prints the help or a usage error and exits, if that is the result.
     pub fn from_command_line() -> Self {
         let program = program::name();
         let mut command = Self::command().bin_name(&program);

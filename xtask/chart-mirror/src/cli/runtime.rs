@@ -1,5 +1,5 @@
-//! What surrounds a command: the asynchronous runtime, interruption, logging, and what the environment
-//! says about the workspace and the pipeline.
+//! What surrounds a command: the asynchronous runtime, interruption, logging, and facts about the workspace
+//! and the pipeline from the environment.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;

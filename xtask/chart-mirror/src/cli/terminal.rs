@@ -1,6 +1,6 @@
 //! The only file that writes to stdout (results) and stderr (messages and progress).
 //!
-//! On a terminal, progress is a bar; elsewhere it is lines. Nothing here decides anything.
+//! On a terminal, progress is a bar; elsewhere it is lines. This file only writes: it decides nothing.
 
 use std::io::{ErrorKind, IsTerminal as _, Write as _};
 use std::sync::atomic::{AtomicUsize, Ordering};

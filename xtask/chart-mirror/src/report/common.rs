@@ -1,21 +1,17 @@
 //! Text that several reports share: amounts, hints, and the warning about unverified certificates.
 
-use std::fmt::Write as _;
-
 use oci::Registry;
 use registry::Error;
 
 /// A line for each registry whose certificate was not verified.
 pub fn insecure(registries: &[Registry]) -> String {
-    let mut text = String::new();
-    for registry in registries {
-        let _ = writeln!(
-            text,
+    let line = |registry: &Registry| {
+        format!(
             "INSECURE: the certificate of {registry} was not verified, because images.toml sets `insecure = \
-             true`: anyone on the path could read the credentials and change unpinned images"
-        );
-    }
-    text
+             true`: anyone on the path could read the credentials and change unpinned images\n"
+        )
+    };
+    registries.iter().map(line).collect()
 }
 
 /// The hint of an error as a line, or nothing.

@@ -22,19 +22,15 @@ pub fn proof(proof: &Proof, destination: &str) -> String {
         1 => format!("1 image is pulled from {destination}"),
         proven => format!("{proven} images are pulled from {destination}"),
     };
-    let _ = if !proof.gaps.is_empty() {
-        writeln!(text, "not proven: {}; {are_pulled}", count(proof.gaps.len() as u64, "gap"))
-    } else if proof.proven.is_empty() {
-        writeln!(text, "error: nothing is proven, because no image reference was found")
-    } else {
-        let renderings = count(proof.renderings as u64, "rendering");
-        let all = if proof.proven.len() == 1 { "" } else { "all " };
-        writeln!(
-            text,
-            "proven: in {renderings} {all}{are_pulled}, each from its target in the list"
-        )
-    };
-    text
+    let renderings = count(proof.renderings as u64, "rendering");
+    text + &match (proof.gaps.len() as u64, proof.proven.len()) {
+        (0, 0) => "error: nothing is proven, because no image reference was found\n".to_owned(),
+        (0, proven) => {
+            let all = if proven == 1 { "" } else { "all " };
+            format!("proven: in {renderings} {all}{are_pulled}, each from its target in the list\n")
+        }
+        (gaps, _) => format!("not proven: {}; {are_pulled}\n", count(gaps, "gap")),
+    }
 }
 
 /// The values that move each image, then what images.toml lacks, and values that have no effect.
@@ -53,25 +49,18 @@ pub fn probed(probed: &ProbeResult, suggestion: &Suggestion) -> String {
         let image = printable(image);
         let _ = writeln!(text, "{image} ({})", count(*places as u64, "place"));
         for (part, paths) in keys {
-            let paths: Vec<&str> = paths.iter().map(String::as_str).collect();
-            let _ = writeln!(
-                text,
-                "  {:22} {}",
-                part_name(*part),
-                printable_within(usize::MAX - 1, &paths.join(", "))
-            );
+            let paths = Vec::from_iter(paths.iter().map(String::as_str)).join(", ");
+            let paths = printable_within(usize::MAX - 1, &paths);
+            let _ = writeln!(text, "  {:22} {paths}", part_name(*part));
         }
         if keys.is_empty() {
             let _ = writeln!(text, "  no value moves it");
         }
     }
-    let _ = writeln!(
-        text,
-        "\n{}, {}, {}",
-        count(images.len() as u64, "image"),
-        count(probed.candidates as u64, "candidate"),
-        count(probed.renderings as u64, "rendering")
-    );
+    let images = count(images.len() as u64, "image");
+    let candidates = count(probed.candidates as u64, "candidate");
+    let renderings = count(probed.renderings as u64, "rendering");
+    text += &format!("\n{images}, {candidates}, {renderings}\n");
     text + &problems(probed, suggestion) + &missing_values(suggestion)
 }
 
@@ -80,16 +69,13 @@ fn problems(probed: &ProbeResult, suggestion: &Suggestion) -> String {
     for (image, template) in &suggestion.hard_coded {
         let template = printable(template.as_deref().unwrap_or("a template of the chart"));
         let image = printable(image);
-        let _ = writeln!(
-            text,
-            "warning: no value moves `{image}` in {template}: it is hard-coded there"
-        );
+        text +=
+            &format!("warning: no value moves `{image}` in {template}: it is hard-coded there\n");
     }
     for (image, path) in &suggestion.inseparable {
-        let _ = writeln!(
-            text,
+        text += &format!(
             "warning: only `{path}` moves `{image}`, and it would give other images the same name; if that \
-             is intended, add the value by hand"
+             is intended, add the value by hand\n"
         );
     }
     for image in &suggestion.unlisted {
@@ -99,9 +85,8 @@ fn problems(probed: &ProbeResult, suggestion: &Suggestion) -> String {
         let _ = writeln!(text, "  hint: `cargo xtask images --write` adds the images of the chart");
     }
     for (list, values) in &suggestion.unsupported {
-        let _ = writeln!(
-            text,
-            "warning: the list `{list}` has to be set as a whole, and images.toml cannot express all of it"
+        text += &format!(
+            "warning: the list `{list}` has to be set as a whole, and images.toml cannot express all of it\n"
         );
         for value in values {
             let _ = writeln!(text, "  `{}`: {}", value.path, value.reason);
@@ -112,8 +97,7 @@ fn problems(probed: &ProbeResult, suggestion: &Suggestion) -> String {
         let _ = writeln!(text, "warning: `{path}` in images.toml moves no image");
     }
     for (path, others) in &suggestion.broad {
-        let others: Vec<&str> = others.iter().map(String::as_str).collect();
-        let others = others.join(", ");
+        let others = Vec::from_iter(others.iter().map(String::as_str)).join(", ");
         let _ = writeln!(text, "warning: `{path}` of one image also moves others: {others}");
     }
     for path in probed.refused.iter().map(|path| printable(path)) {

@@ -200,14 +200,14 @@ impl Story<'_> {
     }
 }
 
-/// The requests by the destination's own log.
+/// The number of requests, from the log of the destination.
 fn requests(report: &MirrorReport, destination: &InMemoryRegistry) -> String {
     let requests = destination.requests();
     let count = |method: &str| requests.iter().filter(|request| request.method == method).count();
     let counts = ["HEAD", "GET", "POST", "PUT"].map(|method| format!("{} {method}", count(method)));
     let seconds = report.seconds.max(0.001);
     let rate = (report.totals().images as f64 / seconds).round();
-    format!("the destination answered {}; {rate} images per second", counts.join(", "))
+    format!("the destination received {}; {rate} images per second", counts.join(", "))
 }
 
 #[cfg(test)]

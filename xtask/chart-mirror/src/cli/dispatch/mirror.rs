@@ -53,22 +53,18 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
 
 /// The dry run.
 fn show(plan: &MirrorPlan, format: TextOrJson) -> anyhow::Result<Exit> {
-    let repositories = plan.repositories();
-    let destination = plan.destination.to_string();
+    let (repositories, transfers) = (plan.repositories(), &plan.transfers);
     match format {
         TextOrJson::Human => {
-            terminal::result(&report::mirror::dry_run(&plan.transfers))?;
+            terminal::result(&report::mirror::dry_run(transfers))?;
             // On stderr, because programs read the lines that `copy_images.sh` prints.
             for line in repositories.iter().map(report::mirror::dry_run_of_ecr) {
                 line.lines().for_each(terminal::message);
             }
         }
         TextOrJson::Json => {
-            terminal::result(&report::mirror::dry_run_json(
-                &destination,
-                &plan.transfers,
-                repositories.as_ref(),
-            ))?;
+            let (destination, repositories) = (plan.destination.to_string(), repositories.as_ref());
+            terminal::result(&report::mirror::dry_run_json(&destination, transfers, repositories))?;
         }
     }
     Ok(Exit::Done)

@@ -113,7 +113,7 @@ fn repositories(
 ) -> anyhow::Result<Option<Repositories>> {
     let Some(plan) = plan.repositories() else { return Ok(None) };
     if let (Creation::Create, Some(file)) = (plan.creation, &plan.options.lifecycle_policy_file) {
-        // Checked now, because later half of the repositories would exist without their policy.
+        // Checked now: an error later could leave half of the repositories created without their policy.
         let name = file.display();
         let text = std::fs::read(file)
             .map_err(|error| anyhow!("cannot read the lifecycle policy `{name}`: {error}"))?;

@@ -22,7 +22,7 @@ pub enum Mode {
     Check,
     /// Digests of images that have none.
     Pin,
-    /// These, and the new digests of tags that have moved.
+    /// The same, and the new digests of tags that have moved.
     Update,
 }
 

@@ -86,8 +86,8 @@ fn destinations(context: &Context<'_>) -> Vec<Destination> {
     destinations
 }
 
-/// Reports how list and chart differ. Returns the occurrences that it reported, which the proof would
-/// report once more in other words.
+/// Reports how list and chart differ. Returns the occurrences that it reported, so that the proof does not
+/// report them again.
 fn report_inventory(inventory: &Inventory, findings: &mut Findings<'_>) -> BTreeSet<Occurrence> {
     let (_, obstacles) = inventory.images_to_list(UnusedEntries::Keep);
     let mut reported = BTreeSet::new();
@@ -136,16 +136,13 @@ fn report_proof(
 
 fn unlisted(findings: &Findings<'_>, entry: &InventoryEntry) -> Finding {
     let message = format!("the chart uses `{}`, which is not in the list", entry.reference());
-    let mut finding = Finding::new(CHECK, Code::ChartUnlisted, message);
-    finding.details = entry.found.first().map(|found| at(&found.place)).into_iter().collect();
-    let more = entry.found.len().saturating_sub(1);
-    if more > 0 {
-        finding.details.push(and_more(more));
-    }
+    let first = entry.found.first().map(|found| at(&found.place));
+    let more = and_more(entry.found.len().saturating_sub(1));
     let command = findings.command();
-    finding.hint(format!(
+    let finding = Finding::new(CHECK, Code::ChartUnlisted, message).hint(format!(
         "`{command} images --write` adds it, then `{command} values --probe` finds its values"
-    ))
+    ));
+    Finding { details: first.into_iter().chain(more).collect(), ..finding }
 }
 
 fn unused(findings: &Findings<'_>, image: &Image) -> Finding {
@@ -167,32 +164,25 @@ fn cannot_be_listed(
         _ => Code::ChartUnfixed,
     };
     let Advice { message, hint } = obstacle.advice();
-    let mut finding = findings.about(CHECK, code, listed, message);
-    finding.details = obstacle.place.as_ref().map(at).into_iter().collect();
-    finding.hint = hint;
-    finding
+    let details = obstacle.place.iter().map(at).collect();
+    Finding { details, hint, ..findings.about(CHECK, code, listed, message) }
 }
 
 fn gap_finding(findings: &Findings<'_>, list: &ImageList, code: Code, gap: &Gap) -> Finding {
     let reference = gap.written.parse::<ImageReference>().ok();
     let image = reference.and_then(|reference| listed(list, &reference));
     let Advice { message, hint } = gap.advice();
-    let mut finding = findings.about(CHECK, code, image, message);
-    finding.details.push(at(&gap.place));
-    if gap.more > 0 {
-        finding.details.push(and_more(gap.more));
-    }
-    finding.hint = hint;
-    finding
+    let details = [at(&gap.place)].into_iter().chain(and_more(gap.more)).collect();
+    Finding { details, hint, ..findings.about(CHECK, code, image, message) }
 }
 
 fn report_dead_value(path: &ValuePath, list: &ImageList, findings: &mut Findings<'_>) {
     let message = format!("`{path}` moves no image of the chart");
     let owner = list.images().iter().find(|image| image.values.iter().any(|(own, _)| own == path));
-    let mut finding = findings.about(CHECK, Code::MappingDead, owner, message);
-    finding.location = findings.location_of(path).or(finding.location);
-    let command = findings.command();
-    findings.add(finding.hint(format!("`{command} values --probe` finds the values that do")));
+    let hint = format!("`{} values --probe` finds the values that do", findings.command());
+    let finding = findings.about(CHECK, Code::MappingDead, owner, message).hint(hint);
+    let location = findings.location_of(path).or(finding.location);
+    findings.add(Finding { location, ..finding });
 }
 
 fn occurrence(place: &ManifestLocation, written: &str) -> Occurrence {
@@ -206,6 +196,10 @@ fn at(place: &ManifestLocation) -> String {
     format!("at {place}, rendering `{}`", printable(&place.rendering))
 }
 
-fn and_more(more: usize) -> String {
-    if more == 1 { "and at 1 more place".to_owned() } else { format!("and at {more} more places") }
+fn and_more(more: usize) -> Option<String> {
+    match more {
+        0 => None,
+        1 => Some("and at 1 more place".to_owned()),
+        _ => Some(format!("and at {more} more places")),
+    }
 }

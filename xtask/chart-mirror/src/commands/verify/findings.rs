@@ -1,5 +1,7 @@
 //! Collects what the checks find, each with the severity that the policy gives it.
 
+use std::collections::BTreeMap;
+
 use super::finding::{Finding, Location};
 use super::input::Input;
 use super::options::VerifyOptions;
@@ -76,11 +78,10 @@ impl<'a> Findings<'a> {
     /// All findings, and how many the policy ignored. Those about no image come first, then the
     /// others in the order of the list and of the checks.
     pub(super) fn finish(mut self) -> (Vec<Finding>, usize) {
-        let images = self.input.list.images();
+        let images = self.input.list.images().iter().map(Image::reference);
+        let positions: BTreeMap<_, _> = images.zip(0..).collect();
         let position = |finding: &Finding| {
-            let image = finding.image.as_ref()?;
-            let is_listed_as = |listed: &Image| listed.reference() == *image;
-            Some(images.iter().position(is_listed_as).unwrap_or(usize::MAX))
+            Some(positions.get(finding.image.as_ref()?).copied().unwrap_or(usize::MAX))
         };
         self.findings.sort_by_cached_key(|found| (position(found), found.check, found.code));
         (self.findings, self.ignored)

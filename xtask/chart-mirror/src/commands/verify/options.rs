@@ -11,7 +11,7 @@ pub struct VerifyOptions {
     /// Without one, every destination of the list.
     pub destination: Option<String>,
     pub checks: BTreeSet<Check>,
-    /// Ask the destination for every manifest and blob, not for tags alone.
+    /// Check every manifest and blob at the destination, not only the tags.
     pub deep: bool,
     /// Turn warnings into errors.
     pub strict: bool,

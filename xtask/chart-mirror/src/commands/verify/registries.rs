@@ -73,7 +73,7 @@ pub(super) async fn check(
         registries: &registries,
         checked: BlobChecks::default(),
     };
-    progress.checking("asking registries", list.images().len());
+    progress.checking("querying registries", list.images().len());
     let mut observations = stream::iter(0..list.images().len())
         .map(async |number| {
             let observed = observer.observe(number).await;
@@ -187,8 +187,8 @@ impl Observer<'_> {
         }
         for (plan, observed) in self.plans.iter().zip(&observed.destinations) {
             let transfer = &plan.transfers[number];
-            // An unpinned image is compared with the source, if that was asked. A subset of its
-            // platforms has another digest than the source's.
+            // An unpinned image is compared with the source, if the source was checked. A subset of its
+            // platforms has another digest than the source has.
             let expected = match &transfer.platforms {
                 None => transfer.pin().or(at_source),
                 Some(_) => transfer.pin(),

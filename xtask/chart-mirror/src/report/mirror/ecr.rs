@@ -2,22 +2,21 @@
 
 use std::fmt::Write as _;
 
-use crate::ecr::{RepositoryPlan, RepositoryReport, describe};
+use crate::ecr::{RepositoryPlan, RepositoryReport, SettingDifference, describe};
 use crate::list::Creation;
 
-/// A line for each repository that a run would create if it does not exist. A dry run does not ask.
+/// A line for each repository that a run would create if it does not exist. A dry run does not find out.
 pub fn dry_run(plan: &RepositoryPlan) -> String {
-    let mut text = String::new();
     if plan.creation == Creation::Leave {
-        return text;
+        return String::new();
     }
-    let options = describe(&plan.options);
-    let options =
-        if options.is_empty() { String::new() } else { format!(" ({})", options.join(", ")) };
-    for repository in &plan.repositories {
-        let _ = writeln!(text, "would create, if missing: {}/{repository}{options}", plan.registry);
-    }
-    text
+    let options = match describe(&plan.options).join(", ") {
+        none if none.is_empty() => none,
+        options => format!(" ({options})"),
+    };
+    let registry = &plan.registry;
+    let line = |path| format!("would create, if missing: {registry}/{path}{options}\n");
+    plan.repositories.iter().map(line).collect()
 }
 
 /// The repositories that were created, and settings of existing ones that are not as in the list.
@@ -26,14 +25,11 @@ pub(super) fn human(report: &RepositoryReport) -> String {
     for warning in &report.warnings {
         let _ = writeln!(text, "warning: {}", warning.to_string().replace("\nhint", "\n  hint"));
     }
-    for difference in &report.differences {
-        let _ = writeln!(
-            text,
-            "warning: the repository `{}` has `{}` {}, but images.toml has {}; it is unchanged",
-            difference.repository,
-            difference.setting.name(),
-            difference.actual,
-            difference.expected,
+    for SettingDifference { repository, setting, expected, actual } in &report.differences {
+        let setting = setting.name();
+        text += &format!(
+            "warning: the repository `{repository}` has `{setting}` {actual}, but images.toml has {expected}; \
+             it is unchanged\n"
         );
     }
     for repository in &report.created {
@@ -45,7 +41,7 @@ pub(super) fn human(report: &RepositoryReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ecr::{Setting, SettingDifference};
+    use crate::ecr::Setting;
     use messages::Advice;
 
     #[test]

@@ -1,20 +1,17 @@
 //! The reports of `mirror` as plain text.
 
-use std::fmt::Write as _;
-
 use crate::commands::mirror::result::{CopyOutcome, ImageReport, MirrorReport, MirrorTotals};
 use crate::plan::Transfer;
 use crate::report::common::{bytes, count, hint_line, insecure, is_are, seconds};
-use registry::Error;
+use registry::{Error, Requests};
 
 /// The lines of a dry run, in the format of `copy_images.sh`.
 pub fn dry_run(transfers: &[Transfer]) -> String {
-    let mut text = String::new();
-    for transfer in transfers {
+    let line = |transfer: &Transfer| {
         let (source, target) = (transfer.source_reference(), transfer.target_reference());
-        let _ = writeln!(text, "Copying {source} to {target} (dry-run)");
-    }
-    text
+        format!("Copying {source} to {target} (dry-run)\n")
+    };
+    transfers.iter().map(line).collect()
 }
 
 /// One line about an image that is finished.
@@ -28,20 +25,17 @@ pub fn image(image: &ImageReport) -> String {
         CopyOutcome::Copied(copied) => {
             let counters = &copied.counters;
             let mut parts = vec![format!("{} moved", bytes(counters.moved.bytes))];
-            if counters.mounted.blobs > 0 {
-                parts.push(format!("{} mounted", bytes(counters.mounted.bytes)));
-            }
-            if counters.present.blobs > 0 {
-                parts.push(format!("{} already present", bytes(counters.present.bytes)));
+            for (amount, verb) in
+                [(counters.mounted, "mounted"), (counters.present, "already present")]
+            {
+                parts.extend((amount.blobs > 0).then(|| format!("{} {verb}", bytes(amount.bytes))));
             }
             if counters.attachments > 0 {
                 parts.push(count(counters.attachments, "attachment"));
             }
             if counters.foreign_layers > 0 {
-                parts.push(format!(
-                    "{} not copied",
-                    count(counters.foreign_layers, "foreign layer")
-                ));
+                let layers = count(counters.foreign_layers, "foreign layer");
+                parts.push(format!("{layers} not copied"));
             }
             if let Some(subset) = image.subset.as_ref().filter(|it| it.made_from.is_some()) {
                 parts.push(format!("only {}", subset.platforms));
@@ -65,30 +59,20 @@ pub fn human(report: &MirrorReport) -> String {
     text.extend(report.repositories.iter().map(super::ecr::human));
     text.extend(report.images.iter().filter_map(rewritten));
     let totals = report.totals();
-    let images = count(totals.images as u64, "image");
-    let _ = writeln!(
-        text,
-        "{images} to {}: {} copied, {} up to date, {} failed in {}",
+    let MirrorTotals { copied, up_to_date, failed, unpinned, .. } = totals;
+    let (images, elapsed) = (count(totals.images as u64, "image"), seconds(report.seconds));
+    let Requests { source, destination } = report.requests;
+    text += &format!(
+        "{images} to {}: {copied} copied, {up_to_date} up to date, {failed} failed in {elapsed}\n\
+         {}; requests: {source} to sources, {destination} to the destination\n",
         report.destination,
-        totals.copied,
-        totals.up_to_date,
-        totals.failed,
-        seconds(report.seconds),
+        amounts(&totals)
     );
-    let _ = writeln!(
-        text,
-        "{}; requests: {} to sources, {} to the destination",
-        amounts(&totals),
-        report.requests.source,
-        report.requests.destination,
-    );
-    if totals.unpinned > 0 {
-        let _ = writeln!(
-            text,
-            "{} of {images} {} not pinned: the tag decides what is copied; run `cargo xtask pin` to \
-             record digests",
-            totals.unpinned,
-            is_are(totals.unpinned),
+    if unpinned > 0 {
+        text += &format!(
+            "{unpinned} of {images} {} not pinned: the tag decides what is copied; run `cargo xtask pin` to \
+             record digests\n",
+            is_are(unpinned)
         );
     }
     let is_unrecorded = |image: &&ImageReport| {
@@ -96,15 +80,14 @@ pub fn human(report: &MirrorReport) -> String {
     };
     let unrecorded = report.images.iter().filter(is_unrecorded).count();
     if unrecorded > 0 {
-        let _ = writeln!(
-            text,
+        text += &format!(
             "{unrecorded} of {images} {} pinned, but not for the platforms of this destination, so every \
-             run asks the source; run `cargo xtask pin` to record these digests",
-            is_are(unrecorded),
+             run sends requests to the source; run `cargo xtask pin` to record these digests\n",
+            is_are(unrecorded)
         );
     }
     text += &insecure(&report.insecure);
-    if totals.failed > 0 {
+    if failed > 0 {
         text += "fix the causes and run the same command again; only missing content is copied\n";
     }
     text

@@ -79,25 +79,18 @@ pub fn dry_run_json(
         subset: transfer.platforms.as_ref(),
     });
     let images = images.collect();
-    let repositories = repositories.map(PlannedRepositories::new);
+    let repositories = repositories.map(|plan| PlannedRepositories {
+        create: plan.creation == Creation::Create,
+        names: &plan.repositories,
+        tags: &plan.options.tags,
+        scan_on_push: plan.options.scan_on_push,
+        immutable_tags: plan.options.immutable_tags,
+        encryption: plan.options.encryption.as_ref().map(Encryption::name),
+        kms_key: match &plan.options.encryption {
+            Some(Encryption::Kms { key }) => key.as_deref(),
+            _ => None,
+        },
+        lifecycle_policy_file: plan.options.lifecycle_policy_file.as_deref(),
+    });
     document("mirror", DryRun { dry_run: true, destination, images, repositories })
-}
-
-impl<'a> PlannedRepositories<'a> {
-    fn new(plan: &'a RepositoryPlan) -> Self {
-        let options = &plan.options;
-        Self {
-            create: plan.creation == Creation::Create,
-            names: &plan.repositories,
-            tags: &options.tags,
-            scan_on_push: options.scan_on_push,
-            immutable_tags: options.immutable_tags,
-            encryption: options.encryption.as_ref().map(Encryption::name),
-            kms_key: match &options.encryption {
-                Some(Encryption::Kms { key }) => key.as_deref(),
-                _ => None,
-            },
-            lifecycle_policy_file: options.lifecycle_policy_file.as_deref(),
-        }
-    }
 }

@@ -2,26 +2,21 @@
 //! an annotation of the file, and the summary as text.
 
 use crate::commands::verify::{Finding, VerifyReport};
-use std::fmt::Write as _;
 
 use super::text;
 use crate::list::code::Severity;
 
 pub(super) fn report(report: &VerifyReport) -> String {
-    let mut text = String::new();
-    for finding in &report.findings {
-        let _ = writeln!(text, "{}", command(report, finding));
-    }
-    // It contains no foreign text: the runner looks for commands in every line.
-    let _ = writeln!(text, "{}", text::summary(report));
-    text
+    let commands: String = report.findings.iter().map(|it| command(report, it)).collect();
+    // The summary contains no foreign text: the runner looks for commands in every line.
+    format!("{commands}{}\n", text::summary(report))
 }
 
 fn command(report: &VerifyReport, finding: &Finding) -> String {
     let name = if finding.severity == Severity::Error { "error" } else { "warning" };
     let location = report.location(finding);
     format!(
-        "::{name} file={},line={},col={},title={}::{}",
+        "::{name} file={},line={},col={},title={}::{}\n",
         property(&location.file),
         location.place.line,
         location.place.column,
