@@ -156,12 +156,25 @@ async fn files_are_relative_to_the_list_and_every_command_warns() {
     std::fs::write(folder.join("images.toml"), stage.list()).unwrap();
     let to = ["-d", &destination.address];
     let warning = format!("INSECURE: the certificate of {} was not verified", destination.address);
-    for command in [&["mirror"][..], &["verify", "--only", "source", "--only", "destination"]] {
-        let list = ["--images", "lists/images.toml"];
-        let arguments = [command, &list, &to].concat();
+    let run = |arguments: &[&str]| {
+        let arguments = [&["--images", "lists/images.toml"], arguments].concat();
         let finished = tokio::task::block_in_place(|| xtask.run(&arguments, &[]));
         assert_eq!(finished.exit_code, 0, "{}{}", finished.stdout, finished.stderr);
-        assert!(finished.stdout.contains(&warning), "{command:?}: {}", finished.stdout);
-        assert!(!finished.stdout.contains(&format!("certificate of {}", source.address)));
+        finished.stdout
+    };
+    for command in [&["mirror"][..], &["verify", "--only", "source", "--only", "destination"]] {
+        let output = run(&[command, &to].concat());
+        assert!(output.contains(&warning), "{command:?}: {output}");
+        assert!(!output.contains(&format!("certificate of {}", source.address)));
     }
+
+    // `pin` contacts only sources.
+    let swapped = table(&source.address, &["insecure = true"]);
+    stage.tables = swapped + &table(&destination.address, &["ca-file = \"certificates/ours.pem\""]);
+    std::fs::write(folder.join("images.toml"), stage.list()).unwrap();
+    let warning = format!("INSECURE: the certificate of {} was not verified", source.address);
+    assert!(run(&["pin", "--check"]).contains(&warning));
+    let json: serde_json::Value =
+        serde_json::from_str(&run(&["pin", "--check", "--format", "json"])).unwrap();
+    assert_eq!(json["insecure"], serde_json::json!([source.address]));
 }

@@ -164,6 +164,7 @@ spec: { template: { spec: { containers: [ { image: 'quay.io/stackstate/wait:1.0.
 
 fn pin(mode: Mode) -> PinReport {
     let mut report = super::pin::tests::report(mode);
+    report.insecure = vec!["quay.io".parse().unwrap()];
     report.images.push(PinnedImage {
         source: "quay.io/stackstate/wait:1.0.6".parse().unwrap(),
         pin: Some(digest("pinned")),

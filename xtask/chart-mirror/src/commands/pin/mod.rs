@@ -50,8 +50,13 @@ pub async fn resolve(
         images.push(async move { resolve_image(&source, image, selections, options.mode).await });
     }
     let images = join_all(images).await;
-    let requests = registries.requests().source;
-    Ok(PinReport { mode: options.mode, images, requests, seconds: began.elapsed().as_secs_f64() })
+    Ok(PinReport {
+        mode: options.mode,
+        images,
+        requests: registries.requests().source,
+        insecure: registries.insecure(),
+        seconds: began.elapsed().as_secs_f64(),
+    })
 }
 
 /// Records the digests of a report in the list in `file`.

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::difference::ImageDifference;
-use oci::{Digest, Platforms, Reference};
+use oci::{Digest, Platforms, Reference, Registry};
 use registry::Error;
 
 #[derive(Debug)]
@@ -12,6 +12,8 @@ pub struct PinReport {
     /// In the order of the list.
     pub images: Vec<PinnedImage>,
     pub requests: u64,
+    /// Registries whose certificates were not verified.
+    pub insecure: Vec<Registry>,
     pub seconds: f64,
 }
 

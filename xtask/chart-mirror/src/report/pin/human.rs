@@ -4,13 +4,14 @@ use std::fmt::Write as _;
 
 use crate::commands::pin::difference::{ImageDifference, Property, PropertyValue};
 use crate::commands::pin::result::{Change, Mode, PinOutcome, PinReport, PinTotals, PinnedImage};
-use crate::report::common::{bytes, count, hint_line, seconds};
+use crate::report::common::{bytes, count, hint_line, insecure, seconds};
 use oci::Digest;
 
 /// How many differences of an image are shown. Images may have hundreds of labels.
 pub(super) const MOST_LINES: usize = 40;
 
-/// One line per image, followed by its details. `command` is the command as the user called it, without
+/// One line per image, followed by its details, and the registries whose certificates were not verified.
+/// `command` is the command as the user called it, without
 /// flags and images.
 pub fn human(report: &PinReport, command: &str) -> String {
     let mut text = String::new();
@@ -42,7 +43,7 @@ pub fn human(report: &PinReport, command: &str) -> String {
             let _ = writeln!(text, "  warning: {warning}");
         }
     }
-    text
+    text + &insecure(&report.insecure)
 }
 
 /// The totals, what was written to the list in `file`, and what to do next.

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::commands::pin::result::{Mode, PinReport, PinTotals, PinnedImage};
 use crate::report::json::document;
+use oci::Registry;
 
 #[derive(Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -15,6 +16,8 @@ pub(in crate::report) struct Pins<'a> {
     images: &'a [PinnedImage],
     totals: PinTotals,
     requests: SourceRequests,
+    /// Registries whose certificates were not verified.
+    insecure: &'a [Registry],
     seconds: f64,
 }
 
@@ -32,6 +35,7 @@ pub fn json(report: &PinReport) -> String {
         images: &report.images,
         totals: report.totals(),
         requests: SourceRequests { source: report.requests },
+        insecure: &report.insecure,
         seconds: report.seconds,
     };
     document("pin", pins)

@@ -63,7 +63,7 @@ pub(in crate::report) fn report(mode: Mode) -> PinReport {
             }
         };
     let images = images.into_iter().enumerate().map(image).collect();
-    PinReport { mode, images, requests: 14, seconds: 1.25 }
+    PinReport { mode, images, requests: 14, insecure: Vec::new(), seconds: 1.25 }
 }
 
 /// Replaces the two digests by `OLD` and `NEW`.
@@ -179,6 +179,7 @@ fn the_json_report_has_every_outcome() {
             "written": 1, "subsets": 0,
         },
         "requests": { "source": 14 },
+        "insecure": [],
         "seconds": 1.25,
     });
     let actual: Value = serde_json::from_str(&abbreviated(&json(&report(Mode::Pin)))).unwrap();
