@@ -4,8 +4,7 @@
 use std::collections::BTreeMap;
 
 use oci::Digest;
-use registry::known::kind::{Mounts, RegistryKind};
-use registry::known::profile::Profile;
+use registry::known::kind::{Mounts, Profile, RegistryKind};
 use registry_in_memory::content::{Content, Layer, docker_image, docker_list};
 use registry_in_memory::{
     InMemoryRegistry, Kind, LoggedRequest, RegistryOptions, dead_from_nth_request,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use chart_mirror::list::code::Code;
+use chart_mirror::list::finding_code::Code;
 use serde_json::{Value, json};
 
 use super::Scene;

@@ -2,8 +2,7 @@
 
 use std::time::Duration;
 
-use registry::known::kind::Mounts;
-use registry::known::profile::Profile;
+use registry::known::kind::{Mounts, Profile};
 
 use crate::Authentication;
 

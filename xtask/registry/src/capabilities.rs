@@ -2,8 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard};
 
-use crate::known::kind::{Mounts, RegistryKind};
-use crate::known::profile::{Pieces, Profile};
+use crate::known::kind::{Mounts, Pieces, Profile, RegistryKind};
 use crate::lock::lock;
 
 /// In bytes. A host that announces a larger minimum means something else.
@@ -75,7 +74,7 @@ impl Capabilities {
         let profile = &self.profile;
         let mut sentences = vec![match profile.kind {
             RegistryKind::DockerRegistry => "unknown kind, using defaults".to_owned(),
-            kind => format!("recognized as `{}`", kind.name()),
+            kind => format!("recognised as `{}`", kind.name()),
         }];
         sentences.push(match profile.largest_request {
             Some(most) => format!("blobs above {most} bytes are streamed, smaller ones in one PUT"),

@@ -22,7 +22,7 @@ use crate::http::net::is_loopback;
 use crate::http::proxy::Proxies;
 use crate::http::queue::Queue;
 use crate::known::address::Address;
-use crate::known::profile::Profile;
+use crate::known::kind::Profile;
 use crate::known::settings::RegistrySettings;
 use crate::repository::RemoteRepository;
 use oci::{Registry, Repository};

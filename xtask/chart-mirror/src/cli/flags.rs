@@ -9,7 +9,7 @@ use messages::Advice;
 use super::terminal::Verbosity;
 use super::{program, runtime};
 use crate::chart::ChartOptions;
-use crate::list::code::Check;
+use crate::list::finding_code::Check;
 use crate::report::verify::Format;
 
 /// Mirror the container images of a Helm chart into a registry of your own

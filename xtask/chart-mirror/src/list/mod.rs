@@ -9,11 +9,11 @@
 
 mod chart;
 mod choice;
-pub mod code;
 mod destination;
 mod document;
 mod ecr;
 pub mod edit;
+pub mod finding_code;
 mod image;
 mod image_list;
 mod named;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::code::{Code, Severity};
+use super::finding_code::{Code, Severity};
 use oci::Platforms;
 
 /// Requirements for the images, and the severity of findings.

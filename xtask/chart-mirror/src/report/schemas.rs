@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::json::{Document, VERSION};
 use crate::expect::assert_kept;
-use crate::list::code::{Check, Code, Severity};
+use crate::list::finding_code::{Check, Code, Severity};
 
 /// The schema of each report, by the name of its file in `schemas/`.
 pub(super) fn schemas() -> Vec<(&'static str, Value)> {

@@ -1,5 +1,6 @@
-//! The kinds of registries: one row each, with its name in images.toml and how it differs from other
-//! registries. Only observed behaviour is listed; anything else is learned from the registry's responses.
+//! The kinds of registries: one row each, with its name in images.toml and how its profile differs from
+//! others; and the table of all kinds in the docs. Only observed behaviour is listed; anything else is
+//! learned from the registry's responses. `recognise` finds the kind of a host.
 
 const MIB: u64 = 1 << 20;
 
@@ -105,6 +106,39 @@ registry_kinds! {
     Nexus "nexus" {}
 }
 
+impl Profile {
+    /// Whether a mount of a blob from its own repository finds out if it is there; if not, the response
+    /// starts an upload. Where such a response would not show that, a HEAD checks for the blob.
+    pub fn self_mount_finds_blob(&self) -> bool {
+        matches!(self.mounts, Some(Mounts::Yes) | None)
+    }
+
+    /// All profiles as a Markdown table.
+    pub fn table() -> String {
+        let mut text = String::from(
+            "| `kind` | recognised by | mounts | one PUT | pieces | first push creates the repository | path components |\n\
+             |---|---|---|---|---|---|---|\n",
+        );
+        for kind in RegistryKind::ALL {
+            let profile = Self::of(kind);
+            let hosts: Vec<_> = profile.hosts.iter().map(|host| format!("`{host}`")).collect();
+            let cells = [
+                format!("`{}`", kind.name()),
+                if hosts.is_empty() { "-".to_owned() } else { hosts.join(", ") },
+                profile.mounts.map_or("tried", Mounts::name).to_owned(),
+                profile.largest_request.map_or("any size".to_owned(), |most| format!("to {most}")),
+                profile.pieces.map_or("no".to_owned(), |pieces| {
+                    format!("{} to {} MiB", pieces.smallest >> 20, pieces.largest >> 20)
+                }),
+                if profile.creates_repositories { "yes" } else { "no" }.to_owned(),
+                profile.max_path_depth.map_or("-".to_owned(), |most| most.to_string()),
+            ];
+            text += &format!("| {} |\n", cells.join(" | "));
+        }
+        text
+    }
+}
+
 impl Mounts {
     pub const ALL: [Self; 3] = [Self::Yes, Self::No, Self::AfterManifest];
 
@@ -115,5 +149,27 @@ impl Mounts {
             Self::No => "no",
             Self::AfterManifest => "after-manifest",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_head_checks_for_a_blob_if_a_mount_would_not_find_it() {
+        let finds_blob = |mounts| Profile { mounts, ..ANY }.self_mount_finds_blob();
+        assert!(finds_blob(None) && finds_blob(Some(Mounts::Yes)));
+        assert!(!finds_blob(Some(Mounts::No)) && !finds_blob(Some(Mounts::AfterManifest)));
+    }
+
+    #[test]
+    fn the_documentation_shows_the_table() {
+        let page = include_str!("../../../../docs/registries.md");
+        assert!(
+            page.contains(&Profile::table()),
+            "docs/registries.md lacks:\n{}",
+            Profile::table()
+        );
     }
 }

@@ -4,5 +4,5 @@
 pub mod address;
 pub mod cloud;
 pub mod kind;
-pub mod profile;
+pub mod recognise;
 pub mod settings;

@@ -18,7 +18,7 @@ use crate::commands::verify::{Input, Verification, VerifyOptions};
 use crate::commands::{mirror, pin};
 use crate::copy::Silent;
 use crate::list::ImageList;
-use crate::list::code::{Check, Code};
+use crate::list::finding_code::{Check, Code};
 use crate::report;
 use crate::report::verify::Format;
 use crate::report::verify::human::Style;

@@ -12,7 +12,7 @@ use crate::cli::terminal::Bar;
 use crate::cli::{runtime, terminal};
 use crate::commands::verify::{Input, Verification, VerifyOptions, VerifyReport, unusable};
 use crate::files::{append, folder_of, write_atomically};
-use crate::list::code::Check;
+use crate::list::finding_code::Check;
 use crate::list_file;
 use crate::report::verify::human::Style;
 use crate::report::verify::{self, Format};

@@ -11,7 +11,7 @@ use crate::list::{Creation, Destination, ImageList};
 use crate::plan::{Selection, Transfer, registry_settings, transfers};
 use messages::Advice;
 use registry::auth::credentials::Environment;
-use registry::known::profile::Profile;
+use registry::known::kind::Profile;
 use registry::{Registries, RetryPolicy};
 use result::{ImageReport, MirrorReport};
 

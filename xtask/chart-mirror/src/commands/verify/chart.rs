@@ -12,7 +12,7 @@ use crate::chart::inventory::{
 use crate::chart::{ImageReference, ManifestLocation, RenderError, Rendered};
 use crate::commands::chart_run::ChartRun;
 use crate::files::folder_of;
-use crate::list::code::{Check, Code, Severity};
+use crate::list::finding_code::{Check, Code, Severity};
 use crate::list::{Destination, Image, ImageList, ValuePath};
 use crate::values::proof::Proof;
 use crate::values::{Gap, GapKind, OverlayError, listed};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::input::Input;
 use super::options::VerifyOptions;
 use crate::list::Destination;
-use crate::list::code::Check;
+use crate::list::finding_code::Check;
 
 pub(super) struct Context<'a> {
     pub(super) input: Input<'a>,

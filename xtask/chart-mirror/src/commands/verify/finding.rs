@@ -5,7 +5,7 @@ use std::fmt;
 use serde::Serialize;
 
 use crate::list::Place;
-use crate::list::code::{Check, Code, Severity};
+use crate::list::finding_code::{Check, Code, Severity};
 use oci::Reference;
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

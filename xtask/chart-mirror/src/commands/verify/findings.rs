@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::finding::{Finding, Location};
 use super::input::Input;
 use super::options::VerifyOptions;
-use crate::list::code::{Check, Code, Severity};
+use crate::list::finding_code::{Check, Code, Severity};
 use crate::list::{Image, Place, ValuePath};
 
 pub(super) struct Findings<'a> {

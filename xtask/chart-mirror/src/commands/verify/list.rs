@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, Location};
 use super::findings::Findings;
-use crate::list::code::{Check, Code};
+use crate::list::finding_code::{Check, Code};
 use crate::list::{Image, ImageList, Problem};
 
 const CHECK: Check = Check::List;

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use crate::copy::Progress;
 use crate::list::Problems;
-use crate::list::code::{Check, Code};
+use crate::list::finding_code::{Check, Code};
 use context::Context;
 pub use finding::{Finding, Location};
 use findings::Findings;
@@ -22,7 +22,7 @@ mod context;
 mod finding;
 mod findings;
 mod input;
-mod judge;
+mod judge_registries;
 mod list;
 mod options;
 mod registries;

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use crate::chart::ChartOptions;
-use crate::list::code::Check;
+use crate::list::finding_code::Check;
 use registry::RetryPolicy;
 
 #[derive(Default)]

@@ -1,5 +1,5 @@
 //! The checks `source` and `destination`: one HEAD per image and side, within the queues of the
-//! registries. This file sends them; `judge` turns the results into findings.
+//! registries. This file sends them; `judge_registries` turns the results into findings.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use futures_util::{StreamExt as _, stream};
 use super::context::Context;
 use super::finding::Finding;
 use super::findings::Findings;
-use super::judge::{self, AtDestination, AtSource};
+use super::judge_registries::{self, AtDestination, AtSource};
 use super::values;
 use crate::copy::Progress;
 use crate::copy::complete::{self, BlobChecks, Missing};
 use crate::copy::platforms;
-use crate::list::code::{Check, Code};
+use crate::list::finding_code::{Check, Code};
 use crate::list::{Destination, Image, ImageList};
 use crate::plan::{Selection, Transfer, registry_settings, transfers};
 use oci::{Digest, Platforms, Registry};
@@ -182,7 +182,7 @@ impl Observer<'_> {
         let image = &self.context.input.list.images()[number];
         let mut at_source = None;
         if let Some(source) = &observed.source {
-            judge::source(findings, image, source);
+            judge_registries::source(findings, image, source);
             at_source = source.as_ref().ok().and_then(|source| source.tag.as_ref());
         }
         for (plan, observed) in self.plans.iter().zip(&observed.destinations) {
@@ -195,12 +195,12 @@ impl Observer<'_> {
             };
             let mirror = format!("{} mirror -d {}", findings.command(), plan.name);
             let target = transfer.target_reference();
-            judge::destination(findings, image, &target, expected, &mirror, observed);
+            judge_registries::destination(findings, image, &target, expected, &mirror, observed);
             let exists = observed.as_ref().is_ok_and(|observed| observed.tag.is_some());
             // The check `list` reports images without a digest.
             let is_reported = image.digest.is_none() && self.context.includes(Check::List);
             if exists && expected.is_none() && !is_reported {
-                judge::incomparable(findings, image, transfer);
+                judge_registries::incomparable(findings, image, transfer);
             }
         }
     }

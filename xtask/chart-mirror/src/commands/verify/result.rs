@@ -2,7 +2,7 @@
 
 use super::finding::{Finding, Location};
 use crate::list::Place;
-use crate::list::code::{Check, Severity};
+use crate::list::finding_code::{Check, Severity};
 use oci::{Reference, Registry};
 use registry::Requests;
 use serde::Serialize;

@@ -9,7 +9,7 @@ use super::input::Input;
 use crate::commands::values::{self, Difference, ValuesFile};
 use crate::files::folder_of;
 use crate::list::Place;
-use crate::list::code::{Check, Code};
+use crate::list::finding_code::{Check, Code};
 use crate::values::OverlayError;
 
 const CHECK: Check = Check::Values;

@@ -7,7 +7,7 @@ use toml::de::DeTable;
 
 use super::reader::Reader;
 use super::value::Value;
-use crate::list::code::{Code, Severity};
+use crate::list::finding_code::{Code, Severity};
 use crate::list::problems::nearest;
 use crate::list::{Address, Policy};
 

@@ -1,7 +1,7 @@
 //! Regular expressions for the grammar of images.toml, as far as they can express it. The parser decides:
 //! tests check every file in `tests/data/list` against both.
 
-use crate::list::code::Code;
+use crate::list::finding_code::Code;
 
 macro_rules! label {
     () => {

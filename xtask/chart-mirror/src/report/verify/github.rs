@@ -4,7 +4,7 @@
 use crate::commands::verify::{Finding, VerifyReport};
 
 use super::text;
-use crate::list::code::Severity;
+use crate::list::finding_code::Severity;
 
 pub(super) fn report(report: &VerifyReport) -> String {
     let commands: String = report.findings.iter().map(|it| command(report, it)).collect();

@@ -4,7 +4,7 @@ use crate::commands::verify::{Finding, VerifyReport};
 use serde_json::{Value, json};
 
 use super::text;
-use crate::list::code::Severity;
+use crate::list::finding_code::Severity;
 use crate::report::json::pretty;
 
 /// An array with one issue per finding.

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use super::text;
 use crate::commands::verify::{Finding, VerifyReport};
-use crate::list::code::{Check, Code, Severity};
+use crate::list::finding_code::{Check, Code, Severity};
 use crate::report::common::{insecure, seconds};
 
 /// Whether to use colours. The text is the same either way.

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use crate::commands::verify::VerifyReport;
-use crate::list::code::{Check, Severity};
+use crate::list::finding_code::{Check, Severity};
 use crate::report::json::document;
 
 #[derive(Serialize)]

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use super::text;
 use crate::commands::verify::{Finding, VerifyReport};
-use crate::list::code::{Check, Code, Severity};
+use crate::list::finding_code::{Check, Code, Severity};
 use oci::Reference;
 
 struct Case<'a> {

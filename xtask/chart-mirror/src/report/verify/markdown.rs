@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::text;
-use crate::list::code::Check;
+use crate::list::finding_code::Check;
 
 /// GitHub accepts a summary of 1 MiB per step, and discards a longer one as a whole.
 const MOST_BYTES: usize = 900_000;

@@ -4,7 +4,7 @@ use crate::commands::verify::{Finding, Location, VerifyReport};
 use serde_json::{Value, json};
 
 use super::text;
-use crate::list::code::{Code, Severity};
+use crate::list::finding_code::{Code, Severity};
 use crate::report::json::pretty;
 
 const SCHEMA: &str =

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::commands::verify::{Finding, VerifyReport};
-use crate::list::code::{Check, Code, Severity};
+use crate::list::finding_code::{Check, Code, Severity};
 use crate::report::common::count;
 use oci::Digest;
 

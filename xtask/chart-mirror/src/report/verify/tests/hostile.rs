@@ -4,7 +4,7 @@ use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::*;
 use crate::list::Place;
-use crate::list::code::Check;
+use crate::list::finding_code::Check;
 use crate::report::verify::{line, text};
 
 const TEXTS: [&str; 22] = [

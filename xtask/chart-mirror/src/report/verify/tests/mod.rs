@@ -7,8 +7,8 @@ use super::human::Style;
 use super::*;
 use crate::commands::verify::{Finding, Location};
 use crate::list::Place;
-use crate::list::code::Code;
-use crate::list::code::{Check, Severity};
+use crate::list::finding_code::Code;
+use crate::list::finding_code::{Check, Severity};
 use registry::Requests;
 
 mod hostile;

@@ -4,7 +4,7 @@ use super::finding::Finding;
 use super::findings::{Findings, shortened};
 use crate::copy::complete::Missing;
 use crate::list::Image;
-use crate::list::code::{Check, Code};
+use crate::list::finding_code::{Check, Code};
 use crate::plan::Transfer;
 use oci::subset::SubsetError;
 use oci::{Digest, Reference};

@@ -1,12 +1,10 @@
-//! The profile of a host: its kind, adjusted by images.toml; and the table of all kinds in the docs.
+//! Recognises the kind of a registry by its host name, and applies what images.toml sets for the host.
 
 use oci::Registry;
 
 use super::cloud::CloudHost;
-use super::kind::{ANY, Mounts, RegistryKind};
+use super::kind::{ANY, Pieces, Profile, RegistryKind};
 use super::settings::RegistrySettings;
-
-pub use super::kind::{Pieces, Profile};
 
 impl Profile {
     /// The profile of a host: its settings come first, then the kind that its name suggests.
@@ -32,37 +30,6 @@ impl Profile {
             ..profile
         }
     }
-
-    /// Whether a mount of a blob from its own repository finds out if it is there; if not, the response
-    /// starts an upload. Where such a response would not show that, a HEAD checks for the blob.
-    pub fn self_mount_finds_blob(&self) -> bool {
-        matches!(self.mounts, Some(Mounts::Yes) | None)
-    }
-
-    /// All profiles as a Markdown table.
-    pub fn table() -> String {
-        let mut text = String::from(
-            "| `kind` | recognised by | mounts | one PUT | pieces | first push creates the repository | path components |\n\
-             |---|---|---|---|---|---|---|\n",
-        );
-        for kind in RegistryKind::ALL {
-            let profile = Self::of(kind);
-            let hosts: Vec<_> = profile.hosts.iter().map(|host| format!("`{host}`")).collect();
-            let cells = [
-                format!("`{}`", kind.name()),
-                if hosts.is_empty() { "-".to_owned() } else { hosts.join(", ") },
-                profile.mounts.map_or("tried", Mounts::name).to_owned(),
-                profile.largest_request.map_or("any size".to_owned(), |most| format!("to {most}")),
-                profile.pieces.map_or("no".to_owned(), |pieces| {
-                    format!("{} to {} MiB", pieces.smallest >> 20, pieces.largest >> 20)
-                }),
-                if profile.creates_repositories { "yes" } else { "no" }.to_owned(),
-                profile.max_path_depth.map_or("-".to_owned(), |most| most.to_string()),
-            ];
-            text += &format!("| {} |\n", cells.join(" | "));
-        }
-        text
-    }
 }
 
 /// The kind that the name of a host suggests; its port is ignored.
@@ -83,6 +50,7 @@ fn recognise(host: &str) -> RegistryKind {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::known::kind::Mounts;
 
     #[test]
     fn hosts_are_recognised_by_their_exact_name() {
@@ -132,22 +100,5 @@ mod tests {
         let large = RegistrySettings { smallest_piece: Some(20_000_000), ..nothing() };
         let expected = Pieces { smallest: 20_000_000, largest: 20_000_000 };
         assert_eq!(quay(large).pieces, Some(expected));
-    }
-
-    #[test]
-    fn a_head_checks_for_a_blob_if_a_mount_would_not_find_it() {
-        let finds_blob = |mounts| Profile { mounts, ..ANY }.self_mount_finds_blob();
-        assert!(finds_blob(None) && finds_blob(Some(Mounts::Yes)));
-        assert!(!finds_blob(Some(Mounts::No)) && !finds_blob(Some(Mounts::AfterManifest)));
-    }
-
-    #[test]
-    fn the_documentation_shows_the_table() {
-        let page = include_str!("../../../../docs/registries.md");
-        assert!(
-            page.contains(&Profile::table()),
-            "docs/registries.md lacks:\n{}",
-            Profile::table()
-        );
     }
 }
