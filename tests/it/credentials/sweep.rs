@@ -3,6 +3,8 @@
 
 use std::sync::{Arc, Mutex};
 
+use chart_mirror::report::verify::Format;
+use clap::ValueEnum as _;
 use registry_in_memory::{Kind, RefreshToken};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -16,8 +18,6 @@ use crate::support::script;
 use crate::support::stage::Stage;
 use crate::support::write;
 use crate::support::xtask::Xtask;
-
-const FORMATS: [&str; 7] = ["human", "json", "github", "markdown", "gitlab", "junit", "sarif"];
 
 /// Command lines, and the exit code if all is well; `None` for 0 or 1.
 fn commands() -> Vec<(Vec<String>, Option<i32>)> {
@@ -52,7 +52,7 @@ fn commands() -> Vec<(Vec<String>, Option<i32>)> {
     ];
     let words = |line: &str| line.split(' ').map(str::to_owned).collect::<Vec<_>>();
     let mut all: Vec<_> = fixed.iter().map(|(line, ends)| (words(line), *ends)).collect();
-    for format in FORMATS {
+    for format in Format::value_variants() {
         let file = format!("verify --format {format} --report {format}=reports/{format}");
         all.push((words(&file), Some(0)));
     }
@@ -201,7 +201,8 @@ async fn no_server_makes_a_command_print_the_secrets_it_received() {
             (vec!["pin", "--format", "json"], 1),
         ];
         let verify = ["verify", "--only", "source", "--format"];
-        runs.extend(FORMATS.map(|format| ([&verify[..], &[format], &to_stage].concat(), 1)));
+        let formats: Vec<String> = Format::value_variants().iter().map(Format::to_string).collect();
+        runs.extend(formats.iter().map(|name| ([&verify[..], &[name], &to_stage].concat(), 1)));
         let encoded = "Y2FuYXJ5LXVzZXIt";
         for (arguments, exit_code) in runs {
             let arguments = [&["-v", "--images", &images], &arguments[..]].concat();

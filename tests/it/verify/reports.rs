@@ -3,12 +3,18 @@
 use std::path::Path;
 
 use chart_mirror::list::finding_code::Code;
+use chart_mirror::report::verify::Format;
+use clap::ValueEnum as _;
 use serde_json::{Value, json};
 
 use super::Scene;
 use crate::support::requests::request_counts;
 
-const FORMATS: [&str; 6] = ["json", "github", "markdown", "gitlab", "junit", "sarif"];
+/// The formats that name findings by their codes.
+fn formats() -> impl Iterator<Item = String> {
+    let all = Format::value_variants().iter();
+    all.filter(|format| **format != Format::Human).map(Format::to_string)
+}
 
 fn assert_valid(document: &Value) {
     let problems = problems(document);
@@ -90,8 +96,8 @@ async fn json_reports_have_the_fields_of_the_schema_and_no_others() {
 async fn every_format_has_all_findings_and_stderr_has_the_summary() {
     let scene = with_findings().await;
     let codes = ["values-stale", "chart-unlisted", "source-missing", "destination-missing"];
-    for format in FORMATS {
-        let finished = scene.run(&["verify", "--format", format]);
+    for format in formats() {
+        let finished = scene.run(&["verify", "--format", &format]);
         assert_eq!(finished.exit_code, 1, "{format}: {}", finished.stderr);
         for code in codes {
             assert!(finished.stdout.contains(code), "{format}, {code}: {}", finished.stdout);
@@ -220,10 +226,10 @@ async fn an_invalid_list_is_reported_in_every_format_at_its_line() {
     scene.edit("images.toml", "tag = \"1.0\"", "tga = \"1.0\"");
     scene.forget_requests();
     let summary = scene.path("summary.md");
-    for format in FORMATS {
+    for format in formats() {
         let report = format!("{format}=report");
         let variables = [("GITHUB_STEP_SUMMARY", summary.to_str().unwrap())];
-        let arguments = ["verify", "--format", format, "--report", &report];
+        let arguments = ["verify", "--format", &format, "--report", &report];
         let finished = scene.run_with(&arguments, &variables);
         assert_eq!(finished.exit_code, 2, "{format}");
         assert!(finished.stderr.contains("--> images.toml:12:1"), "{}", finished.stderr);

@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn errors_are_recognized_by_code_in_the_output_of_both_versions_of_the_cli() {
+    fn errors_are_recognised_by_code_in_the_output_of_both_versions_of_the_cli() {
         let table = [
             (
                 "\nAn error occurred (RepositoryNotFoundException) when calling the DescribeRepositories operation: x",
