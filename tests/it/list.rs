@@ -265,6 +265,9 @@ fn piece() -> impl Strategy<Value = String> {
         "max-path-depth = 1\n",
         "target = '{name}'\n",
         "registry = 'r.io/a'\n",
+        "\"x\" = { json = '[' }\n",
+        "replaces = { source = 'a', reason = 'x' }\n",
+        "[[chart.place]]\npattern = '{image}'\n",
     ];
     prop_oneof![prop::sample::select(PARTS).prop_map(str::to_owned), ".{0,20}"]
 }

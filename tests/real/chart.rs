@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use chart_mirror::chart::{Helm, Rendered, Renderer as _, mentions_in, references_in, render_all};
+use chart_mirror::chart::{Helm, Rendered, Renderer as _, discover, render_all};
 use chart_mirror::list::{ImageList, Rendering, SetValue};
 
 use crate::programs::helm::helm;
@@ -54,7 +54,7 @@ fn the_global_registry_moves_all_images_but_the_two_that_have_values_of_their_ow
 #[test]
 fn references_are_found_in_every_kind_of_object() {
     let rendered = helm("relocation").render(&rendering(), None).unwrap();
-    let found = references_in(&rendered).unwrap();
+    let found = discover(&rendered, None, &BTreeSet::new()).unwrap().images;
     let mut found: Vec<_> = found
         .iter()
         .map(|found| {
@@ -71,6 +71,7 @@ fn references_are_found_in_every_kind_of_object() {
         format!("quay.io/example/app:1.2.0 Deployment templates/app.yaml {containers}"),
         "quay.io/example/database:24.8-alpine Installation templates/resource.yaml spec.templates[0].spec.containers[0].image".to_owned(),
         format!("quay.io/example/exporter:v1.2.1 DaemonSet charts/exporter/templates/exporter.yaml {containers}"),
+        "quay.io/example/in-a-schema:1 CustomResourceDefinition crds/installation.yaml spec.versions[0].schema.openAPIV3Schema.properties.image.default".to_owned(),
         format!("quay.io/example/migration:3.1 ConfigMap templates/configuration.yaml data[\"job.yaml\"] > {containers}"),
         "quay.io/example/migration:3.1 ConfigMap templates/configuration.yaml data[\"run.sh\"] > line 8".to_owned(),
         format!("quay.io/example/migration:3.1 Job templates/migration.yaml {containers}"),
@@ -94,10 +95,12 @@ fn an_overlay_moves_references_and_mentions_list_the_rest() {
         [
             "docker.io/example/prepare:5.0",
             "quay.io/example/exporter:v1.2.1",
+            "quay.io/example/in-a-schema:1",
             "quay.io/example/sidecar:0.9.1"
         ]
     );
-    let mentions = mentions_in(&rendered, &["quay.io", "docker.io"]).unwrap();
+    let hosts = ["quay.io", "docker.io"].into();
+    let mentions = discover(&rendered, None, &hosts).unwrap().mentions;
     let mentions: Vec<_> =
         mentions.iter().map(|m| (m.written.as_str(), m.place.path.as_str())).collect();
     assert_eq!(
@@ -119,11 +122,19 @@ fn values_override_files_and_set_overrides_values() {
     std::fs::write(&file, "echo: {a: file, b: file}\n").unwrap();
     let file = Rendering { values: vec![file.to_str().unwrap().to_owned()], ..rendering() };
     let set = Rendering { set, ..file.clone() };
+    let mut with_json = set.clone();
+    let json = serde_json::json!({"a": "json", "c": null, "d": [1]});
+    with_json.set.push(("echo".to_owned(), SetValue::Json(json)));
+    let null = ("echo.b".to_owned(), SetValue::Json(serde_json::Value::Null));
+    let without_b = Rendering { set: vec![null], ..file.clone() };
     let values = Some("echo: {a: values}\n");
     let table = [
         (&file, None, r#"{"a":"file","b":"file"}"#),
         (&file, values, r#"{"a":"values","b":"file"}"#),
         (&set, values, r#"{"a":"set","b":"file"}"#),
+        // JSON sets a path as a whole, and before the others.
+        (&with_json, values, r#"{"a":"set","c":null,"d":[1]}"#),
+        (&without_b, values, r#"{"a":"values","b":null}"#),
     ];
     for (rendering, values, expected) in table {
         assert_eq!(echo(&helm("relocation"), rendering, values), expected);
@@ -146,6 +157,7 @@ fn set_values_reach_the_chart_literally() {
         (r"echo.dotted\.key", text("x")),
         ("echo.comma,key", text("x")),
         ("echo.items[1].name", text("x")),
+        ("echo.json,key", SetValue::Json(serde_json::json!([1.5, {"a": "b,{c}=\\"}]))),
     ];
     let set = set.into_iter().map(|(key, value)| (key.to_owned(), value)).collect();
     let set_string = vec![("echo.string".to_owned(), "0123".to_owned())];
@@ -156,6 +168,7 @@ fn set_values_reach_the_chart_literally() {
         "boolean": true, "integer": -3, "number": "1", "word": "true", "null": "null",
         "list": "{a,b}", "empty": "", "awkward": awkward, "lines": "a\nb", "dotted.key": "x",
         "comma,key": "x", "items": [null, {"name": "x"}], "string": "0123",
+        "json,key": [1.5, {"a": "b,{c}=\\"}],
     });
     assert_eq!(received, expected);
 }
@@ -226,7 +239,7 @@ fn text(text: &str) -> SetValue {
 }
 
 fn references(rendered: &Rendered) -> BTreeSet<String> {
-    let found = references_in(rendered).unwrap();
+    let found = discover(rendered, None, &BTreeSet::new()).unwrap().images;
     found.into_iter().map(|found| found.reference.to_string()).collect()
 }
 

@@ -202,7 +202,7 @@ fn unsupported_lists_and_unlisted_images_are_reported() {
     let less =
         with_jobs.replace("quay.io/example/proxy", "quay.io/example/job").replace("\"4\"", "\"1\"");
     let probed = Case::new(&less).values(&["--probe"]);
-    assert_eq!(probed.exit_code, 0, "{}", probed.stderr);
+    assert_eq!(probed.exit_code, 1, "{}", probed.stderr);
     for line in [
         "warning: the list `jobs` ",
         "  `jobs[0].labels`: it is an empty map",

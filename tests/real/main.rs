@@ -13,6 +13,7 @@ mod images;
 mod listed;
 mod other_repository;
 mod pin;
+mod probing;
 mod programs;
 mod registries;
 #[expect(dead_code, reason = "each test target uses its part")]

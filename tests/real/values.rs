@@ -164,7 +164,7 @@ fn a_misspelled_key_fails_the_proof_and_names_the_image() {
 fn an_image_that_no_value_moves_is_reported() {
     let image = "[[image]]\nsource = \"docker.io/example/prepare\"\ntag = \"5.0\"\n";
     let probed = values(&Xtask::new(), image, &["--probe", "-c", &chart("relocation")]);
-    assert_eq!(probed.exit_code, 0, "{}", probed.stderr);
+    assert_eq!(probed.exit_code, 1, "{}", probed.stderr);
     let warning = "warning: no value moves `docker.io/example/prepare:5.0` in ";
     assert!(probed.stdout.contains(warning), "{}", probed.stdout);
 }

@@ -54,7 +54,7 @@ fn a_chart_of_a_repository_is_fetched_once_for_all_renderings() {
     for (rendering, rendered) in renderings.iter().zip(rendered) {
         let rendered = rendered.unwrap();
         assert_eq!(rendered.rendering, rendering.name);
-        assert_eq!(references(&rendered).len(), 12);
+        assert_eq!(references(&rendered).len(), 13);
     }
     assert_eq!(helm.default_values().unwrap().len(), 4);
     assert_eq!(*log.lock().unwrap(), ["/index.yaml", "/relocation-1.0.0.tgz"]);
@@ -90,7 +90,7 @@ fn a_chart_of_a_registry_is_fetched() {
     let by_address = source(&format!("{repository}/relocation"));
     for source in [in_repository, by_address] {
         let helm = Helm::new(source, charts()).with_program(&program);
-        assert_eq!(references(&helm.render(&rendering(), None).unwrap()).len(), 12);
+        assert_eq!(references(&helm.render(&rendering(), None).unwrap()).len(), 13);
     }
 }
 

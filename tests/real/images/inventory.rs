@@ -39,6 +39,7 @@ fn the_json_contains_the_places_of_each_image() {
     let expected = serde_json::json!({
         "rendering": "b", "template": "c/templates/pod.yaml", "kind": "Pod", "name": "p",
         "path": "spec.containers[0].image", "written": "quay.io/example/app:1.2.0",
+        "evidence": "container",
     });
     assert_eq!(app["places"][1], expected);
     assert_eq!(old["rendered"], serde_json::json!([]));
@@ -51,7 +52,7 @@ fn unlisted_images_are_added_once_and_the_rest_of_the_list_stays() {
     let chart = test_chart("relocation");
     let run = project.run(&["images", "-c", &chart, "--write"]);
     assert_eq!((run.exit_code, run.stdout.as_str()), (0, ""), "{run:?}");
-    assert_eq!(run.stderr.matches("added       ").count(), 11, "{}", run.stderr);
+    assert_eq!(run.stderr.matches("added       ").count(), 12, "{}", run.stderr);
     let written = project.list();
     let (before, after) = LIST.split_once("\n[destinations").unwrap();
     assert!(
@@ -61,7 +62,7 @@ fn unlisted_images_are_added_once_and_the_rest_of_the_list_stays() {
     assert!(
         written.contains("\n[[image]]\nsource = \"quay.io/example/pack-two\"\ntag = \"1.10\"\n")
     );
-    assert_eq!(ImageList::parse("x", &written).unwrap().images().len(), 13);
+    assert_eq!(ImageList::parse("x", &written).unwrap().images().len(), 14);
 
     let modified =
         || std::fs::metadata(project.path("lists/images.toml")).unwrap().modified().unwrap();
@@ -118,12 +119,13 @@ fn obstacles_are_reported_and_the_other_images_are_added() {
     assert!(run.stderr.contains("error: `docker.io/library/busybox` has no tag"), "{}", run.stderr);
     let same_target = "error: `docker.io/example/old:1` would be `registry.example.com/example/old:1` at the destination";
     assert!(run.stderr.contains(same_target), "{}", run.stderr);
-    assert!(run.stderr.contains("warning: `quay.io//a:1` is "), "{}", run.stderr);
+    assert!(run.stderr.contains("error: `quay.io//a:1` is "), "{}", run.stderr);
     assert_eq!(ImageList::parse("x", &project.list()).unwrap().images().len(), 3);
 
     // Once images.toml names versions and targets, there are no obstacles.
     let text = project.list()
-        + "[[image]]\nsource = 'busybox'\ntag = '1.37'\n[[image]]\nsource = 'example/old'\ntag = '1'\ntarget = 'x/old'\n";
+        + "[[image]]\nsource = 'busybox'\ntag = '1.37'\n[[image]]\nsource = 'example/old'\ntag = '1'\ntarget = 'x/old'\n\
+           [chart]\nname = 'c'\n[[chart.ignore]]\ntext = 'quay.io//a:1'\nreason = 'not used'\n";
     std::fs::write(project.path("lists/images.toml"), text).unwrap();
     let run = project.run(&["images", "-c", "c", "--write"]);
     assert_eq!(run.exit_code, 0, "{run:?}");

@@ -95,7 +95,7 @@ async fn an_image_that_no_value_moves_is_found_at_its_entry() {
     let message = "`SOURCE/team/tool:2.0` is not pulled from the destination";
     let place =
         "at Pod/tool spec.containers[0].image (chart/templates/tool.yaml), rendering `default`";
-    let hint = "no value in images.toml moves it: `cargo xtask values --probe` finds the key";
+    let hint = "no value in images.toml moves it: `cargo xtask values --probe` shows whether one of the chart does";
     let human = format!(
         "SOURCE/team/tool:2.0\n  \
            error[values-not-relocated] {message} (images.toml:15:1)\n    \
@@ -177,6 +177,22 @@ async fn a_source_registry_in_prose_is_a_warning() {
     scene.write("chart/templates/notes.yaml", &notes);
     let verified = scene.verify(&CHART);
     assert_eq!(codes(&verified.findings), [("chart-mention", None)]);
+    assert_eq!((verified.exit_code, &verified.findings[0]["severity"]), (0, &json!("warning")));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_rule_without_a_match_is_a_warning_and_one_with_a_match_ignores_its_image() {
+    let scene = scene().await;
+    scene.write("chart/templates/new.yaml", &pod("new", "quay.io/team/new"));
+    let rule = |name: &str| {
+        format!("\n[[chart.ignore]]\nkind = \"Pod\"\nname = \"{name}\"\nreason = \"a test\"\n")
+    };
+    scene.edit_list(
+        "name = \"./chart\"\n",
+        &format!("name = \"./chart\"\n{}{}", rule("new"), rule("x")),
+    );
+    let verified = scene.verify(&CHART);
+    assert_eq!(codes(&verified.findings), [("rule-unused", None)], "{}", verified.human);
     assert_eq!((verified.exit_code, &verified.findings[0]["severity"]), (0, &json!("warning")));
 }
 

@@ -14,23 +14,25 @@ pub(super) fn template(
     rendering: &Rendering,
     values: Option<&str>,
 ) -> Vec<String> {
-    let mut arguments = vec!["template".to_owned(), RELEASE.to_owned()];
+    let release = rendering.release.as_deref().unwrap_or(RELEASE);
+    let mut arguments = vec!["template".to_owned(), release.to_owned()];
     arguments.extend_from_slice(chart);
-    arguments.push("--include-crds".to_owned());
+    for (is_set, flag) in [
+        (!rendering.omit_crds, "--include-crds"),
+        (rendering.is_upgrade, "--is-upgrade"),
+        (rendering.skip_tests, "--skip-tests"),
+    ] {
+        arguments.extend(is_set.then(|| flag.to_owned()));
+    }
     let mut option = |name: &str, value: String| arguments.extend([name.to_owned(), value]);
     for file in rendering.values.iter().map(String::as_str).chain(values) {
         option("-f", comma_separated(file));
     }
-    for (key, value) in &rendering.set {
-        match value {
-            SetValue::String(text) => option("--set-string", assignment(key, text)),
-            SetValue::Boolean(_) | SetValue::Integer(_) => {
-                option("--set", assignment(key, &value.to_string()));
-            }
-        }
+    for (flag, assignment) in assignments(rendering) {
+        option(flag, assignment);
     }
-    for (key, text) in &rendering.set_string {
-        option("--set-string", assignment(key, text));
+    if let Some(namespace) = &rendering.namespace {
+        option("--namespace", namespace.clone());
     }
     if let Some(version) = &rendering.kube_version {
         option("--kube-version", version.clone());
@@ -39,6 +41,23 @@ pub(super) fn template(
         option("--api-versions", comma_separated(version));
     }
     arguments
+}
+
+/// The values that a rendering sets, in the order in which helm applies them wherever they stand:
+/// `--set-json`, `--set`, `--set-string`. A later one overrides an earlier one with the same key.
+fn assignments(rendering: &Rendering) -> Vec<(&'static str, String)> {
+    const FLAGS: [&str; 3] = ["--set-json", "--set", "--set-string"];
+    let set = rendering.set.iter().map(|(key, value)| match value {
+        SetValue::Json(json) => (FLAGS[0], format!("{}={json}", escaped_key(key))),
+        SetValue::Boolean(_) | SetValue::Integer(_) => {
+            (FLAGS[1], assignment(key, &value.to_string()))
+        }
+        SetValue::String(text) => (FLAGS[2], assignment(key, text)),
+    });
+    let texts = rendering.set_string.iter().map(|(key, text)| (FLAGS[2], assignment(key, text)));
+    let mut all: Vec<_> = set.chain(texts).collect();
+    all.sort_by_key(|(flag, _)| FLAGS.iter().position(|known| known == flag));
+    all
 }
 
 /// The arguments that name the chart.
@@ -63,15 +82,45 @@ pub(super) fn chart(source: &ChartSource) -> Vec<String> {
 /// The same with `***` for each value whose key sounds like a secret.
 pub(super) fn without_secrets(arguments: &[String]) -> Vec<String> {
     let masked = |argument: &String| match argument.split_once('=') {
-        Some((key, _)) if sounds_like_a_secret(key) => format!("{key}=***"),
+        Some((key, value)) if sounds_like_a_secret(key) || holds_a_secret(value) => {
+            format!("{key}=***")
+        }
         _ => argument.clone(),
     };
     arguments.iter().map(masked).collect()
 }
 
+/// Whether a value is JSON with a key that sounds like a secret.
+fn holds_a_secret(value: &str) -> bool {
+    fn is_secret(json: &serde_json::Value) -> bool {
+        match json {
+            serde_json::Value::Object(entries) => {
+                entries.iter().any(|(key, value)| sounds_like_a_secret(key) || is_secret(value))
+            }
+            serde_json::Value::Array(items) => items.iter().any(is_secret),
+            _ => false,
+        }
+    }
+    serde_json::from_str(value).is_ok_and(|json| is_secret(&json))
+}
+
 /// `key=value`, escaped so that helm takes the value literally. The key keeps its meaning for helm: a
 /// dot starts a level, `\.` is a dot, `[0]` an item.
 fn assignment(key: &str, value: &str) -> String {
+    let mut text = escaped_key(key);
+    text.push('=');
+    for (index, c) in value.chars().enumerate() {
+        // `{a,b}` would be a list.
+        if matches!(c, ',' | '\\') || (index == 0 && c == '{') {
+            text.push('\\');
+        }
+        text.push(c);
+    }
+    text
+}
+
+/// A key of `key=value`.
+fn escaped_key(key: &str) -> String {
     let mut text = String::new();
     let mut characters = key.chars();
     while let Some(c) = characters.next() {
@@ -80,14 +129,6 @@ fn assignment(key: &str, value: &str) -> String {
             ',' | '=' => text.extend(['\\', c]),
             _ => text.push(c),
         }
-    }
-    text.push('=');
-    for (index, c) in value.chars().enumerate() {
-        // `{a,b}` would be a list.
-        if matches!(c, ',' | '\\') || (index == 0 && c == '{') {
-            text.push('\\');
-        }
-        text.push(c);
     }
     text
 }
@@ -107,6 +148,9 @@ mod tests {
 
     #[test]
     fn secrets_are_masked() {
+        let json = r#"--set-json a={"b":[{"password":"x"}]} --set-json c={"d":1}"#;
+        let masked_json = without_secrets(&json.split(' ').map(str::to_owned).collect::<Vec<_>>());
+        assert_eq!(masked_json.join(" "), r#"--set-json a=*** --set-json c={"d":1}"#);
         let arguments = ["--set-string", "a.adminPassword=x=y", "--set", "b.tag=1"];
         let masked = without_secrets(&arguments.map(str::to_owned));
         assert_eq!(masked, ["--set-string", "a.adminPassword=***", "--set", "b.tag=1"]);
@@ -167,17 +211,33 @@ mod tests {
                 ("a".to_owned(), SetValue::Boolean(true)),
                 ("b".to_owned(), SetValue::String("true".to_owned())),
                 ("c".to_owned(), SetValue::Integer(-3)),
+                ("n,x".to_owned(), SetValue::Json(serde_json::Value::Null)),
+                ("n.y".to_owned(), SetValue::Json(serde_json::json!({"a": [1.5, "b,c={d}"]}))),
             ],
             set_string: vec![("d".to_owned(), "1".to_owned())],
             values: vec!["one.yaml".to_owned()],
             kube_version: Some("1.34".to_owned()),
             api_versions: vec!["a/v1".to_owned(), "b/v1".to_owned()],
+            ..Rendering::default()
         };
         let arguments = template(&["chart".to_owned()], &rendering, Some("two.yaml"));
+        let upgrade = Rendering {
+            release: Some("prod".to_owned()),
+            namespace: Some("web".to_owned()),
+            is_upgrade: true,
+            skip_tests: true,
+            omit_crds: true,
+            ..Rendering::default()
+        };
+        assert_eq!(
+            template(&["chart".to_owned()], &upgrade, None).join(" "),
+            "template prod chart --is-upgrade --skip-tests --namespace web"
+        );
         assert_eq!(
             arguments.join(" "),
-            "template release chart --include-crds -f one.yaml -f two.yaml --set a=true --set-string b=true \
-             --set c=-3 --set-string d=1 --kube-version 1.34 --api-versions a/v1 --api-versions b/v1"
+            "template release chart --include-crds -f one.yaml -f two.yaml --set-json n\\,x=null \
+             --set-json n.y={\"a\":[1.5,\"b,c={d}\"]} --set a=true --set c=-3 --set-string b=true \
+             --set-string d=1 --kube-version 1.34 --api-versions a/v1 --api-versions b/v1"
         );
     }
 }

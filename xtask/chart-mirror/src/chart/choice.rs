@@ -125,7 +125,7 @@ mod tests {
             name: "stackstate".to_owned(),
             repository: Some("https://a.example".to_owned()),
             version: Some("4.5.6".to_owned()),
-            renderings: Vec::new(),
+            ..list::Chart::default()
         };
         for (flags, expected) in table {
             assert_eq!(choose(Some(&listed), flags).as_deref(), Ok(expected), "{flags:?}");

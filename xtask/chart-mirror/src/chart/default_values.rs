@@ -1,24 +1,29 @@
 //! The default values of a chart and of its subcharts, as `helm show values` prints them, each with the
-//! keys by which the top chart sets them.
+//! keys by which the top chart sets them, and the values that the templates name.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 
 use super::helm::{Helm, chart_below, temporary_folder, unpack};
 use super::renderer::RenderError;
+use super::template_keys::TemplateKeys;
 
 /// No chart is nested deeper, except through symbolic links that lead back up.
 const MAX_DEPTH: usize = 16;
 const ATTEMPT: &str = "reading the values of the chart";
+/// In bytes. Longer templates are lists of rules or dashboards.
+const MAX_TEMPLATE: u64 = 1 << 20;
 
 /// The default values of one chart.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChartValues {
     /// The keys by which the top chart sets these values; empty for the top chart itself.
     pub path: Vec<String>,
     /// The text of its `values.yaml`; empty if it has none.
     pub text: String,
+    pub templates: TemplateKeys,
 }
 
 #[derive(Deserialize, Default)]
@@ -27,6 +32,8 @@ struct Metadata {
     name: String,
     #[serde(default)]
     dependencies: Vec<Dependency>,
+    #[serde(default)]
+    annotations: BTreeMap<String, serde_yaml::Value>,
 }
 
 #[derive(Deserialize)]
@@ -48,6 +55,19 @@ impl Helm {
         collect(&unpacked(chart, scratch.path())?, &[], scratch.path(), &mut found)?;
         Ok(found)
     }
+
+    /// The annotations in the chart's Chart.yaml. Only texts, as the format demands.
+    ///
+    /// # Errors
+    /// If the chart cannot be fetched, unpacked or read.
+    pub fn annotations(&self) -> Result<BTreeMap<String, String>, RenderError> {
+        let chart = self.local_chart()?;
+        let scratch = temporary_folder(ATTEMPT)?;
+        let chart = unpacked(chart, scratch.path())?;
+        let annotations = metadata(&chart.join("Chart.yaml"))?.annotations.into_iter();
+        let texts = annotations.filter_map(|(key, value)| Some((key, value.as_str()?.to_owned())));
+        Ok(texts.collect())
+    }
 }
 
 fn collect(
@@ -60,7 +80,9 @@ fn collect(
         return Err(unreadable(chart, "its subcharts contain each other"));
     }
     let text = read_if_present(&chart.join("values.yaml"))?;
-    found.push(ChartValues { path: path.to_vec(), text });
+    let mut templates = TemplateKeys::default();
+    read_templates(&chart.join("templates"), 0, &mut templates);
+    found.push(ChartValues { path: path.to_vec(), text, templates });
     let declared = dependencies(chart)?;
     for subchart in subcharts(chart)? {
         let subchart = unpacked(&subchart, scratch)?;
@@ -79,6 +101,20 @@ fn collect(
         }
     }
     Ok(())
+}
+
+/// Reads the templates in a folder and below. A template that cannot be read names no values.
+fn read_templates(folder: &Path, depth: usize, templates: &mut TemplateKeys) {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    for path in entries.map(|entry| entry.path()) {
+        if path.is_dir() && depth < MAX_DEPTH {
+            read_templates(&path, depth + 1, templates);
+        } else if path.metadata().is_ok_and(|file| file.is_file() && file.len() <= MAX_TEMPLATE)
+            && let Ok(text) = std::fs::read_to_string(&path)
+        {
+            templates.add(&text);
+        }
+    }
 }
 
 fn dependencies(chart: &Path) -> Result<Vec<Dependency>, RenderError> {

@@ -13,8 +13,52 @@ pub struct FoundImage {
     pub reference: ImageReference,
     /// As written in the manifest. Parts in separate keys are joined with `/`, `:` and `@`.
     pub written: String,
+    /// Why it counts as an image.
+    pub evidence: Evidence,
     #[serde(flatten)]
     pub place: ManifestLocation,
+}
+
+/// Why a text counts as an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum Evidence {
+    /// The `image` of a container.
+    Container,
+    /// A field named like an image: `imageName`.
+    Field,
+    /// Several keys that form a reference: `repository` and `tag`.
+    Parts,
+    /// A word of an argument or command.
+    Argument,
+    /// A variable.
+    Variable,
+    /// A value of a ConfigMap or Secret.
+    Data,
+    /// The whole text has the shape of a reference with a registry and a version.
+    Shape,
+    /// A default value in a CustomResourceDefinition.
+    Default,
+    /// A `[[chart.place]]` of images.toml.
+    Rule,
+}
+
+impl Evidence {
+    /// In the words of messages.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Container => "the `image` of a container",
+            Self::Field => "its field is named like an image",
+            Self::Parts => "several keys form the reference",
+            Self::Argument => "a word of an argument",
+            Self::Variable => "the value of a variable",
+            Self::Data => "a value of a ConfigMap or Secret",
+            Self::Shape => "the whole text has the shape of a reference",
+            Self::Default => "a default value of a custom resource",
+            Self::Rule => "a `[[chart.place]]` of images.toml",
+        }
+    }
 }
 
 /// The `image` of a container that is not a valid reference: `quay.io//wait:1`.
@@ -25,12 +69,24 @@ pub struct MalformedReference {
     pub place: ManifestLocation,
 }
 
-/// A text that is not an image but names a registry.
+/// A text that is not an image but names one, or a registry.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Mention {
-    /// The word that contains the host.
+    /// The reference, or the word that contains the host. Of a Secret, never more than that.
     pub written: String,
-    pub host: String,
+    /// The reference, unless only a host is mentioned.
+    pub reference: Option<ImageReference>,
+    /// Whether it stands in the description of a custom resource, which nothing runs.
+    pub is_documentation: bool,
+    pub place: ManifestLocation,
+}
+
+/// A text that a rule of images.toml excludes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IgnoredText {
+    pub written: String,
+    /// From the rule.
+    pub reason: String,
     pub place: ManifestLocation,
 }
 

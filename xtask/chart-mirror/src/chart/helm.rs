@@ -29,6 +29,9 @@ const OUTPUT_LIMIT: u64 = 256 << 20;
 /// included which.
 const QUOTE_LIMIT: usize = 1200;
 
+/// How much of helm's output probing reads for the reason of a refusal, in characters.
+const READ_LIMIT: usize = 64 << 10;
+
 const FETCH: &str = "fetching the chart";
 
 /// Renders one chart. A chart in a repository is fetched once, when it is first needed.
@@ -174,7 +177,11 @@ impl Helm {
             error => failed(attempt, error.to_string(), repeat),
         })?;
         if !output.status.success() {
-            return Err(failed(attempt, failure(&output), repeat));
+            let mut error = failed(attempt, failure(&output), repeat);
+            if let RenderError::Failed { output: whole, .. } = &mut error {
+                *whole = String::from_utf8_lossy(&output.stderr).chars().take(READ_LIMIT).collect();
+            }
+            return Err(error);
         }
         let text = String::from_utf8(output.stdout)
             .map_err(|_| failed(attempt, "the output of helm is not UTF-8", repeat))?;

@@ -57,6 +57,11 @@ impl Node {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
+    /// A text, a number, a boolean or null, as text.
+    pub(super) fn scalar(&self) -> Option<&str> {
+        if let Self::Text(text) | Self::Other(text) = self { Some(text) } else { None }
+    }
+
     /// The value of a key. The last duplicate counts, as in the Kubernetes API.
     pub(super) fn get(&self, key: &str) -> Option<&Self> {
         if let Self::Map(entries) = self { value_of(entries, key) } else { None }

@@ -5,25 +5,28 @@
 
 mod arguments;
 mod choice;
+mod declared;
 mod default_values;
+pub mod discovery;
 mod found;
 mod helm;
 mod image_reference;
 pub mod inventory;
 mod manifests;
 mod parallel;
-mod references;
 mod renderer;
 mod source;
-mod walk;
+mod template_keys;
 
 pub use choice::{ChartOptions, choose};
+pub use declared::DeclaredDifference;
 pub use default_values::ChartValues;
-pub use found::{FoundImage, MalformedReference, ManifestLocation, Mention};
+pub use discovery::{Discovery, discover};
+pub use found::{Evidence, FoundImage, IgnoredText, MalformedReference, ManifestLocation, Mention};
 pub use helm::Helm;
 pub use image_reference::{ImageReference, InvalidImageReference};
 pub use manifests::UnreadableManifest;
 pub use parallel::in_parallel;
-pub use references::{malformed_in, mentions_in, references_in};
 pub use renderer::{RenderError, Rendered, Renderer, render_all};
 pub use source::ChartSource;
+pub use template_keys::TemplateKeys;

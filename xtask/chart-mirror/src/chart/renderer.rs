@@ -25,6 +25,8 @@ pub enum RenderError {
         /// What was attempted: ``rendering `backup` ``.
         attempt: String,
         cause: Advice,
+        /// More of what helm printed than the cause quotes.
+        output: String,
     },
 }
 
@@ -48,7 +50,17 @@ pub fn render_all(
 
 impl RenderError {
     pub(super) fn failed(attempt: &str, cause: impl Into<Advice>) -> Self {
-        Self::Failed { attempt: attempt.to_owned(), cause: cause.into() }
+        let (attempt, output) = (attempt.to_owned(), String::new());
+        Self::Failed { attempt, cause: cause.into(), output }
+    }
+
+    /// The whole of what helm printed, or the message.
+    pub fn output(&self) -> &str {
+        match self {
+            Self::Failed { cause, output, .. } if output.is_empty() => &cause.message,
+            Self::Failed { output, .. } => output,
+            Self::NoHelm { program } => program,
+        }
     }
 
     /// The message without what was attempted, and the hint.

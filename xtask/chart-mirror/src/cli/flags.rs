@@ -123,6 +123,11 @@ pub struct ImagesArgs {
     #[arg(long, conflicts_with = "format")]
     pub write: bool,
 
+    /// Explain each place of an image: why it counts as one, whether the list has it, and which value moves
+    /// it; `*` stands for any characters
+    #[arg(long, value_name = "REFERENCE", conflicts_with_all = ["format", "write"])]
+    pub explain: Option<String>,
+
     /// With --write: also remove images that no rendering uses
     #[arg(long, requires = "write")]
     pub prune: bool,

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::chart::inventory::Obstacles;
 use crate::list::Problems;
 use exit::Exit;
 use flags::Flags;
@@ -21,9 +22,11 @@ pub fn main() -> ExitCode {
     runtime::start_logging(flags.verbosity());
     let exit = dispatch::run(&flags).unwrap_or_else(|error| {
         terminal::message(&rendered(&error));
-        match error.is::<runtime::Interrupted>() {
-            true => Exit::Interrupted,
-            false => Exit::CouldNotRun,
+        match () {
+            () if error.is::<runtime::Interrupted>() => Exit::Interrupted,
+            // The images of a chart, not the run, are at fault.
+            () if error.is::<Obstacles>() => Exit::Failed,
+            () => Exit::CouldNotRun,
         }
     });
     exit.into()

@@ -5,11 +5,13 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use crate::chart::{self, ChartOptions, Helm, RenderError, Rendered, Renderer, render_all};
-use crate::list::{Destination, ImageList, Rendering, ValuePath};
-use crate::values::probe::{Candidates, ProbeResult, Suggestion, probe, suggest};
+use crate::list::{Destination, ImageList, Rendering, SetValue, ValuePath, ValueTemplate};
+use crate::values::Overlay;
+use crate::values::probe::{
+    Candidates, ProbeResult, ProbedPlace, Subject, Suggestion, judge, probe, settle, suggest,
+};
 use crate::values::proof::{Proof, prove};
-use crate::values::vanished::vanished;
-use crate::values::{DestinationImages, Overlay};
+use crate::values::reliance::settings_relied_on;
 use messages::Advice;
 
 /// A chart and its renderings.
@@ -52,7 +54,7 @@ impl ChartRun {
         prove_with(&self.helm, &self.renderings, list, destination, &values, without_values)
     }
 
-    /// Finds the values that move each image, and compares them with the list.
+    /// Finds the values that move each image, and those that the list lacks. The proof has confirmed them.
     ///
     /// # Errors
     /// If the chart does not render without changes.
@@ -61,8 +63,15 @@ impl ChartRun {
         list: &ImageList,
         progress: &(dyn Fn(&str) + Sync),
     ) -> anyhow::Result<(ProbeResult, Suggestion)> {
-        let templates = templates(list);
-        self.probe_values(list, Candidates::OfChartAnd(&templates), progress)
+        let charts = self.helm.default_values()?;
+        let constants = constants(list);
+        let subject = Subject::new(&self.helm, &self.renderings, &charts, constants, progress)?
+            .with_rules(list.chart());
+        let mut probed = probe(&subject, Candidates::OfChartAnd(&templates(list)))?;
+        let mut suggestion = settle(&subject, list, &probed, &judge)?;
+        suggestion.check_present_values(list, &probed);
+        probed.renderings = subject.renderings();
+        Ok((probed, suggestion))
     }
 
     /// The values in the list that move no image of the chart.
@@ -70,26 +79,30 @@ impl ChartRun {
     /// # Errors
     /// If the chart does not render without changes.
     pub fn dead_values(&self, list: &ImageList) -> anyhow::Result<Vec<ValuePath>> {
-        let templates = templates(list);
-        let (_, suggestion) = self.probe_values(list, Candidates::Only(&templates), &|_| ())?;
-        Ok(suggestion.dead)
+        Ok(suggest(list, &self.probe_list(list)?).dead)
+    }
+
+    /// The places of images in the chart, with the values of the list that move them.
+    ///
+    /// # Errors
+    /// If the chart does not render without changes.
+    pub fn places(&self, list: &ImageList) -> anyhow::Result<Vec<ProbedPlace>> {
+        Ok(self.probe_list(list)?.places)
+    }
+
+    /// Tries the values of the list alone.
+    fn probe_list(&self, list: &ImageList) -> anyhow::Result<ProbeResult> {
+        let charts = self.helm.default_values()?;
+        let progress = |_: &str| ();
+        let subject =
+            Subject::new(&self.helm, &self.renderings, &charts, constants(list), &progress)?
+                .with_rules(list.chart());
+        probe(&subject, Candidates::Only(&templates(list)))
     }
 
     /// Renders the chart without the values of a destination.
     pub fn render(&self) -> Vec<Result<Rendered, RenderError>> {
         render_all(&self.helm, &self.renderings, None)
-    }
-
-    fn probe_values(
-        &self,
-        list: &ImageList,
-        candidates: Candidates<'_>,
-        progress: &(dyn Fn(&str) + Sync),
-    ) -> anyhow::Result<(ProbeResult, Suggestion)> {
-        let charts = self.helm.default_values()?;
-        let probed = probe(&self.helm, &self.renderings, &charts, candidates, progress)?;
-        let suggestion = suggest(list, &probed);
-        Ok((probed, suggestion))
     }
 }
 
@@ -98,6 +111,20 @@ fn templates(list: &ImageList) -> Vec<ValuePath> {
     let values = list.values().iter().chain(list.images().iter().flat_map(|image| &image.values));
     let templates = values.filter(|(_, value)| value.has_placeholders());
     templates.map(|(path, _)| path.clone()).collect()
+}
+
+/// The values without placeholders, which every rendering sets.
+fn constants(list: &ImageList) -> Vec<(ValuePath, serde_yaml::Value)> {
+    let values = list.values().iter().chain(list.images().iter().flat_map(|image| &image.values));
+    let constants = values.filter(|(_, value)| !value.has_placeholders());
+    let value = |value: &ValueTemplate| match value.unrendered() {
+        SetValue::String(text) => text.into(),
+        SetValue::Boolean(boolean) => boolean.into(),
+        SetValue::Integer(integer) => integer.into(),
+        // Every JSON value is a YAML value.
+        SetValue::Json(json) => serde_yaml::to_value(json).unwrap_or_default(),
+    };
+    constants.map(|(path, template)| (path.clone(), value(template))).collect()
 }
 
 /// The proof with any renderer and any values, for example values that a user wrote. `without_values`
@@ -113,15 +140,15 @@ pub fn prove_with(
     values: &str,
     without_values: &[Result<Rendered, RenderError>],
 ) -> anyhow::Result<Proof> {
-    let rendered = render_all(renderer, renderings, Some(values));
-    let rendered = rendered.into_iter().collect::<Result<Vec<_>, _>>()?;
     let unreadable = "the rendered chart cannot be read";
-    let mut proof = prove(list, destination, &rendered).context(unreadable)?;
-    let images = DestinationImages::new(list, destination);
-    for (before, after) in without_values.iter().zip(&rendered) {
-        // A chart that only renders with the values cannot be compared.
-        let Ok(before) = before else { continue };
-        proof.gaps.extend(vanished(&images, before, after).context(unreadable)?);
+    let before = without_values.iter().cloned().collect::<Result<Vec<_>, _>>();
+    let before =
+        before.context("the chart does not render without the values of the destination")?;
+    let after = render_all(renderer, renderings, Some(values));
+    let after = after.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let mut proof = prove(list, destination, &before, &after).context(unreadable)?;
+    for rendering in renderings {
+        proof.relied_on.extend(settings_relied_on(renderer, rendering, values));
     }
     Ok(proof)
 }

@@ -7,7 +7,7 @@ use std::path::Path;
 use anyhow::bail;
 
 use crate::chart::inventory::{Inventory, Obstacle, UnusedEntries};
-use crate::chart::{ChartOptions, Rendered, Renderer, choose, render_all};
+use crate::chart::{ChartOptions, DeclaredDifference, Rendered, Renderer, choose, render_all};
 use crate::files::folder_of;
 use crate::list::{Destination, Image, ImageList, Rendering, edit};
 use crate::list_file;
@@ -27,6 +27,8 @@ pub enum Task {
 #[derive(Debug)]
 pub struct ImagesReport {
     pub inventory: Inventory,
+    /// How the images that the chart declares in its Chart.yaml differ from those found.
+    pub declared: DeclaredDifference,
     /// Warnings of helm, by rendering.
     pub warnings: Vec<HelmWarning>,
     /// What was written, on request.
@@ -97,10 +99,11 @@ fn compare(list: &ImageList, file: &Path, chart: &ChartOptions) -> anyhow::Resul
     let (helm, renderings) = choose(list, folder_of(file), chart)?;
     let rendered = rendered(&helm, &renderings)?;
     let inventory = Inventory::take(list, &rendered)?;
+    let declared = DeclaredDifference::of(&helm.annotations()?, &inventory);
     let warnings = rendered.into_iter().filter(|rendered| !rendered.warnings.is_empty());
     let warnings =
         warnings.map(|Rendered { rendering, warnings: text, .. }| HelmWarning { rendering, text });
-    Ok(ImagesReport { inventory, warnings: warnings.collect(), edit: None })
+    Ok(ImagesReport { inventory, declared, warnings: warnings.collect(), edit: None })
 }
 
 /// Adds unlisted images to the list in `file`, and removes unused ones on request.

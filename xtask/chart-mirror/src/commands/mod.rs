@@ -2,6 +2,7 @@
 
 pub mod chart_run;
 pub mod doctor;
+pub mod explain;
 pub mod images;
 pub mod mirror;
 pub mod pin;

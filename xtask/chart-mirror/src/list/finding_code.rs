@@ -95,15 +95,17 @@ codes! {
     ChartUnused "chart-unused" Warning
         "no rendering of the chart uses the image";
     ChartUnfixed "chart-unfixed" Error
-        "the chart uses an image that cannot be listed: it has no tag, the tag `latest`, only a digest, or the target of another image";
+        "the chart uses an image that cannot be listed: it is no reference, or has no tag, the tag `latest`, only a digest, or the target of another image";
     ChartPinDiffers "chart-pin-differs" Error
         "the chart and the list pin different digests";
     ChartMention "chart-mention" Warning
-        "a text in the rendered chart mentions a source registry";
+        "a text in the rendered chart mentions an image or a source registry";
+    RuleUnused "rule-unused" Warning
+        "a rule of the list matches nothing in the chart";
     ValuesNotRelocated "values-not-relocated" Error
-        "rendered with the values, the chart uses an image that the mirror does not have";
+        "rendered with the values, the chart uses another image than the target of the one that it names without them";
     ValuesImageLost "values-image-lost" Error
-        "rendered with the values, the chart lacks an image";
+        "rendered with the values, the chart lacks an image, or has one more";
     MappingDead "mapping-dead" Warning
         "a value of the list relocates no image";
     SourceMissing "source-missing" Error

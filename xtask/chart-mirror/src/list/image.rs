@@ -21,7 +21,21 @@ pub struct Image {
     /// Helm values for this image alone, in the order of the file. Only those of a pinned image use
     /// `{digest}`.
     pub values: Vec<(ValuePath, ValueTemplate)>,
+    /// The image that the chart names, if this one takes its place.
+    pub replaces: Option<Replaced>,
+    /// Why the image stays in the list although no template names it.
+    pub keep: Option<String>,
     pub place: Place,
+}
+
+/// An image that the chart names, and which is mirrored from elsewhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Replaced {
+    pub source: Repository,
+    /// The tag in the chart, if it is another one.
+    pub tag: Option<Tag>,
+    /// Reports repeat it.
+    pub reason: String,
 }
 
 impl Image {
@@ -33,5 +47,16 @@ impl Image {
     /// The repository at a destination without rules of its own.
     pub fn path(&self) -> &RepositoryPath {
         self.target.as_ref().unwrap_or_else(|| self.source.path())
+    }
+
+    /// The repository by which the chart names the image.
+    pub fn chart_source(&self) -> &Repository {
+        self.replaces.as_ref().map_or(&self.source, |replaced| &replaced.source)
+    }
+
+    /// The tag by which the chart names the image.
+    pub fn chart_tag(&self) -> &Tag {
+        let replaced = self.replaces.as_ref().and_then(|replaced| replaced.tag.as_ref());
+        replaced.unwrap_or(&self.tag)
     }
 }

@@ -30,6 +30,8 @@ pub enum InvalidImages {
     Empty,
     #[error("`{0}` is listed twice")]
     Duplicate(Reference),
+    #[error("two entries stand for `{0}` of the chart")]
+    SameInChart(Reference),
     /// The image has subsets, or a value with `{digest}`, but no digest.
     #[error("`{0}` has subsets or a value with `{{digest}}`, but no `digest`")]
     Unpinned(Reference),
@@ -38,8 +40,8 @@ pub enum InvalidImages {
 }
 
 impl ImageList {
-    /// In the order of the file. Never empty; no two have the same source and tag, or the same target
-    /// and tag at one of the destinations.
+    /// In the order of the file. Never empty; no two have the same source and tag, stand for the same
+    /// image of the chart, or have the same target and tag at one of the destinations.
     pub fn images(&self) -> &[Image] {
         &self.images
     }
@@ -80,17 +82,28 @@ impl ImageList {
         if images.is_empty() {
             return Err(InvalidImages::Empty);
         }
-        let mut references = HashSet::new();
+        let (mut at_source, mut in_chart) = (HashSet::new(), HashSet::new());
         for image in &images {
             check_digest(image)?;
-            if !references.insert(image.reference()) {
+            if !at_source.insert(image.reference()) {
                 return Err(InvalidImages::Duplicate(image.reference()));
+            }
+            let named = image.chart_source().tagged(image.chart_tag());
+            if !in_chart.insert(named.clone()) {
+                return Err(InvalidImages::SameInChart(named));
             }
         }
         for destination in self.destinations.values() {
             destination.paths(&images).map_err(InvalidImages::Target)?;
         }
         Ok(Self { images, ..self })
+    }
+
+    /// This list with more values for all images.
+    #[must_use]
+    pub fn with_more_values(mut self, more: Vec<(ValuePath, ValueTemplate)>) -> Self {
+        self.values.extend(more);
+        self
     }
 
     /// This list with only this destination, or with none if it is not listed. New images then need not
@@ -117,6 +130,11 @@ impl ImageList {
     pub fn without_places(mut self) -> Self {
         for image in &mut self.images {
             image.place = Place::NOWHERE;
+        }
+        if let Some(chart) = &mut self.chart {
+            let ignore = chart.ignore.iter_mut().map(|rule| &mut rule.defined_at);
+            let places = chart.places.iter_mut().map(|rule| &mut rule.defined_at);
+            ignore.chain(places).for_each(|place| *place = Place::NOWHERE);
         }
         self.value_places.clear();
         self
@@ -174,6 +192,7 @@ fn check_digest(image: &Image) -> Result<(), InvalidImages> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::list::Replaced;
     use oci::Digest;
 
     const LIST: &str = "[destinations.d]\nregistry = 'r.io'\n\
@@ -195,6 +214,11 @@ mod tests {
         assert!(empty.contains("at least one"), "{empty}");
         let duplicate = error(|images| images.push(images[0].clone()));
         assert!(duplicate.contains("`q.io/a:1` is listed twice"), "{duplicate}");
+        let named = error(|images| {
+            let (source, tag) = (images[0].source.clone(), None);
+            images[1].replaces = Some(Replaced { source, tag, reason: "moved".to_owned() });
+        });
+        assert!(named.contains("two entries stand for `q.io/a:1`"), "{named}");
         let target = error(|images| images[0].target = Some("b".parse().unwrap()));
         assert!(target.contains("have the same target `r.io/b:1`"), "{target}");
         let unpinned = error(|images| {

@@ -8,6 +8,7 @@
 //! An `ImageList` is always valid, so later code never checks it again. Nothing here does I/O.
 
 mod chart;
+mod chart_rules;
 mod choice;
 mod destination;
 mod document;
@@ -31,9 +32,10 @@ mod template;
 mod value_path;
 
 pub use chart::{Chart, Rendering};
+pub use chart_rules::{IgnoreRule, PartKeys, PlaceForm, PlacePattern, PlaceRule, wildcard_matches};
 pub use destination::{Attachments, Destination};
 pub use ecr::{Creation, EcrSettings, Encryption, RepositoryOptions};
-pub use image::Image;
+pub use image::{Image, Replaced};
 pub use image_list::{ImageList, InvalidImages};
 pub use messages::secret::{holds_userinfo, sounds_like_a_secret};
 pub(crate) use named::named;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::schemas::schemas;
-use crate::chart::Rendered;
 use crate::chart::inventory::Inventory;
+use crate::chart::{DeclaredDifference, Rendered};
 use crate::commands::doctor::result::{
     DoctorReport, HostAnswer, HostReport, LoginFile, LoginReport, ProgramReport,
 };
@@ -248,7 +248,11 @@ fn documents() -> Vec<(&'static str, &'static str, String)> {
         ("mirror", "mirror", super::mirror::json(&mirror())),
         ("mirror-dry-run", "mirror-dry-run", dry_run("plain")),
         ("mirror-dry-run-ecr", "mirror-dry-run", dry_run("production")),
-        ("images", "images-report", super::images::json(&inventory())),
+        (
+            "images",
+            "images-report",
+            super::images::json(&inventory(), &DeclaredDifference::default()),
+        ),
         ("pin", "pin", super::pin::json(&pin(Mode::Pin))),
         ("pin-check", "pin", super::pin::json(&pin(Mode::Check))),
         ("pin-update", "pin", super::pin::json(&pin(Mode::Update))),

@@ -8,7 +8,8 @@ pub mod images;
 mod json;
 pub mod mirror;
 pub mod pin;
+pub mod probe;
+pub mod proof;
 #[cfg(test)]
 mod schemas;
-pub mod values;
 pub mod verify;

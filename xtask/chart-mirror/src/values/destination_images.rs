@@ -3,45 +3,86 @@
 use std::collections::BTreeSet;
 
 use super::gap::GapKind;
-use super::listed::listed;
+use super::listed::ListedImages;
 use crate::chart::ImageReference;
 use crate::list::{Destination, Image, ImageList};
-use oci::{Registry, Repository, RepositoryPath};
+use oci::{Repository, RepositoryPath};
 use registry::known::address::Address;
 
 pub struct DestinationImages<'a> {
-    list: &'a ImageList,
     destination: &'a Destination,
     /// The images with their paths below `root`.
     images: Vec<(&'a Image, RepositoryPath)>,
+    pub(super) listed: ListedImages<'a>,
     /// The address that pods pull from.
     root: Address,
-    pub(super) source_hosts: BTreeSet<Registry>,
+    /// The registries of the sources, and those that the chart names instead of them.
+    pub(super) source_hosts: BTreeSet<&'a str>,
 }
 
 impl<'a> DestinationImages<'a> {
     pub fn new(list: &'a ImageList, destination: &'a Destination) -> Self {
         let root = destination.pull_address().clone();
-        let hosts = list.images().iter().map(|image| image.source.registry().to_owned());
-        let source_hosts = hosts.filter(|host| *host != root.registry).collect();
+        let images = list.images().iter();
+        let sources = images.clone().flat_map(|image| [&image.source, image.chart_source()]);
+        let source_hosts = sources.map(|source| source.registry().as_str()).collect();
         // An image whose path is too long is not copied.
         let path = |image: &Image| destination.path(&image.source, image.target.as_ref()).ok();
-        let images = list.images().iter().filter_map(|image| Some((image, path(image)?))).collect();
-        Self { list, destination, images, root, source_hosts }
+        let images = images.filter_map(|image| Some((image, path(image)?))).collect();
+        Self { destination, images, listed: ListedImages::of(list), root, source_hosts }
     }
 
-    /// Why pods do not pull a listed image by this reference; `None` if they do.
+    /// Whether a reference is exactly the target of an image: repository, tag and digest.
+    pub(super) fn is_target_of(&self, reference: &ImageReference, image: &Image) -> bool {
+        self.path_below_root(&reference.repository)
+            .is_some_and(|path| self.is_at(path, reference, image))
+    }
+
+    /// Whether a reference without a version is exactly the repository of an image at the destination.
+    pub(super) fn is_repository_of(&self, reference: &ImageReference, image: &Image) -> bool {
+        let path = self.path_below_root(&reference.repository);
+        let mut images = self.images.iter();
+        reference.tag.is_none()
+            && reference.digest.is_none()
+            && images.any(|(have, its)| std::ptr::eq(*have, image) && Some(its.as_str()) == path)
+    }
+
+    /// The target of an image, for messages.
+    pub(super) fn target_of(&self, image: &Image) -> Option<String> {
+        let (_, path) = self.images.iter().find(|(have, _)| std::ptr::eq(*have, image))?;
+        Some(format!("{}/{path}:{}", self.root, image.tag))
+    }
+
+    /// Whether a repository is below the address that pods pull from.
+    pub(super) fn is_below_root(&self, repository: &Repository) -> bool {
+        self.path_below_root(repository).is_some()
+    }
+
+    /// Whether a host is the one that pods pull from.
+    pub(super) fn is_root(&self, host: &str) -> bool {
+        host.contains(self.root.registry.as_str())
+    }
+
+    fn is_at(&self, path: &str, reference: &ImageReference, image: &Image) -> bool {
+        let (tag, digest) = (reference.tag.as_ref(), reference.digest.as_ref());
+        let mut images = self.images.iter();
+        (tag.is_some() || digest.is_some())
+            && tag.is_none_or(|tag| *tag == image.tag)
+            && digest.is_none_or(|digest| self.destination.digest(image) == Some(digest))
+            && images.any(|(have, its)| std::ptr::eq(*have, image) && its.as_str() == path)
+    }
+
+    /// Why pods do not pull any listed image by this reference. `None` if it is a target of the list.
     pub(super) fn gap(&self, reference: &ImageReference) -> Option<GapKind> {
         let Some(path) = self.path_below_root(&reference.repository) else {
             let push = &self.destination.address;
             if self.root != *push && path_below(push, &reference.repository).is_some() {
                 return Some(GapKind::PushAddress { pull: self.root.to_string() });
             }
-            let listed =
-                self.list.images().iter().any(|image| image.source == reference.repository);
+            let listed = self.listed.has_repository(&reference.repository);
             return Some(GapKind::NotRelocated { listed });
         };
-        if self.image_at(path, reference).is_some() {
+        if self.images.iter().any(|(image, _)| self.is_at(path, reference, image)) {
             return None;
         }
         let first = path.split('/').next().unwrap_or(path);
@@ -55,57 +96,8 @@ impl<'a> DestinationImages<'a> {
         Some(GapKind::NotCopied { nearest: self.nearest(path) })
     }
 
-    /// The listed image whose target is this path and version.
-    fn image_at(&self, path: &str, reference: &ImageReference) -> Option<&'a Image> {
-        let (tag, digest) = (reference.tag.as_ref(), reference.digest.as_ref());
-        let is_fixed = tag.is_some() || digest.is_some();
-        let mut images = self.images.iter().filter(|_| is_fixed);
-        let found = images.find(|(image, have)| {
-            have.as_str() == path
-                && tag.is_none_or(|tag| *tag == image.tag)
-                && digest.is_none_or(|digest| self.destination.digest(image) == Some(digest))
-        });
-        found.map(|(image, _)| *image)
-    }
-
-    /// Whether a word is an image reference from `host` on: with a version, or to a listed repository.
-    /// The address of a page (`https://...`) is not.
-    pub(super) fn is_image_reference(&self, word: &str, host: &str) -> bool {
-        let Some(start) = word.find(host) else { return false };
-        if word[..start].ends_with("http://") || word[..start].ends_with("https://") {
-            return false;
-        }
-        let in_reference = |c: char| c.is_ascii_alphanumeric() || "._-/:@".contains(c);
-        let rest = &word[start..];
-        let rest = &rest[..rest.find(|c| !in_reference(c)).unwrap_or(rest.len())];
-        let rest = rest.trim_end_matches(['.', '_', '-', '/', ':', '@']);
-        let Ok(reference) = rest.parse::<ImageReference>() else { return false };
-        let registry = reference.repository.registry().as_str().strip_prefix(host);
-        if !registry.is_some_and(|port| port.is_empty() || port.starts_with(':')) {
-            return false;
-        }
-        let is_listed = || self.list.images().iter().any(|it| it.source == reference.repository);
-        reference.tag.is_some() || reference.digest.is_some() || is_listed()
-    }
-
     fn path_below_root<'r>(&self, repository: &'r Repository) -> Option<&'r str> {
         path_below(&self.root, repository)
-    }
-
-    /// A name that an image has both at its source and at the destination: its source if it is listed.
-    pub(super) fn name(&self, reference: &ImageReference) -> String {
-        let path = self.path_below_root(&reference.repository);
-        let image = match path {
-            Some(path) => self.image_at(path, reference),
-            None => listed(self.list, reference),
-        };
-        if let Some(image) = image {
-            return image.reference().to_string();
-        }
-        let path = path.unwrap_or_else(|| reference.repository.path().as_str());
-        let tag = reference.tag.as_ref().map_or("", |tag| tag.as_str());
-        let digest = reference.digest.as_ref().map_or("", |digest| digest.as_str());
-        format!("{path}:{tag}@{digest}")
     }
 
     /// The target that was probably intended: one with a similar last path component.

@@ -9,8 +9,11 @@ use messages::printable::printable;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
     pub kind: GapKind,
-    /// The reference or word as written in the rendering.
+    /// The reference or word as written in the rendering with the values; without them, if it is not
+    /// there with them.
     pub written: String,
+    /// What the chart names at the place without the values, if that is something else.
+    pub before: Option<String>,
     /// The first place.
     pub place: ManifestLocation,
     /// The number of other places with the same gap, in all renderings.
@@ -27,64 +30,116 @@ pub enum GapKind {
     NotCopied { nearest: Option<String> },
     /// A registry within a path, or an empty part: `a.io/b.io/wait`, `mirror.example.com//wait`.
     Malformed { reason: String },
+    /// It is the target of an image, but not of the one that the chart names at the place.
+    OtherImage { expected: Option<String> },
+    /// It stands for an image that the list does not have.
+    Unlisted,
     /// The chart names it without the values, but not with them.
     Vanished,
-    /// Another text still names a source registry.
-    Mention { host: String },
+    /// The chart names it with the values, but not without them.
+    Appeared,
+    /// Another text names an image of the list, or a source registry.
+    Mention,
+    /// Another text names an image, and the values change it.
+    ChangedMention,
 }
 
 impl Gap {
     pub fn advice(&self) -> Advice {
+        Advice::new(self.message()).with_hint(self.hint())
+    }
+
+    fn message(&self) -> String {
         let written = self.written.escape_debug();
-        let (message, hint) = match &self.kind {
-            GapKind::NotRelocated { listed } => (
-                format!("`{written}` is not pulled from the destination"),
-                if *listed {
-                    "no value in images.toml moves it: `cargo xtask values --probe` finds the key"
-                } else {
-                    "images.toml does not list it: add an `[[image]]`, then \
-                     `cargo xtask values --probe` finds its key"
-                }
-                .to_owned(),
+        match &self.kind {
+            GapKind::NotRelocated { .. } => {
+                format!("`{written}` is not pulled from the destination")
+            }
+            GapKind::PushAddress { .. } => format!(
+                "`{written}` names where images are pushed to, not where they are pulled from"
             ),
-            GapKind::PushAddress { pull } => (
-                format!(
-                    "`{written}` names where images are pushed to, not where they are pulled from"
-                ),
-                format!("pods pull from `{pull}`: write `{{registry}}` in images.toml"),
+            GapKind::NotCopied { .. } => {
+                format!("`{written}` is not copied: no image of the list has this target")
+            }
+            GapKind::Malformed { reason } => {
+                format!("`{written}` cannot be pulled: {}", printable(reason))
+            }
+            GapKind::OtherImage { .. } => {
+                format!("`{written}` is another image than the one that the chart names there")
+            }
+            GapKind::Unlisted => {
+                format!("`{written}` stands for an image that is not in the list")
+            }
+            GapKind::Vanished => {
+                format!("`{written}` is lost: the chart names it, but not with these values")
+            }
+            GapKind::Appeared => {
+                format!("`{written}` is new: the chart names it only with these values")
+            }
+            GapKind::Mention => format!("`{written}` is still in a text"),
+            GapKind::ChangedMention => format!(
+                "`{written}` is in a text that the values change, and it is not the target of an image"
             ),
-            GapKind::NotCopied { nearest } => (
-                format!("`{written}` is not copied: no image of the list has this target"),
-                nearest.as_ref().map_or_else(
-                    || "look for a wrong path or tag in the values".to_owned(),
-                    |nearest| format!("the nearest target of the list is `{nearest}`"),
-                ),
-            ),
-            GapKind::Malformed { reason } => (
-                format!("`{written}` cannot be pulled: {}", printable(reason)),
-                "the value may contain a registry already, or end in `/`: look at its template in \
-                 images.toml"
-                    .to_owned(),
-            ),
-            GapKind::Vanished => (
-                format!("`{written}` is lost: the chart names it, but not with these values"),
-                "a list in images.toml may lack items, as Helm replaces lists as a whole: \
-                 `cargo xtask values --probe` shows them"
-                    .to_owned(),
-            ),
-            GapKind::Mention { host } => (
-                format!("`{written}` still names `{host}`"),
-                "if something pulls from there, its value has to change as well; prose may stay"
-                    .to_owned(),
-            ),
+        }
+    }
+
+    fn hint(&self) -> String {
+        let hint = match &self.kind {
+            GapKind::NotRelocated { listed: true } => {
+                "no value in images.toml moves it: `cargo xtask values --probe` shows whether one of the \
+                 chart does"
+            }
+            GapKind::NotRelocated { listed: false } => {
+                "images.toml does not list it: `cargo xtask images --write` adds it, and `cargo xtask \
+                 values --probe` shows which values move it"
+            }
+            GapKind::PushAddress { pull } => {
+                return format!("pods pull from `{pull}`: write `{{registry}}` in images.toml");
+            }
+            GapKind::NotCopied { nearest: Some(nearest) } => {
+                return format!("the nearest target of the list is `{nearest}`");
+            }
+            GapKind::NotCopied { nearest: None } => "look for a wrong path or tag in the values",
+            GapKind::Malformed { .. } => {
+                "the value may contain a registry already, or end in `/`: look at its template in images.toml"
+            }
+            GapKind::OtherImage { expected: Some(expected) } => {
+                return format!(
+                    "expected `{expected}`: a value belongs to another image, or holds a tag back"
+                );
+            }
+            GapKind::OtherImage { expected: None } => {
+                "the path of the image is too long for this destination"
+            }
+            GapKind::Unlisted => {
+                "add what the chart names there to the list: `cargo xtask images --write` does it"
+            }
+            GapKind::Vanished => {
+                "a list in images.toml may lack items, as Helm replaces lists as a whole: `cargo xtask values \
+                 --probe` shows them"
+            }
+            GapKind::Appeared => {
+                "a value of images.toml enables something: set it in a `[[chart.rendering]]` as well"
+            }
+            GapKind::Mention => {
+                "if something pulls from there, its value has to change as well; otherwise exclude it with a \
+                 `[[chart.ignore]]` in images.toml"
+            }
+            GapKind::ChangedMention => {
+                "if it is an image, declare its place with a `[[chart.place]]` in images.toml; otherwise \
+                 exclude it with a `[[chart.ignore]]`"
+            }
         };
-        Advice::new(message).with_hint(hint)
+        hint.to_owned()
     }
 }
 
 impl fmt::Display for Gap {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.advice().message)?;
+        if let Some(before) = &self.before {
+            write!(f, "\n  the chart names `{}` there", before.escape_debug())?;
+        }
         write!(f, "\n  at {}, rendering `{}`", self.place, printable(&self.place.rendering))?;
         match self.more {
             0 => Ok(()),

@@ -7,14 +7,16 @@ mod destination_images;
 mod gap;
 mod listed;
 mod overlay;
+mod places;
 pub mod probe;
 pub mod proof;
+pub mod reliance;
 mod tree;
-pub mod vanished;
 mod yaml;
 
 pub use destination_images::DestinationImages;
 pub use gap::{Gap, GapKind};
-pub use listed::listed;
+pub use listed::{ListedImages, listed};
 pub use overlay::{Overlay, OverlayError};
+pub use places::{Pair, pair};
 pub use tree::{Clash, Tree};

@@ -227,13 +227,37 @@ packs:
     }
 
     #[test]
+    fn json_becomes_null_maps_and_lists_and_sets_its_path_as_a_whole() {
+        let image = "[[image]]\nsource = \"q.io/a\"\ntag = \"1\"\n[image.values]\n\
+                     \"a.tag\" = \"{tag}\"\n\"a.digest\" = { json = \"null\" }\n\"a.on\" = { json = \"true\" }\n";
+        let common =
+            "[values]\n\"a.on\" = true\n\"l\" = { json = '[{\"x\": \"{tag}\"}, 1e9, \"yes\"]' }\n";
+        let expected = "\
+a:
+  \"on\": true
+  tag: \"1\"
+  digest: null
+l:
+  - x: \"{tag}\"
+  - 1000000000.0
+  - \"yes\"
+";
+        let written = overlay(&(common.to_owned() + image), "r.io").unwrap();
+        assert!(written.ends_with(expected), "{written}");
+        for below in ["\"l[0].x\" = 1\n", "\"a\" = { json = '{\"tag\": \"2\"}' }\n"] {
+            let clash = overlay(&(common.to_owned() + below + image), "r.io").unwrap_err();
+            assert!(matches!(clash, OverlayError::Clash(Clash::Shapes { .. })), "{clash:?}");
+        }
+    }
+
+    #[test]
     fn names_cannot_end_the_comment() {
         let list = ImageList::parse("images.toml", LIST).unwrap();
         let list = list.with_unchecked_chart(crate::list::Chart {
             name: "x\nevil: y".to_owned(),
             repository: None,
             version: Some("1\u{2028}evil: y\u{85}evil: z\revil: r".to_owned()),
-            renderings: Vec::new(),
+            ..crate::list::Chart::default()
         });
         let destination = "r.io".parse().unwrap();
         let overlay = Overlay::of(&list, &destination).unwrap();

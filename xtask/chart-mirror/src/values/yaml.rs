@@ -5,6 +5,8 @@
 
 use std::fmt::Write as _;
 
+use serde_json::Value as Json;
+
 use super::Tree;
 use crate::list::SetValue;
 
@@ -22,6 +24,12 @@ fn inline(tree: &Tree) -> Option<String> {
         Tree::Scalar(bare @ (SetValue::Boolean(_) | SetValue::Integer(_))) => {
             Some(bare.to_string())
         }
+        Tree::Scalar(SetValue::Json(json)) => match json {
+            Json::Null | Json::Bool(_) => Some(json.to_string()),
+            Json::Number(number) => Some(number_text(&number.to_string())),
+            Json::String(text) => Some(quoted(text)),
+            Json::Array(_) | Json::Object(_) => inline(&tree_of(json)),
+        },
         Tree::Map(entries) if entries.is_empty() => Some("{}".to_owned()),
         Tree::List(items) if items.is_empty() => Some("[]".to_owned()),
         Tree::Map(_) | Tree::List(_) => None,
@@ -31,6 +39,7 @@ fn inline(tree: &Tree) -> Option<String> {
 /// The lines of a map or a list.
 fn block(tree: &Tree) -> Vec<String> {
     match tree {
+        Tree::Scalar(SetValue::Json(json)) => block(&tree_of(json)),
         Tree::Scalar(_) => Vec::new(),
         Tree::Map(entries) => entries
             .iter()
@@ -54,6 +63,25 @@ fn block(tree: &Tree) -> Vec<String> {
                 lines.into_iter().enumerate().map(line).collect::<Vec<String>>()
             })
             .collect(),
+    }
+}
+
+/// A number of JSON. In YAML 1.1, `1e9` is a text: a float has a dot, and its exponent a sign.
+fn number_text(json: &str) -> String {
+    let Some((mantissa, exponent)) = json.split_once('e') else { return json.to_owned() };
+    let point = if mantissa.contains('.') { "" } else { ".0" };
+    let sign = if exponent.starts_with('-') { "" } else { "+" };
+    format!("{mantissa}{point}e{sign}{}", exponent.trim_start_matches('+'))
+}
+
+/// The lists and maps of JSON as those of values.
+fn tree_of(json: &Json) -> Tree {
+    match json {
+        Json::Array(items) => Tree::List(items.iter().map(tree_of).enumerate().collect()),
+        Json::Object(entries) => {
+            Tree::Map(entries.iter().map(|(key, json)| (key.clone(), tree_of(json))).collect())
+        }
+        scalar => Tree::Scalar(SetValue::Json(scalar.clone())),
     }
 }
 
@@ -98,6 +126,7 @@ mod tests {
             Tree::Scalar(SetValue::String(text)) => Value::String(text.clone()),
             Tree::Scalar(SetValue::Boolean(boolean)) => Value::Bool(*boolean),
             Tree::Scalar(SetValue::Integer(integer)) => Value::Number((*integer).into()),
+            Tree::Scalar(SetValue::Json(json)) => serde_yaml::to_value(json).unwrap(),
             Tree::Map(entries) => {
                 let entry =
                     |(key, tree): &(String, Tree)| (Value::String(key.clone()), value_of(tree));
@@ -171,6 +200,22 @@ l:
   - - 3
     - - 4
 ";
+        assert_eq!(document(&tree), expected);
+    }
+
+    #[test]
+    fn json_becomes_yaml_in_which_every_text_is_quoted() {
+        let json = serde_json::json!({"a": null, "b": [1.5, {"c": "yes"}, []]});
+        let tree = Tree::Map(vec![
+            ("x".to_owned(), Tree::Scalar(SetValue::Json(json))),
+            ("z".to_owned(), Tree::Scalar(SetValue::Json(Json::Null))),
+        ]);
+        let numbers = [("1e30", "1.0e+30"), ("-2.5e-9", "-2.5e-9"), ("1.5", "1.5"), ("7", "7")];
+        for (json, yaml) in numbers {
+            let number: Json = serde_json::from_str(json).unwrap();
+            assert_eq!(document(&Tree::Scalar(SetValue::Json(number))), format!("{yaml}\n"));
+        }
+        let expected = "x:\n  a: null\n  b:\n    - 1.5\n    - c: \"yes\"\n    - []\nz: null\n";
         assert_eq!(document(&tree), expected);
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::obstacle::{Obstacle, ObstacleKind};
-use crate::chart::found::FoundImage;
+use crate::chart::found::{Evidence, FoundImage};
 use crate::chart::image_reference::ImageReference;
 use crate::list::{Image, Place};
 use oci::{Digest, Repository, Tag};
@@ -68,7 +68,7 @@ impl InventoryEntry {
     pub fn mismatch(&self) -> Option<Mismatch> {
         match (&self.listed, self.found.as_slice()) {
             (None, _) => Some(Mismatch::Unlisted),
-            (Some(_), []) => Some(Mismatch::Unused),
+            (Some(image), []) if image.keep.is_none() => Some(Mismatch::Unused),
             (Some(_), _) => None,
         }
     }
@@ -85,12 +85,18 @@ impl InventoryEntry {
     }
 
     /// Whether a reference without a version stands for this image.
-    pub(super) fn stands_for(&self, reference: &ImageReference) -> bool {
-        if self.source != reference.repository {
+    pub(super) fn stands_for(&self, found: &FoundImage) -> bool {
+        let reference = &found.reference;
+        let named = self.listed.as_ref().map_or(&self.source, |image| image.chart_source());
+        if *named != reference.repository {
             return false;
         }
         match (&reference.digest, self.pin()) {
-            (None, _) => self.listed.is_some(),
+            (None, _) if self.listed.is_some() => true,
+            // An operator knows a repository, and takes the version from elsewhere.
+            (None, _) => {
+                found.evidence != Evidence::Container && self.tag.as_ref().is_some_and(is_version)
+            }
             // The digest names the version: the pin of the list, or another place in the chart.
             (Some(_), _) if !self.tag.as_ref().is_some_and(is_version) => false,
             (Some(digest), Some(pin)) => pin == digest,
@@ -108,7 +114,11 @@ impl InventoryEntry {
         self.listed.as_ref()?.digest.as_ref()
     }
 
+    /// Not those of an image that another one replaces.
     fn digests_in_chart(&self) -> BTreeSet<&Digest> {
+        if self.listed.as_ref().is_some_and(|image| image.replaces.is_some()) {
+            return BTreeSet::new();
+        }
         self.found.iter().filter_map(|found| found.reference.digest.as_ref()).collect()
     }
 
@@ -140,6 +150,8 @@ impl InventoryEntry {
                 subsets: BTreeMap::new(),
                 target: None,
                 values: Vec::new(),
+                replaces: None,
+                keep: None,
                 place: Place::NOWHERE,
             },
         })
@@ -156,7 +168,7 @@ impl InventoryEntry {
         };
         Obstacle {
             reference: self.reference(),
-            source: self.source.clone(),
+            source: Some(self.source.clone()),
             place: found.map(|found| found.place.clone()),
             kind,
         }

@@ -1,26 +1,34 @@
 //! `Inventory`: merges the images of the list and of the chart, and decides which can be mirrored; pure.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::found::MalformedReference;
+use super::discovery::{Discovery, discover};
+use super::found::{IgnoredText, MalformedReference, Mention};
 use super::manifests::UnreadableManifest;
-use super::references::{malformed_in, references_in};
 use super::renderer::Rendered;
 use crate::list::{Destination, Image, ImageList, Place};
 
 mod entry;
 mod obstacle;
+mod rules;
 
 pub use entry::{InventoryEntry, Mismatch};
 pub use obstacle::{Obstacle, ObstacleKind, Obstacles};
+pub use rules::{RuleKind, UnusedRule};
 
 /// Every image of the list, of the chart, or of both.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Inventory {
     /// In the order of their references.
     pub entries: Vec<InventoryEntry>,
-    /// Images of containers that are not valid references.
+    /// Texts that should be references and are not.
     pub malformed: Vec<MalformedReference>,
+    /// References in prose.
+    pub mentions: Vec<Mention>,
+    /// What the rules of the list exclude.
+    pub ignored: Vec<IgnoredText>,
+    /// Rules of the list that match nothing in the chart.
+    pub unused_rules: Vec<UnusedRule>,
     /// The destinations of the list. No two images may have one target there.
     destinations: Vec<Destination>,
 }
@@ -43,12 +51,14 @@ impl Inventory {
     pub fn take(list: &ImageList, renderings: &[Rendered]) -> Result<Self, UnreadableManifest> {
         let mut entries: BTreeMap<String, InventoryEntry> = BTreeMap::new();
         for image in list.images() {
-            entries.insert(image.reference().to_string(), InventoryEntry::of_list(image));
+            let named = image.chart_source().tagged(image.chart_tag());
+            entries.insert(named.to_string(), InventoryEntry::of_list(image));
         }
         let mut without_version = Vec::new();
-        let mut malformed = Vec::new();
+        let mut all = Discovery::default();
         for rendered in renderings {
-            for found in references_in(rendered)? {
+            let mut discovery = discover(rendered, list.chart(), &BTreeSet::new())?;
+            for found in std::mem::take(&mut discovery.images) {
                 match found.reference.tag.as_ref().filter(|tag| entry::is_version(tag)) {
                     Some(tag) => {
                         let key = found.reference.repository.tagged(tag).to_string();
@@ -58,11 +68,11 @@ impl Inventory {
                     None => without_version.push(found),
                 }
             }
-            malformed.extend(malformed_in(rendered)?);
+            all.add(discovery);
         }
         for found in without_version {
             let mut is_listed = false;
-            for entry in entries.values_mut().filter(|entry| entry.stands_for(&found.reference)) {
+            for entry in entries.values_mut().filter(|entry| entry.stands_for(&found)) {
                 entry.found.push(found.clone());
                 is_listed = true;
             }
@@ -73,8 +83,10 @@ impl Inventory {
         }
         let mut entries: Vec<_> = entries.into_values().collect();
         entries.iter_mut().for_each(InventoryEntry::settle_digest);
+        let unused_rules = rules::unused(list, &all, &entries);
         let destinations = list.destinations().values().cloned().collect();
-        Ok(Self { entries, malformed, destinations })
+        let Discovery { malformed, mentions, ignored, .. } = all;
+        Ok(Self { entries, malformed, mentions, ignored, unused_rules, destinations })
     }
 
     /// The images that the chart names, as entries of a list: first the listed ones, then the new ones,
@@ -84,7 +96,8 @@ impl Inventory {
     /// With all obstacles at once.
     pub fn images_of_chart(&self, destination: &Destination) -> Result<Vec<Image>, Obstacles> {
         let used = self.entries.iter().filter(|entry| !entry.found.is_empty());
-        let images = Images::of(used, std::slice::from_ref(destination));
+        let mut images = Images::of(used, std::slice::from_ref(destination));
+        images.obstacles.extend(self.malformed());
         if images.obstacles.is_empty() {
             Ok(images.images)
         } else {
@@ -100,7 +113,13 @@ impl Inventory {
         };
         let mut images = Images::of(self.entries.iter().filter(is_kept), &self.destinations);
         images.images.retain(|image| image.place == Place::NOWHERE);
+        images.obstacles.extend(self.malformed());
         (images.images, images.obstacles)
+    }
+
+    fn malformed(&self) -> impl Iterator<Item = Obstacle> {
+        let by_text = self.malformed.iter().rev().map(|malformed| (&malformed.written, malformed));
+        by_text.collect::<BTreeMap<_, _>>().into_values().map(Obstacle::malformed)
     }
 
     pub fn unused(&self) -> impl Iterator<Item = &Image> {

@@ -2,14 +2,16 @@
 
 use std::fmt;
 
-use crate::chart::found::ManifestLocation;
+use crate::chart::found::{MalformedReference, ManifestLocation};
 use messages::Advice;
+use messages::printable::printable;
 use oci::{Digest, Repository};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Obstacle {
     pub reference: String,
-    pub(super) source: Repository,
+    /// `None` if the reference is malformed.
+    pub(super) source: Option<Repository>,
     pub kind: ObstacleKind,
     /// The first place that names the image.
     pub place: Option<ManifestLocation>,
@@ -28,6 +30,10 @@ pub enum ObstacleKind {
         pin: Digest,
         named: Digest,
     },
+    /// It is not a reference.
+    Malformed {
+        reason: String,
+    },
     /// Two sources have one target.
     SameTarget {
         target: String,
@@ -40,8 +46,18 @@ pub enum ObstacleKind {
 pub struct Obstacles(pub Vec<Obstacle>);
 
 impl Obstacle {
+    pub(super) fn malformed(found: &MalformedReference) -> Self {
+        Self {
+            reference: found.written.clone(),
+            source: None,
+            kind: ObstacleKind::Malformed { reason: found.reason.clone() },
+            place: Some(found.place.clone()),
+        }
+    }
+
     pub fn advice(&self) -> Advice {
         let Self { reference, source, .. } = self;
+        let source = source.as_ref().map(Repository::to_string).unwrap_or_default();
         let (message, hint) = match &self.kind {
             ObstacleKind::NoTag | ObstacleKind::MovingTag => (
                 match self.kind {
@@ -75,6 +91,21 @@ impl Obstacle {
                      chart's values"
                 ),
             ),
+            ObstacleKind::Malformed { reason } => (
+                format!(
+                    "`{}` is not an image reference: {}",
+                    reference.escape_debug(),
+                    printable(reason)
+                ),
+                if is_number(reference) {
+                    "Helm reads an unquoted number as a float: quote the tag in the values"
+                        .to_owned()
+                } else {
+                    "look at the value that its template uses; if it is no image, exclude the place with a \
+                     `[[chart.ignore]]` in images.toml"
+                        .to_owned()
+                },
+            ),
             ObstacleKind::SameTarget { target, other } => (
                 format!(
                     "`{reference}` would be `{target}` at the destination, and so would `{other}`"
@@ -84,6 +115,12 @@ impl Obstacle {
         };
         Advice::new(message).with_hint(hint)
     }
+}
+
+/// Whether the tag is a number in scientific notation: `2.9111998e+07`.
+fn is_number(reference: &str) -> bool {
+    let tag = reference.rsplit(':').next().unwrap_or_default();
+    tag.contains("e+") && tag.parse::<f64>().is_ok()
 }
 
 impl fmt::Display for Obstacle {

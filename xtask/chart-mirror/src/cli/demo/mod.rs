@@ -189,7 +189,7 @@ impl Story<'_> {
         } else {
             self.line(&format!("The proof, by helm with {CHART}:"));
             let proof = match run.prove(list, &destination, &run.render()) {
-                Ok(proof) => report::values::proof(&proof, &destination.to_string()),
+                Ok(proof) => report::proof::text(&proof, &destination.to_string()),
                 // A list for another chart has renderings that do not fit this one.
                 Err(error) => format!("skipped, because the chart does not render: {error:#}"),
             };

@@ -11,7 +11,7 @@ use crate::cli::flags::{
 use crate::cli::runtime::Interrupted;
 use crate::cli::{runtime, terminal};
 use crate::commands::pin::result::Mode;
-use crate::commands::{doctor, images, pin};
+use crate::commands::{doctor, explain, images, pin};
 use crate::list_file;
 use crate::report;
 use registry::RetryPolicy;
@@ -41,6 +41,14 @@ pub fn run(flags: &Flags) -> anyhow::Result<Exit> {
 fn run_images(flags: &Flags, arguments: &ImagesArgs) -> anyhow::Result<Exit> {
     let file = flags.list_file();
     let list = list_file::read(&file)?;
+    if let Some(reference) = &arguments.explain {
+        let found = explain::run(&file, &list, &arguments.chart.options(), reference)?;
+        terminal::result(&report::images::explanations(&found))?;
+        if found.is_empty() {
+            terminal::message(&format!("no text of the chart matches `{reference}`"));
+        }
+        return Ok(if found.is_empty() { Exit::Failed } else { Exit::Done });
+    }
     let unused = if arguments.prune { UnusedEntries::Remove } else { UnusedEntries::Keep };
     let task = if arguments.write { images::Task::Write(unused) } else { images::Task::Compare };
     let report = images::run(&file, &list, &arguments.chart.options(), task)?;
@@ -52,7 +60,7 @@ fn run_images(flags: &Flags, arguments: &ImagesArgs) -> anyhow::Result<Exit> {
     let inventory = &report.inventory;
     terminal::result(&match arguments.format {
         InventoryFormat::Plain => report::images::plain(inventory),
-        InventoryFormat::Json => report::images::json(inventory),
+        InventoryFormat::Json => report::images::json(inventory, &report.declared),
         InventoryFormat::Toml => report::images::toml(inventory),
     })?;
     let (_, obstacles) = inventory.images_to_list(UnusedEntries::Keep);

@@ -76,17 +76,17 @@ fn run_with_chart(flags: &Flags, arguments: &ValuesArgs, list: &ImageList) -> an
     if arguments.prove {
         let destination = list.choose(arguments.destination.as_deref())?;
         let proof = run.prove(list, &destination, &run.render())?;
-        terminal::result(&report::values::proof(&proof, &destination.pull_address().to_string()))?;
+        terminal::result(&report::proof::text(&proof, &destination.pull_address().to_string()))?;
         return Ok(if proof.holds() { Exit::Done } else { Exit::Failed });
     }
     let (probed, suggestion) = run.probe(list, &terminal::message)?;
-    terminal::result(&report::values::probed(&probed, &suggestion))?;
+    terminal::result(&report::probe::probed(&probed, &suggestion))?;
     if arguments.write {
         let text = list_file::read_text(&file)?;
         let written = write_atomically(&file, &suggestion.added_to(&text, list)?)?;
         terminal::message(&format!("{}  {}", write_word(written), file.display()));
     }
-    Ok(Exit::Done)
+    Ok(if suggestion.moves_everything(&probed, list) { Exit::Done } else { Exit::Failed })
 }
 
 /// As wide as the words of `--check`.

@@ -7,7 +7,7 @@ use super::context::Context;
 use super::finding::Finding;
 use super::findings::Findings;
 use crate::chart::inventory::{
-    Inventory, InventoryEntry, Mismatch, Obstacle, ObstacleKind, UnusedEntries,
+    Inventory, InventoryEntry, Mismatch, Obstacle, ObstacleKind, UnusedEntries, UnusedRule,
 };
 use crate::chart::{ImageReference, ManifestLocation, RenderError, Rendered};
 use crate::commands::chart_run::ChartRun;
@@ -50,6 +50,9 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
         }
     };
     let reported = report_inventory(&inventory, findings);
+    if context.options.chart.is_empty() {
+        report_unused_rules(&inventory.unused_rules, findings);
+    }
     for destination in destinations(context) {
         match chart.prove(list, &destination, &results) {
             Ok(proof) => report_proof(&proof, list, &reported, findings),
@@ -107,7 +110,24 @@ fn report_inventory(inventory: &Inventory, findings: &mut Findings<'_>) -> BTree
         }
         findings.add(finding);
     }
+    for malformed in obstacles.iter().filter(|it| matches!(it.kind, ObstacleKind::Malformed { .. }))
+    {
+        let place = malformed.place.as_ref();
+        reported.extend(place.map(|place| occurrence(place, &malformed.reference)));
+        findings.add(cannot_be_listed(findings, malformed, None));
+    }
     reported
+}
+
+/// Rules of the list that match nothing in its own chart.
+fn report_unused_rules(rules: &[UnusedRule], findings: &mut Findings<'_>) {
+    for rule in rules {
+        let Advice { message, hint } = rule.advice();
+        let mut finding = Finding::new(CHECK, Code::RuleUnused, message);
+        finding.location = Some(findings.in_list(rule.place));
+        finding.hint = hint;
+        findings.add(finding);
+    }
 }
 
 fn report_proof(
@@ -119,13 +139,20 @@ fn report_proof(
     let is_new = |gap: &&Gap| !reported.contains(&occurrence(&gap.place, &gap.written));
     for gap in proof.gaps.iter().filter(is_new) {
         let code = match gap.kind {
-            GapKind::Vanished => Code::ValuesImageLost,
+            GapKind::Vanished | GapKind::Appeared => Code::ValuesImageLost,
             _ => Code::ValuesNotRelocated,
         };
         findings.add_once(gap_finding(findings, list, code, gap));
     }
-    for gap in proof.warnings.iter().filter(is_new) {
+    for gap in proof.mentions.iter().filter(is_new) {
         findings.add_once(gap_finding(findings, list, Code::ChartMention, gap));
+    }
+    for setting in &proof.relied_on {
+        let message =
+            format!("with the values the chart renders only if `{setting}` is set as well");
+        let finding = Finding::new(CHECK, Code::ValuesNotRelocated, message);
+        let hint = "who installs the chart may not set it: add it to `[values]` in images.toml";
+        findings.add_once(finding.hint(hint));
     }
     if proof.proven.is_empty() && proof.gaps.is_empty() {
         let message = "the chart uses no image, so nothing is proven";

@@ -87,7 +87,7 @@ impl<'a> Findings<'a> {
         (self.findings, self.ignored)
     }
 
-    fn in_list(&self, place: Place) -> Location {
+    pub(super) fn in_list(&self, place: Place) -> Location {
         Location { file: self.input.file_name.to_owned(), place }
     }
 }

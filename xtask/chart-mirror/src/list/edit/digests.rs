@@ -62,7 +62,7 @@ fn change(text: &str, image: &Spanned<DeValue<'_>>, digest: &Digest) -> Option<C
     }
     let (key, tag) = entry.get_key_value("tag")?;
     let (key, end) = (key.span().start, tag.span().end);
-    let line = [format!("digest = \"{digest}\"")];
+    let line = [format!("digest = \"{digest}\"").into()];
     let (at, added) = if text[image.span()].starts_with('{') {
         pairs(end, &separator(text, key), &line)
     } else {
@@ -83,13 +83,13 @@ fn subsets(
     for (platforms, digest) in recorded {
         match table.and_then(|table| table.get(platforms.to_string().as_str())) {
             Some(old) => changes.push((old.span(), like(text, old, digest))),
-            None => new.push(format!("\"{platforms}\" = \"{digest}\"")),
+            None => new.push(format!("\"{platforms}\" = \"{digest}\"").into()),
         }
     }
     if !new.is_empty() {
         let owner = Owner::of_image(text, image.span().start);
-        let (at, added) = owner.added(text, entry, "subsets", new);
-        changes.push((at..at, added));
+        let added = owner.added(text, entry, "subsets", new);
+        changes.extend(added.into_iter().map(|(at, added)| (at..at, added)));
     }
     Some(changes)
 }

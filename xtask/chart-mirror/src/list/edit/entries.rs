@@ -8,7 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::lines::{below, end_of_line, line_end, quoted, separator, split_mark, start_of_line};
 use super::spans::{images, sections, with_comments};
 use super::values::value_line;
-use crate::list::Image;
+use crate::list::{Image, Replaced};
 
 /// Adds entries after the last one, and removes those at some positions.
 ///
@@ -70,9 +70,21 @@ fn pairs(image: &Image) -> Vec<String> {
         ("tag", Some(image.tag.to_string())),
         ("digest", digest),
         ("target", target),
+        ("keep", image.keep.clone()),
     ];
     let pairs = pairs.into_iter().filter_map(|(key, value)| Some((key, value?)));
-    pairs.map(|(key, value)| format!("{key} = {}", quoted(&value))).collect()
+    let pairs = pairs.map(|(key, value)| format!("{key} = {}", quoted(&value)));
+    pairs.chain(image.replaces.iter().map(replaces)).collect()
+}
+
+fn replaces(replaced: &Replaced) -> String {
+    let tag = replaced.tag.as_ref().map(|tag| format!(", tag = {}", quoted(tag.as_str())));
+    format!(
+        "replaces = {{ source = {}{}, reason = {} }}",
+        quoted(&replaced.source.to_string()),
+        tag.unwrap_or_default(),
+        quoted(&replaced.reason)
+    )
 }
 
 /// Where an entry is in the text.

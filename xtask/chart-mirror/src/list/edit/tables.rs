@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::lines::{below, indent, line_end, separator};
+use super::lines::{below, indent, line_end, separator, start_of_line};
 use super::spans::{end_of, is_section, with_comments};
 
 /// The owner of a table, which determines where a new one goes.
@@ -13,6 +13,27 @@ pub(super) enum Owner {
     List,
     Image { header: usize },
     ImageInBraces,
+}
+
+/// A pair to add, `key = value`, or a header.
+pub(super) struct Line {
+    /// On one line, above the pair.
+    pub(super) comment: Option<String>,
+    pub(super) text: String,
+}
+
+impl From<String> for Line {
+    fn from(text: String) -> Self {
+        Self { comment: None, text }
+    }
+}
+
+impl Line {
+    /// The comment and the text, each for a line of its own.
+    fn rows(&self) -> impl Iterator<Item = String> {
+        let comment = self.comment.iter().map(|comment| format!("# {comment}"));
+        comment.chain([self.text.clone()])
+    }
 }
 
 /// An offset in the text, and the text to insert there.
@@ -28,19 +49,26 @@ impl Owner {
         }
     }
 
-    /// Adds pairs, each `key = value`, to a table of the owner.
+    /// Adds pairs to a table of the owner.
     pub(super) fn added(
         &self,
         text: &str,
         owner: &DeTable<'_>,
         name: &str,
-        lines: Vec<String>,
-    ) -> Addition {
+        lines: Vec<Line>,
+    ) -> Vec<Addition> {
         let own = owner.get(name).and_then(|own| Some((own.span(), own.get_ref().as_table()?)));
         match own {
-            _ if lines.is_empty() => (text.len(), String::new()),
-            Some((span, table)) => self.added_to(text, span, table, &lines),
-            None => self.new_table(text, owner, name, lines),
+            _ if lines.is_empty() => Vec::new(),
+            Some((span, table)) => {
+                let addition = self.added_to(text, span.clone(), table, &lines);
+                let is_in_one_line =
+                    text[span.clone()].starts_with('{') && !addition.1.contains('\n');
+                // One line has no room for comments: they go above it.
+                let comments = above(text, span.start, &lines).filter(|_| is_in_one_line);
+                comments.into_iter().chain([addition]).collect()
+            }
+            None => vec![self.new_table(text, owner, name, lines)],
         }
     }
 
@@ -50,7 +78,7 @@ impl Owner {
         text: &str,
         span: Range<usize>,
         table: &DeTable<'_>,
-        lines: &[String],
+        lines: &[Line],
     ) -> Addition {
         let last = table.iter().map(|(key, value)| (end_of(value), key.span().start)).max();
         let written = &text[span.clone()];
@@ -58,14 +86,17 @@ impl Owner {
             Some((end, key)) if written.starts_with('{') => {
                 pairs(end, &separator(text, key), lines)
             }
-            None if written.starts_with('{') => (span.start + 1, format!(" {} ", lines.join(", "))),
+            None if written.starts_with('{') => (span.start + 1, format!(" {} ", joined(lines))),
             Some((end, key)) if written.starts_with('[') => {
                 rows(text, end, indent(text, key), lines)
             }
             None => rows(text, span.end, indent(text, span.start), lines),
             Some((end, key)) => {
-                let lines: Vec<String> =
-                    lines.iter().map(|line| format!("{written}.{line}")).collect();
+                let dotted = |line: &Line| Line {
+                    comment: line.comment.clone(),
+                    text: format!("{written}.{}", line.text),
+                };
+                let lines: Vec<Line> = lines.iter().map(dotted).collect();
                 match self {
                     Self::ImageInBraces => pairs(end, &separator(text, span.start), &lines),
                     Self::List | Self::Image { .. } => rows(text, end, indent(text, key), &lines),
@@ -79,24 +110,24 @@ impl Owner {
         text: &str,
         owner: &DeTable<'_>,
         name: &str,
-        mut lines: Vec<String>,
+        mut lines: Vec<Line>,
     ) -> Addition {
         let own = owner.iter().filter(|(_, value)| !is_section(text, value));
         let last = own.map(|(key, value)| (end_of(value), key.span().start)).max();
         match self {
             Self::List => {
-                lines.splice(0..0, [String::new(), format!("[{name}]")]);
+                lines.splice(0..0, [String::new().into(), format!("[{name}]").into()]);
                 rows(text, text.len(), "", &lines)
             }
             Self::Image { header } => {
-                lines.insert(0, format!("[image.{name}]"));
+                lines.insert(0, format!("[image.{name}]").into());
                 let end = last.map_or(*header, |(end, _)| end);
                 rows(text, end, indent(text, *header), &lines)
             }
             Self::ImageInBraces => {
                 let (end, key) = last.unwrap_or_default();
-                let table = format!("{name} = {{ {} }}", lines.join(", "));
-                pairs(end, &separator(text, key), &[table])
+                let table = format!("{name} = {{ {} }}", joined(&lines));
+                pairs(end, &separator(text, key), &[table.into()])
             }
         }
     }
@@ -144,17 +175,39 @@ fn with_comma(text: &str, pair: Range<usize>) -> Range<usize> {
 }
 
 /// Inserts lines below the one with the offset.
-pub(super) fn rows(text: &str, at: usize, indent: &str, lines: &[String]) -> Addition {
+pub(super) fn rows(text: &str, at: usize, indent: &str, lines: &[Line]) -> Addition {
     let line_end = line_end(text);
     let (at, before) = below(text, at);
     let rows: String = lines
         .iter()
-        .map(|line| format!("{}{line}{line_end}", if line.is_empty() { "" } else { indent }))
+        .flat_map(Line::rows)
+        .map(|row| format!("{}{row}{line_end}", if row.is_empty() { "" } else { indent }))
         .collect();
     (at, format!("{before}{rows}"))
 }
 
-/// Inserts pairs in braces after one that ends at the offset.
-pub(super) fn pairs(at: usize, separator: &str, lines: &[String]) -> Addition {
-    (at, lines.iter().map(|line| format!("{separator}{line}")).collect())
+/// Inserts pairs in braces after one that ends at the offset. Comments need pairs on lines of their own.
+pub(super) fn pairs(at: usize, separator: &str, lines: &[Line]) -> Addition {
+    let new_line = separator.trim_start_matches(',');
+    let pair = |line: &Line| {
+        if !new_line.contains('\n') {
+            return format!("{separator}{}", line.text);
+        }
+        let rows: Vec<String> = line.rows().collect();
+        format!("{separator}{}", rows.join(new_line))
+    };
+    (at, lines.iter().map(pair).collect())
+}
+
+fn joined(lines: &[Line]) -> String {
+    lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+/// The comments of pairs, above the line with the offset.
+fn above(text: &str, at: usize, lines: &[Line]) -> Option<Addition> {
+    let (start, indent, line_end) = (start_of_line(text, at), indent(text, at), line_end(text));
+    let comments = lines.iter().filter_map(|line| line.comment.as_ref());
+    let comments: String =
+        comments.map(|comment| format!("{indent}# {comment}{line_end}")).collect();
+    (!comments.is_empty()).then_some((start, comments))
 }

@@ -1,7 +1,7 @@
 //! Tables of edits: a text before and after.
 
 use super::{edit_images, image_entry};
-use crate::list::{Image, ImageList, Place};
+use crate::list::{Image, ImageList, Place, Replaced};
 
 fn image(source: &str, tag: &str) -> Image {
     let source: oci::Repository = source.parse().unwrap();
@@ -12,6 +12,8 @@ fn image(source: &str, tag: &str) -> Image {
         subsets: Default::default(),
         target: None,
         values: Vec::new(),
+        replaces: None,
+        keep: None,
         place: Place::NOWHERE,
     }
 }
@@ -160,6 +162,34 @@ fn every_form_of_a_list_can_be_edited() {
 }
 
 #[test]
+fn kept_and_replacing_entries_are_written_and_removed_as_a_whole() {
+    let (source, tag) = ("docker.io/old/e".parse().unwrap(), None);
+    let replaces = Some(Replaced { source, tag, reason: "it moved".to_owned() });
+    let new = [
+        Image { keep: Some("an operator uses it".to_owned()), ..image("q.io/d", "1") },
+        Image { replaces, ..image("q.io/e", "1") },
+    ];
+    let a = "[[image]]\nsource = 'q.io/a'\ntag = '1'\n";
+    let rules = "\n[chart]\nname = 'c'\n[[chart.ignore]]\ntext = 'x'\nreason = 'r'\n\
+                 [[chart.place]]\npath = 'x'\nreason = 'r'\n";
+    let sections = "# b\n[[image]]\nsource = 'q.io/b'\ntag = '1'\n# old\n[image.replaces]\n\
+                    source = 'old/b'\nreason = 'moved' # why\n[image.values]\nb = '{tag}'\n";
+    let added = "\n[[image]]\nsource = \"q.io/d\"\ntag = \"1\"\nkeep = \"an operator uses it\"\n\
+                 \n[[image]]\nsource = \"q.io/e\"\ntag = \"1\"\n\
+                 replaces = { source = \"docker.io/old/e\", reason = \"it moved\" }\n";
+    for end in ["\n", "\r\n"] {
+        let text = |text: &str| text.replace('\n', end);
+        let before = text(&format!("{sections}\n{a}{rules}"));
+        assert_eq!(edit(&before, &new, &[0]), text(&format!("{a}{added}{rules}")));
+        assert_eq!(edit(&before, &new, &[]), text(&format!("{sections}\n{a}{added}{rules}")));
+    }
+    let inline = "image = [{ source = 'q.io/a', tag = '1', keep = 'x' }]";
+    let edited = edit(inline, &new, &[]);
+    assert!(edited.contains("replaces = { source = \"docker.io/old/e\", reason"), "{edited}");
+    assert!(edited.contains("tag = '1', keep = 'x' }, {"), "{edited}");
+}
+
+#[test]
 fn removing_any_entry_of_the_real_list_keeps_the_comments_of_groups() {
     let text = include_str!("../../../../../images.toml");
     let is_of_group = |line: &&str| line.starts_with("# ") && !line.contains("`repository`");
@@ -188,7 +218,15 @@ fn removing_the_last_entry_leaves_no_empty_lines() {
 fn an_entry_is_written_as_it_is_read() {
     let text = "[[image]]\nsource = \"q.io/a\"\ntag = \"1\"\n\
                 digest = \"sha256:1111111111111111111111111111111111111111111111111111111111111111\"\n\
-                target = \"x/a\"\n[image.values]\n\"a.\\\"b\\\\.c\" = \"{registry}\\u0009\"\n";
-    let list = ImageList::parse("x", text).unwrap();
-    assert_eq!(image_entry(&list.images()[0]), text);
+                target = \"x/a\"\n[image.values]\n\"a.\\\"b\\\\.c\" = \"{registry}\\u0009\"\n\
+                \"a.d\" = { json = \"[1,null,{\\\"e\\\":\\\"{x}\\\"}]\" }\n";
+    let kept =
+        "[[image]]\nsource = \"q.io/a\"\ntag = \"1\"\nkeep = \"the \\\"operator\\\" uses it\"\n";
+    let replacing = "[[image]]\nsource = \"q.io/a\"\ntag = \"1\"\n\
+                     replaces = { source = \"docker.io/old/a\", tag = \"latest\", reason = \"it moved\" }\n";
+    let moved = replacing.replace(", tag = \"latest\"", "");
+    for text in [text, kept, replacing, &moved] {
+        let list = ImageList::parse("x", text).unwrap();
+        assert_eq!(image_entry(&list.images()[0]), text);
+    }
 }

@@ -4,17 +4,41 @@ use toml::de::DeTable;
 
 use super::lines::{quoted, split_mark};
 use super::spans::images;
-use super::tables::{Addition, Owner};
+use super::tables::{Addition, Line, Owner};
 use crate::list::{SetValue, ValuePath};
 use messages::Advice;
+use messages::printable::printable_within;
 use oci::{Repository, Tag};
+
+/// The limit for a comment, in characters.
+const MAX_COMMENT: usize = 1000;
+
+/// A value to add to `[values]`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewValue {
+    pub path: ValuePath,
+    pub value: SetValue,
+    /// Goes above the line of the value, on one line.
+    pub comment: Option<String>,
+}
+
+impl From<(ValuePath, SetValue)> for NewValue {
+    fn from((path, value): (ValuePath, SetValue)) -> Self {
+        Self { path, value, comment: None }
+    }
+}
 
 /// Adds values to `[values]`, which is created if it is missing.
 ///
 /// # Errors
 /// If the text is not TOML, or `values` is not a table.
-pub fn add_values(text: &str, values: &[(ValuePath, SetValue)]) -> Result<String, Advice> {
-    edit(text, |text, document| addition(text, &Owner::List, document, values))
+pub fn add_values(text: &str, values: &[NewValue]) -> Result<String, Advice> {
+    let lines = values.iter().map(|new| {
+        let comment = new.comment.as_ref();
+        let comment = comment.map(|comment| printable_within(MAX_COMMENT, comment));
+        (&new.path, Line { comment, text: value_line(&new.path, &new.value) })
+    });
+    edit(text, |text, document| additions(text, &Owner::List, document, lines))
 }
 
 /// Adds values to one image.
@@ -41,7 +65,8 @@ pub fn add_image_values(
         });
         let missing = || Advice::new(format!("images.toml does not list {}", source.tagged(tag)));
         let (start, image) = image.ok_or_else(missing)?;
-        addition(text, &Owner::of_image(text, start), image, values)
+        let lines = values.iter().map(|(path, value)| (path, value_line(path, value).into()));
+        additions(text, &Owner::of_image(text, start), image, lines)
     })
 }
 
@@ -50,36 +75,38 @@ pub fn value_line(path: &ValuePath, value: &SetValue) -> String {
     let value = match value {
         SetValue::String(text) => quoted(text),
         SetValue::Boolean(_) | SetValue::Integer(_) => value.to_string(),
+        SetValue::Json(json) => format!("{{ json = {} }}", quoted(&json.to_string())),
     };
     format!("{} = {value}", quoted(&path.to_string()))
 }
 
 fn edit(
     text: &str,
-    addition: impl FnOnce(&str, &DeTable<'_>) -> Result<Addition, Advice>,
+    additions: impl FnOnce(&str, &DeTable<'_>) -> Result<Vec<Addition>, Advice>,
 ) -> Result<String, Advice> {
     let (mark, bare) = split_mark(text);
     let document =
         DeTable::parse(bare).map_err(|error| Advice::new(format!("images.toml: {error}")))?;
-    let (at, added) = addition(bare, document.get_ref())?;
     let mut edited = bare.to_owned();
-    edited.insert_str(at, &added);
+    // The last one first, so that the others keep their offsets.
+    for (at, added) in additions(bare, document.get_ref())?.into_iter().rev() {
+        edited.insert_str(at, &added);
+    }
     Ok(format!("{mark}{edited}"))
 }
 
 /// Adds the values that the owner does not have yet.
-fn addition(
+fn additions<'a>(
     text: &str,
     owner: &Owner,
     table: &DeTable<'_>,
-    values: &[(ValuePath, SetValue)],
-) -> Result<Addition, Advice> {
+    values: impl Iterator<Item = (&'a ValuePath, Line)>,
+) -> Result<Vec<Addition>, Advice> {
     let own = table.get("values").map(|own| own.get_ref().as_table());
     let own = own.map(|own| own.ok_or("`values` in images.toml is not a table")).transpose()?;
     let is_new =
         |path: &ValuePath| own.is_none_or(|own| !own.contains_key(path.to_string().as_str()));
-    let new = values.iter().filter(|(path, _)| is_new(path));
-    let lines: Vec<String> = new.map(|(path, value)| value_line(path, value)).collect();
+    let lines = values.filter(|(path, _)| is_new(path)).map(|(_, line)| line).collect();
     Ok(owner.added(text, table, "values", lines))
 }
 
@@ -100,6 +127,10 @@ tag = \"2\"   # odd   spaces
 source   = \"quay.io/a/two\"
 ";
 
+    fn new(values: &[(ValuePath, SetValue)]) -> Vec<NewValue> {
+        values.iter().cloned().map(NewValue::from).collect()
+    }
+
     fn added() -> String {
         let pair = |path: &str, template: &str| {
             let set = |path: &str, value| (path.parse().unwrap(), value);
@@ -110,7 +141,7 @@ source   = \"quay.io/a/two\"
                 set(r"do\.t.enabled", SetValue::Boolean(true)),
             ]
         };
-        let text = add_values(LIST, &pair("global.imageRegistry", "{registry}")).unwrap();
+        let text = add_values(LIST, &new(&pair("global.imageRegistry", "{registry}"))).unwrap();
         let (source, tag) = ("quay.io/a/two".parse().unwrap(), "2".parse().unwrap());
         add_image_values(&text, &source, &tag, &pair("two.image", "{registry}/{repository}"))
             .unwrap()
@@ -134,10 +165,55 @@ source   = \"quay.io/a/two\"
     }
 
     #[test]
+    fn the_comment_of_a_value_is_above_its_line_or_above_its_table() {
+        let image = "[[image]]\nsource = 'q.io/a'\ntag = '1'\n";
+        let table = [
+            (
+                "[values]\n  x = '1' # x\n",
+                "[values]\n  x = '1' # x\n  # WHY\n  \"a\" = true\n  \"b\" = { json = \"null\" }\n",
+            ),
+            (
+                "values.x = '1'\n",
+                "values.x = '1'\n# WHY\nvalues.\"a\" = true\nvalues.\"b\" = { json = \"null\" }\n",
+            ),
+            (
+                "values = { x = '1' } # x\n",
+                "# WHY\nvalues = { x = '1', \"a\" = true, \"b\" = { json = \"null\" } } # x\n",
+            ),
+            (
+                "#:schema x\nvalues = {}\n",
+                "#:schema x\n# WHY\nvalues = { \"a\" = true, \"b\" = { json = \"null\" } }\n",
+            ),
+            (
+                "values = {\n  x = '1'\n}\n",
+                "values = {\n  x = '1',\n  # WHY\n  \"a\" = true,\n  \"b\" = { json = \"null\" }\n}\n",
+            ),
+        ];
+        let values = [
+            NewValue {
+                path: "a".parse().unwrap(),
+                value: SetValue::Boolean(true),
+                comment: Some("the chart\nrefuses \u{1b}others".to_owned()),
+            },
+            ("b".parse().unwrap(), SetValue::Json(serde_json::Value::Null)).into(),
+        ];
+        for (before, after) in table {
+            for (mark, end) in [("", "\n"), ("\u{feff}", "\r\n")] {
+                let text = |part: &str| format!("{mark}{part}{image}").replace('\n', end);
+                let edited = add_values(&text(before), &values).unwrap();
+                assert_eq!(edited, text(&after.replace("WHY", "the chart refuses others")));
+                ImageList::parse("x", &edited).unwrap_or_else(|problems| panic!("{problems}"));
+                let again = add_values(&edited, &values).unwrap();
+                assert_eq!(again, edited, "what is there already gets no second comment");
+            }
+        }
+    }
+
+    #[test]
     fn line_endings_are_kept() {
         let text = LIST.replace('\n', "\r\n");
         let pair = [("a.b".parse().unwrap(), SetValue::String("{registry}".to_owned()))];
-        let edited = add_values(&text, &pair).unwrap();
+        let edited = add_values(&text, &new(&pair)).unwrap();
         assert!(edited.contains("\"a.b\" = \"{registry}\"\r\n"), "{edited:?}");
         assert_eq!(edited.matches('\n').count(), edited.matches("\r\n").count(), "{edited:?}");
     }
@@ -203,11 +279,13 @@ source   = \"quay.io/a/two\"
                 format!("image = [{{\n  {a},\n  {b},\n  values = {{ NEW }}\n}}]"),
             ),
         ];
-        let new = [("n".parse().unwrap(), SetValue::String("{registry}".to_owned()))];
+        let values = [("n".parse().unwrap(), SetValue::String("{registry}".to_owned()))];
         let (source, tag) = ("q.io/a".parse().unwrap(), "1".parse().unwrap());
-        let of_list = of_list.map(|(text, expected)| (add_values(&text, &new), text, expected));
-        let of_image = of_image
-            .map(|(text, expected)| (add_image_values(&text, &source, &tag, &new), text, expected));
+        let of_list =
+            of_list.map(|(text, expected)| (add_values(&text, &new(&values)), text, expected));
+        let of_image = of_image.map(|(text, expected)| {
+            (add_image_values(&text, &source, &tag, &values), text, expected)
+        });
         for (edited, text, expected) in of_list.into_iter().chain(of_image) {
             let edited = edited.unwrap();
             assert_eq!(edited, expected.replace("NEW", "\"n\" = \"{registry}\""), "{text}");

@@ -7,8 +7,8 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::reader::Reader;
-use super::value::{FromValue, Lines, Value};
-use crate::list::{Chart, Rendering, SetValue};
+use super::value::{Lines, Value};
+use crate::list::{Chart, Rendering};
 
 const NAME_OF_RENDERING: &str = "messages need a name for it: `name = \"backup\"`";
 
@@ -26,12 +26,21 @@ impl<'t> Reader<'t> {
                     reader.rendering(entry, &mut names)
                 })
             });
+        let ignore = self.optional(&mut table, "ignore", Self::ignore_rules);
+        let places = self.optional(&mut table, "place", Self::place_rules);
         self.finish(table)?;
         let mut renderings = renderings.unwrap_or_default();
         if renderings.is_empty() {
             renderings.push(Rendering { name: "default".to_owned(), ..Rendering::default() });
         }
-        Some(Chart { name: name?, repository, version, renderings })
+        Some(Chart {
+            name: name?,
+            repository,
+            version,
+            renderings,
+            ignore: ignore.unwrap_or_default(),
+            places: places.unwrap_or_default(),
+        })
     }
 
     fn rendering(
@@ -44,11 +53,19 @@ impl<'t> Reader<'t> {
         let name = self.required(&mut table, "name", NAME_OF_RENDERING, |reader, name| {
             reader.rendering_name(name, names)
         });
-        let set = self.optional(&mut table, "set", Self::set::<SetValue>);
-        let set_string = self.optional(&mut table, "set-string", Self::set::<Lines>);
+        let set =
+            self.optional(&mut table, "set", |reader, table| reader.set(table, Self::set_value));
+        let set_string = self.optional(&mut table, "set-string", |reader, table| {
+            reader.set(table, Self::value::<Lines>)
+        });
         let values = self.optional(&mut table, "values", Self::arguments);
         let kube_version = self.optional(&mut table, "kube-version", Self::argument);
         let api_versions = self.optional(&mut table, "api-versions", Self::arguments);
+        let release = self.optional(&mut table, "release", Self::release);
+        let namespace = self.optional(&mut table, "namespace", Self::namespace);
+        let is_upgrade = self.flag(&mut table, "is-upgrade");
+        let skip_tests = self.flag(&mut table, "skip-tests");
+        let include_crds = self.flag(&mut table, "include-crds");
         self.finish(table)?;
         let set_string = set_string.unwrap_or_default().into_iter();
         Some(Rendering {
@@ -58,6 +75,11 @@ impl<'t> Reader<'t> {
             values: values.unwrap_or_default(),
             kube_version,
             api_versions: api_versions.unwrap_or_default(),
+            release,
+            namespace,
+            is_upgrade: is_upgrade.unwrap_or_default(),
+            skip_tests: skip_tests.unwrap_or_default(),
+            omit_crds: include_crds == Some(false),
         })
     }
 
@@ -76,10 +98,39 @@ impl<'t> Reader<'t> {
         Some(name.into_inner())
     }
 
-    fn set<T: FromValue<'t>>(&mut self, table: Spanned<DeTable<'t>>) -> Option<Vec<(String, T)>> {
+    fn release(&mut self, name: Spanned<String>) -> Option<String> {
+        self.object_name(name, 53)
+    }
+
+    fn namespace(&mut self, name: Spanned<String>) -> Option<String> {
+        self.object_name(name, 63)
+    }
+
+    /// A DNS label (RFC 1123), as Kubernetes requires.
+    fn object_name(&mut self, name: Spanned<String>, longest: usize) -> Option<String> {
+        let text = name.get_ref();
+        let is_inner = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+        let is_label = !text.is_empty()
+            && text.len() <= longest
+            && text.chars().all(is_inner)
+            && !text.starts_with('-')
+            && !text.ends_with('-');
+        if !is_label {
+            let hint =
+                format!("use at most {longest} lowercase letters, digits and, between them, `-`");
+            self.report(name.span(), "this is not a valid name in Kubernetes", hint)?;
+        }
+        Some(name.into_inner())
+    }
+
+    fn set<T>(
+        &mut self,
+        table: Spanned<DeTable<'t>>,
+        read: impl Fn(&mut Self, Value<'t>) -> Option<Spanned<T>>,
+    ) -> Option<Vec<(String, T)>> {
         let entries = self.entries(table);
         self.all(entries, |reader, (key, value)| {
-            let value = reader.value(value);
+            let value = read(reader, value);
             if key.get_ref().is_empty() {
                 let hint = "write a path like `\"backup.enabled\"`";
                 reader.report(key.span(), "the path of a value is empty", hint)?;

@@ -9,11 +9,16 @@ use toml::de::DeTable;
 use super::reader::{Extent, PlacedImage, Reader, Table};
 use super::value::Value;
 use super::values::Scope;
-use crate::list::Image;
+use crate::list::{Image, Replaced};
 use oci::{Digest, Platforms, Reference, Repository, RepositoryPath, Tag};
 
-/// Where each source and tag is listed. No two entries may have the same ones.
-type Sources = HashMap<Reference, Range<usize>>;
+/// Where each image is listed, by its reference at the source and by the one in the chart. No two entries
+/// may share one of them.
+#[derive(Default)]
+struct Listed {
+    at_source: HashMap<Reference, Range<usize>>,
+    in_chart: HashMap<Reference, Range<usize>>,
+}
 
 impl<'t> Reader<'t> {
     pub(super) fn images(&mut self, list: &mut Table<'t>) -> Option<Vec<Image>> {
@@ -28,11 +33,11 @@ impl<'t> Reader<'t> {
             }
             return None;
         }
-        let mut sources = Sources::new();
-        self.all(entries.into_inner(), |reader, entry| reader.image(entry, &mut sources))
+        let mut listed = Listed::default();
+        self.all(entries.into_inner(), |reader, entry| reader.image(entry, &mut listed))
     }
 
-    fn image(&mut self, entry: Value<'t>, sources: &mut Sources) -> Option<Image> {
+    fn image(&mut self, entry: Value<'t>, listed: &mut Listed) -> Option<Image> {
         let entry: Spanned<DeTable<'t>> = self.value(entry)?;
         let mut table = self.table(entry, "`[[image]]`");
         let problems_before = self.problems.len();
@@ -53,39 +58,81 @@ impl<'t> Reader<'t> {
             self.report(span, "`subsets` without `digest`", hint);
         }
         let subsets = self.optional(&mut table, "subsets", Self::subsets);
+        let replaces = self.optional(&mut table, "replaces", Self::replaced);
+        let keep = self.optional(&mut table, "keep", Self::reason);
+        if let (Some(span), Some(_)) = (table.span_of("keep"), table.span_of("replaces")) {
+            let hint =
+                "`keep` is for an image that the chart does not name at all: remove one of them";
+            self.report(span, "`keep` together with `replaces`", hint);
+        }
         let values =
             self.optional(&mut table, "values", |reader, values| reader.values(values, scope));
         let span = table.span();
         let source_span = table.span_of("source").unwrap_or_default();
         let target_span = table.span_of("target").unwrap_or_else(|| source_span.clone());
+        let replaces_span = table.span_of("replaces");
         let valid = self.finish(table);
-
-        let (source, tag) = (source?, tag?);
-        let reference = source.tagged(&tag);
-        match sources.insert(reference.clone(), source_span.clone()) {
-            // The same source and tag has the same target, which needs no second report.
-            Some(first) => {
-                let message = format!("`{reference}` is listed twice");
-                self.report_second(source_span, first, message, "remove one of the two entries");
-            }
-            None if is_placed => self.placed.push(PlacedImage {
-                source: source.clone(),
-                tag: tag.clone(),
-                target: target.clone(),
-                span: target_span,
-            }),
-            None => {}
-        }
-        valid?;
-        Some(Image {
-            source,
-            tag,
+        let image = Image {
+            source: source?,
+            tag: tag?,
             digest,
             subsets: subsets.unwrap_or_default(),
             target,
             values: values.unwrap_or_default(),
+            replaces,
+            keep,
             place: self.place(&span),
-        })
+        };
+        // The same source and tag has the same target, which needs no second report.
+        if self.check_references(&image, listed, source_span, replaces_span) && is_placed {
+            self.placed.push(PlacedImage {
+                source: image.source.clone(),
+                tag: image.tag.clone(),
+                target: image.target.clone(),
+                span: target_span,
+            });
+        }
+        valid.map(|()| image)
+    }
+
+    /// Reports an image that is listed twice, or that stands for the same image of the chart as another
+    /// one. Whether it is listed for the first time.
+    fn check_references(
+        &mut self,
+        image: &Image,
+        listed: &mut Listed,
+        source: Range<usize>,
+        replaces: Option<Range<usize>>,
+    ) -> bool {
+        let hint = "remove one of the two entries";
+        let reference = image.reference();
+        if let Some(first) = listed.at_source.insert(reference.clone(), source.clone()) {
+            self.report_second(source, first, format!("`{reference}` is listed twice"), hint);
+            return false;
+        }
+        let named = image.chart_source().tagged(image.chart_tag());
+        let span = replaces.unwrap_or(source);
+        if image.replaces.is_some() && named == reference {
+            let hint = "write what the chart names, or leave `replaces` out";
+            self.report(span.clone(), format!("`{named}` cannot replace itself"), hint);
+        }
+        if let Some(first) = listed.in_chart.insert(named.clone(), span.clone()) {
+            let message = format!("two entries stand for `{named}` of the chart");
+            self.report_second(span, first, message, hint);
+        }
+        true
+    }
+
+    fn replaced(&mut self, table: Spanned<DeTable<'t>>) -> Option<Replaced> {
+        let mut table = self.table(table, "`replaces` of an image");
+        let hint = "write the repository that the chart names: `source = \"docker.io/old/wait\"`";
+        let source = self.required(&mut table, "source", hint, Self::source);
+        // The chart may name `latest`.
+        let tag = self.optional(&mut table, "tag", Self::any_tag);
+        let hint = "reports repeat it: `reason = \"the project moved\"`";
+        let reason = self.required(&mut table, "reason", hint, Self::reason);
+        self.finish(table)?;
+        Some(Replaced { source: source?, tag, reason: reason? })
     }
 
     fn source(&mut self, text: Spanned<String>) -> Option<Repository> {
@@ -101,6 +148,10 @@ impl<'t> Reader<'t> {
             let message = "the tag `latest` is floating: its content changes without notice";
             self.report(text.span(), message, hint)?;
         }
+        self.any_tag(text)
+    }
+
+    fn any_tag(&mut self, text: Spanned<String>) -> Option<Tag> {
         self.parsed(&text, |why| {
             let hint = match text.get_ref().split_once('@') {
                 Some((tag, digest)) => written(&[("tag", tag), ("digest", digest)]),

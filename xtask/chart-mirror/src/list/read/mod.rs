@@ -9,6 +9,7 @@ use reader::Reader;
 use values::Scope;
 
 mod chart;
+mod chart_rules;
 mod destination;
 mod ecr;
 mod image;

@@ -332,7 +332,11 @@ fn hint_for_kind(expected: Kind, written: &str) -> String {
         Kind::Boolean => "write `true` or `false`, without quotes".to_owned(),
         Kind::Integer if bare.parse::<i64>().is_ok() => without_quotes,
         Kind::Integer => "write a whole number, without quotes".to_owned(),
-        Kind::Scalar => "write `\"text\"`, `true`, `false` or a whole number".to_owned(),
+        Kind::Scalar => {
+            "write `\"text\"`, `true`, `false` or a whole number, and anything else as \
+                         `{ json = \"null\" }`"
+                .to_owned()
+        }
         Kind::Array if is_header => format!("write it with two brackets: `[{written}]`"),
         Kind::Array => "write a list in brackets: `[…]`".to_owned(),
         Kind::Table if is_header => {

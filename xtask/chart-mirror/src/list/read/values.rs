@@ -4,10 +4,13 @@ use toml::Spanned;
 use toml::de::DeTable;
 
 use super::reader::Reader;
-use super::value::{Kind, Value, describe};
+use super::value::{Kind, Lines, Value, describe};
 use crate::list::problems::nearest;
 use crate::list::template::{InvalidTemplate, Placeholder, Template, ValueTemplate};
 use crate::list::{InvalidValuePath, SetValue, ValuePath};
+
+/// The key of a value that is written as JSON.
+const JSON: &str = "json";
 
 /// What values apply to. It decides which placeholders they may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,8 +38,38 @@ impl<'t> Reader<'t> {
         })
     }
 
+    /// A Helm value. One that TOML cannot express is written as JSON: `{ json = "null" }`.
+    pub(super) fn set_value(&mut self, value: Value<'t>) -> Option<Spanned<SetValue>> {
+        if !self.is_json(&value) {
+            return self.value(value);
+        }
+        let span = value.span();
+        let table = self.value(value)?;
+        let mut table = self.table(table, "a value with `json`");
+        let json = self.optional(&mut table, JSON, Self::json);
+        self.finish(table)?;
+        Some(Spanned::new(span, SetValue::of_json(json?)))
+    }
+
+    /// Whether a value is `{ json = … }`. `image.json = …` without quotes and braces is a misspelled path.
+    fn is_json(&self, value: &Value<'t>) -> bool {
+        let has_key = value.get_ref().get(JSON).is_some();
+        has_key && self.written(&value.span()).starts_with('{')
+    }
+
+    fn json(&mut self, text: Spanned<Lines>) -> Option<serde_json::Value> {
+        let Lines(json) = text.get_ref();
+        let error = match serde_json::from_str(json) {
+            Ok(json) => return Some(json),
+            Err(error) => error,
+        };
+        let hint = "write it like `{ json = \"null\" }` or `{ json = '[{\"a\": 1.5}]' }`";
+        self.report(text.span(), format!("this is not JSON: {error}"), hint)?;
+        None
+    }
+
     fn value_template(&mut self, value: Value<'t>, scope: Scope) -> Option<ValueTemplate> {
-        if value.get_ref().is_table() {
+        if value.get_ref().is_table() && !self.is_json(&value) {
             // `a.b = "x"` without quotes is a table `a` with a key `b`.
             let line = self.text[value.span().start..].lines().next().unwrap_or_default();
             let path = line.split('=').next().unwrap_or_default().trim();
@@ -48,11 +81,12 @@ impl<'t> Reader<'t> {
             let message = format!("expected {}, found {}", Kind::Scalar, describe(value.get_ref()));
             self.report(value.span(), message, hint)?;
         }
-        let value: Spanned<SetValue> = self.value(value)?;
+        let value = self.set_value(value)?;
         let span = value.span();
         Some(match value.into_inner() {
             SetValue::Boolean(boolean) => SetValue::Boolean(boolean),
             SetValue::Integer(integer) => SetValue::Integer(integer),
+            SetValue::Json(json) => SetValue::Json(json),
             SetValue::String(text) => {
                 SetValue::String(self.template(&Spanned::new(span, text), scope)?)
             }

@@ -15,12 +15,15 @@ pub(super) struct List {
     /// The chart that uses the images.
     chart: Option<Chart>,
     /// Helm values that relocate many images at once. Each key is a dotted path in quotes; each value is
-    /// a string, a boolean or an integer. `{registry}` stands for the destination. `a.list[0].key` is
-    /// in an item of a list: Helm replaces a list as a whole, so all of its items must be given.
+    /// a string, a boolean, an integer, or `{ json = "null" }` with any JSON. `{registry}` stands for the
+    /// destination. `a.list[0].key` is in an item of a list: Helm replaces a list as a whole, so all of
+    /// its items must be given.
     #[schemars(extend(
         "propertyNames" = { "pattern": pattern::VALUE_PATH },
         "additionalProperties" = {
-            "type": ["string", "boolean", "integer"], "pattern": pattern::TEMPLATE_OF_ALL
+            "type": ["string", "boolean", "integer", "object"], "pattern": pattern::TEMPLATE_OF_ALL,
+            "required": ["json"], "propertyNames": { "const": "json" },
+            "additionalProperties": { "type": "string" }
         }
     ))]
     values: Option<BTreeMap<String, Scalar>>,
@@ -41,9 +44,10 @@ pub(super) struct List {
 
 /// An image.
 #[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case", deny_unknown_fields, extend("dependentRequired" = {
-    "subsets": ["digest"]
-}))]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields, extend(
+    "dependentRequired" = { "subsets": ["digest"] },
+    "not" = { "required": ["keep", "replaces"] }
+))]
 struct Image {
     /// The repository it comes from, with its registry: `quay.io/stackstate/wait`.
     #[schemars(regex(pattern = pattern::REPOSITORY))]
@@ -69,15 +73,39 @@ struct Image {
     #[schemars(regex(pattern = pattern::REPOSITORY_PATH))]
     target: Option<String>,
     /// Helm values for an image that the top-level `[values]` do not relocate. Each key is a dotted path
-    /// in quotes; each value is a string, a boolean or an integer. Placeholders are `{registry}`,
-    /// `{repository}`, `{tag}` and `{digest}`. Several images may have items of one list.
+    /// in quotes; each value is a string, a boolean, an integer, or `{ json = "null" }` with any JSON.
+    /// Placeholders are `{registry}`, `{repository}`, `{tag}` and `{digest}`; JSON has none. Several
+    /// images may have items of one list.
     #[schemars(extend(
         "propertyNames" = { "pattern": pattern::VALUE_PATH },
         "additionalProperties" = {
-            "type": ["string", "boolean", "integer"], "pattern": pattern::TEMPLATE_OF_IMAGE
+            "type": ["string", "boolean", "integer", "object"], "pattern": pattern::TEMPLATE_OF_IMAGE,
+            "required": ["json"], "propertyNames": { "const": "json" },
+            "additionalProperties": { "type": "string" }
         }
     ))]
     values: Option<BTreeMap<String, Scalar>>,
+    /// The image that the chart names, if this one is mirrored instead of it.
+    replaces: Option<Replaced>,
+    /// Why the image stays in the list although no template names it: an operator creates its pods, for
+    /// example.
+    #[schemars(regex(pattern = pattern::REASON))]
+    keep: Option<String>,
+}
+
+/// An image that the chart names, and which is mirrored from elsewhere.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct Replaced {
+    /// The repository that the chart names.
+    #[schemars(regex(pattern = pattern::REPOSITORY))]
+    source: String,
+    /// The tag in the chart. Default: that of the image.
+    #[schemars(regex(pattern = pattern::TAG))]
+    tag: Option<String>,
+    /// Why. Reports repeat it.
+    #[schemars(regex(pattern = pattern::REASON))]
+    reason: String,
 }
 
 /// A place to mirror to.
@@ -243,6 +271,83 @@ struct Chart {
     /// How to render it, once per combination of features. Together, the renderings must use every
     /// image that the chart can use. Default: once, with the chart's own values.
     rendering: Option<Vec<Rendering>>,
+    /// Places and texts that hold no image to mirror. In every pattern, `*` stands for any characters.
+    ignore: Option<Vec<IgnoreRule>>,
+    /// Places that hold an image, which the search does not recognise.
+    place: Option<Vec<PlaceRule>>,
+}
+
+/// A place or text that holds no image to mirror.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields, extend("anyOf" = [
+    { "required": ["template"] }, { "required": ["kind"] }, { "required": ["name"] },
+    { "required": ["path"] }, { "required": ["text"] }
+]))]
+struct IgnoreRule {
+    /// The file of the chart: `*/templates/tests/*`.
+    #[schemars(length(min = 1))]
+    template: Option<String>,
+    /// The kind of the object.
+    #[schemars(length(min = 1))]
+    kind: Option<String>,
+    /// The name of the object.
+    #[schemars(length(min = 1))]
+    name: Option<String>,
+    /// The path in the object: `spec.containers[*].args[*]`.
+    #[schemars(length(min = 1))]
+    path: Option<String>,
+    /// The reference as written: `docker.io/acme/*`.
+    #[schemars(length(min = 1))]
+    text: Option<String>,
+    /// Why. Reports repeat it.
+    #[schemars(regex(pattern = pattern::REASON))]
+    reason: String,
+}
+
+/// A place that holds an image.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields, extend("not" = {
+    "required": ["pattern", "parts"]
+}))]
+struct PlaceRule {
+    /// The file of the chart.
+    #[schemars(length(min = 1))]
+    template: Option<String>,
+    /// The kind of the object.
+    #[schemars(length(min = 1))]
+    kind: Option<String>,
+    /// The name of the object.
+    #[schemars(length(min = 1))]
+    name: Option<String>,
+    /// The path in the object: `spec.database.imageName`.
+    #[schemars(length(min = 1))]
+    path: String,
+    /// How a text contains the reference: `--reloader={image}`. Default: `{image}`, the whole text.
+    #[schemars(regex(pattern = pattern::PLACE_TEXT))]
+    pattern: Option<String>,
+    /// The keys of a map that hold the parts of the reference.
+    parts: Option<Parts>,
+    /// Why. Reports repeat it.
+    #[schemars(regex(pattern = pattern::REASON))]
+    reason: String,
+}
+
+/// The keys of the parts of a reference.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct Parts {
+    /// The key of the registry.
+    #[schemars(length(min = 1))]
+    registry: Option<String>,
+    /// The key of the repository, with or without the registry.
+    #[schemars(length(min = 1))]
+    repository: String,
+    /// The key of the tag.
+    #[schemars(length(min = 1))]
+    tag: Option<String>,
+    /// The key of the digest.
+    #[schemars(length(min = 1))]
+    digest: Option<String>,
 }
 
 /// One combination of features of the chart.
@@ -252,7 +357,8 @@ struct Rendering {
     /// Its name in messages.
     #[schemars(length(min = 1))]
     name: String,
-    /// Helm values. Each key is a dotted path in quotes; each value is a string, a boolean or an integer.
+    /// Helm values. Each key is a dotted path in quotes; each value is a string, a boolean, an integer,
+    /// or `{ json = "null" }` with any JSON. Helm applies JSON first: the others override it.
     #[schemars(extend("propertyNames" = { "minLength": 1 }))]
     set: Option<BTreeMap<String, Scalar>>,
     /// Helm values that stay strings, even if they look like numbers or booleans.
@@ -267,4 +373,16 @@ struct Rendering {
     /// Kubernetes API versions to render for.
     #[schemars(inner(regex(pattern = pattern::ARGUMENT)))]
     api_versions: Option<Vec<String>>,
+    /// The name of the release. Default: `release`.
+    #[schemars(regex(pattern = pattern::RELEASE))]
+    release: Option<String>,
+    /// The namespace of the release.
+    #[schemars(regex(pattern = pattern::NAMESPACE))]
+    namespace: Option<String>,
+    /// Whether to render as for an upgrade. Default: false.
+    is_upgrade: Option<bool>,
+    /// Whether to leave out the hooks of `helm test`. Default: false.
+    skip_tests: Option<bool>,
+    /// Whether to render the CustomResourceDefinitions. Default: true.
+    include_crds: Option<bool>,
 }

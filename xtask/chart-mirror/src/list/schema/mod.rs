@@ -15,7 +15,7 @@ use crate::expect::assert_kept;
 mod entries;
 mod pattern;
 
-/// A string, a boolean or an integer.
+/// A string, a boolean, an integer, or JSON.
 struct Scalar;
 
 impl JsonSchema for Scalar {
@@ -28,7 +28,12 @@ impl JsonSchema for Scalar {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": ["string", "boolean", "integer"] })
+        json_schema!({
+            "type": ["string", "boolean", "integer", "object"],
+            "required": ["json"],
+            "propertyNames": { "const": "json" },
+            "additionalProperties": { "type": "string" }
+        })
     }
 }
 
@@ -92,6 +97,13 @@ fn the_schema_has_exactly_the_keys_of_the_parser() {
         ("/properties/policy", "[policy]"),
         ("/properties/chart", "[chart]"),
         ("/properties/chart/properties/rendering/items", "[[chart.rendering]]"),
+        ("/properties/chart/properties/ignore/items", "[[chart.ignore]]"),
+        ("/properties/chart/properties/place/items", "[[chart.place]]"),
+        (
+            "/properties/chart/properties/place/items/properties/parts",
+            "[[chart.place]]\n[chart.place.parts]",
+        ),
+        ("/properties/image/items/properties/replaces", "[[image]]\n[image.replaces]"),
     ];
     let schema = serde_json::to_value(generate()).unwrap();
     assert_eq!(schema.to_string().matches("\"properties\":").count(), tables.len());

@@ -92,3 +92,10 @@ pub(super) const ARGUMENT: &str = "^[^-]";
 pub(super) const VALUE_PATH: &str = concat!("^", steps!(), "(\\.", steps!(), ")*$");
 pub(super) const TEMPLATE_OF_ALL: &str = "^([^{}]|\\{registry\\})*$";
 pub(super) const TEMPLATE_OF_IMAGE: &str = "^([^{}]|\\{(registry|repository|tag|digest)\\})*$";
+// Something other than white space.
+pub(super) const REASON: &str = "\\S";
+pub(super) const RELEASE: &str = "^[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?$";
+pub(super) const NAMESPACE: &str = "^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$";
+// `{image}` once.
+pub(super) const PLACE_TEXT: &str =
+    "^((?!\\{image\\})[\\s\\S])*\\{image\\}((?!\\{image\\})[\\s\\S])*$";

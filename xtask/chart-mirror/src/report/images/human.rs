@@ -1,11 +1,9 @@
 //! The reports of `images` as plain text and as entries of an image list.
 
-use crate::chart::MalformedReference;
 use crate::chart::inventory::{Inventory, InventoryEntry, Mismatch, Obstacle, UnusedEntries};
 use crate::commands::images::{ImagesReport, ListEdit};
 use crate::list::{Image, edit};
 use crate::report::common::count;
-use messages::printable::printable;
 
 /// One reference per line. Unlisted and unused images are marked after a tab.
 pub fn plain(inventory: &Inventory) -> String {
@@ -47,6 +45,14 @@ pub fn summary(inventory: &Inventory) -> String {
         (0, 0) => ": none unlisted or unused".to_owned(),
         _ => format!(": {unlisted} unlisted, {unused} unused"),
     };
+    for (number, what) in [
+        (inventory.mentions.len(), "mentioned in prose"),
+        (inventory.ignored.len(), "ignored by a rule"),
+    ] {
+        if number > 0 {
+            text += &format!(", {} {what}", count(number as u64, "reference"));
+        }
+    }
     if unlisted > 0 {
         text += "\nhint: `--write` adds the unlisted images to images.toml";
     }
@@ -57,22 +63,23 @@ pub fn summary(inventory: &Inventory) -> String {
     text
 }
 
-/// A value where the chart should have an image reference.
-fn malformed(malformed: &MalformedReference) -> String {
-    let MalformedReference { written, reason, place } = malformed;
-    let (written, rendering) = (written.escape_debug(), printable(&place.rendering));
-    let reason = printable(reason);
-    format!(
-        "warning: `{written}` is not an image reference: {reason}\n  at {place}, rendering `{rendering}`"
-    )
-}
-
-/// The warnings of helm, and those about values that are not image references.
+/// The warnings of helm, and differences from what the chart declares.
 pub fn warnings(report: &ImagesReport) -> Vec<String> {
     let helm = report.warnings.iter();
-    let helm =
-        helm.map(|warning| format!("helm, rendering `{}`: {}", warning.rendering, warning.text));
-    helm.chain(report.inventory.malformed.iter().map(malformed)).collect()
+    let mut warnings: Vec<String> = helm
+        .map(|warning| format!("helm, rendering `{}`: {}", warning.rendering, warning.text))
+        .collect();
+    let declared = &report.declared;
+    for reference in &declared.not_found {
+        warnings.push(format!(
+            "warning: Chart.yaml declares `{reference}`, which no rendering names\n\
+             hint: images.toml may lack a rendering; if an operator starts it, list it with `keep`"
+        ));
+    }
+    for reference in &declared.not_declared {
+        warnings.push(format!("note: Chart.yaml does not declare `{reference}`"));
+    }
+    warnings
 }
 
 /// What an edit of the list in `file` changed, and what it could not add.

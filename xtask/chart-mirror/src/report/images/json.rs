@@ -2,8 +2,10 @@
 
 use serde::Serialize;
 
-use crate::chart::FoundImage;
 use crate::chart::inventory::Inventory;
+use crate::chart::{
+    DeclaredDifference, FoundImage, IgnoredText, MalformedReference, ManifestLocation, Mention,
+};
 use crate::report::json::document;
 use oci::Digest;
 
@@ -11,6 +13,14 @@ use oci::Digest;
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub(in crate::report) struct Images<'a> {
     images: Vec<Image<'a>>,
+    /// Texts that should be references and are not.
+    malformed: Vec<Text<'a>>,
+    /// References in prose.
+    mentions: Vec<Text<'a>>,
+    /// What rules of images.toml exclude.
+    ignored: Vec<Text<'a>>,
+    /// How the images that the chart declares in its Chart.yaml differ. Empty if it declares none.
+    declared: &'a DeclaredDifference,
 }
 
 #[derive(Serialize)]
@@ -28,8 +38,19 @@ struct Image<'a> {
     digest: Option<&'a Digest>,
 }
 
+/// A text that is not an image to mirror.
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct Text<'a> {
+    written: &'a str,
+    /// Why it is malformed, or the reason that the rule gives.
+    reason: Option<&'a str>,
+    #[serde(flatten)]
+    place: &'a ManifestLocation,
+}
+
 /// One document.
-pub fn json(inventory: &Inventory) -> String {
+pub fn json(inventory: &Inventory, declared: &DeclaredDifference) -> String {
     let images = inventory.entries.iter().map(|entry| Image {
         reference: entry.reference(),
         listed: entry.listed.is_some(),
@@ -37,5 +58,26 @@ pub fn json(inventory: &Inventory) -> String {
         places: &entry.found,
         digest: entry.digest.as_ref(),
     });
-    document("images", Images { images: images.collect() })
+    let images = Images {
+        images: images.collect(),
+        malformed: inventory.malformed.iter().map(Text::malformed).collect(),
+        mentions: inventory.mentions.iter().map(Text::mention).collect(),
+        ignored: inventory.ignored.iter().map(Text::ignored).collect(),
+        declared,
+    };
+    document("images", images)
+}
+
+impl<'a> Text<'a> {
+    fn malformed(found: &'a MalformedReference) -> Self {
+        Self { written: &found.written, reason: Some(&found.reason), place: &found.place }
+    }
+
+    fn mention(found: &'a Mention) -> Self {
+        Self { written: &found.written, reason: None, place: &found.place }
+    }
+
+    fn ignored(found: &'a IgnoredText) -> Self {
+        Self { written: &found.written, reason: Some(&found.reason), place: &found.place }
+    }
 }

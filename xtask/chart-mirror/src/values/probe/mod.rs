@@ -1,23 +1,45 @@
 //! Probing: finds by trying which values of a chart move which image.
 //!
 //! Every candidate is set to its own sentinel, all at once, and the chart is rendered: the references in
-//! the manifests consist of sentinels, which identify the values. A value may hide another (a component's
-//! tag hides the common one), so observed values are reset and the rest is tried again, until no new
-//! sentinel appears. If the chart does not render, the candidates are halved until the cause is alone. So
-//! hundreds of candidates take a few renderings.
+//! the manifests consist of sentinels, which identify the values and what they contribute. A set of values
+//! that the chart refuses is divided until the cause is alone. So hundreds of candidates take a few
+//! renderings. What is suggested is rendered again and compared with the list, place by place.
 
+mod budget;
+mod candidate;
 mod candidates;
 mod chart_list;
+mod contribution;
+mod image_words;
+mod judge;
 mod list_entries;
+mod observed;
 mod prober;
 mod reference_part;
+mod refusal;
 mod result;
-mod sentinel;
+mod rounds;
+mod search;
+mod setting;
+mod settle;
+mod subject;
 mod suggestion;
+mod targets;
+mod values_document;
 mod visit;
+mod words;
 
 pub use chart_list::{ChartList, Unsupported, UnsupportedValue};
+pub use contribution::Contribution;
+pub use judge::{Judge, judge};
 pub use prober::{Candidates, probe};
 pub use reference_part::ReferencePart;
-pub use result::{ProbeResult, ProbedPlace, ReferenceKey};
-pub use suggestion::{Suggestion, suggest};
+pub use result::{
+    Outcome, ProbeResult, ProbedPlace, ReferenceKey, Refusal, Switch, UnsettledReason,
+};
+pub use settle::settle;
+pub use subject::Subject;
+pub use suggestion::{Suggestion, Unsettled, suggest};
+
+#[cfg(test)]
+mod tests;

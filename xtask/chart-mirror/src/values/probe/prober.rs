@@ -1,23 +1,22 @@
-//! Finds the values that move the images of a chart, by rendering with sentinels.
+//! Probes a chart: renders it by default, collects candidates, and searches each of its renderings.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::BTreeSet;
 
-use serde_yaml::{Mapping, Value};
-
-use super::candidates::{self, Candidate};
+use super::budget::Purpose;
+use super::candidate::{Candidate, Class};
+use super::candidates;
 use super::chart_list::lists;
-use super::reference_part::ReferencePart;
-use super::result::{ProbeResult, ProbedPlace, ReferenceKey};
-use super::sentinel;
-use crate::chart::{ChartValues, FoundImage, Renderer, in_parallel, references_in};
-use crate::list::{Rendering, ValuePath};
-
-/// The limit for layers of values that hide each other.
-const MAX_ROUNDS: usize = 6;
-/// The limit for all renderings, however often a chart does not render.
-const MAX_RENDERINGS: usize = 400;
+use super::contribution::Section;
+use super::image_words::ImageWords;
+use super::observed::Places;
+use super::refusal::PathIndex;
+use super::result::{Outcome, ProbeResult, ProbedPlace, ReferenceKey, Refusal, UnsettledReason};
+use super::rounds::{Depth, Knowledge, explore};
+use super::search::Search;
+use super::subject::Subject;
+use super::values_document::document;
+use crate::chart::in_parallel;
+use crate::list::ValuePath;
 
 /// Which values to try.
 #[derive(Debug, Clone, Copy)]
@@ -27,203 +26,171 @@ pub enum Candidates<'a> {
     Only(&'a [ValuePath]),
 }
 
-/// Finds the values that move the images of a chart. `progress` receives a line per round.
+/// Finds the values that move the images of a chart.
 ///
 /// # Errors
-/// If the chart does not render by default, or its values or manifests are not valid YAML.
-pub fn probe(
-    renderer: &dyn Renderer,
-    renderings: &[Rendering],
-    charts: &[ChartValues],
-    requested: Candidates<'_>,
-    progress: &(dyn Fn(&str) + Sync),
-) -> anyhow::Result<ProbeResult> {
-    let (mut all, others) = match requested {
-        Candidates::OfChartAnd(others) => (candidates::candidates(charts)?, others),
-        Candidates::Only(paths) => (Vec::new(), paths),
+/// If the chart does not render by default, or its manifests are not valid YAML.
+pub fn probe(subject: &Subject<'_>, requested: Candidates<'_>) -> anyhow::Result<ProbeResult> {
+    let numbers: Vec<usize> = (0..subject.renderings.len()).collect();
+    let constants = subject.constants.iter().map(|(path, value)| (path, value.clone()));
+    let constants = document(constants, &subject.whole);
+    let constants = (!subject.constants.is_empty()).then_some(constants.as_str());
+    let by_default = in_parallel(&numbers, |&number| {
+        subject.take(number, 1, Purpose::Probing);
+        subject.render(number, constants)
+    });
+    let mut words = ImageWords::default();
+    let mut all_places = Vec::new();
+    for places in by_default {
+        let mut places = places?;
+        // The proof reports malformed images.
+        places.retain(|place| place.reference.is_some());
+        places.iter().filter_map(|place| place.reference.as_ref()).for_each(|it| words.add(it));
+        all_places.push(places);
+    }
+    let (mut all, others, depth) = match requested {
+        Candidates::OfChartAnd(others) => {
+            let found = candidates::candidates(subject.charts, &subject.whole, &words);
+            (found, others, Depth::Everything)
+        }
+        Candidates::Only(paths) => (Vec::new(), paths, Depth::Effects),
     };
-    candidates::add(&mut all, others);
-    let prober = Prober {
-        renderer,
-        whole: whole_values(charts),
-        candidates: all,
-        renderings: AtomicUsize::new(0),
-        refused: Mutex::default(),
-        progress,
-    };
-    let results = in_parallel(renderings, |rendering| prober.probe_rendering(rendering));
+    candidates::add(&mut all, others, &subject.whole);
+    let charts = subject.charts.iter().map(|chart| chart.path.clone());
+    let charts: BTreeSet<Vec<String>> = charts.chain([Vec::new()]).collect();
+    let index = PathIndex::new(&all, charts.into_iter().collect());
+    let searches: Vec<(usize, _)> = all_places.into_iter().enumerate().collect();
+    let results = in_parallel(&searches, |(position, places)| {
+        let places = Places::new(places.clone());
+        let mut search = Search::new(subject, &all, &index, *position, places);
+        let knowledge = explore(&mut search, depth);
+        summarise(&search, &knowledge, &subject.renderings[*position].name)
+    });
     let mut probed = ProbeResult {
-        candidates: prober.candidates.len(),
-        lists: lists(&prober.whole),
+        candidates: all.len(),
+        lists: lists(&subject.whole),
         ..ProbeResult::default()
     };
-    for places in results {
-        probed.places.extend(places?);
+    for result in results {
+        merge(&mut probed, result);
     }
-    probed.renderings = prober.renderings.load(Ordering::Relaxed);
-    let refused = prober.refused.into_inner().unwrap_or_else(|poison| poison.into_inner());
-    probed.refused = refused.into_iter().collect();
+    probed.renderings = subject.renderings();
     Ok(probed)
 }
 
-struct Prober<'a> {
-    renderer: &'a dyn Renderer,
-    /// The values of the chart with its subcharts, from which lists are completed.
-    whole: Value,
-    candidates: Vec<Candidate>,
-    renderings: AtomicUsize,
-    refused: Mutex<BTreeSet<String>>,
-    progress: &'a (dyn Fn(&str) + Sync),
+fn merge(all: &mut ProbeResult, one: ProbeResult) {
+    all.places.extend(one.places);
+    all.untried.extend(one.untried);
+    all.exhausted.extend(one.exhausted);
+    all.refused.extend(one.refused);
+    all.refused.sort();
+    all.refused.dedup_by(|a, b| a.path == b.path);
+    for switch in one.switches {
+        if all.switches.iter().all(|have| have.path != switch.path) {
+            all.switches.push(switch);
+        }
+    }
 }
 
-/// Identifies a place in all renderings: template, kind, path and a number. The name of the object does
-/// not, because some charts generate it.
-type PlaceKey = (Option<String>, String, String, usize);
-
-impl Prober<'_> {
-    fn probe_rendering(&self, rendering: &Rendering) -> anyhow::Result<Vec<ProbedPlace>> {
-        self.renderings.fetch_add(1, Ordering::Relaxed);
-        let baseline = references_in(&self.renderer.render(rendering, None)?)?;
-        let mut places: BTreeMap<PlaceKey, ProbedPlace> = BTreeMap::new();
-        for (key, found) in with_keys(baseline) {
-            let image = found.reference.normalised();
-            places.insert(key, ProbedPlace { image, place: found.place, keys: BTreeSet::new() });
+/// The result for one rendering.
+fn summarise(search: &Search<'_>, knowledge: &Knowledge, rendering: &str) -> ProbeResult {
+    let path = |number: &usize| search.candidates[*number].path.clone();
+    let mut result = ProbeResult { switches: search.switches.clone(), ..ProbeResult::default() };
+    for (number, words) in &search.refused {
+        if let Some(words) = words {
+            result.refused.push(Refusal { path: path(number), words: words.clone() });
         }
-        let is_digest = |number: &usize| {
-            sentinel::expected_part(&self.candidates[*number]) == ReferencePart::Digest
-        };
-        let (digests, others): (Vec<usize>, Vec<usize>) =
-            (0..self.candidates.len()).partition(is_digest);
-        // A digest hides the tag of a reference, so digests have rounds of their own.
-        for mut chosen in [others, digests] {
-            for round in 1..=MAX_ROUNDS {
-                (self.progress)(&format!(
-                    "probing `{}`: round {round}, {} values",
-                    rendering.name,
-                    chosen.len()
-                ));
-                let observed = self.round(rendering, &chosen, &mut places);
-                if observed.is_empty() {
-                    break;
-                }
-                chosen.retain(|number| !observed.contains(number));
-            }
-        }
-        Ok(places.into_values().collect())
     }
-
-    /// Renders with sentinels in the chosen candidates, and returns those that appear in references.
-    fn round(
-        &self,
-        rendering: &Rendering,
-        chosen: &[usize],
-        places: &mut BTreeMap<PlaceKey, ProbedPlace>,
-    ) -> BTreeSet<usize> {
-        if chosen.is_empty() || self.renderings.fetch_add(1, Ordering::Relaxed) >= MAX_RENDERINGS {
-            return BTreeSet::new();
-        }
-        let texts: Vec<(&Candidate, String)> = chosen
+    let untried = (0..search.candidates.len()).filter(|it| !knowledge.tried.contains(it));
+    result.untried = untried.map(|number| path(&number)).collect();
+    if !search.exhausted.is_empty() {
+        result.exhausted.push(rendering.to_owned());
+    }
+    for (number, observed) in search.places.places.iter().enumerate() {
+        let Some(reference) = observed.reference.clone() else { continue };
+        let keys: BTreeSet<ReferenceKey> = knowledge.keys[number]
             .iter()
-            .map(|&number| {
-                (&self.candidates[number], sentinel::sentinel(&self.candidates[number], number))
+            .map(|(candidate, contribution)| ReferenceKey {
+                path: path(candidate),
+                contribution: contribution.clone(),
             })
             .collect();
-        let document = sentinel::document(&texts, &self.whole);
-        let rendered = self.renderer.render(rendering, Some(&document));
-        let found = rendered.ok().and_then(|rendered| references_in(&rendered).ok());
-        let Some(found) = found else {
-            let [only] = chosen else {
-                let (left, right) = chosen.split_at(chosen.len() / 2);
-                let mut observed = self.round(rendering, left, places);
-                observed.extend(self.round(rendering, right, places));
-                return observed;
-            };
-            let mut refused = self.refused.lock().unwrap_or_else(|poison| poison.into_inner());
-            refused.insert(self.candidates[*only].path.to_string());
-            return BTreeSet::new();
+        let mut place = ProbedPlace {
+            reference,
+            place: observed.place.clone(),
+            keys,
+            outcome: Outcome::Movable,
         };
-        let mut observed = BTreeSet::new();
-        for (key, found) in with_keys(found) {
-            for (number, part) in self.parts(&found) {
-                observed.insert(number);
-                if let Some(place) = places.get_mut(&key) {
-                    let path = self.candidates[number].path.clone();
-                    place.keys.insert(ReferenceKey { path, part });
+        if place.moving_keys().next().is_none() {
+            place.outcome = outcome(search, knowledge, number, &place);
+        } else if !search.switches.is_empty() {
+            place.outcome = Outcome::MovableWithSwitch;
+        }
+        result.places.push(place);
+    }
+    result
+}
+
+/// What is known about a place that no key moves.
+fn outcome(
+    search: &Search<'_>,
+    knowledge: &Knowledge,
+    number: usize,
+    place: &ProbedPlace,
+) -> Outcome {
+    if is_composed(place) {
+        let parts = place.keys.iter().filter(|key| key.contribution.first == Section::Registry);
+        let untried = parts.map(|key| key.path.clone()).collect();
+        return Outcome::Unsettled { untried, reason: UnsettledReason::ComposedRegistry };
+    }
+    let names = search.candidates.iter().enumerate().filter(|(_, it)| it.class() == Class::Name);
+    let names: Vec<usize> = names.map(|(number, _)| number).collect();
+    let mut refusal = None;
+    let mut untried = Vec::new();
+    for open in knowledge.open(number, &names) {
+        let candidate = &search.candidates[open];
+        match search.refused.get(&open) {
+            Some(None) => {}
+            Some(Some(words)) => {
+                let path = candidate.path.clone();
+                if may_be_part_of(candidate, &place.reference.to_string()) {
+                    refusal.get_or_insert(Refusal { path, words: words.clone() });
                 }
             }
+            None => untried.push(open),
         }
-        observed
     }
-
-    /// The candidates that a reference consists of, with the part that each is.
-    fn parts(&self, found: &FoundImage) -> Vec<(usize, ReferencePart)> {
-        let reference = &found.reference;
-        let registry = reference.registry.as_deref().unwrap_or_default();
-        let tag = reference.tag.as_ref().map_or("", |tag| tag.as_str());
-        let digest = reference.digest.as_ref().map_or("", |digest| digest.as_str());
-        let mut parts = Vec::new();
-        for (text, part) in [
-            (registry, ReferencePart::Registry),
-            (reference.path.as_str(), ReferencePart::Repository),
-            (tag, ReferencePart::Tag),
-            (digest, ReferencePart::Digest),
-        ] {
-            for number in sentinel::marks_in(text) {
-                let Some(candidate) = self.candidates.get(number) else { continue };
-                let part = match (part, sentinel::expected_part(candidate)) {
-                    (
-                        ReferencePart::Registry,
-                        more @ (ReferencePart::RegistryAndRepository | ReferencePart::Reference),
-                    ) => more,
-                    (part, _) => part,
-                };
-                parts.push((number, part));
-            }
-        }
-        parts
+    if !untried.is_empty() {
+        let ran_out = untried.iter().any(|open| search.exhausted.contains(open));
+        let reason =
+            if ran_out { UnsettledReason::RenderingsRanOut } else { UnsettledReason::Hidden };
+        let untried = untried.iter().map(|open| search.candidates[*open].path.clone()).collect();
+        return Outcome::Unsettled { untried, reason };
     }
+    refusal.map_or(Outcome::Fixed, Outcome::Refused)
 }
 
-/// Adds the keys of the places, which number the references at one path.
-fn with_keys(found: Vec<FoundImage>) -> Vec<(PlaceKey, FoundImage)> {
-    let mut counts: BTreeMap<(Option<String>, String, String), usize> = BTreeMap::new();
-    let number = |found: FoundImage| {
-        let place = &found.place;
-        let key = (place.template.clone(), place.kind.clone(), place.path.clone());
-        let count = counts.entry(key.clone()).or_default();
-        *count += 1;
-        ((key.0, key.1, key.2, *count), found)
-    };
-    found.into_iter().map(number).collect()
+/// Whether a value that the chart refuses could have been a part of the reference. One that is set to
+/// another text cannot.
+fn may_be_part_of(candidate: &Candidate, reference: &str) -> bool {
+    candidate.known().is_empty() || reference.contains(candidate.known().trim_end_matches('/'))
 }
 
-/// The values of a chart and its subcharts in one tree. The top chart takes precedence.
-fn whole_values(charts: &[ChartValues]) -> Value {
-    let mut whole = Value::Mapping(Mapping::new());
-    for chart in charts {
-        let mut values: Value = serde_yaml::from_str(&chart.text).unwrap_or_default();
-        // Helm resolves merge keys (`<<`); those without an anchor stay as they are.
-        let _ = values.apply_merge();
-        for key in chart.path.iter().rev() {
-            values = Value::Mapping([(Value::String(key.clone()), values)].into_iter().collect());
-        }
-        fill(&mut whole, values);
+/// Whether several values make up the registry: a host and a port.
+fn is_composed(place: &ProbedPlace) -> bool {
+    let parts = place.keys.iter().filter(|key| key.contribution.is_part_of_host());
+    let covers = |text: &str| text.chars().all(|c| ".:-".contains(c));
+    let registry = place.reference.registry.as_deref().unwrap_or_default();
+    let mut parts = parts.peekable();
+    let mut rest = registry.to_owned();
+    if parts.peek().is_none() {
+        return false;
     }
-    whole
-}
-
-/// Adds what is missing.
-fn fill(target: &mut Value, more: Value) {
-    match (target, more) {
-        (Value::Mapping(target), Value::Mapping(more)) => {
-            for (key, value) in more {
-                match target.get_mut(&key) {
-                    Some(have) => fill(have, value),
-                    None => drop(target.insert(key, value)),
-                }
-            }
-        }
-        (target @ Value::Null, more) => *target = more,
-        _ => {}
+    for key in parts {
+        let contribution = &key.contribution;
+        let end = registry.len().saturating_sub(contribution.after.len());
+        let own = registry.get(contribution.before.len()..end).unwrap_or_default();
+        rest = rest.replacen(own, "", 1);
     }
+    covers(&rest)
 }

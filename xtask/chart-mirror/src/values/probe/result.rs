@@ -1,18 +1,24 @@
-//! `ProbeResult`: the values that move each image of a chart.
+//! `ProbeResult`: the values that move each image of a chart, and what is known about the others.
 
 use std::collections::BTreeSet;
 
 use super::chart_list::ChartList;
-use super::reference_part::ReferencePart;
-use crate::chart::ManifestLocation;
+use super::contribution::Contribution;
+use crate::chart::{ImageReference, ManifestLocation};
 use crate::list::ValuePath;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProbeResult {
     /// Every place that names an image, with the values that move it.
     pub places: Vec<ProbedPlace>,
-    /// Candidates with which the chart does not render.
-    pub refused: Vec<String>,
+    /// Values that the chart refuses, with its words.
+    pub refused: Vec<Refusal>,
+    /// Values that no rendering could show, because the chart refuses them or the renderings ran out.
+    pub untried: BTreeSet<ValuePath>,
+    /// The names of the renderings of the chart for which renderings ran out.
+    pub exhausted: Vec<String>,
+    /// The switches that the chart requires before it accepts other images.
+    pub switches: Vec<Switch>,
     /// The lists in the chart's values.
     pub lists: Vec<ChartList>,
     pub candidates: usize,
@@ -22,22 +28,74 @@ pub struct ProbeResult {
 /// A place in a rendering that names an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProbedPlace {
-    /// The normalised reference that the chart has there by default.
-    pub image: String,
+    /// What the chart has there by default.
+    pub reference: ImageReference,
     pub place: ManifestLocation,
     pub keys: BTreeSet<ReferenceKey>,
+    pub outcome: Outcome,
+}
+
+/// What is known about a place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its keys move it.
+    Movable,
+    /// Its keys move it as soon as switches of the chart are set.
+    MovableWithSwitch,
+    /// The chart refuses each value that could move it.
+    Refused(Refusal),
+    /// No value moves it: every candidate was set while nothing hid it.
+    Fixed,
+    /// Not known: these values were not tried, for this reason.
+    Unsettled { untried: Vec<ValuePath>, reason: UnsettledReason },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum UnsettledReason {
+    #[error("the renderings ran out")]
+    RenderingsRanOut,
+    #[error("other values hide them, or the place changes in every rendering")]
+    Hidden,
+    #[error("several values make up its registry")]
+    ComposedRegistry,
+}
+
+/// A value that the chart refuses.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Refusal {
+    pub path: ValuePath,
+    /// The words of the chart, printable and short.
+    pub words: String,
+}
+
+/// A boolean that the chart requires before it accepts other images.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Switch {
+    pub path: ValuePath,
+    pub value: bool,
+    /// The words with which the chart names it.
+    pub words: String,
 }
 
 /// A value that becomes part of a reference.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ReferenceKey {
     pub path: ValuePath,
-    pub part: ReferencePart,
+    pub contribution: Contribution,
 }
 
 impl ProbedPlace {
+    /// The reference with its registry, and with `library/` where Docker Hub has it.
+    pub fn image(&self) -> String {
+        self.reference.normalised()
+    }
+
     /// The values that can move the image to another registry.
-    pub(super) fn moving_keys(&self) -> impl Iterator<Item = &ReferenceKey> + Clone {
-        self.keys.iter().filter(|key| key.part.moves_image())
+    pub fn moving_keys(&self) -> impl Iterator<Item = &ReferenceKey> + Clone {
+        self.keys.iter().filter(|key| key.contribution.moves_image())
+    }
+
+    pub(super) fn key(&self, path: &ValuePath) -> Option<&ReferenceKey> {
+        self.keys.iter().find(|key| key.path == *path)
     }
 }

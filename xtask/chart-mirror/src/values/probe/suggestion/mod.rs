@@ -1,18 +1,27 @@
 //! `Suggestion`: the fewest values that move all images, compared with images.toml.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod plan;
+mod present;
+mod way;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::chart_list::UnsupportedValue;
-use super::list_entries::{MissingEntry, listed_image, missing_entries};
-use super::reference_part::ReferencePart;
-use super::result::{ProbeResult, ProbedPlace, ReferenceKey};
-use crate::list::edit::{add_image_values, add_values};
-use crate::list::{Image, ImageList, SetValue, ValuePath};
+use super::list_entries::{MissingEntry, missing_entries};
+use super::result::{Outcome, ProbeResult, ProbedPlace, Switch};
+use super::targets::Targets;
+use crate::list::edit::{NewValue, add_image_values, add_values};
+use crate::list::{Image, ImageList, InvalidTemplate, SetValue, ValuePath, ValueTemplate};
+use crate::values::listed::listed;
 use oci::Reference;
+pub(super) use plan::Experience;
+use plan::plan;
 
 /// What images.toml lacks, and which of its values move nothing or too much.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Suggestion {
+    /// For `[values]`: switches that the chart requires.
+    pub switches: Vec<Switch>,
     /// For `[values]`: values that move several images, and other values in their lists.
     pub values: Vec<(ValuePath, SetValue)>,
     /// For `[image.values]`.
@@ -23,13 +32,30 @@ pub struct Suggestion {
     pub dead: Vec<ValuePath>,
     /// Values of one image that also move others: the path, and the other images.
     pub broad: Vec<(ValuePath, BTreeSet<String>)>,
-    /// Images that only a repository value shared with other images moves, and that value. Setting it
-    /// would give all of them one name.
+    /// Images that only a value shared with other images moves, and that value. Setting it would give all
+    /// of them one name.
     pub inseparable: BTreeSet<(String, ValuePath)>,
-    /// Images that no value moves in some place, with the template of the chart. They may be unlisted.
-    pub hard_coded: BTreeSet<(String, Option<String>)>,
     /// Images of the chart that images.toml does not list.
     pub unlisted: BTreeSet<String>,
+    /// Listed images that would not be pulled from their targets.
+    pub unsettled: Vec<Unsettled>,
+}
+
+/// A place that the values do not move to the target of its image.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unsettled {
+    /// The position of the place in the result.
+    pub place: usize,
+    pub image: String,
+    pub problem: String,
+}
+
+/// A suggestion, with the values that should move each place.
+pub(super) struct Proposal {
+    pub(super) suggestion: Suggestion,
+    pub(super) used: HashMap<usize, Vec<ValuePath>>,
+    /// Places that no way is left for.
+    pub(super) given_up: Vec<usize>,
 }
 
 impl Suggestion {
@@ -39,8 +65,14 @@ impl Suggestion {
     /// If the text cannot be edited, or would not be a valid list afterwards.
     pub fn added_to(&self, text: &str, list: &ImageList) -> anyhow::Result<String> {
         let mut text = text.to_owned();
-        if !self.values.is_empty() {
-            text = add_values(&text, &self.values)?;
+        let switches = self.switches.iter().map(|switch| NewValue {
+            comment: Some(format!("The chart requires it: {}", switch.words)),
+            ..switch.entry().into()
+        });
+        let values = self.values.iter().cloned().map(NewValue::from);
+        let values: Vec<NewValue> = switches.chain(values).collect();
+        if !values.is_empty() {
+            text = add_values(&text, &values)?;
         }
         for image in list.images() {
             if let Some(values) = self.image_values.get(&image.reference()) {
@@ -50,51 +82,51 @@ impl Suggestion {
         ImageList::parse("images.toml", &text)?;
         Ok(text)
     }
-}
 
-/// Compares the result of probing with the list.
-pub fn suggest(list: &ImageList, probed: &ProbeResult) -> Suggestion {
-    let mut suggestion = Suggestion::default();
-    check_present_values(list, probed, &mut suggestion);
-    check_images(list, probed, &mut suggestion);
-
-    let of_images = list.images().iter().flat_map(|image| &image.values);
-    let present: BTreeSet<&ValuePath> =
-        list.values().iter().chain(of_images).map(|(path, _)| path).collect();
-    let mut open: Vec<(&Image, &ProbedPlace)> = probed
-        .places
-        .iter()
-        .filter(|place| !place.moving_keys().any(|key| present.contains(&key.path)))
-        .filter_map(|place| Some((listed_image(list, &place.image)?, place)))
-        .collect();
-    while let Some((key, owner)) = best_key(&open, probed) {
-        open.retain(|(_, place)| !place.keys.contains(&key));
-        let owner = owner.map(|image| image.reference());
-        let value = SetValue::String(key.part.template().to_owned());
-        suggestion.add(MissingEntry { owner, path: key.path, value });
-    }
-
-    // Lists come last: moving one image in a list takes entries for the whole list.
-    let mut lists: BTreeSet<ValuePath> = present.iter().filter_map(|path| path.list()).collect();
-    for (_, place) in open {
-        let mut of_place = place.moving_keys().filter_map(|key| key.path.list()).peekable();
-        if of_place.peek().is_none() {
-            let key = place.moving_keys().map(|key| (place.image.clone(), key.path.clone()));
-            suggestion.inseparable.extend(key.take(1));
-        } else if !of_place.clone().any(|list| lists.contains(&list)) {
-            lists.extend(of_place.next());
+    /// The list with what it lacks.
+    ///
+    /// # Errors
+    /// If a value is not a template.
+    pub(super) fn applied_to(&self, list: &ImageList) -> Result<ImageList, InvalidTemplate> {
+        let template = |value: &SetValue| match value {
+            SetValue::String(text) => text.parse().map(ValueTemplate::String),
+            SetValue::Boolean(boolean) => Ok(ValueTemplate::Boolean(*boolean)),
+            SetValue::Integer(integer) => Ok(ValueTemplate::Integer(*integer)),
+            SetValue::Json(json) => Ok(ValueTemplate::Json(json.clone())),
+        };
+        let templates = |values: &[(ValuePath, SetValue)]| {
+            let pairs = values.iter().map(|(path, value)| Ok((path.clone(), template(value)?)));
+            pairs.collect::<Result<Vec<_>, _>>()
+        };
+        let switches: Vec<_> = self.switches.iter().map(Switch::entry).collect();
+        let mut more = templates(&switches)?;
+        more.extend(templates(&self.values)?);
+        let mut images: Vec<Image> = list.images().to_vec();
+        for image in &mut images {
+            if let Some(values) = self.image_values.get(&image.reference()) {
+                image.values.extend(templates(values)?);
+            }
         }
+        let list = list.clone().with_more_values(more);
+        // The same images with more values are valid together.
+        Ok(list.clone().with_images(images).unwrap_or(list))
     }
-    for chart_list in probed.lists.iter().filter(|have| lists.contains(&have.path)) {
-        match missing_entries(chart_list, list, probed, &present) {
-            Ok(entries) => entries.into_iter().for_each(|entry| suggestion.add(entry)),
-            Err(values) => suggestion.unsupported.push((chart_list.path.clone(), values)),
-        }
-    }
-    suggestion
-}
 
-impl Suggestion {
+    /// Whether images.toml lacks nothing.
+    pub fn is_empty(&self) -> bool {
+        self.values.is_empty() && self.image_values.is_empty() && self.switches.is_empty()
+    }
+
+    /// Whether every listed image that the chart names is pulled from its target with these values.
+    pub fn moves_everything(&self, probed: &ProbeResult, list: &ImageList) -> bool {
+        let is_movable = |place: &ProbedPlace| {
+            matches!(place.outcome, Outcome::Movable | Outcome::MovableWithSwitch)
+        };
+        let mut places = probed.places.iter();
+        self.unsettled.is_empty()
+            && places.all(|place| is_movable(place) || listed(list, &place.reference).is_none())
+    }
+
     fn add(&mut self, entry: MissingEntry) {
         let values = match entry.owner {
             Some(image) => self.image_values.entry(image).or_default(),
@@ -104,86 +136,88 @@ impl Suggestion {
     }
 }
 
-fn check_images(list: &ImageList, probed: &ProbeResult, suggestion: &mut Suggestion) {
-    for place in &probed.places {
-        if place.moving_keys().next().is_none() {
-            let fixed = (place.image.clone(), place.place.template.clone());
-            suggestion.hard_coded.insert(fixed);
-        }
-        if listed_image(list, &place.image).is_none() {
-            suggestion.unlisted.insert(place.image.clone());
-        }
+impl Switch {
+    fn entry(&self) -> (ValuePath, SetValue) {
+        (self.path.clone(), SetValue::Boolean(self.value))
     }
 }
 
-fn check_present_values(list: &ImageList, probed: &ProbeResult, suggestion: &mut Suggestion) {
-    let moved_by = |matches: &dyn Fn(&ValuePath) -> bool| -> BTreeSet<String> {
-        let is_moved = |place: &&ProbedPlace| place.keys.iter().any(|key| matches(&key.path));
-        probed.places.iter().filter(is_moved).map(|place| place.image.clone()).collect()
-    };
-    // Some values are present only because their list has to be complete.
-    let completes_list = |path: &ValuePath| {
-        path.list().is_some_and(|list| {
-            let mut chart_lists = probed.lists.iter().filter(|have| have.path == list);
-            let is_leaf = chart_lists.any(|have| have.leaves.iter().any(|(leaf, _)| leaf == path));
-            is_leaf && !moved_by(&|key| list.leads_to(key)).is_empty()
-        })
-    };
-    let of_all = list.values().iter().map(|entry| (entry, None));
-    let of_one = list
-        .images()
-        .iter()
-        .flat_map(|image| image.values.iter().map(|entry| (entry, Some(image.reference()))));
-    for ((path, value), owner) in of_all.chain(of_one) {
-        let mut moved = moved_by(&|key| key == path);
-        if moved.is_empty() {
-            // Constants are not expected to move anything.
-            if value.has_placeholders() && !completes_list(path) {
-                suggestion.dead.push(path.clone());
-            }
-        } else if let Some(owner) = owner {
-            moved.retain(|image| {
-                listed_image(list, image).is_none_or(|image| image.reference() != owner)
-            });
-            if !moved.is_empty() {
-                suggestion.broad.push((path.clone(), moved));
-            }
-        }
-    }
+/// Compares the result of probing with the list.
+pub fn suggest(list: &ImageList, probed: &ProbeResult) -> Suggestion {
+    let targets = Targets::of(list);
+    let mut suggestion = propose(&targets, probed, &with_present_keys(list, probed)).suggestion;
+    suggestion.check_present_values(list, probed);
+    suggestion
 }
 
-/// The key that moves the most of the remaining images, and the image if it moves only one. A key for
-/// just the registry is preferred: it leaves what the chart derives from the rest of the name.
-fn best_key<'a>(
-    open: &[(&'a Image, &ProbedPlace)],
+/// Takes places for right if a value of the list moves them.
+fn with_present_keys(list: &ImageList, probed: &ProbeResult) -> Experience {
+    let of_images = list.images().iter().flat_map(|image| &image.values);
+    let present: BTreeSet<&ValuePath> =
+        list.values().iter().chain(of_images).map(|(path, _)| path).collect();
+    let is_moved = |position: &usize| {
+        probed.places[*position].moving_keys().any(|key| present.contains(&key.path))
+    };
+    let right = (0..probed.places.len()).filter(is_moved).collect();
+    Experience { right, ..Experience::default() }
+}
+
+/// The values that move the places which are not right, considering what a proof has shown.
+pub(super) fn propose(
+    targets: &Targets<'_>,
     probed: &ProbeResult,
-) -> Option<(ReferenceKey, Option<&'a Image>)> {
-    let mut images: BTreeMap<&ReferenceKey, Vec<&'a Image>> = BTreeMap::new();
-    for (image, place) in open {
-        for key in place.moving_keys().filter(|key| key.path.list().is_none()) {
-            images.entry(key).or_default().push(image);
+    experience: &Experience,
+) -> Proposal {
+    let list = targets.list;
+    let mut suggestion = Suggestion::default();
+    let mut plan = plan(targets, probed, experience);
+    for place in &probed.places {
+        if targets.image_at(place).is_none() {
+            suggestion.unlisted.insert(place.image());
         }
     }
-    let moves_one = |key: &ReferenceKey| {
-        let has_key = |place: &&ProbedPlace| place.keys.iter().any(|have| have.path == key.path);
-        let mut moved = probed.places.iter().filter(has_key).map(|place| &place.image);
-        let first = moved.next();
-        moved.all(|image| Some(image) == first)
-    };
-    // A key that contains a path can belong to only one image.
-    images.retain(|key, _| key.part == ReferencePart::Registry || moves_one(key));
-    let best = images.into_iter().max_by_key(|(key, images)| {
-        let distinct: BTreeSet<_> =
-            images.iter().map(|image| (&image.source, &image.tag)).collect();
-        let depth = key.path.keys().len();
-        (
-            distinct.len(),
-            key.part == ReferencePart::Registry,
-            images.len(),
-            std::cmp::Reverse(depth),
-        )
-    });
-    best.map(|(key, images)| (key.clone(), images.first().copied().filter(|_| moves_one(key))))
+    for setting in &plan.settings {
+        for owner in setting.scope.images() {
+            let value = SetValue::String(setting.text.clone());
+            suggestion.add(MissingEntry { owner, path: setting.path.clone(), value });
+        }
+    }
+    // Lists come last: moving one image in a list takes entries for the whole list.
+    let of_images = list.images().iter().flat_map(|image| &image.values);
+    let present: BTreeSet<&ValuePath> =
+        list.values().iter().chain(of_images).map(|(path, _)| path).collect();
+    let mut lists: BTreeSet<ValuePath> = present.iter().filter_map(|path| path.list()).collect();
+    let mut given_up = Vec::new();
+    for position in std::mem::take(&mut plan.open) {
+        let place = &probed.places[position];
+        let of_list = place.moving_keys().find(|key| key.path.list().is_some());
+        let moving = of_list.or_else(|| place.moving_keys().next());
+        match moving.map(|key| (key.path.clone(), key.path.list())) {
+            Some((path, Some(list))) => {
+                let used = vec![path];
+                if !experience.failed.contains(&(position, used.clone())) {
+                    let lists_of_place = place.moving_keys().filter_map(|key| key.path.list());
+                    if !lists_of_place.clone().any(|list| lists.contains(&list)) {
+                        lists.insert(list);
+                    }
+                    plan.used.insert(position, used);
+                } else {
+                    given_up.push(position);
+                }
+            }
+            Some((path, None)) if !experience.has_failed(position) => {
+                suggestion.inseparable.insert((place.image(), path));
+            }
+            _ => given_up.push(position),
+        }
+    }
+    for chart_list in probed.lists.iter().filter(|have| lists.contains(&have.path)) {
+        match missing_entries(chart_list, targets, probed, &present) {
+            Ok(entries) => entries.into_iter().for_each(|entry| suggestion.add(entry)),
+            Err(values) => suggestion.unsupported.push((chart_list.path.clone(), values)),
+        }
+    }
+    Proposal { suggestion, used: plan.used, given_up }
 }
 
 #[cfg(test)]

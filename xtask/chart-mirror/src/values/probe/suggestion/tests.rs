@@ -3,6 +3,8 @@
 use super::*;
 use crate::chart::ManifestLocation;
 use crate::values::probe::chart_list::{Unsupported, lists};
+use crate::values::probe::contribution::{Contribution, Section, Start};
+use crate::values::probe::result::ReferenceKey;
 
 const A: &str = "quay.io/team/a:1";
 const B: &str = "quay.io/team/b:2";
@@ -17,10 +19,36 @@ fn list(values: &str, of_a: &str) -> ImageList {
     ImageList::parse("images.toml", &text).unwrap()
 }
 
-fn place(image: &str, keys: &[(&str, ReferencePart)]) -> ProbedPlace {
-    let key = |(path, part): &(&str, ReferencePart)| ReferenceKey {
+/// What a value contributes, in short.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Covers {
+    Registry,
+    /// All of the path after a registry that the chart writes.
+    Path,
+    /// All of the path, if the chart writes no registry.
+    OpenPath,
+    /// Registry and path, with what the chart appends.
+    Both(&'static str),
+    Reference,
+    Tag,
+}
+
+fn contribution(covers: Covers) -> Contribution {
+    let (first, last, after, start) = match covers {
+        Covers::Registry => (Section::Registry, Section::Registry, "", Start::Closed),
+        Covers::Path => (Section::Path, Section::Path, "", Start::Closed),
+        Covers::OpenPath => (Section::Path, Section::Path, "", Start::Open),
+        Covers::Both(after) => (Section::Registry, Section::Path, after, Start::Closed),
+        Covers::Reference => (Section::Registry, Section::Tag, "", Start::Closed),
+        Covers::Tag => (Section::Tag, Section::Tag, "", Start::Closed),
+    };
+    Contribution { first, last, before: String::new(), after: after.to_owned(), start }
+}
+
+fn place(image: &str, keys: &[(&str, Covers)]) -> ProbedPlace {
+    let key = |(path, covers): &(&str, Covers)| ReferenceKey {
         path: path.parse().unwrap(),
-        part: *part,
+        contribution: contribution(*covers),
     };
     let place = ManifestLocation {
         rendering: "default".to_owned(),
@@ -29,7 +57,8 @@ fn place(image: &str, keys: &[(&str, ReferencePart)]) -> ProbedPlace {
         name: "x".to_owned(),
         path: "spec.containers[0].image".to_owned(),
     };
-    ProbedPlace { image: image.to_owned(), place, keys: keys.iter().map(key).collect() }
+    let (reference, outcome) = (image.parse().unwrap(), Outcome::Movable);
+    ProbedPlace { reference, place, keys: keys.iter().map(key).collect(), outcome }
 }
 
 fn probed(places: Vec<ProbedPlace>, values: &str) -> ProbeResult {
@@ -50,9 +79,9 @@ fn entries(suggestion: &Suggestion) -> Vec<String> {
 
 #[test]
 fn the_fewest_keys_that_move_everything_are_suggested() {
-    use ReferencePart::{Reference, Registry, RegistryAndRepository, Repository, Tag};
+    use Covers::{Both, Path, Reference, Registry, Tag};
     let global = ("global.imageRegistry", Registry);
-    let table: [(Vec<ProbedPlace>, &[&str]); 6] = [
+    let table: [(Vec<ProbedPlace>, &[&str]); 7] = [
         // One key for all images is better than one for each.
         (
             vec![place(A, &[global, ("a.registry", Registry)]), place(B, &[global])],
@@ -60,11 +89,16 @@ fn the_fewest_keys_that_move_everything_are_suggested() {
         ),
         // Images without the common key have their own.
         (
-            vec![place(A, &[global]), place(B, &[("b.repository", RegistryAndRepository)])],
+            vec![place(A, &[global]), place(B, &[("b.repository", Both(""))])],
             &[
                 r#"quay.io/team/a:1: "global.imageRegistry" = "{registry}""#,
                 r#"quay.io/team/b:2: "b.repository" = "{registry}/{repository}""#,
             ],
+        ),
+        // A registry with the start of the path serves all images below it.
+        (
+            vec![place(A, &[("hub", Both("/a"))]), place(B, &[("hub", Both("/b"))])],
+            &[r#"all: "hub" = "{registry}/team""#],
         ),
         // Just the registry is better than the whole reference.
         (
@@ -74,8 +108,8 @@ fn the_fewest_keys_that_move_everything_are_suggested() {
         // A repository can belong to only one image.
         (
             vec![
-                place(A, &[("r", RegistryAndRepository), ("a.r", RegistryAndRepository)]),
-                place(B, &[("r", RegistryAndRepository), ("b.image", Reference)]),
+                place(A, &[("r", Both("")), ("a.r", Both(""))]),
+                place(B, &[("r", Both("")), ("b.image", Reference)]),
             ],
             &[
                 r#"quay.io/team/a:1: "a.r" = "{registry}/{repository}""#,
@@ -83,7 +117,7 @@ fn the_fewest_keys_that_move_everything_are_suggested() {
             ],
         ),
         // These two do not move an image to another registry, and the other image is not listed.
-        (vec![place(A, &[("a.name", Repository), ("a.tag", Tag)]), place(OTHER, &[global])], &[]),
+        (vec![place(A, &[("a.name", Path), ("a.tag", Tag)]), place(OTHER, &[global])], &[]),
         // The shorter of two equivalent keys.
         (
             vec![place(A, &[("a.b.registry", Registry), ("z.registry", Registry)])],
@@ -100,9 +134,95 @@ fn the_fewest_keys_that_move_everything_are_suggested() {
     }
 }
 
+/// The suggestion for images in a list of their own.
+fn suggested(images: &str, places: Vec<ProbedPlace>) -> Vec<String> {
+    let list = ImageList::parse("images.toml", images).unwrap();
+    entries(&suggest(&list, &probed(places, "{}")))
+}
+
+fn entry(source: &str, tag: &str, more: &str) -> String {
+    format!("[[image]]\nsource = \"{source}\"\ntag = \"{tag}\"\n{more}\n")
+}
+
+#[test]
+fn images_of_docker_hub_keep_or_get_their_path() {
+    use Covers::{OpenPath, Path, Registry};
+    let images = entry("docker.io/library/traefik", "3", "")
+        + &entry("docker.io/acme/server", "1", "")
+        + &entry("docker.io/acme/tool", "1", "");
+    let places = vec![
+        // The path becomes `library/traefik`.
+        place("docker.io/traefik:3", &[("t.registry", Registry), ("t.repository", Path)]),
+        place("acme/server:1", &[("s.repository", OpenPath)]),
+        // One value is better than two.
+        place("acme/tool:1", &[("tool.registry", Registry), ("tool.repository", OpenPath)]),
+    ];
+    let expected = [
+        r#"docker.io/acme/server:1: "s.repository" = "{registry}/{repository}""#,
+        r#"docker.io/acme/tool:1: "tool.registry" = "{registry}""#,
+        r#"docker.io/library/traefik:3: "t.registry" = "{registry}""#,
+        r#"docker.io/library/traefik:3: "t.repository" = "{repository}""#,
+    ];
+    assert_eq!(suggested(&images, places), expected);
+}
+
+#[test]
+fn a_target_of_its_own_takes_a_value_for_the_path() {
+    use Covers::{OpenPath, Path, Registry};
+    let image = entry("quay.io/team/a", "1", "target = \"own/a\"");
+    let global = ("g", Registry);
+    let with_path = [
+        r#"quay.io/team/a:1: "a.repository" = "{repository}""#,
+        r#"quay.io/team/a:1: "g" = "{registry}""#,
+    ];
+    let places = vec![place(A, &[global, ("a.repository", Path)])];
+    assert_eq!(suggested(&image, places), with_path);
+    // A combined value takes only one.
+    let image = entry("docker.io/team/a", "1", "target = \"own/a\"");
+    let places = vec![place("team/a:1", &[global, ("a.repository", OpenPath)])];
+    let combined = [r#"docker.io/team/a:1: "a.repository" = "{registry}/{repository}""#];
+    assert_eq!(suggested(&image, places), combined);
+}
+
+#[test]
+fn one_value_serves_several_tags_of_a_repository() {
+    let demo = |more: [&str; 2], destinations: &str| {
+        let one = |tag: &str, more: &str| entry("ghcr.io/acme/demo", tag, more);
+        destinations.to_owned() + &one("1-api", more[0]) + &one("1-ui", more[1])
+    };
+    let key = [("default.repository", Covers::Both(""))];
+    let places =
+        || vec![place("ghcr.io/acme/demo:1-api", &key), place("ghcr.io/acme/demo:1-ui", &key)];
+    let literal = [r#"all: "default.repository" = "{registry}/acme/demo""#];
+    assert_eq!(suggested(&demo(["", ""], ""), places()), literal);
+    // The path is not the same at every destination.
+    let destinations = "[destinations.a]\nregistry = \"a.io\"\n[destinations.b]\nregistry = \"b.io\"\ntarget = \"{name}\"\n";
+    let both = [
+        r#"ghcr.io/acme/demo:1-api: "default.repository" = "{registry}/{repository}""#,
+        r#"ghcr.io/acme/demo:1-ui: "default.repository" = "{registry}/{repository}""#,
+    ];
+    assert_eq!(suggested(&demo(["", ""], destinations), places()), both);
+    // The images have different targets.
+    assert_eq!(suggested(&demo(["target = \"x/y\"", ""], ""), places()), [""; 0]);
+}
+
+#[test]
+fn a_switch_is_added_with_its_reason() {
+    let path = "global.allow".parse().unwrap();
+    let words = "set global.allow\nto true".to_owned();
+    let switches = vec![Switch { path, value: true, words }];
+    let suggestion = Suggestion { switches, ..Suggestion::default() };
+    let text = entry("q.io/a", "1", "");
+    let list = ImageList::parse("images.toml", &text).unwrap();
+    let added = suggestion.added_to(&text, &list).unwrap();
+    let expected =
+        "[values]\n# The chart requires it: set global.allow to true\n\"global.allow\" = true\n";
+    assert!(added.ends_with(expected), "{added}");
+}
+
 #[test]
 fn a_repository_shared_by_two_images_is_reported_and_not_suggested() {
-    let shared = [("r", ReferencePart::RegistryAndRepository)];
+    let shared = [("r", Covers::Both(""))];
     let places = vec![place(A, &shared), place(OTHER, &shared)];
     let suggestion = suggest(&list("", ""), &probed(places, "{}"));
     assert_eq!(entries(&suggestion), [""; 0]);
@@ -111,7 +231,7 @@ fn a_repository_shared_by_two_images_is_reported_and_not_suggested() {
 
 #[test]
 fn a_registry_shared_with_an_unlisted_image_is_for_all() {
-    let shared = [("r", ReferencePart::Registry)];
+    let shared = [("r", Covers::Registry)];
     let places = vec![place(A, &shared), place(OTHER, &shared)];
     let suggestion = suggest(&list("", ""), &probed(places, "{}"));
     assert_eq!(entries(&suggestion), [r#"all: "r" = "{registry}""#]);
@@ -119,8 +239,7 @@ fn a_registry_shared_with_an_unlisted_image_is_for_all() {
 
 #[test]
 fn present_values_are_not_suggested_again() {
-    let places =
-        vec![place(A, &[("a.registry", ReferencePart::Registry), ("g", ReferencePart::Registry)])];
+    let places = vec![place(A, &[("a.registry", Covers::Registry), ("g", Covers::Registry)])];
     let present = list("", "\"a.registry\" = \"{registry}\"");
     assert_eq!(entries(&suggest(&present, &probed(places, "{}"))), [""; 0]);
 }
@@ -128,8 +247,8 @@ fn present_values_are_not_suggested_again() {
 #[test]
 fn values_that_move_nothing_or_too_much_are_reported() {
     let places = vec![
-        place(A, &[("a.registry", ReferencePart::Registry)]),
-        place(B, &[("a.registry", ReferencePart::Registry)]),
+        place(A, &[("a.registry", Covers::Registry)]),
+        place(B, &[("a.registry", Covers::Registry)]),
     ];
     let present = list(
         "\"gone\" = \"{registry}\"\n\"allow\" = true\n\"word\" = \"plain\"",
@@ -142,18 +261,15 @@ fn values_that_move_nothing_or_too_much_are_reported() {
 }
 
 #[test]
-fn images_that_no_value_moves_and_unlisted_images_are_reported() {
+fn unlisted_images_are_reported() {
     let pinned = format!("quay.io/team/a:1@sha256:{}", "0".repeat(64));
     let places = vec![
-        place(A, &[("a.tag", ReferencePart::Tag)]),
+        place(A, &[("a.tag", Covers::Tag)]),
         place(OTHER, &[]),
-        place("docker.io/library/moved:1", &[("m.registry", ReferencePart::Registry)]),
-        place(&pinned, &[("a.registry", ReferencePart::Registry)]),
+        place("docker.io/library/moved:1", &[("m.registry", Covers::Registry)]),
+        place(&pinned, &[("a.registry", Covers::Registry)]),
     ];
     let suggestion = suggest(&list("", ""), &probed(places, "{}"));
-    let fixed: Vec<&str> = suggestion.hard_coded.iter().map(|(image, _)| image.as_str()).collect();
-    assert_eq!(fixed, [OTHER, A]);
-    assert!(suggestion.hard_coded.iter().all(|(_, template)| template.is_some()));
     let unlisted: Vec<&str> = suggestion.unlisted.iter().map(String::as_str).collect();
     assert_eq!(
         unlisted,
@@ -172,7 +288,7 @@ packs:
 fn packs() -> Vec<ProbedPlace> {
     let item = |image: &str, index: usize| {
         let keys = ["registry", "repository", "tag"].map(|key| format!("packs[{index}].{key}"));
-        let holds = [ReferencePart::Registry, ReferencePart::Repository, ReferencePart::Tag];
+        let holds = [Covers::Registry, Covers::Path, Covers::Tag];
         let keys: Vec<_> = keys.iter().map(String::as_str).zip(holds).collect();
         place(image, &keys)
     };
@@ -213,9 +329,8 @@ fn a_list_is_suggested_as_a_whole_with_each_item_at_its_image() {
 fn a_list_is_not_suggested_if_a_key_outside_moves_the_image() {
     let mut places = packs();
     for place in &mut places {
-        place
-            .keys
-            .insert(ReferenceKey { path: "g".parse().unwrap(), part: ReferencePart::Registry });
+        let contribution = contribution(Covers::Registry);
+        place.keys.insert(ReferenceKey { path: "g".parse().unwrap(), contribution });
     }
     let suggestion = suggest(&list("", ""), &probed(places, PACKS));
     assert_eq!(entries(&suggestion), [r#"all: "g" = "{registry}""#]);

@@ -1,0 +1,220 @@
+//! Probing of small charts with the real helm: what is written is proven, and the rest is reported.
+
+use crate::programs::helm::program;
+use crate::support::xtask::{Finished, Xtask};
+
+/// A chart with one template, and a list of its images.
+struct Case {
+    xtask: Xtask,
+}
+
+impl Case {
+    /// `images` are references with a tag; `rendering` is a table of images.toml.
+    fn new(values: &str, template: &str, images: &[&str], rendering: &str) -> Self {
+        let case = Self { xtask: Xtask::new() };
+        case.write("chart/Chart.yaml", "apiVersion: v2\nname: small\nversion: 1.0.0\n");
+        case.write("chart/values.yaml", values);
+        case.write("chart/templates/pods.yaml", template);
+        let mut list = format!("[chart]\nname = \"./chart\"\n{rendering}\n");
+        for image in images {
+            let (source, tag) = image.rsplit_once(':').unwrap();
+            list += &format!("[[image]]\nsource = \"{source}\"\ntag = \"{tag}\"\n");
+        }
+        case.write("images.toml", &list);
+        case
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        let path = self.xtask.directory().join(file);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn list(&self) -> String {
+        std::fs::read_to_string(self.xtask.directory().join("images.toml")).unwrap()
+    }
+
+    fn values(&self, arguments: &[&str]) -> Finished {
+        let list = self.xtask.directory().join("images.toml");
+        let arguments = [&["--images", list.to_str().unwrap(), "values"], arguments].concat();
+        let helm = program().canonicalize().unwrap();
+        self.xtask.run(&arguments, &[("HELM", helm.to_str().unwrap())])
+    }
+}
+
+/// A pod for each image.
+fn pods(images: &[&str]) -> String {
+    let pod = |(number, image): (usize, &&str)| {
+        format!(
+            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: p{number}}}\n\
+             spec: {{containers: [{{name: c, image: \"{image}\"}}]}}\n"
+        )
+    };
+    images.iter().enumerate().map(pod).collect()
+}
+
+/// Values, the images of the pods as templates, the images, and the lines that are written.
+type Row<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a [&'a str]);
+
+#[test]
+fn what_is_written_is_proven() {
+    let table: [Row<'_>; 8] = [
+        (
+            "server: {image: acme/server, version: 1.0.1}",
+            &["{{ .Values.server.image }}:{{ .Values.server.version }}"],
+            &["docker.io/acme/server:1.0.1"],
+            &[r#""server.image" = "{registry}/{repository}""#],
+        ),
+        (
+            "tool: {image: null}",
+            &["{{ .Values.tool.image | default \"ghcr.io/acme/tool:2\" }}"],
+            &["ghcr.io/acme/tool:2"],
+            &[r#""tool.image" = "{registry}/{repository}:{tag}""#],
+        ),
+        (
+            "tool: {enabled: true}",
+            &["{{ .Values.tool.imageRegistry | default \"ghcr.io\" }}/acme/tool:2"],
+            &["ghcr.io/acme/tool:2"],
+            &[r#""tool.imageRegistry" = "{registry}""#],
+        ),
+        (
+            "hub: quay.io/acme\na: {image: one}\nb: {image: two}",
+            &[
+                "{{ .Values.hub }}/{{ .Values.a.image }}:1",
+                "{{ .Values.hub }}/{{ .Values.b.image }}:1",
+            ],
+            &["quay.io/acme/one:1", "quay.io/acme/two:1"],
+            &[r#""hub" = "{registry}/acme""#],
+        ),
+        (
+            "image: {registry: docker.io, name: nginx, tag: 1.27}",
+            &["{{ .Values.image.registry }}/{{ .Values.image.name }}:{{ .Values.image.tag }}"],
+            &["docker.io/library/nginx:1.27"],
+            &[r#""image.name" = "{repository}""#, r#""image.registry" = "{registry}""#],
+        ),
+        (
+            "image: {registry: quay.io, name: acme/db, tag: '1', sha256: ''}",
+            &[
+                "{{ .Values.image.registry }}/{{ .Values.image.name }}{{ with .Values.image.sha256 }}@sha256:{{ . }}{{ else }}:{{ .Values.image.tag }}{{ end }}",
+            ],
+            &["quay.io/acme/db:1"],
+            &[r#""image.registry" = "{registry}""#],
+        ),
+        (
+            "common: {image: 'quay.io/acme/app:1'}\nweb: {image: ''}",
+            &[
+                "{{ .Values.common.image }}",
+                "{{ .Values.web.image | default .Values.common.image }}",
+            ],
+            &["quay.io/acme/app:1"],
+            &[r#""common.image" = "{registry}/{repository}:{tag}""#],
+        ),
+        (
+            "image: {repository: ghcr.io/acme/demo, tag: '3'}",
+            &[
+                "{{ .Values.image.repository }}:{{ .Values.image.tag }}-web",
+                "{{ .Values.image.repository }}:{{ .Values.image.tag }}-job",
+            ],
+            &["ghcr.io/acme/demo:3-web", "ghcr.io/acme/demo:3-job"],
+            &[r#""image.repository" = "{registry}/acme/demo""#],
+        ),
+    ];
+    for (values, templates, images, expected) in table {
+        let case = Case::new(values, &pods(templates), images, "");
+        let before = case.list();
+        let probed = case.values(&["--probe", "--write"]);
+        assert_eq!(probed.exit_code, 0, "{values}\n{}{}", probed.stdout, probed.stderr);
+        let list = case.list();
+        let added: Vec<&str> = list.lines().filter(|line| line.starts_with('"')).collect();
+        assert_eq!(added, expected, "{before}\n{list}\n{}", probed.stdout);
+        let proven = case.values(&["--prove", "-d", "m.example.com/mirror"]);
+        assert_eq!(proven.exit_code, 0, "{values}\n{}", proven.stdout);
+    }
+}
+
+const GUARD: &str = r#"{{- $registry := .Values.global.imageRegistry | default .Values.image.registry }}
+{{- if and (ne $registry "docker.io") (not .Values.global.security.allowForeignImages) }}
+{{- fail (printf "\n\nERROR: unknown image %s/acme/cache\nSet global.security.allowForeignImages=true to go on." $registry) }}
+{{- end }}
+"#;
+
+#[test]
+fn a_switch_that_the_chart_requires_is_written_with_its_reason() {
+    let values = "global: {imageRegistry: '', security: {allowForeignImages: false}}\n\
+                  image: {registry: docker.io}\n";
+    let pod = "{{ .Values.global.imageRegistry | default .Values.image.registry }}/acme/cache:7";
+    let template = GUARD.to_owned() + &pods(&[pod]);
+    let sets = "[[chart.rendering]]\nname = \"default\"\nset = { \"global.security.allowForeignImages\" = true }\n";
+    // A switch that only the rendering sets is missing where the values are used.
+    for rendering in ["", sets] {
+        let case = Case::new(values, &template, &["docker.io/acme/cache:7"], rendering);
+        let probed = case.values(&["--probe", "--write"]);
+        assert_eq!(probed.exit_code, 0, "{}{}", probed.stdout, probed.stderr);
+        let expected = "# The chart requires it: Set global.security.allowForeignImages=true to go on.\n\
+                        \"global.security.allowForeignImages\" = true\n";
+        assert!(case.list().contains(expected), "{}", case.list());
+        assert_eq!(case.values(&["--prove", "-d", "m.example.com"]).exit_code, 0);
+        let again = case.values(&["--probe", "--write"]);
+        assert!(again.stderr.contains("up to date"), "{}{}", again.stdout, again.stderr);
+    }
+}
+
+#[test]
+fn what_cannot_be_moved_is_reported_and_not_written() {
+    let fail = "{{ if ne .Values.image.repository \"quay.io/acme/db\" }}{{ fail \"only the image of the vendor\" }}{{ end }}\n";
+    let pod = "{{ .Values.image.repository }}:1";
+    let refused = fail.to_owned() + &pods(&[pod]);
+    let renamed = pods(&[
+        "{{ .Values.image.registry }}/{{ if eq .Values.image.registry \"quay.io\" }}acme/db{{ else }}vendor/db{{ end }}:1",
+    ]);
+    let fixed = pods(&["quay.io/acme/db:{{ .Values.image.tag }}"]);
+    let table = [
+        (
+            "image: {repository: quay.io/acme/db}",
+            refused,
+            "the chart refuses to move `quay.io/acme/db:1`",
+            "only the image of the vendor",
+        ),
+        (
+            "image: {registry: quay.io}",
+            renamed,
+            "not settled: `quay.io/acme/db:1`: it becomes `",
+            "/vendor/db:1`",
+        ),
+        (
+            "image: {registry: docker.io, tag: '1'}",
+            fixed,
+            "warning: no value moves `quay.io/acme/db:1` in small/templates/pods.yaml",
+            "fixed: no value moves it",
+        ),
+    ];
+    for (values, template, first, second) in table {
+        let case = Case::new(values, &template, &["quay.io/acme/db:1"], "");
+        let before = case.list();
+        let probed = case.values(&["--probe", "--write"]);
+        assert_eq!(probed.exit_code, 1, "{}{}", probed.stdout, probed.stderr);
+        assert!(probed.stdout.contains(first), "{first}\n{}", probed.stdout);
+        assert!(probed.stdout.contains(second), "{second}\n{}", probed.stdout);
+        assert_eq!(case.list(), before);
+    }
+}
+
+#[test]
+fn values_that_a_schema_or_a_template_refuses_hide_nothing() {
+    let mut values =
+        String::from("app: {image: {registry: quay.io, tagCount: 3}}\nkind: {image: a}\n");
+    let mut template = String::new();
+    for number in 0..40 {
+        values += &format!("c{number}: {{image: {{version: 60}}}}\n");
+        template += &format!(
+            "{{{{ if lt (.Values.c{number}.image.version | int64) 1 }}}}{{{{ fail \"must be a number\" }}}}{{{{ end }}}}\n"
+        );
+    }
+    template += &pods(&["{{ .Values.app.image.registry }}/acme/app:1"]);
+    let case = Case::new(&values, &template, &["quay.io/acme/app:1"], "");
+    let schema = r#"{"properties": {"kind": {"properties": {"image": {"enum": ["a", "b"]}}}}}"#;
+    case.write("chart/values.schema.json", schema);
+    let probed = case.values(&["--probe", "--write"]);
+    assert_eq!(probed.exit_code, 0, "{}{}", probed.stdout, probed.stderr);
+    assert!(case.list().contains(r#""app.image.registry" = "{registry}""#), "{}", probed.stdout);
+}

@@ -1,0 +1,61 @@
+//! `Context`: what the walk knows about a node from what is around it.
+
+use super::image_fields::Field;
+use super::texts::TextKind;
+use crate::chart::found::Evidence;
+
+/// What is known about a node from what is around it.
+#[derive(Clone, Copy)]
+pub(super) struct Context {
+    pub(super) field: Field,
+    pub(super) origin: Origin,
+    /// Whether hosts in the text are mentions.
+    pub(super) hosts: Hosts,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Origin {
+    Manifest,
+    Variable,
+    /// The data of a ConfigMap.
+    Data,
+    /// The data of a Secret: only references and hosts may be kept.
+    SecretData,
+    /// A default value in a CustomResourceDefinition.
+    Default,
+    /// The description of a field there.
+    Documentation,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Hosts {
+    Search,
+    /// The credentials of a registry name its host.
+    Skip,
+}
+
+impl Context {
+    pub(super) fn field(self, field: Field) -> Self {
+        Self { field, ..self }
+    }
+
+    pub(super) fn text_kind(self) -> TextKind {
+        match (self.origin, self.field) {
+            (Origin::Documentation, _) => TextKind::Documentation,
+            (_, Field::Arguments) => TextKind::Argument,
+            (Origin::Variable, _) => TextKind::Value(Evidence::Variable),
+            (Origin::Data | Origin::SecretData, _) => TextKind::Value(Evidence::Data),
+            (Origin::Manifest | Origin::Default, _) => TextKind::Other,
+        }
+    }
+
+    /// Why a reference in the field counts as an image.
+    pub(super) fn evidence(self) -> Evidence {
+        match (self.origin, self.field) {
+            (Origin::Default, _) => Evidence::Default,
+            (Origin::Variable, _) => Evidence::Variable,
+            (_, Field::ContainerImage) => Evidence::Container,
+            _ => Evidence::Field,
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! YAML and JSON in a text: parses the whole of it if possible, otherwise finds the fields named like
+//! images in its lines. Pure, and linear in the length of the text.
+
+use super::image_fields::is_named_image;
+use crate::chart::image_reference::ImageReference;
+use crate::chart::manifests::{self, Node};
+
+/// The YAML parser takes quadratic time in the depth of braces and brackets.
+const MAX_FLOW_DEPTH: usize = 64;
+/// Words of which a manifest with an image contains one.
+const HINTS: [&str; 5] = ["image", "repository", "registry", "hub", "containers"];
+
+/// The documents of a text that is YAML or JSON as a whole, and not a single text. `None` for others.
+pub(super) fn documents(text: &str) -> Option<Vec<Node>> {
+    if !is_structured(text) || !may_hold_fields(text) {
+        return None;
+    }
+    parse(text).or_else(|| {
+        // The template of a template: a parser accepts what is left without its braces.
+        let plain = text.contains("{{").then(|| without_templates(text))?;
+        parse(&plain)
+    })
+}
+
+fn is_structured(text: &str) -> bool {
+    text.contains('\n') || text.trim_start().starts_with(['{', '['])
+}
+
+fn may_hold_fields(text: &str) -> bool {
+    let lower = text.to_ascii_lowercase();
+    HINTS.iter().any(|hint| lower.contains(hint))
+}
+
+fn parse(text: &str) -> Option<Vec<Node>> {
+    if text.trim_start().starts_with(['{', '['])
+        && let Ok(node) = serde_json::from_str::<Node>(text)
+    {
+        return Some(vec![node]);
+    }
+    if flow_depth(text) > MAX_FLOW_DEPTH {
+        return None;
+    }
+    let documents = manifests::documents(text);
+    let nodes: Result<Vec<_>, _> = documents.iter().map(manifests::Document::parse).collect();
+    let nodes: Vec<Node> = nodes.ok()?.into_iter().flatten().collect();
+    // A sentence is also valid YAML: a single text.
+    let is_tree = |node: &Node| matches!(node, Node::Map(_) | Node::List(_));
+    (!nodes.is_empty() && nodes.iter().all(is_tree)).then_some(nodes)
+}
+
+/// How deep braces and brackets are nested, whether or not they are closed.
+fn flow_depth(text: &str) -> usize {
+    let (mut depth, mut deepest) = (0_usize, 0);
+    for byte in text.bytes() {
+        match byte {
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        deepest = deepest.max(depth);
+    }
+    deepest
+}
+
+/// The text with `$` in place of each `{{ ... }}`, and without lines that consist of them.
+fn without_templates(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find("{{") {
+        let (before, template) = rest.split_at(start);
+        plain.push_str(before);
+        let end = template.find("}}").map_or(template.len(), |end| end + 2);
+        rest = &template[end..];
+        let is_line = plain.rsplit('\n').next().unwrap_or_default().trim().is_empty()
+            && rest.split('\n').next().unwrap_or_default().trim().is_empty();
+        if !is_line {
+            plain.push('$');
+        }
+    }
+    plain.push_str(rest);
+    plain
+}
+
+/// The images of a line: `- image: "quay.io/stackstate/wait:1.0.6"  # remark`, `{image: a/b:1}`, or
+/// `image = "a/b:1"`. With their positions in the line.
+pub(super) fn images_of_line(line: &str) -> Vec<(usize, &str, ImageReference)> {
+    let mut found = Vec::new();
+    if line.trim_start().starts_with(['#', '/']) {
+        return found;
+    }
+    let mut key_ended = false;
+    for (start, word) in tokens(line) {
+        if key_ended && !matches!(word, ":" | "=") {
+            key_ended = false;
+            found.extend(value(start, word));
+            continue;
+        }
+        let (key, rest) = match word.find([':', '=']) {
+            Some(at) => (&word[..at], &word[at + 1..]),
+            None => (word, ""),
+        };
+        let is_key = !key_ended && is_named_image(key) && starts_field(&line[..start]);
+        if is_key && rest.is_empty() {
+            key_ended = true;
+        } else if is_key {
+            found.extend(value(start + key.len() + 1, rest));
+        }
+    }
+    found
+}
+
+fn value(start: usize, written: &str) -> Option<(usize, &str, ImageReference)> {
+    let reference: ImageReference = written.parse().ok()?;
+    // Prose has lines such as `image: none`.
+    let is_sure = reference.tag.is_some() || reference.digest.is_some() || written.contains('/');
+    is_sure.then_some((start, written, reference))
+}
+
+/// Whether a key may stand after this part of a line: at its start, or after a brace or comma.
+fn starts_field(before: &str) -> bool {
+    let before = before.trim_end_matches([' ', '\t', '"', '\'', '\\']);
+    before.is_empty() || before.ends_with(['{', '[', ',', '-', '('])
+}
+
+fn tokens(line: &str) -> impl Iterator<Item = (usize, &str)> {
+    let is_separator = |c: char| c.is_whitespace() || "{}[]\"'\\`,;()".contains(c);
+    let words = line.split(is_separator).map(|word| {
+        // The word is a part of the line, so the difference of their addresses is its position.
+        (word.as_ptr() as usize - line.as_ptr() as usize, word)
+    });
+    words.filter(|(_, word)| !word.is_empty())
+}
+
+/// Comments of YAML, which its parser drops, with the numbers of their lines.
+pub(super) fn comments(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    (1..).zip(text.lines()).filter_map(|(number, line)| {
+        let start =
+            if line.trim_start().starts_with('#') { line.find('#') } else { line.find(" #") };
+        Some((number, &line[start?..]))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_found_in_lines_that_are_no_yaml() {
+        let table: [(&str, &[&str]); 12] = [
+            ("- image: \"quay.io/a/b:1\" # remark", &["quay.io/a/b:1"]),
+            ("  \"image\": 'a/c:1',", &["a/c:1"]),
+            ("\"image\":\"a/c:1\"", &["a/c:1"]),
+            ("{image: a/b:1, name: x, waitImage: a/c:1}", &["a/b:1", "a/c:1"]),
+            ("image = \"a/b:1\"", &["a/b:1"]),
+            ("sidecar_image=a/b:1", &["a/b:1"]),
+            ("x: [{\\\"image\\\": \\\"a/b:1\\\"}]", &["a/b:1"]),
+            ("echo image: none image: a/d:1", &[]),
+            ("# image: a/b:1", &[]),
+            ("image: none", &[]),
+            ("image: what: a/b:1", &[]),
+            ("imagePullPolicy: a/b:1", &[]),
+        ];
+        for (line, expected) in table {
+            let found = images_of_line(line);
+            for (start, written, _) in &found {
+                assert_eq!(&line[*start..start + written.len()], *written);
+            }
+            let found: Vec<&str> = found.into_iter().map(|(_, written, _)| written).collect();
+            assert_eq!(found, expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn a_template_is_parsed_without_its_braces() {
+        let text = "{{- if .x }}\na:\n  image: a/b:1\n  b: {{ .y }}-c\n{{- end }}\n";
+        assert!(documents(text).is_some());
+        assert_eq!(without_templates("a{{ x }}b\n{{ y }}\nc"), "a$b\n\nc");
+        assert!(documents("image: just a sentence:\n no").is_none());
+        assert!(documents("the image\nis here").is_none());
+    }
+
+    #[test]
+    fn deep_braces_take_linear_time() {
+        let text = format!("image: {}\n", "[".repeat(16_000));
+        assert!(documents(&text).is_none());
+        let text = format!("image:\n{}", " x {{ a }}\n".repeat(100_000));
+        assert!(documents(&text).is_some());
+        assert_eq!(flow_depth("{[}]]]{"), 2);
+    }
+}

@@ -1,0 +1,43 @@
+//! Finds the images in a rendered chart; pure.
+//!
+//! Every text of every document is looked at. `image_fields` says which fields hold images, `split_forms`
+//! puts references in parts together, `texts` judges arguments, variables and data, `embedded` reads YAML
+//! and JSON in texts, and `walk` visits everything.
+
+mod collector;
+mod context;
+mod discovered;
+mod embedded;
+mod free_text;
+mod image_fields;
+mod rules;
+mod shapes;
+mod split_forms;
+mod texts;
+mod walk;
+mod words;
+
+use std::collections::BTreeSet;
+
+use super::manifests::UnreadableManifest;
+use super::renderer::Rendered;
+use crate::list::Chart;
+
+pub use discovered::Discovery;
+pub use words::words;
+
+/// Searches a rendering. The rules are those of the `chart` in images.toml; `hosts` are registries of
+/// which also the bare name is a mention.
+///
+/// # Errors
+/// If a document is not valid YAML.
+pub fn discover(
+    rendered: &Rendered,
+    chart: Option<&Chart>,
+    hosts: &BTreeSet<&str>,
+) -> Result<Discovery, UnreadableManifest> {
+    walk::walk(rendered, rules::Rules::of(chart), hosts)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,279 @@
+//! References in parts: `{registry, repository, tag}`, `{repository, image, version}`, or
+//! `{sidecarImage, sidecarImageTag}`; pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::words::words;
+use crate::chart::image_reference::ImageReference;
+use crate::chart::manifests::Node;
+
+/// References that several entries of a map form.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SplitForm {
+    /// With the parts joined by `/`, `:` and `@`. More than one if the version is a list.
+    pub(super) references: Vec<(String, ImageReference)>,
+    /// The keys of the parts.
+    pub(super) keys: BTreeSet<String>,
+}
+
+/// Whether the map is the value of an image field, where less is needed to be sure.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Under {
+    ImageField,
+    OtherField,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Registry,
+    Repository,
+    Image,
+    Name,
+    Tag,
+    Version,
+    Digest,
+}
+
+/// Keys of maps that name a chart or source code in parts: its `repository` holds no images.
+const OTHER_SOURCES: [&str; 6] = ["chart", "branch", "revision", "ref", "commit", "chartname"];
+
+/// Words before `image` that do not tell one image from another.
+const GENERAL: [&str; 4] = ["base", "container", "default", "docker"];
+
+/// One set of parts, by what stands before them in the key: `sidecar` in `sidecarImageTag`.
+#[derive(Default)]
+struct Group<'n> {
+    parts: BTreeMap<Part, (&'n str, &'n Node)>,
+    names_image: bool,
+}
+
+/// The references in parts that a map holds.
+pub(super) fn split_forms(entries: &[(String, Node)], under: Under) -> Vec<SplitForm> {
+    let is_other =
+        entries.iter().any(|(key, _)| OTHER_SOURCES.contains(&key.to_lowercase().as_str()));
+    if is_other && under == Under::OtherField {
+        return Vec::new();
+    }
+    let mut groups: BTreeMap<Vec<String>, Group<'_>> = BTreeMap::new();
+    for (key, node) in entries {
+        let Some((stem, part, names_image)) = part_of(key) else { continue };
+        if has_value(node) {
+            let group = groups.entry(stem).or_default();
+            group.names_image |= names_image;
+            group.parts.insert(part, (key, node));
+        }
+    }
+    groups.iter().filter_map(|(stem, group)| group.form(stem, under)).collect()
+}
+
+/// Splits a key into what stands before the part, the part, and whether the word `image` is in it.
+fn part_of(key: &str) -> Option<(Vec<String>, Part, bool)> {
+    let mut words = words(key);
+    let last = words.pop()?;
+    let names_image = words.last().is_some_and(|word| word == "image");
+    let part = match last.as_str() {
+        "registry" | "hub" => Part::Registry,
+        "repository" | "repo" => Part::Repository,
+        "image" => Part::Image,
+        "name" => Part::Name,
+        "tag" | "tags" => Part::Tag,
+        "version" | "versions" => Part::Version,
+        "digest" | "sha" | "sha256" => Part::Digest,
+        _ => return None,
+    };
+    if names_image {
+        words.pop();
+    }
+    // `baseImage` goes with `version`.
+    if (names_image || last == "image")
+        && words.last().is_some_and(|word| GENERAL.contains(&word.as_str()))
+    {
+        words.pop();
+    }
+    // `sidecarName` is the name of the sidecar, and `sidecarImageName` that of its image.
+    if part == Part::Name && !names_image && !words.is_empty() {
+        return None;
+    }
+    let part = if part == Part::Name && names_image { Part::Image } else { part };
+    Some((words, part, names_image || part == Part::Image))
+}
+
+fn has_value(node: &Node) -> bool {
+    match node {
+        Node::Text(text) => !text.is_empty(),
+        Node::Other(text) => {
+            !text.is_empty() && text != "null" && text != "true" && text != "false"
+        }
+        Node::List(items) => !items.is_empty(),
+        Node::Map(_) => false,
+    }
+}
+
+impl Group<'_> {
+    fn text(&self, part: Part) -> Option<&str> {
+        match self.parts.get(&part)?.1 {
+            Node::Text(text) | Node::Other(text) => Some(text.trim()),
+            _ => None,
+        }
+    }
+
+    fn form(&self, stem: &[String], under: Under) -> Option<SplitForm> {
+        let mut used = BTreeSet::new();
+        let name = self.name(under, &mut used)?;
+        let versions = self.versions(&mut used);
+        let digest = self.text(Part::Digest).map(|digest| {
+            used.insert(Part::Digest);
+            if digest.contains(':') { digest.to_owned() } else { format!("sha256:{digest}") }
+        });
+        let is_versioned = !versions.is_empty() || digest.is_some();
+        if used.len() < 2 && (under == Under::OtherField || !stem.is_empty()) {
+            return None;
+        }
+        // A registry, a path, or the word `image` tell an image from a chart or a program.
+        let is_sure = under == Under::ImageField
+            || (is_versioned && (self.names_image || name.contains('/')));
+        if !is_sure || (!stem.is_empty() && !self.names_image && under == Under::OtherField) {
+            return None;
+        }
+        let versions =
+            if versions.is_empty() { vec![None] } else { versions.into_iter().map(Some).collect() };
+        let references = versions.into_iter().filter_map(|version| {
+            let mut written = name.clone();
+            for (before, part) in [(":", version), ("@", digest.as_deref())] {
+                written.extend(part.into_iter().flat_map(|part| [before, part]));
+            }
+            let reference = written.parse().ok()?;
+            Some((written, reference))
+        });
+        let references: Vec<_> = references.collect();
+        let keys = used.iter().filter_map(|part| Some(self.parts.get(part)?.0.to_owned()));
+        let keys = keys.collect();
+        (!references.is_empty()).then_some(SplitForm { references, keys })
+    }
+
+    /// The registry and path, joined.
+    fn name(&self, under: Under, used: &mut BTreeSet<Part>) -> Option<String> {
+        let registry = self.text(Part::Registry);
+        let path =
+            [Part::Repository, Part::Image].into_iter().filter(|part| self.text(*part).is_some());
+        let mut path: Vec<Part> = path.collect();
+        let names_by_name = under == Under::ImageField || registry.is_some();
+        if path.is_empty() && names_by_name && self.text(Part::Name).is_some() {
+            path.push(Part::Name);
+        }
+        // `{repository: quay.io/a/b, image: quay.io/a/b:1}` has the same twice.
+        if let [repository, image] = path[..]
+            && self.text(image).is_some_and(|image| image.contains(['/', ':']))
+        {
+            let is_whole = |part: &Part| *part != repository;
+            path.retain(is_whole);
+        }
+        if path.is_empty() {
+            return None;
+        }
+        used.extend(&path);
+        let mut texts: Vec<&str> = path.iter().filter_map(|part| self.text(*part)).collect();
+        let first = texts.first()?;
+        let has_host = first.parse::<ImageReference>().is_ok_and(|first| first.registry.is_some());
+        if let Some(registry) = registry.filter(|_| !has_host) {
+            used.insert(Part::Registry);
+            texts.insert(0, registry);
+        }
+        let texts: Vec<&str> = texts.into_iter().map(|text| text.trim_matches('/')).collect();
+        let name = texts.join("/");
+        // The image may be whole in one key: `{image: quay.io/a/b:1, version: 1}`.
+        let parsed: ImageReference = name.parse().ok()?;
+        (parsed.tag.is_none() && parsed.digest.is_none()).then_some(name)
+    }
+
+    /// The tags: `tag` before `version`.
+    fn versions(&self, used: &mut BTreeSet<Part>) -> Vec<&str> {
+        for part in [Part::Tag, Part::Version] {
+            let texts: Vec<&str> = match self.parts.get(&part) {
+                Some((_, Node::Text(text) | Node::Other(text))) => vec![text.trim()],
+                Some((_, Node::List(items))) => items.iter().filter_map(Node::scalar).collect(),
+                _ => continue,
+            };
+            if !texts.is_empty() {
+                used.insert(part);
+                return texts;
+            }
+        }
+        Vec::new()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chart::manifests::documents;
+
+    fn found(yaml: &str, under: Under) -> Vec<String> {
+        let node = documents(yaml)[0].parse().unwrap().remove(0);
+        let Node::Map(entries) = node else { panic!("{yaml}") };
+        let forms = split_forms(&entries, under);
+        forms.into_iter().flat_map(|form| form.references).map(|(written, _)| written).collect()
+    }
+
+    #[test]
+    fn parts_are_joined_in_every_sensible_combination() {
+        let hex = "1".repeat(64);
+        let sha = format!("{{registry: quay.io, repository: a/b, sha256: \"{hex}\"}}");
+        let pinned = format!("quay.io/a/b@sha256:{hex}");
+        let table: [(&str, &[&str]); 17] = [
+            ("{registry: quay.io, repository: a/b, tag: '1'}", &["quay.io/a/b:1"]),
+            ("{registry: quay.io, name: b, tag: '1'}", &["quay.io/b:1"]),
+            ("{hub: docker.io/istio, image: pilot, tag: '1'}", &["docker.io/istio/pilot:1"]),
+            (
+                "{repository: nvcr.io/nvidia, image: driver, version: '1'}",
+                &["nvcr.io/nvidia/driver:1"],
+            ),
+            ("{image: quay.io/a/b, tag: 2}", &["quay.io/a/b:2"]),
+            ("{baseImage: quay.io/a/b, version: '2'}", &["quay.io/a/b:2"]),
+            ("{image: a, versions: ['1', '2']}", &["a:1", "a:2"]),
+            ("{imageRepository: quay.io/a/b, imageTag: x}", &["quay.io/a/b:x"]),
+            ("{sidecarImageRepository: a/b, sidecarImageTag: x}", &["a/b:x"]),
+            ("{sidecarImage: a/b, sidecarImageTag: x}", &["a/b:x"]),
+            ("{sidecarImage: a/b, sidecarTag: x}", &["a/b:x"]),
+            ("{imageName: a/b, imageTag: x, name: y}", &["a/b:x"]),
+            ("{X_IMAGE_REPOSITORY: a/b, X_IMAGE_TAG: x}", &["a/b:x"]),
+            ("{repository: quay.io/a/b, image: 'quay.io/a/b:1', tag: '1'}", &[]),
+            ("{registry: r.io, repository: quay.io/a/b, tag: '1'}", &["quay.io/a/b:1"]),
+            (&sha, &[&pinned]),
+            ("{repository: a/b, name: sidecar, tag: '1'}", &["a/b:1"]),
+        ];
+        for (yaml, expected) in table {
+            assert_eq!(found(yaml, Under::OtherField), expected, "{yaml}");
+        }
+    }
+
+    #[test]
+    fn charts_programs_and_sources_are_not_images() {
+        for yaml in [
+            "{repository: 'https://charts.example.com', name: x, version: '1'}",
+            "{repository: team/charts, chart: x, version: '1'}",
+            "{repository: org/code, branch: main, tag: v1}",
+            "{name: x, version: '1'}",
+            "{repository: snapshots, version: '1'}",
+            "{repository: a/b}",
+            "{image: a/b}",
+            "{version: '1', tag: x}",
+            "{image: a/b, version: '>=1'}",
+        ] {
+            assert_eq!(found(yaml, Under::OtherField), [""; 0], "{yaml}");
+        }
+    }
+
+    #[test]
+    fn below_an_image_field_a_name_is_enough() {
+        let table: [(&str, &[&str]); 4] = [
+            ("{repository: a/b}", &["a/b"]),
+            ("{name: quay.io/a/b, tag: '4.1'}", &["quay.io/a/b:4.1"]),
+            ("{repository: a/b, tag: '', digest: ''}", &["a/b"]),
+            ("{pullPolicy: Always}", &[]),
+        ];
+        for (yaml, expected) in table {
+            assert_eq!(found(yaml, Under::ImageField), expected, "{yaml}");
+        }
+    }
+}

@@ -1,0 +1,167 @@
+//! The report of `values --probe`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use crate::list::edit::value_line;
+use crate::list::{SetValue, ValuePath};
+use crate::report::common::count;
+use crate::values::probe::{Outcome, ProbeResult, ProbedPlace, ReferencePart, Suggestion};
+use messages::printable::{printable, printable_within};
+
+/// How many values a line names at most.
+const MANY: usize = 10;
+
+/// The values that move each image, then what images.toml lacks, and what is not right.
+pub fn probed(probed: &ProbeResult, suggestion: &Suggestion) -> String {
+    let mut images: BTreeMap<String, Vec<&ProbedPlace>> = BTreeMap::new();
+    for place in &probed.places {
+        images.entry(place.image()).or_default().push(place);
+    }
+    let mut text = String::new();
+    for (image, places) in &images {
+        let image = printable(image);
+        let _ = writeln!(text, "{image} ({})", count(places.len() as u64, "place"));
+        let mut keys: BTreeMap<ReferencePart, BTreeSet<String>> = BTreeMap::new();
+        for key in places.iter().flat_map(|place| &place.keys) {
+            keys.entry(key.contribution.part()).or_default().insert(key.path.to_string());
+        }
+        for (part, paths) in &keys {
+            let paths = Vec::from_iter(paths.iter().map(String::as_str)).join(", ");
+            let paths = printable_within(usize::MAX - 1, &paths);
+            let _ = writeln!(text, "  {:22} {paths}", part_name(*part));
+        }
+        let outcomes: BTreeSet<String> = places.iter().filter_map(|place| outcome(place)).collect();
+        for outcome in outcomes {
+            let _ = writeln!(text, "  {outcome}");
+        }
+    }
+    let images = count(images.len() as u64, "image");
+    let candidates = count(probed.candidates as u64, "candidate");
+    let renderings = count(probed.renderings as u64, "rendering");
+    text += &format!("\n{images}, {candidates}, {renderings}\n");
+    text + &not_moved(probed, suggestion) + &problems(suggestion) + &missing_values(suggestion)
+}
+
+/// What is known about a place besides its keys.
+fn outcome(place: &ProbedPlace) -> Option<String> {
+    Some(match &place.outcome {
+        Outcome::Movable => return None,
+        Outcome::MovableWithSwitch => "moved only with the switch below".to_owned(),
+        Outcome::Refused(_) => "refused by the chart".to_owned(),
+        Outcome::Fixed => "fixed: no value moves it".to_owned(),
+        Outcome::Unsettled { .. } => "not settled".to_owned(),
+    })
+}
+
+/// A line for each image that no value moves, and for each that comes out wrong.
+fn not_moved(probed: &ProbeResult, suggestion: &Suggestion) -> String {
+    let mut lines: BTreeSet<String> = BTreeSet::new();
+    for place in &probed.places {
+        let image = printable(&place.image());
+        let template = place.place.template.as_deref().unwrap_or("a template of the chart");
+        let template = printable(template);
+        lines.extend(match &place.outcome {
+            Outcome::Movable | Outcome::MovableWithSwitch => None,
+            Outcome::Fixed => {
+                Some(format!("warning: no value moves `{image}` in {template}: it is fixed there"))
+            }
+            Outcome::Refused(refusal) => Some(format!(
+                "warning: the chart refuses to move `{image}` in {template}\n  `{}`: {}",
+                printable(&refusal.path.to_string()),
+                refusal.words
+            )),
+            Outcome::Unsettled { untried, reason } => Some(format!(
+                "warning: not settled: what moves `{image}` in {template}: {reason}\n  not tried: {}",
+                paths(untried)
+            )),
+        });
+    }
+    for unsettled in &suggestion.unsettled {
+        let (image, problem) = (printable(&unsettled.image), printable(&unsettled.problem));
+        lines.insert(format!("warning: not settled: `{image}`: {problem}"));
+    }
+    let mut text: String = lines.into_iter().map(|line| line + "\n").collect();
+    for rendering in &probed.exhausted {
+        text += &format!(
+            "note: the chart was rendered as often as allowed for `{}`, and not everything was tried\n",
+            printable(rendering)
+        );
+    }
+    text
+}
+
+fn problems(suggestion: &Suggestion) -> String {
+    let mut text = String::new();
+    for (image, path) in &suggestion.inseparable {
+        text += &format!(
+            "warning: only `{path}` moves `{image}`, and it would give other images the same name; if that \
+             is intended, add the value by hand\n"
+        );
+    }
+    for image in &suggestion.unlisted {
+        let _ = writeln!(text, "warning: images.toml does not list `{}`", printable(image));
+    }
+    if !suggestion.unlisted.is_empty() {
+        let _ = writeln!(text, "  hint: `cargo xtask images --write` adds the images of the chart");
+    }
+    for (list, values) in &suggestion.unsupported {
+        text += &format!(
+            "warning: the list `{list}` has to be set as a whole, and images.toml cannot express all of it\n"
+        );
+        for value in values {
+            let _ = writeln!(text, "  `{}`: {}", value.path, value.reason);
+        }
+        let _ = writeln!(text, "  hint: set the whole list in a values file of your own");
+    }
+    for path in &suggestion.dead {
+        let _ = writeln!(text, "warning: `{path}` in images.toml moves no image");
+    }
+    for (path, others) in &suggestion.broad {
+        let others = Vec::from_iter(others.iter().map(String::as_str)).join(", ");
+        let _ = writeln!(text, "warning: `{path}` of one image also moves others: {others}");
+    }
+    text
+}
+
+fn missing_values(suggestion: &Suggestion) -> String {
+    if suggestion.is_empty() {
+        return String::new();
+    }
+    let mut text = "images.toml lacks:\n".to_owned();
+    for switch in &suggestion.switches {
+        let line = value_line(&switch.path, &SetValue::Boolean(switch.value));
+        let _ = writeln!(text, "  [values] {line}  # {}", printable(&switch.words));
+    }
+    for (path, value) in &suggestion.values {
+        let _ = writeln!(text, "  [values] {}", value_line(path, value));
+    }
+    for (image, values) in &suggestion.image_values {
+        for (path, value) in values {
+            let _ = writeln!(text, "  {image}: [image.values] {}", value_line(path, value));
+        }
+    }
+    text
+}
+
+fn paths(paths: &[ValuePath]) -> String {
+    let named: Vec<String> =
+        paths.iter().take(MANY).map(|path| printable(&path.to_string())).collect();
+    match paths.len().saturating_sub(MANY) {
+        0 => named.join(", "),
+        more => format!("{} and {more} more", named.join(", ")),
+    }
+}
+
+fn part_name(part: ReferencePart) -> &'static str {
+    match part {
+        ReferencePart::Registry => "registry",
+        ReferencePart::Repository => "repository",
+        ReferencePart::RegistryAndRepository => "registry + repository",
+        ReferencePart::RegistryAndStart => "registry + its start",
+        ReferencePart::Reference => "reference",
+        ReferencePart::Tag => "tag",
+        ReferencePart::Digest => "digest",
+        ReferencePart::PartOfHost => "part of the host",
+    }
+}

@@ -1,0 +1,50 @@
+//! The report of `values --prove`.
+
+use std::fmt::Write as _;
+
+use crate::report::common::count;
+use crate::values::proof::Proof;
+use messages::printable::printable;
+
+/// Every mention and gap with its hint, then the conclusion, which says what was looked at.
+pub fn text(proof: &Proof, destination: &str) -> String {
+    let mut text = String::new();
+    for (level, gaps) in [("warning", &proof.mentions), ("error", &proof.gaps)] {
+        for gap in gaps {
+            let hint = gap.advice().hint.unwrap_or_default();
+            let _ = writeln!(text, "{level}: {gap}\n  hint: {hint}");
+        }
+    }
+    for setting in proof.relied_on.iter().map(|setting| printable(setting)) {
+        let _ = writeln!(
+            text,
+            "error: with these values the chart renders only if `{setting}` is set as well\n  \
+             hint: a `[[chart.rendering]]` sets it, and who installs the chart may not: add it to `[values]` \
+             in images.toml"
+        );
+    }
+    let are_pulled = match proof.proven.len() {
+        1 => format!("1 image is pulled from {destination}"),
+        proven => format!("{proven} images are pulled from {destination}"),
+    };
+    let gaps = proof.gaps.len() + proof.relied_on.len();
+    text + &match (gaps as u64, proof.proven.len()) {
+        (0, 0) => "error: nothing is proven, because no image reference was found\n".to_owned(),
+        (0, proven) => {
+            let all = if proven == 1 { "" } else { "all " };
+            let renderings = count(proof.renderings as u64, "rendering");
+            let looked_at = count(proof.places as u64, "place")
+                + &more(proof.ignored, "ignored by a rule")
+                + &more(proof.mentions.len(), "mentioned in prose and not judged");
+            format!(
+                "proven: in {renderings} {all}{are_pulled}, each from its target in the list ({looked_at})\n"
+            )
+        }
+        (gaps, _) => format!("not proven: {}; {are_pulled}\n", count(gaps, "gap")),
+    }
+}
+
+/// `, 3 ignored by a rule`; nothing for zero.
+fn more(number: usize, what: &str) -> String {
+    if number == 0 { String::new() } else { format!(", {number} {what}") }
+}

@@ -1,0 +1,117 @@
+//! `Subject`: the chart that is probed, with what all its renderings have in common.
+
+use serde_yaml::Value;
+
+use super::budget::{Budget, Purpose};
+use super::observed::{Observed, Observer};
+use super::values_document::whole_values;
+use crate::chart::{ChartValues, RenderError, Renderer, UnreadableManifest};
+use crate::list::{Chart, Rendering, SetValue, ValuePath};
+use messages::Advice;
+
+pub struct Subject<'a> {
+    renderer: &'a dyn Renderer,
+    pub(super) renderings: &'a [Rendering],
+    pub(super) charts: &'a [ChartValues],
+    /// The values of the chart with its subcharts, from which lists are completed.
+    pub(super) whole: Value,
+    /// Values of the list without placeholders, which every rendering sets.
+    pub(super) constants: Vec<(ValuePath, Value)>,
+    pub(super) budgets: Vec<Budget>,
+    /// The chart in images.toml, with rules about places.
+    rules: Option<&'a Chart>,
+    /// One for each rendering.
+    observers: Vec<Observer>,
+    pub(super) progress: &'a (dyn Fn(&str) + Sync),
+}
+
+/// Why a rendering of the chart cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Failure {
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    #[error(transparent)]
+    Unreadable(#[from] UnreadableManifest),
+}
+
+impl<'a> Subject<'a> {
+    /// `progress` receives a line for each step.
+    ///
+    /// # Errors
+    /// If the values of the chart are not valid YAML.
+    pub fn new(
+        renderer: &'a dyn Renderer,
+        renderings: &'a [Rendering],
+        charts: &'a [ChartValues],
+        constants: Vec<(ValuePath, Value)>,
+        progress: &'a (dyn Fn(&str) + Sync),
+    ) -> Result<Self, Advice> {
+        let budgets = renderings.iter().map(|_| Budget::default()).collect();
+        let observers = renderings.iter().map(|_| Observer::default()).collect();
+        let whole = whole_values(charts)?;
+        Ok(Self {
+            renderer,
+            renderings,
+            charts,
+            whole,
+            constants,
+            budgets,
+            observers,
+            rules: None,
+            progress,
+        })
+    }
+
+    /// Applies the rules about places of the chart in images.toml.
+    #[must_use]
+    pub fn with_rules(mut self, chart: Option<&'a Chart>) -> Self {
+        self.rules = chart;
+        self
+    }
+
+    /// How often the chart was rendered.
+    pub fn renderings(&self) -> usize {
+        self.budgets.iter().map(Budget::used).sum()
+    }
+
+    /// Renders one of the renderings of the chart, whatever is left of its budget.
+    pub(super) fn render(
+        &self,
+        rendering: usize,
+        values: Option<&str>,
+    ) -> Result<Vec<Observed>, Failure> {
+        let rendered = self.renderer.render(&self.renderings[rendering], values)?;
+        Ok(self.observers[rendering].observe(&rendered, self.rules)?)
+    }
+
+    /// Renders the chart as it is installed by someone who does not set the switches of a rendering. Returns
+    /// what helm prints if it refuses.
+    pub(super) fn refusal_without_switches(
+        &self,
+        rendering: usize,
+        values: &str,
+    ) -> Option<String> {
+        let mut without = self.renderings[rendering].clone();
+        without.set.retain(|(_, value)| !matches!(value, SetValue::Boolean(_)));
+        let has_switches = without.set.len() < self.renderings[rendering].set.len();
+        if !has_switches || self.take(rendering, 1, Purpose::Proof) == 0 {
+            return None;
+        }
+        self.renderer.render(&without, Some(values)).err().map(|error| error.output().to_owned())
+    }
+
+    /// The number of renderings for a purpose, at most `number`.
+    pub(super) fn take(&self, rendering: usize, number: usize, purpose: Purpose) -> usize {
+        self.budgets.get(rendering).map_or(0, |budget| budget.take(number, purpose))
+    }
+}
+
+impl Failure {
+    /// What helm printed.
+    pub(super) fn output(&self) -> String {
+        match self {
+            Self::Render(error) => error.output().to_owned(),
+            Self::Unreadable(error) => error.to_string(),
+        }
+    }
+}
