@@ -160,6 +160,21 @@ fn a_switch_that_the_chart_requires_is_written_with_its_reason() {
 }
 
 #[test]
+fn a_switch_that_the_chart_requires_by_itself_stays_in_the_rendering() {
+    let values = "schema: {useTest: false}\nimage: {registry: docker.io}\n";
+    let guard =
+        "{{ if not .Values.schema.useTest }}{{ fail \"set schema.useTest=true\" }}{{ end }}\n";
+    let template = guard.to_owned() + &pods(&["{{ .Values.image.registry }}/acme/cache:7"]);
+    let sets = "[[chart.rendering]]\nname = \"default\"\nset = { \"schema.useTest\" = true }\n";
+    let case = Case::new(values, &template, &["docker.io/acme/cache:7"], sets);
+    let probed = case.values(&["--probe", "--write"]);
+    assert_eq!(probed.exit_code, 0, "{}{}", probed.stdout, probed.stderr);
+    let list = case.list();
+    assert!(list.contains("\"image.registry\" = \"{registry}\"\n"), "{list}");
+    assert!(!list.contains("The chart requires it"), "{list}");
+}
+
+#[test]
 fn what_cannot_be_moved_is_reported_and_not_written() {
     let fail = "{{ if ne .Values.image.repository \"quay.io/acme/db\" }}{{ fail \"only the image of the vendor\" }}{{ end }}\n";
     let pod = "{{ .Values.image.repository }}:1";

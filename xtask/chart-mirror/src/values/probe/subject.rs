@@ -85,7 +85,8 @@ impl<'a> Subject<'a> {
     }
 
     /// Renders the chart as it is installed by someone who does not set the switches of a rendering. Returns
-    /// what helm prints if it refuses.
+    /// what helm prints if it refuses these values, but not if it refuses the same without them: then the
+    /// chart requires the switch by itself.
     pub(super) fn refusal_without_switches(
         &self,
         rendering: usize,
@@ -94,10 +95,14 @@ impl<'a> Subject<'a> {
         let mut without = self.renderings[rendering].clone();
         without.set.retain(|(_, value)| !matches!(value, SetValue::Boolean(_)));
         let has_switches = without.set.len() < self.renderings[rendering].set.len();
-        if !has_switches || self.take(rendering, 1, Purpose::Proof) == 0 {
+        if !has_switches || self.take(rendering, 2, Purpose::Proof) < 2 {
             return None;
         }
-        self.renderer.render(&without, Some(values)).err().map(|error| error.output().to_owned())
+        let refusal = |values: Option<&str>| {
+            self.renderer.render(&without, values).err().map(|error| error.output().to_owned())
+        };
+        let message = refusal(Some(values))?;
+        (refusal(None).as_ref() != Some(&message)).then_some(message)
     }
 
     /// The number of renderings for a purpose, at most `number`.
