@@ -132,7 +132,11 @@ impl Group<'_> {
         // A registry, a path, or the word `image` tell an image from a chart or a program.
         let is_sure = under == Under::ImageField
             || (is_versioned && (self.names_image || name.contains('/')));
-        if !is_sure || (!stem.is_empty() && !self.names_image && under == Under::OtherField) {
+        // `toolRepository` and `toolTag` are an image if the repository has a registry.
+        let has_registry =
+            || name.parse::<ImageReference>().is_ok_and(|name| name.registry.is_some());
+        let is_named = self.names_image || (used.contains(&Part::Tag) && has_registry());
+        if !is_sure || (!stem.is_empty() && !is_named && under == Under::OtherField) {
             return None;
         }
         let versions =
@@ -220,7 +224,7 @@ mod tests {
         let hex = "1".repeat(64);
         let sha = format!("{{registry: quay.io, repository: a/b, sha256: \"{hex}\"}}");
         let pinned = format!("quay.io/a/b@sha256:{hex}");
-        let table: [(&str, &[&str]); 17] = [
+        let table: [(&str, &[&str]); 18] = [
             ("{registry: quay.io, repository: a/b, tag: '1'}", &["quay.io/a/b:1"]),
             ("{registry: quay.io, name: b, tag: '1'}", &["quay.io/b:1"]),
             ("{hub: docker.io/istio, image: pilot, tag: '1'}", &["docker.io/istio/pilot:1"]),
@@ -237,6 +241,7 @@ mod tests {
             ("{sidecarImage: a/b, sidecarTag: x}", &["a/b:x"]),
             ("{imageName: a/b, imageTag: x, name: y}", &["a/b:x"]),
             ("{X_IMAGE_REPOSITORY: a/b, X_IMAGE_TAG: x}", &["a/b:x"]),
+            ("{tool.repository: quay.io/a/b, tool.tag: x}", &["quay.io/a/b:x"]),
             ("{repository: quay.io/a/b, image: 'quay.io/a/b:1', tag: '1'}", &[]),
             ("{registry: r.io, repository: quay.io/a/b, tag: '1'}", &["quay.io/a/b:1"]),
             (&sha, &[&pinned]),
@@ -258,6 +263,8 @@ mod tests {
             "{repository: a/b}",
             "{image: a/b}",
             "{version: '1', tag: x}",
+            "{toolRepository: a/b, toolTag: x}",
+            "{chartRepository: ghcr.io/a/b, chartVersion: '1'}",
             "{image: a/b, version: '>=1'}",
         ] {
             assert_eq!(found(yaml, Under::OtherField), [""; 0], "{yaml}");
