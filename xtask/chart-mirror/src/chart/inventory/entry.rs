@@ -95,7 +95,8 @@ impl InventoryEntry {
             (None, _) if self.listed.is_some() => true,
             // An operator knows a repository, and takes the version from elsewhere.
             (None, _) => {
-                found.evidence != Evidence::Container && self.tag.as_ref().is_some_and(is_version)
+                let is_operand = found.evidence != Evidence::Container && reference.tag.is_none();
+                is_operand && self.tag.as_ref().is_some_and(is_version)
             }
             // The digest names the version: the pin of the list, or another place in the chart.
             (Some(_), _) if !self.tag.as_ref().is_some_and(is_version) => false,

@@ -221,3 +221,21 @@ fn new_images_need_a_target_of_their_own_at_every_destination() {
     let other = named.replace(".d]", ".e]");
     assert_eq!(obstacle(&format!("{apart}{other}")), same("r.io/m/x/b:1"));
 }
+
+#[test]
+fn a_repository_that_an_operator_knows_stands_for_the_versions_of_the_chart() {
+    let text = "kind: Pod\nspec: {containers: [{image: quay.io/a/b:1}]}\n---\nkind: Agent\n\
+                spec: {image: quay.io/a/b, toolImage: 'quay.io/a/b:latest'}\n";
+    let rendered = Rendered {
+        rendering: "default".to_owned(),
+        text: text.to_owned(),
+        warnings: String::new(),
+    };
+    let list = "[[image]]\nsource = \"quay.io/a/other\"\ntag = \"1\"\n";
+    let list = ImageList::parse("images.toml", list).unwrap();
+    let inventory = Inventory::take(&list, &[rendered]).unwrap();
+    let found = inventory.entries.iter().map(|entry| (entry.reference(), entry.found.len()));
+    let expected = [("quay.io/a/b:1", 2), ("quay.io/a/b:latest", 1), ("quay.io/a/other:1", 0)];
+    let expected = expected.map(|(reference, places)| (reference.to_owned(), places));
+    assert_eq!(found.collect::<Vec<_>>(), expected);
+}
