@@ -27,7 +27,7 @@ const BANNED: [(&str, &str); 17] = [
 /// Names of the standard library that look like a banned phrase.
 const STANDARD: [&str; 2] = ["is_none", "is_none_or"];
 
-/// Plain English, a Rust name, and a key of the JSON reports, which keeps its name.
+/// Phrases that may stay: plain English, the value `none` of a setting, and a JSON key on which users rely.
 const ALLOWED: [&str; 3] = ["there is none", "is `none`", "made-anew"];
 
 /// A phrase does not continue across these.

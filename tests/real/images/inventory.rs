@@ -132,6 +132,48 @@ fn obstacles_are_reported_and_the_other_images_are_added() {
 }
 
 #[test]
+fn each_place_of_an_image_is_explained() {
+    let list = LIST.to_owned()
+        + "[values]\n\"image.registry\" = \"{registry}\"\n\
+           [chart]\nname = \"c\"\n[[chart.ignore]]\nname = \"b\"\nreason = \"a demonstration\"\n";
+    let project = Project::new(&list);
+    let pod = |name: &str, image: &str| {
+        format!(
+            "---\nkind: Pod\nmetadata: {{name: {name}}}\nspec: {{containers: [{{image: \"{image}\"}}]}}\n"
+        )
+    };
+    let text = pod("a", "{{ .Values.image.registry }}/example/app:1.2.0")
+        + &pod("b", "quay.io/example/app:9")
+        + &pod("c", "quay.io/example/new:1")
+        + "---\nkind: Note\ntext: see quay.io/example/app:7 for more\n";
+    project.chart_with("c", &text);
+    std::fs::write(project.path("c/values.yaml"), "image: {registry: quay.io}\n").unwrap();
+    std::fs::rename(project.path("c"), project.path("lists/c")).unwrap();
+    let run = project.run(&["images", "--explain", "quay.io/example/*"]);
+    assert_eq!(run.exit_code, 0, "{run:?}");
+    let explained: Vec<&str> = run.stdout.split("\nquay.io/").collect();
+    let table = [
+        ("example/app:1.2.0", "`image` of a container", "listed as", "`image.registry` moves it"),
+        ("example/new:1", "`image` of a container", "not listed", "none in images.toml moves it"),
+        ("example/old:1", "no rendering names it", "unused", ""),
+        ("example/app:7", "mention", "not mirrored", ""),
+        ("example/app:9", "a demonstration", "ignored", ""),
+    ];
+    assert_eq!(explained.len(), table.len(), "{}", run.stdout);
+    for (name, why, list, value) in table {
+        let text = explained.iter().find(|text| text.contains(name)).unwrap();
+        for expected in [why, list, value] {
+            assert!(text.contains(expected), "{expected}\n{text}");
+        }
+    }
+    // A name without a version stands for all versions.
+    let bare = project.run(&["images", "--explain", "quay.io/example/app"]);
+    assert_eq!(bare.stdout.matches("  why ").count(), 3, "{}", bare.stdout);
+    let nothing = project.run(&["images", "--explain", "quay.io/none"]);
+    assert_eq!((nothing.exit_code, nothing.stdout.as_str()), (1, ""), "{nothing:?}");
+}
+
+#[test]
 fn the_list_of_another_chart_is_not_emptied() {
     let project = Project::new(LIST);
     project.chart("empty", &[]);

@@ -42,8 +42,8 @@ impl DeclaredDifference {
         };
         let not_found = declared.iter().filter(|reference| !is_found(reference));
         let used = inventory.entries.iter().filter(|entry| !entry.found.is_empty());
-        let is_declared = |source| declared.iter().any(|declared| declared.repository == source);
-        let not_declared = used.filter(|entry| !is_declared(entry.source.clone()));
+        let not_declared = used
+            .filter(|entry| declared.iter().all(|declared| declared.repository != entry.source));
         Self {
             not_found: not_found.map(ImageReference::normalised).collect(),
             not_declared: not_declared.map(|entry| entry.reference()).collect(),

@@ -22,11 +22,13 @@ pub fn main() -> ExitCode {
     runtime::start_logging(flags.verbosity());
     let exit = dispatch::run(&flags).unwrap_or_else(|error| {
         terminal::message(&rendered(&error));
-        match () {
-            () if error.is::<runtime::Interrupted>() => Exit::Interrupted,
-            // The images of a chart, not the run, are at fault.
-            () if error.is::<Obstacles>() => Exit::Failed,
-            () => Exit::CouldNotRun,
+        if error.is::<runtime::Interrupted>() {
+            Exit::Interrupted
+        } else if error.is::<Obstacles>() {
+            // The run worked; images of the chart cannot be mirrored.
+            Exit::Failed
+        } else {
+            Exit::CouldNotRun
         }
     });
     exit.into()

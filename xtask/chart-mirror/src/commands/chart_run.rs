@@ -8,7 +8,7 @@ use crate::chart::{self, ChartOptions, Helm, RenderError, Rendered, Renderer, re
 use crate::list::{Destination, ImageList, Rendering, SetValue, ValuePath, ValueTemplate};
 use crate::values::Overlay;
 use crate::values::probe::{
-    Candidates, ProbeResult, ProbedPlace, Subject, Suggestion, judge, probe, settle, suggest,
+    Candidates, ProbeResult, ProbedPlace, Subject, Suggestion, probe, settle, suggest,
 };
 use crate::values::proof::{Proof, prove};
 use crate::values::reliance::settings_relied_on;
@@ -68,7 +68,7 @@ impl ChartRun {
         let subject = Subject::new(&self.helm, &self.renderings, &charts, constants, progress)?
             .with_rules(list.chart());
         let mut probed = probe(&subject, Candidates::OfChartAnd(&templates(list)))?;
-        let mut suggestion = settle(&subject, list, &probed, &judge)?;
+        let mut suggestion = settle(&subject, list, &probed)?;
         suggestion.check_present_values(list, &probed);
         probed.renderings = subject.renderings();
         Ok((probed, suggestion))

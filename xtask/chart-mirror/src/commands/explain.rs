@@ -15,7 +15,8 @@ use crate::values::probe::ProbedPlace;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Explanation {
     pub written: String,
-    pub place: ManifestLocation,
+    /// `None` for an entry of the list that no rendering names.
+    pub place: Option<ManifestLocation>,
     /// Why it counts as an image, or why it does not.
     pub why: String,
     /// What the list makes of it.
@@ -37,12 +38,9 @@ pub fn run(
 ) -> anyhow::Result<Vec<Explanation>> {
     let inventory = images::run(file, list, chart, Task::Compare)?.inventory;
     let probed = ChartRun::new(list, folder_of(file), chart)?.places(list)?;
-    let matches = |written: &str| {
-        let name = written.split('@').next().unwrap_or(written);
-        [written.to_owned(), name.to_owned()].iter().any(|text| {
-            wildcard_matches(reference, text) || wildcard_matches(&format!("{reference}:*"), text)
-        })
-    };
+    let any_version = [reference.to_owned(), format!("{reference}:*"), format!("{reference}@*")];
+    let matches =
+        |written: &str| any_version.iter().any(|pattern| wildcard_matches(pattern, written));
     let mut explanations = Vec::new();
     for entry in &inventory.entries {
         let is_entry = matches(&entry.reference());
@@ -73,7 +71,7 @@ fn of_image(entry: &InventoryEntry, found: &FoundImage, probed: &[ProbedPlace]) 
     keys.dedup();
     Explanation {
         written: found.written.clone(),
-        place: found.place.clone(),
+        place: Some(found.place.clone()),
         why: found.evidence.description().to_owned(),
         list,
         moved_by: Some(keys),
@@ -88,15 +86,8 @@ fn of_unused(entry: &InventoryEntry) -> Option<Explanation> {
         (None, Some(Mismatch::Unused)) => "listed, but unused".to_owned(),
         (None, _) => "listed".to_owned(),
     };
-    let place = ManifestLocation {
-        rendering: String::new(),
-        template: None,
-        kind: String::new(),
-        name: String::new(),
-        path: String::new(),
-    };
     let why = "no rendering names it".to_owned();
-    Some(Explanation { written: entry.reference(), place, why, list, moved_by: None })
+    Some(Explanation { written: entry.reference(), place: None, why, list, moved_by: None })
 }
 
 /// Texts that are not images to mirror.
@@ -113,7 +104,7 @@ fn of_others(inventory: &Inventory, matches: impl Fn(&str) -> bool) -> Vec<Expla
     let all = malformed.chain(mentions).chain(ignored);
     let matching = all.filter(|(written, ..)| matches(written));
     let explanation = |(written, place, why, list): (&String, &ManifestLocation, String, &str)| {
-        let (written, place, list) = (written.clone(), place.clone(), list.to_owned());
+        let (written, place, list) = (written.clone(), Some(place.clone()), list.to_owned());
         Explanation { written, place, why, list, moved_by: None }
     };
     matching.map(explanation).collect()

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::gap::GapKind;
 use super::listed::ListedImages;
-use crate::chart::ImageReference;
+use crate::chart::{Evidence, ImageReference};
 use crate::list::{Destination, Image, ImageList};
 use oci::{Repository, RepositoryPath};
 use registry::known::address::Address;
@@ -32,25 +32,47 @@ impl<'a> DestinationImages<'a> {
         Self { destination, images, listed: ListedImages::of(list), root, source_hosts }
     }
 
-    /// Whether a reference is exactly the target of an image: repository, tag and digest.
-    pub(super) fn is_target_of(&self, reference: &ImageReference, image: &Image) -> bool {
-        self.path_below_root(&reference.repository)
-            .is_some_and(|path| self.is_at(path, reference, image))
+    /// Whether a place is right: where the chart names `before` without the values of the destination, it
+    /// names exactly the target of an entry that stands for `before` with them. `evidence` is why the place
+    /// counts as an image, and `None` for a mention.
+    pub(super) fn is_right(
+        &self,
+        before: &ImageReference,
+        after: &ImageReference,
+        evidence: Option<Evidence>,
+    ) -> bool {
+        // An operator that knows a repository without a version still knows one.
+        let may_be_bare =
+            is_bare(before) && evidence.is_some_and(|evidence| evidence != Evidence::Container);
+        let Some(path) = self.path_below_root(&after.repository) else { return false };
+        let mut entries = self.listed.of_reference(before).into_iter();
+        entries.any(|image| {
+            let is_version =
+                if is_bare(after) { may_be_bare } else { self.has_version(image, after) };
+            is_version && self.path(image).is_some_and(|its| its.as_str() == path)
+        })
     }
 
-    /// Whether a reference without a version is exactly the repository of an image at the destination.
-    pub(super) fn is_repository_of(&self, reference: &ImageReference, image: &Image) -> bool {
-        let path = self.path_below_root(&reference.repository);
-        let mut images = self.images.iter();
-        reference.tag.is_none()
-            && reference.digest.is_none()
-            && images.any(|(have, its)| std::ptr::eq(*have, image) && Some(its.as_str()) == path)
+    /// What is wrong with a place, if its image is listed.
+    pub(super) fn problem(
+        &self,
+        before: &ImageReference,
+        after: &ImageReference,
+        evidence: Option<Evidence>,
+    ) -> Option<String> {
+        let entry = *self.listed.of_reference(before).first()?;
+        if self.is_right(before, after, evidence) {
+            return None;
+        }
+        Some(match self.target_of(entry) {
+            Some(expected) => format!("it becomes `{after}`, not `{expected}`"),
+            None => format!("it becomes `{after}`, and the path of its target is too long"),
+        })
     }
 
     /// The target of an image, for messages.
     pub(super) fn target_of(&self, image: &Image) -> Option<String> {
-        let (_, path) = self.images.iter().find(|(have, _)| std::ptr::eq(*have, image))?;
-        Some(format!("{}/{path}:{}", self.root, image.tag))
+        Some(format!("{}/{}:{}", self.root, self.path(image)?, image.tag))
     }
 
     /// Whether a repository is below the address that pods pull from.
@@ -63,13 +85,16 @@ impl<'a> DestinationImages<'a> {
         host.contains(self.root.registry.as_str())
     }
 
-    fn is_at(&self, path: &str, reference: &ImageReference, image: &Image) -> bool {
+    fn path(&self, image: &Image) -> Option<RepositoryPath> {
+        self.destination.path(&image.source, image.target.as_ref()).ok()
+    }
+
+    /// Whether a reference names the version of an image: by its tag, its digest, or both.
+    fn has_version(&self, image: &Image, reference: &ImageReference) -> bool {
         let (tag, digest) = (reference.tag.as_ref(), reference.digest.as_ref());
-        let mut images = self.images.iter();
-        (tag.is_some() || digest.is_some())
+        !is_bare(reference)
             && tag.is_none_or(|tag| *tag == image.tag)
             && digest.is_none_or(|digest| self.destination.digest(image) == Some(digest))
-            && images.any(|(have, its)| std::ptr::eq(*have, image) && its.as_str() == path)
     }
 
     /// Why pods do not pull any listed image by this reference. `None` if it is a target of the list.
@@ -82,7 +107,8 @@ impl<'a> DestinationImages<'a> {
             let listed = self.listed.has_repository(&reference.repository);
             return Some(GapKind::NotRelocated { listed });
         };
-        if self.images.iter().any(|(image, _)| self.is_at(path, reference, image)) {
+        let mut images = self.images.iter();
+        if images.any(|(image, its)| its.as_str() == path && self.has_version(image, reference)) {
             return None;
         }
         let first = path.split('/').next().unwrap_or(path);
@@ -110,6 +136,11 @@ impl<'a> DestinationImages<'a> {
         let (score, image, path) = scored.max_by(|(a, ..), (b, ..)| a.total_cmp(b))?;
         (score > 0.85).then(|| format!("{}/{path}:{}", self.root, image.tag))
     }
+}
+
+/// Whether a reference names neither a tag nor a digest.
+fn is_bare(reference: &ImageReference) -> bool {
+    reference.tag.is_none() && reference.digest.is_none()
 }
 
 /// The path of a repository below an address.

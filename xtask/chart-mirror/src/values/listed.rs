@@ -34,20 +34,45 @@ impl<'a> ListedImages<'a> {
         images.filter(is_meant).collect()
     }
 
+    /// The only entry that stands for a reference.
+    pub fn entry(&self, reference: &ImageReference) -> Option<&'a Image> {
+        let [only] = self.of_reference(reference)[..] else { return None };
+        Some(only)
+    }
+
     /// Whether the list has any version of a repository.
     pub fn has_repository(&self, repository: &Repository) -> bool {
         self.0.contains_key(repository)
     }
 }
 
-/// The entry that stands for a reference with a version.
-pub fn listed<'a>(list: &'a ImageList, reference: &ImageReference) -> Option<&'a Image> {
-    list.images().iter().find(|image| {
-        *image.chart_source() == reference.repository
-            && match (&reference.tag, &reference.digest) {
-                (Some(tag), _) => tag == image.chart_tag(),
-                (None, Some(digest)) => image.digest.as_ref() == Some(digest),
-                (None, None) => false,
-            }
-    })
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_without_a_version_stands_for_all_and_has_an_entry_if_there_is_one() {
+        let list = "[[image]]\nsource = \"quay.io/a/one\"\ntag = \"1\"\n\
+                    [[image]]\nsource = \"quay.io/a/two\"\ntag = \"1\"\n\
+                    [[image]]\nsource = \"quay.io/a/two\"\ntag = \"2\"\n\
+                    [[image]]\nsource = \"quay.io/new/three\"\ntag = \"3\"\n\
+                    replaces = { source = \"quay.io/old/three\", reason = \"moved\" }\n";
+        let list = ImageList::parse("images.toml", list).unwrap();
+        let listed = ListedImages::of(&list);
+        let table = [
+            ("quay.io/a/one", 1, Some("quay.io/a/one:1")),
+            ("quay.io/a/one:latest", 1, Some("quay.io/a/one:1")),
+            ("quay.io/a/one:2", 0, None),
+            ("quay.io/a/two", 2, None),
+            ("quay.io/a/two:2", 1, Some("quay.io/a/two:2")),
+            ("quay.io/old/three:3", 1, Some("quay.io/new/three:3")),
+            ("quay.io/new/three:3", 0, None),
+        ];
+        for (reference, number, entry) in table {
+            let reference = reference.parse().unwrap();
+            assert_eq!(listed.of_reference(&reference).len(), number, "{reference}");
+            let found = listed.entry(&reference).map(|image| image.reference().to_string());
+            assert_eq!(found.as_deref(), entry, "{reference}");
+        }
+    }
 }

@@ -16,7 +16,7 @@ mod yaml;
 
 pub use destination_images::DestinationImages;
 pub use gap::{Gap, GapKind};
-pub use listed::{ListedImages, listed};
+pub use listed::ListedImages;
 pub use overlay::{Overlay, OverlayError};
 pub use places::{Pair, pair};
 pub use tree::{Clash, Tree};

@@ -10,10 +10,9 @@ use super::destination_images::DestinationImages;
 use super::gap::{Gap, GapKind};
 use super::places::{Pair, pair};
 use crate::chart::{
-    Discovery, Evidence, FoundImage, ManifestLocation, Mention, Rendered, UnreadableManifest,
-    discover,
+    Discovery, FoundImage, ManifestLocation, Mention, Rendered, UnreadableManifest, discover,
 };
-use crate::list::{Destination, Image, ImageList};
+use crate::list::{Destination, ImageList};
 
 /// The result of the proof, and what it looked at.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -99,19 +98,11 @@ impl Judge<'_> {
     }
 
     fn image(&mut self, before: &FoundImage, after: &FoundImage) {
-        let entries = self.images.listed.of_reference(&before.reference);
-        // A repository without a version, as an operator knows it, stays one.
-        let has_version = before.reference.tag.is_some() || before.reference.digest.is_some();
-        let is_right = |image: &&Image| {
-            self.images.is_target_of(&after.reference, image)
-                || (!has_version
-                    && before.evidence != Evidence::Container
-                    && self.images.is_repository_of(&after.reference, image))
-        };
-        if entries.iter().any(is_right) {
+        if self.images.is_right(&before.reference, &after.reference, Some(after.evidence)) {
             self.proof.proven.insert(after.written.clone());
             return;
         }
+        let entries = self.images.listed.of_reference(&before.reference);
         let kind = self.images.gap(&after.reference).unwrap_or_else(|| match entries.first() {
             Some(image) => GapKind::OtherImage { expected: self.images.target_of(image) },
             None => GapKind::Unlisted,
@@ -140,8 +131,7 @@ impl Judge<'_> {
             }
             return;
         }
-        let entries = was.map(|was| self.images.listed.of_reference(was)).unwrap_or_default();
-        if entries.iter().any(|image| self.images.is_target_of(reference, image)) {
+        if was.is_some_and(|was| self.images.is_right(was, reference, None)) {
             return;
         }
         let written = before.map(|before| before.written.as_str());

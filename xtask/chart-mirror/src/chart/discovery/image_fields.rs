@@ -53,7 +53,7 @@ const OTHER_IMAGES: [&str; 24] = [
     "thumbnail",
     "vm",
 ];
-/// Values of `image` that name none: a controller fills in the image, or there is none.
+/// Values of `image` that are not references: a controller replaces `auto`, and `none` means no image.
 const NO_IMAGES: [&str; 8] = ["auto", "none", "null", "nil", "true", "false", "default", "scratch"];
 /// Words after `image` that leave it a reference: `imageName`, `imageRef`.
 const NAME_WORDS: [&str; 9] =

@@ -18,7 +18,7 @@ pub(super) struct Declared {
     /// The position of the rule.
     pub(super) rule: usize,
     pub(super) written: String,
-    /// The reference, or why there is none.
+    /// The parsed reference, or why the text is not one.
     pub(super) reference: Result<ImageReference, InvalidImageReference>,
 }
 

@@ -85,23 +85,13 @@ impl Walk<'_> {
     /// A part of a CustomResourceDefinition. It describes fields, and runs nothing; but its default values
     /// become part of objects.
     fn definition(&mut self, node: &Node) {
-        let documentation =
-            Context { field: Field::Other, origin: Origin::Documentation, hosts: Hosts::Search };
         match node {
             Node::Map(entries) => {
                 for (key, node) in entries {
-                    let fields = match node {
-                        Node::Map(fields) if key == "properties" => fields.as_slice(),
-                        _ => {
-                            self.below_key(key, |walk| walk.definition(node));
-                            continue;
-                        }
-                    };
-                    for (field, schema) in fields {
-                        self.below_key(key, |walk| {
-                            walk.below_key(field, |walk| walk.schema(field, schema));
-                        });
-                    }
+                    self.below_key(key, |walk| match node {
+                        Node::Map(fields) if key == "properties" => walk.schemas(fields),
+                        node => walk.definition(node),
+                    });
                 }
             }
             Node::List(items) => {
@@ -109,27 +99,31 @@ impl Walk<'_> {
                     self.below_index(index, |walk| walk.definition(item));
                 }
             }
-            Node::Text(text) => free_text(&mut self.out, text, documentation),
+            Node::Text(text) => {
+                let (field, origin) = (Field::Other, Origin::Documentation);
+                free_text(&mut self.out, text, Context { field, origin, hosts: Hosts::Search });
+            }
             Node::Other(_) => {}
         }
     }
 
-    /// The schema of one field, with its default value.
-    fn schema(&mut self, field: &str, schema: &Node) {
-        if let Some(default) = schema.get("default") {
-            let context = Context {
-                field: Field::Other.of_key(field),
-                origin: Origin::Default,
-                hosts: Hosts::Search,
-            };
-            self.below_key("default", |walk| walk.node(default, context));
-        }
-        match schema {
-            Node::Map(entries) => {
-                let others = entries.iter().filter(|(key, _)| key != "default").cloned();
-                self.definition(&Node::Map(others.collect()));
-            }
-            other => self.definition(other),
+    /// The schemas of fields, each with its default value.
+    fn schemas(&mut self, fields: &[(String, Node)]) {
+        for (field, schema) in fields {
+            let (kind, origin) = (Field::Other.of_key(field), Origin::Default);
+            let default = Context { field: kind, origin, hosts: Hosts::Search };
+            self.below_key(field, |walk| match schema {
+                Node::Map(entries) => {
+                    for (key, node) in entries {
+                        walk.below_key(key, |walk| match (key.as_str(), node) {
+                            ("default", node) => walk.node(node, default),
+                            ("properties", Node::Map(fields)) => walk.schemas(fields),
+                            (_, node) => walk.definition(node),
+                        });
+                    }
+                }
+                other => walk.definition(other),
+            });
         }
     }
 
@@ -334,7 +328,7 @@ impl Walk<'_> {
         free_text(&mut self.out, text, context);
     }
 
-    /// Whether a text that is no reference was meant to be one.
+    /// Whether a text that is not a reference was meant to be one.
     fn is_malformed(&self, text: &str, context: Context) -> bool {
         let is_template = ["{{", "$", "%", "<"].iter().any(|mark| text.contains(mark));
         if text.trim().is_empty() || (self.depth > 0 && is_template) {

@@ -44,6 +44,8 @@ mod tests {
             ("URLImage", "url image"),
             ("targetCPUUtilizationPercentage", "target cpu utilization percentage"),
             ("sha256", "sha256"),
+            ("CPUImage-tag_v2", "cpu image tag v2"),
+            ("--", ""),
             ("", ""),
         ];
         for (key, expected) in table {

@@ -15,7 +15,7 @@ use crate::files::folder_of;
 use crate::list::finding_code::{Check, Code, Severity};
 use crate::list::{Destination, Image, ImageList, ValuePath};
 use crate::values::proof::Proof;
-use crate::values::{Gap, GapKind, OverlayError, listed};
+use crate::values::{Gap, GapKind, ListedImages, OverlayError};
 use messages::Advice;
 use messages::printable::printable;
 
@@ -197,7 +197,7 @@ fn cannot_be_listed(
 
 fn gap_finding(findings: &Findings<'_>, list: &ImageList, code: Code, gap: &Gap) -> Finding {
     let reference = gap.written.parse::<ImageReference>().ok();
-    let image = reference.and_then(|reference| listed(list, &reference));
+    let image = reference.and_then(|reference| ListedImages::of(list).entry(&reference));
     let Advice { message, hint } = gap.advice();
     let details = [at(&gap.place)].into_iter().chain(and_more(gap.more)).collect();
     Finding { details, hint, ..findings.about(CHECK, code, image, message) }

@@ -57,8 +57,9 @@ impl Finding {
         }
     }
 
-    /// From an error, whose text may have several lines and a hint on a line of its own. Taking the hint
-    /// from the text works for every type of error, wrapped in context or not.
+    /// Turns an error into a finding: the first line of its text is the message, `hint: ` starts the hint,
+    /// and the lines between are details. Errors of many types have hints, some of them wrapped in context,
+    /// so the hint is taken from the text.
     pub(super) fn from_error(check: Check, code: Code, error: impl fmt::Display) -> Self {
         let error = format!("{error:#}");
         let (message, hint) = match error.split_once("\nhint: ") {

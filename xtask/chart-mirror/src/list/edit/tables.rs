@@ -29,7 +29,7 @@ impl From<String> for Line {
 }
 
 impl Line {
-    /// The comment and the text, each for a line of its own.
+    /// The lines to write: the comment, if there is one, and the text.
     fn rows(&self) -> impl Iterator<Item = String> {
         let comment = self.comment.iter().map(|comment| format!("# {comment}"));
         comment.chain([self.text.clone()])

@@ -10,7 +10,7 @@ pub fn explanations(explanations: &[Explanation]) -> String {
     let mut text = String::new();
     for Explanation { written, place, why, list, moved_by } in explanations {
         let _ = writeln!(text, "{}", printable(written));
-        if !place.path.is_empty() {
+        if let Some(place) = place {
             let _ = writeln!(text, "  at {place}, rendering `{}`", printable(&place.rendering));
         }
         let _ = writeln!(text, "  why    {}", printable_within(1000, why));

@@ -4,7 +4,7 @@
 //! because charts evaluate values: that of elasticsearch reads the major version from the repository and
 //! the tag.
 
-use super::words::{Topic, topic};
+use super::topic::{Topic, topic};
 use crate::list::{Key, ValuePath};
 use oci::Registry;
 

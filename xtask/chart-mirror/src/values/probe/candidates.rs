@@ -7,9 +7,9 @@ use serde_yaml::Value;
 
 use super::candidate::{Candidate, Likelihood, is_host};
 use super::image_words::{ImageWords, Match};
+use super::topic::{Topic, is_about_something_else, topic};
 use super::values_document::{GLOBAL, value_at};
 use super::visit::{Next, visit};
-use super::words::{Topic, is_about_something_else, topic};
 use crate::chart::{ChartValues, ImageReference};
 use crate::list::{Key, ValuePath};
 

@@ -11,7 +11,6 @@ mod candidates;
 mod chart_list;
 mod contribution;
 mod image_words;
-mod judge;
 mod list_entries;
 mod observed;
 mod prober;
@@ -25,13 +24,12 @@ mod settle;
 mod subject;
 mod suggestion;
 mod targets;
+mod topic;
 mod values_document;
 mod visit;
-mod words;
 
 pub use chart_list::{ChartList, Unsupported, UnsupportedValue};
 pub use contribution::Contribution;
-pub use judge::{Judge, judge};
 pub use prober::{Candidates, probe};
 pub use reference_part::ReferencePart;
 pub use result::{

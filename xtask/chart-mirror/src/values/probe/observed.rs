@@ -4,7 +4,9 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::RwLock;
 
-use crate::chart::{ImageReference, ManifestLocation, Rendered, UnreadableManifest, discover};
+use crate::chart::{
+    Evidence, ImageReference, ManifestLocation, Rendered, UnreadableManifest, discover,
+};
 use crate::list::Chart;
 
 /// A place in a rendering that names an image.
@@ -14,6 +16,8 @@ pub(super) struct Observed {
     pub(super) written: String,
     /// `None` if the text is not a valid reference.
     pub(super) reference: Option<ImageReference>,
+    /// Why it counts as an image, if it is one.
+    pub(super) evidence: Option<Evidence>,
 }
 
 /// The places of the chart without changes, which other renderings are compared with.
@@ -105,11 +109,13 @@ fn observe(
         place: found.place,
         written: found.reference.to_string(),
         reference: Some(found.reference),
+        evidence: Some(found.evidence),
     });
     let malformed = found.malformed.into_iter().map(|found| Observed {
         place: found.place,
         written: found.written,
         reference: None,
+        evidence: None,
     });
     Ok(valid.chain(malformed).collect())
 }

@@ -4,7 +4,6 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::budget::Purpose;
-use super::judge::Judge;
 use super::observed::{Observed, Places};
 use super::refusal::{PathIndex, reason, reason_for_switch};
 use super::result::{Outcome, ProbeResult, Switch};
@@ -13,7 +12,7 @@ use super::suggestion::{Experience, Proposal, Suggestion, Unsettled, propose};
 use super::targets::Targets;
 use crate::chart::in_parallel;
 use crate::list::{Destination, ImageList, SetValue, ValuePath};
-use crate::values::{Clash, Overlay, OverlayError};
+use crate::values::{Clash, DestinationImages, Overlay, OverlayError};
 
 /// How often other values are tried.
 const MAX_ATTEMPTS: usize = 8;
@@ -36,7 +35,6 @@ struct Settling<'a> {
     subject: &'a Subject<'a>,
     targets: Targets<'a>,
     probed: &'a ProbeResult,
-    judge: &'a Judge<'a>,
     index: PathIndex,
     switches: Vec<Switch>,
 }
@@ -57,7 +55,6 @@ pub fn settle(
     subject: &Subject<'_>,
     list: &ImageList,
     probed: &ProbeResult,
-    judge: &Judge<'_>,
 ) -> anyhow::Result<Suggestion> {
     let charts = subject.charts.iter().map(|chart| chart.path.clone());
     let charts: BTreeSet<Vec<String>> = charts.chain([Vec::new()]).collect();
@@ -65,7 +62,6 @@ pub fn settle(
         subject,
         targets: Targets::of(list),
         probed,
-        judge,
         index: PathIndex::new(&[], charts.into_iter().collect()),
         switches: missing_switches(list, &probed.switches),
     };
@@ -332,16 +328,18 @@ impl Settling<'_> {
             place: place.place.clone(),
             written: place.reference.to_string(),
             reference: Some(place.reference.clone()),
+            evidence: None,
         });
         let found = Places::new(by_default.collect()).find(found);
+        let images = DestinationImages::new(list, destination);
         for ((position, place), found) in of_rendering.into_iter().zip(found) {
             let problem = match found {
                 None => self.targets.image_at(place).map(|_| "it is not rendered".to_owned()),
                 Some(Observed { reference: None, written, .. }) => {
                     Some(format!("it becomes `{}`", messages::printable::printable(&written)))
                 }
-                Some(Observed { reference: Some(after), .. }) => {
-                    (self.judge)(list, destination, &place.reference, &after)
+                Some(Observed { reference: Some(after), evidence, .. }) => {
+                    images.problem(&place.reference, &after, evidence)
                 }
             };
             if let Some(problem) = problem {

@@ -2,13 +2,14 @@
 
 use super::result::ProbedPlace;
 use crate::list::{Destination, Image, ImageList};
-use crate::values::listed::listed;
+use crate::values::ListedImages;
 
 /// The destination of a list that has none: with a path, because that shows more mistakes.
 const ANY: &str = "registry.invalid/mirror";
 
 pub(super) struct Targets<'a> {
     pub(super) list: &'a ImageList,
+    listed: ListedImages<'a>,
     /// Destinations at which images have different paths or digests.
     pub(super) destinations: Vec<Destination>,
 }
@@ -33,7 +34,7 @@ impl<'a> Targets<'a> {
         if destinations.is_empty() {
             destinations.extend(ANY.parse::<Destination>());
         }
-        Self { list, destinations }
+        Self { list, listed: ListedImages::of(list), destinations }
     }
 
     /// The path of an image, if it is the same at every destination.
@@ -50,7 +51,7 @@ impl<'a> Targets<'a> {
     }
 
     pub(super) fn image_at(&self, place: &ProbedPlace) -> Option<&'a Image> {
-        listed(self.list, &place.reference)
+        self.listed.entry(&place.reference)
     }
 }
 

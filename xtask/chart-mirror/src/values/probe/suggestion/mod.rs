@@ -12,7 +12,7 @@ use super::result::{Outcome, ProbeResult, ProbedPlace, Switch};
 use super::targets::Targets;
 use crate::list::edit::{NewValue, add_image_values, add_values};
 use crate::list::{Image, ImageList, InvalidTemplate, SetValue, ValuePath, ValueTemplate};
-use crate::values::listed::listed;
+use crate::values::ListedImages;
 use oci::Reference;
 pub(super) use plan::Experience;
 use plan::plan;
@@ -122,9 +122,10 @@ impl Suggestion {
         let is_movable = |place: &ProbedPlace| {
             matches!(place.outcome, Outcome::Movable | Outcome::MovableWithSwitch)
         };
+        let listed = ListedImages::of(list);
         let mut places = probed.places.iter();
         self.unsettled.is_empty()
-            && places.all(|place| is_movable(place) || listed(list, &place.reference).is_none())
+            && places.all(|place| is_movable(place) || listed.entry(&place.reference).is_none())
     }
 
     fn add(&mut self, entry: MissingEntry) {

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use super::Suggestion;
 use crate::list::{Image, ImageList, ValuePath};
-use crate::values::listed::listed;
+use crate::values::ListedImages;
 use crate::values::probe::result::{ProbeResult, ProbedPlace};
 
 impl Suggestion {
     /// Checks the values that the list already has.
     pub fn check_present_values(&mut self, list: &ImageList, probed: &ProbeResult) {
+        let listed = ListedImages::of(list);
         let moved_by = |matches: &dyn Fn(&ValuePath) -> bool| -> Vec<&ProbedPlace> {
             let is_moved = |place: &&ProbedPlace| place.keys.iter().any(|key| matches(&key.path));
             probed.places.iter().filter(is_moved).collect()
@@ -40,7 +41,7 @@ impl Suggestion {
                 }
             } else if let Some(owner) = owner {
                 let of_others = |place: &&&ProbedPlace| {
-                    let image = listed(list, &place.reference);
+                    let image = listed.entry(&place.reference);
                     image.is_none_or(|image| image.reference() != owner && !has_value(image, path))
                 };
                 let others: BTreeSet<String> =

@@ -8,9 +8,7 @@ use serde_yaml::Value;
 use crate::chart::{ChartValues, RenderError, Rendered, Renderer};
 use crate::list::edit::value_line;
 use crate::list::{ImageList, Rendering, SetValue};
-use crate::values::probe::{
-    Candidates, Outcome, ProbeResult, Subject, Suggestion, judge, probe, settle,
-};
+use crate::values::probe::{Candidates, Outcome, ProbeResult, Subject, Suggestion, probe, settle};
 
 /// The images of the pods, or why the chart refuses.
 pub(super) type Template = fn(&Values) -> Result<Vec<String>, String>;
@@ -99,7 +97,7 @@ impl TestChart {
         let subject = Subject::new(self, &renderings, &charts, constants, &progress).unwrap();
         let paths: Vec<_> = list.values().iter().map(|(path, _)| path.clone()).collect();
         let result = probe(&subject, Candidates::OfChartAnd(&paths)).unwrap();
-        let suggestion = settle(&subject, &list, &result, &judge).unwrap();
+        let suggestion = settle(&subject, &list, &result).unwrap();
         Probed { result, suggestion }
     }
 }

@@ -1,4 +1,6 @@
-//! The words of a key, and which part of an image reference they announce.
+//! Which part of an image reference the words of a key announce.
+
+use crate::chart::discovery::words;
 
 /// What a word in a key announces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,31 +59,6 @@ const OTHER: [&str; 34] = [
 const QUESTIONS: [&str; 9] =
     ["use", "is", "has", "enable", "disable", "skip", "verify", "allow", "ignore"];
 
-/// The words of a key in lower case: `CPUImage-tag_v2` has `cpu`, `image`, `tag`, `v2`.
-pub(super) fn words(key: &str) -> Vec<String> {
-    let characters: Vec<char> = key.chars().collect();
-    let mut words = Vec::new();
-    let mut word = String::new();
-    for (index, &character) in characters.iter().enumerate() {
-        let before = index.checked_sub(1).and_then(|index| characters.get(index));
-        let after = characters.get(index + 1);
-        // `imageTag` and, at the end of an abbreviation, `CPUImage`.
-        let begins_word = character.is_uppercase()
-            && (before.is_some_and(|before| !before.is_uppercase())
-                || after.is_some_and(|after| after.is_lowercase()));
-        if (begins_word || !character.is_alphanumeric()) && !word.is_empty() {
-            words.push(std::mem::take(&mut word));
-        }
-        if character.is_alphanumeric() {
-            word.extend(character.to_lowercase());
-        }
-    }
-    if !word.is_empty() {
-        words.push(word);
-    }
-    words
-}
-
 /// What a key is about: its last word that announces something. `imageTag` is about a tag.
 pub(super) fn topic(key: &str) -> Option<Topic> {
     words(key).iter().rev().find_map(|word| topic_of_word(word))
@@ -117,22 +94,6 @@ fn topic_of_word(word: &str) -> Option<Topic> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_key_is_split_into_whole_words() {
-        let table = [
-            ("imageTag", "image tag"),
-            ("CPUImage-tag_v2", "cpu image tag v2"),
-            ("targetCPUUtilizationPercentage", "target cpu utilization percentage"),
-            ("sha256", "sha256"),
-            ("image.registry", "image registry"),
-            ("IMAGE_TAG", "image tag"),
-            ("--", ""),
-        ];
-        for (key, expected) in table {
-            assert_eq!(words(key).join(" "), expected, "{key}");
-        }
-    }
 
     #[test]
     fn a_key_is_about_its_last_word_that_announces_a_part() {
