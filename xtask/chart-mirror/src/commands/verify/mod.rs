@@ -8,26 +8,23 @@ use std::time::Instant;
 use crate::copy::Progress;
 use crate::list::Problems;
 use crate::list::finding_code::{Check, Code};
+use checks::registries::Usage;
+use checks::{chart, list, registries, values};
 use context::Context;
 pub use finding::{Finding, Location};
 use findings::Findings;
 pub use input::Input;
 pub use options::VerifyOptions;
-use registries::Usage;
 use registry::auth::credentials::Environment;
 pub use result::VerifyReport;
 
-mod chart;
+mod checks;
 mod context;
 mod finding;
 mod findings;
 mod input;
-mod judge_registries;
-mod list;
 mod options;
-mod registries;
 mod result;
-mod values;
 
 /// A verification in progress.
 pub struct Verification<'a> {

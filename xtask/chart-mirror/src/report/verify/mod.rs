@@ -1,15 +1,11 @@
 //! The reports of `verify`: one file per format, each a pure function of the result.
 
-use std::fmt;
-
-use clap::ValueEnum as _;
-use clap::builder::PossibleValue;
-
 use crate::commands::verify::VerifyReport;
 
-use self::human::Style;
+pub use format::Format;
 use messages::printable::is_unprintable;
 
+mod format;
 mod github;
 mod gitlab;
 pub mod human;
@@ -20,48 +16,6 @@ mod sarif;
 #[cfg(test)]
 pub(super) mod tests;
 mod text;
-
-/// The format of a report. The comments are the help of `--format`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum Format {
-    /// For people: grouped by image, with a summary
-    Human,
-    /// One document; schemas/verify.schema.json is its schema
-    Json,
-    /// Workflow commands, which GitHub Actions shows as annotations; the job summary gets the Markdown
-    /// report
-    Github,
-    /// For a job summary or a comment
-    Markdown,
-    /// A GitLab code quality report
-    Gitlab,
-    /// JUnit XML: a suite per check, a case per image
-    Junit,
-    /// SARIF 2.1.0, for code scanning
-    Sarif,
-}
-
-impl Format {
-    /// The report in this format. Only `Human` has styles.
-    pub fn render(self, report: &VerifyReport, style: Style) -> String {
-        let report = &printable(report);
-        match self {
-            Self::Human => human::report(report, style),
-            Self::Json => json::report(report),
-            Self::Github => github::report(report),
-            Self::Markdown => markdown::report(report),
-            Self::Gitlab => gitlab::report(report),
-            Self::Junit => junit::report(report),
-            Self::Sarif => sarif::report(report),
-        }
-    }
-}
-
-impl fmt::Display for Format {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.to_possible_value().as_ref().map_or("", PossibleValue::get_name))
-    }
-}
 
 /// The report in one line, without foreign text.
 pub fn summary(report: &VerifyReport) -> String {

@@ -1,5 +1,6 @@
 //! Hostile texts from charts, servers and file names: in every format they stay text.
 
+use clap::ValueEnum as _;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
 use super::*;

@@ -1,13 +1,15 @@
 //! The check `list`: the content of images.toml itself. Pure.
 
-use super::finding::{Finding, Location};
-use super::findings::Findings;
+use crate::commands::verify::{
+    finding::{Finding, Location},
+    findings::Findings,
+};
 use crate::list::finding_code::{Check, Code};
 use crate::list::{Image, ImageList, Problem};
 
 const CHECK: Check = Check::List;
 
-pub(super) fn check(list: &ImageList, findings: &mut Findings<'_>) {
+pub(in crate::commands::verify) fn check(list: &ImageList, findings: &mut Findings<'_>) {
     for image in list.images() {
         if image.digest.is_none() {
             let message = "no digest: the tag decides what is copied";
@@ -31,7 +33,7 @@ pub(super) fn check(list: &ImageList, findings: &mut Findings<'_>) {
 }
 
 /// The finding for one problem of a list that cannot be used.
-pub(super) fn problem_finding(file: &str, problem: &Problem) -> Finding {
+pub(in crate::commands::verify) fn problem_finding(file: &str, problem: &Problem) -> Finding {
     Finding {
         hint: problem.hint.clone(),
         location: Some(Location { file: file.to_owned(), place: problem.place }),

@@ -1,24 +1,24 @@
 //! The checks `source` and `destination`: one HEAD per image and side, within the queues of the
-//! registries. This file sends them; `judge_registries` turns the results into findings.
+//! registries. This file sends them; `judge` turns the results into findings.
 
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
 
-use super::context::Context;
-use super::finding::Finding;
-use super::findings::Findings;
-use super::judge_registries::{self, AtDestination, AtSource};
 use super::values;
+use crate::commands::verify::{context::Context, finding::Finding, findings::Findings};
 use crate::copy::Progress;
 use crate::copy::complete::{self, BlobChecks, Missing};
 use crate::copy::platforms;
 use crate::list::finding_code::{Check, Code};
 use crate::list::{Destination, Image, ImageList};
 use crate::plan::{Selection, Transfer, registry_settings, transfers};
+use judge::{AtDestination, AtSource};
 use oci::{Digest, Platforms, Registry};
 use registry::auth::credentials::Environment;
 use registry::{Error, ManifestName, Registries, RemoteRepository, Requests, Side};
+
+mod judge;
 
 /// Images that are checked concurrently. More than any queue admits, and few enough that a long
 /// list takes no more memory than a short one.
@@ -26,9 +26,9 @@ const IMAGES_AT_ONCE: usize = 256;
 
 /// How many requests the checks sent, and the registries whose certificates were not verified.
 #[derive(Default)]
-pub(super) struct Usage {
-    pub(super) requests: Requests,
-    pub(super) insecure: Vec<Registry>,
+pub(in crate::commands::verify) struct Usage {
+    pub(in crate::commands::verify) requests: Requests,
+    pub(in crate::commands::verify) insecure: Vec<Registry>,
 }
 
 /// One image as the registries returned it.
@@ -52,7 +52,7 @@ struct Observer<'a> {
     checked: BlobChecks,
 }
 
-pub(super) async fn check(
+pub(in crate::commands::verify) async fn check(
     context: &Context<'_>,
     environment: &dyn Environment,
     progress: &dyn Progress,
@@ -182,7 +182,7 @@ impl Observer<'_> {
         let image = &self.context.input.list.images()[number];
         let mut at_source = None;
         if let Some(source) = &observed.source {
-            judge_registries::source(findings, image, source);
+            judge::source(findings, image, source);
             at_source = source.as_ref().ok().and_then(|source| source.tag.as_ref());
         }
         for (plan, observed) in self.plans.iter().zip(&observed.destinations) {
@@ -195,12 +195,12 @@ impl Observer<'_> {
             };
             let mirror = format!("{} mirror -d {}", findings.command(), plan.name);
             let target = transfer.target_reference();
-            judge_registries::destination(findings, image, &target, expected, &mirror, observed);
+            judge::destination(findings, image, &target, expected, &mirror, observed);
             let exists = observed.as_ref().is_ok_and(|observed| observed.tag.is_some());
             // The check `list` reports images without a digest.
             let is_reported = image.digest.is_none() && self.context.includes(Check::List);
             if exists && expected.is_none() && !is_reported {
-                judge_registries::incomparable(findings, image, transfer);
+                judge::incomparable(findings, image, transfer);
             }
         }
     }

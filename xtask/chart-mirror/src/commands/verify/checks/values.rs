@@ -2,11 +2,13 @@
 
 use std::path::Path;
 
-use super::context::Context;
-use super::finding::{Finding, Location};
-use super::findings::{Findings, shortened};
-use super::input::Input;
 use crate::commands::values::{self, Difference, ValuesFile};
+use crate::commands::verify::{
+    context::Context,
+    finding::{Finding, Location},
+    findings::{Findings, shortened},
+    input::Input,
+};
 use crate::files::folder_of;
 use crate::list::Place;
 use crate::list::finding_code::{Check, Code};
@@ -16,7 +18,7 @@ const CHECK: Check = Check::Values;
 /// How many lines of a diff a finding shows; it counts the rest.
 const MOST_LINES: usize = 40;
 
-pub(super) fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
+pub(in crate::commands::verify) fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
     if context.destinations.is_empty() {
         return findings.add(no_destination(CHECK));
     }
@@ -38,7 +40,7 @@ pub(super) fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
 }
 
 /// For checks that need a destination when there is none.
-pub(super) fn no_destination(check: Check) -> Finding {
+pub(in crate::commands::verify) fn no_destination(check: Check) -> Finding {
     let message = format!("the check `{check}` needs a destination");
     Finding::new(check, Code::CheckNotRun, message).hint(
         "name one with `-d` or as `[destinations.NAME]` in images.toml, or choose other checks with `--only`",

@@ -3,14 +3,12 @@
 
 use std::collections::BTreeSet;
 
-use super::context::Context;
-use super::finding::Finding;
-use super::findings::Findings;
 use crate::chart::inventory::{
     Inventory, InventoryEntry, Mismatch, Obstacle, ObstacleKind, UnusedEntries, UnusedRule,
 };
 use crate::chart::{ImageReference, ManifestLocation, RenderError, Rendered};
 use crate::commands::chart_run::ChartRun;
+use crate::commands::verify::{context::Context, finding::Finding, findings::Findings};
 use crate::files::folder_of;
 use crate::list::finding_code::{Check, Code, Severity};
 use crate::list::{Destination, Image, ImageList, ValuePath};
@@ -29,7 +27,7 @@ const ANY_DESTINATION: &str = "destination.invalid";
 /// some charts generate at random.
 type Occurrence = (String, Option<String>, String, String, String);
 
-pub(super) fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
+pub(in crate::commands::verify) fn check(context: &Context<'_>, findings: &mut Findings<'_>) {
     let list = context.input.list;
     let folder = folder_of(context.input.file);
     let chart = match ChartRun::new(list, folder, &context.options.chart) {

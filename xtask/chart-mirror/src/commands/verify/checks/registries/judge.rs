@@ -1,7 +1,9 @@
 //! Turns what the registries returned into findings. Pure.
 
-use super::finding::Finding;
-use super::findings::{Findings, shortened};
+use crate::commands::verify::{
+    finding::Finding,
+    findings::{Findings, shortened},
+};
 use crate::copy::complete::Missing;
 use crate::list::Image;
 use crate::list::finding_code::{Check, Code};
