@@ -15,7 +15,9 @@ mod other_repository;
 mod pin;
 mod probing;
 mod programs;
+mod proving;
 mod registries;
+mod small_chart;
 #[expect(dead_code, reason = "each test target uses its part")]
 #[path = "../support/mod.rs"]
 mod support;

@@ -1,57 +1,6 @@
 //! Probing of small charts with the real helm: what is written is proven, and the rest is reported.
 
-use crate::programs::helm::program;
-use crate::support::xtask::{Finished, Xtask};
-
-/// A chart with one template, and a list of its images.
-struct Case {
-    xtask: Xtask,
-}
-
-impl Case {
-    /// `images` are references with a tag; `rendering` is a table of images.toml.
-    fn new(values: &str, template: &str, images: &[&str], rendering: &str) -> Self {
-        let case = Self { xtask: Xtask::new() };
-        case.write("chart/Chart.yaml", "apiVersion: v2\nname: small\nversion: 1.0.0\n");
-        case.write("chart/values.yaml", values);
-        case.write("chart/templates/pods.yaml", template);
-        let mut list = format!("[chart]\nname = \"./chart\"\n{rendering}\n");
-        for image in images {
-            let (source, tag) = image.rsplit_once(':').unwrap();
-            list += &format!("[[image]]\nsource = \"{source}\"\ntag = \"{tag}\"\n");
-        }
-        case.write("images.toml", &list);
-        case
-    }
-
-    fn write(&self, file: &str, text: &str) {
-        let path = self.xtask.directory().join(file);
-        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-        std::fs::write(path, text).unwrap();
-    }
-
-    fn list(&self) -> String {
-        std::fs::read_to_string(self.xtask.directory().join("images.toml")).unwrap()
-    }
-
-    fn values(&self, arguments: &[&str]) -> Finished {
-        let list = self.xtask.directory().join("images.toml");
-        let arguments = [&["--images", list.to_str().unwrap(), "values"], arguments].concat();
-        let helm = program().canonicalize().unwrap();
-        self.xtask.run(&arguments, &[("HELM", helm.to_str().unwrap())])
-    }
-}
-
-/// A pod for each image.
-fn pods(images: &[&str]) -> String {
-    let pod = |(number, image): (usize, &&str)| {
-        format!(
-            "---\napiVersion: v1\nkind: Pod\nmetadata: {{name: p{number}}}\n\
-             spec: {{containers: [{{name: c, image: \"{image}\"}}]}}\n"
-        )
-    };
-    images.iter().enumerate().map(pod).collect()
-}
+use crate::small_chart::{Case, pods};
 
 /// Values, the images of the pods as templates, the images, and the lines that are written.
 type Row<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a [&'a str]);

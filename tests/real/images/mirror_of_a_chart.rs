@@ -33,6 +33,28 @@ fn listed_images_keep_target_and_pin_and_new_ones_keep_their_paths() {
 }
 
 #[test]
+fn kept_images_are_copied_with_the_chart_of_the_list_and_with_no_other() {
+    let list = format!(
+        "[chart]\nname = \"./own\"\n{LIST}\
+         [[image]]\nsource = \"quay.io/example/agent\"\ntag = \"3\"\nkeep = \"an operator starts it\"\n"
+    );
+    let project = Project::new(&list);
+    for name in ["own", "foreign"] {
+        project.chart(name, &["quay.io/example/app:1.2.0"]);
+    }
+    std::fs::rename(project.path("own"), project.path("lists/own")).unwrap();
+    let app = "Copying quay.io/example/app:1.2.0 to registry.example.com/apps/app:1.2.0 (dry-run)";
+    let agent = "Copying quay.io/example/agent:3 to registry.example.com/example/agent:3 (dry-run)";
+    let own = project.path("lists/own").display().to_string();
+    let table =
+        [("./own", [app, agent].to_vec()), (&own, [app, agent].to_vec()), ("foreign", vec![app])];
+    for (chart, expected) in table {
+        let run = project.run(&["mirror", "-t", "-c", chart]);
+        assert_eq!((lines(&run.stdout), run.exit_code), (expected, 0), "{chart}: {run:?}");
+    }
+}
+
+#[test]
 fn folder_archive_and_registry_give_the_same_images() {
     let list = format!(
         "{LIST}[chart]\nname = \"relocation\"\nrepository = \"oci://localhost:1/none\"\n\

@@ -19,6 +19,26 @@ impl ChartOptions {
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
     }
+
+    /// Whether the options leave the chart of images.toml or name it again, in whatever version and from
+    /// whatever repository. `folder` is the folder of images.toml.
+    pub fn origin(&self, listed: Option<&list::Chart>, folder: &Path) -> ChartOrigin {
+        let (Some(chart), Some(listed)) = (&self.chart, listed) else {
+            return if self.chart.is_none() { ChartOrigin::Listed } else { ChartOrigin::Other };
+        };
+        let on_disk = |path: &Path| path.canonicalize().ok();
+        let is_same = *chart == listed.name
+            || on_disk(Path::new(chart))
+                .is_some_and(|chart| on_disk(&folder.join(&listed.name)) == Some(chart));
+        if is_same { ChartOrigin::Listed } else { ChartOrigin::Other }
+    }
+}
+
+/// Whether a chart is the one that the rules of images.toml are about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ChartOrigin {
+    Listed,
+    Other,
 }
 
 impl ChartSource {

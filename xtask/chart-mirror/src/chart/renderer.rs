@@ -63,6 +63,14 @@ impl RenderError {
         }
     }
 
+    /// What was attempted: ``rendering `backup` ``.
+    pub fn attempt(&self) -> &str {
+        match self {
+            Self::Failed { attempt, .. } => attempt,
+            Self::NoHelm { .. } => "starting helm",
+        }
+    }
+
     /// The message without what was attempted, and the hint.
     pub fn advice(&self) -> Advice {
         match self {

@@ -188,6 +188,10 @@ pub struct ValuesArgs {
     #[arg(long, conflicts_with_all = ["write", "check"])]
     pub prove: bool,
 
+    /// With --prove: treat a reference in prose that is not judged as an error
+    #[arg(long, requires = "prove")]
+    pub strict: bool,
+
     /// Find by trial which values of the chart move which image; with --write, add missing ones to
     /// images.toml
     #[arg(long, conflicts_with_all = ["check", "prove", "destination"])]

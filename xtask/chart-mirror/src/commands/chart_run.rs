@@ -131,7 +131,7 @@ fn constants(list: &ImageList) -> Vec<(ValuePath, serde_yaml::Value)> {
 /// are the renderings of the chart without them.
 ///
 /// # Errors
-/// If the chart does not render with the values.
+/// If the chart does not render without the values.
 pub fn prove_with(
     renderer: &dyn Renderer,
     renderings: &[Rendering],
@@ -140,14 +140,26 @@ pub fn prove_with(
     values: &str,
     without_values: &[Result<Rendered, RenderError>],
 ) -> anyhow::Result<Proof> {
-    let unreadable = "the rendered chart cannot be read";
-    let before = without_values.iter().cloned().collect::<Result<Vec<_>, _>>();
-    let before =
-        before.context("the chart does not render without the values of the destination")?;
-    let after = render_all(renderer, renderings, Some(values));
-    let after = after.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let mut proof = prove(list, destination, &before, &after).context(unreadable)?;
-    for rendering in renderings {
+    let plain = without_values.iter().cloned().collect::<Result<Vec<_>, _>>();
+    let plain = plain.context("the chart does not render without the values of the destination")?;
+    let with_values = render_all(renderer, renderings, Some(values));
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    let (mut rendered, mut failed) = (Vec::new(), Vec::new());
+    for ((rendering, plain), with_values) in renderings.iter().zip(plain).zip(with_values) {
+        match with_values {
+            Ok(with_values) => {
+                before.push(plain);
+                after.push(with_values);
+                rendered.push(rendering);
+            }
+            Err(error @ RenderError::Failed { .. }) => failed.push(error),
+            Err(error @ RenderError::NoHelm { .. }) => return Err(error.into()),
+        }
+    }
+    let proof = prove(list, destination, &before, &after);
+    let mut proof = proof.context("the rendered chart cannot be read")?;
+    proof.failed = failed;
+    for rendering in rendered {
         proof.relied_on.extend(settings_relied_on(renderer, rendering, values));
     }
     Ok(proof)

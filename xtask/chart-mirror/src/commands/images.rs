@@ -87,7 +87,8 @@ pub fn of_chart(
     destination: &Destination,
 ) -> anyhow::Result<(ImageList, ImagesReport)> {
     let report = compare(list, file, chart)?;
-    let images = report.inventory.images_of_chart(destination)?;
+    let origin = chart.origin(list.chart(), folder_of(file));
+    let images = report.inventory.images_of_chart(destination, origin)?;
     if images.is_empty() {
         bail!("the chart uses no image, so there is nothing to copy");
     }

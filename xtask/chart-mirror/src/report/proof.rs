@@ -15,6 +15,18 @@ pub fn text(proof: &Proof, destination: &str) -> String {
             let _ = writeln!(text, "{level}: {gap}\n  hint: {hint}");
         }
     }
+    for error in &proof.failed {
+        let hint = "correct the value of images.toml that it rejects: `cargo xtask values --probe` finds values that \
+                    the chart accepts";
+        let advice = error.advice();
+        let hint = advice.hint.as_deref().unwrap_or(hint);
+        let _ = writeln!(
+            text,
+            "error: with these values the chart does not render: {}: {}\n  hint: {hint}",
+            error.attempt(),
+            advice.message
+        );
+    }
     for setting in proof.relied_on.iter().map(|setting| printable(setting)) {
         let _ = writeln!(
             text,
@@ -27,8 +39,7 @@ pub fn text(proof: &Proof, destination: &str) -> String {
         1 => format!("1 image is pulled from {destination}"),
         proven => format!("{proven} images are pulled from {destination}"),
     };
-    let gaps = proof.gaps.len() + proof.relied_on.len();
-    text + &match (gaps as u64, proof.proven.len()) {
+    text + &match (proof.errors() as u64, proof.proven.len()) {
         (0, 0) => "error: nothing is proven, because no image reference was found\n".to_owned(),
         (0, proven) => {
             let all = if proven == 1 { "" } else { "all " };

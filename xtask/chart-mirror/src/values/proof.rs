@@ -10,7 +10,8 @@ use super::destination_images::DestinationImages;
 use super::gap::{Gap, GapKind};
 use super::places::{Pair, pair};
 use crate::chart::{
-    Discovery, FoundImage, ManifestLocation, Mention, Rendered, UnreadableManifest, discover,
+    Discovery, FoundImage, ManifestLocation, Mention, RenderError, Rendered, UnreadableManifest,
+    discover,
 };
 use crate::list::{Destination, ImageList};
 
@@ -28,6 +29,8 @@ pub struct Proof {
     pub gaps: Vec<Gap>,
     /// Mentions of images in prose, which are not judged.
     pub mentions: Vec<Gap>,
+    /// Renderings that fail with the values, in the words of the chart.
+    pub failed: Vec<RenderError>,
     /// Settings of renderings without which the chart does not render with the values: the values lack
     /// them.
     pub relied_on: BTreeSet<String>,
@@ -57,7 +60,19 @@ pub fn prove(
 impl Proof {
     /// Whether references were found, none of them has a gap, and the values are enough.
     pub fn holds(&self) -> bool {
-        self.gaps.is_empty() && self.relied_on.is_empty() && !self.proven.is_empty()
+        self.errors() == 0 && !self.proven.is_empty()
+    }
+
+    /// The number of everything that contradicts the proof.
+    pub fn errors(&self) -> usize {
+        self.failed.len() + self.gaps.len() + self.relied_on.len()
+    }
+
+    /// The proof in which a mention that is not judged is a gap.
+    #[must_use]
+    pub fn strict(mut self) -> Self {
+        self.gaps.append(&mut self.mentions);
+        self
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::choice::ChartOrigin;
 use super::discovery::{Discovery, discover};
 use super::found::{IgnoredText, MalformedReference, Mention};
 use super::manifests::UnreadableManifest;
@@ -89,13 +90,22 @@ impl Inventory {
         Ok(Self { entries, malformed, mentions, ignored, unused_rules, destinations })
     }
 
-    /// The images that the chart names, as entries of a list: first the listed ones, then the new ones,
-    /// which keep their paths. No two have one target at the destination.
+    /// The images that the chart needs, as entries of a list: first the listed ones, then the new ones,
+    /// which keep their paths. No two have one target at the destination. Entries with `keep` belong to
+    /// the chart of the list, which does not name them.
     ///
     /// # Errors
     /// With all obstacles at once.
-    pub fn images_of_chart(&self, destination: &Destination) -> Result<Vec<Image>, Obstacles> {
-        let used = self.entries.iter().filter(|entry| !entry.found.is_empty());
+    pub fn images_of_chart(
+        &self,
+        destination: &Destination,
+        origin: ChartOrigin,
+    ) -> Result<Vec<Image>, Obstacles> {
+        let is_kept = |entry: &InventoryEntry| {
+            origin == ChartOrigin::Listed
+                && entry.listed.as_ref().is_some_and(|image| image.keep.is_some())
+        };
+        let used = self.entries.iter().filter(|entry| !entry.found.is_empty() || is_kept(entry));
         let mut images = Images::of(used, std::slice::from_ref(destination));
         images.obstacles.extend(self.malformed());
         if images.obstacles.is_empty() {

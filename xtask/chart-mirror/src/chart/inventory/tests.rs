@@ -95,7 +95,10 @@ fn the_list_supplies_target_and_pin_and_new_images_keep_their_paths() {
         "docker.io/minio/mc:1@ > minio/mc",
         "q.io/new:1@b > new",
     ];
-    assert_eq!(images(&inventory.images_of_chart(&"m.io".parse().unwrap()).unwrap()), expected);
+    assert_eq!(
+        images(&inventory.images_of_chart(&"m.io".parse().unwrap(), ChartOrigin::Other).unwrap()),
+        expected
+    );
     let (new, obstacles) = inventory.images_to_list(UnusedEntries::Keep);
     assert_eq!(images(&new), expected[3..]);
     assert_eq!(obstacles, []);
@@ -128,7 +131,7 @@ fn references_without_a_version_are_those_of_the_list() {
     // A digest is also matched with a tag in another place of the chart.
     let inventory = take(&["q.io/x:1"], [&["q.io/a@A"], &["q.io/a:1@A"]]);
     assert_eq!(
-        images(&inventory.images_of_chart(&"m.io".parse().unwrap()).unwrap()),
+        images(&inventory.images_of_chart(&"m.io".parse().unwrap(), ChartOrigin::Other).unwrap()),
         ["q.io/a:1@a > a"]
     );
 }
@@ -157,8 +160,9 @@ fn all_obstacles_are_reported_at_once_with_place_and_hint() {
         ),
     ];
     for (listed, named, kinds, expected) in table {
-        let obstacles =
-            take(listed, [named, &[]]).images_of_chart(&"m.io".parse().unwrap()).unwrap_err();
+        let obstacles = take(listed, [named, &[]])
+            .images_of_chart(&"m.io".parse().unwrap(), ChartOrigin::Other)
+            .unwrap_err();
         let found: Vec<_> =
             obstacles.0.iter().map(|obstacle| format!("{:?}", obstacle.kind)).collect();
         assert!(
@@ -176,7 +180,7 @@ fn all_obstacles_are_reported_at_once_with_place_and_hint() {
 fn an_unused_image_keeps_its_target_until_it_is_removed() {
     let inventory = take(&["q.io/a:1"], [&["r.io/a:1"], &[]]);
     assert_eq!(
-        images(&inventory.images_of_chart(&"m.io".parse().unwrap()).unwrap()),
+        images(&inventory.images_of_chart(&"m.io".parse().unwrap(), ChartOrigin::Other).unwrap()),
         ["r.io/a:1@ > a"]
     );
     let (new, obstacles) = inventory.images_to_list(UnusedEntries::Keep);

@@ -75,7 +75,10 @@ fn run_with_chart(flags: &Flags, arguments: &ValuesArgs, list: &ImageList) -> an
     let run = ChartRun::new(list, folder_of(&file), &arguments.chart.options())?;
     if arguments.prove {
         let destination = list.choose(arguments.destination.as_deref())?;
-        let proof = run.prove(list, &destination, &run.render())?;
+        let mut proof = run.prove(list, &destination, &run.render())?;
+        if arguments.strict {
+            proof = proof.strict();
+        }
         terminal::result(&report::proof::text(&proof, &destination.pull_address().to_string()))?;
         return Ok(if proof.holds() { Exit::Done } else { Exit::Failed });
     }

@@ -134,6 +134,11 @@ fn report_proof(
     reported: &BTreeSet<Occurrence>,
     findings: &mut Findings<'_>,
 ) {
+    for error in &proof.failed {
+        let mut finding = Finding::from_error(CHECK, Code::ChartFails, error);
+        finding.message = format!("with the values of the destination, {}", finding.message);
+        findings.add_once(finding);
+    }
     let is_new = |gap: &&Gap| !reported.contains(&occurrence(&gap.place, &gap.written));
     for gap in proof.gaps.iter().filter(is_new) {
         let code = match gap.kind {
@@ -152,7 +157,7 @@ fn report_proof(
         let hint = "who installs the chart may not set it: add it to `[values]` in images.toml";
         findings.add_once(finding.hint(hint));
     }
-    if proof.proven.is_empty() && proof.gaps.is_empty() {
+    if proof.proven.is_empty() && proof.errors() == 0 {
         let message = "the chart uses no image, so nothing is proven";
         let finding = Finding::new(CHECK, Code::CheckNotRun, message);
         findings.add_once(finding.hint("check that it is the right chart: `-c`, `-r`, `[chart]`"));

@@ -1,0 +1,47 @@
+//! The proof of small charts with the real helm: what is an error, and what is not judged.
+
+use crate::small_chart::{Case, pods};
+
+const LIST_OF_VALUES: &str = "[values]\n\"registry\" = \"{registry}\"\n";
+
+/// A chart whose only image `registry` moves.
+fn movable(more_templates: &str, rendering: &str) -> Case {
+    let template = pods(&["{{ .Values.registry }}/acme/app:1"]) + more_templates;
+    let images = ["quay.io/acme/app:1"];
+    Case::new("registry: quay.io", &template, &images, &format!("{rendering}{LIST_OF_VALUES}"))
+}
+
+#[test]
+fn a_mention_that_is_not_judged_is_an_error_only_if_strict() {
+    let note = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: notes}\n\
+                data: {note: \"see ghcr.io/acme/other:2 for more\"}\n";
+    let table = [(note, 1, "error: `ghcr.io/acme/other:2`"), ("", 0, "proven: in 1 rendering")];
+    for (template, strict, expected) in table {
+        let case = movable(template, "");
+        let proven = case.values(&["--prove", "-d", "m.example.com"]);
+        assert_eq!(proven.exit_code, 0, "{}{}", proven.stdout, proven.stderr);
+        let strictly = case.values(&["--prove", "--strict", "-d", "m.example.com"]);
+        assert_eq!(strictly.exit_code, strict, "{}{}", strictly.stdout, strictly.stderr);
+        assert!(strictly.stdout.contains(expected), "{}", strictly.stdout);
+    }
+    assert_eq!(movable("", "").values(&["--strict"]).exit_code, 2);
+}
+
+#[test]
+fn a_rendering_that_fails_only_with_the_values_is_a_gap_and_a_finding() {
+    let guard = "{{ if and .Values.guarded (ne .Values.registry \"quay.io\") }}{{ fail \"only quay.io\" }}{{ end }}";
+    let renderings = "[[chart.rendering]]\nname = \"free\"\n\
+                      [[chart.rendering]]\nname = \"guarded\"\nset = { guarded = true }\n";
+    let case = movable(guard, renderings);
+    let proven = case.values(&["--prove", "-d", "m.example.com"]);
+    assert_eq!(proven.exit_code, 1, "{}{}", proven.stdout, proven.stderr);
+    for expected in ["`guarded`", "only quay.io", "not proven: 1 gap; 1 image is pulled"] {
+        assert!(proven.stdout.contains(expected), "{expected}\n{}", proven.stdout);
+    }
+    assert!(!proven.stdout.contains("`free`"), "{}", proven.stdout);
+    let verified = case.run(&["verify", "--only", "chart", "-d", "m.example.com"]);
+    assert_eq!(verified.exit_code, 1, "{}{}", verified.stdout, verified.stderr);
+    for expected in ["chart-fails", "`guarded`", "only quay.io"] {
+        assert!(verified.stdout.contains(expected), "{expected}\n{}", verified.stdout);
+    }
+}
