@@ -11,6 +11,8 @@ pub mod files;
 pub mod list;
 pub mod list_file;
 pub mod plan;
+#[cfg(test)]
+mod reference;
 pub mod report;
 pub mod values;
 

@@ -1,0 +1,82 @@
+//! `docs/reference/flags.md`, from the definitions of clap.
+
+use std::fmt::Write as _;
+
+use clap::{Arg, Command, CommandFactory as _};
+
+use super::{cell, head};
+use crate::cli::flags::Flags;
+use crate::expect::assert_kept;
+
+#[test]
+fn the_page_about_flags_is_up_to_date() {
+    let mut command = Flags::command();
+    command.build();
+    let mut page = head("Flags", "the help of the program");
+    page.push_str(
+        "\nAt a terminal, `--help` after any command shows the same.\n\n## Every command\n\n",
+    );
+    let (global, _): (Vec<_>, Vec<_>) = arguments(&command).partition(|flag| flag.is_global_set());
+    page.push_str(&table(&global));
+    for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
+        write!(page, "\n## {}\n\n{}.\n", command.get_name(), about(command)).unwrap();
+        let own = arguments(command).filter(|flag| !flag.is_global_set()).collect::<Vec<_>>();
+        if !own.is_empty() {
+            write!(page, "\n{}", table(&own)).unwrap();
+        }
+    }
+    assert_kept("docs/reference/flags.md", &page);
+}
+
+fn arguments(command: &Command) -> impl Iterator<Item = &Arg> {
+    let generated = ["help", "version"];
+    command.get_arguments().filter(move |argument| {
+        !argument.is_hide_set()
+            && !(generated.contains(&argument.get_id().as_str())
+                && argument.get_value_names().is_none())
+    })
+}
+
+fn about(command: &Command) -> String {
+    cell(&command.get_about().map(ToString::to_string).unwrap_or_default())
+}
+
+fn table(arguments: &[&Arg]) -> String {
+    let mut table = "| flag | means |\n|---|---|\n".to_owned();
+    for argument in arguments {
+        writeln!(table, "| {} | {} |", name(argument), means(argument)).unwrap();
+    }
+    table
+}
+
+/// The flag with its value: `-d`, `--destination DESTINATION`.
+fn name(argument: &Arg) -> String {
+    let values =
+        argument.get_value_names().unwrap_or_default().iter().map(|value| value.to_string());
+    let value = values.collect::<Vec<_>>().join(" ");
+    let takes_value = argument.get_action().takes_values();
+    let Some(long) = argument.get_long() else { return format!("`{value}`") };
+    let short = argument.get_short().map(|short| format!("`-{short}`, ")).unwrap_or_default();
+    let value = if takes_value { format!(" {value}") } else { String::new() };
+    format!("{short}`--{long}{value}`")
+}
+
+fn means(argument: &Arg) -> String {
+    let mut means = cell(&argument.get_help().map(ToString::to_string).unwrap_or_default());
+    let values = argument.get_possible_values();
+    let is_choice = argument.get_action().takes_values() && !values.is_empty();
+    if is_choice {
+        let choice = |value: &clap::builder::PossibleValue| {
+            let help = value.get_help().map(|help| format!(" ({})", cell(&help.to_string())));
+            format!("`{}`{}", value.get_name(), help.unwrap_or_default())
+        };
+        let choices = values.iter().map(choice).collect::<Vec<_>>();
+        write!(means, ". One of {}", choices.join(", ")).unwrap();
+    }
+    if let [default] = argument.get_default_values()
+        && is_choice
+    {
+        write!(means, ". Default: `{}`", default.to_string_lossy()).unwrap();
+    }
+    means
+}
