@@ -4,6 +4,7 @@ mod dry_run;
 mod interrupted;
 mod outcomes;
 mod output;
+mod streams;
 mod usage;
 
 use crate::support::stage::Stage;

@@ -35,3 +35,26 @@ fn problems_are_coloured_on_a_terminal_unless_no_color_is_set() {
     assert_eq!(plain.status.code(), Some(2), "{text}");
     assert!(!text.contains("\u{1b}[") && text.contains("sorce"), "{text:?}");
 }
+
+#[test]
+fn colours_are_decided_for_each_stream() {
+    let xtask = Xtask::new();
+    let list = "[[image]]\nsource = \"quay.io/a/b\"\ntag = \"1\"\n";
+    std::fs::write(xtask.directory().join("images.toml"), list).unwrap();
+    let program = env!("CARGO_BIN_EXE_chart-mirror");
+    // The report goes to a file, and only the terminal would show colours.
+    let command = format!("{program} verify --only list --images images.toml > report.txt");
+    let status = duct::cmd!("script", "-qec", &command, "/dev/null")
+        .dir(xtask.directory())
+        .env("TERM", "xterm")
+        .env_remove("NO_COLOR")
+        .stdin_null()
+        .stdout_capture()
+        .unchecked()
+        .run()
+        .unwrap()
+        .status;
+    assert_eq!(status.code(), Some(0));
+    let report = std::fs::read_to_string(xtask.directory().join("report.txt")).unwrap();
+    assert!(report.contains("unpinned") && !report.contains('\u{1b}'), "{report:?}");
+}

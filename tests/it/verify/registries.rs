@@ -321,7 +321,6 @@ async fn a_thousand_images_of_one_registry_are_verified_in_one_run() {
     assert_eq!(finished.exit_code, 0, "{}", finished.stdout);
     assert_eq!(request_counts(&scene.source), "1000 HEAD manifest");
     assert_eq!(request_counts(&mirror), "1000 HEAD manifest");
-    assert!(finished.stderr.contains("checked 900 of 1000 images"), "{}", finished.stderr);
     assert!(scene.source.most_at_once() <= 48, "{}", scene.source.most_at_once());
 }
 

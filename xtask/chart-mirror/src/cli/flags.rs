@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use clap::builder::PossibleValue;
-use clap::{Args, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{
+    Args, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
+};
 use messages::Advice;
 
-use super::terminal::Verbosity;
+use super::terminal::{Appearance, Verbosity};
 use super::{program, runtime};
 use crate::chart::ChartOptions;
 use crate::list::finding_code::Check;
@@ -32,6 +34,14 @@ pub struct Flags {
     /// Show every request and every helm command on stderr
     #[arg(short, long, global = true)]
     pub verbose: bool,
+
+    /// Write only results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto)]
+    pub color: ColorChoice,
 
     #[command(subcommand)]
     pub command: Command,
@@ -257,8 +267,14 @@ impl Flags {
         self.program.clone() + &images.collect::<String>()
     }
 
-    pub fn verbosity(&self) -> Verbosity {
-        if self.verbose { Verbosity::Verbose } else { Verbosity::Normal }
+    /// How to write to stdout and stderr.
+    pub fn appearance(&self) -> Appearance {
+        let verbosity = match (self.quiet, self.verbose) {
+            (true, _) => Verbosity::Quiet,
+            (_, true) => Verbosity::Verbose,
+            _ => Verbosity::Normal,
+        };
+        Appearance { colour: self.color, verbosity }
     }
 }
 

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use crate::chart::inventory::Obstacles;
 use crate::list::Problems;
+use crate::report::layout::Style;
 use exit::Exit;
 use flags::Flags;
 
@@ -19,9 +20,10 @@ pub mod terminal;
 /// Parses the command line, runs the command and returns its exit code.
 pub fn main() -> ExitCode {
     let flags = Flags::from_command_line();
-    runtime::start_logging(flags.verbosity());
+    terminal::appear_as(flags.appearance());
+    runtime::start_logging();
     let exit = dispatch::run(&flags).unwrap_or_else(|error| {
-        terminal::message(&rendered(&error));
+        terminal::error(&rendered(&error));
         if error.is::<runtime::Interrupted>() {
             Exit::Interrupted
         } else if error.is::<Obstacles>() {
@@ -36,9 +38,10 @@ pub fn main() -> ExitCode {
 
 /// The problems of a list are drawn, each with its line. Any other error is a sentence.
 fn rendered(error: &anyhow::Error) -> String {
+    let style = terminal::message_style();
     match error.downcast_ref::<Problems>() {
-        Some(problems) if terminal::has_colour() => problems.render_with_colours(),
+        Some(problems) if style == Style::Coloured => problems.render_with_colours(),
         Some(problems) => problems.to_string(),
-        None => format!("error: {error:#}"),
+        None => format!("{}: {error:#}", style.error("error")),
     }
 }

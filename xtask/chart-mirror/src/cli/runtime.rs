@@ -8,7 +8,7 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
-use super::terminal::Verbosity;
+use super::terminal::{self, LogWriter, Verbosity};
 use messages::Advice;
 
 /// The user or the system ended the run: Ctrl-C, or SIGTERM.
@@ -34,15 +34,16 @@ pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::R
     result
 }
 
-/// Sends warnings to stderr, and every request if that is requested.
-pub fn start_logging(verbosity: Verbosity) {
-    let level = match verbosity {
+/// Sends warnings to stderr, every request if that is requested, and only errors if nothing else is.
+pub fn start_logging() {
+    let level = match terminal::verbosity() {
+        Verbosity::Quiet => LevelFilter::ERROR,
         Verbosity::Normal => LevelFilter::WARN,
         Verbosity::Verbose => LevelFilter::DEBUG,
     };
     let filter = Targets::new().with_target("chart_mirror", level).with_target("registry", level);
     let format = tracing_subscriber::fmt::layer()
-        .with_writer(std::io::stderr)
+        .with_writer(|| LogWriter)
         .with_target(false)
         .without_time()
         .with_ansi(false);

@@ -89,9 +89,9 @@ async fn send(
     blob: &Descriptor,
     session: Option<SessionUrl>,
 ) -> Result<(), Error> {
-    copy.run.progress.bytes_expected(blob.size);
-    let progress = Arc::clone(&copy.run.progress);
-    let on_bytes = Arc::new(move |bytes| progress.bytes_sent(bytes)) as _;
+    copy.run.progress.bytes_expected(copy.number, blob.size);
+    let (progress, number) = (Arc::clone(&copy.run.progress), copy.number);
+    let on_bytes = Arc::new(move |bytes| progress.bytes_sent(number, bytes)) as _;
     transfer(&copy.source, &copy.destination, blob, session, &on_bytes).await?;
     copy.count(|counters| counters.moved.add_blob(blob.size));
     Ok(())

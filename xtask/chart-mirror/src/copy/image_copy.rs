@@ -15,6 +15,8 @@ use registry::{Error, RemoteRepository};
 
 pub(super) struct ImageCopy {
     pub(super) run: Arc<Run>,
+    /// The position of the image in the run.
+    pub(super) number: usize,
     pub(super) transfer: Transfer,
     pub(super) source: RemoteRepository,
     pub(super) destination: RemoteRepository,
@@ -29,12 +31,13 @@ type Once = Arc<OnceCell<()>>;
 impl ImageCopy {
     pub(super) fn new(
         run: Arc<Run>,
+        number: usize,
         transfer: Transfer,
         source: RemoteRepository,
         destination: RemoteRepository,
     ) -> Self {
         let (counters, children) = (Mutex::default(), Mutex::default());
-        Self { run, transfer, source, destination, counters, children }
+        Self { run, number, transfer, source, destination, counters, children }
     }
 
     /// The repository at the destination.

@@ -56,7 +56,7 @@ pub(crate) async fn copy_all(
         .first()
         .is_some_and(|(_, destination)| destination.host.capabilities.mount_needs_manifest());
     let mountable = if needs_manifest { Mountable::AfterManifest } else { Mountable::AfterUpload };
-    progress.copying(transfers.len());
+    progress.copying(transfers);
     let run = Arc::new(Run {
         tracker: BlobTracker::new(mountable),
         progress,
@@ -66,7 +66,7 @@ pub(crate) async fn copy_all(
     });
     let mut tasks = JoinSet::new();
     for (number, ((source, destination), transfer)) in ends.into_iter().zip(transfers).enumerate() {
-        let copy = ImageCopy::new(Arc::clone(&run), transfer.clone(), source, destination);
+        let copy = ImageCopy::new(Arc::clone(&run), number, transfer.clone(), source, destination);
         tasks.spawn(async move { (number, copy_one(Arc::new(copy)).await) });
     }
     let mut results = tasks.join_all().await;
@@ -83,6 +83,6 @@ async fn copy_one(copy: Arc<ImageCopy>) -> Result<Copied, Error> {
         let cause = Cause::Internal(text);
         Err(Error::new(Side::Source, "copy the image", cause))
     });
-    copy.run.progress.image_ended(&copy.transfer, &result);
+    copy.run.progress.image_ended(copy.number, &copy.transfer, &result);
     result
 }

@@ -6,14 +6,14 @@ use registry::Error;
 
 /// Every method does nothing by default. They are called often and from many tasks.
 pub trait Progress: Send + Sync {
-    /// Copying starts.
-    fn copying(&self, _images: usize) {}
-    /// This many more bytes will be sent.
-    fn bytes_expected(&self, _bytes: u64) {}
-    /// This many bytes were sent.
-    fn bytes_sent(&self, _bytes: u64) {}
+    /// Copying starts. The other methods name an image by its position among these.
+    fn copying(&self, _transfers: &[Transfer]) {}
+    /// This many more bytes of an image will be sent.
+    fn bytes_expected(&self, _image: usize, _bytes: u64) {}
+    /// This many bytes of an image were sent.
+    fn bytes_sent(&self, _image: usize, _bytes: u64) {}
     /// The copy of one image has ended.
-    fn image_ended(&self, _transfer: &Transfer, _result: &Result<Copied, Error>) {}
+    fn image_ended(&self, _image: usize, _transfer: &Transfer, _result: &Result<Copied, Error>) {}
     /// A check starts; `images` is 0 if it does not go through the images.
     fn checking(&self, _check: &str, _images: usize) {}
     /// One more image was checked.

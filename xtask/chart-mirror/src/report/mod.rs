@@ -6,6 +6,7 @@ pub mod doctor;
 mod examples;
 pub mod images;
 mod json;
+pub mod layout;
 pub mod mirror;
 pub mod pin;
 pub mod probe;

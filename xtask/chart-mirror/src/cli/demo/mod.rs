@@ -20,8 +20,8 @@ use crate::copy::Silent;
 use crate::list::ImageList;
 use crate::list::finding_code::{Check, Code};
 use crate::report;
+use crate::report::layout::Layout;
 use crate::report::verify::Format;
-use crate::report::verify::human::Style;
 use crate::values::Overlay;
 use registry::RetryPolicy;
 use registry::auth::credentials::EmptyEnvironment;
@@ -141,7 +141,7 @@ impl Story<'_> {
         let mut verification = Verification::begin(input, &options)?;
         verification.check_registries(&EmptyEnvironment, &Silent).await;
         let report = verification.finish();
-        let text = Format::Human.render(&report, Style::Plain);
+        let text = Format::Human.render(&report, Layout::default());
         self.quote(text.lines().filter(|line| !line.ends_with("skipped")));
         let found: Vec<Code> = report.findings.iter().map(|finding| finding.code).collect();
         let story = &self.text;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, MirrorArgs, TextOrJson};
-use crate::cli::terminal::Bar;
+use crate::cli::terminal::ProgressDisplay;
 use crate::cli::{runtime, terminal};
 use crate::commands::mirror::{MirrorOptions, MirrorPlan};
 use crate::commands::{images, mirror};
@@ -38,11 +38,11 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
     if arguments.dry_run {
         return show(&plan, arguments.format);
     }
-    let bar = Arc::new(Bar::new(flags.verbosity()));
-    let progress = Arc::clone(&bar) as Arc<_>;
+    let progress = Arc::new(ProgressDisplay::new());
+    let events = Arc::clone(&progress) as Arc<_>;
     let report =
-        runtime::block_on(mirror::run(&list, &plan, &options, &ProcessEnvironment, progress));
-    bar.finish();
+        runtime::block_on(mirror::run(&list, &plan, &options, &ProcessEnvironment, events));
+    progress.finish();
     let report = report?;
     terminal::result(&match arguments.format {
         TextOrJson::Human => report::mirror::human(&report),

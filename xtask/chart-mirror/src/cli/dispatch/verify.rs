@@ -8,13 +8,13 @@ use anyhow::Context as _;
 
 use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, VerifyArgs};
-use crate::cli::terminal::Bar;
+use crate::cli::terminal::ProgressDisplay;
 use crate::cli::{runtime, terminal};
 use crate::commands::verify::{Input, Verification, VerifyOptions, VerifyReport, unusable};
 use crate::files::{append, folder_of, write_atomically};
 use crate::list::finding_code::Check;
 use crate::list_file;
-use crate::report::verify::human::Style;
+use crate::report::layout::Layout;
 use crate::report::verify::{self, Format};
 use messages::Advice;
 use registry::auth::credentials::ProcessEnvironment;
@@ -29,17 +29,17 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
             // Programs that read reports learn about it as well. For people it goes to stderr.
             let report = unusable(file_name, &error);
             if arguments.format != Format::Human {
-                terminal::result(&arguments.format.render(&report, Style::Plain))?;
+                terminal::result(&arguments.format.render(&report, Layout::default()))?;
             }
             write_reports(&report, arguments)?;
             return Err(error);
         }
     };
     let command = &flags.command_prefix();
-    let report = verified(flags, arguments, Input { list: &list, file, file_name, command })?;
+    let report = verified(arguments, Input { list: &list, file, file_name, command })?;
     // Files first: the reader of stdout may be gone.
     let written = write_reports(&report, arguments);
-    terminal::result(&arguments.format.render(&report, terminal::style_of_results()))?;
+    terminal::result(&arguments.format.render(&report, terminal::layout()))?;
     if !matches!(arguments.format, Format::Human | Format::Github) {
         terminal::message(&verify::summary(&report));
     }
@@ -47,11 +47,7 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
     Ok(if report.passes() { Exit::Done } else { Exit::Failed })
 }
 
-fn verified(
-    flags: &Flags,
-    arguments: &VerifyArgs,
-    input: Input<'_>,
-) -> anyhow::Result<VerifyReport> {
+fn verified(arguments: &VerifyArgs, input: Input<'_>) -> anyhow::Result<VerifyReport> {
     let options = VerifyOptions {
         destination: arguments.destination.clone(),
         checks: match arguments.only.as_slice() {
@@ -65,18 +61,18 @@ fn verified(
         ..VerifyOptions::default()
     };
     let mut verification = Verification::begin(input, &options)?;
-    let bar = Bar::new(flags.verbosity());
+    let progress = ProgressDisplay::new();
     // Outside of the runtime: an interruption ends helm and this program at once.
-    verification.check_files_and_chart(&bar);
+    verification.check_files_and_chart(&progress);
     let result = if verification.needs_registries() {
         runtime::block_on(async {
-            verification.check_registries(&ProcessEnvironment, &bar).await;
+            verification.check_registries(&ProcessEnvironment, &progress).await;
             Ok(())
         })
     } else {
         Ok(())
     };
-    bar.finish();
+    progress.finish();
     result.map(|()| verification.finish())
 }
 
@@ -85,14 +81,14 @@ fn write_reports(report: &VerifyReport, arguments: &VerifyArgs) -> anyhow::Resul
     let mut formats = arguments.report.iter().map(|(format, _)| *format).chain([arguments.format]);
     if let Some(summary) = runtime::step_summary()
         && formats.any(|format| format == Format::Github)
-        && let Err(error) = append(&summary, &Format::Markdown.render(report, Style::Plain))
+        && let Err(error) = append(&summary, &Format::Markdown.render(report, Layout::default()))
     {
         // The summary is an extra and does not decide about the run.
         terminal::message(&format!("warning: no job summary: {error:#}"));
     }
     let mut result = Ok(());
     for (format, file) in &arguments.report {
-        let written = write_atomically(file, &format.render(report, Style::Plain));
+        let written = write_atomically(file, &format.render(report, Layout::default()));
         let written = written.with_context(|| format!("no {format} report"));
         result = result.and(written.map(drop));
     }

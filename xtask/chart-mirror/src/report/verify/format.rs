@@ -5,9 +5,9 @@ use std::fmt;
 use clap::ValueEnum as _;
 use clap::builder::PossibleValue;
 
-use super::human::Style;
 use super::{github, gitlab, human, json, junit, markdown, sarif};
 use crate::commands::verify::VerifyReport;
+use crate::report::layout::Layout;
 
 /// The format of a report. The comments are the help of `--format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -30,11 +30,11 @@ pub enum Format {
 }
 
 impl Format {
-    /// The report in this format. Only `Human` has styles.
-    pub fn render(self, report: &VerifyReport, style: Style) -> String {
+    /// The report in this format. The layout concerns only `Human`.
+    pub fn render(self, report: &VerifyReport, layout: Layout) -> String {
         let report = &super::printable(report);
         match self {
-            Self::Human => human::report(report, style),
+            Self::Human => human::report(report, layout),
             Self::Json => json::report(report),
             Self::Github => github::report(report),
             Self::Markdown => markdown::report(report),

@@ -7,13 +7,7 @@ use super::text;
 use crate::commands::verify::{Finding, VerifyReport};
 use crate::list::finding_code::{Check, Code, Severity};
 use crate::report::common::{insecure, seconds};
-
-/// Whether to use colours. The text is the same either way.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Style {
-    Plain,
-    Coloured,
-}
+use crate::report::layout::Layout;
 
 /// An equal finding of at least this many images is reported once.
 const MANY: usize = 3;
@@ -22,8 +16,8 @@ const MANY: usize = 3;
 type Shared<'f> = (Code, Severity, &'f str, Option<&'f str>);
 
 /// Every finding, then the totals.
-pub(super) fn report(report: &VerifyReport, style: Style) -> String {
-    let mut writer = Writer { style, text: String::new(), hints: BTreeSet::new() };
+pub(super) fn report(report: &VerifyReport, layout: Layout) -> String {
+    let mut writer = Writer { layout, text: String::new(), hints: BTreeSet::new() };
     let mut groups: BTreeMap<Shared<'_>, Vec<&Finding>> = BTreeMap::new();
     for finding in &report.findings {
         groups
@@ -63,7 +57,7 @@ fn may_be_shared(finding: &Finding) -> bool {
 }
 
 struct Writer {
-    style: Style,
+    layout: Layout,
     text: String,
     /// The hints that were written. Each is written once.
     hints: BTreeSet<String>,
@@ -71,7 +65,7 @@ struct Writer {
 
 impl Writer {
     fn image(&mut self, finding: &Finding) {
-        let name = self.paint(BOLD, &image_name(finding));
+        let name = self.layout.style.heading(&image_name(finding));
         self.line("", &name);
     }
 
@@ -121,14 +115,10 @@ impl Writer {
     }
 
     fn label(&self, finding: &Finding) -> String {
-        let colour = if finding.severity == Severity::Error { RED } else { YELLOW };
-        self.paint(colour, &format!("{}[{}]", finding.severity, finding.code))
-    }
-
-    fn paint(&self, colour: &str, text: &str) -> String {
-        match self.style {
-            Style::Plain => text.to_owned(),
-            Style::Coloured => format!("\u{1b}[{colour}m{text}\u{1b}[0m"),
+        let label = format!("{}[{}]", finding.severity, finding.code);
+        match finding.severity {
+            Severity::Error => self.layout.style.error(&label),
+            _ => self.layout.style.warning(&label),
         }
     }
 
@@ -136,10 +126,6 @@ impl Writer {
         let _ = writeln!(self.text, "{indent}{line}");
     }
 }
-
-const BOLD: &str = "1";
-const RED: &str = "1;31";
-const YELLOW: &str = "1;33";
 
 fn image_name(finding: &Finding) -> String {
     finding.image.as_ref().map_or_else(String::new, ToString::to_string)

@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::human::Style;
-
 use super::*;
 use crate::commands::verify::{Finding, Location};
 use crate::list::Place;
 use crate::list::finding_code::Code;
 use crate::list::finding_code::{Check, Severity};
+use crate::report::layout::Layout;
 use registry::Requests;
 
 mod hostile;
@@ -77,7 +76,7 @@ pub(in crate::report) fn json_of_every_kind() -> String {
 }
 
 fn rendered(format: Format, report: &VerifyReport) -> String {
-    format.render(report, Style::Plain)
+    format.render(report, Layout::default())
 }
 
 fn parsed(format: Format, report: &VerifyReport) -> Value {

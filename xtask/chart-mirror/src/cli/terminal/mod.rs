@@ -1,0 +1,13 @@
+//! What the user sees: results on stdout, messages and progress on stderr, each with or without colours.
+//!
+//! `streams` writes, `colour` decides about colours, and `progress` shows the state of a run.
+
+pub use progress::ProgressDisplay;
+pub use streams::{
+    Appearance, LogWriter, Verbosity, appear_as, error, layout, message, message_style, result,
+    verbosity,
+};
+
+mod colour;
+mod progress;
+mod streams;

@@ -1,0 +1,129 @@
+//! The only code that writes to stdout (results) and stderr (messages, errors, and the log). Progress on
+//! stderr makes room for them.
+
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use clap::ColorChoice;
+use indicatif::ProgressBar;
+
+use super::colour::{StreamKind, style_for};
+use crate::report::layout::{Detail, Layout, Style};
+
+/// How much is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Verbosity {
+    /// Only results and errors.
+    Quiet,
+    #[default]
+    Normal,
+    /// Each request is logged as well, and reports leave nothing out.
+    Verbose,
+}
+
+/// What the flags require of both streams.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Appearance {
+    pub colour: ColorChoice,
+    pub verbosity: Verbosity,
+}
+
+/// The streams belong to the process, so this does as well.
+static APPEARANCE: OnceLock<Appearance> = OnceLock::new();
+
+/// The progress on stderr, which moves down when something else is written there.
+static PROGRESS: Mutex<Option<ProgressBar>> = Mutex::new(None);
+
+/// Sets the appearance. The first call decides.
+pub fn appear_as(appearance: Appearance) {
+    let _ = APPEARANCE.set(appearance);
+}
+
+pub fn verbosity() -> Verbosity {
+    appearance().verbosity
+}
+
+/// Writes a result. A reader that stops early (`| head`) is not an error.
+///
+/// # Errors
+/// When stdout cannot be written to for another reason, such as a full disk.
+pub fn result(text: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+/// Writes a message, unless only results and errors are requested.
+pub fn message(text: &str) {
+    if verbosity() != Verbosity::Quiet {
+        error(text);
+    }
+}
+
+/// Writes a message that is never left out. If stderr is closed, it is lost and the work goes on;
+/// `eprintln!` would panic.
+pub fn error(text: &str) {
+    above_progress(|| drop(writeln!(std::io::stderr().lock(), "{text}")));
+}
+
+/// How reports for people look on stdout.
+pub fn layout() -> Layout {
+    let detail = if verbosity() == Verbosity::Verbose { Detail::Full } else { Detail::Short };
+    Layout { style: style_of(&std::io::stdout()), detail }
+}
+
+/// How messages look on stderr.
+pub fn message_style() -> Style {
+    style_of(&std::io::stderr())
+}
+
+/// Shows progress until [`end_progress`].
+pub(super) fn begin_progress(bar: ProgressBar) {
+    *progress() = Some(bar);
+}
+
+pub(super) fn end_progress() {
+    if let Some(bar) = progress().take() {
+        bar.finish_and_clear();
+    }
+}
+
+pub(super) fn has_progress() -> bool {
+    progress().is_some()
+}
+
+/// The log's way to stderr.
+pub struct LogWriter;
+
+impl Write for LogWriter {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        above_progress(|| std::io::stderr().write_all(bytes)).map(|()| bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        std::io::stderr().flush()
+    }
+}
+
+fn above_progress<T>(write: impl FnOnce() -> T) -> T {
+    let bar = progress().clone();
+    match bar {
+        Some(bar) => bar.suspend(write),
+        None => write(),
+    }
+}
+
+fn progress() -> MutexGuard<'static, Option<ProgressBar>> {
+    PROGRESS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn appearance() -> Appearance {
+    APPEARANCE.get().copied().unwrap_or_default()
+}
+
+fn style_of(stream: &impl IsTerminal) -> Style {
+    let kind = if stream.is_terminal() { StreamKind::Terminal } else { StreamKind::Other };
+    style_for(appearance().colour, kind, &|name| std::env::var_os(name))
+}
