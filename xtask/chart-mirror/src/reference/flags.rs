@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use clap::{Arg, Command, CommandFactory as _};
+use clap::{Arg, ArgAction, Command, CommandFactory as _};
 
 use super::{cell, head};
 use crate::cli::flags::Flags;
@@ -28,13 +28,11 @@ fn the_page_about_flags_is_up_to_date() {
     assert_kept("docs/reference/flags.md", &page);
 }
 
+/// Without `--help` and the like, which clap adds.
 fn arguments(command: &Command) -> impl Iterator<Item = &Arg> {
-    let generated = ["help", "version"];
-    command.get_arguments().filter(move |argument| {
-        !argument.is_hide_set()
-            && !(generated.contains(&argument.get_id().as_str())
-                && argument.get_value_names().is_none())
-    })
+    use ArgAction::{Help, HelpLong, HelpShort, Version};
+    let is_own = |action: &ArgAction| !matches!(action, Help | HelpLong | HelpShort | Version);
+    command.get_arguments().filter(move |flag| !flag.is_hide_set() && is_own(flag.get_action()))
 }
 
 fn about(command: &Command) -> String {
