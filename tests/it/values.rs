@@ -52,7 +52,7 @@ fn values_for_some_platforms_contain_their_recorded_digest() {
     let record = format!("[image.subsets]\n\"linux/amd64\" = \"{}\"\n", digest('b'));
     let printed = values(&Xtask::new(), &list(&record), &["-d", "mine"]);
     assert!(printed.stdout.contains(&format!("digest: \"{}\"", digest('b'))), "{printed:?}");
-    assert!(printed.stdout.contains("# There they are for linux/amd64 alone.\n"), "{printed:?}");
+    assert!(printed.stdout.contains("# They are copied for linux/amd64 only.\n"), "{printed:?}");
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn values_files_are_written_once_and_checked_with_a_diff() {
     assert!(values(&xtask, "", &["--write"]).stderr.starts_with("written"));
     let file = xtask.directory().join("values/mine.yaml");
     let written = std::fs::read_to_string(&file).unwrap();
-    assert!(written.contains("`cargo xtask values -d mine --write`"), "{written}");
+    assert!(written.contains("`values -d mine --write`"), "{written}");
     assert!(values(&xtask, "", &["--write"]).stderr.starts_with("up to date"));
     assert_eq!(values(&xtask, "", &["--check"]).exit_code, 0);
 

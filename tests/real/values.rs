@@ -183,7 +183,7 @@ fn values_and_proof_use_the_pull_address_and_mirror_the_push_address() {
     let header = "\
 # pull.example.com/virtual.
 # They are pushed to push.example.com/team/charts.
-# Made by `cargo xtask values -d mine --write` from images.toml: edit that, not this.
+# Generated from `images.toml`: change that file, then run `values -d mine --write`.
 global:
   imageRegistry: \"pull.example.com/virtual\"
 ";
@@ -227,7 +227,7 @@ fn values_are_written_to_the_folder_of_the_list() {
     assert!(log.contains("helm template release ") && log.contains("Password=***"), "{log}");
     assert_eq!(run(&["--write"]).exit_code, 0);
     let written = std::fs::read_to_string(xtask.directory().join("values/mine.yaml")).unwrap();
-    assert!(written.contains("from p.toml: edit that"), "{written}");
+    assert!(written.contains("from `p.toml`: change that"), "{written}");
     assert!(!workspace.parent().unwrap().join("values").exists());
 }
 

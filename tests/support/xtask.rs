@@ -28,16 +28,34 @@ impl Xtask {
         Self { directory: tempfile::tempdir().unwrap() }
     }
 
+    /// With the list of this repository in its directory.
+    pub(crate) fn with_shipped_list() -> Self {
+        let xtask = Self::new();
+        let list = include_str!("../../images.toml");
+        std::fs::write(xtask.directory().join("images.toml"), list).unwrap();
+        xtask
+    }
+
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }
 
     /// Runs the tool until it exits, with `variables` added to the clean environment.
     pub(crate) fn run(&self, arguments: &[&str], variables: &[(&str, &str)]) -> Finished {
+        self.run_in("", arguments, variables)
+    }
+
+    /// Like [`Xtask::run`], from a folder in the directory.
+    pub(crate) fn run_in(
+        &self,
+        folder: &str,
+        arguments: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Finished {
         let mut environment = clean_environment(std::env::vars_os(), self.directory());
         environment.extend(variables.iter().map(|(name, value)| (name.into(), value.into())));
         let running = duct::cmd(env!("CARGO_BIN_EXE_chart-mirror"), arguments)
-            .dir(self.directory())
+            .dir(self.directory().join(folder))
             .full_env(environment)
             .stdin_null()
             .stdout_capture()

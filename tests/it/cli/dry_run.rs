@@ -39,7 +39,7 @@ const NO_NETWORK: [(&str, &str); 3] = [
 #[test]
 fn a_dry_run_prints_the_documented_line_for_every_image_without_a_network() {
     const REGISTRY: &str = "57413481473.dkr.ecr.eu-west-1.amazonaws.com";
-    let finished = Xtask::new().run(&["mirror", "-d", REGISTRY, "-t"], &NO_NETWORK);
+    let finished = Xtask::with_shipped_list().run(&["mirror", "-d", REGISTRY, "-t"], &NO_NETWORK);
     let expected: String = IMAGES
         .iter()
         .map(|image| {
@@ -83,7 +83,8 @@ fn a_dry_run_reports_the_repositories_that_it_would_create_in_ecr() {
 #[test]
 fn a_dry_run_needs_no_credentials_and_reads_none() {
     let half = [("DST_REGISTRY_USERNAME", "u"), ("DOCKER_CONFIG", "/nonexistent")];
-    let finished = Xtask::new().run(&["mirror", "-d", "mirror.example.com/a", "-t"], &half);
+    let finished =
+        Xtask::with_shipped_list().run(&["mirror", "-d", "mirror.example.com/a", "-t"], &half);
     assert_eq!((finished.exit_code, finished.stderr.as_str()), (0, ""));
     assert_says(&finished.stdout, &[" to mirror.example.com/a/stackstate/wait:1.0.6 (dry-run)\n"]);
 }
@@ -92,7 +93,7 @@ fn a_dry_run_needs_no_credentials_and_reads_none() {
 fn a_dry_run_prints_only_selected_images() {
     let run = |only: &[&str]| {
         let arguments = [&["mirror", "-d", "mirror.example.com", "-t"][..], only].concat();
-        Xtask::new().run(&arguments, &NO_NETWORK).stdout.lines().count()
+        Xtask::with_shipped_list().run(&arguments, &NO_NETWORK).stdout.lines().count()
     };
     assert_eq!(run(&["--only", "kafka"]), 2);
     assert_eq!(run(&["--only", "kafka:2.8.0*", "--only", "*:4.2.19"]), 5);
@@ -101,7 +102,7 @@ fn a_dry_run_prints_only_selected_images() {
 #[test]
 fn a_dry_run_as_json_prints_nothing_else() {
     let arguments = ["mirror", "-d", "mirror.example.com", "-t", "--format", "json"];
-    let finished = Xtask::new().run(&arguments, &NO_NETWORK);
+    let finished = Xtask::with_shipped_list().run(&arguments, &NO_NETWORK);
     let report: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
     assert_eq!(report["version"], 1);
     assert_eq!(report["command"], "mirror");

@@ -52,6 +52,51 @@ fn the_error_about_an_unknown_destination_names_the_known_ones() {
 }
 
 #[test]
+fn the_list_is_found_upward_from_the_current_folder() {
+    let xtask = Xtask::new();
+    let list = format!("[destinations.mine]\nregistry = \"r.io\"\n{IMAGE}");
+    write(&xtask, "images.toml", list);
+    write(&xtask, "charts/acme/Chart.yaml", "");
+    let finished = xtask.run_in("charts/acme", &["values", "--write"], &[]);
+    let written = "written     ../../values/mine.yaml\n";
+    assert_eq!((finished.exit_code, finished.stderr.as_str()), (0, written));
+    // The nearest list wins.
+    write(
+        &xtask,
+        "charts/images.toml",
+        format!("[destinations.near]\nregistry = \"n.io\"\n{IMAGE}"),
+    );
+    let finished = xtask.run_in("charts/acme", &["values", "--write"], &[]);
+    assert_says(&finished.stderr, &["../values/near.yaml"]);
+}
+
+#[test]
+fn a_folder_without_a_list_is_reported_with_both_ways_out() {
+    let xtask = Xtask::new();
+    for command in ["mirror", "values", "verify", "images", "pin", "doctor"] {
+        let finished = xtask.run(&[command], &[]);
+        assert_eq!((finished.exit_code, finished.stdout.as_str()), (2, ""), "{finished:?}");
+        assert_says(
+            &finished.stderr,
+            &["no images.toml in `", "`chart-mirror init -c CHART`", "--images"],
+        );
+    }
+}
+
+#[test]
+fn a_list_in_another_place_is_named_in_hints_as_a_shell_reads_it() {
+    let xtask = Xtask::new();
+    write(&xtask, "my lists/a.toml", IMAGE);
+    let arguments =
+        ["mirror", "--images", "my lists/a.toml", "-t", "-d", "r.io", "--only", "nothing"];
+    let finished = xtask.run(&arguments, &[]);
+    assert_says(
+        &finished.stderr,
+        &["`chart-mirror --images 'my lists/a.toml' mirror -t` lists all"],
+    );
+}
+
+#[test]
 fn a_missing_list_is_reported_with_the_cause_before_the_hint() {
     let finished = Xtask::new().run(&["mirror", "--images", "nope.toml"], &[]);
     let (cause, hint) = finished.stderr.split_once('\n').unwrap();

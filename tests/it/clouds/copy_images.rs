@@ -34,7 +34,7 @@ fn the_documented_command_lines_differ_from_copy_images_in_the_program_only() {
 #[test]
 fn the_documented_command_lines_print_the_copies_or_reach_the_network() {
     for arguments in lines().1 {
-        let xtask = Xtask::new();
+        let xtask = Xtask::with_shipped_list();
         let finished = xtask.run(&[&["mirror"], arguments.as_slice()].concat(), &NO_NETWORK);
         let output = format!("{}{}", finished.stdout, finished.stderr);
         assert!(!output.contains("canary") && !output.contains("usage:"), "{output}");

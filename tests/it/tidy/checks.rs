@@ -92,6 +92,11 @@ fn no_code_is_unfinished() {
 }
 
 #[test]
+fn hints_repeat_the_command_as_it_was_called() {
+    each(rules::own_commands);
+}
+
+#[test]
 fn pure_modules_do_no_io() {
     report(rules::doors(&WORKSPACE, &ACTING, &PURE));
 }

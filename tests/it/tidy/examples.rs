@@ -256,6 +256,21 @@ fn each_rule_for_one_file_finds_its_offences() {
             &[],
         ),
         (rules::string_errors, "#[cfg(test)]\nfn f() -> Result<u8, String> {}", &[]),
+        (
+            rules::own_commands,
+            "// `pin`\nconst A: &str = \"`pin` does\";\nconst B: &str = \"`values --write`\";",
+            &[2, 3],
+        ),
+        (
+            rules::own_commands,
+            "const A: &str = \"run cargo xtask pin\";\nconst B: &str = \"`values` in it\";",
+            &[1],
+        ),
+        (
+            rules::own_commands,
+            "fn f() { command(\"pin\") }\n#[cfg(test)]\nmod tests {\nconst A: &str = \"`pin`\"; }",
+            &[],
+        ),
         (rules::headers, "//! An owner.", &[]),
         (rules::headers, "use a; // Late.", &[1]),
         (rules::headers, "", &[1]),

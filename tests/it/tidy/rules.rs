@@ -53,6 +53,26 @@ pub(crate) fn unfinished(file: &File) -> Vec<Offence> {
         .collect()
 }
 
+/// Commands of this program in messages. Only `messages::program` knows how the user called it, and with
+/// which list.
+pub(crate) fn own_commands(file: &File) -> Vec<Offence> {
+    const COMMANDS: [&str; 6] = ["doctor", "images", "mirror", "pin", "values", "verify"];
+    let mut marks: Vec<String> = COMMANDS.map(|name| format!("`{name} -")).into();
+    marks.extend(["`pin`", "cargo xtask", "`chart-mirror "].map(str::to_owned));
+    let code = file.text.split("#[cfg(test)]\nmod tests {").next().unwrap_or_default();
+    // The clap attributes are help, which names flags; documentation may name commands.
+    let is_message = |line: &str| !line.starts_with("//") && !line.contains("needed_for");
+    let lines = code.lines().map(str::trim_start).enumerate();
+    let lines = lines.filter(|(_, line)| is_message(line));
+    let found = lines.filter(|(_, line)| marks.iter().any(|mark| line.contains(mark.as_str())));
+    let what =
+        "write `messages::program::command(...)`: it repeats how the user called the program";
+    let offences = found.map(|(index, _)| Offence::at(&file.path, index + 1, what));
+    // The package `xtask` holds the chores of this repository, which are called as `cargo xtask`.
+    let is_exempt = file.is_test || file.crate_name == "xtask" || file.path.ends_with("program.rs");
+    offences.filter(|_| !is_exempt).collect()
+}
+
 /// Modules that do no I/O: the modules in `pure`, given as paths without `.rs`, use no path below
 /// `outside`.
 pub(crate) fn doors(workspace: &Workspace, outside: &[&str], pure: &[&str]) -> Vec<Offence> {

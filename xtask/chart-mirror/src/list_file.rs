@@ -1,11 +1,31 @@
 //! Reads and replaces the file of the image list. No other module opens images.toml.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use messages::Advice;
 
 use crate::files::{Written, folder_of, write_atomically};
 use crate::list::ImageList;
+
+/// The name of the list that commands look for.
+const NAME: &str = "images.toml";
+
+/// Finds the nearest images.toml in the current folder or above it. Its path is relative to the current
+/// folder. `program` is how the user called the program.
+///
+/// # Errors
+/// If there is none, or the current folder is not known.
+pub fn find(program: &str) -> Result<PathBuf, Advice> {
+    let current = std::env::current_dir()
+        .map_err(|error| Advice::new(format!("the current folder is not known: {error}")))?;
+    let found = current.ancestors().position(|folder| folder.join(NAME).is_file());
+    let levels = found.ok_or_else(|| {
+        Advice::new(format!("there is no {NAME} in `{}` or above it", current.display())).with_hint(
+            format!("`{program} init -c CHART` writes one; `--images FILE` names another list"),
+        )
+    })?;
+    Ok(std::iter::repeat_n("..", levels).collect::<PathBuf>().join(NAME))
+}
 
 /// Reads and checks an image list. Relative names of files in it are resolved against its folder.
 ///

@@ -5,6 +5,7 @@ use globset::{Glob, GlobMatcher};
 
 use crate::list::{Destination, Image, ImageList};
 use messages::Advice;
+use messages::program::command;
 use oci::{Digest, Platforms, Reference, Repository, Tag};
 use registry::{HostSide, RetryPolicy, Settings, Side};
 
@@ -94,9 +95,11 @@ impl Selection {
         for matcher in &self.0 {
             if !list.images().iter().any(|image| selects(matcher, image)) {
                 let message = format!("`{}` selects no image of the list", matcher.glob());
-                return Err(Advice::new(message).with_hint(
-                    "`*` matches any text: `*kafka*`, `stackstate/wait`, `*:4.2.19`; `mirror -t` lists all images",
-                ));
+                let hint = "`*` matches any text: `*kafka*`, `stackstate/wait`, `*:4.2.19`";
+                let all = command("mirror -t");
+                return Err(
+                    Advice::new(message).with_hint(format!("{hint}; {all} lists all images"))
+                );
             }
         }
         let is_selected = |image: &&Image| {

@@ -3,6 +3,7 @@
 
 pub mod advice;
 pub mod printable;
+pub mod program;
 pub mod redact;
 pub mod secret;
 pub mod shell;

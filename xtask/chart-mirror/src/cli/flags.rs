@@ -7,11 +7,13 @@ use clap::{
     Args, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum,
 };
 use messages::Advice;
+use messages::shell::quote;
 
+use super::program;
 use super::terminal::{Appearance, Verbosity};
-use super::{program, runtime};
 use crate::chart::ChartOptions;
 use crate::list::finding_code::Check;
+use crate::list_file;
 use crate::report::verify::Format;
 
 /// Mirror the container images of a Helm chart into a registry of your own
@@ -27,7 +29,7 @@ pub struct Flags {
     #[arg(skip)]
     pub program: String,
 
-    /// The image list [default: images.toml at the root of the workspace]
+    /// The image list [default: the nearest images.toml in the current folder or above it]
     #[arg(long, global = true, value_name = "FILE")]
     pub images: Option<PathBuf>,
 
@@ -256,14 +258,22 @@ impl Flags {
         Self { program, ..flags }
     }
 
-    /// Where images.toml is.
-    pub fn list_file(&self) -> PathBuf {
-        self.images.clone().unwrap_or_else(|| runtime::workspace_root().join("images.toml"))
+    /// Where the image list is: what `--images` names, or else the nearest images.toml in the current
+    /// folder or above it.
+    ///
+    /// # Errors
+    /// If there is no images.toml.
+    pub fn list_file(&self) -> Result<PathBuf, Advice> {
+        match &self.images {
+            Some(file) => Ok(file.clone()),
+            None => list_file::find(&self.program),
+        }
     }
 
     /// How the program was called, up to the name of the command: `cargo xtask --images FILE`.
     pub fn command_prefix(&self) -> String {
-        let images = self.images.iter().map(|file| format!(" --images {}", file.display()));
+        let images =
+            self.images.iter().map(|file| format!(" --images {}", quote(&file.to_string_lossy())));
         self.program.clone() + &images.collect::<String>()
     }
 

@@ -20,6 +20,7 @@ pub mod terminal;
 /// Parses the command line, runs the command and returns its exit code.
 pub fn main() -> ExitCode {
     let flags = Flags::from_command_line();
+    messages::program::called_as(flags.command_prefix());
     terminal::appear_as(flags.appearance());
     runtime::start_logging();
     let exit = dispatch::run(&flags).unwrap_or_else(|error| {

@@ -51,16 +51,6 @@ pub fn start_logging() {
     drop(tracing_subscriber::registry().with(format).with(filter).try_init());
 }
 
-/// The folder of the workspace's Cargo.toml: of the cargo that runs this program, or else of the one
-/// that built it.
-pub fn workspace_root() -> PathBuf {
-    let (package, levels) = match std::env::var_os("CARGO_MANIFEST_DIR") {
-        Some(running) => (PathBuf::from(running), 1),
-        None => (PathBuf::from(env!("CARGO_MANIFEST_DIR")), 2),
-    };
-    package.ancestors().nth(levels).map_or_else(|| PathBuf::from("."), PathBuf::from)
-}
-
 /// The name of a file in reports: relative to the root of the repository if a pipeline names that, or
 /// else to the current folder.
 pub fn name_in_reports(file: &Path) -> String {

@@ -49,8 +49,7 @@ impl ChartRun {
         destination: &Destination,
         without_values: &[Result<Rendered, RenderError>],
     ) -> anyhow::Result<Proof> {
-        let overlay = Overlay::of(list, destination)?;
-        let values = overlay.render(list, destination, "cargo xtask values", "images.toml");
+        let values = Overlay::of(list, destination)?.yaml();
         prove_with(&self.helm, &self.renderings, list, destination, &values, without_values)
     }
 

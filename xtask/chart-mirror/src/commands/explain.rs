@@ -10,6 +10,7 @@ use crate::chart::{ChartOptions, FoundImage, ManifestLocation};
 use crate::files::folder_of;
 use crate::list::{ImageList, wildcard_matches};
 use crate::values::probe::ProbedPlace;
+use messages::program::command;
 
 /// One place of the requested image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +62,7 @@ fn of_image(entry: &InventoryEntry, found: &FoundImage, probed: &[ProbedPlace]) 
             Some(replaced) => format!("`{}` replaces it: {}", image.reference(), replaced.reason),
             None => format!("listed as `{}`", image.reference()),
         },
-        None => "not listed: `images --write` adds it".to_owned(),
+        None => format!("not listed: {} adds it", command("images --write")),
     };
     let at_place = probed.iter().filter(|probed| probed.place == found.place);
     let of_image = at_place.filter(|probed| probed.reference == found.reference);

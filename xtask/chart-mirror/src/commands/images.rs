@@ -12,6 +12,7 @@ use crate::files::folder_of;
 use crate::list::{Destination, Image, ImageList, Rendering, edit};
 use crate::list_file;
 use messages::Advice;
+use messages::program::command;
 use oci::Reference;
 
 /// What to do with the images of the chart.
@@ -142,8 +143,8 @@ fn write(
     let kept = kept.into_iter().map(|(_, image)| image);
     let expected = expected.with_images(kept.chain(&added).cloned().collect())?;
     let edited = edit::edit_images(&text, &added, &positions);
-    let hint = "add the output of `images --format toml` by hand";
-    list_file::replace(file, edited, &expected, hint)?;
+    let hint = format!("add the output of {} by hand", command("images --format toml"));
+    list_file::replace(file, edited, &expected, &hint)?;
     Ok(ListEdit { added, removed, obstacles })
 }
 

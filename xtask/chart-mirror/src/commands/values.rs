@@ -7,7 +7,7 @@ use anyhow::bail;
 
 use crate::files::{Written, folder_of, write_atomically};
 use crate::list::{Destination, ImageList};
-use crate::values::{Overlay, OverlayError};
+use crate::values::{Overlay, OverlayError, header, list_of};
 use messages::Advice;
 
 /// The values file of one destination.
@@ -75,9 +75,25 @@ impl ValuesFile {
     /// Writes the file, unless it is up to date.
     ///
     /// # Errors
-    /// If it cannot be written.
+    /// If it cannot be written, or there is a file that was not generated from the same list.
     pub fn write(&self) -> anyhow::Result<Written> {
-        write_atomically(&self.file, &self.text)
+        let present = std::fs::read_to_string(&self.file).unwrap_or_default();
+        let name = self.file.display();
+        match list_of(&present) {
+            Some(list) if list != self.list_file => {
+                let message = format!("`{name}` was generated from another list, `{list}`");
+                bail!(Advice::new(message).with_hint(
+                    "two lists cannot share a values file: rename the destination in one of them, or put \
+                     the lists into folders of their own"
+                ));
+            }
+            None if !present.trim().is_empty() => {
+                let message = format!("`{name}` was not generated from a list, and would be lost");
+                let hint = "move it, or delete it if it is not needed";
+                bail!(Advice::new(message).with_hint(hint));
+            }
+            _ => write_atomically(&self.file, &self.text),
+        }
     }
 
     /// Compares the file with the values of the list.
@@ -108,10 +124,10 @@ fn values_file(
     name: &str,
     destination: &Destination,
 ) -> Result<ValuesFile, OverlayError> {
-    let command = format!("cargo xtask values -d {name} --write");
     let file = folder_of(list_file).join("values").join(format!("{}.yaml", file_stem(name)));
     let list_file = list_file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let text = Overlay::of(list, destination)?.render(list, destination, &command, &list_file);
+    let text =
+        header(list, destination, name, &list_file) + &Overlay::of(list, destination)?.yaml();
     Ok(ValuesFile { file, text, list_file })
 }
 
@@ -162,7 +178,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let list_file = root.path().join("other.toml");
         let values = of_destination(&list(), &list_file, Some("a")).unwrap();
-        assert!(values.text.contains("from other.toml: edit"), "{}", values.text);
+        assert!(values.text.contains("from `other.toml`: change"), "{}", values.text);
         assert_eq!(values.check().unwrap(), Difference::Missing);
         values.write().unwrap();
         assert_eq!(values.check().unwrap(), Difference::None);
@@ -174,5 +190,21 @@ mod tests {
             lines.contains("-  imageRegistry: \"old.io\"\n+  imageRegistry: \"a.io/x\"\n"),
             "{lines}"
         );
+    }
+
+    #[test]
+    fn a_file_of_another_list_or_of_a_person_is_not_overwritten() {
+        let root = tempfile::tempdir().unwrap();
+        let of_list =
+            |name: &str| of_destination(&list(), &root.path().join(name), Some("a")).unwrap();
+        of_list("one.toml").write().unwrap();
+        let refused = of_list("two.toml").write().unwrap_err().to_string();
+        assert!(refused.contains("another list, `one.toml`"), "{refused}");
+        assert_eq!(of_list("one.toml").check().unwrap(), Difference::None);
+        let file = of_list("one.toml").file;
+        std::fs::write(&file, "mine: true\n").unwrap();
+        let refused = of_list("one.toml").write().unwrap_err().to_string();
+        assert!(refused.contains("was not generated from a list"), "{refused}");
+        assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine: true\n");
     }
 }

@@ -11,6 +11,7 @@ use super::{attachments, complete};
 use crate::list::Attachments;
 use crate::plan::{Decision, decide};
 use messages::Advice;
+use messages::program::command;
 use oci::{Digest, Manifest};
 use registry::{Cause, Error, ManifestName};
 
@@ -141,7 +142,7 @@ async fn fetch(copy: &ImageCopy, resolved: Option<Digest>) -> Result<Manifest, E
     let gone = format!("the pinned {pin} is gone, and");
     let advice = match copy.source.resolve(&tag).await.ok().flatten() {
         Some(now) => Advice::new(format!("{gone} the tag `{}` names {now} now", transfer.tag))
-            .with_hint("inspect it, then accept it with `pin --update`"),
+            .with_hint(format!("inspect it, then accept it with {}", command("pin --update"))),
         None => Advice::new(format!("{gone} so is the tag `{}`", transfer.tag)),
     };
     Err(Error { cause: Cause::Gone(Box::new(advice)), ..error })

@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use crate::plan::PlatformSelection;
 use messages::printable::printable;
+use messages::program::command;
 use oci::config::LARGEST_CONFIG;
 use oci::subset::{SubsetError, is_for, subset};
 use oci::{Digest, Manifest, Platforms};
@@ -32,8 +33,9 @@ pub(super) async fn select(
     match &selection.recorded {
         Some(recorded) if *recorded != found.digest => Err(refuse(format!(
             "the result is {}, but images.toml records {recorded}: was `digest` changed without `subsets`? Remove the \
-             record, and `pin` writes the right one",
-            found.digest
+             record, and {} writes the right one",
+            found.digest,
+            command("pin")
         ))),
         _ => Ok(Selected { manifest: found, source: manifest.digest }),
     }

@@ -8,6 +8,7 @@ use crate::list::{SetValue, ValuePath};
 use crate::report::common::count;
 use crate::values::probe::{Outcome, ProbeResult, ProbedPlace, ReferencePart, Suggestion};
 use messages::printable::{printable, printable_within};
+use messages::program::command;
 
 /// How many values a line names at most.
 const MANY: usize = 10;
@@ -103,7 +104,8 @@ fn problems(suggestion: &Suggestion) -> String {
         let _ = writeln!(text, "warning: images.toml does not list `{}`", printable(image));
     }
     if !suggestion.unlisted.is_empty() {
-        let _ = writeln!(text, "  hint: `cargo xtask images --write` adds the images of the chart");
+        let _ =
+            writeln!(text, "  hint: {} adds the images of the chart", command("images --write"));
     }
     for (list, values) in &suggestion.unsupported {
         text += &format!(

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use crate::report::common::count;
 use crate::values::proof::Proof;
 use messages::printable::printable;
+use messages::program::command;
 
 /// Every mention and gap with its hint, then the conclusion, which says what was looked at.
 pub fn text(proof: &Proof, destination: &str) -> String {
@@ -16,10 +17,12 @@ pub fn text(proof: &Proof, destination: &str) -> String {
         }
     }
     for error in &proof.failed {
-        let hint = "correct the value of images.toml that it rejects: `cargo xtask values --probe` finds values that \
-                    the chart accepts";
+        let hint = format!(
+            "correct the value of images.toml that it rejects: {} finds values that the chart accepts",
+            command("values --probe")
+        );
         let advice = error.advice();
-        let hint = advice.hint.as_deref().unwrap_or(hint);
+        let hint = advice.hint.as_deref().unwrap_or(&hint);
         let _ = writeln!(
             text,
             "error: with these values the chart does not render: {}: {}\n  hint: {hint}",

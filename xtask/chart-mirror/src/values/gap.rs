@@ -5,6 +5,7 @@ use std::fmt;
 use crate::chart::ManifestLocation;
 use messages::Advice;
 use messages::printable::printable;
+use messages::program::command;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
@@ -86,12 +87,16 @@ impl Gap {
     fn hint(&self) -> String {
         let hint = match &self.kind {
             GapKind::NotRelocated { listed: true } => {
-                "no value in images.toml moves it: `cargo xtask values --probe` shows whether one of the \
-                 chart does"
+                let probe = command("values --probe");
+                return format!(
+                    "no value in images.toml moves it: {probe} shows whether one of the chart does"
+                );
             }
             GapKind::NotRelocated { listed: false } => {
-                "images.toml does not list it: `cargo xtask images --write` adds it, and `cargo xtask \
-                 values --probe` shows which values move it"
+                let (write, probe) = (command("images --write"), command("values --probe"));
+                return format!(
+                    "images.toml does not list it: {write} adds it, and {probe} shows which values move it"
+                );
             }
             GapKind::PushAddress { pull } => {
                 return format!("pods pull from `{pull}`: write `{{registry}}` in images.toml");
@@ -112,11 +117,16 @@ impl Gap {
                 "the path of the image is too long for this destination"
             }
             GapKind::Unlisted => {
-                "add what the chart names there to the list: `cargo xtask images --write` does it"
+                return format!(
+                    "add what the chart names there to the list: {} does it",
+                    command("images --write")
+                );
             }
             GapKind::Vanished => {
-                "a list in images.toml may lack items, as Helm replaces lists as a whole: `cargo xtask values \
-                 --probe` shows them"
+                return format!(
+                    "a list in images.toml may lack items, as Helm replaces lists as a whole: {} shows them",
+                    command("values --probe")
+                );
             }
             GapKind::Appeared => {
                 "a value of images.toml enables something: set it in a `[[chart.rendering]]` as well"

@@ -1,10 +1,11 @@
 //! The Helm values that make a chart pull from a destination: derived from the image list (`overlay`,
-//! `tree`, `yaml`), proven against the rendered chart (`proof`), and found by trying (`probe`).
+//! `tree`, `yaml`, `header`), proven against the rendered chart (`proof`), and found by trying (`probe`).
 //!
 //! All of it is pure except for `probe`, which renders. The command `values` reads and writes the files.
 
 mod destination_images;
 mod gap;
+mod header;
 mod listed;
 mod overlay;
 mod places;
@@ -16,6 +17,7 @@ mod yaml;
 
 pub use destination_images::DestinationImages;
 pub use gap::{Gap, GapKind};
+pub use header::{header, list_of};
 pub use listed::ListedImages;
 pub use overlay::{Overlay, OverlayError};
 pub use places::{Pair, pair};

@@ -6,11 +6,8 @@
 use super::{Clash, Tree};
 use crate::list::{Destination, ImageList, Placeholder, Placeholders, ValuePath};
 use messages::Advice;
-use messages::printable::printable_within;
+use messages::program::command;
 use oci::{Platforms, Reference, RepositoryPath};
-
-/// The limit for a line of the comment before the values, in characters.
-const MAX_LINE: usize = 1000;
 
 /// The values for one destination.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -66,39 +63,9 @@ impl Overlay {
         Ok(Self { tree })
     }
 
-    /// The text of the values file, with a comment at the top. The same list and destination give the
-    /// same bytes. `command` is the command that writes the file.
-    pub fn render(
-        &self,
-        list: &ImageList,
-        destination: &Destination,
-        command: &str,
-        list_file: &str,
-    ) -> String {
-        let chart = list.chart().map_or_else(
-            || "the chart".to_owned(),
-            |chart| match &chart.version {
-                Some(version) => format!("the chart {} {version}", chart.name),
-                None => format!("the chart {}", chart.name),
-            },
-        );
-        let mut header = vec![
-            format!("Helm values that make {chart} pull its images from"),
-            format!("{}.", destination.pull_address()),
-        ];
-        if destination.pull_registry.is_some() {
-            header.push(format!("They are pushed to {destination}."));
-        }
-        if let Some(platforms) = &destination.platforms {
-            header.push(format!("There they are for {platforms} alone."));
-        }
-        header.push(format!("Made by `{command}` from {list_file}: edit that, not this."));
-        let mut text = String::new();
-        for line in header {
-            // A line break in a name must not end the comment.
-            text += &format!("# {}\n", printable_within(MAX_LINE, &line));
-        }
-        text + &super::yaml::document(&self.tree)
+    /// The values as YAML. The same list and destination give the same bytes.
+    pub fn yaml(&self) -> String {
+        super::yaml::document(&self.tree)
     }
 }
 
@@ -108,7 +75,7 @@ fn no_digest(image: &Reference, path: &ValuePath, platforms: Option<&Platforms>)
         None => Advice::new(format!("{value}, which is not pinned"))
             .with_hint("add the image's `digest`, or use `{tag}`"),
         Some(platforms) => Advice::new(format!("{value} for {platforms}, which is not recorded"))
-            .with_hint(format!("`cargo xtask pin {image}` records it")),
+            .with_hint(format!("{} records it", command(format!("pin {image}")))),
     }
 }
 
@@ -135,16 +102,12 @@ mod tests {
         let list = ImageList::parse("images.toml", text).unwrap_or_else(|why| panic!("{why}"));
         let named = list.destinations().get(destination).cloned();
         let destination = named.unwrap_or_else(|| destination.parse().unwrap());
-        let overlay = Overlay::of(&list, &destination)?;
-        Ok(overlay.render(&list, &destination, "cargo xtask values", "images.toml"))
+        Ok(Overlay::of(&list, &destination)?.yaml())
     }
 
     #[test]
     fn common_values_come_first_and_paths_become_nested_maps() {
         let expected = "\
-# Helm values that make the chart pull its images from
-# harbor.local/p.
-# Made by `cargo xtask values` from images.toml: edit that, not this.
 global:
   imageRegistry: \"harbor.local/p\"
 minio:
@@ -174,11 +137,6 @@ minio:
         let recorded = format!("subsets = {{ \"linux/amd64,linux/arm64\" = \"{record}\" }}");
         let expected = format!(
             "\
-# Helm values that make the chart pull its images from
-# pull.io/virtual.
-# They are pushed to push.io/a/b.
-# There they are for linux/amd64,linux/arm64 alone.
-# Made by `cargo xtask values` from images.toml: edit that, not this.
 global:
   registry: \"pull.io/virtual\"
 z:
@@ -248,23 +206,6 @@ l:
             let clash = overlay(&(common.to_owned() + below + image), "r.io").unwrap_err();
             assert!(matches!(clash, OverlayError::Clash(Clash::Shapes { .. })), "{clash:?}");
         }
-    }
-
-    #[test]
-    fn names_cannot_end_the_comment() {
-        let list = ImageList::parse("images.toml", LIST).unwrap();
-        let list = list.with_unchecked_chart(crate::list::Chart {
-            name: "x\nevil: y".to_owned(),
-            repository: None,
-            version: Some("1\u{2028}evil: y\u{85}evil: z\revil: r".to_owned()),
-            ..crate::list::Chart::default()
-        });
-        let destination = "r.io".parse().unwrap();
-        let overlay = Overlay::of(&list, &destination).unwrap();
-        let text = overlay.render(&list, &destination, "a\nevil: c", "b\nevil: d");
-        let read: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();
-        assert!(read.get("evil").is_none() && read.get("minio").is_some(), "{text}");
-        assert_eq!(text.lines().filter(|line| line.starts_with('#')).count(), 3, "{text}");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::list::{Key, SetValue, ValuePath};
 use messages::Advice;
+use messages::program::command;
 
 /// The shapes of values, in the words of messages.
 const VALUE: &str = "one value";
@@ -140,10 +141,11 @@ fn both(first: &SetValue, second: &SetValue) -> String {
 
 fn missing_item(list: &ValuePath, index: usize) -> Advice {
     Advice::new(format!("images.toml sets items of the list `{list}`, but not `{list}[{index}]`"))
-        .with_hint(
-            "Helm replaces lists as a whole, so that item would be lost: set every item from [0] on, or \
-             let `cargo xtask values --probe --write` do it",
-        )
+        .with_hint(format!(
+            "Helm replaces lists as a whole, so that item would be lost: set every item from [0] on, or let \
+             {} do it",
+            command("values --probe --write")
+        ))
 }
 
 #[cfg(test)]

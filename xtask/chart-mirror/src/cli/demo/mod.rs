@@ -172,10 +172,9 @@ impl Story<'_> {
     fn values_and_proof(&mut self, list: &ImageList, root: &Path) -> anyhow::Result<()> {
         let destination = destination_for(list, "registry.example.com")?;
         let command = format!("{} values", self.program);
-        let overlay = Overlay::of(list, &destination)?;
-        let values = overlay.render(list, &destination, &command, "images.toml");
+        let values = Overlay::of(list, &destination)?.yaml();
         self.line(&format!("{command} -d {destination} makes the chart pull from there:"));
-        self.quote(values.lines().filter(|line| !line.starts_with('#')));
+        self.quote(values.lines());
         let chart = root.join(CHART);
         let options = ChartOptions {
             chart: Some(chart.to_string_lossy().into_owned()),

@@ -15,7 +15,7 @@ use crate::report;
 use registry::auth::credentials::ProcessEnvironment;
 
 pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit> {
-    let file = flags.list_file();
+    let file = flags.list_file()?;
     let mut list = list_file::read(&file)?;
     let chart = arguments.chart.options();
     if !chart.is_empty() {

@@ -12,6 +12,7 @@ use crate::cli::runtime::Interrupted;
 use crate::cli::{runtime, terminal};
 use crate::commands::pin::result::Mode;
 use crate::commands::{doctor, explain, images, pin};
+use crate::files::folder_of;
 use crate::list_file;
 use crate::report;
 use registry::RetryPolicy;
@@ -39,7 +40,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<Exit> {
 }
 
 fn run_images(flags: &Flags, arguments: &ImagesArgs) -> anyhow::Result<Exit> {
-    let file = flags.list_file();
+    let file = flags.list_file()?;
     let list = list_file::read(&file)?;
     if let Some(reference) = &arguments.explain {
         let found = explain::run(&file, &list, &arguments.chart.options(), reference)?;
@@ -72,7 +73,7 @@ fn run_images(flags: &Flags, arguments: &ImagesArgs) -> anyhow::Result<Exit> {
 }
 
 fn run_pin(flags: &Flags, arguments: &PinArgs) -> anyhow::Result<Exit> {
-    let file = flags.list_file();
+    let file = flags.list_file()?;
     let file_name = file.display().to_string();
     let list = list_file::read(&file)?;
     let mode = match arguments {
@@ -98,7 +99,7 @@ fn run_pin(flags: &Flags, arguments: &PinArgs) -> anyhow::Result<Exit> {
 }
 
 fn run_doctor(flags: &Flags, arguments: &DoctorArgs) -> anyhow::Result<Exit> {
-    let list = list_file::read(&flags.list_file())?;
+    let list = list_file::read(&flags.list_file()?)?;
     let reach = if arguments.offline { doctor::Reach::Offline } else { doctor::Reach::Registries };
     let destination = arguments.destination.clone();
     let options = doctor::DoctorOptions { destination, reach, retry: doctor::short_retries() };
@@ -113,9 +114,9 @@ fn run_doctor(flags: &Flags, arguments: &DoctorArgs) -> anyhow::Result<Exit> {
 
 #[cfg(feature = "demo")]
 fn run_demo(flags: &Flags) -> anyhow::Result<Exit> {
-    let list = list_file::read(&flags.list_file())?;
-    let root = runtime::workspace_root();
-    let story = runtime::block_on(demo::run(&list, &root, &flags.program))
+    let file = flags.list_file()?;
+    let list = list_file::read(&file)?;
+    let story = runtime::block_on(demo::run(&list, folder_of(&file), &flags.program))
         .map_err(|error| error.context("the demonstration failed"))?;
     terminal::result(&story)?;
     Ok(Exit::Done)

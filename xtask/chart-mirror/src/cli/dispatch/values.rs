@@ -12,7 +12,7 @@ use crate::report;
 use messages::Advice;
 
 pub(super) fn run(flags: &Flags, arguments: &ValuesArgs) -> anyhow::Result<Exit> {
-    let file = flags.list_file();
+    let file = flags.list_file()?;
     let list = list_file::read(&file)?;
     if arguments.prove || arguments.probe {
         return run_with_chart(flags, arguments, &list);
@@ -71,7 +71,7 @@ fn command_to_write(flags: &Flags, arguments: &ValuesArgs) -> String {
 
 /// `--prove` and `--probe`, which render the chart.
 fn run_with_chart(flags: &Flags, arguments: &ValuesArgs, list: &ImageList) -> anyhow::Result<Exit> {
-    let file = flags.list_file();
+    let file = flags.list_file()?;
     let run = ChartRun::new(list, folder_of(&file), &arguments.chart.options())?;
     if arguments.prove {
         let destination = list.choose(arguments.destination.as_deref())?;

@@ -20,7 +20,7 @@ use messages::Advice;
 use registry::auth::credentials::ProcessEnvironment;
 
 pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit> {
-    let file = &flags.list_file();
+    let file = &flags.list_file()?;
     refuse_shared_files(file, &arguments.report)?;
     let file_name = &runtime::name_in_reports(file);
     let list = match list_file::read(file) {

@@ -6,12 +6,11 @@ use toml::de::DeTable;
 use super::reader::{Reader, Table};
 use super::value::Value;
 use crate::list::{IgnoreRule, PartKeys, PlaceForm, PlacePattern, PlaceRule};
+use messages::program::command;
 
 /// Stands for the reference in a `pattern`.
 const IMAGE: &str = "{image}";
 const REASON: &str = "reports repeat it: `reason = \"never deployed\"`";
-const PATH: &str =
-    "`images --explain` shows paths: `path = \"spec.driver\"`, with `*` for any characters";
 
 impl<'t> Reader<'t> {
     pub(super) fn ignore_rules(
@@ -40,7 +39,11 @@ impl<'t> Reader<'t> {
         self.all(rules.into_inner(), |reader, rule| {
             let rule: Spanned<DeTable<'t>> = reader.value(rule)?;
             let mut table = reader.table(rule, "`[[chart.place]]`");
-            let path = reader.required(&mut table, "path", PATH, Self::pattern);
+            let hint = format!(
+                "{} shows paths: `path = \"spec.driver\"`, with `*` for any characters",
+                command("images --explain REFERENCE")
+            );
+            let path = reader.required(&mut table, "path", &hint, Self::pattern);
             let place = reader.place_pattern(&mut table, path);
             let reason = reader.required(&mut table, "reason", REASON, Self::reason);
             if let (Some(_), Some(second)) = (table.span_of("pattern"), table.span_of("parts")) {

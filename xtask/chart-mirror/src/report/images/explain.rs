@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::commands::explain::Explanation;
 use messages::printable::{printable, printable_within};
+use messages::program::command;
 
 /// Each place with why it counts as an image, what the list makes of it, and what moves it.
 pub fn explanations(explanations: &[Explanation]) -> String {
@@ -17,8 +18,8 @@ pub fn explanations(explanations: &[Explanation]) -> String {
         let _ = writeln!(text, "  list   {}", printable_within(1000, list));
         let Some(moved_by) = moved_by else { continue };
         let keys = if moved_by.is_empty() {
-            "none in images.toml moves it; `values --probe` shows whether one of the chart does"
-                .to_owned()
+            let probe = command("values --probe");
+            format!("none in images.toml moves it; {probe} shows whether one of the chart does")
         } else {
             format!("`{}` moves it", printable_within(1000, &moved_by.join("`, `")))
         };

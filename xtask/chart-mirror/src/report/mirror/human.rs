@@ -3,6 +3,7 @@
 use crate::commands::mirror::result::{CopyOutcome, ImageReport, MirrorReport, MirrorTotals};
 use crate::plan::Transfer;
 use crate::report::common::{bytes, count, hint_line, insecure, is_are, seconds};
+use messages::program::command;
 use registry::{Error, Requests};
 
 /// The lines of a dry run, in the format of `copy_images.sh`.
@@ -70,9 +71,9 @@ pub fn human(report: &MirrorReport) -> String {
     );
     if unpinned > 0 {
         text += &format!(
-            "{unpinned} of {images} {} not pinned: the tag decides what is copied; run `cargo xtask pin` to \
-             record digests\n",
-            is_are(unpinned)
+            "{unpinned} of {images} {} not pinned: the tag decides what is copied; {} records digests\n",
+            is_are(unpinned),
+            command("pin")
         );
     }
     let is_unrecorded = |image: &&ImageReport| {
@@ -82,8 +83,9 @@ pub fn human(report: &MirrorReport) -> String {
     if unrecorded > 0 {
         text += &format!(
             "{unrecorded} of {images} {} pinned, but not for the platforms of this destination, so every \
-             run sends requests to the source; run `cargo xtask pin` to record these digests\n",
-            is_are(unrecorded)
+             run sends requests to the source; {} records these digests\n",
+            is_are(unrecorded),
+            command("pin")
         );
     }
     text += &insecure(&report.insecure);

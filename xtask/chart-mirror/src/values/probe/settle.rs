@@ -229,7 +229,7 @@ impl Settling<'_> {
         let Some(destination) = self.targets.destinations.first() else { return };
         let Ok(list) = suggestion.applied_to(self.targets.list) else { return };
         let Ok(overlay) = Overlay::of(&list, destination) else { return };
-        let values = overlay.render(&list, destination, "values", "images.toml");
+        let values = overlay.yaml();
         let numbers: Vec<usize> = (0..self.subject.renderings.len()).collect();
         let refusals = in_parallel(&numbers, |rendering| {
             self.subject.refusal_without_switches(*rendering, &values)
@@ -274,7 +274,7 @@ impl Settling<'_> {
         for destination in &self.targets.destinations {
             match Overlay::of(&list, destination) {
                 Ok(overlay) => {
-                    let values = overlay.render(&list, destination, "values", "images.toml");
+                    let values = overlay.yaml();
                     jobs.extend(
                         (0..self.subject.renderings.len())
                             .map(|rendering| (destination, rendering, values.clone())),
