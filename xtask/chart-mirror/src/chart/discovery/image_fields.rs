@@ -164,7 +164,8 @@ pub(super) fn is_named_image(name: &str) -> bool {
     matches!(Field::Other.of_key(name.trim_start_matches('-')), Field::Image | Field::NamedImage)
 }
 
-fn holds_container_image(words: &[String]) -> bool {
+/// Whether `image` in a key stands for the image of a container: not in `osImage`.
+pub(super) fn holds_container_image(words: &[String]) -> bool {
     let image = words.iter().rposition(|word| word == "image" || word == "images");
     let before = image.and_then(|image| image.checked_sub(1)).and_then(|before| words.get(before));
     before.is_none_or(|before| !OTHER_IMAGES.contains(&before.as_str()))

@@ -10,6 +10,7 @@ mod discovered;
 mod embedded;
 mod free_text;
 mod image_fields;
+mod outer_parts;
 mod rules;
 mod shapes;
 mod split_forms;

@@ -90,7 +90,7 @@ fn is_port(text: &str) -> bool {
 }
 
 /// Whether a host can only be a registry: it has a top-level domain, or it is an address with a port.
-fn is_registry(host: &str) -> bool {
+pub(super) fn is_registry(host: &str) -> bool {
     let (name, port) = host.split_once(':').map_or((host, None), |(name, port)| (name, Some(port)));
     if port.is_some_and(|port| !is_port(port)) {
         return false;

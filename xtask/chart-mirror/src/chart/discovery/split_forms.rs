@@ -3,6 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::image_fields::{holds_container_image, names_no_image};
+use super::outer_parts::OuterParts;
 use super::words::words;
 use crate::chart::image_reference::ImageReference;
 use crate::chart::manifests::Node;
@@ -14,6 +16,8 @@ pub(super) struct SplitForm {
     pub(super) references: Vec<(String, ImageReference)>,
     /// The keys of the parts.
     pub(super) keys: BTreeSet<String>,
+    /// Whether the registry is that of an outer map.
+    pub(super) has_outer_registry: bool,
 }
 
 /// Whether the map is the value of an image field, where less is needed to be sure.
@@ -47,8 +51,12 @@ struct Group<'n> {
     names_image: bool,
 }
 
-/// The references in parts that a map holds.
-pub(super) fn split_forms(entries: &[(String, Node)], under: Under) -> Vec<SplitForm> {
+/// The references in parts that a map holds. `outer` are parts of the maps around it.
+pub(super) fn split_forms(
+    entries: &[(String, Node)],
+    under: Under,
+    outer: &OuterParts,
+) -> Vec<SplitForm> {
     let is_other =
         entries.iter().any(|(key, _)| OTHER_SOURCES.contains(&key.to_lowercase().as_str()));
     if is_other && under == Under::OtherField {
@@ -63,7 +71,7 @@ pub(super) fn split_forms(entries: &[(String, Node)], under: Under) -> Vec<Split
             group.parts.insert(part, (key, node));
         }
     }
-    groups.iter().filter_map(|(stem, group)| group.form(stem, under)).collect()
+    groups.iter().filter_map(|(stem, group)| group.form(stem, under, outer)).collect()
 }
 
 /// Splits a key into what stands before the part, the part, and whether the word `image` is in it.
@@ -117,10 +125,19 @@ impl Group<'_> {
         }
     }
 
-    fn form(&self, stem: &[String], under: Under) -> Option<SplitForm> {
+    fn form(&self, stem: &[String], under: Under, outer: &OuterParts) -> Option<SplitForm> {
         let mut used = BTreeSet::new();
-        let name = self.name(under, &mut used)?;
-        let versions = self.versions(&mut used);
+        let mut name = self.name(under, &mut used)?;
+        let mut versions = self.versions(&mut used);
+        let outer_registry = self.outer_registry(stem, &name, outer);
+        let has_outer_registry = outer_registry.is_some();
+        if let Some(registry) = outer_registry {
+            used.insert(Part::Registry);
+            name = format!("{registry}/{name}");
+            if versions.is_empty() {
+                versions.extend(outer.tag.as_deref());
+            }
+        }
         let digest = self.text(Part::Digest).map(|digest| {
             used.insert(Part::Digest);
             if digest.contains(':') { digest.to_owned() } else { format!("sha256:{digest}") }
@@ -152,7 +169,31 @@ impl Group<'_> {
         let references: Vec<_> = references.collect();
         let keys = used.iter().filter_map(|part| Some(self.parts.get(part)?.0.to_owned()));
         let keys = keys.collect();
-        (!references.is_empty()).then_some(SplitForm { references, keys })
+        (!references.is_empty()).then_some(SplitForm { references, keys, has_outer_registry })
+    }
+
+    /// The registry of an outer map, if the parts have a name without one, and a version or the outer map
+    /// has one.
+    fn outer_registry<'o>(
+        &self,
+        stem: &[String],
+        name: &str,
+        outer: &'o OuterParts,
+    ) -> Option<&'o str> {
+        let registry = outer.registry.as_ref()?;
+        let has_version = [Part::Tag, Part::Version, Part::Digest]
+            .iter()
+            .any(|part| self.parts.contains_key(part));
+        let is_named =
+            self.parts.contains_key(&Part::Image) || self.parts.contains_key(&Part::Repository);
+        let has_registry = self.text(Part::Registry).is_some()
+            || name.parse::<ImageReference>().is_ok_and(|name| name.registry.is_some());
+        let image: Vec<String> = stem.iter().cloned().chain(["image".to_owned()]).collect();
+        let is_part = is_named
+            && !has_registry
+            && (has_version || outer.tag.is_some())
+            && holds_container_image(&image);
+        is_part.then_some(registry.written.as_str())
     }
 
     /// The registry and path, joined.
@@ -172,7 +213,7 @@ impl Group<'_> {
             let is_whole = |part: &Part| *part != repository;
             path.retain(is_whole);
         }
-        if path.is_empty() {
+        if path.is_empty() || self.text(Part::Image).is_some_and(names_no_image) {
             return None;
         }
         used.extend(&path);
@@ -215,7 +256,7 @@ mod tests {
     fn found(yaml: &str, under: Under) -> Vec<String> {
         let node = documents(yaml)[0].parse().unwrap().remove(0);
         let Node::Map(entries) = node else { panic!("{yaml}") };
-        let forms = split_forms(&entries, under);
+        let forms = split_forms(&entries, under, &OuterParts::default());
         forms.into_iter().flat_map(|form| form.references).map(|(written, _)| written).collect()
     }
 

@@ -5,6 +5,8 @@ use std::collections::BTreeSet;
 use super::*;
 use crate::chart::found::FoundImage;
 
+mod outer_parts;
+
 fn references_in(rendered: &Rendered) -> Result<Vec<FoundImage>, UnreadableManifest> {
     Ok(discover(rendered, None, &BTreeSet::new())?.images)
 }

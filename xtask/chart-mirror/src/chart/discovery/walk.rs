@@ -9,6 +9,7 @@ use super::context::{Context, Hosts, Origin};
 use super::discovered::Discovery;
 use super::free_text::{comments, free_text};
 use super::image_fields::{Field, is_container, names_no_image};
+use super::outer_parts::{OuterParts, is_registry_key};
 use super::rules::Rules;
 use super::split_forms::{SplitForm, Under, split_forms};
 use super::texts::images_in_list;
@@ -25,6 +26,11 @@ struct Walk<'a> {
     out: Collector<'a>,
     /// How many levels of YAML in texts the node is in.
     depth: usize,
+    outer: OuterParts,
+    /// How many maps have been visited.
+    maps: usize,
+    /// The numbers of maps with a registry that is part of an image below.
+    owners: BTreeSet<usize>,
 }
 
 /// Searches a rendering.
@@ -33,7 +39,9 @@ pub(super) fn walk(
     rules: Rules<'_>,
     hosts: &BTreeSet<&str>,
 ) -> Result<Discovery, UnreadableManifest> {
-    let mut walk = Walk { out: Collector::new(&rendered.rendering, rules, hosts), depth: 0 };
+    let out = Collector::new(&rendered.rendering, rules, hosts);
+    let (outer, owners) = (OuterParts::default(), BTreeSet::new());
+    let mut walk = Walk { out, depth: 0, outer, maps: 0, owners };
     for document in manifests::documents(&rendered.text) {
         let template = document.template.map(str::to_owned);
         let nodes = document.parse().map_err(|(line, reason)| UnreadableManifest {
@@ -159,7 +167,7 @@ impl Walk<'_> {
             let variables = items.iter().filter_map(|item| {
                 Some((item.get("name")?.text()?.to_owned(), item.get("value")?.clone()))
             });
-            split_forms(&variables.collect::<Vec<_>>(), Under::OtherField)
+            split_forms(&variables.collect::<Vec<_>>(), Under::OtherField, &OuterParts::default())
         } else {
             Vec::new()
         };
@@ -201,21 +209,44 @@ impl Walk<'_> {
     }
 
     fn map(&mut self, entries: &[(String, Node)], context: Context) {
-        let is_container = is_container(entries.iter().map(|(key, _)| key.as_str()));
+        let is_container =
+            !self.outer.are_complete() && is_container(entries.iter().map(|(key, _)| key.as_str()));
         let context = if is_container { context.field(Field::Container) } else { context };
         let under = if context.field.is_image() { Under::ImageField } else { Under::OtherField };
         // The image of a container is whole.
         let forms = match context.field {
             Field::Container => Vec::new(),
-            _ => split_forms(entries, under),
+            _ => split_forms(entries, under, &self.outer),
         };
         let evidence = match context.origin {
             Origin::Default => Evidence::Default,
             _ => Evidence::Parts,
         };
         let parts = self.split(&forms, evidence);
+        self.maps += 1;
+        let number = self.maps;
+        let within = self.outer.within(entries, &parts, number);
+        let outside = std::mem::replace(&mut self.outer, within);
+        let entries_left = entries.iter().filter(|(key, _)| !parts.contains(key.as_str()));
+        // A registry is visited after the images of which it may be a part.
+        let (registries, others): (Vec<_>, Vec<_>) =
+            entries_left.partition(|(key, _)| is_registry_key(key));
+        self.entries(entries, &others, context);
+        self.outer = outside;
+        if !self.owners.contains(&number) {
+            self.entries(entries, &registries, context);
+        }
+    }
+
+    /// Some entries of a map.
+    fn entries(
+        &mut self,
+        entries: &[(String, Node)],
+        visited: &[&(String, Node)],
+        context: Context,
+    ) {
         let variable = value_of(entries, "name").and_then(Node::text);
-        for (key, node) in entries.iter().filter(|(key, _)| !parts.contains(key.as_str())) {
+        for (key, node) in visited {
             self.key(key, context);
             let context = self.context_of(key, entries, variable, context);
             if let Some(decoded) = self.decoded(key, node, context) {
@@ -285,6 +316,9 @@ impl Walk<'_> {
         for (written, reference) in forms.iter().flat_map(|form| &form.references) {
             self.out.image(written, reference.clone(), evidence);
         }
+        if forms.iter().any(|form| form.has_outer_registry) {
+            self.owners.extend(self.outer.registry.iter().map(|registry| registry.owner));
+        }
         forms.iter().flat_map(|form| form.keys.iter().cloned()).collect()
     }
 
@@ -344,11 +378,13 @@ impl Walk<'_> {
 
     fn embedded(&mut self, text: &str, nodes: &[Node], context: Context) {
         let context = context.field(Field::Other);
+        let outside = std::mem::take(&mut self.outer);
         self.depth += 1;
         for node in nodes {
             self.below(|path| path.push_str(" > "), |walk| walk.node(node, context));
         }
         self.depth -= 1;
+        self.outer = outside;
         comments(&mut self.out, text, context);
     }
 
