@@ -45,6 +45,11 @@ pub enum Evidence {
 }
 
 impl Evidence {
+    /// Whether a text without a field of its own names the image.
+    pub fn is_text(self) -> bool {
+        matches!(self, Self::Argument | Self::Variable | Self::Data | Self::Shape)
+    }
+
     /// In the words of messages.
     pub fn description(self) -> &'static str {
         match self {
@@ -76,9 +81,33 @@ pub struct Mention {
     pub written: String,
     /// The reference, unless only a host is mentioned.
     pub reference: Option<ImageReference>,
-    /// Whether it stands in the description of a custom resource, which nothing runs.
-    pub is_documentation: bool,
+    pub kind: MentionKind,
     pub place: ManifestLocation,
+}
+
+/// How a text mentions an image.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MentionKind {
+    /// In a longer text.
+    Text,
+    /// In the description of a custom resource, which nothing runs.
+    Documentation,
+    /// A whole value names a registry or a repository: a program may add the version.
+    Repository,
+    /// The image of another place, without its registry.
+    Copy,
+}
+
+impl MentionKind {
+    /// In the words of messages.
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::Text => "a mention in a longer text",
+            Self::Documentation => "a mention in a description",
+            Self::Repository => "a registry or repository without a version",
+            Self::Copy => "the image of another place, without its registry",
+        }
+    }
 }
 
 /// A text that a rule of images.toml excludes.

@@ -22,7 +22,9 @@ pub use choice::{ChartOptions, ChartOrigin, choose};
 pub use declared::DeclaredDifference;
 pub use default_values::ChartValues;
 pub use discovery::{Discovery, discover};
-pub use found::{Evidence, FoundImage, IgnoredText, MalformedReference, ManifestLocation, Mention};
+pub use found::{
+    Evidence, FoundImage, IgnoredText, MalformedReference, ManifestLocation, Mention, MentionKind,
+};
 pub use helm::Helm;
 pub use image_reference::{ImageReference, InvalidImageReference};
 pub use manifests::UnreadableManifest;

@@ -97,7 +97,7 @@ fn of_others(inventory: &Inventory, matches: impl Fn(&str) -> bool) -> Vec<Expla
         (&found.written, &found.place, format!("not a reference: {}", found.reason), "an error")
     });
     let mentions = inventory.mentions.iter().map(|found| {
-        (&found.written, &found.place, "a mention in a longer text".to_owned(), "not mirrored")
+        (&found.written, &found.place, found.kind.description().to_owned(), "not mirrored")
     });
     let ignored = inventory.ignored.iter().map(|found| {
         (&found.written, &found.place, format!("a rule excludes it: {}", found.reason), "ignored")

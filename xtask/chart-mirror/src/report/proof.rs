@@ -49,7 +49,10 @@ pub fn text(proof: &Proof, destination: &str) -> String {
             let renderings = count(proof.renderings as u64, "rendering");
             let looked_at = count(proof.places as u64, "place")
                 + &more(proof.ignored, "ignored by a rule")
-                + &more(proof.mentions.len(), "mentioned in prose and not judged");
+                + &match proof.mentions.len() {
+                    0 => String::new(),
+                    mentions => format!(", {} not judged", count(mentions as u64, "mention")),
+                };
             format!(
                 "proven: in {renderings} {all}{are_pulled}, each from its target in the list ({looked_at})\n"
             )

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::gap::GapKind;
 use super::listed::ListedImages;
-use crate::chart::{Evidence, ImageReference};
+use crate::chart::{Evidence, ImageReference, Mention};
 use crate::list::{Destination, Image, ImageList};
 use oci::{Repository, RepositoryPath};
 use registry::known::address::Address;
@@ -32,6 +32,16 @@ impl<'a> DestinationImages<'a> {
         Self { destination, images, listed: ListedImages::of(list), root, source_hosts }
     }
 
+    /// With the references of the chart, which tell what `latest` stands for.
+    #[must_use]
+    pub(super) fn naming<'r>(
+        mut self,
+        references: impl Iterator<Item = &'r ImageReference>,
+    ) -> Self {
+        self.listed = self.listed.naming(references);
+        self
+    }
+
     /// Whether a place is right: where the chart names `before` without the values of the destination, it
     /// names exactly the target of an entry that stands for `before` with them. `evidence` is why the place
     /// counts as an image, and `None` for a mention.
@@ -45,7 +55,7 @@ impl<'a> DestinationImages<'a> {
         let may_be_bare =
             is_bare(before) && evidence.is_some_and(|evidence| evidence != Evidence::Container);
         let Some(path) = self.path_below_root(&after.repository) else { return false };
-        let mut entries = self.listed.of_reference(before).into_iter();
+        let mut entries = self.listed.at_place(before, evidence).into_iter();
         entries.any(|image| {
             let is_version =
                 if is_bare(after) { may_be_bare } else { self.has_version(image, after) };
@@ -60,7 +70,7 @@ impl<'a> DestinationImages<'a> {
         after: &ImageReference,
         evidence: Option<Evidence>,
     ) -> Option<String> {
-        let entry = *self.listed.of_reference(before).first()?;
+        let entry = *self.listed.at_place(before, evidence).first()?;
         if self.is_right(before, after, evidence) {
             return None;
         }
@@ -75,14 +85,41 @@ impl<'a> DestinationImages<'a> {
         Some(format!("{}/{}:{}", self.root, self.path(image)?, image.tag))
     }
 
+    /// The registries that the search takes as such wherever it finds them.
+    pub(super) fn hosts(&self) -> BTreeSet<&str> {
+        let root = [self.root.registry.as_str()];
+        self.source_hosts.iter().copied().chain(root).collect()
+    }
+
     /// Whether a repository is below the address that pods pull from.
     pub(super) fn is_below_root(&self, repository: &Repository) -> bool {
         self.path_below_root(repository).is_some()
     }
 
-    /// Whether a host is the one that pods pull from.
-    pub(super) fn is_root(&self, host: &str) -> bool {
-        host.contains(self.root.registry.as_str())
+    /// Whether the values move a registry or repository without a version: to the address that pods pull from,
+    /// or below it to where the listed images from there are.
+    pub(super) fn is_moved(&self, before: &Mention, after: &ImageReference) -> bool {
+        let as_written = |reference: &ImageReference| {
+            format!("{}/{}", reference.repository.registry(), reference.path)
+        };
+        let (root, after) = (self.root.to_string(), as_written(after));
+        let Some(path) = rest_below(&after, &root) else { return false };
+        let source = before.reference.as_ref().map_or_else(|| before.written.clone(), as_written);
+        let mut images = self.images.iter();
+        images.all(|(image, target)| {
+            let is_below = rest_below(&image.chart_source().to_string(), &source).is_some();
+            !is_below || path.is_empty() || rest_below(target.as_str(), path).is_some()
+        })
+    }
+
+    /// Whether the host in a text is the one that pods pull from.
+    pub(super) fn is_root(&self, text: &str) -> bool {
+        let root = self.root.registry.as_str();
+        let is_part = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
+        text.split(|c| !is_part(c)).any(|host| {
+            let rest = host.trim_end_matches(['.', ':']).strip_prefix(root);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+        })
     }
 
     fn path(&self, image: &Image) -> Option<RepositoryPath> {
@@ -136,6 +173,12 @@ impl<'a> DestinationImages<'a> {
         let (score, image, path) = scored.max_by(|(a, ..), (b, ..)| a.total_cmp(b))?;
         (score > 0.85).then(|| format!("{}/{path}:{}", self.root, image.tag))
     }
+}
+
+/// What follows a path in a longer one, without the slash between them.
+fn rest_below<'p>(path: &'p str, start: &str) -> Option<&'p str> {
+    let rest = path.strip_prefix(start)?;
+    if rest.is_empty() { Some(rest) } else { rest.strip_prefix('/') }
 }
 
 /// Whether a reference names neither a tag nor a digest.

@@ -35,12 +35,18 @@ pub enum GapKind {
     OtherImage { expected: Option<String> },
     /// It stands for an image that the list does not have.
     Unlisted,
+    /// It stands for `latest`, and no entry of the list does.
+    Latest { tags: String },
     /// The chart names it without the values, but not with them.
     Vanished,
     /// The chart names it with the values, but not without them.
     Appeared,
     /// Another text names an image of the list, or a source registry.
     Mention,
+    /// A whole value names a registry or a repository without a version.
+    Repository,
+    /// A text repeats the image of another place without its registry.
+    Copy,
     /// Another text names an image, and the values change it.
     ChangedMention,
 }
@@ -71,6 +77,13 @@ impl Gap {
             GapKind::Unlisted => {
                 format!("`{written}` stands for an image that is not in the list")
             }
+            GapKind::Latest { .. } => {
+                format!("`{written}` stands for an image without a version")
+            }
+            GapKind::Repository => {
+                format!("`{written}` names a registry or repository, but no version")
+            }
+            GapKind::Copy => format!("`{written}` names an image without its registry"),
             GapKind::Vanished => {
                 format!("`{written}` is lost: the chart names it, but not with these values")
             }
@@ -122,6 +135,12 @@ impl Gap {
                     command("images --write")
                 );
             }
+            GapKind::Latest { tags } => {
+                return format!(
+                    "the list has {tags}, and nothing tells which of them `latest` is: set the tag in a \
+                     `[[chart.rendering]]`, or add an entry of its own for the intended version"
+                );
+            }
             GapKind::Vanished => {
                 return format!(
                     "a list in images.toml may lack items, as Helm replaces lists as a whole: {} shows them",
@@ -131,16 +150,35 @@ impl Gap {
             GapKind::Appeared => {
                 "a value of images.toml enables something: set it in a `[[chart.rendering]]` as well"
             }
-            GapKind::Mention => {
-                "if something pulls from there, its value has to change as well; otherwise exclude it with a \
-                 `[[chart.ignore]]` in images.toml"
-            }
-            GapKind::ChangedMention => {
-                "if it is an image, declare its place with a `[[chart.place]]` in images.toml; otherwise \
-                 exclude it with a `[[chart.ignore]]`"
+            GapKind::Repository | GapKind::Copy | GapKind::Mention | GapKind::ChangedMention => {
+                self.kind.hint_for_text()
             }
         };
         hint.to_owned()
+    }
+}
+
+impl GapKind {
+    /// What to do about a text that may not be an image.
+    fn hint_for_text(&self) -> &'static str {
+        match self {
+            Self::Repository => {
+                "if a program pulls images from there, its value has to change as well; otherwise exclude it with \
+                 a `[[chart.ignore]]` in images.toml"
+            }
+            Self::Copy => {
+                "if a program pulls it from Docker Hub, declare its place with a `[[chart.place]]` in images.toml; \
+                 otherwise exclude it with a `[[chart.ignore]]`"
+            }
+            Self::ChangedMention => {
+                "if it is an image, declare its place with a `[[chart.place]]` in images.toml; otherwise \
+                 exclude it with a `[[chart.ignore]]`"
+            }
+            _ => {
+                "if something pulls from there, its value has to change as well; otherwise exclude it with a \
+                 `[[chart.ignore]]` in images.toml"
+            }
+        }
     }
 }
 

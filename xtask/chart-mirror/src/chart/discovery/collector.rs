@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use super::context::{Context, Origin};
 use super::discovered::Discovery;
 use super::rules::Rules;
-use super::texts::TextImage;
+use super::texts::{TextImage, Verdict};
 use crate::chart::found::{
-    Evidence, FoundImage, IgnoredText, MalformedReference, ManifestLocation, Mention,
+    Evidence, FoundImage, IgnoredText, MalformedReference, ManifestLocation, Mention, MentionKind,
 };
 use crate::chart::image_reference::ImageReference;
 
@@ -34,9 +34,11 @@ impl<'a> Collector<'a> {
     }
 
     pub(super) fn text_image(&mut self, found: TextImage<'_>, context: Context) {
-        match found.evidence {
-            Some(evidence) => self.image(found.written, found.reference, evidence),
-            None => self.mention(found.written, Some(found.reference), context),
+        match found.verdict {
+            Verdict::Image(evidence) => self.image(found.written, found.reference, evidence),
+            Verdict::Mention(kind) => {
+                self.mention(found.written, Some(found.reference), kind, context);
+            }
         }
     }
 
@@ -58,12 +60,14 @@ impl<'a> Collector<'a> {
         &mut self,
         written: &str,
         reference: Option<ImageReference>,
+        kind: MentionKind,
         context: Context,
     ) {
         if !self.ignored(written) {
             let is_documentation = context.origin == Origin::Documentation;
+            let kind = if is_documentation { MentionKind::Documentation } else { kind };
             let (written, place) = (written.to_owned(), self.place.clone());
-            self.found.mentions.push(Mention { written, reference, is_documentation, place });
+            self.found.mentions.push(Mention { written, reference, kind, place });
         }
     }
 

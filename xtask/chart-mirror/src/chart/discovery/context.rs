@@ -1,7 +1,9 @@
 //! `Context`: what the walk knows about a node from what is around it.
 
+use std::collections::BTreeSet;
+
 use super::image_fields::Field;
-use super::texts::TextKind;
+use super::texts::{Repositories, TextKind};
 use crate::chart::found::Evidence;
 
 /// What is known about a node from what is around it.
@@ -16,6 +18,8 @@ pub(super) struct Context {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Origin {
     Manifest,
+    /// Labels and annotations, which describe an object.
+    Metadata,
     Variable,
     /// The data of a ConfigMap.
     Data,
@@ -45,7 +49,16 @@ impl Context {
             (_, Field::Arguments) => TextKind::Argument,
             (Origin::Variable, _) => TextKind::Value(Evidence::Variable),
             (Origin::Data | Origin::SecretData, _) => TextKind::Value(Evidence::Data),
-            (Origin::Manifest | Origin::Default, _) => TextKind::Other,
+            (Origin::Manifest | Origin::Metadata | Origin::Default, _) => TextKind::Other,
+        }
+    }
+
+    /// Which repositories without a version are mentions.
+    pub(super) fn repositories<'h>(self, hosts: &'h BTreeSet<&'h str>) -> Repositories<'h> {
+        match (self.origin, self.field) {
+            (Origin::Metadata | Origin::Documentation, _) => Repositories::None,
+            (_, Field::Repository | Field::Image | Field::NamedImage) => Repositories::AtAnyHost,
+            _ => Repositories::AtRegistries(hosts),
         }
     }
 

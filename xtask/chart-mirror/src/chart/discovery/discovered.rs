@@ -11,7 +11,7 @@ pub struct Discovery {
     pub images: Vec<FoundImage>,
     /// Texts that should be references and are not.
     pub malformed: Vec<MalformedReference>,
-    /// References in prose, and texts that name one of the hosts.
+    /// Texts that name an image or a registry, and are not known to be images.
     pub mentions: Vec<Mention>,
     /// What the rules exclude.
     pub ignored: Vec<IgnoredText>,

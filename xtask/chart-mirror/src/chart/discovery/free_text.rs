@@ -2,15 +2,17 @@
 
 use super::collector::Collector;
 use super::context::{Context, Hosts, Origin};
-use super::texts::{TextImage, TextKind, text_images};
+use super::texts::{Repositories, TextImage, TextKind, Verdict, text_images, whole_registry};
 use super::{embedded, shapes};
-use crate::chart::found::Evidence;
+use crate::chart::found::{Evidence, MentionKind};
 
 /// A text without structure, or the lines of one that is not YAML as a whole.
 pub(super) fn free_text(out: &mut Collector<'_>, text: &str, context: Context) {
     let is_one_line = !text.trim_end().contains('\n');
     let kind = context.text_kind();
-    let mut images = text_images(text, kind).into_iter().peekable();
+    let mut images =
+        text_images(text, kind, context.repositories(out.hosts)).into_iter().peekable();
+    registry(out, text, context);
     let mut start = 0;
     for (number, line) in (1..).zip(text.split_inclusive('\n')) {
         let end = start + line.len();
@@ -33,10 +35,21 @@ pub(super) fn free_text(out: &mut Collector<'_>, text: &str, context: Context) {
     }
 }
 
+/// A text that is nothing but a registry. `host_mentions` finds those of the list.
+fn registry(out: &mut Collector<'_>, text: &str, context: Context) {
+    if context.repositories(out.hosts) != Repositories::None
+        && context.hosts == Hosts::Search
+        && let Some(host) = whole_registry(text)
+        && !out.hosts.contains(host)
+    {
+        out.mention(host, None, MentionKind::Repository, context);
+    }
+}
+
 /// The comments of YAML in a text, which its parser drops.
 pub(super) fn comments(out: &mut Collector<'_>, text: &str, context: Context) {
     for (number, comment) in embedded::comments(text) {
-        let images = text_images(comment, TextKind::Documentation);
+        let images = text_images(comment, TextKind::Documentation, Repositories::None);
         let covered: Vec<_> = images.iter().map(|found| found.start).collect();
         out.at_line(number, |out| {
             host_mentions(out, comment, &covered, context);
@@ -56,9 +69,14 @@ fn add_fields<'t>(
     for (start, written, reference) in embedded::images_of_line(line) {
         let start = line_start + start;
         match found.binary_search_by_key(&start, |have| have.start) {
-            Ok(position) => found[position].evidence = found[position].evidence.or(Some(evidence)),
+            Ok(position) => {
+                if let Verdict::Mention(_) = found[position].verdict {
+                    found[position].verdict = Verdict::Image(evidence);
+                }
+            }
             Err(_) => {
-                fields.push(TextImage { start, written, reference, evidence: Some(evidence) });
+                let verdict = Verdict::Image(evidence);
+                fields.push(TextImage { start, written, reference, verdict });
             }
         }
     }
@@ -90,7 +108,12 @@ fn host_mentions(out: &mut Collector<'_>, text: &str, covered: &[usize], context
                 None if context.origin == Origin::SecretData => host,
                 _ => word.trim_matches(['"', '\'', ',', ';', '(', ')']),
             };
-            out.mention(written, shape.as_ref().map(|shape| shape.reference.clone()), context);
+            let kind = match text.trim() == word {
+                true => MentionKind::Repository,
+                false => MentionKind::Text,
+            };
+            let reference = shape.as_ref().map(|shape| shape.reference.clone());
+            out.mention(written, reference, kind, context);
         }
     }
 }

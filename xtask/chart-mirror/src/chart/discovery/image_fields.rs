@@ -18,6 +18,8 @@ pub(super) enum Field {
     /// `imageName`, `imageRef`, `images`, or a variable named like an image: a reference if it has a
     /// version or a registry.
     NamedImage,
+    /// `registry`, `db-repository`, `IMAGE_HUB`: may be a part of a reference.
+    Repository,
     /// `args` or `command`.
     Arguments,
     /// `env`: variables with a name and a value.
@@ -58,6 +60,11 @@ const NO_IMAGES: [&str; 8] = ["auto", "none", "null", "nil", "true", "false", "d
 /// Words after `image` that leave it a reference: `imageName`, `imageRef`.
 const NAME_WORDS: [&str; 9] =
     ["name", "ref", "reference", "url", "uri", "path", "repository", "source", "spec"];
+const REPOSITORY_WORDS: [&str; 7] =
+    ["hub", "registries", "registry", "repo", "repos", "repositories", "repository"];
+/// Words beside them in keys of repositories that hold no images.
+const OTHER_REPOSITORIES: [&str; 10] =
+    ["apt", "chart", "charts", "code", "git", "github", "helm", "maven", "npm", "schema"];
 /// Keys of an image's parts, in a map below an image key.
 const PARTS_OF_IMAGE: [&str; 6] = ["name", "ref", "reference", "repository", "uri", "url"];
 /// Keys of a container beside its image.
@@ -96,6 +103,7 @@ impl Field {
             (_, Self::Variables) => Self::of_variable(key),
             // `images: {wait: quay.io/a/wait:1}`.
             (_, Self::NamedImage) => Self::NamedImage,
+            _ if is_repository(&words) => Self::Repository,
             _ => Self::Other,
         }
     }
@@ -105,7 +113,7 @@ impl Field {
         match self {
             Self::Containers => Self::Container,
             Self::Image | Self::ContainerImage | Self::NamedImage => Self::NamedImage,
-            Self::Arguments | Self::Variables => self,
+            Self::Arguments | Self::Variables | Self::Repository => self,
             Self::Other | Self::Container | Self::Value => Self::Other,
         }
     }
@@ -114,7 +122,13 @@ impl Field {
     pub(super) fn of_variable(name: &str) -> Self {
         let words = words(name);
         let is_image = words.iter().any(|word| word == "image" || word == "images");
-        if is_image && holds_container_image(&words) { Self::NamedImage } else { Self::Value }
+        if is_image && holds_container_image(&words) {
+            Self::NamedImage
+        } else if is_repository(&words) {
+            Self::Repository
+        } else {
+            Self::Value
+        }
     }
 
     /// Whether a text that is a valid reference is an image in this field.
@@ -171,6 +185,12 @@ pub(super) fn holds_container_image(words: &[String]) -> bool {
     before.is_none_or(|before| !OTHER_IMAGES.contains(&before.as_str()))
 }
 
+/// Whether a key names a registry or a repository, and not that of charts or source code.
+fn is_repository(words: &[String]) -> bool {
+    let has = |some: &[&str]| words.iter().any(|word| some.contains(&word.as_str()));
+    has(&REPOSITORY_WORDS) && !has(&OTHER_REPOSITORIES)
+}
+
 fn is_name_of_image(words: &[String], last: &str) -> bool {
     let before = words.len().checked_sub(2).and_then(|before| words.get(before));
     before.is_some_and(|before| before == "image")
@@ -209,6 +229,10 @@ mod tests {
             ("imagePullSecrets", Field::Other),
             ("imageTag", Field::Other),
             ("the image", Field::Other),
+            ("dbRepository", Field::Repository),
+            ("registry", Field::Repository),
+            ("GIT_REPO", Field::Other),
+            ("schemaRegistryUrl", Field::Other),
             ("", Field::Other),
         ];
         for (key, expected) in table {
@@ -219,6 +243,7 @@ mod tests {
         assert_eq!(Field::of_variable("ACME_DB_IMAGES"), Field::NamedImage);
         assert_eq!(Field::of_variable("AGENT_IMAGE_REF"), Field::NamedImage);
         assert_eq!(Field::of_variable("TOOL"), Field::Value);
+        assert_eq!(Field::of_variable("TOOL_REPO_URL"), Field::Repository);
     }
 
     #[test]

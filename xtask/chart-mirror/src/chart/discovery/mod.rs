@@ -6,11 +6,13 @@
 
 mod collector;
 mod context;
+mod copies;
 mod discovered;
 mod embedded;
 mod free_text;
 mod image_fields;
 mod outer_parts;
+mod registries;
 mod rules;
 mod shapes;
 mod split_forms;

@@ -25,6 +25,8 @@ pub(super) struct SplitForm {
 pub(super) enum Under {
     ImageField,
     OtherField,
+    /// The keys are the names of variables.
+    Variables,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -59,7 +61,7 @@ pub(super) fn split_forms(
 ) -> Vec<SplitForm> {
     let is_other =
         entries.iter().any(|(key, _)| OTHER_SOURCES.contains(&key.to_lowercase().as_str()));
-    if is_other && under == Under::OtherField {
+    if is_other && under != Under::ImageField {
         return Vec::new();
     }
     let mut groups: BTreeMap<Vec<String>, Group<'_>> = BTreeMap::new();
@@ -71,7 +73,38 @@ pub(super) fn split_forms(
             group.parts.insert(part, (key, node));
         }
     }
+    if under == Under::Variables {
+        add_versions_of_suffixes(&mut groups);
+    }
     groups.iter().filter_map(|(stem, group)| group.form(stem, under, outer)).collect()
+}
+
+/// Gives `DATABASE_VERSION` to `ACME_DATABASE_IMAGE` if that has a registry, and no version of its own.
+fn add_versions_of_suffixes<'n>(groups: &mut BTreeMap<Vec<String>, Group<'n>>) {
+    let version = |group: &Group<'n>| {
+        let parts = [Part::Tag, Part::Version].into_iter();
+        parts.filter_map(|part| Some((part, *group.parts.get(&part)?))).next()
+    };
+    let alone: BTreeMap<Vec<String>, _> = groups
+        .iter()
+        .filter(|(stem, group)| !stem.is_empty() && group.parts.len() == 1)
+        .filter_map(|(stem, group)| Some((stem.clone(), version(group)?)))
+        .collect();
+    for (stem, group) in groups.iter_mut() {
+        let has_registry = [Part::Repository, Part::Image].iter().any(|part| {
+            let reference = group.text(*part).and_then(|text| text.parse::<ImageReference>().ok());
+            reference
+                .is_some_and(|it| it.registry.is_some() && it.tag.is_none() && it.digest.is_none())
+        });
+        if version(group).is_some() || group.parts.contains_key(&Part::Digest) || !has_registry {
+            continue;
+        }
+        // The longest end of the words comes first.
+        let mut ends = (1..stem.len()).filter_map(|start| alone.get(&stem[start..]));
+        if let Some((part, found)) = ends.next() {
+            group.parts.insert(*part, *found);
+        }
+    }
 }
 
 /// Splits a key into what stands before the part, the part, and whether the word `image` is in it.
@@ -143,7 +176,7 @@ impl Group<'_> {
             if digest.contains(':') { digest.to_owned() } else { format!("sha256:{digest}") }
         });
         let is_versioned = !versions.is_empty() || digest.is_some();
-        if used.len() < 2 && (under == Under::OtherField || !stem.is_empty()) {
+        if used.len() < 2 && (under != Under::ImageField || !stem.is_empty()) {
             return None;
         }
         // A registry, a path, or the word `image` tell an image from a chart or a program.
@@ -153,7 +186,7 @@ impl Group<'_> {
         let has_registry =
             || name.parse::<ImageReference>().is_ok_and(|name| name.registry.is_some());
         let is_named = self.names_image || (used.contains(&Part::Tag) && has_registry());
-        if !is_sure || (!stem.is_empty() && !is_named && under == Under::OtherField) {
+        if !is_sure || (!stem.is_empty() && !is_named && under != Under::ImageField) {
             return None;
         }
         let versions =
@@ -291,6 +324,30 @@ mod tests {
         for (yaml, expected) in table {
             assert_eq!(found(yaml, Under::OtherField), expected, "{yaml}");
         }
+    }
+
+    #[test]
+    fn a_version_goes_with_the_variable_that_ends_in_its_words() {
+        let table: [(&str, &[&str]); 6] = [
+            (
+                "{ACME_BIG_DB_IMAGE: quay.io/a/db, DB_VERSION: '1', INIT_DB_IMAGE_REPOSITORY: quay.io/a/i, \
+                 INIT_DB_VERSION: '2'}",
+                &["quay.io/a/db:1", "quay.io/a/i:2"],
+            ),
+            (
+                "{A_DB_IMAGE: quay.io/a/x, B_DB_IMAGE: quay.io/a/y, DB_TAG: 3}",
+                &["quay.io/a/x:3", "quay.io/a/y:3"],
+            ),
+            ("{A_B_DB_IMAGE: quay.io/a/x, B_DB_VERSION: '1', DB_VERSION: '2'}", &["quay.io/a/x:1"]),
+            // The operator takes the version of the manager from elsewhere.
+            ("{MANAGER_IMAGE_REPOSITORY: quay.io/a/m, INIT_MANAGER_VERSION: '1'}", &[]),
+            ("{A_DB_IMAGE: 'quay.io/a/x:2', DB_VERSION: '1'}", &[]),
+            ("{A_DB_IMAGE: a/x, DB_VERSION: '1', VERSION: '2'}", &[]),
+        ];
+        for (yaml, expected) in table {
+            assert_eq!(found(yaml, Under::Variables), expected, "{yaml}");
+        }
+        assert_eq!(found("{aDbImage: quay.io/a/x, dbVersion: 1}", Under::OtherField), [""; 0]);
     }
 
     #[test]

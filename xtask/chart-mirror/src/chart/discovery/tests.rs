@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::chart::found::FoundImage;
+use crate::chart::found::{FoundImage, MentionKind};
 
+mod declared;
+mod mentions;
 mod outer_parts;
 
 fn references_in(rendered: &Rendered) -> Result<Vec<FoundImage>, UnreadableManifest> {
@@ -259,6 +261,10 @@ fn no_place_of_an_image_is_left_out() {
             &[("quay.io/a/b:1", "env")],
         ),
         (
+            "env: [{name: ACME_DB_IMAGE, value: quay.io/a/db}, {name: DB_VERSION, value: '1.9'}]",
+            &[("quay.io/a/db:1.9", "env")],
+        ),
+        (
             "kind: Cluster\nspec: {imageName: 'ghcr.io/a/pg:16', notebook: {image: {name: quay.io/a/n, tag: '4'}}}",
             &[("ghcr.io/a/pg:16", "spec.imageName"), ("quay.io/a/n:4", "spec.notebook.image")],
         ),
@@ -329,8 +335,10 @@ fn descriptions_and_comments_are_mentions() {
                 spec: {properties: {image: {description: 'Defaults to quay.io/a/b:1.'}}}\n\
                 ---\nkind: ConfigMap\ndata:\n  a.yaml: |\n    # image: quay.io/a/c:1\n    image: a/d:1\n";
     let found = discover(&rendered(text), None, &BTreeSet::new()).unwrap();
-    let mentions = found.mentions.iter().map(|it| (it.written.as_str(), it.is_documentation));
-    assert_eq!(mentions.collect::<Vec<_>>(), [("quay.io/a/b:1", true), ("quay.io/a/c:1", false)]);
+    let mentions = found.mentions.iter().map(|it| (it.written.as_str(), it.kind));
+    let expected =
+        [("quay.io/a/b:1", MentionKind::Documentation), ("quay.io/a/c:1", MentionKind::Text)];
+    assert_eq!(mentions.collect::<Vec<_>>(), expected);
     assert_eq!(found.images.len(), 1);
 }
 

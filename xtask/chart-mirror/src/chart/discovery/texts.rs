@@ -4,8 +4,9 @@
 use std::collections::BTreeSet;
 
 use super::image_fields::is_named_image;
+use super::registries::is_known_registry;
 use super::shapes::{Shape, shapes, whole};
-use crate::chart::found::Evidence;
+use crate::chart::found::{Evidence, MentionKind};
 use crate::chart::image_reference::ImageReference;
 
 /// What kind of text is searched, and so what counts as an image in it.
@@ -27,13 +28,32 @@ pub(super) struct TextImage<'t> {
     pub(super) start: usize,
     pub(super) written: &'t str,
     pub(super) reference: ImageReference,
-    /// Why it counts as an image. A mention if `None`.
-    pub(super) evidence: Option<Evidence>,
+    pub(super) verdict: Verdict,
 }
 
-/// The images and mentions in a text, in their order. A shape without a version is left out.
-pub(super) fn text_images(text: &str, kind: TextKind) -> Vec<TextImage<'_>> {
-    let mut found: Vec<TextImage<'_>> = match kind {
+/// Whether a reference is an image, and why.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Image(Evidence),
+    Mention(MentionKind),
+}
+
+/// Which repositories without a version are mentions, if nothing else stands around them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Repositories<'h> {
+    None,
+    /// At known registries and these hosts: others may be labels, packages of source code or pages.
+    AtRegistries(&'h BTreeSet<&'h str>),
+    AtAnyHost,
+}
+
+/// The images and mentions in a text, in their order.
+pub(super) fn text_images<'t>(
+    text: &'t str,
+    kind: TextKind,
+    repositories: Repositories<'_>,
+) -> Vec<TextImage<'t>> {
+    let mut found: Vec<TextImage<'t>> = match kind {
         // `--image busybox:1` has no host.
         TextKind::Argument => flag_values(text),
         _ => Vec::new(),
@@ -44,25 +64,56 @@ pub(super) fn text_images(text: &str, kind: TextKind) -> Vec<TextImage<'_>> {
         || (kind == TextKind::Other && text.starts_with('-') && !text.contains('\n'));
     let mut lines = Lines::of(text);
     let flag_values: BTreeSet<usize> = found.iter().map(|image| image.start).collect();
-    for shape in shapes(text).into_iter().filter(Shape::is_versioned) {
+    for shape in shapes(text) {
         if flag_values.contains(&shape.start) {
             continue;
         }
-        let evidence = match kind {
-            TextKind::Documentation => None,
-            _ if is_argument => Some(Evidence::Argument),
-            TextKind::Value(evidence) if is_whole || lines.is_list_of_images(shape.start) => {
-                Some(evidence)
-            }
-            TextKind::Value(evidence) if follows_equals(text, shape.start) => Some(evidence),
-            _ if is_whole => Some(Evidence::Shape),
-            _ => None,
+        let verdict = if shape.is_versioned() {
+            let evidence = match kind {
+                TextKind::Documentation => None,
+                _ if is_argument => Some(Evidence::Argument),
+                TextKind::Value(evidence) if is_whole || lines.is_list_of_images(shape.start) => {
+                    Some(evidence)
+                }
+                TextKind::Value(evidence) if follows_equals(text, shape.start) => Some(evidence),
+                _ if is_whole => Some(Evidence::Shape),
+                _ => None,
+            };
+            evidence.map_or(Verdict::Mention(MentionKind::Text), Verdict::Image)
+        } else if repositories.include(&shape)
+            && (is_whole
+                || lines.is_list_of_images(shape.start)
+                || follows_equals(text, shape.start))
+        {
+            Verdict::Mention(MentionKind::Repository)
+        } else {
+            continue;
         };
         let Shape { start, written, reference } = shape;
-        found.push(TextImage { start, written, reference, evidence });
+        found.push(TextImage { start, written, reference, verdict });
     }
     found.sort_by_key(|image| image.start);
     found
+}
+
+impl Repositories<'_> {
+    fn include(self, shape: &Shape<'_>) -> bool {
+        match self {
+            Self::None => false,
+            Self::AtRegistries(hosts) => {
+                let is_registry = |host: &str| is_known_registry(host) || hosts.contains(host);
+                shape.reference.registry.as_deref().is_some_and(is_registry)
+            }
+            Self::AtAnyHost => true,
+        }
+    }
+}
+
+/// The registry that a text consists of, or what stands behind its `=`.
+pub(super) fn whole_registry(text: &str) -> Option<&str> {
+    let text = text.trim();
+    let host = text.split_once('=').map_or(text, |(_, value)| value).trim_end_matches('/');
+    is_known_registry(host).then_some(host)
 }
 
 /// Values of flags named like images: `--image=busybox:1` and `--sidecar-image busybox:1`.
@@ -83,7 +134,8 @@ fn flag_values(text: &str) -> Vec<TextImage<'_>> {
             && let Ok(reference) = written.parse::<ImageReference>()
             && (reference.tag.is_some() || reference.digest.is_some())
         {
-            found.push(TextImage { start, written, reference, evidence: Some(Evidence::Argument) });
+            let verdict = Verdict::Image(Evidence::Argument);
+            found.push(TextImage { start, written, reference, verdict });
         }
         is_value = at.is_none() && flag.starts_with('-') && is_named_image(flag);
     }
@@ -105,7 +157,7 @@ pub(super) fn images_in_list(text: &str, evidence: Evidence) -> Option<Vec<TextI
         start,
         written: &text[start..end],
         reference,
-        evidence: Some(evidence),
+        verdict: Verdict::Image(evidence),
     });
     Some(images.collect())
 }
@@ -169,16 +221,19 @@ mod tests {
     const VALUE: TextKind = TextKind::Value(Evidence::Variable);
 
     fn found(text: &str, kind: TextKind) -> Vec<String> {
-        let name = |image: TextImage<'_>| match image.evidence {
-            Some(_) => image.written.to_owned(),
-            None => format!("mention {}", image.written),
+        let name = |image: TextImage<'_>| match image.verdict {
+            Verdict::Image(_) => image.written.to_owned(),
+            Verdict::Mention(_) => format!("mention {}", image.written),
         };
-        text_images(text, kind).into_iter().map(name).collect()
+        text_images(text, kind, Repositories::AtRegistries(&BTreeSet::new()))
+            .into_iter()
+            .map(name)
+            .collect()
     }
 
     #[test]
     fn an_argument_names_images_in_every_word() {
-        let table: [(&str, &[&str]); 8] = [
+        let table: [(&str, &[&str]); 10] = [
             ("--sidecar-image=quay.io/a/b:1", &["quay.io/a/b:1"]),
             ("--config-reloader=quay.io/a/b:1", &["quay.io/a/b:1"]),
             ("--sidecar-image=busybox:1", &["busybox:1"]),
@@ -187,6 +242,8 @@ mod tests {
             ("--name=a:1 --address=0.0.0.0:80", &[]),
             ("--image-pull-policy=a:1", &[]),
             ("--taint=example.com/gpu:NoSchedule", &[]),
+            ("--db-repository=ghcr.io/a/db", &["mention ghcr.io/a/db"]),
+            ("docker tag ghcr.io/a/db x", &[]),
         ];
         for (text, expected) in table {
             assert_eq!(found(text, TextKind::Argument), expected, "{text}");
@@ -195,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_value_names_images_between_separators_and_mentions_them_in_prose() {
-        let table: [(&str, &[&str]); 10] = [
+        let table: [(&str, &[&str]); 16] = [
             ("quay.io/a/b:1", &["quay.io/a/b:1"]),
             ("8.0=quay.io/a/b:8\n9.0=quay.io/a/b:9\n", &["quay.io/a/b:8", "quay.io/a/b:9"]),
             ("quay.io/a/b:8, quay.io/a/b:9", &["quay.io/a/b:8", "quay.io/a/b:9"]),
@@ -206,6 +263,15 @@ mod tests {
             ("docker pull quay.io/a/b:8", &["mention quay.io/a/b:8"]),
             ("# quay.io/a/b:8", &["mention quay.io/a/b:8"]),
             ("see https://quay.io/a/b:8 or quay.io/a/b", &[]),
+            ("quay.io/a/b", &["mention quay.io/a/b"]),
+            (
+                "mirror.gcr.io/a/b,ghcr.io/a/c",
+                &["mention mirror.gcr.io/a/b", "mention ghcr.io/a/c"],
+            ),
+            ("registry: quay.io/a", &["mention quay.io/a"]),
+            ("repo = \"quay.io/a\"", &["mention quay.io/a"]),
+            ("example.com/gpu", &[]),
+            ("github.com/acme/x", &[]),
         ];
         for (text, expected) in table {
             assert_eq!(found(text, VALUE), expected, "{text}");
@@ -229,6 +295,6 @@ mod tests {
     #[test]
     fn every_image_of_a_long_line_is_found() {
         let text = "quay.io/a/b:1 ".repeat(20_000);
-        assert_eq!(text_images(&text, VALUE).len(), 20_000);
+        assert_eq!(text_images(&text, VALUE, Repositories::None).len(), 20_000);
     }
 }

@@ -10,7 +10,7 @@ use super::discovered::Discovery;
 use super::free_text::{comments, free_text};
 use super::image_fields::{Field, is_container, names_no_image};
 use super::outer_parts::{OuterParts, is_registry_key};
-use super::rules::Rules;
+use super::rules::{Rules, without};
 use super::split_forms::{SplitForm, Under, split_forms};
 use super::texts::images_in_list;
 use super::{embedded, shapes};
@@ -55,10 +55,12 @@ pub(super) fn walk(
             walk.document(node);
         }
     }
-    Ok(walk.out.found)
+    let mut found = walk.out.found;
+    found.demote_copies_of_fields();
+    Ok(found)
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
     /// A document, or each item of a `List`.
     fn document(&mut self, node: &Node) {
         let text_at =
@@ -136,7 +138,11 @@ impl Walk<'_> {
     }
 
     fn node(&mut self, node: &Node, context: Context) {
-        if self.declared(node) {
+        if let Some(keys) = self.declared(node) {
+            // What is not a part of the declared image may name others.
+            if let Node::Map(entries) = node {
+                self.map(&without(entries, &keys), context);
+            }
             return;
         }
         match node {
@@ -148,8 +154,8 @@ impl Walk<'_> {
         }
     }
 
-    /// What a `[[chart.place]]` finds in a node.
-    fn declared(&mut self, node: &Node) -> bool {
+    /// Adds what a `[[chart.place]]` finds in a node, and returns the keys of its parts.
+    fn declared(&mut self, node: &Node) -> Option<Vec<&'a str>> {
         let declared = self.out.rules.declared(&self.out.place, node);
         for found in &declared {
             self.out.found.used_place_rules.insert(found.rule);
@@ -158,7 +164,7 @@ impl Walk<'_> {
                 Err(reason) => self.out.malformed(&found.written, reason.to_string()),
             }
         }
-        !declared.is_empty()
+        (!declared.is_empty()).then(|| declared.into_iter().flat_map(|it| it.keys).collect())
     }
 
     fn list(&mut self, items: &[Node], context: Context) {
@@ -167,7 +173,7 @@ impl Walk<'_> {
             let variables = items.iter().filter_map(|item| {
                 Some((item.get("name")?.text()?.to_owned(), item.get("value")?.clone()))
             });
-            split_forms(&variables.collect::<Vec<_>>(), Under::OtherField, &OuterParts::default())
+            split_forms(&variables.collect::<Vec<_>>(), Under::Variables, &OuterParts::default())
         } else {
             Vec::new()
         };
@@ -192,7 +198,7 @@ impl Walk<'_> {
         let mut flag = "";
         for (index, word) in words.iter().copied().enumerate() {
             self.below_index(index, |walk| {
-                if walk.declared(&Node::Text(word.to_owned())) {
+                if walk.declared(&Node::Text(word.to_owned())).is_some() {
                     return;
                 }
                 let is_value = flag.starts_with('-') && !flag.contains('=');
@@ -212,7 +218,11 @@ impl Walk<'_> {
         let is_container =
             !self.outer.are_complete() && is_container(entries.iter().map(|(key, _)| key.as_str()));
         let context = if is_container { context.field(Field::Container) } else { context };
-        let under = if context.field.is_image() { Under::ImageField } else { Under::OtherField };
+        let under = match context.field {
+            Field::Variables => Under::Variables,
+            field if field.is_image() => Under::ImageField,
+            _ => Under::OtherField,
+        };
         // The image of a container is whole.
         let forms = match context.field {
             Field::Container => Vec::new(),
@@ -276,6 +286,9 @@ impl Walk<'_> {
             ("value", _) if variable.is_some() && context.origin == Origin::Manifest => {
                 let field = Field::of_variable(variable.unwrap_or_default());
                 return Context { field, origin: Origin::Variable, ..context };
+            }
+            ("annotations" | "labels", _) if context.origin == Origin::Manifest => {
+                return Context { field: Field::Other, origin: Origin::Metadata, ..context };
             }
             // By convention, an example that documents the other keys.
             ("_example", _) if context.origin == Origin::Data => {

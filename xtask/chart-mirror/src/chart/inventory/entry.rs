@@ -105,6 +105,12 @@ impl InventoryEntry {
         }
     }
 
+    /// Whether the chart names the image with its version.
+    pub(super) fn is_named(&self) -> bool {
+        let has_version = |found: &FoundImage| found.reference.tag.as_ref().is_some_and(is_version);
+        self.found.iter().any(has_version)
+    }
+
     /// Sets the digest once all references are known.
     pub(super) fn settle_digest(&mut self) {
         let digest = self.pin().or_else(|| self.digests_in_chart().into_iter().next());
@@ -129,7 +135,14 @@ impl InventoryEntry {
             (Some(tag), _) if is_version(tag) => tag.clone(),
             (_, Some(digest)) => return Err(ObstacleKind::OnlyDigest(digest.clone())),
             (Some(_), None) => return Err(ObstacleKind::MovingTag),
-            (None, None) => return Err(ObstacleKind::NoTag),
+            (None, None) => {
+                // The kubelet takes `latest`. A program may have the version from elsewhere.
+                let is_text = |found: &FoundImage| found.evidence.is_text();
+                return Err(match self.found.iter().all(is_text) {
+                    true => ObstacleKind::NoVersion,
+                    false => ObstacleKind::NoTag,
+                });
+            }
         };
         let mut digests = self.pin().into_iter().chain(self.digests_in_chart());
         if let Some(first) = digests.next()

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::choice::ChartOrigin;
 use super::discovery::{Discovery, discover};
-use super::found::{IgnoredText, MalformedReference, Mention};
+use super::found::{Evidence, FoundImage, IgnoredText, MalformedReference, Mention};
 use super::manifests::UnreadableManifest;
 use super::renderer::Rendered;
 use crate::list::{Destination, Image, ImageList, Place};
@@ -24,7 +24,7 @@ pub struct Inventory {
     pub entries: Vec<InventoryEntry>,
     /// Texts that should be references and are not.
     pub malformed: Vec<MalformedReference>,
-    /// References in prose.
+    /// Texts that mention an image or a registry.
     pub mentions: Vec<Mention>,
     /// What the rules of the list exclude.
     pub ignored: Vec<IgnoredText>,
@@ -59,6 +59,7 @@ impl Inventory {
         let mut all = Discovery::default();
         for rendered in renderings {
             let mut discovery = discover(rendered, list.chart(), &BTreeSet::new())?;
+            discovery.demote_copies_of(list);
             for found in std::mem::take(&mut discovery.images) {
                 match found.reference.tag.as_ref().filter(|tag| entry::is_version(tag)) {
                     Some(tag) => {
@@ -73,7 +74,11 @@ impl Inventory {
         }
         for found in without_version {
             let mut is_listed = false;
-            for entry in entries.values_mut().filter(|entry| entry.stands_for(&found)) {
+            // `latest` is not the version that the chart names elsewhere.
+            let stands = |entry: &&mut InventoryEntry| {
+                entry.stands_for(&found) && !(is_latest(&found) && entry.is_named())
+            };
+            for entry in entries.values_mut().filter(stands) {
                 entry.found.push(found.clone());
                 is_listed = true;
             }
@@ -143,6 +148,12 @@ impl Inventory {
     fn with(&self, mismatch: Mismatch) -> impl Iterator<Item = &InventoryEntry> {
         self.entries.iter().filter(move |entry| entry.mismatch() == Some(mismatch))
     }
+}
+
+/// Whether a place runs the image with the tag `latest`.
+fn is_latest(found: &FoundImage) -> bool {
+    let has_tag = found.reference.tag.is_some();
+    found.reference.digest.is_none() && (has_tag || found.evidence == Evidence::Container)
 }
 
 /// Images for a list, no two with one target.

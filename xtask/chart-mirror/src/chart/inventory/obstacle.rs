@@ -20,6 +20,8 @@ pub struct Obstacle {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ObstacleKind {
     NoTag,
+    /// A variable or another text names a repository, to which a program may add the version.
+    NoVersion,
     /// The tag is `latest`.
     MovingTag,
     OnlyDigest(Digest),
@@ -59,17 +61,18 @@ impl Obstacle {
         let Self { reference, source, .. } = self;
         let source = source.as_ref().map(Repository::to_string).unwrap_or_default();
         let (message, hint) = match &self.kind {
-            ObstacleKind::NoTag | ObstacleKind::MovingTag => (
-                match self.kind {
-                    ObstacleKind::NoTag => format!(
-                        "`{reference}` has no tag, so it is `latest`, which changes without notice"
-                    ),
-                    _ => format!("`{reference}` changes without notice"),
-                },
+            ObstacleKind::NoTag => (
                 format!(
-                    "add the intended version to images.toml, `source = \"{source}\"` with its `tag`, \
-                     and set that tag in the chart's values"
+                    "`{reference}` has no tag, so it is `latest`, which changes without notice"
                 ),
+                add_version(&source),
+            ),
+            ObstacleKind::MovingTag => {
+                (format!("`{reference}` changes without notice"), add_version(&source))
+            }
+            ObstacleKind::NoVersion => (
+                format!("`{reference}` is named without a version, which an operator may add"),
+                list_versions(&source),
             ),
             ObstacleKind::OnlyDigest(digest) => (
                 format!("`{reference}` has no tag, and the copy needs one"),
@@ -97,14 +100,7 @@ impl Obstacle {
                     reference.escape_debug(),
                     printable(reason)
                 ),
-                if is_number(reference) {
-                    "Helm reads an unquoted number as a float: quote the tag in the values"
-                        .to_owned()
-                } else {
-                    "look at the value that its template uses; if it is no image, exclude the place with a \
-                     `[[chart.ignore]]` in images.toml"
-                        .to_owned()
-                },
+                correct(reference).to_owned(),
             ),
             ObstacleKind::SameTarget { target, other } => (
                 format!(
@@ -114,6 +110,30 @@ impl Obstacle {
             ),
         };
         Advice::new(message).with_hint(hint)
+    }
+}
+
+fn add_version(source: &str) -> String {
+    format!(
+        "add the intended version to images.toml, `source = \"{source}\"` with its `tag`, and set that tag in \
+         the chart's values"
+    )
+}
+
+fn list_versions(source: &str) -> String {
+    format!(
+        "list every version that it may use, `source = \"{source}\"` with its `tag` and a `keep`; or exclude \
+         the place with a `[[chart.ignore]]` in images.toml"
+    )
+}
+
+/// What to do about a text that is not a reference.
+fn correct(text: &str) -> &'static str {
+    if is_number(text) {
+        "Helm reads an unquoted number as a float: quote the tag in the values"
+    } else {
+        "look at the value that its template uses; if it is no image, exclude the place with a \
+         `[[chart.ignore]]` in images.toml"
     }
 }
 

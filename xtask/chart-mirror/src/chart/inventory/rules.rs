@@ -81,7 +81,7 @@ pub(super) fn unused(
             let kind = RuleKind::Replaces { image: reference.clone(), named };
             unused.push(UnusedRule { kind, reason: replaced.reason.clone(), place: image.place });
         }
-        if let Some(reason) = image.keep.as_ref().filter(|_| !entry.found.is_empty()) {
+        if let Some(reason) = image.keep.as_ref().filter(|_| entry.is_named()) {
             let (kind, reason) = (RuleKind::Keep { image: reference }, reason.clone());
             unused.push(UnusedRule { kind, reason, place: image.place });
         }

@@ -191,6 +191,49 @@ fn an_unused_image_keeps_its_target_until_it_is_removed() {
 }
 
 #[test]
+fn latest_is_not_the_version_that_the_chart_names_elsewhere() {
+    let table: [(&[&str], &[&str], &[&str]); 4] = [
+        (&["q.io/a:latest"], &["q.io/a:1"], &["q.io/a:1 [] one"]),
+        (
+            &["q.io/a:latest", "q.io/a:1"],
+            &["q.io/a:1"],
+            &["q.io/a:1 [] one", "q.io/a:latest [] one Unlisted"],
+        ),
+        (
+            &["q.io/a:latest", "q.io/a:1"],
+            &["q.io/a:1", "q.io/a:9"],
+            &["q.io/a:1 [] one", "q.io/a:9 [] one"],
+        ),
+        (&["q.io/a", "q.io/a:1"], &["q.io/a:1"], &["q.io/a [] one Unlisted", "q.io/a:1 [] one"]),
+    ];
+    for (named, listed, expected) in table {
+        assert_eq!(entries(&take(listed, [named, &[]])), expected, "{named:?} {listed:?}");
+    }
+}
+
+#[test]
+fn a_variable_without_a_version_does_not_name_latest() {
+    let text = "kind: Pod\nspec: {containers: [{image: 'q.io/x:1', env: [{name: DB_IMAGE, value: q.io/db}]}]}\n";
+    let rendered =
+        [Rendered { rendering: "one".to_owned(), text: text.to_owned(), warnings: String::new() }];
+    let obstacles = |list: &ImageList| {
+        let inventory = Inventory::take(list, &rendered).unwrap();
+        assert_eq!(inventory.unused_rules.len(), 0);
+        inventory.images_to_list(UnusedEntries::Keep).1
+    };
+    let found = obstacles(&list(&["q.io/x:1"]));
+    assert!(matches!(&found[..], [only] if only.kind == ObstacleKind::NoVersion), "{found:?}");
+    let text = found[0].to_string();
+    assert!(
+        !text.contains("latest") && text.contains("`keep`") && text.contains("chart.ignore"),
+        "{text}"
+    );
+    let kept = "[[image]]\nsource = \"q.io/x\"\ntag = \"1\"\n\
+                [[image]]\nsource = \"q.io/db\"\ntag = \"7\"\nkeep = \"the operator starts it\"\n";
+    assert_eq!(obstacles(&ImageList::parse("x", kept).unwrap()), []);
+}
+
+#[test]
 fn malformed_references_are_kept_apart() {
     let inventory = take(&["q.io/a:1"], [&["q.io//a:1", "q.io/a:1"], &[]]);
     assert_eq!(entries(&inventory), ["q.io/a:1 [] one"]);

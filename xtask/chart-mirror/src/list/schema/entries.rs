@@ -332,7 +332,7 @@ struct PlaceRule {
     reason: String,
 }
 
-/// The keys of the parts of a reference.
+/// The keys of the parts of a reference, also of the maps below: `proxy.image`.
 #[derive(JsonSchema)]
 #[schemars(rename_all = "kebab-case", deny_unknown_fields)]
 struct Parts {

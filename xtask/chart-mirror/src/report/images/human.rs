@@ -46,7 +46,7 @@ pub fn summary(inventory: &Inventory) -> String {
         _ => format!(": {unlisted} unlisted, {unused} unused"),
     };
     for (number, what) in [
-        (inventory.mentions.len(), "mentioned in prose"),
+        (inventory.mentions.len(), "only mentioned"),
         (inventory.ignored.len(), "ignored by a rule"),
     ] {
         if number > 0 {

@@ -15,7 +15,7 @@ pub(in crate::report) struct Images<'a> {
     images: Vec<Image<'a>>,
     /// Texts that should be references and are not.
     malformed: Vec<Text<'a>>,
-    /// References in prose.
+    /// Texts that mention an image or a registry.
     mentions: Vec<Text<'a>>,
     /// What rules of images.toml exclude.
     ignored: Vec<Text<'a>>,
@@ -43,7 +43,7 @@ struct Image<'a> {
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 struct Text<'a> {
     written: &'a str,
-    /// Why it is malformed, or the reason that the rule gives.
+    /// Why it is malformed or only a mention, or the reason that the rule gives.
     reason: Option<&'a str>,
     #[serde(flatten)]
     place: &'a ManifestLocation,
@@ -74,7 +74,11 @@ impl<'a> Text<'a> {
     }
 
     fn mention(found: &'a Mention) -> Self {
-        Self { written: &found.written, reason: None, place: &found.place }
+        Self {
+            written: &found.written,
+            reason: Some(found.kind.description()),
+            place: &found.place,
+        }
     }
 
     fn ignored(found: &'a IgnoredText) -> Self {

@@ -60,7 +60,7 @@ pub fn settle(
     let charts: BTreeSet<Vec<String>> = charts.chain([Vec::new()]).collect();
     let mut settling = Settling {
         subject,
-        targets: Targets::of(list),
+        targets: Targets::of(list).naming(probed),
         probed,
         index: PathIndex::new(&[], charts.into_iter().collect()),
         switches: missing_switches(list, &probed.switches),
@@ -331,7 +331,8 @@ impl Settling<'_> {
             evidence: None,
         });
         let found = Places::new(by_default.collect()).find(found);
-        let images = DestinationImages::new(list, destination);
+        let named = self.probed.places.iter().map(|place| &place.reference);
+        let images = DestinationImages::new(list, destination).naming(named);
         for ((position, place), found) in of_rendering.into_iter().zip(found) {
             let problem = match found {
                 None => self.targets.image_at(place).map(|_| "it is not rendered".to_owned()),

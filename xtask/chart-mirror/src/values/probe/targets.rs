@@ -1,6 +1,6 @@
 //! `Targets`: where the listed images are at the destinations of a list.
 
-use super::result::ProbedPlace;
+use super::result::{ProbeResult, ProbedPlace};
 use crate::list::{Destination, Image, ImageList};
 use crate::values::ListedImages;
 
@@ -35,6 +35,12 @@ impl<'a> Targets<'a> {
             destinations.extend(ANY.parse::<Destination>());
         }
         Self { list, listed: ListedImages::of(list), destinations }
+    }
+
+    /// With the references of the chart, which tell what `latest` stands for.
+    pub(super) fn naming(mut self, probed: &ProbeResult) -> Self {
+        self.listed = self.listed.naming(probed.places.iter().map(|place| &place.reference));
+        self
     }
 
     /// The path of an image, if it is the same at every destination.

@@ -145,7 +145,7 @@ impl Switch {
 
 /// Compares the result of probing with the list.
 pub fn suggest(list: &ImageList, probed: &ProbeResult) -> Suggestion {
-    let targets = Targets::of(list);
+    let targets = Targets::of(list).naming(probed);
     let mut suggestion = propose(&targets, probed, &with_present_keys(list, probed)).suggestion;
     suggestion.check_present_values(list, probed);
     suggestion
