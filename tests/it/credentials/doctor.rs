@@ -87,6 +87,25 @@ async fn an_unreachable_registry_fails_and_the_other_is_still_reported() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_unreachable_registry_is_reported_once_whatever_the_number_of_credentials() {
+    let mut stage = Stage::new().await;
+    stage.publish_many(3);
+    stage.reached_at = Some("127.0.0.1:1".to_owned());
+    let home = Home::new();
+    home.config(&json!({"auths": {
+        "127.0.0.1:1/stackstate/i00": {"auth": "dTpyaWdodA=="},
+        "127.0.0.1:1/stackstate/i01": {"auth": "dTpyaWdodA=="},
+    }}));
+    home.serve(&mut stage);
+    let finished = doctor(&stage, &[]);
+    assert_eq!(finished.exit_code, 1, "{finished:?}");
+    assert_eq!(finished.stdout.matches("credentials for ").count(), 4, "{}", finished.stdout);
+    let message = "\n  error: destination: http://127.0.0.1:1: cannot connect: ";
+    assert_eq!(finished.stdout.matches(message).count(), 1, "{}", finished.stdout);
+    assert_eq!(finished.stdout.matches("cannot connect").count(), 1, "{}", finished.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn missing_credentials_fail_unless_anonymous_tokens_are_issued() {
     let basic = requiring(Authentication::basic("u", "right"));
     let mut stage = Stage::with(RegistryOptions::default(), basic).await;

@@ -1,5 +1,6 @@
 //! No output of a run contains a password, a token or a signed address.
 
+use chart_mirror::report::layout::Layout;
 use std::collections::BTreeSet;
 
 use chart_mirror::report;
@@ -79,7 +80,11 @@ async fn neither_reports_nor_errors_contain_a_secret() {
     stage.retry.retries = 1;
     let report = stage.mirror().await;
     assert_eq!((report.totals().copied, report.totals().failed), (1, 5));
-    assert_no_secret(&stage, "the report for people", &report::mirror::human(&report));
+    assert_no_secret(
+        &stage,
+        "the report for people",
+        &report::mirror::human(&report, Layout::default()),
+    );
     assert_no_secret(&stage, "the report for programs", &report::mirror::json(&report));
     assert_no_secret(&stage, "the value of the report", &format!("{report:?}"));
     for (_, error) in report.failures() {

@@ -1,6 +1,7 @@
 //! Tags that move, pinned images, and pinned content that is gone.
 
 use chart_mirror::report;
+use chart_mirror::report::layout::Layout;
 use registry_in_memory::RegistryOptions;
 use registry_in_memory::content;
 
@@ -21,7 +22,10 @@ async fn only_the_new_content_of_a_moved_tag_is_copied() {
 
     let report = stage.mirror_all().await;
     assert_eq!(outcomes(&report), ["up to date", "copied", "up to date"]);
-    assert!(report::mirror::human(&report).contains("1 copied, 2 up to date, 0 failed"));
+    assert!(
+        report::mirror::human(&report, Layout::default())
+            .contains("1 copied, 2 up to date, 0 failed")
+    );
     // The new layer and the new config. The old manifest shows that the rest is there.
     let source = [("GET blob", 2), ("GET manifest", 1), ("HEAD manifest", 3)];
     assert_eq!(request_counts(&stage.source), counted(&source));

@@ -5,6 +5,7 @@ use std::time::Duration;
 use registry_in_memory::{Authentication, Effect, Fault, Kind, RegistryOptions};
 
 use super::{Place, named};
+use crate::support::assert_says;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn pinning_a_pinned_list_sends_one_head_per_image_and_leaves_the_file_alone() {
@@ -15,17 +16,15 @@ async fn pinning_a_pinned_list_sends_one_head_per_image_and_leaves_the_file_alon
 
     let first = place.pin(&[]);
     assert_eq!(first.exit_code, 0, "{}", first.stderr);
+    let images = format!("new        SOURCE/team/a:1 {a}\nnew        SOURCE/team/b:2 {b}\n");
+    let summary = first.stdout.strip_prefix(&images).unwrap_or_else(|| panic!("{first:?}"));
     assert_eq!(
-        first.stdout,
-        format!("new        SOURCE/team/a:1 {a}\nnew        SOURCE/team/b:2 {b}\n")
-    );
-    let pattern = first.stderr.replace(char::is_numeric, "#");
-    assert_eq!(
-        pattern,
+        summary.replace(char::is_numeric, "#"),
         "# images: # new, # moved, # unchanged, # missing, # failed in #.# s; # requests\n\
          written     images.toml (# digests)\n"
     );
-    assert!(first.stderr.contains("2 images: 2 new, 0 moved, "), "{}", first.stderr);
+    assert!(summary.contains("2 images: 2 new, 0 moved, "), "{summary}");
+    assert_eq!(first.stderr, "");
     assert_eq!(place.digests(), [a.as_str(), b.as_str()]);
     let mut requests = place.requests();
     requests.sort();
@@ -46,7 +45,8 @@ async fn pinning_a_pinned_list_sends_one_head_per_image_and_leaves_the_file_alon
         place.source.forget_requests();
         let again = place.pin(flags);
         assert_eq!(again.exit_code, 0, "{}", again.stderr);
-        assert_eq!(again.stdout, "unchanged  SOURCE/team/a:1\nunchanged  SOURCE/team/b:2\n");
+        let unchanged = "unchanged  SOURCE/team/a:1\nunchanged  SOURCE/team/b:2\n2 images: ";
+        assert!(again.stdout.starts_with(unchanged), "{}", again.stdout);
         let mut requests = place.requests();
         requests.sort();
         assert_eq!(requests, [of("HEAD", "a", "1"), of("HEAD", "b", "2")]);
@@ -73,16 +73,17 @@ async fn resolved_digests_are_written_even_if_other_images_fail() {
     assert_eq!(finished.exit_code, 1, "{}", finished.stderr);
     let expected = [
         "missing    SOURCE/team/gone:1\n  hint: check source and tag; ",
-        "failed     127.0.0.1:1/team/down:1\n  source: look for manifest `1`: HEAD http://127.0.0.1:1/v2/team/down/manifests/1: cannot connect: ",
+        "failed     127.0.0.1:1/team/down:1\n",
+        "error: 127.0.0.1:1/team/down:1\n  source: look for manifest `1`: HEAD http://127.0.0.1:1/v2/team/down/manifests/1: cannot connect: ",
         "\n  hint: check the host name, ",
-        "failed     SOURCE/team/denied:1\n  source: look for manifest `1`: HEAD http://SOURCE/v2/team/denied/manifests/1: 403",
+        "error: SOURCE/team/denied:1\n  source: look for manifest `1`: HEAD http://SOURCE/v2/team/denied/manifests/1: 403",
         "\n  hint: the account has no permission to read this repository\n",
         &format!("new        SOURCE/team/good:1 {good}\n"),
     ];
     for words in expected {
         assert!(finished.stdout.contains(words), "`{words}` is missing:\n{}", finished.stdout);
     }
-    assert!(finished.stderr.contains("4 images: 1 new, 0 moved, 0 unchanged, 1 missing, 2 failed"));
+    assert!(finished.stdout.contains("4 images: 1 new, 0 moved, 0 unchanged, 1 missing, 2 failed"));
     assert_eq!(place.text(), format!("{before}digest = \"{good}\"\n"));
 
     let report = place.pin_to_json(&[]);
@@ -91,6 +92,29 @@ async fn resolved_digests_are_written_even_if_other_images_fail() {
     assert_eq!(outcomes, ["missing", "failed", "failed", "unchanged"]);
     assert_eq!(report["images"][2]["error"]["status"], 403);
     assert_eq!(report["totals"]["failed"], 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_source_that_is_down_is_reported_once_for_all_of_its_images() {
+    let place = Place::new().await;
+    let images: String = (0..9)
+        .map(|n| format!("[[image]]\nsource = \"127.0.0.1:1/team/i{n}\"\ntag = \"1\"\n"))
+        .collect();
+    place.write(&images);
+    let finished = place.pin(&[]);
+    assert_eq!(finished.exit_code, 1, "{finished:?}");
+    assert_eq!(finished.stdout.matches("cannot connect").count(), 1, "{}", finished.stdout);
+    assert_eq!(finished.stdout.matches("\nfailed ").count(), 8, "{}", finished.stdout);
+    let words = [
+        "\nerror: 9 images: source: http://127.0.0.1:1: cannot connect: ",
+        "  127.0.0.1:1/team/i4:1\n  and 4 more; `-v` lists all\n  hint: check the host name",
+    ];
+    assert_says(&finished.stdout, &words);
+    let verbose = place.pin(&["-v"]);
+    assert_says(&verbose.stdout, &["  127.0.0.1:1/team/i8:1 (HEAD http://127.0.0.1:1/v2/team/i8/"]);
+    let report = place.pin_to_json(&[]);
+    let of_each = |image: &serde_json::Value| image["error"]["message"].is_string();
+    assert_eq!(report["images"].as_array().unwrap().iter().filter(|it| of_each(it)).count(), 9);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -106,7 +130,7 @@ async fn a_check_changes_nothing_and_fails_if_a_digest_would_change() {
     let new = place.pin(&["--check"]);
     assert_eq!((new.exit_code, place.text(), time()), (1, before, written));
     let hint = "hint: `chart-mirror --images images.toml pin` records the missing digests\n";
-    assert!(new.stderr.ends_with(hint), "{}", new.stderr);
+    assert!(new.stdout.ends_with(hint), "{}", new.stdout);
 
     place.list(&[("team/a", "1", Some(&b.top))]);
     let (before, written) = (place.text(), time());

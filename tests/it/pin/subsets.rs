@@ -47,7 +47,7 @@ async fn recorded_subsets_are_mirrored_and_verified_without_computing_them_again
     };
     let finished = place.pin(&[]);
     assert_eq!(finished.exit_code, 0, "{}{}", finished.stdout, finished.stderr);
-    assert!(finished.stderr.contains("2 digests, 2 of some platforms"), "{}", finished.stderr);
+    assert!(finished.stdout.contains("2 digests, 2 of some platforms"), "{}", finished.stdout);
     let tool = built_for("amd64", "2").top;
     let records = recorded(&place);
     assert_eq!(records.len(), 2);

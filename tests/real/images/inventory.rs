@@ -6,6 +6,7 @@ use super::*;
 fn images_of_the_chart_and_the_list_are_printed_and_mismatches_are_marked() {
     let project = Project::new(LIST);
     project.chart("c", &["busybox:1.37", "quay.io/example/app:1.2.0", "quay.io/example/app:1.3.0"]);
+    let plain = project.run(&["images", "-c", "c", "--format", "plain"]);
     let run = project.run(&["images", "-c", "c"]);
     let expected = [
         "docker.io/library/busybox:1.37\tunlisted",
@@ -13,9 +14,12 @@ fn images_of_the_chart_and_the_list_are_printed_and_mismatches_are_marked() {
         "quay.io/example/app:1.3.0\tunlisted",
         "quay.io/example/old:1\tunused",
     ];
-    assert_eq!(lines(&run.stdout), expected);
-    assert_eq!(run.exit_code, 0);
-    assert!(run.stderr.starts_with("4 images: 2 unlisted, 1 unused\nhint: "), "{}", run.stderr);
+    assert_eq!(lines(&plain.stdout), expected);
+    let summary = "4 images: 2 unlisted, 1 unused\nhint: ";
+    assert!(plain.stderr.starts_with(summary), "{}", plain.stderr);
+    let report = format!("{}{summary}", plain.stdout);
+    assert!(run.stdout.starts_with(&report), "{}", run.stdout);
+    assert_eq!((run.exit_code, run.stderr.as_str()), (0, ""));
     assert_eq!(project.list(), LIST, "nothing is written");
 }
 
@@ -51,8 +55,8 @@ fn unlisted_images_are_added_once_and_the_rest_of_the_list_stays() {
     let project = Project::new(LIST);
     let chart = test_chart("relocation");
     let run = project.run(&["images", "-c", &chart, "--write"]);
-    assert_eq!((run.exit_code, run.stdout.as_str()), (0, ""), "{run:?}");
-    assert_eq!(run.stderr.matches("added       ").count(), 12, "{}", run.stderr);
+    assert_eq!((run.exit_code, run.stderr.as_str()), (0, ""), "{run:?}");
+    assert_eq!(run.stdout.matches("added       ").count(), 12, "{}", run.stdout);
     let written = project.list();
     let (before, after) = LIST.split_once("\n[destinations").unwrap();
     assert!(
@@ -68,17 +72,17 @@ fn unlisted_images_are_added_once_and_the_rest_of_the_list_stays() {
         || std::fs::metadata(project.path("lists/images.toml")).unwrap().modified().unwrap();
     let before = modified();
     let again = project.run(&["images", "-c", &chart, "--write"]);
-    assert!(again.stderr.starts_with("up to date  "), "{}", again.stderr);
+    assert!(again.stdout.starts_with("up to date  "), "{}", again.stdout);
     assert_eq!((project.list(), modified()), (written.clone(), before));
     let inventory = project.run(&["images", "-c", &chart]);
-    assert!(!inventory.stdout.contains("unlisted"), "{}", inventory.stdout);
+    assert!(!inventory.stdout.contains("\tunlisted"), "{}", inventory.stdout);
     assert!(inventory.stdout.contains("quay.io/example/old:1\tunused\n"), "{}", inventory.stdout);
 
     let pruned = project.run(&["images", "-c", &chart, "--write", "--prune"]);
     assert!(
-        pruned.stderr.starts_with("removed     quay.io/example/old:1\nwritten "),
+        pruned.stdout.starts_with("removed     quay.io/example/old:1\nwritten "),
         "{}",
-        pruned.stderr
+        pruned.stdout
     );
     let old = "# Not used.\n[[image]]\nsource = \"quay.io/example/old\"\ntag = \"1\"\n\n";
     assert_eq!(project.list(), written.replacen(old, "", 1));

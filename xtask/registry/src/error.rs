@@ -324,27 +324,33 @@ impl fmt::Display for Error {
         if !self.request.is_empty() {
             write!(f, "{}: ", self.request)?;
         }
-        match &self.cause {
-            Cause::Status(response) | Cause::NoCredentials(response) => response.fmt(f),
-            Cause::Network { phase, detail } => match phase {
+        self.cause.fmt(f)
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Status(response) | Self::NoCredentials(response) => response.fmt(f),
+            Self::Network { phase, detail } => match phase {
                 Phase::Connect => write!(f, "cannot connect: {detail}"),
                 Phase::Response => write!(f, "the connection broke: {detail}"),
                 Phase::Silence => write!(f, "timed out: {detail}"),
             },
-            Cause::RateLimited { wait, message } => {
+            Self::RateLimited { wait, message } => {
                 let why = format!(
                     "the registry asks for a pause of {} s, which is too long",
                     wait.as_secs()
                 );
                 f.write_str(&with_text(why, ": ", message))
             }
-            Cause::Token(why) => write!(f, "no token: {why}"),
-            Cause::Credentials(advice) => write!(f, "no credentials: {}", advice.message),
-            Cause::NoRepository(advice) | Cause::Gone(advice) => f.write_str(&advice.message),
-            Cause::Integrity(why)
-            | Cause::Protocol(why)
-            | Cause::Unsupported(why)
-            | Cause::Internal(why) => f.write_str(why),
+            Self::Token(why) => write!(f, "no token: {why}"),
+            Self::Credentials(advice) => write!(f, "no credentials: {}", advice.message),
+            Self::NoRepository(advice) | Self::Gone(advice) => f.write_str(&advice.message),
+            Self::Integrity(why)
+            | Self::Protocol(why)
+            | Self::Unsupported(why)
+            | Self::Internal(why) => f.write_str(why),
         }
     }
 }

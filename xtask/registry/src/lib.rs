@@ -14,6 +14,7 @@ mod referrers;
 pub mod registries;
 pub mod repository;
 pub mod session;
+mod shared_cause;
 pub mod transfer;
 mod upload;
 

@@ -9,6 +9,7 @@ use clap::{
 use messages::Advice;
 use messages::shell::quote;
 
+use super::help;
 use super::program;
 use super::terminal::{Appearance, Verbosity};
 use crate::chart::ChartOptions;
@@ -16,12 +17,12 @@ use crate::list::finding_code::Check;
 use crate::list_file;
 use crate::report::verify::Format;
 
+/// The heading of the flags that every command has.
+const GLOBAL: &str = "Global options";
+
 /// Mirror the container images of a Helm chart into a registry of your own
 ///
 /// images.toml lists every image: its source, the digest it must have, and where it goes.
-///
-/// Exit codes: 0 done, 1 some images failed, tags moved, files differ, `verify` found errors or `doctor`
-/// an unusable registry, 2 could not run (usage, images.toml, the chart), 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "chart-mirror", version, max_term_width = 100)]
 pub struct Flags {
@@ -29,20 +30,28 @@ pub struct Flags {
     #[arg(skip)]
     pub program: String,
 
-    /// The image list [default: the nearest images.toml in the current folder or above it]
-    #[arg(long, global = true, value_name = "FILE")]
+    /// Use another image list
+    ///
+    /// Default: the nearest images.toml, in the current folder or above it.
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     pub images: Option<PathBuf>,
 
-    /// Show every request and every helm command on stderr
-    #[arg(short, long, global = true)]
+    /// Show every request and every helm command
+    ///
+    /// On stderr. Reports leave nothing out.
+    #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub verbose: bool,
 
     /// Write only results and errors
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = GLOBAL)]
     pub quiet: bool,
 
     /// When to use colours
+    ///
+    /// `auto` decides for stdout and stderr separately: yes on a terminal, unless NO_COLOR, CLICOLOR or
+    /// CLICOLOR_FORCE in the environment decide otherwise.
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto)]
+    #[arg(help_heading = GLOBAL)]
     pub color: ColorChoice,
 
     #[command(subcommand)]
@@ -51,52 +60,67 @@ pub struct Flags {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Copy every image in the list to the destination, keeping digests; with -c, -r or --version, every
-    /// image the chart uses
+    /// Copy every image of the list to a destination
+    ///
+    /// Digests are kept. With -c, -r or --version, every image that the chart uses is copied instead.
     Mirror(MirrorArgs),
     /// Write the Helm values that make the chart pull from a destination
     Values(ValuesArgs),
-    /// Check that list, values, chart, source and destination agree; exit 1 if they do not
+    /// Check that list, values, chart, source and destination agree
     Verify(VerifyArgs),
     /// Compare the images of the chart with the list, and update the list
     Images(ImagesArgs),
-    /// Resolve every tag at its source, record the digest in images.toml, and show which tags moved
+    /// Record the digest of every tag, and show which tags moved
+    ///
+    /// Tags are resolved at their sources, and digests are written to images.toml.
     Pin(PinArgs),
-    /// Show how each registry is reached, which credentials it gets, and whether they work
+    /// Show how each registry is reached, and whether its credentials work
     Doctor(DoctorArgs),
-    /// Run the whole workflow in seconds between two in-memory registries, failures included
+    /// Run the whole workflow in seconds, between registries in memory
     #[cfg(feature = "demo")]
     Demo,
 }
 
 #[derive(Debug, Args)]
 pub struct MirrorArgs {
-    /// A destination in images.toml, or a registry `host[:port][/path]` [default: the only destination
-    /// in images.toml]
-    #[arg(short, long, value_name = "DESTINATION")]
+    /// The destination: a name or a registry
+    ///
+    /// One in images.toml, or a registry `host[:port][/path]`. Default: the only destination in
+    /// images.toml.
+    #[arg(short, long, value_name = "NAME")]
     pub destination: Option<String>,
 
-    /// Print what would be copied, without contacting any image registry
+    /// Print what would be copied
+    ///
+    /// No image registry is contacted.
     #[arg(short = 't', long)]
     pub dry_run: bool,
 
     #[command(flatten)]
     pub chart: ChartArgs,
 
-    /// Copy only images whose reference, repository, path or name matches; may be repeated
+    /// Copy only some images; may be repeated
+    ///
+    /// Those whose reference, repository, path or name matches.
     #[arg(long, value_name = "GLOB")]
     pub only: Vec<String>,
 
-    /// Concurrent requests per registry [default: up to 48, fewer when throttled]
+    /// Concurrent requests per registry
+    ///
+    /// Default: up to 48, fewer when throttled.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub jobs: Option<u16>,
 
-    /// Also copy what is attached to the images: cosign signatures, attestations, SBOMs, OCI referrers.
-    /// If the registry rejects one, that is a warning [default: `attachments` of the destination]
+    /// Also copy signatures, SBOMs and the like
+    ///
+    /// Cosign signatures, attestations, SBOMs and OCI referrers. If the registry rejects one, that is a
+    /// warning. Default: `attachments` of the destination.
     #[arg(long)]
     pub attachments: bool,
 
-    /// Don't trust tags at the destination: check every manifest and blob, and copy what is missing
+    /// Check everything, and copy what is missing
+    ///
+    /// Tags at the destination are not trusted: every manifest and blob below them is checked.
     #[arg(long)]
     pub repair: bool,
 
@@ -108,16 +132,21 @@ pub struct MirrorArgs {
 // No doc comment: clap would use it as the help of every command with these flags.
 #[derive(Debug, Args)]
 pub struct ChartArgs {
-    /// The chart: its name in a repository, a folder, a .tgz or oci://... [default: the chart in
-    /// images.toml]
+    /// The chart
+    ///
+    /// Its name in a repository, a folder, a .tgz or oci://... Default: the chart in images.toml.
     #[arg(short, long, value_name = "CHART")]
     pub chart: Option<String>,
 
-    /// The repository of the chart, https://... or oci://... [default: from images.toml, for its chart]
-    #[arg(short, long, value_name = "REPOSITORY")]
+    /// The repository of the chart
+    ///
+    /// https://... or oci://... Default: from images.toml, for its chart.
+    #[arg(short, long, value_name = "URL")]
     pub repository: Option<String>,
 
-    /// The version of the chart [default: from images.toml, for its chart; otherwise the newest]
+    /// The version of the chart
+    ///
+    /// Default: from images.toml, for its chart; otherwise the newest.
     #[arg(long, value_name = "VERSION")]
     pub version: Option<String>,
 }
@@ -128,34 +157,46 @@ pub struct ImagesArgs {
     pub chart: ChartArgs,
 
     /// Inventory format on stdout
-    #[arg(long, value_enum, default_value_t = InventoryFormat::Plain)]
+    #[arg(long, value_enum, default_value_t = InventoryFormat::Human)]
     pub format: InventoryFormat,
 
-    /// Add unlisted images to images.toml instead of printing; exit 1 if one cannot be added
+    /// Add unlisted images to images.toml
+    ///
+    /// Instead of printing. Exit code 1 if one cannot be added.
     #[arg(long, conflicts_with = "format")]
     pub write: bool,
 
-    /// Explain each place of an image: why it counts as one, whether the list has it, and which value moves
-    /// it; `*` stands for any characters
+    /// Explain each place of an image
+    ///
+    /// Why it counts as one, whether the list has it, and which value moves it. `*` stands for any
+    /// characters.
     #[arg(long, value_name = "REFERENCE", conflicts_with_all = ["format", "write"])]
     pub explain: Option<String>,
 
-    /// With --write: also remove images that no rendering uses
+    /// With --write: also remove unused images
+    ///
+    /// Those that no rendering of the chart uses.
     #[arg(long, requires = "write")]
     pub prune: bool,
 }
 
 #[derive(Debug, Args)]
 pub struct PinArgs {
-    /// Pin only images whose reference, repository, path or name matches this glob
+    /// Pin only these images
+    ///
+    /// Globs: images whose reference, repository, path or name matches one.
     #[arg(value_name = "IMAGE")]
     pub image: Vec<String>,
 
-    /// Change nothing; exit 1 if a digest is missing or a tag names another one
+    /// Change nothing, and fail if a pin is wrong
+    ///
+    /// Exit code 1 if a digest is missing or a tag names another one.
     #[arg(long, conflicts_with = "update")]
     pub check: bool,
 
-    /// Accept moved tags: record the digests that they name now
+    /// Accept tags that have moved
+    ///
+    /// Records the digests that they name now.
     #[arg(long)]
     pub update: bool,
 
@@ -166,12 +207,16 @@ pub struct PinArgs {
 
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// The destination to examine: one in images.toml, or a registry `host[:port][/path]` [default: the
-    /// only destination in images.toml]
-    #[arg(short, long, value_name = "DESTINATION")]
+    /// The destination to examine
+    ///
+    /// One in images.toml, or a registry `host[:port][/path]`. Default: the only destination in
+    /// images.toml.
+    #[arg(short, long, value_name = "NAME")]
     pub destination: Option<String>,
 
-    /// Only read environment variables and files; contact no registry and run no credential helper
+    /// Only read environment variables and files
+    ///
+    /// No registry is contacted, and no credential helper is run.
     #[arg(long)]
     pub offline: bool,
 
@@ -182,30 +227,41 @@ pub struct DoctorArgs {
 
 #[derive(Debug, Args)]
 pub struct ValuesArgs {
-    /// A destination in images.toml, or a registry `host[:port][/path]` [default: the only destination
-    /// in images.toml; with --write and --check, all of them]
-    #[arg(short, long, value_name = "DESTINATION")]
+    /// The destination: a name or a registry
+    ///
+    /// One in images.toml, or a registry `host[:port][/path]`. Default: the only destination in
+    /// images.toml; with --write and --check, all of them.
+    #[arg(short, long, value_name = "NAME")]
     pub destination: Option<String>,
 
-    /// Write values/DESTINATION.yaml instead of printing
+    /// Write values/DESTINATION.yaml
+    ///
+    /// Instead of printing.
     #[arg(long, conflicts_with = "check")]
     pub write: bool,
 
-    /// Compare values/DESTINATION.yaml with images.toml; exit 1 with a diff if they differ
+    /// Compare values/DESTINATION.yaml
+    ///
+    /// With images.toml. If they differ, prints a diff, and the exit code is 1.
     #[arg(long)]
     pub check: bool,
 
-    /// Render the chart with these values, and prove that every image comes from the destination; exit
-    /// 1 if one does not
+    /// Prove that all images come from there
+    ///
+    /// Renders the chart with these values, and compares every place that names an image. Exit code 1 if
+    /// one does not come from the destination.
     #[arg(long, conflicts_with_all = ["write", "check"])]
     pub prove: bool,
 
-    /// With --prove: treat a reference in prose that is not judged as an error
+    /// With --prove: mentions in prose are errors
+    ///
+    /// Those that are not judged; without this flag, they are warnings.
     #[arg(long, requires = "prove")]
     pub strict: bool,
 
-    /// Find by trial which values of the chart move which image; with --write, add missing ones to
-    /// images.toml
+    /// Find out which values move which image
+    ///
+    /// By trial. With --write, missing ones are added to images.toml.
     #[arg(long, conflicts_with_all = ["check", "prove", "destination"])]
     pub probe: bool,
 
@@ -215,16 +271,19 @@ pub struct ValuesArgs {
 
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// A destination in images.toml, or a registry `host[:port][/path]` [default: every destination in
-    /// images.toml]
-    #[arg(short, long, value_name = "DESTINATION")]
+    /// The destination: a name or a registry
+    ///
+    /// One in images.toml, or a registry `host[:port][/path]`. Default: every destination in images.toml.
+    #[arg(short, long, value_name = "NAME")]
     pub destination: Option<String>,
 
-    /// Run only this check; may be repeated [default: all]
+    /// Run only this check; may be repeated
     #[arg(long, value_enum, value_name = "CHECK")]
     pub only: Vec<Check>,
 
-    /// Check every manifest and blob at the destination, not only the tags
+    /// Check every manifest and blob
+    ///
+    /// At the destination; without this flag, only the tags are checked.
     #[arg(long)]
     pub deep: bool,
 
@@ -235,7 +294,9 @@ pub struct VerifyArgs {
     #[command(flatten)]
     pub chart: ChartArgs,
 
-    /// Concurrent requests per registry [default: up to 48, fewer when throttled]
+    /// Concurrent requests per registry
+    ///
+    /// Default: up to 48, fewer when throttled.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub jobs: Option<u16>,
 
@@ -243,7 +304,9 @@ pub struct VerifyArgs {
     #[arg(long, value_enum, default_value_t = Format::Human)]
     pub format: Format,
 
-    /// Also write the report to a file, in one of the formats of --format; may be repeated
+    /// Also write a report to a file
+    ///
+    /// In one of the formats of --format. May be repeated.
     #[arg(long, value_name = "FORMAT=FILE", value_parser = report_file)]
     pub report: Vec<(Format, PathBuf)>,
 }
@@ -252,7 +315,12 @@ impl Flags {
     /// Parses the command line. Prints the help or a usage error and exits, if that is the result.
     pub fn from_command_line() -> Self {
         let program = program::name();
-        let mut command = Self::command().bin_name(&program);
+        let arguments: Vec<String> =
+            std::env::args_os().map(|argument| argument.to_string_lossy().into_owned()).collect();
+        let mut command = help::complete(Self::command(), &program).color(help::colour(&arguments));
+        if arguments.iter().any(|argument| argument == "-h") {
+            command = help::brief(command);
+        }
         let parsed = Self::from_arg_matches(&command.get_matches_mut());
         let flags = parsed.unwrap_or_else(|error| error.format(&mut command).exit());
         Self { program, ..flags }
@@ -306,6 +374,8 @@ pub enum TextOrJson {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum InventoryFormat {
+    /// The lines of `plain`, and a summary
+    Human,
     /// One reference per line, followed by a tab and `unlisted` or `unused` where that applies
     Plain,
     /// One document, with the places that name each image

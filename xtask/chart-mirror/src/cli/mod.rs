@@ -13,6 +13,7 @@ pub mod demo;
 pub mod dispatch;
 pub mod exit;
 pub mod flags;
+pub mod help;
 pub mod program;
 pub mod runtime;
 pub mod terminal;

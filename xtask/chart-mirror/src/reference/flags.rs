@@ -60,7 +60,10 @@ fn name(argument: &Arg) -> String {
 }
 
 fn means(argument: &Arg) -> String {
-    let mut means = cell(&argument.get_help().map(ToString::to_string).unwrap_or_default());
+    let help = argument.get_long_help().or(argument.get_help());
+    let help = help.map(ToString::to_string).unwrap_or_default();
+    // The first paragraph is the short help, which has no period.
+    let mut means = cell(&help.replacen("\n\n", ". ", 1)).trim_end_matches('.').to_owned();
     let values = argument.get_possible_values();
     let is_choice = argument.get_action().takes_values() && !values.is_empty();
     if is_choice {

@@ -4,6 +4,7 @@ pub mod common;
 pub mod doctor;
 #[cfg(test)]
 mod examples;
+mod failures;
 pub mod images;
 mod json;
 pub mod layout;

@@ -1,18 +1,14 @@
 //! The command `demo`: the whole workflow on this machine, between registries in memory, with generated
-//! images.
+//! images named as in the list.
 //!
-//! The commands are the real ones: images travel over HTTP, and the story quotes their reports and the
-//! logs of the registries.
+//! The commands are the real ones: images travel over HTTP, and the story quotes their reports. It fits a
+//! screen of 30 lines.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use crate::chart::ChartOptions;
-use crate::commands::chart_run::ChartRun;
-use crate::commands::mirror::result::MirrorReport;
 use crate::commands::pin::result::Mode;
 use crate::commands::verify::{Input, Verification, VerifyOptions};
 use crate::commands::{mirror, pin};
@@ -20,120 +16,101 @@ use crate::copy::Silent;
 use crate::list::ImageList;
 use crate::list::finding_code::{Check, Code};
 use crate::report;
+use crate::report::common::{count, seconds};
 use crate::report::layout::Layout;
 use crate::report::verify::Format;
-use crate::values::Overlay;
 use registry::RetryPolicy;
 use registry::auth::credentials::EmptyEnvironment;
-use registry_in_memory::InMemoryRegistry;
-use stage::{Stage, destination_for};
+use stage::Stage;
 
 mod stage;
 
-/// A chart with the keys and shapes of StackState 4.5.6.
-const CHART: &str = "tests/data/charts/stackstate-shapes";
 /// The checks that need neither files nor helm.
 const CHECKS: [Check; 2] = [Check::Source, Check::Destination];
+/// No line is longer.
+const COLUMNS: usize = 80;
 
-/// The demonstration in progress, and its text so far.
+/// The demonstration in progress, and its lines so far.
 struct Story<'a> {
-    text: String,
+    lines: Vec<String>,
     stage: Stage,
     /// What commands begin with.
     program: &'a str,
 }
 
-/// Runs the demonstration with the images of a list. `root` is the folder of the workspace, whose test
-/// charts stand in for the real one.
+/// Runs the demonstration with images named as in a list.
 ///
 /// # Errors
 /// When no port is available, or when a step does not have the expected result.
-pub async fn run(list: &ImageList, root: &Path, program: &str) -> anyhow::Result<String> {
+pub async fn run(list: &ImageList, program: &str) -> anyhow::Result<String> {
     let began = Instant::now();
-    let mut story = Story { text: String::new(), stage: Stage::open(list).await?, program };
-    let stage = &story.stage;
-    let text = format!(
-        "Two registries in memory: a source at {} with {} generated images\n\
-         named as in images.toml, and an empty destination at {}.\n",
-        stage.source.address(),
-        stage.list.images().len(),
-        stage.destination.address(),
-    );
-    story.line(&text);
-    story.line("pin: record the digest of every tag");
-    story.pin(Mode::Pin).await?;
-    story.mirror("mirror").await?;
-    story.mirror("mirror again: one request to the destination per image").await?;
-    story.line("verify: source and destination have what the list pins");
+    let mut story = Story { lines: Vec::new(), stage: Stage::open(list).await?, program };
+    let images = count(list.images().len() as u64, "generated image");
+    story.line(&format!("In memory: a source with {images}, and an empty destination."));
+    story.line("");
+    story.pin("pin", Mode::Pin).await?;
+    story.mirror(&[0, 1]).await?;
+    story.line("# Again: one request per image, because nothing is missing.");
+    story.mirror(&[1]).await?;
     story.verify(&[]).await?;
 
     let rebuilt = story.stage.rebuild_first()?;
-    story.line(&format!("A tag moves at the source: {rebuilt}\nverify reports it"));
+    story.line(&format!("# A tag moves at the source: {rebuilt}"));
     story.verify(&[Code::SourceMoved]).await?;
-    story.line("pin --update: show what changed, and accept it");
-    story.pin(Mode::Update).await?;
-    story.mirror("mirror: only the new content is copied").await?;
+    story.pin("pin --update", Mode::Update).await?;
+    story.mirror(&[0]).await?;
 
     let deleted = story.stage.delete_first()?;
-    story.line(&format!("An image is deleted at the destination: {deleted}\nverify reports it"));
+    story.line(&format!("# An image is deleted at the destination: {deleted}"));
     story.verify(&[Code::DestinationMissing]).await?;
-    story.mirror("mirror: it is copied again").await?;
-    story.verify(&[]).await?;
-
+    story.mirror(&[0]).await?;
     story.stage.compare()?;
-    let example = story.stage.example()?;
-    story.line(&format!(
-        "Every tag at the destination names the digest of the source, and nothing below it is missing.\n\
-         For example: {example}\n"
-    ));
-    story.values_and_proof(list, root)?;
-    story.line(&format!(
-        "With your own registries: {program} mirror -d registry.example.com\n\
-         (-t prints what would be copied). This took {:.1} s.",
-        began.elapsed().as_secs_f64()
-    ));
-    Ok(story.text)
+
+    story.line("Every tag names the digest of the source, and nothing below it is missing.");
+    let time = seconds(began.elapsed().as_secs_f64());
+    story.line(&format!("It took {time}. Yours: `{program} mirror -t -d registry.example.com`"));
+    Ok(story.lines.join("\n") + "\n")
 }
 
 impl Story<'_> {
     fn line(&mut self, line: &str) {
-        let _ = writeln!(self.text, "{line}");
+        self.lines.push(fitting(line));
     }
 
-    /// Quotes a report, and ends the paragraph.
-    fn quote<'r>(&mut self, lines: impl IntoIterator<Item = &'r str>) {
-        for line in lines.into_iter().filter(|line| !line.is_empty()) {
-            let _ = writeln!(self.text, "  {line}");
-        }
-        self.text.push('\n');
+    /// A command as the user would type it. It is never shortened.
+    fn command(&mut self, arguments: &str) {
+        self.lines.push(format!("$ {} {arguments}", self.program));
     }
 
-    async fn pin(&mut self, mode: Mode) -> anyhow::Result<()> {
+    async fn pin(&mut self, arguments: &str, mode: Mode) -> anyhow::Result<()> {
         let options = pin::PinOptions { images: Vec::new(), mode, retry: RetryPolicy::default() };
-        let report = pin::resolve(&self.stage.list, &options, &EmptyEnvironment).await?;
+        let report = pin::resolve(&self.stage.list, &options, &EmptyEnvironment, &Silent).await?;
         for image in &report.images {
             if let Some(digest) = image.digest.as_ref().filter(|_| image.written) {
                 self.stage.write(&image.source, digest)?;
             }
         }
-        let command = format!("{} pin", self.program);
-        let mut text = String::new();
-        // The first run pins every image, so the summary is enough.
+        self.command(arguments);
         if mode == Mode::Update {
-            text = report::pin::human(&report, &command) + "\n";
+            let images = report::pin::images(&report, self.program);
+            let moved = images.lines().skip_while(|line| !line.starts_with("moved"));
+            // The image, its old and its new digest.
+            moved.take(3).for_each(|line| self.line(line));
+        } else {
+            let summary = report::pin::summary(&report, "the list in memory", self.program);
+            summary.lines().take(1).for_each(|line| self.line(line));
         }
-        text += &report::pin::summary(&report, "the list in memory", &command);
-        self.quote(text.lines().filter(|line| !line.starts_with("unchanged")));
         Ok(())
     }
 
     /// Fails unless `verify` finds exactly this.
     async fn verify(&mut self, expected: &[Code]) -> anyhow::Result<()> {
+        let destination = self.stage.destination.address().to_owned();
+        let only = CHECKS.map(|check| format!(" --only {}", check.name())).concat();
+        self.command(&format!("verify -d {destination}{only}"));
         let options = VerifyOptions {
-            destination: Some(self.stage.destination.address().to_owned()),
+            destination: Some(destination),
             checks: BTreeSet::from(CHECKS),
-            deep: true,
-            strict: true,
             ..VerifyOptions::default()
         };
         let (list, file_name) = (&self.stage.list, "images.toml");
@@ -141,19 +118,22 @@ impl Story<'_> {
         let mut verification = Verification::begin(input, &options)?;
         verification.check_registries(&EmptyEnvironment, &Silent).await;
         let report = verification.finish();
-        let text = Format::Human.render(&report, Layout::default());
-        self.quote(text.lines().filter(|line| !line.ends_with("skipped")));
         let found: Vec<Code> = report.findings.iter().map(|finding| finding.code).collect();
-        let story = &self.text;
-        anyhow::ensure!(found == expected, "found {found:?} instead of {expected:?}:\n{story}");
+        let text = Format::Human.render(&report, Layout::default());
+        anyhow::ensure!(found == expected, "found {found:?} instead of {expected:?}:\n{text}");
+        match text.lines().map(str::trim).find(|line| line.starts_with("error[")) {
+            Some(finding) => self.line(finding),
+            None => self.line(text.lines().last().unwrap_or_default()),
+        }
         Ok(())
     }
 
-    async fn mirror(&mut self, title: &str) -> anyhow::Result<()> {
+    /// `shown` are the lines of the summary that are quoted.
+    async fn mirror(&mut self, shown: &[usize]) -> anyhow::Result<()> {
         let Stage { destination, list, .. } = &self.stage;
-        destination.forget_requests();
+        let address = destination.address().to_owned();
         let options = mirror::MirrorOptions {
-            destination: Some(destination.address().to_owned()),
+            destination: Some(address.clone()),
             ..mirror::MirrorOptions::default()
         };
         let plan = mirror::plan(list, &options)?;
@@ -162,67 +142,61 @@ impl Story<'_> {
         if let Some((image, error)) = report.failures().next() {
             anyhow::bail!("{}: {error}", image.source);
         }
-        let requests = requests(&report, destination);
-        self.line(title);
-        self.quote((report::mirror::human(&report) + "\n" + &requests).lines());
-        Ok(())
-    }
-
-    /// The values for a mirror, and the proof with a chart that has the keys of the real one.
-    fn values_and_proof(&mut self, list: &ImageList, root: &Path) -> anyhow::Result<()> {
-        let destination = destination_for(list, "registry.example.com")?;
-        let command = format!("{} values", self.program);
-        let values = Overlay::of(list, &destination)?.yaml();
-        self.line(&format!("{command} -d {destination} makes the chart pull from there:"));
-        self.quote(values.lines());
-        let chart = root.join(CHART);
-        let options = ChartOptions {
-            chart: Some(chart.to_string_lossy().into_owned()),
-            ..ChartOptions::default()
-        };
-        let run = ChartRun::new(list, root, &options)?;
-        if !chart.is_dir() {
-            self.line(&format!("The proof is skipped, because {CHART} does not exist.\n"));
-        } else if run.check_helm().is_err() {
-            self.line("The proof is skipped, because it needs helm (https://helm.sh).\n");
-        } else {
-            self.line(&format!("The proof, by helm with {CHART}:"));
-            let proof = match run.prove(list, &destination, &run.render()) {
-                Ok(proof) => report::proof::text(&proof, &destination.to_string()),
-                // A list for another chart has renderings that do not fit this one.
-                Err(error) => format!("skipped, because the chart does not render: {error:#}"),
-            };
-            // The beginning and the end: a list for another chart has many gaps.
-            self.quote(proof.lines().take(3).chain(proof.lines().skip(3).last()));
-        }
+        self.command(&format!("mirror -d {address}"));
+        let summary = report::mirror::summary(&report);
+        let lines = summary.lines().enumerate().filter(|(number, _)| shown.contains(number));
+        lines.for_each(|(_, line)| self.line(line));
         Ok(())
     }
 }
 
-/// The number of requests, from the log of the destination.
-fn requests(report: &MirrorReport, destination: &InMemoryRegistry) -> String {
-    let requests = destination.requests();
-    let count = |method: &str| requests.iter().filter(|request| request.method == method).count();
-    let counts = ["HEAD", "GET", "POST", "PUT"].map(|method| format!("{} {method}", count(method)));
-    let seconds = report.seconds.max(0.001);
-    let rate = (report.totals().images as f64 / seconds).round();
-    format!("the destination received {}; {rate} images per second", counts.join(", "))
+/// The beginning of a line that is too long.
+fn fitting(line: &str) -> String {
+    if line.chars().count() <= COLUMNS {
+        return line.to_owned();
+    }
+    line.chars().take(COLUMNS - 1).chain(['…']).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    async fn story(list: &str) -> String {
+        let list = ImageList::parse("images.toml", list).unwrap();
+        run(&list, "cargo xtask").await.unwrap()
+    }
+
     #[tokio::test]
     async fn the_demonstration_works_with_any_list() {
-        let text = "[[image]]\nsource = \"localhost:5000/a\"\ntag = \"1\"\n\
-                    [[image]]\nsource = \"docker.io/library/a\"\ntag = \"1\"\ntarget = \"b\"\n";
-        let list = ImageList::parse("images.toml", text).unwrap();
-        let story = run(&list, Path::new("nowhere"), "cargo xtask").await.unwrap();
-        assert!(story.contains("2 images to 127.0.0.1:"), "{story}");
-        assert!(story.contains("0 copied, 2 up to date"), "{story}");
-        assert!(story.contains("1 copied, 1 up to date"), "{story}");
-        assert!(story.contains("error[source-moved]"), "{story}");
-        assert!(story.contains("error[destination-missing]"), "{story}");
+        let text = story(
+            "[[image]]\nsource = \"localhost:5000/a\"\ntag = \"1\"\n\
+             [[image]]\nsource = \"docker.io/library/a\"\ntag = \"1\"\ntarget = \"b\"\n",
+        )
+        .await;
+        for words in [
+            "2 generated images",
+            "$ cargo xtask pin\n2 images: 2 new",
+            "$ cargo xtask mirror -d 127.0.0.1:",
+            "2 copied, 0 up to date, 0 failed",
+            "requests: 0 to sources, 2 to the destination",
+            "--only source --only destination\n2 images: passed",
+            "error[source-moved]",
+            "$ cargo xtask pin --update\nmoved ",
+            "1 copied, 1 up to date",
+            "error[destination-missing]",
+        ] {
+            assert!(text.contains(words), "`{words}` is missing:\n{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_demonstration_fits_a_screen_of_thirty_lines() {
+        let path = "a-team/with-a-long-name/and-a-product/and-a-component/and-an-image";
+        let text = story(&format!("[[image]]\nsource = \"quay.io/{path}\"\ntag = \"1\"\n")).await;
+        // The command itself and the next prompt are on the screen as well.
+        assert!(text.lines().count() <= 28, "{}:\n{text}", text.lines().count());
+        let widest = text.lines().map(|line| line.chars().count()).max();
+        assert!(widest <= Some(80), "{widest:?}:\n{text}");
     }
 }

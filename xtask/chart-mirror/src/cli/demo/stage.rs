@@ -45,17 +45,6 @@ impl Stage {
         Ok(format!("{path}:{tag}"))
     }
 
-    /// The first image at the destination.
-    pub(super) fn example(&self) -> anyhow::Result<String> {
-        let image = self.first()?;
-        let (_, _, digest) = self
-            .destination
-            .store()
-            .manifest(image.path().as_str(), image.tag.as_str())
-            .context("the first image is not at the destination")?;
-        Ok(format!("{}:{} is {}", image.path(), image.tag, digest.short()))
-    }
-
     /// Checks the claims of the story against the contents of the registries.
     pub(super) fn compare(&self) -> anyhow::Result<()> {
         for image in self.list.images() {

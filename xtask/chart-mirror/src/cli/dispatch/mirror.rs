@@ -44,10 +44,13 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
         runtime::block_on(mirror::run(&list, &plan, &options, &ProcessEnvironment, events));
     progress.finish();
     let report = report?;
-    terminal::result(&match arguments.format {
-        TextOrJson::Human => report::mirror::human(&report),
-        TextOrJson::Json => report::mirror::json(&report),
-    })?;
+    match arguments.format {
+        TextOrJson::Human => terminal::result(&report::mirror::human(&report, terminal::layout())),
+        TextOrJson::Json => terminal::result_for_programs(
+            &report::mirror::json(&report),
+            &report::mirror::summary(&report),
+        ),
+    }?;
     Ok(if report.failures().next().is_some() { Exit::Failed } else { Exit::Done })
 }
 

@@ -9,10 +9,10 @@ use crate::cli::flags::{
     Command, DoctorArgs, Flags, ImagesArgs, InventoryFormat, PinArgs, TextOrJson,
 };
 use crate::cli::runtime::Interrupted;
+use crate::cli::terminal::ProgressDisplay;
 use crate::cli::{runtime, terminal};
 use crate::commands::pin::result::Mode;
 use crate::commands::{doctor, explain, images, pin};
-use crate::files::folder_of;
 use crate::list_file;
 use crate::report;
 use registry::RetryPolicy;
@@ -46,7 +46,7 @@ fn run_images(flags: &Flags, arguments: &ImagesArgs) -> anyhow::Result<Exit> {
         let found = explain::run(&file, &list, &arguments.chart.options(), reference)?;
         terminal::result(&report::images::explanations(&found))?;
         if found.is_empty() {
-            terminal::message(&format!("no text of the chart matches `{reference}`"));
+            terminal::error(&format!("no text of the chart matches `{reference}`"));
         }
         return Ok(if found.is_empty() { Exit::Failed } else { Exit::Done });
     }
@@ -55,20 +55,30 @@ fn run_images(flags: &Flags, arguments: &ImagesArgs) -> anyhow::Result<Exit> {
     let report = images::run(&file, &list, &arguments.chart.options(), task)?;
     report::images::warnings(&report).iter().for_each(|warning| terminal::message(warning));
     if let Some(edit) = &report.edit {
-        terminal::message(&report::images::edited(edit, &file.display().to_string()));
+        terminal::result(&report::images::edited(edit, &file.display().to_string()))?;
         return Ok(if report.is_complete() { Exit::Done } else { Exit::Failed });
     }
     let inventory = &report.inventory;
-    terminal::result(&match arguments.format {
-        InventoryFormat::Plain => report::images::plain(inventory),
-        InventoryFormat::Json => report::images::json(inventory, &report.declared),
-        InventoryFormat::Toml => report::images::toml(inventory),
-    })?;
     let (_, obstacles) = inventory.images_to_list(UnusedEntries::Keep);
     for obstacle in &obstacles {
         terminal::message(&format!("warning: {obstacle}"));
     }
-    terminal::message(&report::images::summary(inventory));
+    let summary = report::images::summary(inventory);
+    match arguments.format {
+        InventoryFormat::Human => {
+            terminal::result(&format!("{}{summary}\n", report::images::plain(inventory)))
+        }
+        InventoryFormat::Plain => {
+            terminal::result_for_programs(&report::images::plain(inventory), &summary)
+        }
+        InventoryFormat::Json => terminal::result_for_programs(
+            &report::images::json(inventory, &report.declared),
+            &summary,
+        ),
+        InventoryFormat::Toml => {
+            terminal::result_for_programs(&report::images::toml(inventory), &summary)
+        }
+    }?;
     Ok(Exit::Done)
 }
 
@@ -83,18 +93,25 @@ fn run_pin(flags: &Flags, arguments: &PinArgs) -> anyhow::Result<Exit> {
     };
     let images = arguments.image.clone();
     let options = pin::PinOptions { images, mode, retry: RetryPolicy::default() };
-    let resolved = runtime::block_on(pin::resolve(&list, &options, &ProcessEnvironment));
+    let progress = ProgressDisplay::new();
+    let resolved = runtime::block_on(pin::resolve(&list, &options, &ProcessEnvironment, &progress));
+    progress.finish();
     let report = resolved.map_err(|error| match error.is::<Interrupted>() {
         true => error.context(format!("`{file_name}` is unchanged")),
         false => error,
     })?;
     pin::write(&file, &report)?;
     let command = format!("{} pin", flags.command_prefix());
-    terminal::result(&match arguments.format {
-        TextOrJson::Human => report::pin::human(&report, &command),
-        TextOrJson::Json => report::pin::json(&report),
-    })?;
-    terminal::message(&report::pin::summary(&report, &file_name, &command));
+    match arguments.format {
+        TextOrJson::Human => {
+            let layout = terminal::layout();
+            terminal::result(&report::pin::human(&report, &file_name, &command, layout))
+        }
+        TextOrJson::Json => {
+            let summary = report::pin::summary(&report, &file_name, &command);
+            terminal::result_for_programs(&report::pin::json(&report), &summary)
+        }
+    }?;
     Ok(if report.is_settled() { Exit::Done } else { Exit::Failed })
 }
 
@@ -103,20 +120,25 @@ fn run_doctor(flags: &Flags, arguments: &DoctorArgs) -> anyhow::Result<Exit> {
     let reach = if arguments.offline { doctor::Reach::Offline } else { doctor::Reach::Registries };
     let destination = arguments.destination.clone();
     let options = doctor::DoctorOptions { destination, reach, retry: doctor::short_retries() };
-    let mut report = runtime::block_on(doctor::run(&list, &options, &ProcessEnvironment))?;
+    let progress = ProgressDisplay::new();
+    let examined = runtime::block_on(doctor::run(&list, &options, &ProcessEnvironment, &progress));
+    progress.finish();
+    let mut report = examined?;
     report.programs = doctor::programs(&ProcessEnvironment);
-    terminal::result(&match arguments.format {
-        TextOrJson::Human => report::doctor::human(&report),
-        TextOrJson::Json => report::doctor::json(&report),
-    })?;
+    match arguments.format {
+        TextOrJson::Human => terminal::result(&report::doctor::human(&report, terminal::layout())),
+        TextOrJson::Json => terminal::result_for_programs(
+            &report::doctor::json(&report),
+            &report::doctor::summary(&report),
+        ),
+    }?;
     Ok(if report.is_well() { Exit::Done } else { Exit::Failed })
 }
 
 #[cfg(feature = "demo")]
 fn run_demo(flags: &Flags) -> anyhow::Result<Exit> {
-    let file = flags.list_file()?;
-    let list = list_file::read(&file)?;
-    let story = runtime::block_on(demo::run(&list, folder_of(&file), &flags.program))
+    let list = list_file::read(&flags.list_file()?)?;
+    let story = runtime::block_on(demo::run(&list, &flags.program))
         .map_err(|error| error.context("the demonstration failed"))?;
     terminal::result(&story)?;
     Ok(Exit::Done)

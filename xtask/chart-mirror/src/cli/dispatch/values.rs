@@ -33,7 +33,7 @@ pub(super) fn run(flags: &Flags, arguments: &ValuesArgs) -> anyhow::Result<Exit>
     if arguments.write {
         for values in &files {
             let name = values.file.display();
-            terminal::message(&format!("{}  {name}", write_word(values.write()?)));
+            terminal::result(&format!("{}  {name}\n", write_word(values.write()?)))?;
         }
         return Ok(Exit::Done);
     }
@@ -47,7 +47,7 @@ fn check(files: &[ValuesFile], hint: &str) -> anyhow::Result<Exit> {
         let name = values.file.display();
         let state = match values.check()? {
             Difference::None => {
-                terminal::message(&format!("up to date  {name}"));
+                terminal::result(&format!("up to date  {name}\n"))?;
                 continue;
             }
             Difference::Missing => "missing   ",
@@ -57,7 +57,7 @@ fn check(files: &[ValuesFile], hint: &str) -> anyhow::Result<Exit> {
             }
         };
         let advice = Advice::new(format!("{state}  {name}")).with_hint(hint);
-        terminal::message(&advice.to_string());
+        terminal::result(&format!("{advice}\n"))?;
         exit = Exit::Failed;
     }
     Ok(exit)
@@ -87,7 +87,7 @@ fn run_with_chart(flags: &Flags, arguments: &ValuesArgs, list: &ImageList) -> an
     if arguments.write {
         let text = list_file::read_text(&file)?;
         let written = write_atomically(&file, &suggestion.added_to(&text, list)?)?;
-        terminal::message(&format!("{}  {}", write_word(written), file.display()));
+        terminal::result(&format!("{}  {}\n", write_word(written), file.display()))?;
     }
     Ok(if suggestion.moves_everything(&probed, list) { Exit::Done } else { Exit::Failed })
 }

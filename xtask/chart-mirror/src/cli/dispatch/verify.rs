@@ -39,10 +39,11 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
     let report = verified(arguments, Input { list: &list, file, file_name, command })?;
     // Files first: the reader of stdout may be gone.
     let written = write_reports(&report, arguments);
-    terminal::result(&arguments.format.render(&report, terminal::layout()))?;
-    if !matches!(arguments.format, Format::Human | Format::Github) {
-        terminal::message(&verify::summary(&report));
-    }
+    let text = arguments.format.render(&report, terminal::layout());
+    match arguments.format {
+        Format::Human | Format::Github => terminal::result(&text),
+        _ => terminal::result_for_programs(&text, &verify::summary(&report)),
+    }?;
     written?;
     Ok(if report.passes() { Exit::Done } else { Exit::Failed })
 }

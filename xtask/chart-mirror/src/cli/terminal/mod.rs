@@ -5,7 +5,7 @@
 pub use progress::ProgressDisplay;
 pub use streams::{
     Appearance, LogWriter, Verbosity, appear_as, error, layout, message, message_style, result,
-    verbosity,
+    result_for_programs, verbosity,
 };
 
 mod colour;

@@ -55,6 +55,16 @@ pub fn result(text: &str) -> std::io::Result<()> {
     }
 }
 
+/// Writes a result that programs read. People find its summary on stderr.
+///
+/// # Errors
+/// As for [`result`].
+pub fn result_for_programs(text: &str, summary: &str) -> std::io::Result<()> {
+    result(text)?;
+    message(summary.trim_end());
+    Ok(())
+}
+
 /// Writes a message, unless only results and errors are requested.
 pub fn message(text: &str) {
     if verbosity() != Verbosity::Quiet {

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::chart::{ChartSource, Helm, RenderError};
+use crate::copy::Progress;
 use crate::list::{Destination, ImageList};
 use crate::plan::{Selection, registry_settings, transfers};
 
@@ -55,6 +56,7 @@ pub async fn run(
     list: &ImageList,
     options: &DoctorOptions,
     environment: &dyn Environment,
+    progress: &dyn Progress,
 ) -> anyhow::Result<DoctorReport> {
     let destination = destination(list, options)?;
     let repositories = repositories(list, destination.as_ref())?;
@@ -65,6 +67,7 @@ pub async fn run(
     let examined = repositories
         .into_iter()
         .map(|((name, side), of_host)| host(&registries, options.reach, name, side, of_host));
+    progress.checking("querying registries", 0);
     let hosts = join_all(examined).await.into_iter().collect::<anyhow::Result<_>>()?;
     Ok(DoctorReport {
         destination: destination.map(|destination| destination.to_string()),

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use futures_util::future::join_all;
 
+use crate::copy::Progress;
 use crate::list::edit::pin_images;
 use crate::list::{Image, ImageList, ImagePin};
 use crate::list_file;
@@ -37,6 +38,7 @@ pub async fn resolve(
     list: &ImageList,
     options: &PinOptions,
     environment: &dyn Environment,
+    progress: &dyn Progress,
 ) -> anyhow::Result<PinReport> {
     let began = Instant::now();
     let selected = Selection::new(&options.images)?.of(list)?;
@@ -47,8 +49,13 @@ pub async fn resolve(
     let mut images = Vec::new();
     for image in selected {
         let source = registries.repository(&image.source, Side::Source)?;
-        images.push(async move { resolve_image(&source, image, selections, options.mode).await });
+        images.push(async move {
+            let resolved = resolve_image(&source, image, selections, options.mode).await;
+            progress.image_checked();
+            resolved
+        });
     }
+    progress.checking("resolving tags", images.len());
     let images = join_all(images).await;
     Ok(PinReport {
         mode: options.mode,

@@ -26,6 +26,9 @@ pub struct Finding {
     pub details: Vec<String>,
     /// What to do.
     pub hint: Option<String>,
+    /// The message without what belongs to one image, for reports that put images together.
+    #[serde(skip)]
+    pub shared_cause: Option<String>,
 }
 
 /// A place in a file of the user.
@@ -54,6 +57,7 @@ impl Finding {
             message: message.into(),
             details: Vec::new(),
             hint: None,
+            shared_cause: None,
         }
     }
 

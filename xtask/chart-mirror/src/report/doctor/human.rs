@@ -6,9 +6,13 @@ use crate::commands::doctor::result::{
     DoctorReport, HostAnswer, HostReport, LoginFile, LoginReport, LoginState,
 };
 use crate::report::common::{hint_line, is_are};
+use crate::report::failures::{Failure, by_cause};
+use crate::report::layout::{Layout, Style};
+use registry::Error;
 
-pub fn human(report: &DoctorReport) -> String {
-    let mut text: String = report.hosts.iter().map(host_lines).collect();
+pub fn human(report: &DoctorReport, layout: Layout) -> String {
+    let style = layout.style;
+    let mut text: String = report.hosts.iter().map(|host| host_lines(host, style)).collect();
     text += "credentials come from environment variables, then from these files:\n";
     for LoginFile { file, found } in &report.login_files {
         let state = if *found { "found   " } else { "missing " };
@@ -24,24 +28,37 @@ pub fn human(report: &DoctorReport) -> String {
         };
     }
     for warning in &report.warnings {
-        let _ = writeln!(text, "warning: {warning}");
+        let _ = writeln!(text, "{}: {warning}", style.warning("warning"));
     }
     if report.destination.is_none() {
         text += "no destination was examined\nhint: name one with `-d`\n";
     }
-    text + &conclusion(report)
+    text + &summary(report)
 }
 
-fn host_lines(host: &HostReport) -> String {
+fn host_lines(host: &HostReport, style: Style) -> String {
     let HostReport { registry, side, address, tls, abilities, logins } = host;
     let transport = if *tls { "TLS" } else { "plain HTTP, without TLS" };
     let abilities = abilities.join("; ");
     let mut text = format!("{registry} ({side}): {address}, {transport}\n  {abilities}\n");
-    text.extend(logins.iter().map(login_lines));
+    // What hits several accounts at once is the registry's failure, and is reported once.
+    let failures = logins.iter().filter_map(|login| match &login.answer {
+        HostAnswer::Failed { error } => Some(Failure { name: String::new(), error }),
+        _ => None,
+    });
+    let groups = by_cause(failures);
+    let shared = groups.iter().find(|group| group.failures.len() > 1);
+    let shared = shared.and_then(|group| group.failures.first()).map(|failure| failure.error);
+    let cause = shared.map(Error::shared_cause);
+    text.extend(logins.iter().map(|login| login_lines(login, cause.as_deref(), style)));
+    if let (Some(error), Some(cause)) = (shared, cause) {
+        let label = style.error("error");
+        text += &format!("  {label}: {cause}\n{}", hint_line("  ", error));
+    }
     text
 }
 
-fn login_lines(login: &LoginReport) -> String {
+fn login_lines(login: &LoginReport, shared: Option<&str>, style: Style) -> String {
     let from = login.from.as_deref().map(|from| from.replace("\nhint: ", "\n  hint: "));
     let state = match (login.login, from.unwrap_or_default()) {
         (LoginState::None, hint) if hint.is_empty() => "none".to_owned(),
@@ -57,8 +74,10 @@ fn login_lines(login: &LoginReport) -> String {
     let mut text = format!("  credentials for {repositories}: {state}\n");
     let (access, seconds) = match &login.answer {
         HostAnswer::Unknown => return text,
+        HostAnswer::Failed { error } if shared == Some(&error.shared_cause()) => return text,
         HostAnswer::Failed { error } => {
-            return text + &format!("    error: {error}\n{}", hint_line("    ", error));
+            let label = style.error("error");
+            return text + &format!("    {label}: {error}\n{}", hint_line("    ", error));
         }
         HostAnswer::Open { seconds } => ("responds without authentication", seconds),
         HostAnswer::Anonymous { seconds } => ("responds, and grants anonymous access", seconds),
@@ -68,7 +87,8 @@ fn login_lines(login: &LoginReport) -> String {
     text
 }
 
-fn conclusion(report: &DoctorReport) -> String {
+/// How many registries are usable.
+pub fn summary(report: &DoctorReport) -> String {
     let (all, unusable) = (report.hosts.len(), report.unusable().count());
     let mut logins = report.hosts.iter().flat_map(|host| &host.logins);
     let was_contacted = logins.any(|login| !matches!(login.answer, HostAnswer::Unknown));

@@ -90,9 +90,9 @@ pub fn edited(edit: &ListEdit, file: &str) -> String {
     };
     let label = if added.is_empty() && removed.is_empty() { "up to date" } else { "written" };
     let mut text =
-        lines("added", added) + &lines("removed", removed) + &format!("{label:<12}{file}");
+        lines("added", added) + &lines("removed", removed) + &format!("{label:<12}{file}\n");
     for obstacle in obstacles {
-        text += &format!("\nerror: {obstacle}");
+        text += &format!("error: {obstacle}\n");
     }
     text
 }

@@ -2,7 +2,9 @@
 
 use crate::commands::mirror::result::{CopyOutcome, ImageReport, MirrorReport, MirrorTotals};
 use crate::plan::Transfer;
-use crate::report::common::{bytes, count, hint_line, insecure, is_are, seconds};
+use crate::report::common::{bytes, count, insecure, is_are, seconds};
+use crate::report::failures::{Failure, by_cause};
+use crate::report::layout::Layout;
 use messages::program::command;
 use registry::{Error, Requests};
 
@@ -47,28 +49,43 @@ pub fn image(image: &ImageReport) -> String {
 }
 
 /// The end of a run: all errors and warnings, then the totals.
-pub fn human(report: &MirrorReport) -> String {
+pub fn human(report: &MirrorReport, layout: Layout) -> String {
+    let failed = report.failures().map(failure);
+    let refused = report
+        .images
+        .iter()
+        .flat_map(|image| image.refused.iter().map(move |error| failure((image, error))));
     let mut text = String::new();
-    for (image, error) in report.failures() {
-        text += &problem("error", image, error);
+    for group in by_cause(failed) {
+        text += &group.text(&layout.style.error("error"), layout);
     }
-    for image in &report.images {
-        for refused in &image.refused {
-            text += &problem("warning", image, refused);
-        }
+    for group in by_cause(refused) {
+        text += &group.text(&layout.style.warning("warning"), layout);
     }
     text.extend(report.repositories.iter().map(super::ecr::human));
     text.extend(report.images.iter().filter_map(rewritten));
+    text + &summary(report) + &advice(report)
+}
+
+/// The totals.
+pub fn summary(report: &MirrorReport) -> String {
     let totals = report.totals();
-    let MirrorTotals { copied, up_to_date, failed, unpinned, .. } = totals;
+    let MirrorTotals { copied, up_to_date, failed, .. } = totals;
     let (images, elapsed) = (count(totals.images as u64, "image"), seconds(report.seconds));
     let Requests { source, destination } = report.requests;
-    text += &format!(
+    format!(
         "{images} to {}: {copied} copied, {up_to_date} up to date, {failed} failed in {elapsed}\n\
          {}; requests: {source} to sources, {destination} to the destination\n",
         report.destination,
         amounts(&totals)
-    );
+    )
+}
+
+/// What the totals mean for the next run.
+fn advice(report: &MirrorReport) -> String {
+    let MirrorTotals { images, failed, unpinned, .. } = report.totals();
+    let images = count(images as u64, "image");
+    let mut text = String::new();
     if unpinned > 0 {
         text += &format!(
             "{unpinned} of {images} {} not pinned: the tag decides what is copied; {} records digests\n",
@@ -126,7 +143,6 @@ fn rewritten(image: &ImageReport) -> Option<String> {
     ))
 }
 
-fn problem(level: &str, image: &ImageReport, error: &Error) -> String {
-    let hint = hint_line("  ", error);
-    format!("{level}: {} to {}\n  {error}\n{hint}", image.source, image.target)
+fn failure<'r>((image, error): (&'r ImageReport, &'r Error)) -> Failure<'r> {
+    Failure { name: format!("{} to {}", image.source, image.target), error }
 }

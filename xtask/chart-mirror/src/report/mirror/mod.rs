@@ -5,5 +5,5 @@ mod human;
 pub(super) mod json;
 
 pub use ecr::dry_run as dry_run_of_ecr;
-pub use human::{dry_run, human, image};
+pub use human::{dry_run, human, image, summary};
 pub use json::{dry_run_json, json};

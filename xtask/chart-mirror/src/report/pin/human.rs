@@ -4,16 +4,27 @@ use std::fmt::Write as _;
 
 use crate::commands::pin::difference::{ImageDifference, Property, PropertyValue};
 use crate::commands::pin::result::{Change, Mode, PinOutcome, PinReport, PinTotals, PinnedImage};
-use crate::report::common::{bytes, count, hint_line, insecure, seconds};
+use crate::report::common::{bytes, count, insecure, seconds};
+use crate::report::failures::{Failure, by_cause};
+use crate::report::layout::Layout;
 use oci::Digest;
 
 /// How many differences of an image are shown. Images may have hundreds of labels.
 pub(super) const MOST_LINES: usize = 40;
 
-/// One line per image, followed by its details, and the registries whose certificates were not verified.
-/// `command` is the command as the user called it, without
-/// flags and images.
-pub fn human(report: &PinReport, command: &str) -> String {
+/// One line per image, followed by its details, then the causes of failures, the registries whose
+/// certificates were not verified, and the summary. `command` is the command as the user called it, without
+/// flags and images; `file` is the list.
+pub fn human(report: &PinReport, file: &str, command: &str, layout: Layout) -> String {
+    images(report, command)
+        + &failures(report, layout)
+        + &insecure(&report.insecure)
+        + &summary(report, file, command)
+        + "\n"
+}
+
+/// One line per image, followed by its details.
+pub fn images(report: &PinReport, command: &str) -> String {
     let mut text = String::new();
     for image in &report.images {
         let _ = write!(text, "{:<11}{}", image.outcome.name(), image.source);
@@ -25,7 +36,7 @@ pub fn human(report: &PinReport, command: &str) -> String {
                 "\n  hint: check source and tag; some registries return 404 if credentials are required\n"
                     .to_owned()
             }
-            PinOutcome::Failed { error } => format!("\n  {error}\n{}", hint_line("  ", error)),
+            PinOutcome::Failed { .. } => "\n".to_owned(),
             PinOutcome::Moved { change } => {
                 let pin = image.pin.as_ref().map_or("", Digest::as_str);
                 let change = change_lines(change);
@@ -43,7 +54,16 @@ pub fn human(report: &PinReport, command: &str) -> String {
             let _ = writeln!(text, "  warning: {warning}");
         }
     }
-    text + &insecure(&report.insecure)
+    text
+}
+
+fn failures(report: &PinReport, layout: Layout) -> String {
+    let failed = report.images.iter().filter_map(|image| match &image.outcome {
+        PinOutcome::Failed { error } => Some(Failure { name: image.source.to_string(), error }),
+        _ => None,
+    });
+    let label = layout.style.error("error");
+    by_cause(failed).iter().map(|group| group.text(&label, layout)).collect()
 }
 
 /// The totals, what was written to the list in `file`, and what to do next.

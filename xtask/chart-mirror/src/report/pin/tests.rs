@@ -6,6 +6,7 @@ use super::human::MOST_LINES;
 use super::*;
 use crate::commands::pin::difference::{ImageDifference, Property, PropertyValue};
 use crate::commands::pin::result::{Change, Mode, PinOutcome, PinReport, PinnedImage};
+use crate::report::layout::Layout;
 use messages::Advice;
 use oci::Digest;
 use registry::Error;
@@ -98,14 +99,20 @@ unchanged  q.io/i4:1
 missing    q.io/i5:1
   hint: check source and tag; some registries return 404 if credentials are required
 failed     q.io/i6:1
+error: q.io/i6:1
   source: look for manifest `1`: not a registry
   hint: check the address
 ";
-    assert_eq!(abbreviated(&human(&report(Mode::Pin), "pin")), expected);
-    assert_eq!(abbreviated(&human(&report(Mode::Check), "pin")), expected);
+    let before_the_summary = |mode: Mode| {
+        let report = report(mode);
+        let text = abbreviated(&human(&report, "f", "pin", Layout::default()));
+        text.strip_suffix(&format!("{}\n", summary(&report, "f", "pin"))).unwrap().to_owned()
+    };
+    assert_eq!(before_the_summary(Mode::Pin), expected);
+    assert_eq!(before_the_summary(Mode::Check), expected);
     let without_hint: String =
         expected.split_inclusive('\n').filter(|line| !line.contains("accepts it")).collect();
-    assert_eq!(abbreviated(&human(&report(Mode::Update), "pin")), without_hint);
+    assert_eq!(before_the_summary(Mode::Update), without_hint);
 }
 
 #[test]
@@ -221,7 +228,7 @@ fn long_lists_of_differences_are_shortened_only_in_text() {
     report.images.truncate(1);
     report.images[0].outcome = PinOutcome::Moved { change };
     report.images[0].warnings.clear();
-    let text = human(&report, "pin");
+    let text = images(&report, "pin");
     assert_eq!(text.matches("  label l").count(), MOST_LINES);
     assert!(text.ends_with("\n  and 5 more: `--format json` shows all\n"), "{text}");
     assert!(json(&report).contains("\"l44\""));

@@ -1,4 +1,5 @@
-//! The verification as plain text: findings by image. A finding that many images share is reported once.
+//! The verification as plain text: findings by image. A cause that several images share is
+//! reported once.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -6,11 +7,14 @@ use std::fmt::Write as _;
 use super::text;
 use crate::commands::verify::{Finding, VerifyReport};
 use crate::list::finding_code::{Check, Code, Severity};
-use crate::report::common::{insecure, seconds};
+use crate::report::common::{count, insecure, seconds};
+use crate::report::failures::listed;
 use crate::report::layout::Layout;
 
-/// An equal finding of at least this many images is reported once.
+/// An equal finding of at least this many images is reported once. A failure that two of them share is
+/// one failure.
 const MANY: usize = 3;
+const SEVERAL: usize = 2;
 
 /// What equal findings of several images have in common.
 type Shared<'f> = (Code, Severity, &'f str, Option<&'f str>);
@@ -25,7 +29,10 @@ pub(super) fn report(report: &VerifyReport, layout: Layout) -> String {
             .or_default()
             .extend(may_be_shared(finding).then_some(finding));
     }
-    groups.retain(|_, group| group.len() >= MANY);
+    groups.retain(|_, group| {
+        let is_failure = group.iter().any(|finding| finding.shared_cause.is_some());
+        group.len() >= if is_failure { SEVERAL } else { MANY }
+    });
     let is_shared =
         |finding: &&Finding| may_be_shared(finding) && groups.contains_key(&shared(finding));
     let (in_groups, own): (Vec<&Finding>, Vec<&Finding>) =
@@ -49,7 +56,11 @@ pub(super) fn report(report: &VerifyReport, layout: Layout) -> String {
 }
 
 fn shared(finding: &Finding) -> Shared<'_> {
-    (finding.code, finding.severity, &finding.message, finding.hint.as_deref())
+    (finding.code, finding.severity, cause(finding), finding.hint.as_deref())
+}
+
+fn cause(finding: &Finding) -> &str {
+    finding.shared_cause.as_ref().unwrap_or(&finding.message)
 }
 
 fn may_be_shared(finding: &Finding) -> bool {
@@ -80,9 +91,11 @@ impl Writer {
 
     fn shared(&mut self, first: &Finding, group: &[&Finding]) {
         let label = self.label(first);
-        self.line("", &format!("{label} {}", first.message));
-        for finding in group {
-            self.line("  ", &format!("{}{}", image_name(finding), place(finding)));
+        let images = count(group.len() as u64, "image");
+        self.line("", &format!("{label} {images}: {}", cause(first)));
+        let names = group.iter().map(|finding| image_name(finding) + &place(finding));
+        for line in listed(names.collect(), self.layout.detail) {
+            self.line("  ", &line);
         }
         self.hint(first, "");
     }

@@ -32,6 +32,7 @@ fn printable(report: &VerifyReport) -> VerifyReport {
     for finding in &mut report.findings {
         clean(&mut finding.message);
         finding.details.iter_mut().chain(&mut finding.hint).for_each(clean);
+        finding.shared_cause.iter_mut().for_each(clean);
         if let Some(location) = &mut finding.location {
             clean(&mut location.file);
         }

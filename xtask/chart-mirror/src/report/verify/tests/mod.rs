@@ -42,6 +42,7 @@ fn finding(check: Check, code: Code, image: Option<&str>) -> Finding {
         message: "it differs".to_owned(),
         details: Vec::new(),
         hint: None,
+        shared_cause: None,
     }
 }
 

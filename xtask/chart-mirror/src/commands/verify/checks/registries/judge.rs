@@ -133,7 +133,8 @@ pub(super) fn incomparable(findings: &mut Findings<'_>, image: &Image, transfer:
 
 fn unreachable(findings: &mut Findings<'_>, check: Check, image: &Image, error: &Error) {
     let finding = findings.about(check, Code::Unreachable, image, error.to_string());
-    findings.add(Finding { hint: error.hint(), ..finding });
+    let shared_cause = Some(error.shared_cause());
+    findings.add(Finding { hint: error.hint(), shared_cause, ..finding });
 }
 
 /// `1 manifest and 2 blobs`.

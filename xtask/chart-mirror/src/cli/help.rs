@@ -1,0 +1,226 @@
+//! The help besides the comments in `flags`: examples and exit codes, and the short form.
+
+use std::fmt::Write as _;
+
+use clap::{ColorChoice, Command, ValueEnum as _};
+
+/// What is known about a command besides its flags.
+struct CommandHelp {
+    name: &'static str,
+    /// Arguments, and what the command does with them.
+    examples: &'static [(&'static str, &'static str)],
+    done: &'static str,
+    /// What exit code 1 means; `None` if the command cannot return it.
+    failed: Option<&'static str>,
+}
+
+const COMMANDS: [CommandHelp; 7] = [
+    CommandHelp {
+        name: "mirror",
+        examples: &[
+            ("mirror -d registry.example.com", "copy every image in the list"),
+            ("mirror -t -d production", "print what would be copied to a destination of the list"),
+            ("mirror -d production --only '*kafka*'", "copy some images"),
+            ("mirror -d production -c stackstate/stackstate", "copy what a chart uses"),
+        ],
+        done: "every image is at the destination",
+        failed: Some("an image failed; the others were copied"),
+    },
+    CommandHelp {
+        name: "values",
+        examples: &[
+            ("values -d registry.example.com", "print the values"),
+            ("values --write", "write values/DESTINATION.yaml for every destination"),
+            ("values --check", "show what --write would change"),
+            ("values --prove -d production", "prove that the chart pulls nothing from elsewhere"),
+        ],
+        done: "done, up to date, or proven",
+        failed: Some("files differ, the proof has gaps, or a listed image is not moved"),
+    },
+    CommandHelp {
+        name: "verify",
+        examples: &[
+            ("verify", "run all checks for every destination"),
+            ("verify --only list --only values", "run the checks that need no network and no helm"),
+            ("verify -d production --deep", "look for every manifest and blob"),
+            ("verify --report junit=verify.xml", "write a report for CI as well"),
+        ],
+        done: "no errors; there may be warnings",
+        failed: Some("there are errors"),
+    },
+    CommandHelp {
+        name: "images",
+        examples: &[
+            ("images", "compare the list with its chart"),
+            ("images --format plain", "print one reference per line, for programs"),
+            ("images --write --prune", "bring the list up to date"),
+            ("images --explain '*kafka*'", "show where the chart names an image"),
+        ],
+        done: "done; unlisted and unused images are no failure",
+        failed: Some("`--write` could not add an image, or `--explain` found nothing"),
+    },
+    CommandHelp {
+        name: "pin",
+        examples: &[
+            ("pin", "record the digests that are missing"),
+            ("pin --check", "change nothing; fail if a digest is missing or a tag has moved"),
+            ("pin --update 'quay.io/stackstate/wait:*'", "accept a tag that has moved"),
+        ],
+        done: "every image is pinned to what its tag names",
+        failed: Some("a tag has moved, is missing, or could not be resolved"),
+    },
+    CommandHelp {
+        name: "doctor",
+        examples: &[
+            ("doctor", "examine the sources and the only destination"),
+            ("doctor -d registry.example.com", "examine another destination"),
+            ("doctor --offline", "show which credentials a run would use"),
+        ],
+        done: "no problem was found",
+        failed: Some("a registry is unusable"),
+    },
+    CommandHelp {
+        name: "demo",
+        examples: &[("demo", "run it")],
+        done: "every step had the expected result",
+        failed: None,
+    },
+];
+
+const COULD_NOT_RUN: &str =
+    "the command could not run: usage, images.toml, credentials, helm or the chart";
+const INTERRUPTED: &str = "interrupted; run the same command again to continue";
+
+/// Adds to `--help` what the definitions of the flags do not contain. `program` is how the user called it.
+pub fn complete(command: Command, program: &str) -> Command {
+    let command = command.bin_name(program).after_long_help(after_commands(program));
+    command.mut_subcommands(|subcommand| match after_flags(subcommand.get_name(), program) {
+        Some(text) => subcommand.after_long_help(text),
+        None => subcommand,
+    })
+}
+
+/// The short form: possible values and defaults are left to `--help`, so that each flag is a line.
+pub(super) fn brief(command: Command) -> Command {
+    let command = command.mut_args(|argument| match argument.get_action().takes_values() {
+        true => argument.hide_possible_values(true).hide_default_value(true),
+        false => argument,
+    });
+    command.mut_subcommands(brief)
+}
+
+/// What `--color` requires, which the help has to know before the flags are parsed.
+pub(super) fn colour(arguments: &[String]) -> ColorChoice {
+    let mut choice = ColorChoice::Auto;
+    for (argument, next) in arguments.iter().zip(arguments.iter().skip(1).chain([&String::new()])) {
+        let value = if argument == "--color" {
+            Some(next.as_str())
+        } else {
+            argument.strip_prefix("--color=")
+        };
+        choice = value.and_then(|value| ColorChoice::from_str(value, false).ok()).unwrap_or(choice);
+    }
+    choice
+}
+
+fn after_commands(program: &str) -> String {
+    let help = format!("`{program} COMMAND --help` has examples.\n\n");
+    help + &exit_codes(
+        "done",
+        Some("some images failed, tags moved, files differ, or there are findings"),
+    )
+}
+
+/// Examples and exit codes of a command, with the name by which the user calls the program.
+pub(super) fn after_flags(command: &str, program: &str) -> Option<String> {
+    let help = COMMANDS.iter().find(|help| help.name == command)?;
+    let mut text = "Examples:\n".to_owned();
+    for (arguments, effect) in help.examples {
+        let _ = writeln!(text, "  {program} {arguments}\n      {effect}");
+    }
+    text.push('\n');
+    Some(text + &exit_codes(help.done, help.failed))
+}
+
+fn exit_codes(done: &str, failed: Option<&str>) -> String {
+    let codes =
+        [("0", Some(done)), ("1", failed), ("2", Some(COULD_NOT_RUN)), ("130", Some(INTERRUPTED))];
+    let codes = codes.into_iter().filter_map(|(code, meaning)| Some((code, meaning?)));
+    let lines = codes.map(|(code, meaning)| format!("\n  {code:<4} {meaning}"));
+    format!("Exit codes:{}", lines.collect::<String>())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::cli::flags::Flags;
+
+    fn command() -> Command {
+        let mut command = complete(Flags::command(), "chart-mirror");
+        command.build();
+        command
+    }
+
+    #[test]
+    fn each_flag_is_one_line_of_the_short_help_at_eighty_columns() {
+        let mut command = brief(complete(Flags::command(), "cargo xtask")).term_width(80);
+        command.build();
+        for subcommand in command.get_subcommands_mut() {
+            let help = subcommand.render_help().to_string();
+            let flags = help.split_once("Options:\n").map_or("", |(_, flags)| flags);
+            for line in flags.lines().filter(|line| line.starts_with(' ')) {
+                let is_flag = line.starts_with("  -") || line.starts_with("      --");
+                assert!(is_flag, "{line:?} goes on from the line before:\n{help}");
+            }
+            assert!(help.lines().count() <= 28, "{help}");
+        }
+    }
+
+    #[test]
+    fn the_help_wraps_to_the_terminal() {
+        let mut command = command();
+        for subcommand in command.get_subcommands_mut() {
+            for width in [60, 100] {
+                let help = subcommand.clone().term_width(width).render_long_help().to_string();
+                let longest = help.lines().map(|line| line.chars().count()).max();
+                assert!(longest <= Some(width), "{longest:?} of {width}:\n{help}");
+            }
+        }
+    }
+
+    #[test]
+    fn every_command_has_examples_that_parse_and_exit_codes() {
+        let mut command = command();
+        for subcommand in command.get_subcommands_mut() {
+            let name = subcommand.get_name().to_owned();
+            if name == "help" {
+                continue;
+            }
+            let help = subcommand.render_long_help().to_string();
+            for words in ["Examples:", "Exit codes:", "  0 ", "  2 ", "  130 "] {
+                assert!(help.contains(words), "{name} lacks {words}:\n{help}");
+            }
+        }
+        for (arguments, _) in COMMANDS.iter().flat_map(|help| help.examples) {
+            let arguments = arguments.split(' ').map(|argument| argument.trim_matches('\''));
+            let parsed = command.clone().try_get_matches_from(["x"].into_iter().chain(arguments));
+            assert!(parsed.is_ok(), "{parsed:?}");
+        }
+    }
+
+    #[test]
+    fn the_last_color_flag_decides_about_the_help() {
+        let table: [(&[&str], ColorChoice); 4] = [
+            (&["x", "-h"], ColorChoice::Auto),
+            (&["x", "--color=never", "-h"], ColorChoice::Never),
+            (&["x", "-h", "--color", "always"], ColorChoice::Always),
+            (&["x", "--color"], ColorChoice::Auto),
+        ];
+        for (arguments, expected) in table {
+            let arguments: Vec<String> = arguments.iter().map(|&text| text.to_owned()).collect();
+            assert_eq!(colour(&arguments), expected, "{arguments:?}");
+        }
+    }
+}
