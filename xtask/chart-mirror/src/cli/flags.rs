@@ -38,7 +38,7 @@ pub struct Flags {
 
     /// Show every request and every helm command
     ///
-    /// On stderr. Reports leave nothing out.
+    /// They go to stderr. Reports leave nothing out.
     #[arg(short, long, global = true, help_heading = GLOBAL)]
     pub verbose: bool,
 
@@ -85,7 +85,7 @@ pub enum Command {
 pub struct MirrorArgs {
     /// The destination: a name or a registry
     ///
-    /// One in images.toml, or a registry `host[:port][/path]`. Default: the only destination in
+    /// Give one in images.toml, or a registry `host[:port][/path]`. Default: the only destination in
     /// images.toml.
     #[arg(short, long, value_name = "NAME")]
     pub destination: Option<String>,
@@ -101,7 +101,7 @@ pub struct MirrorArgs {
 
     /// Copy only some images; may be repeated
     ///
-    /// Those whose reference, repository, path or name matches.
+    /// The glob is matched with the reference, the repository, the path and the name of each image.
     #[arg(long, value_name = "GLOB")]
     pub only: Vec<String>,
 
@@ -113,7 +113,7 @@ pub struct MirrorArgs {
 
     /// Also copy signatures, SBOMs and the like
     ///
-    /// Cosign signatures, attestations, SBOMs and OCI referrers. If the registry rejects one, that is a
+    /// That is cosign signatures, attestations, SBOMs and OCI referrers. If the registry rejects one, that is a
     /// warning. Default: `attachments` of the destination.
     #[arg(long)]
     pub attachments: bool,
@@ -132,15 +132,15 @@ pub struct MirrorArgs {
 // No doc comment: clap would use it as the help of every command with these flags.
 #[derive(Debug, Args)]
 pub struct ChartArgs {
-    /// The chart
+    /// The chart to render
     ///
-    /// Its name in a repository, a folder, a .tgz or oci://... Default: the chart in images.toml.
+    /// This is its name in a repository, a folder, a .tgz or oci://... Default: the chart in images.toml.
     #[arg(short, long, value_name = "CHART")]
     pub chart: Option<String>,
 
     /// The repository of the chart
     ///
-    /// https://... or oci://... Default: from images.toml, for its chart.
+    /// It begins with https:// or oci://. Default: from images.toml, for its chart.
     #[arg(short, long, value_name = "URL")]
     pub repository: Option<String>,
 
@@ -162,20 +162,20 @@ pub struct ImagesArgs {
 
     /// Add unlisted images to images.toml
     ///
-    /// Instead of printing. Exit code 1 if one cannot be added.
+    /// This replaces printing. If one cannot be added, the exit code is 1.
     #[arg(long, conflicts_with = "format")]
     pub write: bool,
 
     /// Explain each place of an image
     ///
-    /// Why it counts as one, whether the list has it, and which value moves it. `*` stands for any
-    /// characters.
+    /// It shows why the place counts as one, whether the list has it, and which value moves it. `*` stands
+    /// for any characters.
     #[arg(long, value_name = "REFERENCE", conflicts_with_all = ["format", "write"])]
     pub explain: Option<String>,
 
     /// With --write: also remove unused images
     ///
-    /// Those that no rendering of the chart uses.
+    /// An image is unused if no rendering of the chart uses it.
     #[arg(long, requires = "write")]
     pub prune: bool,
 }
@@ -184,19 +184,19 @@ pub struct ImagesArgs {
 pub struct PinArgs {
     /// Pin only these images
     ///
-    /// Globs: images whose reference, repository, path or name matches one.
+    /// Each glob is matched with the reference, the repository, the path and the name of each image.
     #[arg(value_name = "IMAGE")]
     pub image: Vec<String>,
 
     /// Change nothing, and fail if a pin is wrong
     ///
-    /// Exit code 1 if a digest is missing or a tag names another one.
+    /// If a digest is missing or a tag names another one, the exit code is 1.
     #[arg(long, conflicts_with = "update")]
     pub check: bool,
 
     /// Accept tags that have moved
     ///
-    /// Records the digests that they name now.
+    /// The digests that they name now are recorded.
     #[arg(long)]
     pub update: bool,
 
@@ -209,7 +209,7 @@ pub struct PinArgs {
 pub struct DoctorArgs {
     /// The destination to examine
     ///
-    /// One in images.toml, or a registry `host[:port][/path]`. Default: the only destination in
+    /// Give one in images.toml, or a registry `host[:port][/path]`. Default: the only destination in
     /// images.toml.
     #[arg(short, long, value_name = "NAME")]
     pub destination: Option<String>,
@@ -229,39 +229,39 @@ pub struct DoctorArgs {
 pub struct ValuesArgs {
     /// The destination: a name or a registry
     ///
-    /// One in images.toml, or a registry `host[:port][/path]`. Default: the only destination in
+    /// Give one in images.toml, or a registry `host[:port][/path]`. Default: the only destination in
     /// images.toml; with --write and --check, all of them.
     #[arg(short, long, value_name = "NAME")]
     pub destination: Option<String>,
 
     /// Write values/DESTINATION.yaml
     ///
-    /// Instead of printing.
+    /// The values are not printed.
     #[arg(long, conflicts_with = "check")]
     pub write: bool,
 
     /// Compare values/DESTINATION.yaml
     ///
-    /// With images.toml. If they differ, prints a diff, and the exit code is 1.
+    /// If a file is not what images.toml leads to, a diff is printed, and the exit code is 1.
     #[arg(long)]
     pub check: bool,
 
     /// Prove that all images come from there
     ///
-    /// Renders the chart with these values, and compares every place that names an image. Exit code 1 if
-    /// one does not come from the destination.
+    /// The chart is rendered with these values, and every place that names an image is compared. If one
+    /// does not come from the destination, the exit code is 1.
     #[arg(long, conflicts_with_all = ["write", "check"])]
     pub prove: bool,
 
     /// With --prove: mentions in prose are errors
     ///
-    /// Those that are not judged; without this flag, they are warnings.
+    /// This is about mentions that are not judged. Without the flag, they are warnings.
     #[arg(long, requires = "prove")]
     pub strict: bool,
 
     /// Find out which values move which image
     ///
-    /// By trial. With --write, missing ones are added to images.toml.
+    /// The chart is rendered with values that are markers. With --write, missing ones are added to images.toml.
     #[arg(long, conflicts_with_all = ["check", "prove", "destination"])]
     pub probe: bool,
 
@@ -273,7 +273,7 @@ pub struct ValuesArgs {
 pub struct VerifyArgs {
     /// The destination: a name or a registry
     ///
-    /// One in images.toml, or a registry `host[:port][/path]`. Default: every destination in images.toml.
+    /// Give one in images.toml, or a registry `host[:port][/path]`. Default: every destination in images.toml.
     #[arg(short, long, value_name = "NAME")]
     pub destination: Option<String>,
 
@@ -283,7 +283,7 @@ pub struct VerifyArgs {
 
     /// Check every manifest and blob
     ///
-    /// At the destination; without this flag, only the tags are checked.
+    /// Without this flag, only the tags at the destination are checked.
     #[arg(long)]
     pub deep: bool,
 
@@ -306,7 +306,7 @@ pub struct VerifyArgs {
 
     /// Also write a report to a file
     ///
-    /// In one of the formats of --format. May be repeated.
+    /// The formats are those of --format. May be repeated.
     #[arg(long, value_name = "FORMAT=FILE", value_parser = report_file)]
     pub report: Vec<(Format, PathBuf)>,
 }

@@ -150,10 +150,12 @@ impl Story<'_> {
     }
 }
 
-/// The beginning of a line that is too long.
+/// The beginning of a line that is too long. A list ends at a semicolon.
 fn fitting(line: &str) -> String {
-    if line.chars().count() <= COLUMNS {
-        return line.to_owned();
+    let is_short = |line: &&str| line.chars().count() <= COLUMNS;
+    let whole_parts = line.rmatch_indices("; ").map(|(end, _)| &line[..end]);
+    if let Some(fitting) = std::iter::once(line).chain(whole_parts).find(is_short) {
+        return fitting.to_owned();
     }
     line.chars().take(COLUMNS - 1).chain(['…']).collect()
 }

@@ -51,7 +51,7 @@ pub(super) fn line(state: &State, now: Duration) -> String {
 fn total(copying: &Copying, now: Duration, width: usize) -> String {
     let parts = total_parts(copying, now);
     let done = copying.bytes.percent();
-    let [images, amounts, rest @ ..] = parts.as_slice() else { return String::new() };
+    let [images, amounts, rest @ ..] = parts.as_slice() else { return parts.concat() };
     with_bar(images, &[&[amounts.clone()], rest].concat().join(GAP), done, width)
         .or_else(|| fitting(parts.join(GAP), width))
         // Without the rate.
@@ -63,13 +63,14 @@ fn total(copying: &Copying, now: Duration, width: usize) -> String {
         .unwrap_or_else(|| shortened(&[images.as_str(), amounts].join(GAP), width))
 }
 
-/// `3/22 images`, `1.2 GB of 5.0 GB`, `50.0 MB/s`, `1 min 16 s left`. The last two only if known.
+/// `3/22 images`, `1.2 GB of 5.0 GB`, `50.0 MB/s`, `1 min 16 s left`; without what is not known yet.
 fn total_parts(copying: &Copying, now: Duration) -> Vec<String> {
     let sent = copying.bytes;
-    let mut parts = vec![
-        format!("{}/{}", copying.ended, count(copying.images() as u64, "image")),
-        format!("{} of {}", bytes(sent.sent), bytes(sent.expected)),
-    ];
+    let mut parts = vec![format!("{}/{}", copying.ended, count(copying.images() as u64, "image"))];
+    if sent.expected == 0 {
+        return parts;
+    }
+    parts.push(format!("{} of {}", bytes(sent.sent), bytes(sent.expected)));
     parts.extend(copying.rate(now).map(|rate| format!("{}/s", bytes(rate as u64))));
     parts.extend(copying.time_left(now).map(|left| format!("{} left", duration(left))));
     parts
@@ -85,7 +86,7 @@ fn row(image: &ImageProgress, width: usize) -> String {
     let bar_width = (room / 3).min(WIDEST_BAR);
     let has_bar = bar_width >= NARROWEST_BAR + GAP.len() && room - bar_width >= 24;
     let name_width = if has_bar { room - bar_width - GAP.len() } else { room }.min(WIDEST_NAME);
-    let name = shortened(&image.name, name_width);
+    let name = shortened_name(&image.name, name_width);
     let padding = " ".repeat(name_width - name.width());
     let bar = if has_bar { bar(image.bytes.percent(), bar_width) + GAP } else { String::new() };
     let line = format!("{GAP}{name}{padding}{GAP}{bar}{tail}");
@@ -132,8 +133,13 @@ fn fitting(text: String, width: usize) -> Option<String> {
     Some(text).filter(|text| text.width() <= width)
 }
 
-/// The text without its middle, if it is wider. The ends of a name tell images apart: the first folder and
-/// the tag.
+/// A name without its folders, which images often share, if it is wider. Then its middle goes as well.
+fn shortened_name(name: &str, width: usize) -> String {
+    let last = name.rsplit_once('/').map_or(name, |(_, last)| last);
+    if name.width() <= width { name.to_owned() } else { shortened(last, width) }
+}
+
+/// The text without its middle, if it is wider.
 fn shortened(text: &str, width: usize) -> String {
     if text.width() <= width {
         return text.to_owned();
@@ -210,7 +216,7 @@ mod tests {
     fn sixty_columns_show_names_and_numbers() {
         let expected = [
             "1/6 images  1.2 GB of 3.0 GB  120.6 MB/s  15 s left",
-            "  stackstate/ela…20220405.1513   19 %  400.0 MB of   2.1 GB",
+            "  elasticsearch:…20220405.1513   19 %  400.0 MB of   2.1 GB",
             "  stackstate/kafka:2.8.0         99 %  796.0 MB of 800.0 MB",
             "  stackstate/zookeeper:3.6.1      0 %   45.0 kB of  90.0 MB",
         ];
@@ -221,7 +227,7 @@ mod tests {
     fn eighty_columns_also_show_bars() {
         let expected = [
             "1/6 images  [========>               ]  1.2 GB of 3.0 GB  120.6 MB/s  15 s left",
-            "  stackstate/elas….20220405.1513  [=>            ]   19 %  400.0 MB of   2.1 GB",
+            "  elasticsearch:7….20220405.1513  [=>            ]   19 %  400.0 MB of   2.1 GB",
             "  stackstate/kafka:2.8.0          [============> ]   99 %  796.0 MB of 800.0 MB",
             "  stackstate/zookeeper:3.6.1      [              ]    0 %   45.0 kB of  90.0 MB",
         ];
@@ -237,6 +243,26 @@ mod tests {
             "  stackstate/zookeeper:3.6.1                                                        [                                      ]    0 %   45.0 kB of  90.0 MB",
         ];
         assert_eq!(at_width(&in_the_middle(), 200), expected);
+    }
+
+    #[test]
+    fn nothing_is_shown_about_bytes_before_there_are_any() {
+        let mut state = State::default();
+        state.begin_copying(vec!["a".to_owned(), "b".to_owned()]);
+        state.image_ended(0);
+        state.tick(NOW);
+        assert_eq!(at_width(&state, 80), ["1/2 images"]);
+        assert_eq!(line(&state, NOW), "1/2 images");
+    }
+
+    #[test]
+    fn names_lose_their_folders_first() {
+        let name = "stackstate/stackstate-receiver-stable:4.5.6";
+        let table =
+            [(43, name), (42, &name[11..]), (29, "stackstate-rec…r-stable:4.5.6"), (1, "…")];
+        for (width, expected) in table {
+            assert_eq!(shortened_name(name, width), expected);
+        }
     }
 
     #[test]
