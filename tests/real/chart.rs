@@ -108,7 +108,7 @@ fn an_overlay_moves_references_and_mentions_list_the_rest() {
         [
             // In a script, comments count as well.
             ("quay.io/example/commented:1", "data[\"run.sh\"] > line 2"),
-            ("--self=quay.io/example/exporter", "spec.template.spec.containers[0].args[0]"),
+            ("quay.io/example/exporter", "spec.template.spec.containers[0].args[0]"),
             ("quay.io/example/prose", "metadata.annotations[\"example.com/documentation\"]"),
         ]
     );

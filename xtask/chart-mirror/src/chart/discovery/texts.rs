@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::image_fields::is_named_image;
 use super::registries::is_known_registry;
-use super::shapes::{Shape, shapes, whole};
+use super::shapes::{Shape, is_registry, shapes, whole};
 use crate::chart::found::{Evidence, MentionKind};
 use crate::chart::image_reference::ImageReference;
 
@@ -113,7 +113,7 @@ impl Repositories<'_> {
 pub(super) fn whole_registry(text: &str) -> Option<&str> {
     let text = text.trim();
     let host = text.split_once('=').map_or(text, |(_, value)| value).trim_end_matches('/');
-    is_known_registry(host).then_some(host)
+    (is_registry(host) && is_known_registry(host)).then_some(host)
 }
 
 /// Values of flags named like images: `--image=busybox:1` and `--sidecar-image busybox:1`.
@@ -289,6 +289,24 @@ mod tests {
         ];
         for (text, kind, expected) in table {
             assert_eq!(found(text, kind), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_registry_is_a_host_alone() {
+        for text in
+            ["docker.io", " registry.k8s.io\n", "--registry=quay.io", "registry.k8s.io:443/"]
+        {
+            assert!(whole_registry(text).is_some(), "{text}");
+        }
+        for text in [
+            "registry.k8s.io/a/b:1",
+            "registry.k8s.io is slow",
+            "docker.io,quay.io",
+            "example.com",
+            "",
+        ] {
+            assert_eq!(whole_registry(text), None, "{text}");
         }
     }
 

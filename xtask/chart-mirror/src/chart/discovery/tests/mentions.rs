@@ -15,7 +15,7 @@ fn repositories(text: &str) -> Vec<String> {
 
 #[test]
 fn a_value_that_is_only_a_registry_or_repository_is_a_mention() {
-    let table: [(&str, &[&str]); 20] = [
+    let table: [(&str, &[&str]); 21] = [
         ("env: [{name: SOME_REPO_URL, value: docker.io/acme}]", &["docker.io/acme env[0].value"]),
         ("env: [{name: ANY, value: quay.io/acme/db}]", &["quay.io/acme/db env[0].value"]),
         (
@@ -51,6 +51,7 @@ fn a_value_that_is_only_a_registry_or_repository_is_a_mention() {
         ("kind: Role\nrules: [{apiGroups: [acme.io, example.com/x]}]", &[]),
         ("kind: X\nspec: {path: /etc/docker.io/x, file: a.txt/b}", &[]),
         ("image: quay.io/a/b:1", &[]),
+        ("kind: ConfigMap\ndata: {x: 'registry.k8s.io/a/b:1'}", &[]),
         (
             "kind: Secret\nstringData: {.dockerconfigjson: '{\"auths\": {\"quay.io\": {\"auth\": \"eA==\"}}, \"r\": \"quay.io\"}'}",
             &[],
