@@ -7,7 +7,7 @@ type Row<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a [&'a str]);
 
 #[test]
 fn what_is_written_is_proven() {
-    let table: [Row<'_>; 8] = [
+    let table: [Row<'_>; 13] = [
         (
             "server: {image: acme/server, version: 1.0.1}",
             &["{{ .Values.server.image }}:{{ .Values.server.version }}"],
@@ -67,6 +67,45 @@ fn what_is_written_is_proven() {
             &["ghcr.io/acme/demo:3-web", "ghcr.io/acme/demo:3-job"],
             &[r#""image.repository" = "{registry}/acme/demo""#],
         ),
+        // The list has a version of an image that the chart leaves open.
+        (
+            "image: {registry: ghcr.io, name: acme/app, tag: latest}",
+            &["{{ .Values.image.registry }}/{{ .Values.image.name }}:{{ .Values.image.tag }}"],
+            &["ghcr.io/acme/app:9"],
+            &[r#""image.registry" = "{registry}""#, r#""image.tag" = "{tag}""#],
+        ),
+        (
+            "copy: {image: busybox}",
+            &["{{ .Values.copy.image }}"],
+            &["docker.io/library/busybox:1.37"],
+            &[r#""copy.image" = "{registry}/{repository}:{tag}""#],
+        ),
+        // Nothing but the registry can be changed.
+        (
+            "global: {imageRegistry: ''}",
+            &[
+                "{{ .Values.global.imageRegistry | default \"docker.io\" }}/busybox:1",
+                "{{ .Values.global.imageRegistry | default \"docker.io\" }}/acme/app:2",
+            ],
+            &["docker.io/library/busybox:1", "docker.io/acme/app:2"],
+            &[r#"target = "busybox""#, r#""global.imageRegistry" = "{registry}""#],
+        ),
+        (
+            "image: {registry: acme}\na: {image: null, imageName: 'one:1'}\nb: {image: null, imageName: 'two:2'}",
+            &[
+                "{{ .Values.a.image | default (printf \"%s/%s\" .Values.image.registry .Values.a.imageName) }}",
+                "{{ .Values.b.image | default (printf \"%s/%s\" .Values.image.registry .Values.b.imageName) }}",
+            ],
+            &["docker.io/acme/one:1", "docker.io/acme/two:2"],
+            &[r#""image.registry" = "{registry}/acme""#],
+        ),
+        // The public key is empty by default.
+        (
+            "global: {}\n_internal: {hub: docker.io/acme}",
+            &["{{ .Values.global.hub | default .Values._internal.hub }}/proxy:1"],
+            &["docker.io/acme/proxy:1"],
+            &[r#""global.hub" = "{registry}/acme""#],
+        ),
     ];
     for (values, templates, images, expected) in table {
         let case = Case::new(values, &pods(templates), images, "");
@@ -74,7 +113,8 @@ fn what_is_written_is_proven() {
         let probed = case.values(&["--probe", "--write"]);
         assert_eq!(probed.exit_code, 0, "{values}\n{}{}", probed.stdout, probed.stderr);
         let list = case.list();
-        let added: Vec<&str> = list.lines().filter(|line| line.starts_with('"')).collect();
+        let is_added = |line: &&str| line.starts_with('"') || line.starts_with("target");
+        let added: Vec<&str> = list.lines().filter(is_added).collect();
         assert_eq!(added, expected, "{before}\n{list}\n{}", probed.stdout);
         let proven = case.values(&["--prove", "-d", "m.example.com/mirror"]);
         assert_eq!(proven.exit_code, 0, "{values}\n{}", proven.stdout);

@@ -138,6 +138,10 @@ fn missing_values(suggestion: &Suggestion) -> String {
     for (path, value) in &suggestion.values {
         let _ = writeln!(text, "  [values] {}", value_line(path, value));
     }
+    for (image, target) in &suggestion.targets {
+        let _ =
+            writeln!(text, "  {image}: target = \"{target}\"  # the path that the chart asks for");
+    }
     for (image, values) in &suggestion.image_values {
         for (path, value) in values {
             let _ = writeln!(text, "  {image}: [image.values] {}", value_line(path, value));

@@ -72,6 +72,8 @@ const CONTAINER_KEYS: [&str; 7] =
     ["args", "command", "env", "envFrom", "ports", "script", "volumeMounts"];
 /// Keys of an image in parts.
 const PARTS: [&str; 6] = ["repository", "registry", "hub", "tag", "version", "digest"];
+/// The last words of variables that hold the start of several images: `IMAGE_REGISTRY`.
+const STARTS: [&str; 5] = ["registry", "hub", "host", "prefix", "mirror"];
 const PICTURES: [&str; 8] = [".png", ".svg", ".jpg", ".jpeg", ".gif", ".ico", ".webp", ".bmp"];
 
 impl Field {
@@ -122,7 +124,8 @@ impl Field {
     pub(super) fn of_variable(name: &str) -> Self {
         let words = words(name);
         let is_image = words.iter().any(|word| word == "image" || word == "images");
-        if is_image && holds_container_image(&words) {
+        let is_start = words.last().is_some_and(|last| STARTS.contains(&last.as_str()));
+        if is_image && !is_start && holds_container_image(&words) {
             Self::NamedImage
         } else if is_repository(&words) {
             Self::Repository
@@ -244,6 +247,7 @@ mod tests {
         assert_eq!(Field::of_variable("AGENT_IMAGE_REF"), Field::NamedImage);
         assert_eq!(Field::of_variable("TOOL"), Field::Value);
         assert_eq!(Field::of_variable("TOOL_REPO_URL"), Field::Repository);
+        assert_ne!(Field::of_variable("IMAGE_REGISTRY"), Field::NamedImage);
     }
 
     #[test]

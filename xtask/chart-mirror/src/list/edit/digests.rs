@@ -6,9 +6,9 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::lines::{indent, separator, split_mark};
+use super::lines::split_mark;
 use super::spans::images;
-use super::tables::{Owner, pairs, place_of_pair, rows};
+use super::tables::{Owner, below_tag, place_of_pair};
 use crate::list::ImagePin;
 use oci::{Digest, Platforms};
 
@@ -60,14 +60,7 @@ fn change(text: &str, image: &Spanned<DeValue<'_>>, digest: &Digest) -> Option<C
     if let Some(old) = entry.get("digest") {
         return Some((old.span(), like(text, old, digest)));
     }
-    let (key, tag) = entry.get_key_value("tag")?;
-    let (key, end) = (key.span().start, tag.span().end);
-    let line = [format!("digest = \"{digest}\"").into()];
-    let (at, added) = if text[image.span()].starts_with('{') {
-        pairs(end, &separator(text, key), &line)
-    } else {
-        rows(text, end, indent(text, key), &line)
-    };
+    let (at, added) = below_tag(text, image, format!("digest = \"{digest}\""))?;
     Some((at..at, added))
 }
 

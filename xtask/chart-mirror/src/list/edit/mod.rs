@@ -14,4 +14,4 @@ mod values;
 
 pub use digests::pin_images;
 pub use entries::{edit_images, image_entry};
-pub use values::{NewValue, add_image_values, add_values, value_line};
+pub use values::{NewValue, add_image_values, add_target, add_values, value_line};

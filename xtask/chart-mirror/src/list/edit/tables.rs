@@ -199,6 +199,22 @@ pub(super) fn pairs(at: usize, separator: &str, lines: &[Line]) -> Addition {
     (at, lines.iter().map(pair).collect())
 }
 
+/// Inserts a line below the tag of an image.
+pub(super) fn below_tag(
+    text: &str,
+    image: &Spanned<DeValue<'_>>,
+    line: String,
+) -> Option<Addition> {
+    let (key, tag) = image.get_ref().as_table()?.get_key_value("tag")?;
+    let (key, end) = (key.span().start, tag.span().end);
+    let line = [line.into()];
+    Some(if text[image.span()].starts_with('{') {
+        pairs(end, &separator(text, key), &line)
+    } else {
+        rows(text, end, indent(text, key), &line)
+    })
+}
+
 fn joined(lines: &[Line]) -> String {
     lines.iter().map(|line| line.text.as_str()).collect::<Vec<_>>().join(", ")
 }

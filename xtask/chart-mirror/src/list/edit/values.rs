@@ -1,14 +1,15 @@
-//! Adds Helm values.
+//! Adds Helm values, and targets.
 
-use toml::de::DeTable;
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
 
 use super::lines::{quoted, split_mark};
 use super::spans::images;
-use super::tables::{Addition, Line, Owner};
+use super::tables::{Addition, Line, Owner, below_tag};
 use crate::list::{SetValue, ValuePath};
 use messages::Advice;
 use messages::printable::printable_within;
-use oci::{Repository, Tag};
+use oci::{Repository, RepositoryPath, Tag};
 
 /// The limit for a comment, in characters.
 const MAX_COMMENT: usize = 1000;
@@ -52,22 +53,46 @@ pub fn add_image_values(
     values: &[(ValuePath, SetValue)],
 ) -> Result<String, Advice> {
     edit(text, |text, document| {
-        let is_image = |image: &DeTable<'_>| {
-            let text = |key: &str| image.get(key).and_then(|value| value.get_ref().as_str());
-            text("tag") == Some(tag.as_str())
-                && text("source").and_then(|text| text.parse::<Repository>().ok()).as_ref()
-                    == Some(source)
-        };
-        let mut images = images(document).unwrap_or_default().iter();
-        let image = images.find_map(|image| {
-            let table = image.get_ref().as_table().filter(|table| is_image(table))?;
-            Some((image.span().start, table))
-        });
-        let missing = || Advice::new(format!("images.toml does not list {}", source.tagged(tag)));
-        let (start, image) = image.ok_or_else(missing)?;
+        let (image, table) = find_image(document, source, tag)?;
         let lines = values.iter().map(|(path, value)| (path, value_line(path, value).into()));
-        additions(text, &Owner::of_image(text, start), image, lines)
+        additions(text, &Owner::of_image(text, image.span().start), table, lines)
     })
+}
+
+/// Gives one image a target. It must have none.
+///
+/// # Errors
+/// If the text is not TOML, or does not list the image.
+pub fn add_target(
+    text: &str,
+    source: &Repository,
+    tag: &Tag,
+    target: &RepositoryPath,
+) -> Result<String, Advice> {
+    edit(text, |text, document| {
+        let (image, _) = find_image(document, source, tag)?;
+        let line = format!("target = {}", quoted(target.as_str()));
+        Ok(below_tag(text, image, line).into_iter().collect())
+    })
+}
+
+/// An entry, and its table.
+fn find_image<'d, 't>(
+    document: &'d DeTable<'t>,
+    source: &Repository,
+    tag: &Tag,
+) -> Result<(&'d Spanned<DeValue<'t>>, &'d DeTable<'t>), Advice> {
+    let is_image = |image: &DeTable<'_>| {
+        let text = |key: &str| image.get(key).and_then(|value| value.get_ref().as_str());
+        text("tag") == Some(tag.as_str())
+            && text("source").and_then(|text| text.parse::<Repository>().ok()).as_ref()
+                == Some(source)
+    };
+    let mut images = images(document).unwrap_or_default().iter();
+    let found = images.find_map(|image| {
+        Some((image, image.get_ref().as_table().filter(|table| is_image(table))?))
+    });
+    found.ok_or_else(|| Advice::new(format!("images.toml does not list {}", source.tagged(tag))))
 }
 
 /// A value as a line of the list: `"global.imageRegistry" = "{registry}"`.

@@ -82,16 +82,30 @@ pub(super) fn contributions(
             Some(by_default)
                 if *last == Section::Path && !is_versioned && it.range.end == end.end =>
             {
-                if by_default.digest.is_some() {
-                    Section::Digest
-                } else {
-                    Section::Tag
+                match (&by_default.tag, &by_default.digest) {
+                    (_, Some(_)) => Section::Digest,
+                    (Some(_), None) => Section::Tag,
+                    (None, None) => Section::Path,
                 }
             }
             _ => *last,
         };
         let before = restored(&text, start.start..it.range.start, &found, sentinels);
         let after = restored(&text, it.range.end.min(end.end)..end.end, &found, sentinels);
+        // The value stands for the start of the path, too: the chart has it where the value is not set.
+        let path = sections.iter().find(|(section, _)| *section == Section::Path);
+        let path = path.map(|(_, range)| restored(&text, range.clone(), &found, sentinels));
+        let replaces_start = last == Section::Registry
+            && before.is_empty()
+            && after.is_empty()
+            && by_default.zip(path.as_ref()).is_some_and(|(by_default, path)| {
+                let start = by_default.path.strip_suffix(path.as_str());
+                start.is_some_and(|start| start.len() > 1 && start.ends_with('/'))
+            });
+        let (last, after) = match path {
+            Some(path) if replaces_start => (Section::Path, format!("/{path}")),
+            _ => (last, after),
+        };
         let begins_path = *first == Section::Path && before.is_empty();
         // Another value put a registry before a value that has one.
         let has_own = by_default.and_then(|it| it.registry.as_deref()).is_some_and(|registry| {
@@ -148,20 +162,26 @@ fn sections(reference: &ImageReference) -> Vec<(Section, Range<usize>)> {
     sections
 }
 
-/// A part of the text, with the original values instead of the sentinels.
+/// A part of the text, with the original values instead of the sentinels. A sentinel that extends beyond
+/// the part is restored if its original ends, or begins, in the same way.
 fn restored(text: &str, range: Range<usize>, found: &[Found], sentinels: &dyn Sentinels) -> String {
     let mut restored = String::new();
     let mut position = range.start;
     for it in found {
-        if position <= it.range.start && it.range.end <= range.end {
-            restored.push_str(&text[position..it.range.start]);
-            restored.push_str(sentinels.sentinel(it.number).map_or("", |(_, original)| original));
-            position = it.range.end;
+        if it.range.end <= position || range.end <= it.range.start {
+            continue;
+        }
+        let original = sentinels.sentinel(it.number).map_or("", |(_, original)| original);
+        let left = text.get(it.range.start..position).unwrap_or_default();
+        let right = text.get(range.end..it.range.end).unwrap_or_default();
+        let inside = original.strip_prefix(left).and_then(|rest| rest.strip_suffix(right));
+        if let Some(inside) = inside {
+            restored.push_str(text.get(position..it.range.start).unwrap_or_default());
+            restored.push_str(inside);
+            position = it.range.end.min(range.end);
         }
     }
-    if position < range.end {
-        restored.push_str(&text[position..range.end]);
-    }
+    restored.push_str(text.get(position..range.end).unwrap_or_default());
     restored
 }
 

@@ -118,6 +118,7 @@ fn summarise(search: &Search<'_>, knowledge: &Knowledge, rendering: &str) -> Pro
         let mut place = ProbedPlace {
             reference,
             place: observed.place.clone(),
+            evidence: observed.evidence,
             keys,
             outcome: Outcome::Movable,
         };

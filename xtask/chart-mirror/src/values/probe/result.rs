@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::chart_list::ChartList;
 use super::contribution::Contribution;
-use crate::chart::{ImageReference, ManifestLocation};
+use crate::chart::{Evidence, ImageReference, ManifestLocation};
 use crate::list::ValuePath;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -31,6 +31,8 @@ pub struct ProbedPlace {
     /// What the chart has there by default.
     pub reference: ImageReference,
     pub place: ManifestLocation,
+    /// Why it counts as an image.
+    pub evidence: Option<Evidence>,
     pub keys: BTreeSet<ReferenceKey>,
     pub outcome: Outcome,
 }

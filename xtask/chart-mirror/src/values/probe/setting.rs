@@ -104,7 +104,9 @@ fn part(
             }
             (None, Notation::Literals) => return None,
         },
-        Section::Tag => reference.tag.as_ref().map(|_| with_literal(TAG, image.tag.to_string())),
+        // A reference without a version gets one.
+        Section::Tag => (reference.tag.is_some() || reference.digest.is_none())
+            .then(|| with_literal(TAG, image.tag.to_string())),
         Section::Digest => reference.digest.as_ref().map(|digest| {
             let is_pinned = image.digest.as_ref() == Some(digest);
             let placeholder = if is_pinned { DIGEST.to_owned() } else { digest.to_string() };

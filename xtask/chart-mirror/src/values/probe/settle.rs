@@ -13,6 +13,7 @@ use super::targets::Targets;
 use crate::chart::in_parallel;
 use crate::list::{Destination, ImageList, SetValue, ValuePath};
 use crate::values::{Clash, DestinationImages, Overlay, OverlayError};
+use oci::Reference;
 
 /// How often other values are tried.
 const MAX_ATTEMPTS: usize = 8;
@@ -200,6 +201,12 @@ impl Settling<'_> {
             values.retain(|(path, _)| is_useful(path));
         }
         best.suggestion.image_values.retain(|_, values| !values.is_empty());
+        let is_right = |image: &Reference| {
+            let mut images =
+                right.iter().filter_map(|at| self.targets.image_at(&self.probed.places[*at]));
+            images.any(|right| right.reference() == *image)
+        };
+        best.suggestion.targets.retain(|image, _| is_right(image));
         if best.suggestion.values.is_empty() && best.suggestion.image_values.is_empty() {
             best.suggestion.switches.clear();
         }
@@ -354,7 +361,9 @@ impl Settled {
     /// Fewer wrong places, then fewer values.
     fn is_better_than(&self, other: &Self) -> bool {
         let size = |suggestion: &Suggestion| {
-            suggestion.values.len() + suggestion.image_values.values().map(Vec::len).sum::<usize>()
+            suggestion.values.len()
+                + suggestion.targets.len()
+                + suggestion.image_values.values().map(Vec::len).sum::<usize>()
         };
         (self.wrong.len(), size(&self.suggestion)) < (other.wrong.len(), size(&other.suggestion))
     }

@@ -10,10 +10,10 @@ use super::chart_list::UnsupportedValue;
 use super::list_entries::{MissingEntry, missing_entries};
 use super::result::{Outcome, ProbeResult, ProbedPlace, Switch};
 use super::targets::Targets;
-use crate::list::edit::{NewValue, add_image_values, add_values};
+use crate::list::edit::{NewValue, add_image_values, add_target, add_values};
 use crate::list::{Image, ImageList, InvalidTemplate, SetValue, ValuePath, ValueTemplate};
 use crate::values::ListedImages;
-use oci::Reference;
+use oci::{Reference, RepositoryPath};
 pub(super) use plan::Experience;
 use plan::plan;
 
@@ -26,6 +26,8 @@ pub struct Suggestion {
     pub values: Vec<(ValuePath, SetValue)>,
     /// For `[image.values]`.
     pub image_values: BTreeMap<Reference, Vec<(ValuePath, SetValue)>>,
+    /// For `target` of an image: the path that the chart asks for, whatever the values are.
+    pub targets: BTreeMap<Reference, RepositoryPath>,
     /// Lists that images.toml would need as a whole but cannot express.
     pub unsupported: Vec<(ValuePath, Vec<UnsupportedValue>)>,
     /// Values of images.toml that move nothing.
@@ -75,6 +77,9 @@ impl Suggestion {
             text = add_values(&text, &values)?;
         }
         for image in list.images() {
+            if let Some(target) = self.targets.get(&image.reference()) {
+                text = add_target(&text, &image.source, &image.tag, target)?;
+            }
             if let Some(values) = self.image_values.get(&image.reference()) {
                 text = add_image_values(&text, &image.source, &image.tag, values)?;
             }
@@ -106,15 +111,21 @@ impl Suggestion {
             if let Some(values) = self.image_values.get(&image.reference()) {
                 image.values.extend(templates(values)?);
             }
+            if let Some(target) = self.targets.get(&image.reference()) {
+                image.target = Some(target.clone());
+            }
         }
         let list = list.clone().with_more_values(more);
-        // The same images with more values are valid together.
+        // Values make no image invalid; two images with one target are what the proof finds wrong.
         Ok(list.clone().with_images(images).unwrap_or(list))
     }
 
     /// Whether images.toml lacks nothing.
     pub fn is_empty(&self) -> bool {
-        self.values.is_empty() && self.image_values.is_empty() && self.switches.is_empty()
+        self.values.is_empty()
+            && self.image_values.is_empty()
+            && self.switches.is_empty()
+            && self.targets.is_empty()
     }
 
     /// Whether every listed image that the chart names is pulled from its target with these values.
@@ -172,6 +183,7 @@ pub(super) fn propose(
     let list = targets.list;
     let mut suggestion = Suggestion::default();
     let mut plan = plan(targets, probed, experience);
+    suggestion.targets = std::mem::take(&mut plan.targets);
     for place in &probed.places {
         if targets.image_at(place).is_none() {
             suggestion.unlisted.insert(place.image());
@@ -206,7 +218,11 @@ pub(super) fn propose(
                     given_up.push(position);
                 }
             }
-            Some((path, None)) if !experience.has_failed(position) => {
+            // A value for the registry alone leaves the path, which the proof shows.
+            Some((path, None))
+                if !experience.has_failed(position)
+                    && place.key(&path).is_some_and(|key| !key.contribution.is_registry()) =>
+            {
                 suggestion.inseparable.insert((place.image(), path));
             }
             _ => given_up.push(position),

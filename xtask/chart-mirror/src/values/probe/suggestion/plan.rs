@@ -4,9 +4,11 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::way::{Scope, Setting, Way, Ways};
-use crate::list::{Image, ImageList, ValuePath};
+use crate::list::{Image, ImageList, Key, ValuePath};
 use crate::values::probe::result::ProbeResult;
 use crate::values::probe::targets::Targets;
+use crate::values::probe::values_document::GLOBAL;
+use oci::{Reference, RepositoryPath};
 
 /// What a proof has shown about earlier plans.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +30,8 @@ impl Experience {
 #[derive(Debug, Default)]
 pub(super) struct Plan {
     pub(super) settings: BTreeSet<Setting>,
+    /// The targets that images need.
+    pub(super) targets: BTreeMap<Reference, RepositoryPath>,
     /// The values that should move each place.
     pub(super) used: HashMap<usize, Vec<ValuePath>>,
     /// Listed places without a way that is left.
@@ -68,11 +72,16 @@ pub(super) fn plan(targets: &Targets<'_>, probed: &ProbeResult, experience: &Exp
         open.push(OpenPlace { position, image, ways: of_place });
     }
     let mut plan = Plan::default();
-    while let Some(choice) = best(&open, &plan.settings) {
+    while let Some(choice) = best(&open, &plan) {
         for (&position, way) in &choice {
             plan.used.insert(position, way.paths());
             plan.settings.insert(way.main.clone());
             plan.settings.extend(way.others.iter().cloned());
+            if let Some(target) = &way.target
+                && let Some(place) = open.iter().find(|place| place.position == position)
+            {
+                plan.targets.insert(place.image.reference(), target.clone());
+            }
         }
         let chosen: HashSet<usize> = choice.keys().copied().collect();
         open.retain(|place| !chosen.contains(&place.position));
@@ -82,9 +91,9 @@ pub(super) fn plan(targets: &Targets<'_>, probed: &ProbeResult, experience: &Exp
     plan
 }
 
-/// The value that moves the most images for each value that images.toml needs, with the way in which it
-/// moves each place.
-fn best(open: &[OpenPlace<'_>], chosen: &BTreeSet<Setting>) -> Option<BTreeMap<usize, Way>> {
+/// The value that moves the most images for each entry that images.toml needs, with the way in which it
+/// moves each place. Values that the chart reserves for itself come last.
+fn best(open: &[OpenPlace<'_>], plan: &Plan) -> Option<BTreeMap<usize, Way>> {
     let mut choices: BTreeMap<&Setting, Choice<'_>> = BTreeMap::new();
     for place in open {
         for way in &place.ways {
@@ -96,14 +105,24 @@ fn best(open: &[OpenPlace<'_>], chosen: &BTreeSet<Setting>) -> Option<BTreeMap<u
     let score = |(main, choice): &(&Setting, Choice<'_>)| {
         let needed: BTreeSet<&Setting> =
             choice.ways.values().flat_map(|way| way.others.iter()).chain([*main]).collect();
-        let needed = needed.iter().filter(|setting| !chosen.contains(*setting)).count();
-        // Images per value, in thousandths.
-        let images = choice.images.len() * 1000 / needed.max(1);
+        let needed = needed.iter().filter(|setting| !plan.settings.contains(*setting)).count();
+        let targets: BTreeSet<_> =
+            choice.ways.values().filter_map(|way| way.target.as_ref()).collect();
+        // Images per entry, in thousandths.
+        let images = choice.images.len() * 1000 / (needed + targets.len()).max(1);
         let is_registry = choice.ways.values().all(|way| way.is_registry);
-        (images, is_registry, choice.ways.len(), Reverse(main.path.keys().len()))
+        let is_internal = main.path.keys().iter().any(is_internal);
+        let is_global = main.path.keys().first() == Some(&Key::Name(GLOBAL.to_owned()));
+        let length = main.path.keys().len();
+        (!is_internal, images, is_registry, choice.ways.len(), is_global, Reverse(length))
     };
     let (_, choice) = choices.into_iter().max_by_key(score)?;
     Some(choice.ways.into_iter().map(|(position, way)| (position, way.clone())).collect())
+}
+
+/// Whether a chart reserves a key for itself: `_internal_defaults`.
+fn is_internal(key: &Key) -> bool {
+    matches!(key, Key::Name(name) if name.starts_with('_'))
 }
 
 /// The values in images.toml, as it has them.
@@ -117,7 +136,7 @@ fn present(list: &ImageList) -> BTreeMap<ValuePath, BTreeSet<String>> {
 }
 
 impl Scope {
-    pub(super) fn images(&self) -> Vec<Option<oci::Reference>> {
+    pub(super) fn images(&self) -> Vec<Option<Reference>> {
         match self {
             Self::List => vec![None],
             Self::Images(images) => images.iter().cloned().map(Some).collect(),

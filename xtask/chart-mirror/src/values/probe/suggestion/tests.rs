@@ -1,7 +1,7 @@
 //! Suggestions for handwritten results of probing.
 
 use super::*;
-use crate::chart::ManifestLocation;
+use crate::chart::{Evidence, ManifestLocation};
 use crate::values::probe::chart_list::{Unsupported, lists};
 use crate::values::probe::contribution::{Contribution, Section, Start};
 use crate::values::probe::result::ReferenceKey;
@@ -58,7 +58,8 @@ fn place(image: &str, keys: &[(&str, Covers)]) -> ProbedPlace {
         path: "spec.containers[0].image".to_owned(),
     };
     let (reference, outcome) = (image.parse().unwrap(), Outcome::Movable);
-    ProbedPlace { reference, place, keys: keys.iter().map(key).collect(), outcome }
+    let keys = keys.iter().map(key).collect();
+    ProbedPlace { reference, place, evidence: Some(Evidence::Container), keys, outcome }
 }
 
 fn probed(places: Vec<ProbedPlace>, values: &str) -> ProbeResult {

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::chart::Evidence;
 use crate::list::{Image, ValuePath};
 use crate::values::probe::contribution::{Contribution, Section, Start};
 use crate::values::probe::result::{ProbeResult, ProbedPlace, ReferenceKey};
 use crate::values::probe::setting::{Notation, is_for_one_image, setting};
 use crate::values::probe::targets::Targets;
-use oci::Reference;
+use oci::{Reference, RepositoryPath};
 
 /// A value for images.toml.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -33,6 +34,8 @@ pub(super) struct Way {
     pub(super) others: Vec<Setting>,
     /// Whether the main value is just the registry. It leaves what the chart derives from the rest.
     pub(super) is_registry: bool,
+    /// The target that the image needs, because the chart leaves no choice of its path.
+    pub(super) target: Option<RepositoryPath>,
 }
 
 /// Which images each value touches.
@@ -57,22 +60,56 @@ impl<'a> Ways<'a> {
     pub(super) fn of(&self, place: &ProbedPlace, image: &Image) -> Vec<Way> {
         let mut ways = Vec::new();
         for key in place.moving_keys().filter(|key| key.path.list().is_none()) {
-            let Some(main) = self.setting(key, &key.contribution, place, image) else { continue };
-            let is_registry = key.contribution.is_registry();
-            let keeps_path = is_registry
+            let tag = self.tag(&key.contribution, place, image);
+            let contribution = match &tag {
+                None if self.must_hold_tag(key, place) => {
+                    Contribution { last: Section::Tag, ..key.contribution.clone() }
+                }
+                _ => key.contribution.clone(),
+            };
+            let Some(main) = self.setting(key, &contribution, place, image) else { continue };
+            let is_registry = contribution.is_registry();
+            let has_other_path = is_registry
                 && self.targets.path(image).as_deref() != Some(place.reference.path.as_str());
-            let alone = Way { main, others: self.digest(place, image), is_registry };
+            let others = tag.into_iter().chain(self.digest(place, image)).collect();
+            let alone = Way { main, others, is_registry, target: None };
             // The path may also come out wrong because the chart derives it from the registry.
             let with_path = is_registry.then(|| self.path(place, image)).flatten().map(|path| {
                 let others = [path].into_iter().chain(alone.others.clone()).collect();
                 Way { others, ..alone.clone() }
             });
-            if !keeps_path {
-                ways.push(alone);
+            match with_path {
+                Some(with_path) if has_other_path => ways.push(with_path),
+                Some(with_path) => ways.extend([alone, with_path]),
+                None if has_other_path => ways.extend(with_target(alone, place, image)),
+                None => ways.push(alone),
             }
-            ways.extend(with_path);
         }
         ways
+    }
+
+    /// A value for the tag, if the list has another one than the chart and the main value does not hold it.
+    fn tag(&self, main: &Contribution, place: &ProbedPlace, image: &Image) -> Option<Setting> {
+        if main.last >= Section::Tag || place.reference.tag.as_ref() == Some(&image.tag) {
+            return None;
+        }
+        let is_tag = |key: &&ReferenceKey| {
+            key.contribution.first == Section::Tag && key.path.list().is_none()
+        };
+        let mut keys = place.keys.iter().filter(is_tag);
+        keys.find_map(|key| self.setting(key, &key.contribution, place, image))
+    }
+
+    /// Whether a value that ends references without a version has to hold the tag: nothing else does. An
+    /// operator adds the version itself.
+    fn must_hold_tag(&self, key: &ReferenceKey, place: &ProbedPlace) -> bool {
+        let is_bare = |place: &&ProbedPlace| {
+            place.reference.tag.is_none() && place.reference.digest.is_none()
+        };
+        key.contribution.last == Section::Path
+            && key.contribution.after.is_empty()
+            && place.evidence == Some(Evidence::Container)
+            && self.touched.get(&key.path).is_some_and(|places| places.values().all(is_bare))
     }
 
     /// A value for the path alone.
@@ -127,8 +164,8 @@ impl<'a> Ways<'a> {
         let others = others.collect::<Option<Vec<_>>>()?;
         let literal = text_for(place, image, Notation::Literals);
         let agree = others.iter().all(|(place, other)| {
-            self.targets.have_one_path(image, other)
-                && text_for(place, other, Notation::Literals) == literal
+            text_for(place, other, Notation::Literals) == literal
+                && (literal.is_some() || self.targets.have_one_path(image, other))
         });
         if !agree {
             return None;
@@ -139,6 +176,12 @@ impl<'a> Ways<'a> {
             None => Setting { path, text, scope: Scope::Images(images()) },
         })
     }
+}
+
+/// With the path that the chart has at the place as the target of the image.
+fn with_target(way: Way, place: &ProbedPlace, image: &Image) -> Option<Way> {
+    let target = place.reference.path.parse().ok().filter(|_| image.target.is_none());
+    Some(Way { target: Some(target?), ..way })
 }
 
 impl Way {

@@ -139,7 +139,7 @@ fn a_switch_that_the_chart_names_is_part_of_the_suggestion() {
     let probed = check(
         GUARDED,
         guarded,
-        &["global.security.allowForeign=true", "image.registry={registry}"],
+        &["global.security.allowForeign=true", "global.imageRegistry={registry}"],
     );
     assert_eq!(probed.outcomes(), "switch");
     let words = &probed.suggestion.switches[0].words;
@@ -148,7 +148,7 @@ fn a_switch_that_the_chart_names_is_part_of_the_suggestion() {
     let image = "[[image]]\nsource = \"docker.io/acme/db\"\ntag = \"1\"\n";
     let list = format!("[values]\n\"global.security.allowForeign\" = true\n{image}");
     let probed = TestChart::new(GUARDED, guarded).probe_with(&list);
-    assert_eq!(probed.lines(), ["image.registry={registry}"]);
+    assert_eq!(probed.lines(), ["global.imageRegistry={registry}"]);
     assert_eq!(probed.outcomes(), "moved");
 }
 
