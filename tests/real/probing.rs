@@ -222,3 +222,43 @@ fn values_that_a_schema_or_a_template_refuses_hide_nothing() {
     assert_eq!(probed.exit_code, 0, "{}{}", probed.stdout, probed.stderr);
     assert!(case.list().contains(r#""app.image.registry" = "{registry}""#), "{}", probed.stdout);
 }
+
+#[test]
+fn what_stays_open_is_reported_with_what_settles_it() {
+    let parts = "{{ .Values.image.registry }}/acme/app:{{ .Values.image.tag }}";
+    let values = "image: {registry: quay.io, tag: latest}\n\
+                  text: |\n  {\"containers\": [{\"image\": \"quay.io/acme/agent:3\"}]}\n";
+    let text = "---\napiVersion: v1\nkind: ConfigMap\nmetadata: {name: c}\ndata: {pod.json: {{ .Values.text | quote }}}\n";
+    let test = "---\napiVersion: v1\nkind: Pod\nmetadata:\n  name: t\n  annotations:\n    \"helm.sh/hook\": test\n\
+                spec: {containers: [{name: c, image: 'quay.io/acme/curl:1'}]}\n";
+    let table: [(String, &[&str], &[&str]); 4] = [
+        (
+            pods(&[parts]),
+            &["quay.io/acme/other:1"],
+            &[
+                "`quay.io/acme/app:latest` names no version",
+                "source = \"quay.io/acme/app\"",
+                "from `image.tag`",
+            ],
+        ),
+        (
+            pods(&[parts]),
+            &["quay.io/acme/app:1", "quay.io/acme/app:2"],
+            &["images.toml lists `1`, `2`", "set the tag, `image.tag`"],
+        ),
+        (
+            text.to_owned(),
+            &["quay.io/acme/agent:3"],
+            &["not settled: what moves", "not tried: text"],
+        ),
+        (test.to_owned(), &["quay.io/acme/curl:1"], &["fixed there", "`skip-tests = true`"]),
+    ];
+    for (template, images, expected) in table {
+        let case = Case::new(values, &template, images, "");
+        let probed = case.values(&["--probe", "--write"]);
+        assert_eq!(probed.exit_code, 1, "{}{}", probed.stdout, probed.stderr);
+        for expected in expected {
+            assert!(probed.stdout.contains(expected), "{expected}\n{}", probed.stdout);
+        }
+    }
+}

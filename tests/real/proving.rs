@@ -45,3 +45,41 @@ fn a_rendering_that_fails_only_with_the_values_is_a_gap_and_a_finding() {
         assert!(verified.stdout.contains(expected), "{expected}\n{}", verified.stdout);
     }
 }
+
+const RESOURCE: &str = "
+apiVersion: apiextensions.k8s.io/v1
+kind: CustomResourceDefinition
+metadata: {name: databases.example.com}
+spec:
+  versions:
+  - name: v1
+    schema:
+      openAPIV3Schema:
+        properties:
+          spec: {properties: {image: {type: string, default: 'quay.io/acme/db:2'}}}
+";
+
+#[test]
+fn the_hint_for_a_default_of_a_custom_resource_is_the_rule_that_excludes_it() {
+    let case = movable("", "");
+    case.write("chart/crds/database.yaml", RESOURCE);
+    let db = "[[image]]\nsource = \"quay.io/acme/db\"\ntag = \"2\"\n";
+    case.write("images.toml", &format!("{}{db}", case.list()));
+    let rule = [
+        r#"template = "small/crds/database.yaml""#,
+        r#"path = "spec.versions[0].schema.openAPIV3Schema.properties.spec.properties.image.default""#,
+        r#"text = "quay.io/acme/db:2""#,
+    ];
+    for command in [&["--prove", "-d", "m.example.com"][..], &["--probe"]] {
+        let run = case.values(command);
+        assert_eq!(run.exit_code, 1, "{}{}", run.stdout, run.stderr);
+        let hint = run.stdout.lines().find(|line| line.contains("`[[chart.ignore]]` with"));
+        let hint = hint.unwrap_or_else(|| panic!("{}", run.stdout));
+        assert!(rule.iter().all(|line| hint.contains(&format!("`{line}`"))), "{hint}");
+    }
+    let rule = format!("[[chart.ignore]]\n{}\nreason = \"ours set it\"\n", rule.join("\n"));
+    case.write("images.toml", &case.list().replacen("[values]", &format!("{rule}[values]"), 1));
+    let proven = case.values(&["--prove", "-d", "m.example.com"]);
+    assert_eq!(proven.exit_code, 0, "{}{}", proven.stdout, proven.stderr);
+    assert!(proven.stdout.contains("1 ignored by a rule"), "{}", proven.stdout);
+}

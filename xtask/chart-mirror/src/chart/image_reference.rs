@@ -34,6 +34,11 @@ impl ImageReference {
         text
     }
 
+    /// Whether its tag is a version. A digest alone is not one, because a copy needs a tag.
+    pub fn names_version(&self) -> bool {
+        self.tag.as_ref().is_some_and(is_version)
+    }
+
     fn push_version(&self, text: &mut String) {
         if let Some(tag) = &self.tag {
             text.push(':');
@@ -44,6 +49,11 @@ impl ImageReference {
             text.push_str(digest.as_str());
         }
     }
+}
+
+/// Whether a tag names a version.
+pub(super) fn is_version(tag: &Tag) -> bool {
+    tag.as_str() != "latest"
 }
 
 impl FromStr for ImageReference {

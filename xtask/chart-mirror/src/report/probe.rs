@@ -3,15 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::list::edit::value_line;
+use crate::chart::{Evidence, ManifestLocation};
+use crate::list::edit::{ignore_rule, value_line};
 use crate::list::{SetValue, ValuePath};
 use crate::report::common::count;
-use crate::values::probe::{Outcome, ProbeResult, ProbedPlace, ReferencePart, Suggestion};
+use crate::values::probe::{
+    Outcome, ProbeResult, ProbedPlace, ReferencePart, Suggestion, Unlisted,
+};
+use messages::Advice;
 use messages::printable::{printable, printable_within};
-use messages::program::command;
 
 /// How many values a line names at most.
 const MANY: usize = 10;
+/// The limit for a rule, in characters.
+const RULE: usize = 2000;
 
 /// The values that move each image, then what images.toml lacks, and what is not right.
 pub fn probed(probed: &ProbeResult, suggestion: &Suggestion) -> String {
@@ -64,9 +69,10 @@ fn not_moved(probed: &ProbeResult, suggestion: &Suggestion) -> String {
         let template = printable(template);
         lines.extend(match &place.outcome {
             Outcome::Movable | Outcome::MovableWithSwitch => None,
-            Outcome::Fixed => {
-                Some(format!("warning: no value moves `{image}` in {template}: it is fixed there"))
-            }
+            Outcome::Fixed => Some(format!(
+                "warning: no value moves `{image}` in {template}: it is fixed there{}",
+                hint_for_fixed(place)
+            )),
             Outcome::Refused(refusal) => Some(format!(
                 "warning: the chart refuses to move `{image}` in {template}\n  `{}`: {}",
                 printable(&refusal.path.to_string()),
@@ -92,6 +98,26 @@ fn not_moved(probed: &ProbeResult, suggestion: &Suggestion) -> String {
     text
 }
 
+/// What to do about a place that no value moves, if it may never be deployed.
+fn hint_for_fixed(place: &ProbedPlace) -> String {
+    let ManifestLocation { template, path, .. } = &place.place;
+    let rule = || ignore_rule(template.as_deref(), path, &place.reference.to_string());
+    if place.is_test {
+        let rule = "a `[[chart.ignore]]` for its template";
+        return format!(
+            "\n  hint: only `helm test` starts it: set `skip-tests = true` in the rendering, or exclude it with {rule}"
+        );
+    }
+    match place.evidence {
+        Some(Evidence::Default) => format!(
+            "\n  hint: it is the default of a custom resource: if each of your objects sets the field, exclude \
+             it with {}",
+            printable_within(RULE, &rule())
+        ),
+        _ => String::new(),
+    }
+}
+
 fn problems(suggestion: &Suggestion) -> String {
     let mut text = String::new();
     for (image, path) in &suggestion.inseparable {
@@ -100,12 +126,14 @@ fn problems(suggestion: &Suggestion) -> String {
              is intended, add the value by hand\n"
         );
     }
-    for image in &suggestion.unlisted {
-        let _ = writeln!(text, "warning: images.toml does not list `{}`", printable(image));
-    }
-    if !suggestion.unlisted.is_empty() {
-        let _ =
-            writeln!(text, "  hint: {} adds the images of the chart", command("images --write"));
+    let mut advice = suggestion.unlisted.values().map(Unlisted::advice).peekable();
+    while let Some(Advice { message, hint }) = advice.next() {
+        let _ = writeln!(text, "warning: {}", printable(&message));
+        // Several images may have one hint.
+        let is_repeated = advice.peek().is_some_and(|next| next.hint == hint);
+        if let Some(hint) = hint.filter(|_| !is_repeated) {
+            let _ = writeln!(text, "  hint: {hint}");
+        }
     }
     for (list, values) in &suggestion.unsupported {
         text += &format!(

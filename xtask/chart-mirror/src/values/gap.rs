@@ -2,10 +2,14 @@
 
 use std::fmt;
 
-use crate::chart::ManifestLocation;
+use crate::chart::{ImageReference, ManifestLocation};
+use crate::list::edit::ignore_rule;
 use messages::Advice;
-use messages::printable::printable;
+use messages::printable::{printable, printable_within};
 use messages::program::command;
+
+/// The limit for a rule, in characters.
+const RULE: usize = 2000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Gap {
@@ -25,6 +29,8 @@ pub struct Gap {
 pub enum GapKind {
     /// The image would be pulled from another registry. `listed`: the list has its source.
     NotRelocated { listed: bool },
+    /// It is a default value in a CustomResourceDefinition, which the values do not change.
+    Default,
     /// It names the address to push to, and pods pull from another address.
     PushAddress { pull: String },
     /// It names the destination, but not the target of a listed image.
@@ -62,6 +68,9 @@ impl Gap {
             GapKind::NotRelocated { .. } => {
                 format!("`{written}` is not pulled from the destination")
             }
+            GapKind::Default => format!(
+                "`{written}` is the default of a custom resource, and not pulled from the destination"
+            ),
             GapKind::PushAddress { .. } => format!(
                 "`{written}` names where images are pushed to, not where they are pulled from"
             ),
@@ -97,71 +106,86 @@ impl Gap {
         }
     }
 
+    /// Whether the chart names a version at the place.
+    fn is_versioned(&self) -> bool {
+        let reference = self.before.as_ref().unwrap_or(&self.written).parse::<ImageReference>();
+        reference.is_ok_and(|reference| reference.names_version())
+    }
+
     fn hint(&self) -> String {
-        let hint = match &self.kind {
-            GapKind::NotRelocated { listed: true } => {
-                let probe = command("values --probe");
-                return format!(
-                    "no value in images.toml moves it: {probe} shows whether one of the chart does"
-                );
+        let probe = || command("values --probe");
+        let write = || command("images --write");
+        match &self.kind {
+            GapKind::NotRelocated { listed: false }
+            | GapKind::NotCopied { .. }
+            | GapKind::Unlisted
+                if !self.is_versioned() =>
+            {
+                format!(
+                    "the chart names no version of this image: add its `source` with the `tag` that you mean \
+                     to images.toml, then {} shows which values set it",
+                    probe()
+                )
             }
-            GapKind::NotRelocated { listed: false } => {
-                let (write, probe) = (command("images --write"), command("values --probe"));
-                return format!(
-                    "images.toml does not list it: {write} adds it, and {probe} shows which values move it"
-                );
+            GapKind::NotRelocated { listed: true } => format!(
+                "no value in images.toml moves it: {} shows whether one of the chart does",
+                probe()
+            ),
+            GapKind::NotRelocated { listed: false } => format!(
+                "images.toml does not list it: {} adds it, and {} shows which values move it",
+                write(),
+                probe()
+            ),
+            GapKind::Default => {
+                let ManifestLocation { template, path, .. } = &self.place;
+                let rule = ignore_rule(template.as_deref(), path, &self.written);
+                let rule = printable_within(RULE, &rule);
+                format!("if each of your objects sets the field, exclude it with {rule}")
             }
             GapKind::PushAddress { pull } => {
-                return format!("pods pull from `{pull}`: write `{{registry}}` in images.toml");
+                format!("pods pull from `{pull}`: write `{{registry}}` in images.toml")
             }
             GapKind::NotCopied { nearest: Some(nearest) } => {
-                return format!("the nearest target of the list is `{nearest}`");
+                format!("the nearest target of the list is `{nearest}`")
             }
-            GapKind::NotCopied { nearest: None } => "look for a wrong path or tag in the values",
-            GapKind::Malformed { .. } => {
-                "the value may contain a registry already, or end in `/`: look at its template in images.toml"
-            }
-            GapKind::OtherImage { expected: Some(expected) } => {
-                return format!(
-                    "expected `{expected}`: a value belongs to another image, or holds a tag back"
-                );
-            }
-            GapKind::OtherImage { expected: None } => {
-                "the path of the image is too long for this destination"
-            }
+            GapKind::OtherImage { expected: Some(expected) } => format!(
+                "expected `{expected}`: a value belongs to another image, or holds a tag back"
+            ),
             GapKind::Unlisted => {
-                return format!(
-                    "add what the chart names there to the list: {} does it",
-                    command("images --write")
-                );
+                format!("add what the chart names there to the list: {} does it", write())
             }
-            GapKind::Latest { tags } => {
-                return format!(
-                    "the list has {tags}, and nothing tells which of them `latest` is: set the tag in a \
-                     `[[chart.rendering]]`, or add an entry of its own for the intended version"
-                );
-            }
-            GapKind::Vanished => {
-                return format!(
-                    "a list in images.toml may lack items, as Helm replaces lists as a whole: {} shows them",
-                    command("values --probe")
-                );
-            }
-            GapKind::Appeared => {
-                "a value of images.toml enables something: set it in a `[[chart.rendering]]` as well"
-            }
-            GapKind::Repository | GapKind::Copy | GapKind::Mention | GapKind::ChangedMention => {
-                self.kind.hint_for_text()
-            }
-        };
-        hint.to_owned()
+            GapKind::Latest { tags } => format!(
+                "the list has {tags}, and nothing tells which of them `latest` is: set the tag in a \
+                 `[[chart.rendering]]`, or add an entry of its own for the intended version"
+            ),
+            GapKind::Vanished => format!(
+                "a list in images.toml may lack items, as Helm replaces lists as a whole: {} shows them",
+                probe()
+            ),
+            GapKind::NotCopied { nearest: None }
+            | GapKind::OtherImage { expected: None }
+            | GapKind::Malformed { .. }
+            | GapKind::Appeared
+            | GapKind::Repository
+            | GapKind::Copy
+            | GapKind::Mention
+            | GapKind::ChangedMention => self.kind.fixed_hint().to_owned(),
+        }
     }
 }
 
 impl GapKind {
-    /// What to do about a text that may not be an image.
-    fn hint_for_text(&self) -> &'static str {
+    /// The hint, if it neither names a command nor anything of the gap.
+    fn fixed_hint(&self) -> &'static str {
         match self {
+            Self::NotCopied { .. } => "look for a wrong path or tag in the values",
+            Self::OtherImage { .. } => "the path of the image is too long for this destination",
+            Self::Malformed { .. } => {
+                "the value may contain a registry already, or end in `/`: look at its template in images.toml"
+            }
+            Self::Appeared => {
+                "a value of images.toml enables something: set it in a `[[chart.rendering]]` as well"
+            }
             Self::Repository => {
                 "if a program pulls images from there, its value has to change as well; otherwise exclude it with \
                  a `[[chart.ignore]]` in images.toml"

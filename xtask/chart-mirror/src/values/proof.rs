@@ -10,8 +10,8 @@ use super::destination_images::DestinationImages;
 use super::gap::{Gap, GapKind};
 use super::places::{Pair, pair};
 use crate::chart::{
-    Discovery, FoundImage, ImageReference, ManifestLocation, Mention, MentionKind, RenderError,
-    Rendered, UnreadableManifest, discover,
+    Discovery, Evidence, FoundImage, ImageReference, ManifestLocation, Mention, MentionKind,
+    RenderError, Rendered, UnreadableManifest, discover,
 };
 use crate::list::{Destination, ImageList};
 
@@ -125,20 +125,27 @@ impl Judge<'_> {
             self.proof.proven.insert(after.written.clone());
             return;
         }
-        let listed = &self.images.listed;
-        let entries = listed.at_place(&before.reference, Some(before.evidence));
-        let kind = self.images.gap(&after.reference).unwrap_or_else(|| match entries.first() {
-            Some(image) => GapKind::OtherImage { expected: self.images.target_of(image) },
-            None if is_latest(&before.reference)
-                && listed.has_repository(&before.reference.repository) =>
-            {
-                let tags = listed.tags(&before.reference.repository);
-                let tags: Vec<_> = tags.into_iter().map(|tag| format!("`{tag}`")).collect();
-                GapKind::Latest { tags: tags.join(", ") }
-            }
-            None => GapKind::Unlisted,
-        });
+        let kind = self.kind_of_gap(before, after);
         self.gap(kind, &after.written, Some(&before.written), &after.place);
+    }
+
+    fn kind_of_gap(&self, before: &FoundImage, after: &FoundImage) -> GapKind {
+        let (listed, repository) = (&self.images.listed, &before.reference.repository);
+        let entry = listed.at_place(&before.reference, Some(before.evidence)).first().copied();
+        if entry.is_none() && is_latest(&before.reference) && listed.has_repository(repository) {
+            let tags = listed.tags(repository).into_iter().map(|tag| format!("`{tag}`"));
+            return GapKind::Latest { tags: tags.collect::<Vec<_>>().join(", ") };
+        }
+        match (self.images.gap(&after.reference), entry) {
+            (Some(GapKind::NotRelocated { listed: true }), _)
+                if after.evidence == Evidence::Default =>
+            {
+                GapKind::Default
+            }
+            (Some(kind), _) => kind,
+            (None, Some(image)) => GapKind::OtherImage { expected: self.images.target_of(image) },
+            (None, None) => GapKind::Unlisted,
+        }
     }
 
     fn mention(&mut self, before: Option<&Mention>, after: Option<&Mention>) {

@@ -4,12 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::obstacle::{Obstacle, ObstacleKind};
 use crate::chart::found::{Evidence, FoundImage};
-use crate::chart::image_reference::ImageReference;
+use crate::chart::image_reference::{ImageReference, is_version};
 use crate::list::{Image, Place};
 use oci::{Digest, Repository, Tag};
-
-/// A tag that does not name a version.
-const MOVING: &str = "latest";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct InventoryEntry {
@@ -187,9 +184,4 @@ impl InventoryEntry {
             kind,
         }
     }
-}
-
-/// Whether a tag names a version.
-pub(super) fn is_version(tag: &Tag) -> bool {
-    tag.as_str() != MOVING
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use super::choice::ChartOrigin;
 use super::discovery::{Discovery, discover};
 use super::found::{Evidence, FoundImage, IgnoredText, MalformedReference, Mention};
+use super::image_reference::is_version;
 use super::manifests::UnreadableManifest;
 use super::renderer::Rendered;
 use crate::list::{Destination, Image, ImageList, Place};
@@ -61,7 +62,7 @@ impl Inventory {
             let mut discovery = discover(rendered, list.chart(), &BTreeSet::new())?;
             discovery.demote_copies_of(list);
             for found in std::mem::take(&mut discovery.images) {
-                match found.reference.tag.as_ref().filter(|tag| entry::is_version(tag)) {
+                match found.reference.tag.as_ref().filter(|tag| is_version(tag)) {
                     Some(tag) => {
                         let key = found.reference.repository.tagged(tag).to_string();
                         let new = || InventoryEntry::of_chart(&found.reference);

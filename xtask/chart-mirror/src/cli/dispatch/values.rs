@@ -89,7 +89,7 @@ fn run_with_chart(flags: &Flags, arguments: &ValuesArgs, list: &ImageList) -> an
         let written = write_atomically(&file, &suggestion.added_to(&text, list)?)?;
         terminal::result(&format!("{}  {}\n", write_word(written), file.display()))?;
     }
-    Ok(if suggestion.moves_everything(&probed, list) { Exit::Done } else { Exit::Failed })
+    Ok(if suggestion.moves_everything(&probed) { Exit::Done } else { Exit::Failed })
 }
 
 /// As wide as the words of `--check`.

@@ -6,6 +6,7 @@
 mod digests;
 mod entries;
 mod lines;
+mod rules;
 mod spans;
 mod tables;
 #[cfg(test)]
@@ -14,4 +15,5 @@ mod values;
 
 pub use digests::pin_images;
 pub use entries::{edit_images, image_entry};
+pub use rules::ignore_rule;
 pub use values::{NewValue, add_image_values, add_target, add_values, value_line};

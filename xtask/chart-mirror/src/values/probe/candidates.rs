@@ -183,7 +183,11 @@ fn is_quantity(text: &str) -> bool {
 /// `quay.io/a/b` or `quay.io/a/b:1`: a reference with a registry.
 fn is_reference(text: &str) -> bool {
     let Some((host, path)) = text.split_once('/') else { return false };
-    is_host(host) && !path.is_empty() && text.parse::<ImageReference>().is_ok()
+    // `localhost/profile` is a file of the node.
+    is_host(host)
+        && host != "localhost"
+        && !path.is_empty()
+        && text.parse::<ImageReference>().is_ok()
 }
 
 /// A map with a repository but without a registry. Helpers that many charts share look for both.

@@ -50,6 +50,17 @@ struct Found {
     range: Range<usize>,
 }
 
+/// A reference with sentinels, and what it is compared with.
+struct Sample<'a> {
+    reference: &'a ImageReference,
+    /// The reference at the same place without sentinels.
+    by_default: Option<&'a ImageReference>,
+    text: String,
+    sections: Vec<(Section, Range<usize>)>,
+    found: Vec<Found>,
+    sentinels: &'a dyn Sentinels,
+}
+
 /// What the candidates whose sentinels are in a reference contribute to it. `by_default` is the reference
 /// at the same place without sentinels.
 pub(super) fn contributions(
@@ -58,66 +69,81 @@ pub(super) fn contributions(
     sentinels: &dyn Sentinels,
 ) -> Vec<(usize, Contribution)> {
     let text = reference.to_string();
-    let found = find(&text, sentinels);
-    let sections = sections(reference);
-    let has_registry = |of: &ImageReference| of.registry.is_some();
-    let registry_is_optional = match by_default {
-        Some(by_default) => !has_registry(by_default),
-        None => false,
-    };
-    let learn = |it: &Found| {
-        let section_of = |at: usize| sections.iter().rev().find(|(_, range)| range.start <= at);
+    let (found, sections) = (find(&text, sentinels), sections(reference));
+    let sample = Sample { reference, by_default, text, sections, found, sentinels };
+    sample.found.iter().filter_map(|it| Some((it.number, sample.contribution(it)?))).collect()
+}
+
+impl Sample<'_> {
+    fn contribution(&self, it: &Found) -> Option<Contribution> {
+        let section_of =
+            |at: usize| self.sections.iter().rev().find(|(_, range)| range.start <= at);
         let (first, start) = section_of(it.range.start)?;
         let (last, end) = section_of(it.range.end.checked_sub(1)?)?;
         // The slash after the registry belongs to neither section: the whole path follows it.
-        let (last, end) = match sections.iter().find(|(section, _)| *section == Section::Path) {
-            Some((path, range)) if *last == Section::Registry && it.range.end > end.end => {
-                (path, range)
+        let (last, end) = match self.path() {
+            Some(path) if *last == Section::Registry && it.range.end > end.end => {
+                (Section::Path, path)
             }
-            _ => (last, end),
+            _ => (*last, end),
         };
-        // A value without a tag that stands instead of a reference with one has to hold the tag.
-        let is_versioned = reference.tag.is_some() || reference.digest.is_some();
-        let last = match by_default {
-            Some(by_default)
-                if *last == Section::Path && !is_versioned && it.range.end == end.end =>
-            {
+        let last = if it.range.end == end.end { self.last_with_version(last) } else { last };
+        let before = self.restored(start.start..it.range.start);
+        let after = self.restored(it.range.end.min(end.end)..end.end);
+        let start = if *first == Section::Path && before.is_empty() && self.is_open(it) {
+            Start::Open
+        } else {
+            Start::Closed
+        };
+        let is_registry = last == Section::Registry && before.is_empty() && after.is_empty();
+        let (last, after) = match self.replaced_start().filter(|_| is_registry) {
+            Some(rest) => (Section::Path, rest),
+            None => (last, after),
+        };
+        Some(Contribution { first: *first, last, before, after, start })
+    }
+
+    fn path(&self) -> Option<&Range<usize>> {
+        self.sections.iter().find(|(section, _)| *section == Section::Path).map(|(_, range)| range)
+    }
+
+    /// A value without a version that stands instead of a reference with one has to hold the version.
+    fn last_with_version(&self, last: Section) -> Section {
+        let is_versioned = self.reference.tag.is_some() || self.reference.digest.is_some();
+        match self.by_default {
+            Some(by_default) if last == Section::Path && !is_versioned => {
                 match (&by_default.tag, &by_default.digest) {
                     (_, Some(_)) => Section::Digest,
                     (Some(_), None) => Section::Tag,
-                    (None, None) => Section::Path,
+                    (None, None) => last,
                 }
             }
-            _ => *last,
-        };
-        let before = restored(&text, start.start..it.range.start, &found, sentinels);
-        let after = restored(&text, it.range.end.min(end.end)..end.end, &found, sentinels);
-        // The value stands for the start of the path, too: the chart has it where the value is not set.
-        let path = sections.iter().find(|(section, _)| *section == Section::Path);
-        let path = path.map(|(_, range)| restored(&text, range.clone(), &found, sentinels));
-        let replaces_start = last == Section::Registry
-            && before.is_empty()
-            && after.is_empty()
-            && by_default.zip(path.as_ref()).is_some_and(|(by_default, path)| {
-                let start = by_default.path.strip_suffix(path.as_str());
-                start.is_some_and(|start| start.len() > 1 && start.ends_with('/'))
-            });
-        let (last, after) = match path {
-            Some(path) if replaces_start => (Section::Path, format!("/{path}")),
-            _ => (last, after),
-        };
-        let begins_path = *first == Section::Path && before.is_empty();
+            _ => last,
+        }
+    }
+
+    /// What follows a registry that stands for the start of the path, too: the chart has that start only
+    /// where the value is not set.
+    fn replaced_start(&self) -> Option<String> {
+        let path = self.restored(self.path()?.clone());
+        let start = self.by_default?.path.strip_suffix(path.as_str())?;
+        (start.len() > 1 && start.ends_with('/')).then(|| format!("/{path}"))
+    }
+
+    /// Whether a value that begins the path can bring a registry with it.
+    fn is_open(&self, it: &Found) -> bool {
+        let own = self.by_default.map(|by_default| by_default.registry.as_deref());
         // Another value put a registry before a value that has one.
-        let has_own = by_default.and_then(|it| it.registry.as_deref()).is_some_and(|registry| {
-            let original = sentinels.sentinel(it.number).map_or("", |(_, original)| original);
+        let has_own = own.flatten().is_some_and(|registry| {
+            let original = self.sentinels.sentinel(it.number).map_or("", |(_, original)| original);
             original.strip_prefix(registry).is_some_and(|rest| rest.starts_with('/'))
         });
-        let is_open = begins_path && (!has_registry(reference) || registry_is_optional || has_own);
-        let start = if is_open { Start::Open } else { Start::Closed };
-        let first = *first;
-        Some((it.number, Contribution { first, last, before, after, start }))
-    };
-    found.iter().filter_map(learn).collect()
+        self.reference.registry.is_none() || own == Some(None) || has_own
+    }
+
+    fn restored(&self, range: Range<usize>) -> String {
+        restored(&self.text, range, &self.found, self.sentinels)
+    }
 }
 
 /// The numbers of the sentinels in a text that is not a reference.

@@ -37,7 +37,7 @@ pub use result::{
 };
 pub use settle::settle;
 pub use subject::Subject;
-pub use suggestion::{Suggestion, Unsettled, suggest};
+pub use suggestion::{Suggestion, Unlisted, UnlistedReason, Unsettled, suggest};
 
 #[cfg(test)]
 mod tests;

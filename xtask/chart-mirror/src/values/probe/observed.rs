@@ -18,6 +18,8 @@ pub(super) struct Observed {
     pub(super) reference: Option<ImageReference>,
     /// Why it counts as an image, if it is one.
     pub(super) evidence: Option<Evidence>,
+    /// Whether only `helm test` creates the object.
+    pub(super) is_test: bool,
 }
 
 /// The places of the chart without changes, which other renderings are compared with.
@@ -105,19 +107,35 @@ fn observe(
     rules: Option<&Chart>,
 ) -> Result<Vec<Observed>, UnreadableManifest> {
     let found = discover(rendered, rules, &BTreeSet::new())?;
+    let is_test = is_test(&rendered.text);
     let valid = found.images.into_iter().map(|found| Observed {
         place: found.place,
         written: found.reference.to_string(),
         reference: Some(found.reference),
         evidence: Some(found.evidence),
+        is_test,
     });
     let malformed = found.malformed.into_iter().map(|found| Observed {
         place: found.place,
         written: found.written,
         reference: None,
         evidence: None,
+        is_test,
     });
     Ok(valid.chain(malformed).collect())
+}
+
+/// Whether a document has the annotation `helm.sh/hook: test`, or `test-success` of older charts.
+fn is_test(document: &str) -> bool {
+    document.lines().any(|line| {
+        let line = line.trim_start().trim_start_matches(['"', '\'']);
+        let hook = line
+            .strip_prefix("helm.sh/hook")
+            .and_then(|rest| rest.trim_start_matches(['"', '\'']).strip_prefix(':'));
+        hook.is_some_and(|hook| {
+            hook.split(',').any(|hook| hook.trim_matches([' ', '"', '\'']).starts_with("test"))
+        })
+    })
 }
 
 impl Places {

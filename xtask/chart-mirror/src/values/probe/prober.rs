@@ -15,6 +15,7 @@ use super::rounds::{Depth, Knowledge, explore};
 use super::search::Search;
 use super::subject::Subject;
 use super::values_document::document;
+use super::visit::{Next, visit};
 use crate::chart::in_parallel;
 use crate::list::ValuePath;
 
@@ -119,6 +120,7 @@ fn summarise(search: &Search<'_>, knowledge: &Knowledge, rendering: &str) -> Pro
             reference,
             place: observed.place.clone(),
             evidence: observed.evidence,
+            is_test: observed.is_test,
             keys,
             outcome: Outcome::Movable,
         };
@@ -168,7 +170,35 @@ fn outcome(
         let untried = untried.iter().map(|open| search.candidates[*open].path.clone()).collect();
         return Outcome::Unsettled { untried, reason };
     }
-    refusal.map_or(Outcome::Fixed, Outcome::Refused)
+    if let Some(refusal) = refusal {
+        return Outcome::Refused(refusal);
+    }
+    match values_with_text(search, place) {
+        texts if texts.is_empty() => Outcome::Fixed,
+        untried => Outcome::Unsettled { untried, reason: UnsettledReason::WithinText },
+    }
+}
+
+/// The values that are no candidates, but texts that contain the reference. In a text of several lines, its
+/// parts may be far apart.
+fn values_with_text(search: &Search<'_>, place: &ProbedPlace) -> Vec<ValuePath> {
+    let candidates: BTreeSet<&ValuePath> = search.candidates.iter().map(|it| &it.path).collect();
+    let written = place.reference.to_string();
+    let name = place.reference.path.rsplit('/').next().unwrap_or_default();
+    let is_within_text = place.place.path.contains(" > ");
+    let mut found = Vec::new();
+    visit(&search.subject.whole, &mut Vec::new(), &mut |value, path| {
+        let names_it = |text: &str| {
+            text.contains(&written)
+                || (is_within_text && text.contains('\n') && text.contains(name))
+        };
+        if value.as_str().is_some_and(names_it) {
+            let path = ValuePath::new(path.to_vec());
+            found.extend(path.filter(|path| !candidates.contains(path)));
+        }
+        Next::Below
+    });
+    found
 }
 
 /// Whether a value that the chart refuses could have been a part of the reference. One that is set to

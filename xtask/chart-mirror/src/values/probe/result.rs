@@ -33,6 +33,8 @@ pub struct ProbedPlace {
     pub place: ManifestLocation,
     /// Why it counts as an image.
     pub evidence: Option<Evidence>,
+    /// Whether only `helm test` creates the object.
+    pub is_test: bool,
     pub keys: BTreeSet<ReferenceKey>,
     pub outcome: Outcome,
 }
@@ -60,6 +62,8 @@ pub enum UnsettledReason {
     Hidden,
     #[error("several values make up its registry")]
     ComposedRegistry,
+    #[error("a longer text names it, and probing does not change such texts")]
+    WithinText,
 }
 
 /// A value that the chart refuses.

@@ -24,12 +24,22 @@ const MAX_ALONE: usize = 6;
 pub(super) struct Knowledge {
     /// For each place, the candidates that contribute to it.
     pub(super) keys: Vec<BTreeMap<usize, Contribution>>,
-    /// For each place, the candidates that were set while nothing changed it.
+    /// For each place, the candidates that do not move it: they were set while nothing changed it.
     cleared: Vec<HashSet<usize>>,
+    /// For each place, the candidates that were set while it was gone, or was another text.
+    gone: Vec<HashSet<usize>>,
     /// Candidates that were set in a rendering which succeeded.
     pub(super) tried: HashSet<usize>,
     /// Candidates whose sentinel breaks a reference in every form.
     pub(super) breaking: BTreeSet<usize>,
+}
+
+/// How a place without sentinels looks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Seen {
+    ByDefault,
+    /// It is gone, or another text.
+    Otherwise,
 }
 
 /// What one rendering has shown.
@@ -56,6 +66,7 @@ pub(super) fn explore(search: &mut Search<'_>, depth: Depth) -> Knowledge {
     let mut knowledge = Knowledge {
         keys: vec![BTreeMap::new(); places],
         cleared: vec![HashSet::new(); places],
+        gone: vec![HashSet::new(); places],
         ..Knowledge::default()
     };
     let of = |class: Class, likelihood: Likelihood| -> Vec<usize> {
@@ -76,6 +87,7 @@ pub(super) fn explore(search: &mut Search<'_>, depth: Depth) -> Knowledge {
         knowledge.rounds(search, vec![unlikely]);
     }
     knowledge.reveal_hidden(search, &names);
+    knowledge.find_what_removes(search, &names);
     knowledge.try_wide_keys_alone(search);
     knowledge
 }
@@ -130,7 +142,9 @@ impl Knowledge {
         self.tried.extend(&success.set);
         let mut malformed = BTreeSet::new();
         for (number, found) in success.found.iter().enumerate() {
-            let (Some(found), Some(by_default)) = (found, search.places.places.get(number)) else {
+            let Some(by_default) = search.places.places.get(number) else { continue };
+            let Some(found) = found else {
+                self.see(search, number, &success.set, Seen::Otherwise);
                 continue;
             };
             let Some(reference) = &found.reference else {
@@ -138,8 +152,10 @@ impl Knowledge {
                 continue;
             };
             let learned = contributions(reference, by_default.reference.as_ref(), &success.sent);
-            if learned.is_empty() && found.written == by_default.written {
-                self.cleared[number].extend(&success.set);
+            if learned.is_empty() {
+                let is_same = found.written == by_default.written;
+                let seen = if is_same { Seen::ByDefault } else { Seen::Otherwise };
+                self.see(search, number, &success.set, seen);
             }
             for (candidate, contribution) in learned {
                 news.observed.insert(candidate);
@@ -150,15 +166,30 @@ impl Knowledge {
                 }
             }
         }
+        if let [only] = success.set[..]
+            && self.is_gone_with(&success.set)
+        {
+            malformed.insert(only);
+        }
         for number in malformed {
-            let form = search.forms[number] + 1;
-            if search.candidates[number].sentinel(number, form).is_some() {
-                search.forms[number] = form;
+            if search.has_next_form(number) {
+                search.forms[number] += 1;
                 news.reformed.insert(number);
             } else {
                 news.broken.insert(number);
             }
         }
+    }
+
+    /// Remembers a place at which no sentinel was found. What removes it alone in every form does not move
+    /// it.
+    fn see(&mut self, search: &Search<'_>, place: usize, set: &[usize], seen: Seen) {
+        let removes_it = matches!(set, [only] if !search.has_next_form(*only));
+        let numbers = match seen {
+            Seen::Otherwise if !removes_it => &mut self.gone[place],
+            _ => &mut self.cleared[place],
+        };
+        numbers.extend(set);
     }
 
     /// The places that no known key moves.
@@ -202,8 +233,37 @@ impl Knowledge {
         }
     }
 
+    /// Halves the candidates while a place that no key moves is gone: one of them removes it. Alone, a
+    /// candidate gets its next form, because a sentinel may not look like an image.
+    fn find_what_removes(&mut self, search: &mut Search<'_>, names: &[usize]) {
+        let usable = |number: &usize| {
+            !search.refused.contains_key(number) && !self.breaking.contains(number)
+        };
+        let mut sets = vec![names.iter().copied().filter(usable).collect::<Vec<usize>>()];
+        let mut reformed = HashSet::new();
+        loop {
+            let halves = sets.iter().filter(|set| self.is_gone_with(set)).flat_map(|set| {
+                let (left, right) = set.split_at(set.len() / 2);
+                [left.to_vec(), right.to_vec()]
+            });
+            let again = reformed.iter().map(|number| vec![*number]);
+            sets = halves.chain(again).filter(|set| !set.is_empty()).collect();
+            if sets.is_empty() {
+                break;
+            }
+            reformed = self.wave(search, sets.clone()).reformed;
+            sets.retain(|set| set.len() > 1);
+        }
+    }
+
+    /// Whether a place that no key moves may be gone because of one of these.
+    fn is_gone_with(&self, set: &[usize]) -> bool {
+        let mut places = self.unmoved().into_iter();
+        places.any(|place| self.open(place, set).iter().any(|it| self.gone[place].contains(it)))
+    }
+
     /// A value for several images is hidden where an image has an empty value of its own, which got a
-    /// sentinel. Alone it shows where it has an effect.
+    /// sentinel, and where another value removes the place. Alone it shows where it has an effect.
     fn try_wide_keys_alone(&mut self, search: &mut Search<'_>) {
         let moving = |place: usize| {
             let keys = self.keys[place].iter().filter(|(_, it)| it.moves_image());
@@ -221,17 +281,16 @@ impl Knowledge {
             return;
         }
         let original = |number: &usize| search.candidates[*number].known();
-        let hiding: Vec<_> = moved
-            .iter()
-            .filter(|(_, keys)| keys.iter().any(|key| original(key).is_empty()))
-            .map(|(place, keys)| (search.places.places[*place].written.as_str(), keys))
-            .collect();
+        let is_hidden = |(place, keys): &(usize, BTreeSet<usize>), number: &usize| {
+            let is_gone =
+                self.gone[*place].contains(number) && !self.cleared[*place].contains(number);
+            (is_gone || keys.iter().any(|key| original(key).is_empty()))
+                && !keys.contains(number)
+                && search.places.places[*place].written.contains(original(number))
+        };
         let mut wide: Vec<(bool, Reverse<usize>, usize)> = Vec::new();
         for (number, places) in coverage {
-            let may_be_hidden = hiding.iter().any(|(written, keys)| {
-                !keys.contains(&number) && written.contains(original(&number))
-            });
-            if may_be_hidden {
+            if moved.iter().any(|place| is_hidden(place, &number)) {
                 let path = &search.candidates[number].path;
                 let is_global = path.keys().first() == Some(&Key::Name(GLOBAL.to_owned()));
                 wide.push((!is_global, Reverse(places), number));

@@ -72,6 +72,12 @@ impl<'a> Search<'a> {
         }
     }
 
+    /// Whether a candidate has another form of its sentinel.
+    pub(super) fn has_next_form(&self, number: usize) -> bool {
+        let form = self.forms[number] + 1;
+        self.candidates[number].sentinel(number, form).is_some()
+    }
+
     /// Renders each set of candidates. A set that the chart refuses is divided until the rest renders.
     pub(super) fn wave(&mut self, sets: Vec<Vec<usize>>) -> Vec<Success> {
         let mut successes = Vec::new();

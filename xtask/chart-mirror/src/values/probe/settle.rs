@@ -8,7 +8,7 @@ use super::observed::{Observed, Places};
 use super::refusal::{PathIndex, reason, reason_for_switch};
 use super::result::{Outcome, ProbeResult, Switch};
 use super::subject::{Failure, Subject};
-use super::suggestion::{Experience, Proposal, Suggestion, Unsettled, propose};
+use super::suggestion::{Experience, Proposal, Suggestion, Unsettled, propose, unlisted};
 use super::targets::Targets;
 use crate::chart::in_parallel;
 use crate::list::{Destination, ImageList, SetValue, ValuePath};
@@ -78,6 +78,7 @@ pub fn settle(
     let mut best = settling.attempts(&mut experience);
     settling.confirm(&mut best, &experience);
     settling.add_switches_of_renderings(&mut best.suggestion);
+    best.suggestion.unlisted = unlisted(&settling.targets, probed);
     Ok(best.suggestion)
 }
 
@@ -336,6 +337,7 @@ impl Settling<'_> {
             written: place.reference.to_string(),
             reference: Some(place.reference.clone()),
             evidence: None,
+            is_test: place.is_test,
         });
         let found = Places::new(by_default.collect()).find(found);
         let named = self.probed.places.iter().map(|place| &place.reference);

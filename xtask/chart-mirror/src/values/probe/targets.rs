@@ -1,8 +1,10 @@
 //! `Targets`: where the listed images are at the destinations of a list.
 
 use super::result::{ProbeResult, ProbedPlace};
+use crate::chart::Evidence;
 use crate::list::{Destination, Image, ImageList};
 use crate::values::ListedImages;
+use oci::Tag;
 
 /// The destination of a list that has none: with a path, because that shows more mistakes.
 const ANY: &str = "registry.invalid/mirror";
@@ -56,8 +58,27 @@ impl<'a> Targets<'a> {
         destinations.all(|destination| path(destination, one) == path(destination, other))
     }
 
+    /// The entry that stands for a place. Where an operator adds the version to a repository, any entry of
+    /// it.
     pub(super) fn image_at(&self, place: &ProbedPlace) -> Option<&'a Image> {
-        self.listed.entry(&place.reference)
+        let reference = &place.reference;
+        let is_operand = reference.tag.is_none()
+            && reference.digest.is_none()
+            && place.evidence != Some(Evidence::Container);
+        match self.entries_at(place)[..] {
+            [only] => Some(only),
+            [first, ..] if is_operand => Some(first),
+            _ => None,
+        }
+    }
+
+    fn entries_at(&self, place: &ProbedPlace) -> Vec<&'a Image> {
+        self.listed.at_place(&place.reference, place.evidence)
+    }
+
+    /// The tags that the list has of the repository at a place.
+    pub(super) fn tags_at(&self, place: &ProbedPlace) -> Vec<&'a Tag> {
+        self.listed.tags(&place.reference.repository)
     }
 }
 

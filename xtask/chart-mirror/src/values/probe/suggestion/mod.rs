@@ -2,6 +2,7 @@
 
 mod plan;
 mod present;
+mod unlisted;
 mod way;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -12,10 +13,11 @@ use super::result::{Outcome, ProbeResult, ProbedPlace, Switch};
 use super::targets::Targets;
 use crate::list::edit::{NewValue, add_image_values, add_target, add_values};
 use crate::list::{Image, ImageList, InvalidTemplate, SetValue, ValuePath, ValueTemplate};
-use crate::values::ListedImages;
 use oci::{Reference, RepositoryPath};
 pub(super) use plan::Experience;
 use plan::plan;
+pub(super) use unlisted::unlisted;
+pub use unlisted::{Unlisted, UnlistedReason};
 
 /// What images.toml lacks, and which of its values move nothing or too much.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -37,8 +39,8 @@ pub struct Suggestion {
     /// Images that only a value shared with other images moves, and that value. Setting it would give all
     /// of them one name.
     pub inseparable: BTreeSet<(String, ValuePath)>,
-    /// Images of the chart that images.toml does not list.
-    pub unlisted: BTreeSet<String>,
+    /// Images of the chart that no single entry of images.toml stands for.
+    pub unlisted: BTreeMap<String, Unlisted>,
     /// Listed images that would not be pulled from their targets.
     pub unsettled: Vec<Unsettled>,
 }
@@ -128,15 +130,14 @@ impl Suggestion {
             && self.targets.is_empty()
     }
 
-    /// Whether every listed image that the chart names is pulled from its target with these values.
-    pub fn moves_everything(&self, probed: &ProbeResult, list: &ImageList) -> bool {
+    /// Whether every image that the chart names is pulled from its target with these values.
+    pub fn moves_everything(&self, probed: &ProbeResult) -> bool {
         let is_movable = |place: &ProbedPlace| {
             matches!(place.outcome, Outcome::Movable | Outcome::MovableWithSwitch)
         };
-        let listed = ListedImages::of(list);
-        let mut places = probed.places.iter();
         self.unsettled.is_empty()
-            && places.all(|place| is_movable(place) || listed.entry(&place.reference).is_none())
+            && self.unlisted.is_empty()
+            && probed.places.iter().all(is_movable)
     }
 
     fn add(&mut self, entry: MissingEntry) {
@@ -159,6 +160,7 @@ pub fn suggest(list: &ImageList, probed: &ProbeResult) -> Suggestion {
     let targets = Targets::of(list).naming(probed);
     let mut suggestion = propose(&targets, probed, &with_present_keys(list, probed)).suggestion;
     suggestion.check_present_values(list, probed);
+    suggestion.unlisted = unlisted(&targets, probed);
     suggestion
 }
 
@@ -184,11 +186,6 @@ pub(super) fn propose(
     let mut suggestion = Suggestion::default();
     let mut plan = plan(targets, probed, experience);
     suggestion.targets = std::mem::take(&mut plan.targets);
-    for place in &probed.places {
-        if targets.image_at(place).is_none() {
-            suggestion.unlisted.insert(place.image());
-        }
-    }
     for setting in &plan.settings {
         for owner in setting.scope.images() {
             let value = SetValue::String(setting.text.clone());

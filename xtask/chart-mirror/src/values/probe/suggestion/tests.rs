@@ -59,7 +59,14 @@ fn place(image: &str, keys: &[(&str, Covers)]) -> ProbedPlace {
     };
     let (reference, outcome) = (image.parse().unwrap(), Outcome::Movable);
     let keys = keys.iter().map(key).collect();
-    ProbedPlace { reference, place, evidence: Some(Evidence::Container), keys, outcome }
+    ProbedPlace {
+        reference,
+        place,
+        evidence: Some(Evidence::Container),
+        is_test: false,
+        keys,
+        outcome,
+    }
 }
 
 fn probed(places: Vec<ProbedPlace>, values: &str) -> ProbeResult {
@@ -271,7 +278,7 @@ fn unlisted_images_are_reported() {
         place(&pinned, &[("a.registry", Covers::Registry)]),
     ];
     let suggestion = suggest(&list("", ""), &probed(places, "{}"));
-    let unlisted: Vec<&str> = suggestion.unlisted.iter().map(String::as_str).collect();
+    let unlisted: Vec<&str> = suggestion.unlisted.keys().map(String::as_str).collect();
     assert_eq!(
         unlisted,
         ["docker.io/library/moved:1", OTHER],

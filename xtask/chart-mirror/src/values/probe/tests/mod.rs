@@ -349,3 +349,32 @@ fn thousands_of_candidates_take_a_few_renderings() {
     assert!(chart.renderings.load(Ordering::Relaxed) <= 8);
     assert!(start.elapsed() < std::time::Duration::from_secs(20), "{:?}", start.elapsed());
 }
+
+#[test]
+fn a_value_that_removes_a_place_is_found_and_does_not_hide_what_moves_it() {
+    let template: Template = |values| {
+        let mut images = vec!["quay.io/acme/fixed:1".to_owned()];
+        if values.get("d.image.name").is_empty() {
+            images.push(values.fill("<f.image.registry>/acme/app:1"));
+        }
+        Ok(images)
+    };
+    let values = "{a: {image: a}, b: {image: b}, c: {image: c}, d: {image: {name: ''}}, e: {image: e}, f: {image: {registry: quay.io}}}";
+    let probed = TestChart::new(values, template).with_text("{{ .Values.d.image.name }}").probe();
+    assert_eq!(probed.outcomes(), "fixed moved");
+    assert_eq!(probed.lines(), ["f.image.registry={registry}"]);
+}
+
+#[test]
+fn a_common_value_is_known_at_a_place_that_another_value_removes() {
+    let template: Template = |values| {
+        let registry = |own: &str| values.first(&["registry", own]);
+        let a = format!("{}/acme/a:1", registry("a.image.registry"));
+        let b = format!("{}/acme/b:1", registry("b.image.registry"));
+        let is_whole = values.get("z.image.profile") == "none";
+        Ok(if is_whole { vec![a, b] } else { vec![a] })
+    };
+    let values = "{registry: '', a: {image: {registry: quay.io}}, b: {image: {registry: quay.io}}, z: {image: {profile: none}}}";
+    let probed = TestChart::new(values, template).probe();
+    assert_eq!(probed.lines(), ["registry={registry}"]);
+}
