@@ -207,7 +207,7 @@ fn unsupported_lists_and_unlisted_images_are_reported() {
         "warning: the list `jobs` ",
         "  `jobs[0].labels`: it is an empty map",
         "warning: images.toml does not list `quay.io/example/proxy:4`",
-        "  hint: `cargo xtask images --write`",
+        "  hint: `chart-mirror --images ",
         "  [values] \"sidecars[1]\" = \"quay.io/example/proxy:4\"",
     ] {
         let found = probed.stdout.lines().any(|printed| printed.starts_with(line));
