@@ -5,7 +5,7 @@ use std::io::{ErrorKind, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use clap::ColorChoice;
-use indicatif::ProgressBar;
+use console::Term;
 
 use super::colour::{StreamKind, style_for};
 use crate::report::layout::{Detail, Layout, Style};
@@ -31,8 +31,8 @@ pub struct Appearance {
 /// The streams belong to the process, so this does as well.
 static APPEARANCE: OnceLock<Appearance> = OnceLock::new();
 
-/// The progress on stderr, which moves down when something else is written there.
-static PROGRESS: Mutex<Option<ProgressBar>> = Mutex::new(None);
+/// How many lines of progress are above the cursor. They make room when something else is written.
+static PROGRESS: Mutex<usize> = Mutex::new(0);
 
 /// Sets the appearance. The first call decides.
 pub fn appear_as(appearance: Appearance) {
@@ -89,19 +89,16 @@ pub fn message_style() -> Style {
     style_of(&std::io::stderr())
 }
 
-/// Shows progress until [`end_progress`].
-pub(super) fn begin_progress(bar: ProgressBar) {
-    *progress() = Some(bar);
-}
-
-pub(super) fn end_progress() {
-    if let Some(bar) = progress().take() {
-        bar.finish_and_clear();
+/// Shows lines of progress below everything else, in place of those before.
+pub(super) fn show_progress(lines: &[String]) -> std::io::Result<()> {
+    let mut shown = progress();
+    let terminal = Term::buffered_stderr();
+    clear(&terminal, *shown)?;
+    for line in lines {
+        terminal.write_line(line)?;
     }
-}
-
-pub(super) fn has_progress() -> bool {
-    progress().is_some()
+    *shown = lines.len();
+    terminal.flush()
 }
 
 /// The log's way to stderr.
@@ -117,15 +114,27 @@ impl Write for LogWriter {
     }
 }
 
+/// Writes where progress is now. The progress comes back when it is shown the next time.
 fn above_progress<T>(write: impl FnOnce() -> T) -> T {
-    let bar = progress().clone();
-    match bar {
-        Some(bar) => bar.suspend(write),
-        None => write(),
-    }
+    let mut shown = progress();
+    let terminal = Term::buffered_stderr();
+    // A terminal that cannot be written to has nothing to clear.
+    drop(clear(&terminal, *shown).and_then(|()| terminal.flush()));
+    *shown = 0;
+    write()
 }
 
-fn progress() -> MutexGuard<'static, Option<ProgressBar>> {
+/// Clears the lines above the cursor, and what was typed since.
+fn clear(terminal: &Term, lines: usize) -> std::io::Result<()> {
+    if lines == 0 {
+        return Ok(());
+    }
+    terminal.clear_line()?;
+    terminal.move_cursor_up(lines)?;
+    terminal.clear_to_end_of_screen()
+}
+
+fn progress() -> MutexGuard<'static, usize> {
     PROGRESS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -3,11 +3,11 @@
 //!
 //! `state` records what happens, `screen` renders it; both are pure.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use console::Term;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use super::streams::{self, Verbosity};
 use crate::commands::mirror::result::ImageReport;
@@ -30,6 +30,7 @@ pub struct ProgressDisplay {
     state: Arc<Mutex<State>>,
     began: Instant,
     means: Means,
+    screen: Mutex<Option<Screen>>,
 }
 
 /// How progress is shown.
@@ -51,12 +52,18 @@ impl ProgressDisplay {
             Verbosity::Normal if is_screen => Means::Screen,
             _ => Means::Lines,
         };
-        Self { state: Arc::default(), began: Instant::now(), means }
+        Self { state: Arc::default(), began: Instant::now(), means, screen: Mutex::default() }
     }
 
     /// Ends the display. Nothing is left of it on a terminal.
     pub fn finish(&self) {
-        streams::end_progress();
+        let screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Screen { is_shown, thread }) = screen {
+            drop(is_shown);
+            thread.thread().unpark();
+            // If it has panicked, there is nothing to end.
+            drop(thread.join());
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -78,26 +85,37 @@ impl ProgressDisplay {
 
     /// Begins to draw, if that has not begun.
     fn draw(&self) {
-        if self.means != Means::Screen || streams::has_progress() {
+        let mut screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.means == Means::Screen && screen.is_none() {
+            let is_shown = Arc::new(());
+            let (state, began, shown) =
+                (Arc::clone(&self.state), self.began, Arc::downgrade(&is_shown));
+            let thread = thread::spawn(move || draw_until_ended(&state, began, &shown));
+            *screen = Some(Screen { is_shown, thread });
+        }
+    }
+}
+
+/// The thread that draws, for as long as `is_shown` exists.
+struct Screen {
+    is_shown: Arc<()>,
+    thread: thread::JoinHandle<()>,
+}
+
+fn draw_until_ended(state: &Mutex<State>, began: Instant, is_shown: &Weak<()>) {
+    while is_shown.strong_count() > 0 {
+        let width = Term::stderr().size_checked().map_or(USUAL_WIDTH, |(_, columns)| columns);
+        let now = began.elapsed();
+        let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.tick(now);
+        let lines = screen::lines(&state, now, usize::from(width));
+        drop(state);
+        if streams::show_progress(&lines).is_err() {
             return;
         }
-        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
-        let (state, began) = (Arc::clone(&self.state), self.began);
-        let write = move |_: &ProgressState, text: &mut dyn std::fmt::Write| {
-            let width = Term::stderr().size_checked().map_or(USUAL_WIDTH, |(_, columns)| columns);
-            let now = began.elapsed();
-            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-            state.tick(now);
-            let lines = screen::lines(&state, now, usize::from(width));
-            // A screen that cannot be written to shows nothing.
-            let _ = text.write_str(&lines.join("\n"));
-        };
-        let style = ProgressStyle::with_template("{screen}");
-        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
-        bar.set_style(style.with_key("screen", write));
-        bar.enable_steady_tick(INTERVAL);
-        streams::begin_progress(bar);
+        thread::park_timeout(INTERVAL);
     }
+    let _ = streams::show_progress(&[]);
 }
 
 impl Progress for ProgressDisplay {
