@@ -15,6 +15,7 @@ mod in_memory;
 mod list;
 mod mirror;
 mod pin;
+mod pipelines;
 mod profiles;
 #[path = "../support/mod.rs"]
 mod support;

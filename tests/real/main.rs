@@ -9,10 +9,13 @@
 
 mod chart;
 mod ecr;
+mod helm_plugin;
 mod images;
+mod installing;
 mod listed;
 mod other_repository;
 mod pin;
+mod pipelines;
 mod probing;
 mod programs;
 mod proving;

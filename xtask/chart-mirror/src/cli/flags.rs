@@ -24,7 +24,7 @@ const GLOBAL: &str = "Global options";
 ///
 /// images.toml lists every image: its source, the digest it must have, and where it goes.
 #[derive(Debug, Parser)]
-#[command(name = "chart-mirror", version, max_term_width = 100)]
+#[command(name = program::BINARY, version = program::VERSION, max_term_width = 100)]
 pub struct Flags {
     /// How the user called the program
     #[arg(skip)]
@@ -79,6 +79,19 @@ pub enum Command {
     /// Run the whole workflow in seconds, between registries in memory
     #[cfg(feature = "demo")]
     Demo,
+    /// Print a script that completes the commands and flags of chart-mirror in a shell
+    #[cfg(feature = "shell")]
+    Completions {
+        /// The shell
+        #[arg(value_enum)]
+        shell: super::shell::Shell,
+    },
+    /// Write the man pages of chart-mirror into a folder
+    #[cfg(feature = "shell")]
+    Man {
+        /// The folder; it is created if it is missing
+        folder: PathBuf,
+    },
 }
 
 #[derive(Debug, Args)]

@@ -14,7 +14,7 @@ struct CommandHelp {
     failed: Option<&'static str>,
 }
 
-const COMMANDS: [CommandHelp; 7] = [
+const COMMANDS: [CommandHelp; 9] = [
     CommandHelp {
         name: "mirror",
         examples: &[
@@ -83,6 +83,21 @@ const COMMANDS: [CommandHelp; 7] = [
         name: "demo",
         examples: &[("demo", "run it")],
         done: "every step had the expected result",
+        failed: None,
+    },
+    CommandHelp {
+        name: "completions",
+        examples: &[
+            ("completions bash", "print the script for bash"),
+            ("completions zsh", "print the script for zsh"),
+        ],
+        done: "done",
+        failed: None,
+    },
+    CommandHelp {
+        name: "man",
+        examples: &[("man target/man", "write chart-mirror.1 and a page for each command")],
+        done: "done",
         failed: None,
     },
 ];

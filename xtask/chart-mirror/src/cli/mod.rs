@@ -16,6 +16,8 @@ pub mod flags;
 pub mod help;
 pub mod program;
 pub mod runtime;
+#[cfg(feature = "shell")]
+pub mod shell;
 pub mod terminal;
 
 /// Parses the command line, runs the command and returns its exit code.

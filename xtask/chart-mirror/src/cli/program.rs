@@ -3,10 +3,20 @@
 use std::ffi::{OsStr, OsString};
 use std::path::Path;
 
-const BINARY: &str = "chart-mirror";
+pub const BINARY: &str = "chart-mirror";
 
-/// `chart-mirror`, or `cargo xtask` for a binary `xtask` that cargo runs.
+/// With the commit, if the build script found one.
+pub const VERSION: &str = env!("CHART_MIRROR_VERSION");
+
+/// The name of the Helm plugin in plugin.yaml. Helm sets the variable for the plugin that it runs.
+const PLUGIN: &str = "relocate";
+const PLUGIN_VARIABLE: &str = "HELM_PLUGIN_NAME";
+
+/// `chart-mirror`; `cargo xtask` for a binary `xtask` that cargo runs; `helm relocate` for the plugin.
 pub fn name() -> String {
+    if std::env::var_os(PLUGIN_VARIABLE).is_some_and(|plugin| plugin == PLUGIN) {
+        return format!("helm {PLUGIN}");
+    }
     let called_as = std::env::args_os().next();
     name_of(called_as.as_deref(), std::env::var_os("CARGO_MANIFEST_DIR"))
 }

@@ -1,6 +1,9 @@
 //! Runs the command that the flags name: turns flags into its options, and its result into output and
 //! an exit code. Commands with more than a few steps have a file of their own.
 
+#[cfg(feature = "shell")]
+use anyhow::Context as _;
+
 use crate::chart::inventory::UnusedEntries;
 #[cfg(feature = "demo")]
 use crate::cli::demo;
@@ -9,6 +12,8 @@ use crate::cli::flags::{
     Command, DoctorArgs, Flags, ImagesArgs, InventoryFormat, PinArgs, TextOrJson,
 };
 use crate::cli::runtime::Interrupted;
+#[cfg(feature = "shell")]
+use crate::cli::shell;
 use crate::cli::terminal::ProgressDisplay;
 use crate::cli::{runtime, terminal};
 use crate::commands::pin::result::Mode;
@@ -36,6 +41,17 @@ pub fn run(flags: &Flags) -> anyhow::Result<Exit> {
         Command::Doctor(arguments) => run_doctor(flags, arguments),
         #[cfg(feature = "demo")]
         Command::Demo => run_demo(flags),
+        #[cfg(feature = "shell")]
+        Command::Completions { shell } => {
+            terminal::result(&shell::completions(*shell))?;
+            Ok(Exit::Done)
+        }
+        #[cfg(feature = "shell")]
+        Command::Man { folder } => {
+            shell::write_man_pages(folder)
+                .with_context(|| format!("cannot write man pages into `{}`", folder.display()))?;
+            Ok(Exit::Done)
+        }
     }
 }
 

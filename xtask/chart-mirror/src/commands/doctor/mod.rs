@@ -80,7 +80,8 @@ pub async fn run(
 
 /// The programs that some commands start.
 pub fn programs(environment: &dyn Environment) -> Vec<ProgramReport> {
-    let name = environment.variable("HELM").unwrap_or_else(|| "helm".to_owned());
+    let named = environment.variable("HELM").or_else(|| environment.variable("HELM_BIN"));
+    let name = named.unwrap_or_else(|| "helm".to_owned());
     let given = PathBuf::from(&name);
     let path = if given.components().count() > 1 {
         given.is_file().then_some(given)
