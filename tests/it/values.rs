@@ -49,7 +49,11 @@ fn values_for_some_platforms_contain_their_recorded_digest() {
     for words in ["error: ", "`a.digest`", "`q.io/a:1` for linux/amd64", "not recorded\nhint: "] {
         assert!(refused.stderr.contains(words), "{}", refused.stderr);
     }
-    let record = format!("[image.subsets]\n\"linux/amd64\" = \"{}\"\n", digest('b'));
+    let record = format!(
+        "[image.subsets]\nindex = \"{}\"\n\"linux/amd64\" = \"{}\"\n",
+        digest('a'),
+        digest('b')
+    );
     let printed = values(&Xtask::new(), &list(&record), &["-d", "mine"]);
     assert!(printed.stdout.contains(&format!("digest: \"{}\"", digest('b'))), "{printed:?}");
     assert!(printed.stdout.contains("# They are copied for linux/amd64 only.\n"), "{printed:?}");

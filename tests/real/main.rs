@@ -20,6 +20,7 @@ mod probing;
 mod programs;
 mod proving;
 mod registries;
+mod renovate;
 mod small_chart;
 #[expect(dead_code, reason = "each test target uses its part")]
 #[path = "../support/mod.rs"]

@@ -181,7 +181,8 @@ impl Stage {
                 writeln!(text, "digest = \"{}\"", content.top).unwrap();
             }
             if !records.is_empty() {
-                writeln!(text, "[image.subsets]\n{records}").unwrap();
+                let index = &image.content.as_ref().unwrap().top;
+                writeln!(text, "[image.subsets]\nindex = \"{index}\"\n{records}").unwrap();
             }
         }
         text

@@ -87,7 +87,12 @@ async fn a_missing_record_is_added_and_updated_with_an_accepted_tag() {
     let place = place(&destination).await;
     place.pin(&[]);
     let (text, records) = (place.text(), recorded(&place));
-    let without = format!("[image.subsets]\n\"linux/amd64\" = \"{}\"\n", records[0]);
+    let without = format!(
+        "[image.subsets]\nindex = \"{}\"\n\"linux/amd64\" = \"{}\"\n",
+        both("1").top,
+        records[0]
+    );
+    assert!(text.contains(&without), "{text}");
     place.write(&text.replace(&without, ""));
     place.source.forget_requests();
     let checked = place.pin(&["--check"]);
@@ -165,6 +170,39 @@ async fn an_index_fetched_for_one_record_corrects_the_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn records_of_another_index_are_reported_not_used_and_renewed() {
+    let destination = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
+    let place = place(&destination).await;
+    let run = |arguments: &[&str]| {
+        let arguments = [arguments, &["--images", "images.toml"]].concat();
+        tokio::task::block_in_place(|| place.xtask.run(&arguments, &[]))
+    };
+    place.pin(&[]);
+    assert_eq!(run(&["mirror"]).exit_code, 0);
+    let old = recorded(&place);
+
+    // A rebuild under the same tag: a program, or a person, writes the new digest and nothing else.
+    let rebuilt = both("rebuilt");
+    place.tag("team/app", "1", &rebuilt);
+    let [old_pin, new_pin] = [&both("1"), &rebuilt].map(|it| format!("digest = \"{}\"", it.top));
+    assert!(place.text().contains(&old_pin), "{}", place.text());
+    place.write(&place.text().replace(&old_pin, &new_pin));
+    let verified = run(&["verify", "--only", "list"]);
+    assert_eq!(verified.exit_code, 1, "{}", verified.stdout);
+    assert!(verified.stdout.contains("error[subsets-stale]"), "{}", verified.stdout);
+    // The old image, whose digest is still recorded, does not pass for the new one.
+    assert!(run(&["mirror"]).stdout.contains("1 copied, 1 up to date"));
+    let there = destination.store().manifest("team/app", "1").map(|(_, _, digest)| digest);
+    assert_ne!(there.as_ref().map(Digest::as_str), Some(old[0].as_str()));
+
+    assert_eq!(place.pin(&["--check"]).exit_code, 1);
+    assert_eq!(place.pin(&[]).exit_code, 0);
+    assert_eq!(there.as_ref().map(Digest::as_str), Some(recorded(&place)[0].as_str()));
+    assert_eq!(run(&["verify", "--strict", "--only", "list"]).exit_code, 0);
+    assert_eq!(run(&["verify", "--only", "destination"]).exit_code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_record_has_the_digest_algorithm_of_the_pin() {
     let destination = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
     let place = place(&destination).await;
@@ -195,6 +233,6 @@ async fn the_config_of_an_image_is_fetched_once_for_all_selections() {
     let entry = "[[image]]\nsource = \"SOURCE/team/tool\"\ntag = \"2\"\n";
     place.write(&format!("{one}{two}{entry}"));
     assert_eq!(place.pin(&[]).exit_code, 0);
-    assert_eq!(place.text().matches(tool.as_str()).count(), 3);
+    assert_eq!(place.text().matches(tool.as_str()).count(), 4);
     assert_eq!(request_counts(&place.source), "1 GET blob, 1 GET manifest, 1 HEAD manifest");
 }

@@ -229,3 +229,22 @@ async fn a_check_that_lacks_a_destination_is_an_error() {
     );
     scene.verify(&[]).assert(1, &human, &json!([finding("values"), finding("destination")]));
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn digests_of_subsets_of_another_index_are_an_error() {
+    let scene = Scene::new().await;
+    let pin = format!("digest = \"{}\"\n", scene.app.top);
+    let other = &scene.tool.top;
+    let subsets =
+        |index: &str| format!("{pin}subsets = {{ {index}\"linux/amd64\" = \"{other}\" }}\n");
+    // Of another index, and of one that is not recorded.
+    let (stale, unknown) = (subsets(&format!("index = \"{other}\", ")), subsets(""));
+    for (old, new) in [(&pin, &stale), (&stale, &unknown)] {
+        scene.edit("images.toml", old, new);
+        let verified = scene.verify(&["--only", "list"]);
+        assert_eq!(verified.exit_code, 1);
+        assert_eq!(verified.findings[0]["code"], "subsets-stale");
+        assert_eq!(verified.findings.as_array().unwrap().len(), 1);
+        assert!(verified.human.contains("`chart-mirror pin` records them again"));
+    }
+}

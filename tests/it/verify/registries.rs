@@ -352,12 +352,11 @@ async fn a_subset_is_compared_with_its_record_and_a_missing_record_is_reported()
 
     let mirrored = scene.run(&["mirror", "--format", "json"]);
     let report: serde_json::Value = serde_json::from_str(&mirrored.stdout).unwrap();
-    let record = |image: usize| {
-        format!("subsets = {{ \"linux/amd64\" = {} }}\n", report["images"][image]["digest"])
-    };
-    for (number, pin) in [&scene.app.top, &scene.tool.top].into_iter().enumerate() {
-        let pin = format!("digest = \"{pin}\"\n");
-        scene.edit_list(&pin, &format!("{pin}{}", record(number)));
+    for (number, index) in [&scene.app.top, &scene.tool.top].into_iter().enumerate() {
+        let pin = format!("digest = \"{index}\"\n");
+        let subset = &report["images"][number]["digest"];
+        let record = format!("{{ index = \"{index}\", \"linux/amd64\" = {subset} }}");
+        scene.edit_list(&pin, &format!("{pin}subsets = {record}\n"));
     }
     assert_eq!(codes(), [""; 0]);
     assert_eq!(scene.verify(&["--deep"]).exit_code, 0);

@@ -248,8 +248,9 @@ mod tests {
             "[destinations.d]\nregistry = \"r.io/m\"\ntarget = \"{{registry}}/{{path}}\"\n\
              max-path-depth = 3\nplatforms = [\"linux/amd64\"]\n\
              [[image]]\nsource = \"quay.io/a/b\"\ntag = \"1\"\ndigest = \"{}\"\n\
-             [image.subsets]\n\"linux/amd64\" = \"{record}\"\n\
+             [image.subsets]\nindex = \"{}\"\n\"linux/amd64\" = \"{record}\"\n\
              [[image]]\nsource = \"a/b\"\ntag = \"1\"\ndigest = \"{}\"\n",
+            Digest::of(b"whole"),
             Digest::of(b"whole"),
             Digest::of(b"other"),
         );

@@ -101,7 +101,7 @@ impl Destination {
     /// The digest that the tag of an image must refer to here, if the list has it.
     pub fn digest<'i>(&self, image: &'i Image) -> Option<&'i Digest> {
         match &self.platforms {
-            Some(platforms) => image.subsets.get(platforms),
+            Some(platforms) => image.subset(platforms),
             None => image.digest.as_ref(),
         }
     }
@@ -211,10 +211,20 @@ mod tests {
              [destinations.some]\nregistry = \"r.io\"\nplatforms = [\"linux/arm64\", \"linux/amd64\"]\n\
              [destinations.one]\nregistry = \"r.io\"\nplatforms = [\"linux/amd64\"]\n\
              [[image]]\nsource = \"q.io/a\"\ntag = \"1\"\ndigest = \"{digest}\"\n\
-             [image.subsets]\n\"linux/amd64,linux/arm64\" = \"{subset}\"\n"
+             [image.subsets]\nindex = \"{digest}\"\n\"linux/amd64,linux/arm64\" = \"{subset}\"\n"
         );
         let list = ImageList::parse("images.toml", &text).unwrap();
         let at = |name: &str| list.destinations[name].digest(&list.images[0]);
         assert_eq!([at("whole"), at("some"), at("one")], [Some(&digest), Some(&subset), None]);
+
+        // The record of another index, or of an unknown one, is not used.
+        let index = format!("index = \"{digest}\"\n");
+        let bumped =
+            text.replace(&format!("\ndigest = \"{digest}\""), &format!("\ndigest = \"{subset}\""));
+        for stale in [text.replace(&index, ""), bumped] {
+            let list = ImageList::parse("images.toml", &stale).unwrap();
+            assert!(list.images[0].has_stale_subsets());
+            assert_eq!(list.destinations["some"].digest(&list.images[0]), None);
+        }
     }
 }

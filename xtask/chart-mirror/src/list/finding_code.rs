@@ -78,6 +78,8 @@ codes! {
         "images.toml cannot be used";
     Unpinned "unpinned" Warning
         "the image has no digest";
+    SubsetsStale "subsets-stale" Error
+        "the digests in `[image.subsets]` are not of the index that `digest` names";
     TagFloating "tag-floating" Warning
         "the tag does not name a version";
     RegistryNotAllowed "registry-not-allowed" Error

@@ -168,6 +168,7 @@ impl ImageList {
                 None => image.subsets.remove(&platforms),
             };
         }
+        image.subsets_index = pin.subsets_index.clone().or(image.subsets_index);
         check_digest(&image)?;
         self.images[pin.position] = image;
         Ok(())
@@ -244,7 +245,8 @@ mod tests {
     fn subsets_are_recorded_only_for_a_pinned_image() {
         let digest = Digest::of(b"x");
         let subset = ("linux/amd64".parse().unwrap(), Some(digest.clone()));
-        let pin = ImagePin { position: 1, digest: None, subsets: vec![subset] };
+        let pin =
+            ImagePin { position: 1, digest: None, subsets: vec![subset], subsets_index: None };
         let mut pinned = list();
         assert!(matches!(pinned.pin(&pin), Err(InvalidImages::Unpinned(_))));
         assert_eq!(pinned, list(), "nothing has changed");

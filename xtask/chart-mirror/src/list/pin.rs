@@ -11,4 +11,6 @@ pub struct ImagePin {
     pub digest: Option<Digest>,
     /// The digests of the index reduced to some platforms; `None` removes a recorded one.
     pub subsets: Vec<(Platforms, Option<Digest>)>,
+    /// The index that all subsets of the image are of; `None` keeps the recorded one.
+    pub subsets_index: Option<Digest>,
 }

@@ -46,6 +46,7 @@ tag = "1.0.6"
 digest = "DIGEST"
 
 [image.subsets]
+index = "DIGEST"
 "linux/amd64,linux/arm64" = "SUBSET"
 
 [[image]]

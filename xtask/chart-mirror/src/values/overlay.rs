@@ -134,7 +134,10 @@ minio:
             )
         };
         let record = Digest::of(b"subset");
-        let recorded = format!("subsets = {{ \"linux/amd64,linux/arm64\" = \"{record}\" }}");
+        let recorded = format!(
+            "subsets = {{ index = \"{}\", \"linux/amd64,linux/arm64\" = \"{record}\" }}",
+            Digest::of(b"whole")
+        );
         let expected = format!(
             "\
 global:
@@ -144,7 +147,8 @@ z:
 "
         );
         assert_eq!(overlay(&text(&recorded), "d").unwrap(), expected);
-        for subsets in ["", &recorded.replace("linux/amd64,", "")] {
+        let stale = recorded.replace(Digest::of(b"whole").as_str(), Digest::of(b"old").as_str());
+        for subsets in ["", &recorded.replace("linux/amd64,", ""), &stale] {
             let error = overlay(&text(subsets), "d").unwrap_err().to_string();
             for words in
                 ["`z.image`", "`q.io/x/y:1`", "linux/amd64,linux/arm64", "not recorded\nhint: "]

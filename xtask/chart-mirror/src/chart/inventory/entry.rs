@@ -159,6 +159,7 @@ impl InventoryEntry {
                 tag,
                 digest,
                 subsets: BTreeMap::new(),
+                subsets_index: None,
                 target: None,
                 values: Vec::new(),
                 replaces: None,

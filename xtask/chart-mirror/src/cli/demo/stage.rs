@@ -69,7 +69,12 @@ impl Stage {
         let is_source = |image: &Image| image.reference() == *source;
         if let Some(position) = self.list.images().iter().position(is_source) {
             let digest = Some(digest.clone());
-            self.list.pin(&ImagePin { position, digest, subsets: Vec::new() })?;
+            self.list.pin(&ImagePin {
+                position,
+                digest,
+                subsets: Vec::new(),
+                subsets_index: None,
+            })?;
         }
         Ok(())
     }

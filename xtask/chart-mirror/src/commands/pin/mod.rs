@@ -94,7 +94,10 @@ pub fn write(file: &Path, report: &PinReport) -> anyhow::Result<()> {
             Advice::new(format!("the entry of `{source}` in `{file_name}` has changed meanwhile; nothing was written"))
                 .with_hint("run the same command again")
         })?;
-        let pin = ImagePin { position, digest: digest.cloned(), subsets: resolved.subsets.clone() };
+        let subsets = resolved.subsets.clone();
+        let has_record = subsets.iter().any(|(_, subset)| subset.is_some());
+        let index = resolved.digest.clone().filter(|_| has_record);
+        let pin = ImagePin { position, digest: digest.cloned(), subsets, subsets_index: index };
         list.pin(&pin)?;
         pins.push(pin);
     }

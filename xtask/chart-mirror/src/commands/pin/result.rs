@@ -40,7 +40,7 @@ pub struct PinnedImage {
     pub outcome: PinOutcome,
     /// Whether `digest` was written to images.toml.
     pub written: bool,
-    /// Digests of subsets of the platforms that images.toml does not record yet; null if a record is
+    /// Digests of subsets of the platforms that images.toml does not record for this digest yet; null if a record is
     /// to be removed, because the image has none of these platforms.
     #[serde(serialize_with = "as_map")]
     #[cfg_attr(test, schemars(with = "std::collections::BTreeMap<String, Option<Digest>>"))]

@@ -24,7 +24,8 @@ pub(super) fn selections(list: &ImageList) -> Selections {
     selections
 }
 
-/// Adds the subsets that the list does not record, or records with another digest. `manifest` is what
+/// Adds the subsets that the list does not record, or records with another digest or for another index.
+/// `manifest` is what
 /// the tag names, if it was fetched already; otherwise it is fetched if a subset is not recorded.
 pub(super) async fn add(
     source: &RemoteRepository,
@@ -41,7 +42,7 @@ pub(super) async fn add(
     // Recorded subsets that no destination selects are updated as well: a new digest makes them stale.
     let all: BTreeSet<&Platforms> = selections.keys().chain(image.subsets.keys()).collect();
     let is_recorded = selections.keys().all(|platforms| image.subsets.contains_key(platforms));
-    if all.is_empty() || (is_recorded && !is_changed) {
+    if all.is_empty() || (is_recorded && !is_changed && !image.has_stale_subsets()) {
         return Ok(());
     }
     let pin = image.digest.as_ref().filter(|_| !is_changed);
@@ -62,7 +63,8 @@ pub(super) async fn add(
             resolved.warnings.push(warning);
         }
         let digest = subset.ok().map(|subset| subset.digest);
-        if digest.as_ref() != image.subsets.get(platforms) {
+        let is_current = image.subsets_index.as_ref() == Some(&manifest.digest);
+        if !is_current || digest.as_ref() != image.subsets.get(platforms) {
             resolved.subsets.push((platforms.clone(), digest));
         }
     }

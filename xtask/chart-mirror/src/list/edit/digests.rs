@@ -10,6 +10,7 @@ use super::lines::split_mark;
 use super::spans::images;
 use super::tables::{Owner, below_tag, place_of_pair};
 use crate::list::ImagePin;
+use crate::list::image::SUBSETS_INDEX;
 use oci::{Digest, Platforms};
 
 /// A range of the text, and the text that replaces it.
@@ -28,7 +29,7 @@ pub fn pin_images(text: &str, pins: &[ImagePin]) -> Option<String> {
     for pin in pins {
         let image = images.get(pin.position)?;
         // Subsets come before the digest here, because a later insertion at the same offset ends up first.
-        changes.extend(subsets(bare, image, &pin.subsets)?);
+        changes.extend(subsets(bare, image, pin)?);
         if let Some(digest) = &pin.digest {
             changes.push(change(bare, image, digest)?);
         }
@@ -64,19 +65,21 @@ fn change(text: &str, image: &Spanned<DeValue<'_>>, digest: &Digest) -> Option<C
     Some((at..at, added))
 }
 
-fn subsets(
-    text: &str,
-    image: &Spanned<DeValue<'_>>,
-    subsets: &[(Platforms, Option<Digest>)],
-) -> Option<Vec<Change>> {
+fn subsets(text: &str, image: &Spanned<DeValue<'_>>, pin: &ImagePin) -> Option<Vec<Change>> {
     let entry = image.get_ref().as_table()?;
     let table = entry.get("subsets").and_then(|table| table.get_ref().as_table());
     let (mut changes, mut new) = (Vec::new(), Vec::new());
-    let recorded = subsets.iter().filter_map(|(name, digest)| Some((name, digest.as_ref()?)));
-    for (platforms, digest) in recorded {
-        match table.and_then(|table| table.get(platforms.to_string().as_str())) {
+    let index = pin
+        .subsets_index
+        .iter()
+        .map(|index| (SUBSETS_INDEX.to_owned(), SUBSETS_INDEX.to_owned(), index));
+    let recorded = pin.subsets.iter().filter_map(|(platforms, digest)| {
+        Some((platforms.to_string(), format!("\"{platforms}\""), digest.as_ref()?))
+    });
+    for (key, written, digest) in index.chain(recorded) {
+        match table.and_then(|table| table.get(key.as_str())) {
             Some(old) => changes.push((old.span(), like(text, old, digest))),
-            None => new.push(format!("\"{platforms}\" = \"{digest}\"").into()),
+            None => new.push(format!("{written} = \"{digest}\"").into()),
         }
     }
     if !new.is_empty() {
@@ -101,8 +104,12 @@ mod tests {
     /// Pins the images at some positions, and reads the result again.
     fn pin(text: &str, positions: &[usize]) -> String {
         let digest = Digest::of(b"new");
-        let pin =
-            |&position| ImagePin { position, digest: Some(digest.clone()), subsets: Vec::new() };
+        let pin = |&position| ImagePin {
+            position,
+            digest: Some(digest.clone()),
+            subsets: Vec::new(),
+            subsets_index: None,
+        };
         set(text, &positions.iter().map(pin).collect::<Vec<_>>())
     }
 
@@ -232,9 +239,46 @@ mod tests {
     }
 
     #[test]
+    fn the_index_of_subsets_is_written_before_them_or_over_the_old_one() {
+        let subsets = vec![("linux/amd64".parse().unwrap(), Some(Digest::of(b"new")))];
+        let index = Some(Digest::of(b"index"));
+        let pin = ImagePin { position: 0, digest: None, subsets, subsets_index: index };
+        let table = [
+            ("", "[image.subsets]\nindex = \"INDEX\"\n\"linux/amd64\" = \"NEW\"\n"),
+            (
+                "[image.subsets]\n\"linux/amd64\" = 'OLD' # old\nindex = 'OLD' # whole\n",
+                "[image.subsets]\n\"linux/amd64\" = 'NEW' # old\nindex = 'INDEX' # whole\n",
+            ),
+            (
+                "subsets = { \"linux/amd64\" = 'OLD' }\n",
+                "subsets = { \"linux/amd64\" = 'NEW', index = \"INDEX\" }\n",
+            ),
+        ];
+        let named = |text: &str| {
+            let old = text.replace("OLD", Digest::of(b"old").as_str());
+            let new = old.replace("NEW", Digest::of(b"new").as_str());
+            let image = new.replace("INDEX", Digest::of(b"index").as_str());
+            format!(
+                "[[image]]\nsource = 'a'\ntag = '1'\ndigest = '{}'\n{image}",
+                Digest::of(b"index")
+            )
+        };
+        for (before, after) in table {
+            let pinned = pin_images(&named(before), std::slice::from_ref(&pin)).unwrap();
+            assert_eq!(pinned, named(after));
+            let list = ImageList::parse("images.toml", &pinned).unwrap();
+            assert!(!list.images()[0].has_stale_subsets());
+        }
+    }
+
+    #[test]
     fn an_entry_that_is_missing_cannot_be_pinned() {
-        let digest =
-            [ImagePin { position: 1, digest: Some(Digest::of(b"new")), subsets: Vec::new() }];
+        let digest = [ImagePin {
+            position: 1,
+            digest: Some(Digest::of(b"new")),
+            subsets: Vec::new(),
+            subsets_index: None,
+        }];
         for text in ["", "image = 1", "[[image]]\nsource = 'a'\ntag = '1'\n", "[[image"] {
             assert_eq!(pin_images(text, &digest), None, "{text}");
         }
@@ -278,7 +322,7 @@ mod tests {
                 |text: &str| text.replace("NEW", &new).replace("OLD", &old).replace("BOTH", both);
             let digest = (!before.contains("digest")).then(|| Digest::of(b"new"));
             let subsets = vec![("linux/amd64".parse().unwrap(), Some(Digest::of(b"new")))];
-            let pin = ImagePin { position: 0, digest, subsets };
+            let pin = ImagePin { position: 0, digest, subsets, subsets_index: None };
             assert_eq!(set(&filled(before), &[pin]), filled(after));
         }
     }
@@ -318,7 +362,12 @@ mod tests {
             let subset = |(name, made): &(&str, Option<&[u8]>)| {
                 (name.parse().unwrap(), made.map(Digest::of))
             };
-            ImagePin { position: 0, digest: None, subsets: all.iter().map(subset).collect() }
+            ImagePin {
+                position: 0,
+                digest: None,
+                subsets: all.iter().map(subset).collect(),
+                subsets_index: None,
+            }
         };
         let gone = ("linux/amd64", None);
         for (before, after) in table {

@@ -51,10 +51,13 @@ pub fn image_entry(image: &Image) -> String {
     let subset = |(platforms, digest): (&oci::Platforms, &oci::Digest)| {
         format!("{} = {}", quoted(&platforms.to_string()), quoted(digest.as_str()))
     };
+    let index = image.subsets_index.iter().filter(|_| !image.subsets.is_empty());
+    let index = index.map(|index| format!("index = {}", quoted(index.as_str())));
+    let subsets = index.chain(image.subsets.iter().map(subset));
     let values = image.values.iter().map(|(path, value)| value_line(path, &value.unrendered()));
     let tables = [
         ("[[image]]", pairs(image)),
-        ("[image.subsets]", image.subsets.iter().map(subset).collect()),
+        ("[image.subsets]", subsets.collect()),
         ("[image.values]", values.collect()),
     ];
     let tables = tables.into_iter().filter(|(_, lines)| !lines.is_empty());

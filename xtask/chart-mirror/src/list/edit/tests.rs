@@ -10,6 +10,7 @@ fn image(source: &str, tag: &str) -> Image {
         tag: tag.parse().unwrap(),
         digest: None,
         subsets: Default::default(),
+        subsets_index: None,
         target: None,
         values: Vec::new(),
         replaces: None,

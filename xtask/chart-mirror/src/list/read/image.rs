@@ -9,6 +9,7 @@ use toml::de::DeTable;
 use super::reader::{Extent, PlacedImage, Reader, Table};
 use super::value::Value;
 use super::values::Scope;
+use crate::list::image::SUBSETS_INDEX;
 use crate::list::{Image, Replaced};
 use oci::{Digest, Platforms, Reference, Repository, RepositoryPath, Tag};
 
@@ -58,6 +59,7 @@ impl<'t> Reader<'t> {
             self.report(span, "`subsets` without `digest`", hint);
         }
         let subsets = self.optional(&mut table, "subsets", Self::subsets);
+        let (subsets_index, subsets) = subsets.unwrap_or_default();
         let replaces = self.optional(&mut table, "replaces", Self::replaced);
         let keep = self.optional(&mut table, "keep", Self::reason);
         if let (Some(span), Some(_)) = (table.span_of("keep"), table.span_of("replaces")) {
@@ -76,7 +78,8 @@ impl<'t> Reader<'t> {
             source: source?,
             tag: tag?,
             digest,
-            subsets: subsets.unwrap_or_default(),
+            subsets,
+            subsets_index,
             target,
             values: values.unwrap_or_default(),
             replaces,
@@ -168,13 +171,22 @@ impl<'t> Reader<'t> {
         })
     }
 
-    fn subsets(&mut self, table: Spanned<DeTable<'t>>) -> Option<BTreeMap<Platforms, Digest>> {
-        let entries = self.entries(table);
-        self.all(entries, |reader, (key, digest)| {
+    /// The index that the subsets are of, and the subsets.
+    fn subsets(
+        &mut self,
+        table: Spanned<DeTable<'t>>,
+    ) -> Option<(Option<Digest>, BTreeMap<Platforms, Digest>)> {
+        let (index, entries): (Vec<_>, Vec<_>) =
+            self.entries(table).into_iter().partition(|(key, _)| key.get_ref() == SUBSETS_INDEX);
+        let index: Option<Vec<_>> = self.all(index, |reader, (_, digest)| {
+            reader.value(digest).and_then(|text| reader.digest(text))
+        });
+        let subsets = self.all(entries, |reader, (key, digest)| {
             let platforms = reader.platforms_of_key(&key);
             let digest = reader.value(digest).and_then(|text| reader.digest(text));
             Some((platforms?, digest?))
-        })
+        });
+        Some((index?.pop(), subsets?))
     }
 
     fn target(&mut self, text: Spanned<String>) -> Option<RepositoryPath> {

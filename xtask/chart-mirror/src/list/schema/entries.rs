@@ -62,9 +62,10 @@ struct Image {
     #[schemars(regex(pattern = pattern::DIGEST))]
     digest: Option<String>,
     /// Digests of the index that remains for destinations with only some of its platforms. The keys are
-    /// platforms, sorted and separated by commas.
+    /// platforms, sorted and separated by commas. `index` is the digest of the whole index that they are
+    /// of: if `digest` is another one, they are not used.
     #[schemars(extend(
-        "propertyNames" = { "pattern": pattern::PLATFORMS },
+        "propertyNames" = { "anyOf": [{ "const": "index" }, { "pattern": pattern::PLATFORMS }] },
         "additionalProperties" = { "type": "string", "pattern": pattern::DIGEST }
     ))]
     subsets: Option<BTreeMap<String, String>>,

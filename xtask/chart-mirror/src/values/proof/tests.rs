@@ -240,7 +240,7 @@ fn a_reference_is_judged_by_the_pull_address_and_the_digest_there() {
         "[destinations.d]\nregistry = \"push.io/a\"\npull-registry = \"pull.io/v\"\n\
          target = \"{{registry}}/{{name}}\"\nplatforms = [\"linux/amd64\"]\n\
          [[image]]\nsource = \"q.io/team/one\"\ntag = \"1\"\ndigest = \"{whole}\"\n\
-         [image.subsets]\n\"linux/amd64\" = \"{subset}\"\n\
+         [image.subsets]\nindex = \"{whole}\"\n\"linux/amd64\" = \"{subset}\"\n\
          [[image]]\nsource = \"q.io/team/two\"\ntag = \"1\"\ntarget = \"own/two\"\n"
     );
     let list = ImageList::parse("images.toml", &text).unwrap();

@@ -16,6 +16,11 @@ pub(in crate::commands::verify) fn check(list: &ImageList, findings: &mut Findin
             let hint = format!("`{} pin` records the digests of all tags", findings.command());
             findings.add(findings.about(CHECK, Code::Unpinned, image, message).hint(hint));
         }
+        if image.has_stale_subsets() {
+            let message = "`[image.subsets]` has the digests of another index than `digest`";
+            let hint = format!("`{} pin` records them again", findings.command());
+            findings.add(findings.about(CHECK, Code::SubsetsStale, image, message).hint(hint));
+        }
         if is_floating(image.tag.as_str()) {
             let message = format!("`{}` is a moving tag, not a version", image.tag);
             let hint = "list the tag of a version, which does not move";
