@@ -119,11 +119,11 @@ fn obstacles_are_reported_and_the_other_images_are_added() {
     );
     let run = project.run(&["images", "-c", "c", "--write"]);
     assert_eq!(run.exit_code, 1, "{run:?}");
-    assert!(run.stderr.contains("added       quay.io/example/new:1\n"), "{}", run.stderr);
-    assert!(run.stderr.contains("error: `docker.io/library/busybox` has no tag"), "{}", run.stderr);
+    assert!(run.stdout.contains("added       quay.io/example/new:1\n"), "{}", run.stdout);
+    assert!(run.stdout.contains("error: `docker.io/library/busybox` has no tag"), "{}", run.stdout);
     let same_target = "error: `docker.io/example/old:1` would be `registry.example.com/example/old:1` at the destination";
-    assert!(run.stderr.contains(same_target), "{}", run.stderr);
-    assert!(run.stderr.contains("error: `quay.io//a:1` is "), "{}", run.stderr);
+    assert!(run.stdout.contains(same_target), "{}", run.stdout);
+    assert!(run.stdout.contains("error: `quay.io//a:1` is "), "{}", run.stdout);
     assert_eq!(ImageList::parse("x", &project.list()).unwrap().images().len(), 3);
 
     // Once images.toml names versions and targets, there are no obstacles.
