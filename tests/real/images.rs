@@ -10,6 +10,7 @@ use crate::support::xtask::{Finished, Xtask};
 
 mod inventory;
 mod mirror_of_a_chart;
+mod updates;
 
 const LIST: &str = "\
 # The list of the tests.

@@ -8,9 +8,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chart_mirror::commands::mirror;
 use chart_mirror::commands::mirror::result::MirrorReport;
-use chart_mirror::copy::{CopyOptions, Silent};
+use chart_mirror::commands::mirror::{self, MirrorOptions, Pins};
+use chart_mirror::copy::Silent;
 use chart_mirror::list::{Attachments, ImageList};
 use oci::Digest;
 use registry::auth::credentials::{Environment, FileText};
@@ -43,6 +43,8 @@ pub(crate) struct Stage {
     pub(crate) destination_keys: &'static str,
     /// What the command line says about attachments.
     pub(crate) attachments: Attachments,
+    /// What pinned images are copied by.
+    pub(crate) pins: Pins,
     /// Whether images are listed with their digests.
     pub(crate) pinned: bool,
     images: Vec<Listed>,
@@ -83,6 +85,7 @@ impl Stage {
             tables: String::new(),
             destination_keys: "",
             attachments: Attachments::Ignore,
+            pins: Pins::MatchTags,
             pinned: true,
             images: Vec::new(),
         }
@@ -212,12 +215,14 @@ impl Stage {
         let list = ImageList::parse("images.toml", text).unwrap();
         let destination =
             if self.destination_keys.is_empty() { self.reached_at() } else { "d".to_owned() };
-        let options = mirror::MirrorOptions {
+        let options = MirrorOptions {
             destination: Some(destination),
             only: Vec::new(),
             concurrency: self.jobs,
-            copy: CopyOptions { attachments: self.attachments, ..CopyOptions::default() },
+            attachments: self.attachments,
+            pins: self.pins,
             retry: self.retry,
+            ..MirrorOptions::default()
         };
         let plan = mirror::plan(&list, &options)?;
         mirror::run(&list, &plan, &options, &Variables(&self.variables), Arc::new(Silent)).await

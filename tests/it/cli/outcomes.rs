@@ -54,8 +54,8 @@ async fn the_error_about_a_missing_pin_says_whether_the_tag_moved() {
         }
         let finished = mirror(&stage, &[]);
         assert_eq!(finished.exit_code, 1);
-        let now = if moved { "the tag `1.0.6` names sha256:" } else { "and so is the tag `1.0.6`" };
-        assert_says(&finished.stdout, &[&format!("the pinned {pin} is gone"), now]);
+        let now = if moved { "the tag now names sha256:" } else { "neither the tag `1.0.6` nor" };
+        assert_says(&finished.stdout, &[&format!("the pinned {pin}"), now]);
         assert_eq!(stage.destination.store().repositories(), [""; 0]);
     }
 }

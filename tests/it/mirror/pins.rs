@@ -1,13 +1,14 @@
 //! Tags that move, pinned images, and pinned content that is gone.
 
+use chart_mirror::commands::mirror::Pins;
 use chart_mirror::report;
 use chart_mirror::report::layout::Layout;
 use registry_in_memory::RegistryOptions;
-use registry_in_memory::content;
+use registry_in_memory::content::{self, Content};
 
-use super::support::{failures, outcomes};
+use super::support::outcomes;
 use crate::support::requests::{counted, request_counts};
-use crate::support::stage::{Stage, assert_holds};
+use crate::support::stage::{Stage, assert_holds, report_text, words};
 use crate::support::{layers, store};
 
 #[tokio::test]
@@ -74,16 +75,95 @@ async fn platforms_that_a_moved_index_keeps_are_not_copied_again() {
     assert_eq!(stage.destination.store().incomplete_tags(), [""; 0]);
 }
 
-#[tokio::test]
-async fn pinned_content_is_copied_even_if_its_tag_has_moved() {
+/// A pinned image whose tag names newer content at the source. Returns both.
+async fn moved() -> (Stage, Content, Content) {
     let mut stage = Stage::unpinned(RegistryOptions::default()).await;
     let pinned = content::oci_image(&layers(&["base", "pinned"]));
+    let newer = content::oci_image(&layers(&["base", "newer"]));
     stage.publish_pinned("team/a", "1.0", &pinned);
-    store(&stage.source, "team/a", "1.0", &content::oci_image(&layers(&["base", "newer"])));
+    store(&stage.source, "team/a", "1.0", &newer);
+    (stage, pinned, newer)
+}
+
+#[tokio::test]
+async fn a_tag_that_names_its_pin_is_fetched_with_one_request() {
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
+    stage.publish_pinned("team/a", "1.0", &content::oci_image(&layers(&["base"])));
     stage.mirror_all().await;
+    assert_eq!(request_counts(&stage.source), counted(&[("GET blob", 2), ("GET manifest", 1)]));
+    let requests = stage.source.requests();
+    assert!(requests.iter().any(|request| request.path.ends_with("/manifests/1.0")), "by its tag");
+    stage.forget_requests();
+    stage.mirror_all().await;
+    assert_eq!(request_counts(&stage.source), counted(&[]), "nothing to copy, nothing to ask");
+}
+
+#[tokio::test]
+async fn a_tag_that_names_another_digest_than_its_pin_fails_with_both() {
+    let (stage, pinned, newer) = moved().await;
+    let error = stage.mirror_fails().await;
+    assert_eq!(error.mismatch(), Some("source-moved"));
+    let words = words(&error);
+    for expected in [
+        pinned.top.as_str(),
+        newer.top.as_str(),
+        "`chart-mirror pin --check ",
+        "`chart-mirror pin --update ",
+        "`chart-mirror mirror --pinned`",
+    ] {
+        assert!(words.contains(expected), "{expected}\n{words}");
+    }
+    assert_eq!(
+        request_counts(&stage.source),
+        counted(&[("GET manifest", 1), ("HEAD manifest", 1)])
+    );
+    assert_eq!(stage.destination.store().repositories(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_tag_that_is_gone_fails_although_its_pin_is_served() {
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
+    let pinned = content::oci_image(&layers(&["base"]));
+    stage.publish_pinned("team/a", "1.0", &pinned);
+    stage.source.store().delete_tag("team/a", "1.0");
+    let error = stage.mirror_fails().await;
+    assert_eq!(error.mismatch(), Some("source-missing"));
+    assert!(words(&error).contains("but no longer the tag `1.0`"), "{error}");
+    stage.pins = Pins::Alone;
+    stage.mirror_all().await;
+}
+
+#[tokio::test]
+async fn pins_alone_need_no_tag() {
+    let (mut stage, pinned, _) = moved().await;
+    stage.pins = Pins::Alone;
+    let report = stage.mirror().await;
+    assert_eq!(outcomes(&report), ["copied"]);
+    assert!(report.images[0].warnings.is_empty());
     assert_holds(&stage.destination, "team/a", "1.0", &pinned);
-    // With a pin, the tag at the source is not resolved.
     assert_eq!(request_counts(&stage.source), counted(&[("GET blob", 3), ("GET manifest", 1)]));
+}
+
+#[tokio::test]
+async fn the_policy_makes_a_moved_tag_a_warning_or_nothing() {
+    let table = [
+        ("source-moved = \"warning\"", 1, 2),
+        ("source-moved = \"ignore\"", 0, 2),
+        ("source-moved = \"ignore\"\nsource-missing = \"ignore\"", 0, 1),
+    ];
+    for (severity, warnings, requests) in table {
+        let (mut stage, pinned, newer) = moved().await;
+        stage.tables = format!("[policy.severity]\n{severity}\n");
+        let report = stage.mirror().await;
+        assert_eq!(outcomes(&report), ["copied"]);
+        assert_holds(&stage.destination, "team/a", "1.0", &pinned);
+        let found = &report.images[0].warnings;
+        assert_eq!(found.len(), warnings, "{found:?}");
+        let text = report_text(&report);
+        assert_eq!(text.contains(newer.top.as_str()), warnings > 0, "{text}");
+        let counts = counted(&[("GET blob", 3), ("GET manifest", requests)]);
+        assert_eq!(request_counts(&stage.source), counts, "{severity}");
+    }
 }
 
 #[tokio::test]
@@ -104,12 +184,13 @@ async fn if_pinned_content_is_gone_the_error_has_the_digest_that_the_tag_names_n
     stage.publish_pinned("team/a", "1.0", &pinned);
     store(&stage.source, "team/a", "1.0", &newer);
     stage.source.store().delete_manifest("team/a", &pinned.top);
-    let report = stage.mirror().await;
-    let why =
-        format!("the pinned {} is gone, and the tag `1.0` names {} now", pinned.top, newer.top);
-    let failures = failures(&report);
-    assert!(failures.len() == 1 && failures[0].contains(&why), "{failures:?}");
+    let error = stage.mirror_fails().await;
+    assert_eq!(error.mismatch(), Some("source-missing"));
+    let why = format!("no longer has the pinned {}; the tag now names {}", pinned.top, newer.top);
+    assert!(error.to_string().contains(&why), "{error}");
     assert_eq!(stage.destination.store().repositories(), [""; 0]);
+    stage.pins = Pins::Alone;
+    assert!(stage.mirror_fails().await.to_string().contains(&why));
 }
 
 #[tokio::test]
@@ -118,7 +199,7 @@ async fn if_pinned_content_and_its_tag_are_gone_the_error_reports_both() {
     let pinned = content::oci_image(&layers(&["pinned"]));
     stage.publish_pinned("team/a", "1.0", &pinned);
     stage.source.store().delete_manifest("team/a", &pinned.top);
-    let report = stage.mirror().await;
-    let failures = failures(&report);
-    assert!(failures[0].contains("is gone, and so is the tag `1.0`"), "{failures:?}");
+    let error = stage.mirror_fails().await;
+    assert_eq!(error.mismatch(), Some("source-missing"));
+    assert!(error.to_string().contains("neither the tag `1.0` nor the pinned"), "{error}");
 }

@@ -80,7 +80,9 @@ fn unlisted_images_are_added_once_and_the_rest_of_the_list_stays() {
 
     let pruned = project.run(&["images", "-c", &chart, "--write", "--prune"]);
     assert!(
-        pruned.stdout.starts_with("removed     quay.io/example/old:1\nwritten "),
+        pruned
+            .stdout
+            .starts_with("removed     quay.io/example/old:1\n  - # Not used.\n  - [[image]]\n"),
         "{}",
         pruned.stdout
     );

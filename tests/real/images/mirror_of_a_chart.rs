@@ -66,9 +66,9 @@ fn folder_archive_and_registry_give_the_same_images() {
     let helm = |arguments: &[&str]| helm::run(&tempdir_at(&project), arguments);
     let folder = project.run(&["mirror", "-t", "-c", &chart]);
     assert_eq!(lines(&folder.stdout).len(), 13, "{folder:?}");
-    // The tag comes from the values file in the folder of the list.
-    let line =
-        "Copying quay.io/example/app:1.3.0 to registry.example.com/example/app:1.3.0 (dry-run)";
+    // The tag comes from the values file in the folder of the list, and the target from the entry that it
+    // updates.
+    let line = "Copying quay.io/example/app:1.3.0 to registry.example.com/apps/app:1.3.0 (dry-run)";
     assert!(lines(&folder.stdout).contains(&line), "{}", folder.stdout);
 
     let registry = DockerRegistry::start(Access::Anyone);

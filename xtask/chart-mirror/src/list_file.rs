@@ -8,7 +8,7 @@ use crate::files::{Written, folder_of, write_atomically};
 use crate::list::ImageList;
 
 /// The name of the list that commands look for.
-const NAME: &str = "images.toml";
+pub const NAME: &str = "images.toml";
 
 /// Finds the nearest images.toml in the current folder or above it. Its path is relative to the current
 /// folder. `program` is how the user called the program.
@@ -37,6 +37,35 @@ pub fn read(file: &Path) -> anyhow::Result<ImageList> {
     Ok(list.with_files_below(folder_of(file)))
 }
 
+/// Reads an image list that may not have images yet. A file that does not exist is an empty list, if that
+/// is allowed.
+///
+/// # Errors
+/// As for [`read`].
+pub fn read_draft(file: &Path, missing: MissingFile) -> anyhow::Result<ImageList> {
+    let text = read_draft_text(file, missing)?;
+    let list = ImageList::parse_draft(&file.display().to_string(), &text)?;
+    Ok(list.with_files_below(folder_of(file)))
+}
+
+/// The text of an image list that may not exist yet.
+///
+/// # Errors
+/// As for [`read_text`].
+pub fn read_draft_text(file: &Path, missing: MissingFile) -> Result<String, Advice> {
+    match missing {
+        MissingFile::IsEmpty if !file.exists() => Ok(String::new()),
+        MissingFile::IsEmpty | MissingFile::IsAnError => read_text(file),
+    }
+}
+
+/// What it means that there is no file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MissingFile {
+    IsEmpty,
+    IsAnError,
+}
+
 /// Reads the text of an image list.
 ///
 /// # Errors
@@ -63,16 +92,18 @@ pub fn replace(
     hint: &str,
 ) -> anyhow::Result<Written> {
     let name = file.display().to_string();
-    let parse = |text: &str| ImageList::parse(&name, text).ok().map(ImageList::without_places);
-    match edited {
-        Some(text) if parse(&text) == Some(expected.clone().without_places()) => {
-            write_atomically(file, &text)
+    let differs = match edited.as_ref().map(|text| ImageList::parse(&name, text)) {
+        None => "the form in which it is written is not one that can be edited".to_owned(),
+        Some(Err(problems)) => {
+            let first = problems.iter().next().map_or("", |problem| problem.message.as_str());
+            format!("the edited text would not be valid: {first}")
         }
-        _ => {
-            let message = format!("`{name}` cannot be edited safely and was left unchanged");
-            let hint =
-                format!("if the file has just changed, run the command again; otherwise {hint}");
-            Err(Advice::new(message).with_hint(hint).into())
-        }
-    }
+        Some(Ok(list)) => match expected.difference(&list) {
+            Some(differs) => format!("the edit would not leave {differs} as it has to be"),
+            None => return write_atomically(file, &edited.unwrap_or_default()),
+        },
+    };
+    let message = format!("`{name}` was left unchanged: {differs}");
+    let hint = format!("if the file has just changed, run the command again; otherwise {hint}");
+    Err(Advice::new(message).with_hint(hint).into())
 }

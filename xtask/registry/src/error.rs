@@ -50,8 +50,9 @@ pub enum Cause {
     Credentials(Box<Advice>),
     /// The repository has to be created first, and it was not.
     NoRepository(Box<Advice>),
-    /// 404 for content that has to exist.
-    Gone(Box<Advice>),
+    /// The server does not have the content that it has to have, or has other content under its tag. The
+    /// code names the kind of mismatch for programs.
+    Mismatch { code: &'static str, advice: Box<Advice> },
     /// Content does not match its descriptor.
     Integrity(String),
     /// The server violated the protocol in a way that cannot be worked around.
@@ -110,7 +111,6 @@ impl Error {
     pub fn status(&self) -> Option<u16> {
         match &self.cause {
             Cause::Status(response) | Cause::NoCredentials(response) => Some(response.status),
-            Cause::Gone(_) => Some(404),
             _ => None,
         }
     }
@@ -161,9 +161,9 @@ impl Error {
             Cause::Network { .. } => RUN_AGAIN,
             Cause::RateLimited { .. } => RUN_LATER,
             Cause::Token(_) => for_credentials(),
-            Cause::Credentials(advice) | Cause::NoRepository(advice) | Cause::Gone(advice) => {
-                return advice.hint.clone();
-            }
+            Cause::Credentials(advice)
+            | Cause::NoRepository(advice)
+            | Cause::Mismatch { advice, .. } => return advice.hint.clone(),
             Cause::Integrity(_) => {
                 "nothing was committed; if it happens again, the registry or a proxy on the way alters content"
             }
@@ -346,7 +346,9 @@ impl fmt::Display for Cause {
             }
             Self::Token(why) => write!(f, "no token: {why}"),
             Self::Credentials(advice) => write!(f, "no credentials: {}", advice.message),
-            Self::NoRepository(advice) | Self::Gone(advice) => f.write_str(&advice.message),
+            Self::NoRepository(advice) | Self::Mismatch { advice, .. } => {
+                f.write_str(&advice.message)
+            }
             Self::Integrity(why)
             | Self::Protocol(why)
             | Self::Unsupported(why)
@@ -424,10 +426,12 @@ mod tests {
     }
 
     #[test]
-    fn content_that_is_gone_keeps_its_status_and_has_its_own_hint() {
-        let advice = Advice::new("it is gone").with_hint("look at it");
-        let error = Error::new(Side::Source, "get manifest", Cause::Gone(Box::new(advice)));
-        assert_eq!((error.status(), error.hint().as_deref()), (Some(404), Some("look at it")));
+    fn a_mismatch_has_its_code_and_its_own_hint() {
+        let advice = Box::new(Advice::new("it is gone").with_hint("look at it"));
+        let cause = Cause::Mismatch { code: "source-missing", advice };
+        let error = Error::new(Side::Source, "get manifest", cause);
+        assert_eq!((error.mismatch(), error.status()), (Some("source-missing"), None));
+        assert_eq!(error.hint().as_deref(), Some("look at it"));
         assert_eq!(error.to_string(), "source: get manifest: it is gone");
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Serialize, Serializer};
 
-use crate::error::{Error, Side};
+use crate::error::{Cause, Error, Side};
 
 #[derive(Serialize)]
 #[serde(remote = "Error")]
@@ -16,12 +16,25 @@ struct ErrorObject {
     /// The HTTP status, if the server responded with one.
     #[serde(getter = "Error::status")]
     status: Option<u16>,
+    /// The code of `verify` for what is wrong with the content, if that is the cause.
+    #[serde(getter = "Error::mismatch")]
+    code: Option<&'static str>,
     /// The whole error in one line.
     #[serde(getter = "ToString::to_string")]
     message: String,
     /// What to do.
     #[serde(getter = "Error::hint")]
     hint: Option<String>,
+}
+
+impl Error {
+    /// The kind of a mismatch.
+    pub fn mismatch(&self) -> Option<&'static str> {
+        match &self.cause {
+            Cause::Mismatch { code, .. } => Some(code),
+            _ => None,
+        }
+    }
 }
 
 impl Serialize for Error {

@@ -24,4 +24,4 @@ pub use http::attempts::RetryPolicy;
 pub use http::host::Host;
 pub use http::net::is_loopback;
 pub use registries::{Registries, Requests, Settings};
-pub use repository::{ManifestName, Pushed, RemoteRepository};
+pub use repository::{ManifestName, Pushed, RemoteRepository, Tagged};

@@ -15,6 +15,7 @@ use crate::http::host::Host;
 use crate::http::request::{
     ApiRequest, BufferedResponse, PermittedResponse, content_length, header,
 };
+use messages::Advice;
 use messages::printable::printable;
 use oci::{Descriptor, Digest, InvalidManifest, Manifest, RepositoryPath, Tag, manifest};
 
@@ -37,6 +38,13 @@ pub struct RemoteRepository {
 pub enum ManifestName {
     Tag(Tag),
     Digest(Digest),
+}
+
+/// What a tag names, compared with the digest that it should name.
+pub enum Tagged {
+    Pinned(Box<Manifest>),
+    Other(Digest),
+    Absent,
 }
 
 /// The result of pushing a manifest.
@@ -111,6 +119,40 @@ impl RemoteRepository {
         tag: &Tag,
     ) -> Result<Option<Manifest>, Error> {
         self.manifest_with_digest(&ManifestName::Tag(tag.clone()), |_, _| None).await
+    }
+
+    /// The content of a tag that should be a pinned digest. If it is, the digest that the registry reports
+    /// does not matter.
+    ///
+    /// # Errors
+    /// When it cannot be fetched, or does not match the digest that the registry reports.
+    pub async fn tagged(&self, tag: &Tag, pin: &Digest) -> Result<Tagged, Error> {
+        let name = ManifestName::Tag(tag.clone());
+        let request = self.manifest_request(Method::GET, &name)?.expecting(self.absent());
+        let response = self.host.call_and_read(&request, LARGEST_MANIFEST).await?;
+        if !response.status.is_success() {
+            return Ok(Tagged::Absent);
+        }
+        let (digest, reported) = (Digest::of(&response.body), header_digest(&response.headers));
+        if pin.of_same_kind(&response.body) == *pin {
+            let manifest = self.parse_manifest(&request, &response, Some(pin.clone()))?;
+            return Ok(Tagged::Pinned(Box::new(manifest)));
+        }
+        match reported.filter(|reported| reported.of_same_kind(&response.body) != *reported) {
+            Some(reported) => {
+                Err(self.host.error(&request, Cause::wrong_digest(&digest, &reported)))
+            }
+            None => Ok(Tagged::Other(digest)),
+        }
+    }
+
+    /// The error of a manifest that exists, but is not the one that is required, or that does not exist.
+    pub fn mismatch(&self, name: &ManifestName, code: &'static str, advice: Advice) -> Error {
+        let cause = Cause::Mismatch { code, advice: Box::new(advice) };
+        match self.manifest_request(Method::GET, name) {
+            Ok(request) => self.host.error(&request, cause),
+            Err(error) => error,
+        }
     }
 
     async fn manifest_with_digest(

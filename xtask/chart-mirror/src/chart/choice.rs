@@ -85,6 +85,38 @@ impl ChartSource {
     }
 }
 
+impl ChartSource {
+    /// The chart as the list in a folder names it: a path on disk is relative to that folder.
+    pub fn as_listed(&self, folder: &Path) -> list::Chart {
+        let name = match self.is_on_disk(folder) {
+            true => relative(folder, Path::new(&self.chart)),
+            false => self.chart.clone(),
+        };
+        let (repository, version) = (self.repository.clone(), self.version.clone());
+        list::Chart { name, repository, version, ..list::Chart::default() }
+    }
+
+    pub fn is_on_disk(&self, folder: &Path) -> bool {
+        let is_address = self.repository.is_some() || self.chart.contains("://");
+        !is_address && folder.join(&self.chart).exists()
+    }
+}
+
+/// A path that leads from a folder to a file or folder, with `/` on every system.
+fn relative(folder: &Path, path: &Path) -> String {
+    let absolute = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+    let (from, to) = (absolute(folder), absolute(&folder.join(path)));
+    let common = from.components().zip(to.components()).take_while(|(a, b)| a == b).count();
+    if common == 0 {
+        return to.to_string_lossy().into_owned();
+    }
+    let up = from.components().skip(common).map(|_| "..".to_owned());
+    let down = to.components().skip(common).map(|part| part.as_os_str().to_string_lossy().into());
+    let parts: Vec<String> = up.chain(down).collect();
+    let path = parts.join("/");
+    if path.starts_with("..") { path } else { format!("./{path}") }
+}
+
 /// The chart of a command, ready to render, with the renderings of images.toml. `folder` is the folder
 /// of images.toml.
 ///

@@ -31,6 +31,8 @@ struct Metadata {
     #[serde(default)]
     name: String,
     #[serde(default)]
+    version: String,
+    #[serde(default)]
     dependencies: Vec<Dependency>,
     #[serde(default)]
     annotations: BTreeMap<String, serde_yaml::Value>,
@@ -61,12 +63,23 @@ impl Helm {
     /// # Errors
     /// If the chart cannot be fetched, unpacked or read.
     pub fn annotations(&self) -> Result<BTreeMap<String, String>, RenderError> {
-        let chart = self.local_chart()?;
-        let scratch = temporary_folder(ATTEMPT)?;
-        let chart = unpacked(chart, scratch.path())?;
-        let annotations = metadata(&chart.join("Chart.yaml"))?.annotations.into_iter();
+        let annotations = self.metadata()?.annotations.into_iter();
         let texts = annotations.filter_map(|(key, value)| Some((key, value.as_str()?.to_owned())));
         Ok(texts.collect())
+    }
+
+    /// The version in the chart's Chart.yaml.
+    ///
+    /// # Errors
+    /// If the chart cannot be fetched, unpacked or read.
+    pub fn chart_version(&self) -> Result<String, RenderError> {
+        Ok(self.metadata()?.version)
+    }
+
+    fn metadata(&self) -> Result<Metadata, RenderError> {
+        let chart = self.local_chart()?;
+        let scratch = temporary_folder(ATTEMPT)?;
+        metadata(&unpacked(chart, scratch.path())?.join("Chart.yaml"))
     }
 }
 

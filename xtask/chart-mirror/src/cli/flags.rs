@@ -137,6 +137,12 @@ pub struct MirrorArgs {
     #[arg(long)]
     pub repair: bool,
 
+    /// Copy pinned images whatever their tags name
+    ///
+    /// By their digests, even if the tags at the source name other digests now or are gone.
+    #[arg(long)]
+    pub pinned: bool,
+
     /// Report format on stdout
     #[arg(long, value_enum, default_value_t = TextOrJson::Human)]
     pub format: TextOrJson,
@@ -175,7 +181,8 @@ pub struct ImagesArgs {
 
     /// Add unlisted images to images.toml
     ///
-    /// This replaces printing. If one cannot be added, the exit code is 1.
+    /// This replaces printing. It also changes the tags of images that the chart names by another one. If an
+    /// image cannot be added, the exit code is 1.
     #[arg(long, conflicts_with = "format")]
     pub write: bool,
 
@@ -291,7 +298,9 @@ pub struct VerifyArgs {
     pub destination: Option<String>,
 
     /// Run only this check; may be repeated
-    #[arg(long, value_enum, value_name = "CHECK")]
+    ///
+    /// Or several with commas. Default: all.
+    #[arg(long, value_enum, value_name = "CHECK", value_delimiter = ',')]
     pub only: Vec<Check>,
 
     /// Check every manifest and blob
@@ -349,6 +358,11 @@ impl Flags {
             Some(file) => Ok(file.clone()),
             None => list_file::find(&self.program),
         }
+    }
+
+    /// Where images.toml is, or where a new one goes: into the current folder.
+    pub fn list_file_or_new(&self) -> PathBuf {
+        self.list_file().unwrap_or_else(|_| list_file::NAME.into())
     }
 
     /// How the program was called, up to the name of the command: `cargo xtask --images FILE`.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::chart_run::ChartRun;
 use super::images::{self, Task};
-use crate::chart::inventory::{Inventory, InventoryEntry, Mismatch};
+use crate::chart::inventory::{Counterpart, Inventory, InventoryEntry, Mismatch};
 use crate::chart::{ChartOptions, FoundImage, ManifestLocation};
 use crate::files::folder_of;
 use crate::list::{ImageList, wildcard_matches};
@@ -62,7 +62,14 @@ fn of_image(entry: &InventoryEntry, found: &FoundImage, probed: &[ProbedPlace]) 
             Some(replaced) => format!("`{}` replaces it: {}", image.reference(), replaced.reason),
             None => format!("listed as `{}`", image.reference()),
         },
-        None => format!("not listed: {} adds it", command("images --write")),
+        None => match &entry.counterpart {
+            Some(Counterpart::Updates(listed)) => format!(
+                "an update of `{}`: {} changes its tag",
+                listed.reference(),
+                command("images --write")
+            ),
+            _ => format!("not listed: {} adds it", command("images --write")),
+        },
     };
     let at_place = probed.iter().filter(|probed| probed.place == found.place);
     let of_image = at_place.filter(|probed| probed.reference == found.reference);
@@ -85,6 +92,7 @@ fn of_unused(entry: &InventoryEntry) -> Option<Explanation> {
     let list = match (&image.keep, entry.mismatch()) {
         (Some(reason), _) => format!("kept: {reason}"),
         (None, Some(Mismatch::Unused)) => "listed, but unused".to_owned(),
+        (None, Some(Mismatch::Outdated)) => "listed, but the chart names another tag".to_owned(),
         (None, _) => "listed".to_owned(),
     };
     let why = "no rendering names it".to_owned();

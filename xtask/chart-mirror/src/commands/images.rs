@@ -1,19 +1,17 @@
 //! The command `images`: renders the chart, compares its images with the list, and edits the list on
 //! request. Also finds the images of a chart for `mirror`.
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::bail;
 
-use crate::chart::inventory::{Inventory, Obstacle, UnusedEntries};
-use crate::chart::{ChartOptions, DeclaredDifference, Rendered, Renderer, choose, render_all};
+use super::list_edit::{self, ListEdit};
+use crate::chart::inventory::{Inventory, UnusedEntries};
+use crate::chart::{
+    ChartOptions, DeclaredDifference, Helm, Rendered, Renderer, choose, render_all,
+};
 use crate::files::folder_of;
-use crate::list::{Destination, Image, ImageList, Rendering, edit};
-use crate::list_file;
-use messages::Advice;
-use messages::program::command;
-use oci::Reference;
+use crate::list::{self, Destination, ImageList, Rendering};
 
 /// What to do with the images of the chart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,15 +41,6 @@ pub struct HelmWarning {
     pub text: String,
 }
 
-/// How an edit changed the list.
-#[derive(Debug)]
-pub struct ListEdit {
-    pub added: Vec<Image>,
-    pub removed: Vec<Image>,
-    /// Images that could not be added.
-    pub obstacles: Vec<Obstacle>,
-}
-
 impl ImagesReport {
     /// Whether every unlisted image was added.
     pub fn is_complete(&self) -> bool {
@@ -69,9 +58,12 @@ pub fn run(
     chart: &ChartOptions,
     task: Task,
 ) -> anyhow::Result<ImagesReport> {
-    let mut report = compare(list, file, chart)?;
+    let (helm, renderings) = choose(list, folder_of(file), chart)?;
+    let mut report = compare(list, &helm, &renderings)?;
     if let Task::Write(unused) = task {
-        report.edit = Some(write(file, list, &report.inventory, unused)?);
+        let chart = || listed_chart(&helm, folder_of(file), renderings.clone());
+        let edit = list_edit::write(file, list, &report.inventory, unused, chart)?;
+        report.edit = Some(edit);
     }
     Ok(report)
 }
@@ -87,7 +79,8 @@ pub fn of_chart(
     chart: &ChartOptions,
     destination: &Destination,
 ) -> anyhow::Result<(ImageList, ImagesReport)> {
-    let report = compare(list, file, chart)?;
+    let (helm, renderings) = choose(list, folder_of(file), chart)?;
+    let report = compare(list, &helm, &renderings)?;
     let origin = chart.origin(list.chart(), folder_of(file));
     let images = report.inventory.images_of_chart(destination, origin)?;
     if images.is_empty() {
@@ -97,9 +90,12 @@ pub fn of_chart(
 }
 
 /// Renders the requested chart with every rendering of the list, and takes the inventory.
-fn compare(list: &ImageList, file: &Path, chart: &ChartOptions) -> anyhow::Result<ImagesReport> {
-    let (helm, renderings) = choose(list, folder_of(file), chart)?;
-    let rendered = rendered(&helm, &renderings)?;
+fn compare(
+    list: &ImageList,
+    helm: &Helm,
+    renderings: &[Rendering],
+) -> anyhow::Result<ImagesReport> {
+    let rendered = rendered(helm, renderings)?;
     let inventory = Inventory::take(list, &rendered)?;
     let declared = DeclaredDifference::of(&helm.annotations()?, &inventory);
     let warnings = rendered.into_iter().filter(|rendered| !rendered.warnings.is_empty());
@@ -108,44 +104,17 @@ fn compare(list: &ImageList, file: &Path, chart: &ChartOptions) -> anyhow::Resul
     Ok(ImagesReport { inventory, declared, warnings: warnings.collect(), edit: None })
 }
 
-/// Adds unlisted images to the list in `file`, and removes unused ones on request.
-///
-/// # Errors
-/// When the file cannot be read or written, or the result would not be a valid list.
-fn write(
-    file: &Path,
-    list: &ImageList,
-    inventory: &Inventory,
-    unused: UnusedEntries,
-) -> anyhow::Result<ListEdit> {
-    let (added, obstacles) = inventory.images_to_list(unused);
-    let removed: Vec<Image> = match unused {
-        UnusedEntries::Keep => Vec::new(),
-        UnusedEntries::Remove => inventory.unused().cloned().collect(),
-    };
-    if removed.len() == list.images().len() && added.is_empty() {
-        let message = "the chart uses no image of the list, and the list cannot be empty";
-        let hint = "check that it is the right chart: `-c`, `-r`, `[chart]`";
-        return Err(Advice::new(message).with_hint(hint).into());
+/// The chart as a list names it. Outside of the machine, that includes its version.
+fn listed_chart(
+    helm: &Helm,
+    folder: &Path,
+    renderings: Vec<Rendering>,
+) -> anyhow::Result<list::Chart> {
+    let mut chart = helm.source().as_listed(folder);
+    if chart.version.is_none() && !helm.source().is_on_disk(folder) {
+        chart.version = Some(helm.chart_version()?);
     }
-    let file_name = file.display().to_string();
-    let text = list_file::read_text(file)?;
-    let names: BTreeSet<Reference> = removed.iter().map(Image::reference).collect();
-    let is_removed = |(_, image): &(usize, &Image)| names.contains(&image.reference());
-    let (gone, kept): (Vec<_>, Vec<_>) = list.images().iter().enumerate().partition(is_removed);
-    let positions: Vec<usize> = gone.into_iter().map(|(position, _)| position).collect();
-    // Parsed again, because `list` has the files of `[registries]` relative to the current folder.
-    let expected = ImageList::parse(&file_name, &text)?;
-    if expected.images() != list.images() {
-        let message = format!("`{file_name}` has changed meanwhile; nothing was written");
-        return Err(Advice::new(message).with_hint("run the same command again").into());
-    }
-    let kept = kept.into_iter().map(|(_, image)| image);
-    let expected = expected.with_images(kept.chain(&added).cloned().collect())?;
-    let edited = edit::edit_images(&text, &added, &positions);
-    let hint = format!("add the output of {} by hand", command("images --format toml"));
-    list_file::replace(file, edited, &expected, &hint)?;
-    Ok(ListEdit { added, removed, obstacles })
+    Ok(list::Chart { renderings, ..chart })
 }
 
 /// All renderings, or the errors of those that failed.

@@ -34,6 +34,9 @@ pub struct Counters {
     /// The attachments that the destination refused.
     #[serde(skip)]
     pub refused: Vec<Error>,
+    /// That the tag does not name the pinned digest, if the policy makes it a warning.
+    #[serde(skip)]
+    pub moved_tag: Option<Error>,
     /// Layers with URLs of their own, which registries do not hold. They stay where they are.
     pub foreign_layers: u64,
 }

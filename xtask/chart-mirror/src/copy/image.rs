@@ -7,13 +7,11 @@ use super::graph::{self, KnownManifests, Level};
 use super::image_copy::ImageCopy;
 use super::options::ExistingContent;
 use super::platforms::{self, Selected};
-use super::{attachments, complete};
+use super::{attachments, complete, pins};
 use crate::list::Attachments;
 use crate::plan::{Decision, decide};
-use messages::Advice;
-use messages::program::command;
 use oci::{Digest, Manifest};
-use registry::{Cause, Error, ManifestName};
+use registry::{Error, ManifestName};
 
 /// What is known about the source when the decision is made.
 enum SourceState {
@@ -127,25 +125,14 @@ async fn fetch_selected(copy: &ImageCopy, resolved: Option<Digest>) -> Result<Se
     }
 }
 
-/// Fetches by digest if one is known, so that a tag that moves in the meantime changes nothing.
+/// A pinned image by its tag, with the pin. Any other by digest if one is known, so that a tag that moves
+/// in the meantime changes nothing.
 async fn fetch(copy: &ImageCopy, resolved: Option<Digest>) -> Result<Manifest, Error> {
-    let transfer = &copy.transfer;
-    let tag = ManifestName::Tag(transfer.tag.clone());
-    let digest = transfer.digest.clone().or(resolved);
-    let name = digest.map_or_else(|| tag.clone(), ManifestName::Digest);
-    let error = match copy.source.manifest(&name).await {
-        Ok(manifest) => return Ok(manifest),
-        Err(error) => error,
-    };
-    let (Some(pin), Some(404)) = (&transfer.digest, error.status()) else { return Err(error) };
-    // Was the tag moved, or the image deleted? The user needs to know which.
-    let gone = format!("the pinned {pin} is gone, and");
-    let advice = match copy.source.resolve(&tag).await.ok().flatten() {
-        Some(now) => Advice::new(format!("{gone} the tag `{}` names {now} now", transfer.tag))
-            .with_hint(format!("inspect it, then accept it with {}", command("pin --update"))),
-        None => Advice::new(format!("{gone} so is the tag `{}`", transfer.tag)),
-    };
-    Err(Error { cause: Cause::Gone(Box::new(advice)), ..error })
+    match (&copy.transfer.digest, resolved) {
+        (Some(pin), _) => pins::fetch(copy, pin).await,
+        (None, Some(digest)) => copy.source.manifest(&ManifestName::Digest(digest)).await,
+        (None, None) => copy.source.manifest(&ManifestName::Tag(copy.transfer.tag.clone())).await,
+    }
 }
 
 /// What the destination already has, according to the image that its tag names now. This is one

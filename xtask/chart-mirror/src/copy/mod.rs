@@ -19,7 +19,7 @@ use run::Run;
 use tracker::{BlobTracker, Mountable};
 
 pub use copied::{Amount, Copied, Counters};
-pub use options::{CopyOptions, ExistingContent};
+pub use options::{CopyOptions, ExistingContent, TagCheck, TagPolicy};
 pub use progress::{Progress, Silent};
 
 mod attachments;
@@ -30,6 +30,7 @@ mod graph;
 mod image;
 mod image_copy;
 mod options;
+pub(crate) mod pins;
 pub(crate) mod platforms;
 mod progress;
 mod run;

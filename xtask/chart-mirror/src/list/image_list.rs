@@ -40,7 +40,7 @@ pub enum InvalidImages {
 }
 
 impl ImageList {
-    /// In the order of the file. Never empty; no two have the same source and tag, stand for the same
+    /// In the order of the file. Never empty, except in a draft; no two have the same source and tag, stand for the same
     /// image of the chart, or have the same target and tag at one of the destinations.
     pub fn images(&self) -> &[Image] {
         &self.images

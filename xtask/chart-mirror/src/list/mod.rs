@@ -11,6 +11,7 @@ mod chart;
 mod chart_rules;
 mod choice;
 mod destination;
+mod difference;
 mod document;
 mod ecr;
 pub mod edit;

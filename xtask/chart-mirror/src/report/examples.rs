@@ -107,6 +107,7 @@ fn copied(changed: bool) -> Copied {
             present: Amount { blobs: 2, bytes: 30 },
             attachments: 3,
             refused: Vec::new(),
+            moved_tag: None,
             foreign_layers: 1,
         },
     }

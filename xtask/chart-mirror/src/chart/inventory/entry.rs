@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::counterpart::Counterpart;
 use super::obstacle::{Obstacle, ObstacleKind};
 use crate::chart::found::{Evidence, FoundImage};
 use crate::chart::image_reference::{ImageReference, is_version};
@@ -18,6 +19,8 @@ pub struct InventoryEntry {
     pub listed: Option<Image>,
     /// Where the chart names the image; empty if it does not.
     pub found: Vec<FoundImage>,
+    /// Set if another tag of the same source belongs to the image, or may do so.
+    pub counterpart: Option<Counterpart>,
 }
 
 /// How the list and the chart disagree about an image.
@@ -27,6 +30,10 @@ pub enum Mismatch {
     Unlisted,
     /// The list contains the image, but no rendering names it.
     Unused,
+    /// The chart names the image, and the list contains another tag of it.
+    Update,
+    /// The list contains the image, and the chart names another tag of it.
+    Outdated,
 }
 
 impl InventoryEntry {
@@ -37,6 +44,7 @@ impl InventoryEntry {
             digest: image.digest.clone(),
             listed: Some(image.clone()),
             found: Vec::new(),
+            counterpart: None,
         }
     }
 
@@ -47,6 +55,7 @@ impl InventoryEntry {
             digest: reference.digest.clone(),
             listed: None,
             found: Vec::new(),
+            counterpart: None,
         }
     }
 
@@ -63,6 +72,11 @@ impl InventoryEntry {
     }
 
     pub fn mismatch(&self) -> Option<Mismatch> {
+        match &self.counterpart {
+            Some(Counterpart::Updates(_)) => return Some(Mismatch::Update),
+            Some(Counterpart::UpdatedTo(_)) => return Some(Mismatch::Outdated),
+            Some(Counterpart::Unclear(_)) | None => {}
+        }
         match (&self.listed, self.found.as_slice()) {
             (None, _) => Some(Mismatch::Unlisted),
             (Some(image), []) if image.keep.is_none() => Some(Mismatch::Unused),
@@ -126,7 +140,7 @@ impl InventoryEntry {
         self.found.iter().filter_map(|found| found.reference.digest.as_ref()).collect()
     }
 
-    /// The image to mirror. An unlisted one keeps its path.
+    /// The image to mirror. An unlisted one keeps its path, unless it updates an entry of the list.
     pub(super) fn image(&self) -> Result<Image, ObstacleKind> {
         let tag = match (&self.tag, &self.digest) {
             (Some(tag), _) if is_version(tag) => tag.clone(),
@@ -152,9 +166,14 @@ impl InventoryEntry {
             });
         }
         let digest = self.digest.clone();
-        Ok(match &self.listed {
-            Some(image) => Image { digest, ..image.clone() },
-            None => Image {
+        Ok(match (&self.listed, &self.counterpart) {
+            (Some(image), _) => Image { digest, ..image.clone() },
+            (None, Some(Counterpart::Updates(image))) => {
+                // The digest in the chart is one of the image that the entry replaces.
+                let digest = digest.filter(|_| image.replaces.is_none());
+                Image { tag, digest, subsets: BTreeMap::new(), ..Image::clone(image) }
+            }
+            (None, _) => Image {
                 source: self.source.clone(),
                 tag,
                 digest,

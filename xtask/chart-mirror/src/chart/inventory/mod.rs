@@ -10,10 +10,13 @@ use super::manifests::UnreadableManifest;
 use super::renderer::Rendered;
 use crate::list::{Destination, Image, ImageList, Place};
 
+mod counterpart;
 mod entry;
 mod obstacle;
 mod rules;
+mod updates;
 
+pub use counterpart::{Counterpart, Unclear};
 pub use entry::{InventoryEntry, Mismatch};
 pub use obstacle::{Obstacle, ObstacleKind, Obstacles};
 pub use rules::{RuleKind, UnusedRule};
@@ -33,6 +36,17 @@ pub struct Inventory {
     pub unused_rules: Vec<UnusedRule>,
     /// The destinations of the list. No two images may have one target there.
     destinations: Vec<Destination>,
+}
+
+/// How the list has to change to contain the images of the chart.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ListChanges {
+    pub added: Vec<Image>,
+    /// The entries whose tags change, as they are and as they will be.
+    pub updated: Vec<(Image, Image)>,
+    pub removed: Vec<Image>,
+    /// Images that the list lacks and that cannot be added.
+    pub obstacles: Vec<Obstacle>,
 }
 
 /// What happens to entries of the list that the chart does not use.
@@ -90,6 +104,7 @@ impl Inventory {
         }
         let mut entries: Vec<_> = entries.into_values().collect();
         entries.iter_mut().for_each(InventoryEntry::settle_digest);
+        updates::mark(&mut entries);
         let unused_rules = rules::unused(list, &all, &entries);
         let destinations = list.destinations().values().cloned().collect();
         let Discovery { malformed, mentions, ignored, .. } = all;
@@ -121,25 +136,50 @@ impl Inventory {
         }
     }
 
-    /// The unlisted images that can be added to the list, and the obstacles for the others. Unused
-    /// entries are ignored if they will be removed.
-    pub fn images_to_list(&self, unused: UnusedEntries) -> (Vec<Image>, Vec<Obstacle>) {
-        let is_kept = |entry: &&InventoryEntry| {
-            unused == UnusedEntries::Keep || entry.mismatch() != Some(Mismatch::Unused)
+    /// How the list has to change. Of several tags that may belong together, none is changed.
+    pub fn changes(&self, unused: UnusedEntries) -> ListChanges {
+        let is_removed = |entry: &InventoryEntry| {
+            unused == UnusedEntries::Remove
+                && entry.mismatch() == Some(Mismatch::Unused)
+                && entry.counterpart.is_none()
         };
-        let mut images = Images::of(self.entries.iter().filter(is_kept), &self.destinations);
-        images.images.retain(|image| image.place == Place::NOWHERE);
-        images.obstacles.extend(self.malformed());
-        (images.images, images.obstacles)
+        let is_unclear = |entry: &InventoryEntry| {
+            entry.listed.is_none() && matches!(entry.counterpart, Some(Counterpart::Unclear(_)))
+        };
+        let stays = |entry: &&InventoryEntry| {
+            let is_outdated = entry.mismatch() == Some(Mismatch::Outdated);
+            !is_removed(entry) && !is_outdated && !is_unclear(entry)
+        };
+        let images = Images::of(self.entries.iter().filter(stays), &self.destinations);
+        let mut changes = ListChanges { obstacles: images.obstacles, ..ListChanges::default() };
+        for image in images.images {
+            let updated = self.entries.iter().filter_map(|entry| match &entry.counterpart {
+                Some(Counterpart::Updates(listed)) => Some(listed),
+                _ => None,
+            });
+            let mut updated = updated.filter(|listed| listed.place == image.place);
+            match updated.next() {
+                Some(listed) => changes.updated.push((Image::clone(listed), image)),
+                None if image.place == Place::NOWHERE => changes.added.push(image),
+                None => {}
+            }
+        }
+        for entry in &self.entries {
+            if let Some(Counterpart::Unclear(unclear)) = &entry.counterpart
+                && entry.listed.is_none()
+            {
+                changes.obstacles.push(entry.obstacle(ObstacleKind::Unclear(unclear.clone())));
+            }
+        }
+        changes.obstacles.extend(self.malformed());
+        let removed = self.entries.iter().filter(|entry| is_removed(entry));
+        changes.removed = removed.filter_map(|entry| entry.listed.clone()).collect();
+        changes
     }
 
     fn malformed(&self) -> impl Iterator<Item = Obstacle> {
         let by_text = self.malformed.iter().rev().map(|malformed| (&malformed.written, malformed));
         by_text.collect::<BTreeMap<_, _>>().into_values().map(Obstacle::malformed)
-    }
-
-    pub fn unused(&self) -> impl Iterator<Item = &Image> {
-        self.with(Mismatch::Unused).filter_map(|entry| entry.listed.as_ref())
     }
 
     pub fn count(&self, mismatch: Mismatch) -> usize {
@@ -172,8 +212,10 @@ impl Images {
         destinations: &[Destination],
     ) -> Self {
         let mut entries: Vec<_> = entries.collect();
-        let place = |entry: &InventoryEntry| {
-            entry.listed.as_ref().map_or(Place::NOWHERE, |image| image.place)
+        let place = |entry: &InventoryEntry| match (&entry.listed, &entry.counterpart) {
+            (Some(image), _) => image.place,
+            (None, Some(Counterpart::Updates(image))) => image.place,
+            (None, _) => Place::NOWHERE,
         };
         // The sort is stable: new images stay in the order of their references.
         entries.sort_by_key(|entry| place(entry));

@@ -2,10 +2,12 @@
 
 use std::fmt;
 
+use super::counterpart::Unclear;
 use crate::chart::found::{MalformedReference, ManifestLocation};
 use messages::Advice;
 use messages::printable::printable;
-use oci::{Digest, Repository};
+use messages::program::command;
+use oci::{Digest, Reference, Repository};
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Obstacle {
@@ -41,6 +43,8 @@ pub enum ObstacleKind {
         target: String,
         other: String,
     },
+    /// It may update an entry of the list.
+    Unclear(Unclear),
 }
 
 /// All obstacles to mirroring a chart; never empty.
@@ -108,6 +112,7 @@ impl Obstacle {
                 ),
                 format!("add `source = \"{source}\"` to images.toml with another `target`"),
             ),
+            ObstacleKind::Unclear(unclear) => unclear_update(reference, unclear),
         };
         Advice::new(message).with_hint(hint)
     }
@@ -135,6 +140,48 @@ fn correct(text: &str) -> &'static str {
         "look at the value that its template uses; if it is no image, exclude the place with a \
          `[[chart.ignore]]` in images.toml"
     }
+}
+
+/// Why a tag is not taken for the update of an entry, and how to make the update by hand.
+fn unclear_update(reference: &str, unclear: &Unclear) -> (String, String) {
+    match unclear {
+        Unclear::Several { listed, named } => (
+            format!(
+                "`{reference}` may update an entry of the list, but it is not clear which tags belong \
+                 together: the list has `{}`, and the chart names `{}`",
+                joined(listed),
+                named.join("`, `")
+            ),
+            "set `tag` of the entry that it updates in images.toml, and remove its `digest` and \
+             `subsets`; then run this command again, which adds the other images"
+                .to_owned(),
+        ),
+        Unclear::MappedTag { listed } => (
+            format!(
+                "`{reference}` may update `{listed}`, which replaces another tag of the chart by its own"
+            ),
+            "set `tag` and the `tag` in `replaces` of that entry in images.toml, and remove its `digest` \
+             and `subsets`"
+                .to_owned(),
+        ),
+        Unclear::NeedsDigest { listed } => {
+            let tag = reference.rsplit_once(':').map_or(reference, |(_, tag)| tag);
+            (
+                format!(
+                    "`{reference}` updates `{listed}`, whose values contain its digest, and the digest of \
+                     the new tag is not known"
+                ),
+                format!(
+                    "set `tag = \"{tag}\"` of that entry in images.toml, then record its digest with {}",
+                    command(format_args!("pin --update {reference}"))
+                ),
+            )
+        }
+    }
+}
+
+fn joined(references: &[Reference]) -> String {
+    references.iter().map(Reference::to_string).collect::<Vec<_>>().join("`, `")
 }
 
 /// Whether the tag is a number in scientific notation: `2.9111998e+07`.

@@ -99,13 +99,11 @@ fn the_list_supplies_target_and_pin_and_new_images_keep_their_paths() {
         images(&inventory.images_of_chart(&"m.io".parse().unwrap(), ChartOrigin::Other).unwrap()),
         expected
     );
-    let (new, obstacles) = inventory.images_to_list(UnusedEntries::Keep);
-    assert_eq!(images(&new), expected[3..]);
-    assert_eq!(obstacles, []);
-    assert_eq!(
-        inventory.unused().map(|image| image.source.to_string()).collect::<Vec<_>>(),
-        ["q.io/unused"]
-    );
+    let changes = inventory.changes(UnusedEntries::Remove);
+    assert_eq!(images(&changes.added), expected[3..]);
+    assert_eq!((changes.obstacles, changes.updated), (vec![], vec![]));
+    assert_eq!(images(&changes.removed), ["q.io/unused:1@ > unused"]);
+    assert_eq!(inventory.changes(UnusedEntries::Keep).removed, []);
 }
 
 #[test]
@@ -183,10 +181,10 @@ fn an_unused_image_keeps_its_target_until_it_is_removed() {
         images(&inventory.images_of_chart(&"m.io".parse().unwrap(), ChartOrigin::Other).unwrap()),
         ["r.io/a:1@ > a"]
     );
-    let (new, obstacles) = inventory.images_to_list(UnusedEntries::Keep);
+    let ListChanges { added: new, obstacles, .. } = inventory.changes(UnusedEntries::Keep);
     assert_eq!((new.len(), obstacles.len()), (0, 1));
     assert!(obstacles[0].to_string().starts_with("`r.io/a:1` would be `a:1`"), "{}", obstacles[0]);
-    let (new, obstacles) = inventory.images_to_list(UnusedEntries::Remove);
+    let ListChanges { added: new, obstacles, .. } = inventory.changes(UnusedEntries::Remove);
     assert_eq!((new.len(), obstacles.len()), (1, 0));
 }
 
@@ -219,7 +217,7 @@ fn a_variable_without_a_version_does_not_name_latest() {
     let obstacles = |list: &ImageList| {
         let inventory = Inventory::take(list, &rendered).unwrap();
         assert_eq!(inventory.unused_rules.len(), 0);
-        inventory.images_to_list(UnusedEntries::Keep).1
+        inventory.changes(UnusedEntries::Keep).obstacles
     };
     let found = obstacles(&list(&["q.io/x:1"]));
     assert!(matches!(&found[..], [only] if only.kind == ObstacleKind::NoVersion), "{found:?}");
@@ -250,8 +248,8 @@ fn new_images_need_a_target_of_their_own_at_every_destination() {
     let obstacle = |destination: &str| {
         let text = format!("{destination}\n[[image]]\nsource = 'q.io/x/b'\ntag = '1'\n");
         let list = ImageList::parse("x", &text).unwrap();
-        let (added, obstacles) =
-            Inventory::take(&list, &rendered).unwrap().images_to_list(UnusedEntries::Keep);
+        let ListChanges { added, obstacles, .. } =
+            Inventory::take(&list, &rendered).unwrap().changes(UnusedEntries::Keep);
         assert_eq!(added.len() + obstacles.len(), 1);
         obstacles.first().map(|obstacle| obstacle.kind.clone())
     };
@@ -285,4 +283,82 @@ fn a_repository_that_an_operator_knows_stands_for_the_versions_of_the_chart() {
     let expected = [("quay.io/a/b:1", 2), ("quay.io/a/b:latest", 1), ("quay.io/a/other:1", 0)];
     let expected = expected.map(|(reference, places)| (reference.to_owned(), places));
     assert_eq!(found.collect::<Vec<_>>(), expected);
+}
+
+/// `old > new`, with digest and target of the new one.
+fn updates(changes: &ListChanges) -> Vec<String> {
+    let lines = changes.updated.iter();
+    lines.map(|(from, to)| format!("{} > {}", from.tag, images(&[to.clone()])[0])).collect()
+}
+
+#[test]
+fn another_tag_of_the_same_source_updates_the_entry() {
+    let listed = ["q.io/a:1@A > x/a", "q.io/b:1", "q.io/c:1", "q.io/d:1@B"];
+    let chart = ["q.io/a:2", "q.io/b:1", "q.io/b:2", "q.io/d:2@A"];
+    let inventory = take(&listed, [&chart, &[]]);
+    let expected = [
+        "q.io/a:1 [a]  Outdated",
+        "q.io/a:2 [] one Update",
+        "q.io/b:1 [] one",
+        "q.io/b:2 [] one Unlisted",
+        "q.io/c:1 []  Unused",
+        "q.io/d:1 [b]  Outdated",
+        "q.io/d:2 [a] one Update",
+    ];
+    assert_eq!(entries(&inventory), expected);
+    let changes = inventory.changes(UnusedEntries::Remove);
+    assert_eq!(updates(&changes), ["1 > q.io/a:2@ > x/a", "1 > q.io/d:2@a > d"]);
+    assert_eq!(images(&changes.added), ["q.io/b:2@ > b"]);
+    assert_eq!(images(&changes.removed), ["q.io/c:1@ > c"]);
+    assert_eq!(changes.obstacles, []);
+    // A copy of this chart has the targets of the list as well.
+    let copied = inventory.images_of_chart(&"m.io".parse().unwrap(), ChartOrigin::Other).unwrap();
+    assert!(images(&copied).contains(&"q.io/a:2@ > x/a".to_owned()), "{:?}", images(&copied));
+}
+
+#[test]
+fn tags_that_may_belong_together_in_several_ways_are_reported_and_nothing_is_removed() {
+    let table: [(&[&str], &[&str], usize); 3] = [
+        (&["q.io/a:1", "q.io/b:1"], &["q.io/a:2", "q.io/a:3"], 2),
+        (&["q.io/a:1", "q.io/a:2"], &["q.io/a:3"], 1),
+        (&["q.io/a:1", "q.io/a:2"], &["q.io/a:3", "q.io/a:4"], 2),
+    ];
+    for (listed, named, count) in table {
+        let changes = take(listed, [named, &[]]).changes(UnusedEntries::Remove);
+        assert_eq!((changes.added, changes.updated), (vec![], vec![]), "{listed:?}");
+        assert!(images(&changes.removed).iter().all(|image| image.starts_with("q.io/b:")));
+        assert_eq!(changes.obstacles.len(), count);
+        let text = changes.obstacles[0].to_string();
+        assert!(text.contains("q.io/a:1") && text.contains(named[0]), "{text}");
+        assert!(text.contains("\nhint: set `tag`"), "{text}");
+    }
+}
+
+#[test]
+fn an_update_that_needs_more_than_a_tag_is_reported() {
+    let digest = format!("digest = '{A}'\n");
+    let table = [
+        (
+            format!("{digest}[image.values]\n\"a.digest\" = \"{{digest}}\"\n"),
+            "the digest of the new tag is not known",
+            "pin --update q.io/a:2`",
+        ),
+        (
+            "source = 'm.io/moved'\n[image.replaces]\nsource = 'q.io/a'\ntag = '1'\nreason = 'r'\n"
+                .to_owned(),
+            "replaces another tag",
+            "set `tag` and the `tag` in `replaces`",
+        ),
+    ];
+    for (rest, message, hint) in table {
+        let source = if rest.starts_with("source") { "" } else { "source = 'q.io/a'\n" };
+        let list = format!("[[image]]\ntag = '1'\n{source}{rest}");
+        let list = ImageList::parse("x", &list).unwrap();
+        let text = "kind: Pod\nspec: {containers: [{image: 'q.io/a:2'}]}\n".to_owned();
+        let rendered = Rendered { rendering: "one".to_owned(), text, warnings: String::new() };
+        let changes = Inventory::take(&list, &[rendered]).unwrap().changes(UnusedEntries::Remove);
+        assert_eq!((changes.updated, changes.removed), (vec![], vec![]));
+        let text = changes.obstacles[0].to_string();
+        assert!(text.contains(message) && text.contains(hint), "{text}");
+    }
 }

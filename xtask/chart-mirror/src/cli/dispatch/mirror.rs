@@ -6,9 +6,9 @@ use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, MirrorArgs, TextOrJson};
 use crate::cli::terminal::ProgressDisplay;
 use crate::cli::{runtime, terminal};
-use crate::commands::mirror::{MirrorOptions, MirrorPlan};
+use crate::commands::mirror::{MirrorOptions, MirrorPlan, Pins};
 use crate::commands::{images, mirror};
-use crate::copy::{CopyOptions, ExistingContent};
+use crate::copy::ExistingContent;
 use crate::list::Attachments;
 use crate::list_file;
 use crate::report;
@@ -31,7 +31,9 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
         destination: arguments.destination.clone(),
         only: arguments.only.clone(),
         concurrency: arguments.jobs.map(usize::from),
-        copy: CopyOptions { attachments, existing },
+        attachments,
+        existing,
+        pins: if arguments.pinned { Pins::Alone } else { Pins::MatchTags },
         ..MirrorOptions::default()
     };
     let plan = mirror::plan(&list, &options)?;

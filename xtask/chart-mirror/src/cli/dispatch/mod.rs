@@ -18,7 +18,7 @@ use crate::cli::terminal::ProgressDisplay;
 use crate::cli::{runtime, terminal};
 use crate::commands::pin::result::Mode;
 use crate::commands::{doctor, explain, images, pin};
-use crate::list_file;
+use crate::list_file::{self, MissingFile};
 use crate::report;
 use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
@@ -56,8 +56,12 @@ pub fn run(flags: &Flags) -> anyhow::Result<Exit> {
 }
 
 fn run_images(flags: &Flags, arguments: &ImagesArgs) -> anyhow::Result<Exit> {
-    let file = flags.list_file()?;
-    let list = list_file::read(&file)?;
+    let (file, missing) = if arguments.write && arguments.chart.chart.is_some() {
+        (flags.list_file_or_new(), MissingFile::IsEmpty)
+    } else {
+        (flags.list_file()?, MissingFile::IsAnError)
+    };
+    let list = list_file::read_draft(&file, missing)?;
     if let Some(reference) = &arguments.explain {
         let found = explain::run(&file, &list, &arguments.chart.options(), reference)?;
         terminal::result(&report::images::explanations(&found))?;
@@ -75,8 +79,7 @@ fn run_images(flags: &Flags, arguments: &ImagesArgs) -> anyhow::Result<Exit> {
         return Ok(if report.is_complete() { Exit::Done } else { Exit::Failed });
     }
     let inventory = &report.inventory;
-    let (_, obstacles) = inventory.images_to_list(UnusedEntries::Keep);
-    for obstacle in &obstacles {
+    for obstacle in &inventory.changes(UnusedEntries::Keep).obstacles {
         terminal::message(&format!("warning: {obstacle}"));
     }
     let summary = report::images::summary(inventory);

@@ -5,9 +5,9 @@ use std::time::Instant;
 
 use anyhow::{anyhow, bail};
 
-use crate::copy::{CopyOptions, Progress, copy_all};
+use crate::copy::{CopyOptions, ExistingContent, Progress, TagCheck, copy_all};
 use crate::ecr::{Repositories, RepositoryPlan};
-use crate::list::{Creation, Destination, ImageList};
+use crate::list::{Attachments, Creation, Destination, ImageList};
 use crate::plan::{Selection, Transfer, registry_settings, transfers};
 use messages::Advice;
 use registry::auth::credentials::Environment;
@@ -24,9 +24,21 @@ pub struct MirrorOptions {
     pub only: Vec<String>,
     /// Most requests at a time to one registry.
     pub concurrency: Option<usize>,
-    /// Attachments are copied if these options or the destination require it.
-    pub copy: CopyOptions,
+    /// Whether attachments are copied, if the destination does not require it.
+    pub attachments: Attachments,
+    pub existing: ExistingContent,
+    pub pins: Pins,
     pub retry: RetryPolicy,
+}
+
+/// What a pinned image is copied by.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Pins {
+    /// The tag has to name the pinned digest, as far as the policy of the list requires.
+    #[default]
+    MatchTags,
+    /// The pinned digest alone.
+    Alone,
 }
 
 /// The transfers of a run, and their destination.
@@ -89,8 +101,14 @@ pub async fn run(
     let settings = registry_settings(list, options.concurrency, options.retry);
     let hosts = plan.transfers.iter().flat_map(Transfer::hosts);
     let registries = Registries::new(settings, hosts, environment)?;
-    let attachments = plan.destination.attachments.max(options.copy.attachments);
-    let copy = CopyOptions { attachments, ..options.copy };
+    let copy = CopyOptions {
+        attachments: plan.destination.attachments.max(options.attachments),
+        existing: options.existing,
+        tags: match options.pins {
+            Pins::MatchTags => TagCheck::of(list.policy()),
+            Pins::Alone => TagCheck::Skipped,
+        },
+    };
     let repositories = repositories(plan, environment)?.map(Arc::new);
     let results =
         copy_all(&registries, &plan.transfers, copy, repositories.clone(), progress).await?;

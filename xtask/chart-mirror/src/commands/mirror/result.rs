@@ -35,8 +35,11 @@ pub struct ImageReport {
     #[serde(flatten)]
     pub subset: Option<SubsetReport>,
     /// Attachments that the destination refused.
-    #[serde(rename = "warnings")]
-    pub refused: Vec<Error>,
+    #[serde(skip)]
+    pub refused: usize,
+    /// What did not keep the image from being copied: refused attachments, and a tag that does not name
+    /// the pinned digest.
+    pub warnings: Vec<Error>,
     #[serde(flatten)]
     pub outcome: CopyOutcome,
 }
@@ -90,7 +93,7 @@ impl MirrorReport {
         for image in &self.images {
             totals.unpinned += usize::from(!image.pinned);
             totals.rewritten += usize::from(image.made_from().is_some());
-            totals.refused += image.refused.len();
+            totals.refused += image.refused;
             match &image.outcome {
                 CopyOutcome::UpToDate => totals.up_to_date += 1,
                 CopyOutcome::Failed { .. } => totals.failed += 1,
@@ -126,13 +129,16 @@ impl ImageReport {
                 recorded: choice.recorded.is_some(),
                 made_from: None,
             }),
-            refused: Vec::new(),
+            refused: 0,
+            warnings: Vec::new(),
             outcome: CopyOutcome::UpToDate,
         };
         match result {
             Ok(mut copied) => {
                 report.digest = Some(copied.digest.clone());
-                report.refused = std::mem::take(&mut copied.counters.refused);
+                report.refused = copied.counters.refused.len();
+                report.warnings.extend(copied.counters.moved_tag.take());
+                report.warnings.append(&mut copied.counters.refused);
                 if let Some(subset) = &mut report.subset {
                     subset.made_from = copied.made_from.take();
                 }

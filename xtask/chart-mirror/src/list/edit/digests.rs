@@ -14,7 +14,7 @@ use crate::list::image::SUBSETS_INDEX;
 use oci::{Digest, Platforms};
 
 /// A range of the text, and the text that replaces it.
-type Change = (Range<usize>, String);
+pub(super) type Change = (Range<usize>, String);
 
 /// Writes each digest below the tag of its image, or over the old one, and the digests of subsets into
 /// its table `subsets`.
@@ -31,7 +31,7 @@ pub fn pin_images(text: &str, pins: &[ImagePin]) -> Option<String> {
         // Subsets come before the digest here, because a later insertion at the same offset ends up first.
         changes.extend(subsets(bare, image, pin)?);
         if let Some(digest) = &pin.digest {
-            changes.push(change(bare, image, digest)?);
+            changes.push(digest_change(bare, image, digest)?);
         }
     }
     // The last one first, so that the others keep their offsets.
@@ -56,7 +56,12 @@ fn place_of_record(text: &str, position: usize, platforms: &Platforms) -> Option
     place_of_pair(text, image, "subsets", &platforms.to_string())
 }
 
-fn change(text: &str, image: &Spanned<DeValue<'_>>, digest: &Digest) -> Option<Change> {
+/// Writes a digest below the tag of an image, or over the old one.
+pub(super) fn digest_change(
+    text: &str,
+    image: &Spanned<DeValue<'_>>,
+    digest: &Digest,
+) -> Option<Change> {
     let entry = image.get_ref().as_table()?;
     if let Some(old) = entry.get("digest") {
         return Some((old.span(), like(text, old, digest)));

@@ -7,29 +7,58 @@ use toml::de::{DeTable, DeValue};
 
 use super::lines::{below, end_of_line, line_end, quoted, separator, split_mark, start_of_line};
 use super::spans::{images, sections, with_comments};
+use super::updates::{TagUpdate, update_tag};
 use super::values::value_line;
 use crate::list::{Image, Replaced};
 
-/// Adds entries after the last one, and removes those at some positions.
+/// What to change in the entries of images. Positions are those before the edit.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ImageEdits<'e> {
+    pub updated: &'e [TagUpdate],
+    pub added: &'e [Image],
+    pub removed: &'e [usize],
+}
+
+/// An edited text, and what was removed from it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edited {
+    pub text: String,
+    /// The position of an entry, and what was removed of it as it was written.
+    pub removed: Vec<(usize, String)>,
+}
+
+/// Changes the tags of entries in place, adds entries after the last one, and removes those at some
+/// positions.
 ///
 /// An entry is removed with its comments: those inside it, and the lines right above it. `None` if the
-/// text is not a valid list, or has no entries.
-pub fn edit_images(text: &str, added: &[Image], removed: &[usize]) -> Option<String> {
-    if added.is_empty() && removed.is_empty() {
-        return Some(text.to_owned());
-    }
+/// text is not TOML, lacks one of the entries, or has one in a form that cannot be edited.
+pub fn edit_images(text: &str, edits: ImageEdits<'_>) -> Option<Edited> {
     let (mark, bare) = split_mark(text);
     let mut edited = bare.to_owned();
-    if !added.is_empty() {
-        let (at, added) = entries(&edited)?.last()?.addition(&edited, added);
-        edited.insert_str(at, &added);
+    let mut removed_texts = Vec::new();
+    for update in edits.updated {
+        let (text, removed) = update_tag(&edited, update)?;
+        edited = text;
+        removed_texts.extend(removed.into_iter().map(|text| (update.position, text)));
+    }
+    if !edits.added.is_empty() {
+        let document = DeTable::parse(&edited).ok()?;
+        let place = match entries(&edited)?.last() {
+            Some(last) => last.addition(&edited, edits.added),
+            None => first_entries(&edited, document.get_ref(), edits.added)?,
+        };
+        drop(document);
+        let (range, added) = place;
+        edited.replace_range(range, &added);
     }
     // The last one first, so that the others keep their positions.
-    let mut removed = removed.to_vec();
+    let mut removed = edits.removed.to_vec();
     removed.sort_unstable();
     for position in removed.into_iter().rev() {
         let entries = entries(&edited)?;
-        for range in entries.get(position)?.removal(&edited, &entries).into_iter().rev() {
+        let ranges = entries.get(position)?.removal(&edited, &entries);
+        removed_texts.push((position, ranges.iter().map(|range| &edited[range.clone()]).collect()));
+        for range in ranges.into_iter().rev() {
             let is_end = range.end == edited.len();
             edited.replace_range(range, "");
             if is_end {
@@ -38,12 +67,42 @@ pub fn edit_images(text: &str, added: &[Image], removed: &[usize]) -> Option<Str
             }
         }
     }
-    Some(format!("{mark}{edited}"))
+    removed_texts.sort_by_key(|(position, _)| *position);
+    Some(Edited { text: format!("{mark}{edited}"), removed: removed_texts })
 }
 
 fn entries(text: &str) -> Option<Vec<Entry>> {
     let document = DeTable::parse(text).ok()?;
-    Some(images(document.get_ref())?.iter().map(|image| Entry::of(text, image)).collect())
+    let images = images(document.get_ref()).unwrap_or_default();
+    Some(images.iter().map(|image| Entry::of(text, image)).collect())
+}
+
+/// Where the first entries of a list go, and their text. `None` if `image` is not a list.
+fn first_entries(
+    text: &str,
+    document: &DeTable<'_>,
+    new: &[Image],
+) -> Option<(Range<usize>, String)> {
+    let line_end = line_end(text);
+    let Some(empty) = document.get("image") else {
+        let before = if text.trim().is_empty() { "" } else { line_end };
+        let entries: Vec<String> = new.iter().map(image_entry).collect();
+        let (at, end) = below(text, text.len());
+        let end = if text.is_empty() { "" } else { end };
+        return Some((at..at, format!("{end}{before}{}", lines(&entries.join("\n"), line_end))));
+    };
+    empty.get_ref().as_array()?;
+    let rows: String =
+        new.iter().map(|image| format!("  {},{line_end}", in_braces(image))).collect();
+    Some((empty.span(), format!("[{line_end}{rows}]")))
+}
+
+fn lines(text: &str, line_end: &str) -> String {
+    text.replace('\n', line_end)
+}
+
+fn in_braces(image: &Image) -> String {
+    format!("{{ {} }}", pairs(image).join(", "))
 }
 
 /// An entry in the usual form.
@@ -124,16 +183,15 @@ impl Entry {
     }
 
     /// Where new entries go, and their text.
-    fn addition(&self, text: &str, new: &[Image]) -> (usize, String) {
+    fn addition(&self, text: &str, new: &[Image]) -> (Range<usize>, String) {
         if self.is_inline {
             let separator = separator(text, self.parts[0].start);
-            let entry = |image| format!("{separator}{{ {} }}", pairs(image).join(", "));
-            return (self.end(), new.iter().map(entry).collect());
+            let entry = |image| format!("{separator}{}", in_braces(image));
+            return (self.end()..self.end(), new.iter().map(entry).collect());
         }
-        let line_end = line_end(text);
         let (at, before) = below(text, self.end());
         let entries: String = new.iter().map(|image| format!("\n{}", image_entry(image))).collect();
-        (at, format!("{before}{}", entries.replace('\n', line_end)))
+        (at..at, format!("{before}{}", lines(&entries, line_end(text))))
     }
 
     /// The ranges to remove, in the order of the text.

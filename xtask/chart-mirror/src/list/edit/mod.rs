@@ -3,6 +3,7 @@
 //! The parser reports where each value is, and the edit is made there in the text. A document model that
 //! is edited and written back keeps comments, but loses line endings and moves comments to other entries.
 
+mod chart;
 mod digests;
 mod entries;
 mod lines;
@@ -11,9 +12,12 @@ mod spans;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod updates;
 mod values;
 
+pub use chart::{chart_section, with_chart};
 pub use digests::pin_images;
-pub use entries::{edit_images, image_entry};
+pub use entries::{Edited, ImageEdits, edit_images, image_entry};
 pub use rules::ignore_rule;
+pub use updates::TagUpdate;
 pub use values::{NewValue, add_image_values, add_target, add_values, value_line};

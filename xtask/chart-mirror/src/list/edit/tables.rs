@@ -146,20 +146,25 @@ pub(super) fn place_of_pair(
         return Some(0..0);
     };
     let written = &text[table.span()];
-    let start = if written.starts_with(['{', '[']) {
-        key.span().start
-    } else {
-        // The parser reports the place of the last part of a dotted key.
-        let before = text[..key.span().start].trim_end_matches([' ', '\t']).strip_suffix('.')?;
-        before.trim_end_matches([' ', '\t']).strip_suffix(written)?.len()
-    };
+    let start = start_of_pair(text, table, key.span().start)?;
     let pair = start..value.span().end;
     let is_in_braces = text[image.span()].starts_with('{') || written.starts_with('{');
     Some(if is_in_braces { with_comma(text, pair) } else { with_comments(text, pair) })
 }
 
+/// The start of a pair in a table, with the key at an offset: of the first part, if the key is dotted.
+pub(super) fn start_of_pair(text: &str, table: &Spanned<DeValue<'_>>, key: usize) -> Option<usize> {
+    let written = &text[table.span()];
+    if written.starts_with(['{', '[']) {
+        return Some(key);
+    }
+    // The parser reports the place of the last part of a dotted key.
+    let before = text[..key].trim_end_matches([' ', '\t']).strip_suffix('.')?;
+    Some(before.trim_end_matches([' ', '\t']).strip_suffix(written)?.len())
+}
+
 /// A pair in braces, with the comma that it needs.
-fn with_comma(text: &str, pair: Range<usize>) -> Range<usize> {
+pub(super) fn with_comma(text: &str, pair: Range<usize>) -> Range<usize> {
     let rest = &text[pair.end..];
     let after = rest.trim_start();
     if let Some(next) = after.strip_prefix(',') {

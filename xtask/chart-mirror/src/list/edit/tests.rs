@@ -1,6 +1,6 @@
 //! Tables of edits: a text before and after.
 
-use super::{edit_images, image_entry};
+use super::{ImageEdits, edit_images, image_entry};
 use crate::list::{Image, ImageList, Place, Replaced};
 
 fn image(source: &str, tag: &str) -> Image {
@@ -21,7 +21,8 @@ fn image(source: &str, tag: &str) -> Image {
 
 /// Edits a text, and reads the result again.
 fn edit(text: &str, new: &[Image], old: &[usize]) -> String {
-    let edited = edit_images(text, new, old).unwrap();
+    let edits = ImageEdits { added: new, removed: old, ..ImageEdits::default() };
+    let edited = edit_images(text, edits).unwrap().text;
     let before = ImageList::parse("x", text).unwrap();
     let kept = before.images().iter().enumerate().filter(|(position, _)| !old.contains(position));
     let images = kept.map(|(_, image)| image).chain(new).cloned().collect();
@@ -74,7 +75,7 @@ fn new_entries_follow_the_last_one_and_nothing_else_changes() {
                  \n[[image]]\nsource = \"docker.io/library/e\"\ntag = \"2\"\n";
     let (before, after) = text.split_once("\n[destinations").unwrap();
     assert_eq!(edit(&text, &new, &[]), format!("{before}{added}\n[destinations{after}"));
-    assert_eq!(edit_images(&text, &[], &[]).unwrap(), text);
+    assert_eq!(edit_images(&text, ImageEdits::default()).unwrap().text, text);
 }
 
 #[test]
@@ -230,4 +231,45 @@ fn an_entry_is_written_as_it_is_read() {
         let list = ImageList::parse("x", text).unwrap();
         assert_eq!(image_entry(&list.images()[0]), text);
     }
+}
+
+#[test]
+fn a_list_without_images_gets_its_first_ones() {
+    let new = [image("q.io/a", "1"), image("q.io/b", "2")];
+    let section = "[[image]]\nsource = \"q.io/a\"\ntag = \"1\"\n\n\
+                   [[image]]\nsource = \"q.io/b\"\ntag = \"2\"\n";
+    let table = [
+        (String::new(), section.to_owned()),
+        ("# Head.\n".to_owned(), format!("# Head.\n\n{section}")),
+        ("[chart]\nname = 'c'".to_owned(), format!("[chart]\nname = 'c'\n\n{section}")),
+        (
+            "image = [] # none\n[chart]\nname = 'c'\n".to_owned(),
+            "image = [\n  { source = \"q.io/a\", tag = \"1\" },\n  { source = \"q.io/b\", tag = \"2\" },\n] # none\n\
+             [chart]\nname = 'c'\n"
+                .to_owned(),
+        ),
+    ];
+    for (before, after) in table {
+        for end in ["\n", "\r\n"] {
+            let before = before.replace('\n', end);
+            // A text without any line end has no kind of its own.
+            if end == "\r\n" && !before.contains(end) {
+                continue;
+            }
+            let edits = ImageEdits { added: &new, ..ImageEdits::default() };
+            let edited = edit_images(&before, edits).unwrap().text;
+            assert_eq!(edited, after.replace('\n', end));
+            assert_eq!(ImageList::parse("x", &edited).unwrap().images().len(), 2);
+        }
+    }
+}
+
+#[test]
+fn what_is_removed_is_returned_as_it_was_written() {
+    let text = list();
+    let edits = ImageEdits { removed: &[1, 0], ..ImageEdits::default() };
+    let edited = edit_images(&text, edits).unwrap();
+    let [(0, a), (1, b)] = edited.removed.as_slice() else { panic!("{:?}", edited.removed) };
+    assert!(a.starts_with("# About a.\n[[image]]\nsource = \"q.io/a\" # why a\n"), "{a}");
+    assert!(b.contains("# About the values of b.") && b.contains("\"b.c\""), "{b}");
 }

@@ -97,12 +97,17 @@ fn find_image<'d, 't>(
 
 /// A value as a line of the list: `"global.imageRegistry" = "{registry}"`.
 pub fn value_line(path: &ValuePath, value: &SetValue) -> String {
+    pair(&path.to_string(), value)
+}
+
+/// A key and a value as a line: `"backup.enabled" = true`.
+pub(super) fn pair(key: &str, value: &SetValue) -> String {
     let value = match value {
         SetValue::String(text) => quoted(text),
         SetValue::Boolean(_) | SetValue::Integer(_) => value.to_string(),
         SetValue::Json(json) => format!("{{ json = {} }}", quoted(&json.to_string())),
     };
-    format!("{} = {value}", quoted(&path.to_string()))
+    format!("{} = {value}", quoted(key))
 }
 
 fn edit(

@@ -11,6 +11,7 @@ use super::value::Value;
 use super::values::Scope;
 use crate::list::image::SUBSETS_INDEX;
 use crate::list::{Image, Replaced};
+use messages::program::command;
 use oci::{Digest, Platforms, Reference, Repository, RepositoryPath, Tag};
 
 /// Where each image is listed, by its reference at the source and by the one in the chart. No two entries
@@ -27,12 +28,17 @@ impl<'t> Reader<'t> {
             Some(entries) => self.value::<Vec<Value<'t>>>(entries)?,
             None => Spanned::new(0..0, Vec::new()),
         };
-        if entries.get_ref().is_empty() {
-            if self.extent == Extent::Whole {
-                let hint = "an entry begins with `[[image]]` and needs `source` and `tag`";
-                self.report(entries.span(), "the list has no images", hint);
+        match self.extent {
+            _ if !entries.get_ref().is_empty() => {}
+            Extent::Draft => return Some(Vec::new()),
+            Extent::Whole => {
+                let hint = format!(
+                    "an entry begins with `[[image]]` and needs `source` and `tag`; {} adds those of the chart",
+                    command("images --write")
+                );
+                self.report(entries.span(), "the list has no images", hint)?;
             }
-            return None;
+            Extent::Partial => return None,
         }
         let mut listed = Listed::default();
         self.all(entries.into_inner(), |reader, entry| reader.image(entry, &mut listed))

@@ -24,6 +24,8 @@ use oci::{Repository, RepositoryPath, Tag};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::list) enum Extent {
     Whole,
+    /// The whole text, which may lack images.
+    Draft,
     /// Sections with a mistake of syntax are missing.
     Partial,
 }

@@ -1,19 +1,38 @@
 //! The reports of `images` as plain text and as entries of an image list.
 
-use crate::chart::inventory::{Inventory, InventoryEntry, Mismatch, Obstacle, UnusedEntries};
-use crate::commands::images::{ImagesReport, ListEdit};
+use crate::chart::inventory::{
+    Counterpart, Inventory, InventoryEntry, ListChanges, Mismatch, Obstacle, UnusedEntries,
+};
+use crate::commands::images::ImagesReport;
+use crate::commands::list_edit::{ListEdit, RemovedImage, UpdatedImage};
 use crate::list::{Image, edit};
 use crate::report::common::count;
+use messages::printable::printable;
+use messages::program::command;
 
-/// One reference per line. Unlisted and unused images are marked after a tab.
+/// One reference per line. Unlisted and unused images and updates are marked after a tab.
 pub fn plain(inventory: &Inventory) -> String {
-    let line = |entry: &InventoryEntry| match entry.mismatch() {
-        Some(mismatch) => {
-            format!("{}\t{}\n", entry.reference(), mismatch_name(mismatch))
-        }
+    let line = |entry: &InventoryEntry| match mark(entry) {
+        Some(mark) => format!("{}\t{mark}\n", entry.reference()),
         None => format!("{}\n", entry.reference()),
     };
     inventory.entries.iter().map(line).collect()
+}
+
+fn mark(entry: &InventoryEntry) -> Option<String> {
+    match &entry.counterpart {
+        Some(Counterpart::Updates(listed)) => return Some(format!("update of {}", listed.tag)),
+        Some(Counterpart::UpdatedTo(reference)) => {
+            return Some(format!("update to {}", reference.tag()));
+        }
+        Some(Counterpart::Unclear(_)) | None => {}
+    }
+    Some(match entry.mismatch()? {
+        Mismatch::Unlisted => "unlisted".to_owned(),
+        Mismatch::Unused => "unused".to_owned(),
+        // Marked above, by their counterparts.
+        Mismatch::Update | Mismatch::Outdated => return None,
+    })
 }
 
 /// Entries of an image list. An image that cannot be listed is a comment.
@@ -21,8 +40,13 @@ pub fn toml(inventory: &Inventory) -> String {
     let listed = inventory.entries.iter().filter_map(|entry| entry.listed.as_ref());
     let mut listed: Vec<&Image> = listed.collect();
     listed.sort_by_key(|image| image.place);
-    let (new, obstacles) = inventory.images_to_list(UnusedEntries::Keep);
-    let entries = listed.into_iter().chain(&new).map(edit::image_entry);
+    let ListChanges { added, updated, obstacles, .. } = inventory.changes(UnusedEntries::Keep);
+    let after = |image: &'_ Image| -> Image {
+        let to = updated.iter().find(|(from, _)| from.place == image.place);
+        to.map_or_else(|| image.clone(), |(_, to)| to.clone())
+    };
+    let entries = listed.into_iter().map(after).chain(added);
+    let entries = entries.map(|image| edit::image_entry(&image));
     let is_new = |obstacle: &&Obstacle| {
         let is_its = |entry: &InventoryEntry| {
             entry.listed.is_none() && entry.reference() == obstacle.reference
@@ -38,13 +62,17 @@ pub fn toml(inventory: &Inventory) -> String {
 
 /// How many images there are, and what to do about unlisted and unused ones.
 pub fn summary(inventory: &Inventory) -> String {
-    let (unlisted, unused) =
-        (inventory.count(Mismatch::Unlisted), inventory.count(Mismatch::Unused));
-    let mut text = count(inventory.entries.len() as u64, "image");
+    let [unlisted, unused, updates] =
+        [Mismatch::Unlisted, Mismatch::Unused, Mismatch::Update].map(|it| inventory.count(it));
+    let images = inventory.entries.len() - inventory.count(Mismatch::Outdated);
+    let mut text = count(images as u64, "image");
     text += &match (unlisted, unused) {
         (0, 0) => ": none unlisted or unused".to_owned(),
         _ => format!(": {unlisted} unlisted, {unused} unused"),
     };
+    if updates > 0 {
+        text += &format!(", {} of a tag", count(updates as u64, "update"));
+    }
     for (number, what) in [
         (inventory.mentions.len(), "only mentioned"),
         (inventory.ignored.len(), "ignored by a rule"),
@@ -52,6 +80,9 @@ pub fn summary(inventory: &Inventory) -> String {
         if number > 0 {
             text += &format!(", {} {what}", count(number as u64, "reference"));
         }
+    }
+    if updates > 0 {
+        text += "\nhint: `--write` changes the tags of the updates in images.toml";
     }
     if unlisted > 0 {
         text += "\nhint: `--write` adds the unlisted images to images.toml";
@@ -82,24 +113,37 @@ pub fn warnings(report: &ImagesReport) -> Vec<String> {
     warnings
 }
 
-/// What an edit of the list in `file` changed, and what it could not add.
+/// What an edit of the list in `file` changed, with everything that it removed, and what it could not
+/// add.
 pub fn edited(edit: &ListEdit, file: &str) -> String {
-    let ListEdit { added, removed, obstacles } = edit;
-    let lines = |label: &str, images: &[Image]| -> String {
-        images.iter().map(|image| format!("{label:<12}{}\n", image.reference())).collect()
-    };
-    let label = if added.is_empty() && removed.is_empty() { "up to date" } else { "written" };
-    let mut text =
-        lines("added", added) + &lines("removed", removed) + &format!("{label:<12}{file}\n");
+    let ListEdit { added, updated, removed, obstacles } = edit;
+    let is_unchanged = added.is_empty() && updated.is_empty() && removed.is_empty();
+    let label = if is_unchanged { "up to date" } else { "written" };
+    let mut text: String =
+        added.iter().map(|image| format!("added       {}\n", image.reference())).collect();
+    text.extend(updated.iter().map(updated_image));
+    text.extend(removed.iter().map(removed_image));
+    text += &format!("{label:<12}{file}\n");
+    let lost_digest = |update: &&UpdatedImage| update.image.digest.is_none();
+    if updated.iter().filter(lost_digest).any(|update| !update.removed.is_empty()) {
+        text += &format!("hint: {} records the digests of the new tags\n", command("pin"));
+    }
     for obstacle in obstacles {
         text += &format!("error: {obstacle}\n");
     }
     text
 }
 
-fn mismatch_name(mismatch: Mismatch) -> &'static str {
-    match mismatch {
-        Mismatch::Unlisted => "unlisted",
-        Mismatch::Unused => "unused",
-    }
+fn updated_image(UpdatedImage { from, image, removed }: &UpdatedImage) -> String {
+    format!("updated     {from} to {}\n{}", image.tag, quoted(&removed.join("\n")))
+}
+
+fn removed_image(RemovedImage { image, text }: &RemovedImage) -> String {
+    format!("removed     {image}\n{}", quoted(text))
+}
+
+/// What was removed, line by line.
+fn quoted(text: &str) -> String {
+    let lines = text.lines().map(str::trim_end).filter(|line| !line.is_empty());
+    lines.map(|line| format!("  - {}\n", printable(line))).collect()
 }

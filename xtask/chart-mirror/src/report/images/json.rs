@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::chart::inventory::Inventory;
+use crate::chart::inventory::{Counterpart, Inventory};
 use crate::chart::{
     DeclaredDifference, FoundImage, IgnoredText, MalformedReference, ManifestLocation, Mention,
 };
@@ -36,6 +36,12 @@ struct Image<'a> {
     places: &'a [FoundImage],
     /// The digest in images.toml, else that of the chart.
     digest: Option<&'a Digest>,
+    /// The reference in images.toml whose tag this one replaces; null if it is not an update.
+    #[serde(rename = "update-of")]
+    update_of: Option<String>,
+    /// The reference that the chart names instead of this one in images.toml.
+    #[serde(rename = "update-to")]
+    update_to: Option<String>,
 }
 
 /// A text that is not an image to mirror.
@@ -57,6 +63,14 @@ pub fn json(inventory: &Inventory, declared: &DeclaredDifference) -> String {
         rendered: entry.renderings(),
         places: &entry.found,
         digest: entry.digest.as_ref(),
+        update_of: match &entry.counterpart {
+            Some(Counterpart::Updates(listed)) => Some(listed.reference().to_string()),
+            _ => None,
+        },
+        update_to: match &entry.counterpart {
+            Some(Counterpart::UpdatedTo(reference)) => Some(reference.to_string()),
+            _ => None,
+        },
     });
     let images = Images {
         images: images.collect(),

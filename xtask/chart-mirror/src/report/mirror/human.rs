@@ -51,15 +51,15 @@ pub fn image(image: &ImageReport) -> String {
 /// The end of a run: all errors and warnings, then the totals.
 pub fn human(report: &MirrorReport, layout: Layout) -> String {
     let failed = report.failures().map(failure);
-    let refused = report
+    let warnings = report
         .images
         .iter()
-        .flat_map(|image| image.refused.iter().map(move |error| failure((image, error))));
+        .flat_map(|image| image.warnings.iter().map(move |error| failure((image, error))));
     let mut text = String::new();
     for group in by_cause(failed) {
         text += &group.text(&layout.style.error("error"), layout);
     }
-    for group in by_cause(refused) {
+    for group in by_cause(warnings) {
         text += &group.text(&layout.style.warning("warning"), layout);
     }
     text.extend(report.repositories.iter().map(super::ecr::human));

@@ -176,6 +176,7 @@ fn the_json_report_has_every_outcome() {
                     "operation": "look for manifest `1`",
                     "request": "",
                     "status": null,
+                    "code": null,
                     "message": "source: look for manifest `1`: not a registry",
                     "hint": "check the address",
                 },

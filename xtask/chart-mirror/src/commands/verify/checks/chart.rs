@@ -4,7 +4,8 @@
 use std::collections::BTreeSet;
 
 use crate::chart::inventory::{
-    Inventory, InventoryEntry, Mismatch, Obstacle, ObstacleKind, UnusedEntries, UnusedRule,
+    Counterpart, Inventory, InventoryEntry, Mismatch, Obstacle, ObstacleKind, UnusedEntries,
+    UnusedRule,
 };
 use crate::chart::{ImageReference, ManifestLocation, RenderError, Rendered};
 use crate::commands::chart_run::ChartRun;
@@ -90,14 +91,14 @@ fn destinations(context: &Context<'_>) -> Vec<Destination> {
 /// Reports how list and chart differ. Returns the occurrences that it reported, so that the proof does not
 /// report them again.
 fn report_inventory(inventory: &Inventory, findings: &mut Findings<'_>) -> BTreeSet<Occurrence> {
-    let (_, obstacles) = inventory.images_to_list(UnusedEntries::Keep);
+    let obstacles = inventory.changes(UnusedEntries::Keep).obstacles;
     let mut reported = BTreeSet::new();
     for entry in &inventory.entries {
         let reference = entry.reference();
         let obstacle = obstacles.iter().find(|obstacle| obstacle.reference == reference);
         let finding = match (obstacle, entry.mismatch(), &entry.listed) {
             (Some(obstacle), _, listed) => cannot_be_listed(findings, obstacle, listed.as_ref()),
-            (None, Some(Mismatch::Unlisted), _) => unlisted(findings, entry),
+            (None, Some(Mismatch::Unlisted | Mismatch::Update), _) => unlisted(findings, entry),
             (None, Some(Mismatch::Unused), Some(image)) => unused(findings, image),
             _ => continue,
         };
@@ -169,10 +170,20 @@ fn unlisted(findings: &Findings<'_>, entry: &InventoryEntry) -> Finding {
     let first = entry.found.first().map(|found| at(&found.place));
     let more = and_more(entry.found.len().saturating_sub(1));
     let command = findings.command();
-    let finding = Finding::new(CHECK, Code::ChartUnlisted, message).hint(format!(
-        "`{command} images --write` adds it, then `{command} values --probe` finds its values"
-    ));
-    Finding { details: first.into_iter().chain(more).collect(), ..finding }
+    let details = first.into_iter().chain(more).collect();
+    let finding = if let Some(Counterpart::Updates(listed)) = &entry.counterpart {
+        // One cause, so the entry of the list is not reported as unused as well.
+        let message = format!("{message}; the list has `{}`", listed.reference());
+        let finding = findings.about(CHECK, Code::ChartUnlisted, listed.as_ref(), message);
+        finding.hint(format!(
+            "`{command} images --write` changes the tag, then `{command} pin` records its digest"
+        ))
+    } else {
+        Finding::new(CHECK, Code::ChartUnlisted, message).hint(format!(
+            "`{command} images --write` adds it, then `{command} values --probe` finds its values"
+        ))
+    };
+    Finding { details, ..finding }
 }
 
 fn unused(findings: &Findings<'_>, image: &Image) -> Finding {
@@ -191,6 +202,7 @@ fn cannot_be_listed(
 ) -> Finding {
     let code = match obstacle.kind {
         ObstacleKind::OtherThanPinned { .. } => Code::ChartPinDiffers,
+        ObstacleKind::Unclear(_) => Code::ChartUnlisted,
         _ => Code::ChartUnfixed,
     };
     let Advice { message, hint } = obstacle.advice();

@@ -5,6 +5,7 @@ use crate::commands::verify::{
     findings::{Findings, shortened},
 };
 use crate::copy::complete::Missing;
+use crate::copy::pins::{PinnedContent, mismatch};
 use crate::list::Image;
 use crate::list::finding_code::{Check, Code};
 use crate::plan::Transfer;
@@ -50,27 +51,18 @@ pub(super) fn source(
         let message = lacks.to_string();
         findings.add(findings.about(CHECK, Code::PlatformMissing, image, message).hint(hint));
     }
-    let (code, message) = match (&image.digest, &observed.tag) {
-        (None, Some(_)) => return,
-        (Some(pin), Some(tag)) if pin == tag => return,
-        (Some(pin), Some(tag)) if observed.has_pin => (
-            Code::SourceMoved,
-            format!("the tag now names {tag} at the source; the list pins {pin}"),
-        ),
-        (Some(pin), Some(tag)) => (
-            Code::SourceMissing,
-            format!("the source no longer has the pinned {pin}; the tag now names {tag}"),
-        ),
-        (Some(pin), None) if observed.has_pin => (
-            Code::SourceMissing,
-            format!("the source has the pinned {pin}, but no longer the tag `{}`", image.tag),
-        ),
-        (Some(pin), None) => (
-            Code::SourceMissing,
-            format!("the source has neither the tag `{}` nor the pinned {pin}", image.tag),
-        ),
-        (None, None) => (Code::SourceMissing, format!("the source has no tag `{}`", image.tag)),
+    let content = match observed.has_pin {
+        true => PinnedContent::Served,
+        false => PinnedContent::Missing,
     };
+    let found = match (&image.digest, &observed.tag) {
+        (Some(pin), tag) => mismatch(&image.tag, pin, tag.as_ref(), content),
+        (None, Some(_)) => None,
+        (None, None) => {
+            Some((Code::SourceMissing, format!("the source has no tag `{}`", image.tag)))
+        }
+    };
+    let Some((code, message)) = found else { return };
     let (name, command) = (image.reference(), findings.command());
     let hint = match (&image.digest, &observed.tag) {
         (Some(_), Some(_)) => format!(

@@ -1,0 +1,156 @@
+//! `ListEdit`: adapts the list to the images of the chart, in its text.
+
+use std::path::Path;
+
+use crate::chart::inventory::{Inventory, ListChanges, Obstacle, UnusedEntries};
+use crate::list::edit::{self, ImageEdits, TagUpdate};
+use crate::list::{Chart, Image, ImageList};
+use crate::list_file::{self, MissingFile};
+use messages::Advice;
+use messages::program::command;
+use oci::Reference;
+
+/// How an edit changed the list.
+#[derive(Debug)]
+pub struct ListEdit {
+    pub added: Vec<Image>,
+    pub updated: Vec<UpdatedImage>,
+    pub removed: Vec<RemovedImage>,
+    /// Images that could not be added.
+    pub obstacles: Vec<Obstacle>,
+}
+
+/// An entry whose tag changed in place.
+#[derive(Debug)]
+pub struct UpdatedImage {
+    pub from: Reference,
+    pub image: Image,
+    /// What belonged to the old tag, as it was written.
+    pub removed: Vec<String>,
+}
+
+/// An entry that is gone.
+#[derive(Debug)]
+pub struct RemovedImage {
+    pub image: Reference,
+    /// The entry with its comments, as it was written.
+    pub text: String,
+}
+
+/// Adds unlisted images to the list in `file`, changes the tags of those that the chart names by another
+/// one, and removes unused ones on request. A list without any text begins with the chart.
+///
+/// # Errors
+/// When the file cannot be read or written, or the result would not be a valid list.
+pub(super) fn write(
+    file: &Path,
+    list: &ImageList,
+    inventory: &Inventory,
+    unused: UnusedEntries,
+    chart: impl FnOnce() -> anyhow::Result<Chart>,
+) -> anyhow::Result<ListEdit> {
+    let changes = inventory.changes(unused);
+    if changes.removed.len() == list.images().len() && changes.added.is_empty() {
+        let message = match list.images() {
+            [] => "the chart uses no image that can be listed, and the list cannot be empty",
+            _ => "the chart uses no image of the list, and the list cannot be empty",
+        };
+        let hint = "check that it is the right chart: `-c`, `-r`, `[chart]`";
+        let obstacles = changes.obstacles.iter().map(|obstacle| format!("\n\n{obstacle}"));
+        let message = message.to_owned() + &obstacles.collect::<String>();
+        return Err(Advice::new(message).with_hint(hint).into());
+    }
+    let file_name = file.display().to_string();
+    let mut text = list_file::read_draft_text(file, MissingFile::IsEmpty)?;
+    // Parsed again, because `list` has the files of `[registries]` relative to the current folder.
+    let mut expected = ImageList::parse_draft(&file_name, &text)?;
+    if expected.images() != list.images() {
+        let message = format!("`{file_name}` has changed meanwhile; nothing was written");
+        return Err(Advice::new(message).with_hint("run the same command again").into());
+    }
+    if is_blank(&text) {
+        text = edit::with_chart(&text, &chart()?);
+        expected = ImageList::parse_draft(&file_name, &text)?;
+    }
+    let expected = expected.with_images(changed(list, &changes))?;
+    let edits = Positions::of(list, &changes);
+    let edited = edit::edit_images(
+        &text,
+        ImageEdits { updated: &edits.updated, added: &changes.added, removed: &edits.removed },
+    );
+    let pieces = edited.as_ref().map(|edited| edited.removed.clone()).unwrap_or_default();
+    let print = command("images --format toml");
+    let hint = format!("edit it by hand: {print} prints the entries as they have to be");
+    list_file::replace(file, edited.map(|edited| edited.text), &expected, &hint)?;
+    Ok(report(list, changes, &pieces))
+}
+
+fn is_blank(text: &str) -> bool {
+    let text = text.trim_start_matches('\u{feff}');
+    text.lines().map(str::trim).all(|line| line.is_empty() || line.starts_with('#'))
+}
+
+/// The images of the list after the changes, in its order.
+fn changed(list: &ImageList, changes: &ListChanges) -> Vec<Image> {
+    let mut images = Vec::new();
+    for image in list.images() {
+        let updated =
+            changes.updated.iter().find(|(from, _)| from.reference() == image.reference());
+        match updated {
+            Some((_, to)) => images.push(to.clone()),
+            None if is_removed(image, changes) => {}
+            None => images.push(image.clone()),
+        }
+    }
+    images.extend(changes.added.iter().cloned());
+    images
+}
+
+fn is_removed(image: &Image, changes: &ListChanges) -> bool {
+    changes.removed.iter().any(|removed| removed.reference() == image.reference())
+}
+
+/// The entries to edit, by their positions in the list.
+struct Positions {
+    updated: Vec<TagUpdate>,
+    removed: Vec<usize>,
+}
+
+impl Positions {
+    fn of(list: &ImageList, changes: &ListChanges) -> Self {
+        let (mut updated, mut removed) = (Vec::new(), Vec::new());
+        for (position, image) in list.images().iter().enumerate() {
+            let mut to = changes.updated.iter();
+            if let Some((_, to)) = to.find(|(from, _)| from.reference() == image.reference()) {
+                let (tag, digest) = (to.tag.clone(), to.digest.clone());
+                updated.push(TagUpdate { position, tag, digest });
+            } else if is_removed(image, changes) {
+                removed.push(position);
+            }
+        }
+        Self { updated, removed }
+    }
+}
+
+/// Adds what was removed of each entry. `pieces` are by the positions in the list.
+fn report(list: &ImageList, changes: ListChanges, pieces: &[(usize, String)]) -> ListEdit {
+    let of = |reference: &Reference| -> Vec<String> {
+        let position = list.images().iter().position(|image| image.reference() == *reference);
+        let own = pieces.iter().filter(|(of, _)| Some(*of) == position);
+        own.map(|(_, text)| text.clone()).collect()
+    };
+    let updated = changes.updated.into_iter().map(|(from, image)| {
+        let from = from.reference();
+        UpdatedImage { removed: of(&from), from, image }
+    });
+    let removed = changes.removed.iter().map(|image| {
+        let image = image.reference();
+        RemovedImage { text: of(&image).concat(), image }
+    });
+    ListEdit {
+        updated: updated.collect(),
+        removed: removed.collect(),
+        added: changes.added,
+        obstacles: changes.obstacles,
+    }
+}
