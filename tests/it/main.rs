@@ -17,6 +17,7 @@ mod mirror;
 mod pin;
 mod pipelines;
 mod profiles;
+mod several;
 #[path = "../support/mod.rs"]
 mod support;
 mod tidy;

@@ -91,7 +91,7 @@ fn the_values_files_of_this_repository_are_up_to_date() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
     let list = ImageList::parse("images.toml", IMAGES).unwrap();
     for file in
-        chart_mirror::commands::values::of_all(&list, &root.join("images.toml"), None).unwrap()
+        chart_mirror::commands::values::of_all(&list, &root.join("images.toml"), &[]).unwrap()
     {
         assert_eq!(
             file.check().unwrap(),

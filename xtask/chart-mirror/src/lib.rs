@@ -15,5 +15,6 @@ pub mod plan;
 mod reference;
 pub mod report;
 pub mod values;
+pub mod workspace;
 
 pub use cli::main;

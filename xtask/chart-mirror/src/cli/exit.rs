@@ -1,8 +1,8 @@
-//! `Exit`: how a run ended. Its number is the exit code.
+//! `Exit`: how a run ended, from the best to the worst. Its number is the exit code.
 
 use std::process::ExitCode;
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Exit {
     Done = 0,
     /// Something was found or has failed, and was reported.

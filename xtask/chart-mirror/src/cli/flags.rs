@@ -54,6 +54,13 @@ pub struct Flags {
     #[arg(help_heading = GLOBAL)]
     pub color: ColorChoice,
 
+    /// Only this member of the workspace; may be repeated
+    ///
+    /// Give its folder, or the last part of it. Default: all members, or the one in whose folder you are.
+    #[arg(long, global = true, value_name = "NAME")]
+    #[arg(help_heading = GLOBAL)]
+    pub member: Vec<String>,
+
     #[command(subcommand)]
     pub command: Command,
 }
@@ -96,12 +103,8 @@ pub enum Command {
 
 #[derive(Debug, Args)]
 pub struct MirrorArgs {
-    /// The destination: a name or a registry
-    ///
-    /// Give one in images.toml, or a registry `host[:port][/path]`. Default: the only destination in
-    /// images.toml.
-    #[arg(short, long, value_name = "NAME")]
-    pub destination: Option<String>,
+    #[command(flatten)]
+    pub destination: DestinationArgs,
 
     /// Print what would be copied
     ///
@@ -148,7 +151,23 @@ pub struct MirrorArgs {
     pub format: TextOrJson,
 }
 
-// No doc comment: clap would use it as the help of every command with these flags.
+// No doc comments here: clap would use them as the help of every command with these flags.
+#[derive(Debug, Args)]
+pub struct DestinationArgs {
+    /// A destination: a name or a registry; repeatable
+    ///
+    /// Give one in images.toml, or a registry `host[:port][/path]`. Default: the only destination in images.toml;
+    /// for `verify`, `values --write` and `values --check`, all of them.
+    #[arg(short, long, value_name = "NAME")]
+    pub destination: Vec<String>,
+
+    /// Every destination in images.toml
+    ///
+    /// They are served one after the other, with one report.
+    #[arg(long, conflicts_with = "destination")]
+    pub all_destinations: bool,
+}
+
 #[derive(Debug, Args)]
 pub struct ChartArgs {
     /// The chart to render
@@ -227,12 +246,8 @@ pub struct PinArgs {
 
 #[derive(Debug, Args)]
 pub struct DoctorArgs {
-    /// The destination to examine
-    ///
-    /// Give one in images.toml, or a registry `host[:port][/path]`. Default: the only destination in
-    /// images.toml.
-    #[arg(short, long, value_name = "NAME")]
-    pub destination: Option<String>,
+    #[command(flatten)]
+    pub destination: DestinationArgs,
 
     /// Only read environment variables and files
     ///
@@ -247,12 +262,8 @@ pub struct DoctorArgs {
 
 #[derive(Debug, Args)]
 pub struct ValuesArgs {
-    /// The destination: a name or a registry
-    ///
-    /// Give one in images.toml, or a registry `host[:port][/path]`. Default: the only destination in
-    /// images.toml; with --write and --check, all of them.
-    #[arg(short, long, value_name = "NAME")]
-    pub destination: Option<String>,
+    #[command(flatten)]
+    pub destination: DestinationArgs,
 
     /// Write values/DESTINATION.yaml
     ///
@@ -282,7 +293,7 @@ pub struct ValuesArgs {
     /// Find out which values move which image
     ///
     /// The chart is rendered with values that are markers. With --write, missing ones are added to images.toml.
-    #[arg(long, conflicts_with_all = ["check", "prove", "destination"])]
+    #[arg(long, conflicts_with_all = ["check", "prove", "destination", "all_destinations"])]
     pub probe: bool,
 
     #[command(flatten)]
@@ -291,17 +302,20 @@ pub struct ValuesArgs {
 
 #[derive(Debug, Args)]
 pub struct VerifyArgs {
-    /// The destination: a name or a registry
-    ///
-    /// Give one in images.toml, or a registry `host[:port][/path]`. Default: every destination in images.toml.
-    #[arg(short, long, value_name = "NAME")]
-    pub destination: Option<String>,
+    #[command(flatten)]
+    pub destination: DestinationArgs,
 
     /// Run only this check; may be repeated
     ///
     /// Or several with commas. Default: all.
     #[arg(long, value_enum, value_name = "CHECK", value_delimiter = ',')]
     pub only: Vec<Check>,
+
+    /// Check only images that match; may be repeated
+    ///
+    /// The glob is compared with the reference, the repository, its path and its last name.
+    #[arg(long, value_name = "GLOB")]
+    pub image: Vec<String>,
 
     /// Check every manifest and blob
     ///

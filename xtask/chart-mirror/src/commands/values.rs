@@ -45,17 +45,18 @@ pub fn of_destination(
     Ok(values_file(list, list_file, &name, &destination)?)
 }
 
-/// The values of every destination in the list, or of the requested one.
+/// The values of every destination in the list, or of the requested ones.
 ///
 /// # Errors
 /// As [`of_destination`], and if two destinations would share a file.
 pub fn of_all(
     list: &ImageList,
     list_file: &Path,
-    requested: Option<&str>,
+    requested: &[String],
 ) -> anyhow::Result<Vec<ValuesFile>> {
-    if requested.is_some() {
-        return Ok(vec![of_destination(list, list_file, requested)?]);
+    if !requested.is_empty() {
+        let requested = requested.iter().map(String::as_str);
+        return requested.map(|name| of_destination(list, list_file, Some(name))).collect();
     }
     let mut names = BTreeMap::new();
     for name in list.destinations().keys() {
@@ -151,7 +152,8 @@ mod tests {
     #[test]
     fn each_destination_has_a_file_with_its_name() {
         let names = |requested: Option<&str>| -> Vec<String> {
-            let files = of_all(&list(), Path::new("root/images.toml"), requested).unwrap();
+            let requested: Vec<String> = requested.map(str::to_owned).into_iter().collect();
+            let files = of_all(&list(), Path::new("root/images.toml"), &requested).unwrap();
             files.iter().map(|file| file.file.display().to_string()).collect()
         };
         assert_eq!(names(None), ["root/values/a.yaml", "root/values/b.yaml"]);
@@ -161,7 +163,7 @@ mod tests {
         let stems =
             ["r:5000", "r_5000", "r.io/a/b", "r.io/a-b", "r.io/a__b", "r.io/a_b"].map(file_stem);
         assert_eq!(stems.iter().collect::<std::collections::BTreeSet<_>>().len(), stems.len());
-        assert!(of_all(&list(), Path::new("root/images.toml"), Some("nowhere")).is_err());
+        assert!(of_all(&list(), Path::new("root/images.toml"), &["nowhere".to_owned()]).is_err());
     }
 
     #[test]
@@ -169,7 +171,7 @@ mod tests {
         let text = "[[image]]\nsource = \"q.io/a\"\ntag = \"1\"\n\
                     [destinations]\na.registry = \"a.io\"\nA.registry = \"a.io\"\n";
         let list = ImageList::parse("images.toml", text).unwrap();
-        let Err(error) = of_all(&list, Path::new("images.toml"), None) else { panic!("one file") };
+        let Err(error) = of_all(&list, Path::new("images.toml"), &[]) else { panic!("one file") };
         assert!(error.to_string().contains("`A` and `a` would share one"), "{error}");
     }
 

@@ -17,8 +17,12 @@ impl ImageList {
             (None, [only]) => Ok(self.destinations[*only].clone()),
             (None, []) => Err(Advice::new("no destination")
                 .with_hint("name a registry: `-d registry.example.com`")),
-            (None, names) => Err(Advice::new("the list has several destinations")
-                .with_hint(format!("name one: `-d {}`", names.join("`, `-d ")))),
+            (None, names) => {
+                Err(Advice::new("the list has several destinations").with_hint(format!(
+                    "name one or more: `-d {}`; or take all: `--all-destinations`",
+                    names.join("`, `-d ")
+                )))
+            }
         }
     }
 

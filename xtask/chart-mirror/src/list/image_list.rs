@@ -6,6 +6,7 @@ use std::path::Path;
 
 use super::{
     Chart, Destination, Image, ImagePin, Place, Placeholder, Policy, ValuePath, ValueTemplate,
+    Workspace,
 };
 use messages::Advice;
 use oci::{Reference, Registry};
@@ -21,6 +22,7 @@ pub struct ImageList {
     pub(super) chart: Option<Chart>,
     pub(super) policy: Policy,
     pub(super) value_places: BTreeMap<ValuePath, Place>,
+    pub(super) workspace: Option<Workspace>,
 }
 
 /// Why images cannot form a list.
@@ -40,7 +42,8 @@ pub enum InvalidImages {
 }
 
 impl ImageList {
-    /// In the order of the file. Never empty, except in a draft; no two have the same source and tag, stand for the same
+    /// In the order of the file. Empty only in a draft, and in a workspace without images of its own. No two
+    /// have the same source and tag, stand for the same
     /// image of the chart, or have the same target and tag at one of the destinations.
     pub fn images(&self) -> &[Image] {
         &self.images

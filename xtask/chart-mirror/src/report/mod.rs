@@ -9,6 +9,7 @@ pub mod images;
 mod json;
 pub mod layout;
 pub mod mirror;
+pub mod parts;
 pub mod pin;
 pub mod probe;
 pub mod proof;

@@ -17,9 +17,18 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         ("images-report", schema::<super::images::json::Images<'_>>("images", "")),
         ("mirror", schema::<super::mirror::json::Run<'_>>("mirror", "")),
         ("mirror-dry-run", schema::<super::mirror::json::DryRun<'_>>("mirror", " --dry-run")),
+        ("parts", parts()),
         ("pin", schema::<super::pin::json::Pins<'_>>("pin", "")),
         ("verify", schema::<super::verify::json::Verification<'_>>("verify", "")),
     ]
+}
+
+/// The report of any command about several lists or destinations.
+fn parts() -> Value {
+    let mut schema = schema::<super::parts::Parts>("mirror", "");
+    schema["title"] = json!("a command with --format json, for several lists or destinations");
+    schema["properties"]["command"] = json!({ "enum": ["doctor", "images", "mirror", "pin"] });
+    schema
 }
 
 fn schema<T: JsonSchema>(command: &str, flags: &str) -> Value {

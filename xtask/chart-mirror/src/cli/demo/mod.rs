@@ -109,7 +109,7 @@ impl Story<'_> {
         let only = CHECKS.map(|check| format!(" --only {}", check.name())).concat();
         self.command(&format!("verify -d {destination}{only}"));
         let options = VerifyOptions {
-            destination: Some(destination),
+            destinations: vec![destination],
             checks: BTreeSet::from(CHECKS),
             ..VerifyOptions::default()
         };

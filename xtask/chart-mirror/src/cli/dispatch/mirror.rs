@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::parts::{self, Output, Part};
 use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, MirrorArgs, TextOrJson};
 use crate::cli::terminal::ProgressDisplay;
@@ -10,17 +11,24 @@ use crate::commands::mirror::{MirrorOptions, MirrorPlan, Pins};
 use crate::commands::{images, mirror};
 use crate::copy::ExistingContent;
 use crate::list::Attachments;
-use crate::list_file;
 use crate::report;
 use registry::auth::credentials::ProcessEnvironment;
 
 pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit> {
-    let file = flags.list_file()?;
-    let mut list = list_file::read(&file)?;
+    let lists = match arguments.chart.options().is_empty() {
+        true => parts::lists(flags)?,
+        false => vec![parts::only_list(flags, "`-c`, `-r` or `--version`")?],
+    };
+    let parts = parts::parts(&lists, &arguments.destination)?;
+    parts::run_each("mirror", &parts, arguments.format, |part| run_part(part, arguments))
+}
+
+fn run_part(part: &Part<'_>, arguments: &MirrorArgs) -> anyhow::Result<(Output, Exit)> {
+    let (mut list, requested) = (part.open.list.clone(), &part.destination);
     let chart = arguments.chart.options();
     if !chart.is_empty() {
-        let destination = list.choose(arguments.destination.as_deref())?;
-        let (of_chart, inventory) = images::of_chart(&list, &file, &chart, &destination)?;
+        let destination = list.choose(requested.as_deref())?;
+        let (of_chart, inventory) = images::of_chart(&list, &part.open.file, &chart, &destination)?;
         report::images::warnings(&inventory).iter().for_each(|text| terminal::message(text));
         list = of_chart;
     }
@@ -28,7 +36,7 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
     let existing =
         if arguments.repair { ExistingContent::Checked } else { ExistingContent::Trusted };
     let options = MirrorOptions {
-        destination: arguments.destination.clone(),
+        destination: requested.clone(),
         only: arguments.only.clone(),
         concurrency: arguments.jobs.map(usize::from),
         attachments,
@@ -38,7 +46,7 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
     };
     let plan = mirror::plan(&list, &options)?;
     if arguments.dry_run {
-        return show(&plan, arguments.format);
+        return Ok((dry_run(&plan, arguments.format), Exit::Done));
     }
     let progress = Arc::new(ProgressDisplay::new());
     let events = Arc::clone(&progress) as Arc<_>;
@@ -46,31 +54,29 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
         runtime::block_on(mirror::run(&list, &plan, &options, &ProcessEnvironment, events));
     progress.finish();
     let report = report?;
-    match arguments.format {
-        TextOrJson::Human => terminal::result(&report::mirror::human(&report, terminal::layout())),
-        TextOrJson::Json => terminal::result_for_programs(
-            &report::mirror::json(&report),
-            &report::mirror::summary(&report),
-        ),
-    }?;
-    Ok(if report.failures().next().is_some() { Exit::Failed } else { Exit::Done })
+    let output = match arguments.format {
+        TextOrJson::Human => Output::human(report::mirror::human(&report, terminal::layout())),
+        TextOrJson::Json => {
+            Output::json(report::mirror::json(&report), report::mirror::summary(&report))
+        }
+    };
+    Ok((output, if report.failures().next().is_some() { Exit::Failed } else { Exit::Done }))
 }
 
-/// The dry run.
-fn show(plan: &MirrorPlan, format: TextOrJson) -> anyhow::Result<Exit> {
+fn dry_run(plan: &MirrorPlan, format: TextOrJson) -> Output {
     let (repositories, transfers) = (plan.repositories(), &plan.transfers);
     match format {
         TextOrJson::Human => {
-            terminal::result(&report::mirror::dry_run(transfers))?;
             // On stderr, because programs read the lines that `copy_images.sh` prints.
             for line in repositories.iter().map(report::mirror::dry_run_of_ecr) {
                 line.lines().for_each(terminal::message);
             }
+            Output::human(report::mirror::dry_run(transfers))
         }
         TextOrJson::Json => {
             let (destination, repositories) = (plan.destination.to_string(), repositories.as_ref());
-            terminal::result(&report::mirror::dry_run_json(&destination, transfers, repositories))?;
+            let json = report::mirror::dry_run_json(&destination, transfers, repositories);
+            Output::json(json, String::new())
         }
     }
-    Ok(Exit::Done)
 }

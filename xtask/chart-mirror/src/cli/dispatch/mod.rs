@@ -3,6 +3,7 @@
 
 #[cfg(feature = "shell")]
 use anyhow::Context as _;
+use std::path::Path;
 
 use crate::chart::inventory::UnusedEntries;
 #[cfg(feature = "demo")]
@@ -18,12 +19,16 @@ use crate::cli::terminal::ProgressDisplay;
 use crate::cli::{runtime, terminal};
 use crate::commands::pin::result::Mode;
 use crate::commands::{doctor, explain, images, pin};
+use crate::list::ImageList;
 use crate::list_file::{self, MissingFile};
 use crate::report;
+use crate::workspace::{self, OpenList};
+use parts::{Output, Part};
 use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
 
 mod mirror;
+mod parts;
 mod values;
 mod verify;
 
@@ -56,55 +61,92 @@ pub fn run(flags: &Flags) -> anyhow::Result<Exit> {
 }
 
 fn run_images(flags: &Flags, arguments: &ImagesArgs) -> anyhow::Result<Exit> {
-    let (file, missing) = if arguments.write && arguments.chart.chart.is_some() {
-        (flags.list_file_or_new(), MissingFile::IsEmpty)
+    let chart = arguments.chart.options();
+    let lists = if arguments.write && chart.chart.is_some() {
+        let file = flags.list_file_or_new();
+        let list = list_file::read_draft(&file, MissingFile::IsEmpty)?;
+        vec![OpenList { file, list }]
     } else {
-        (flags.list_file()?, MissingFile::IsAnError)
-    };
-    let list = list_file::read_draft(&file, missing)?;
-    if let Some(reference) = &arguments.explain {
-        let found = explain::run(&file, &list, &arguments.chart.options(), reference)?;
-        terminal::result(&report::images::explanations(&found))?;
-        if found.is_empty() {
-            terminal::error(&format!("no text of the chart matches `{reference}`"));
+        let lists = workspace::open_drafts(&flags.list_file()?, &flags.member)?;
+        match chart.is_empty() {
+            true => lists,
+            false => vec![parts::only(lists, "`-c`, `-r` or `--version`")?],
         }
-        return Ok(if found.is_empty() { Exit::Failed } else { Exit::Done });
+    };
+    let format = match arguments.format {
+        InventoryFormat::Json if arguments.explain.is_none() && !arguments.write => {
+            TextOrJson::Json
+        }
+        _ => TextOrJson::Human,
+    };
+    parts::run_each("images", &parts::of_lists(&lists), format, |part| {
+        let OpenList { file, list } = part.open;
+        match &arguments.explain {
+            Some(reference) => explain_image(file, list, arguments, reference),
+            None => compare_images(file, list, arguments),
+        }
+    })
+}
+
+fn explain_image(
+    file: &Path,
+    list: &ImageList,
+    arguments: &ImagesArgs,
+    reference: &str,
+) -> anyhow::Result<(Output, Exit)> {
+    let found = explain::run(file, list, &arguments.chart.options(), reference)?;
+    if found.is_empty() {
+        terminal::error(&format!("no text of the chart matches `{reference}`"));
     }
+    let exit = if found.is_empty() { Exit::Failed } else { Exit::Done };
+    Ok((Output::human(report::images::explanations(&found)), exit))
+}
+
+fn compare_images(
+    file: &Path,
+    list: &ImageList,
+    arguments: &ImagesArgs,
+) -> anyhow::Result<(Output, Exit)> {
     let unused = if arguments.prune { UnusedEntries::Remove } else { UnusedEntries::Keep };
     let task = if arguments.write { images::Task::Write(unused) } else { images::Task::Compare };
-    let report = images::run(&file, &list, &arguments.chart.options(), task)?;
+    let report = images::run(file, list, &arguments.chart.options(), task)?;
     report::images::warnings(&report).iter().for_each(|warning| terminal::message(warning));
     if let Some(edit) = &report.edit {
-        terminal::result(&report::images::edited(edit, &file.display().to_string()))?;
-        return Ok(if report.is_complete() { Exit::Done } else { Exit::Failed });
+        let text = report::images::edited(edit, &file.display().to_string());
+        let exit = if report.is_complete() { Exit::Done } else { Exit::Failed };
+        return Ok((Output::human(text), exit));
     }
     let inventory = &report.inventory;
     for obstacle in &inventory.changes(UnusedEntries::Keep).obstacles {
         terminal::message(&format!("warning: {obstacle}"));
     }
-    let summary = report::images::summary(inventory);
-    match arguments.format {
-        InventoryFormat::Human => {
-            terminal::result(&format!("{}{summary}\n", report::images::plain(inventory)))
+    let (plain, summary) =
+        (|| report::images::plain(inventory), report::images::summary(inventory));
+    let output = match arguments.format {
+        InventoryFormat::Human => Output::human(format!("{}{summary}\n", plain())),
+        InventoryFormat::Plain => Output::json(plain(), summary),
+        InventoryFormat::Json => {
+            Output::json(report::images::json(inventory, &report.declared), summary)
         }
-        InventoryFormat::Plain => {
-            terminal::result_for_programs(&report::images::plain(inventory), &summary)
-        }
-        InventoryFormat::Json => terminal::result_for_programs(
-            &report::images::json(inventory, &report.declared),
-            &summary,
-        ),
-        InventoryFormat::Toml => {
-            terminal::result_for_programs(&report::images::toml(inventory), &summary)
-        }
-    }?;
-    Ok(Exit::Done)
+        InventoryFormat::Toml => Output::json(report::images::toml(inventory), summary),
+    };
+    Ok((output, Exit::Done))
 }
 
 fn run_pin(flags: &Flags, arguments: &PinArgs) -> anyhow::Result<Exit> {
-    let file = flags.list_file()?;
+    let lists = parts::lists(flags)?;
+    let command = format!("{} pin", flags.command_prefix());
+    parts::run_each("pin", &parts::of_lists(&lists), arguments.format, |part| {
+        pin_images(part.open, arguments, &command)
+    })
+}
+
+fn pin_images(
+    OpenList { file, list }: &OpenList,
+    arguments: &PinArgs,
+    command: &str,
+) -> anyhow::Result<(Output, Exit)> {
     let file_name = file.display().to_string();
-    let list = list_file::read(&file)?;
     let mode = match arguments {
         PinArgs { check: true, .. } => Mode::Check,
         PinArgs { update: true, .. } => Mode::Update,
@@ -113,50 +155,53 @@ fn run_pin(flags: &Flags, arguments: &PinArgs) -> anyhow::Result<Exit> {
     let images = arguments.image.clone();
     let options = pin::PinOptions { images, mode, retry: RetryPolicy::default() };
     let progress = ProgressDisplay::new();
-    let resolved = runtime::block_on(pin::resolve(&list, &options, &ProcessEnvironment, &progress));
+    let resolved = runtime::block_on(pin::resolve(list, &options, &ProcessEnvironment, &progress));
     progress.finish();
     let report = resolved.map_err(|error| match error.is::<Interrupted>() {
         true => error.context(format!("`{file_name}` is unchanged")),
         false => error,
     })?;
-    pin::write(&file, &report)?;
-    let command = format!("{} pin", flags.command_prefix());
-    match arguments.format {
+    pin::write(file, &report)?;
+    let output = match arguments.format {
         TextOrJson::Human => {
-            let layout = terminal::layout();
-            terminal::result(&report::pin::human(&report, &file_name, &command, layout))
+            Output::human(report::pin::human(&report, &file_name, command, terminal::layout()))
         }
         TextOrJson::Json => {
-            let summary = report::pin::summary(&report, &file_name, &command);
-            terminal::result_for_programs(&report::pin::json(&report), &summary)
+            let summary = report::pin::summary(&report, &file_name, command);
+            Output::json(report::pin::json(&report), summary)
         }
-    }?;
-    Ok(if report.is_settled() { Exit::Done } else { Exit::Failed })
+    };
+    Ok((output, if report.is_settled() { Exit::Done } else { Exit::Failed }))
 }
 
 fn run_doctor(flags: &Flags, arguments: &DoctorArgs) -> anyhow::Result<Exit> {
-    let list = list_file::read(&flags.list_file()?)?;
+    let lists = parts::lists(flags)?;
+    let parts = parts::parts(&lists, &arguments.destination)?;
+    parts::run_each("doctor", &parts, arguments.format, |part| examine(part, arguments))
+}
+
+fn examine(part: &Part<'_>, arguments: &DoctorArgs) -> anyhow::Result<(Output, Exit)> {
     let reach = if arguments.offline { doctor::Reach::Offline } else { doctor::Reach::Registries };
-    let destination = arguments.destination.clone();
+    let destination = part.destination.clone();
     let options = doctor::DoctorOptions { destination, reach, retry: doctor::short_retries() };
     let progress = ProgressDisplay::new();
-    let examined = runtime::block_on(doctor::run(&list, &options, &ProcessEnvironment, &progress));
+    let list = &part.open.list;
+    let examined = runtime::block_on(doctor::run(list, &options, &ProcessEnvironment, &progress));
     progress.finish();
     let mut report = examined?;
     report.programs = doctor::programs(&ProcessEnvironment);
-    match arguments.format {
-        TextOrJson::Human => terminal::result(&report::doctor::human(&report, terminal::layout())),
-        TextOrJson::Json => terminal::result_for_programs(
-            &report::doctor::json(&report),
-            &report::doctor::summary(&report),
-        ),
-    }?;
-    Ok(if report.is_well() { Exit::Done } else { Exit::Failed })
+    let output = match arguments.format {
+        TextOrJson::Human => Output::human(report::doctor::human(&report, terminal::layout())),
+        TextOrJson::Json => {
+            Output::json(report::doctor::json(&report), report::doctor::summary(&report))
+        }
+    };
+    Ok((output, if report.is_well() { Exit::Done } else { Exit::Failed }))
 }
 
 #[cfg(feature = "demo")]
 fn run_demo(flags: &Flags) -> anyhow::Result<Exit> {
-    let list = list_file::read(&flags.list_file()?)?;
+    let OpenList { list, .. } = parts::only_list(flags, "the demonstration")?;
     let story = runtime::block_on(demo::run(&list, &flags.program))
         .map_err(|error| error.context("the demonstration failed"))?;
     terminal::result(&story)?;

@@ -1,31 +1,36 @@
 //! `values`, from flags to printed, written or compared files, or to the report about a chart.
 
+use super::parts::{self, Output, Part};
 use crate::cli::exit::Exit;
-use crate::cli::flags::{Flags, ValuesArgs};
+use crate::cli::flags::{Flags, TextOrJson, ValuesArgs};
 use crate::cli::terminal;
 use crate::commands::chart_run::ChartRun;
 use crate::commands::values::{self, Difference, ValuesFile};
 use crate::files::{Written, folder_of, write_atomically};
-use crate::list::ImageList;
 use crate::list_file;
 use crate::report;
+use crate::workspace::OpenList;
 use messages::Advice;
 
 pub(super) fn run(flags: &Flags, arguments: &ValuesArgs) -> anyhow::Result<Exit> {
-    let file = flags.list_file()?;
-    let list = list_file::read(&file)?;
     if arguments.prove || arguments.probe {
-        return run_with_chart(flags, arguments, &list);
+        return run_with_chart(flags, arguments);
     }
     if !arguments.chart.options().is_empty() {
         anyhow::bail!("`-c`, `-r` and `--version` need `--prove` or `--probe`");
     }
-    let destination = arguments.destination.as_deref();
+    let lists = parts::lists(flags)?;
     if !arguments.write && !arguments.check {
-        terminal::result(&values::of_destination(&list, &file, destination)?.text)?;
+        let parts = parts::parts(&lists, &arguments.destination)?;
+        let Part { open, destination } = parts::only_part(&parts)?;
+        let values = values::of_destination(&open.list, &open.file, destination.as_deref())?;
+        terminal::result(&values.text)?;
         return Ok(Exit::Done);
     }
-    let files = values::of_all(&list, &file, destination)?;
+    let mut files = Vec::new();
+    for OpenList { file, list } in &lists {
+        files.extend(values::of_all(list, file, &arguments.destination.destination)?);
+    }
     if files.is_empty() {
         // Not an error: a list may leave the destination to its users, and has no files then.
         terminal::message("the list has no destination, so there are no files in `values/`");
@@ -65,31 +70,56 @@ fn check(files: &[ValuesFile], hint: &str) -> anyhow::Result<Exit> {
 
 /// The command that fixes what `--check` found, for the same list and destination.
 fn command_to_write(flags: &Flags, arguments: &ValuesArgs) -> String {
-    let destination = arguments.destination.iter().map(|name| format!(" -d {name}"));
+    let destination = arguments.destination.destination.iter().map(|name| format!(" -d {name}"));
     format!("{} values{} --write", flags.command_prefix(), destination.collect::<String>())
 }
 
 /// `--prove` and `--probe`, which render the chart.
-fn run_with_chart(flags: &Flags, arguments: &ValuesArgs, list: &ImageList) -> anyhow::Result<Exit> {
-    let file = flags.list_file()?;
-    let run = ChartRun::new(list, folder_of(&file), &arguments.chart.options())?;
-    if arguments.prove {
-        let destination = list.choose(arguments.destination.as_deref())?;
-        let mut proof = run.prove(list, &destination, &run.render())?;
-        if arguments.strict {
-            proof = proof.strict();
+fn run_with_chart(flags: &Flags, arguments: &ValuesArgs) -> anyhow::Result<Exit> {
+    let lists = match arguments.chart.options().is_empty() {
+        true => parts::lists(flags)?,
+        false => vec![parts::only_list(flags, "`-c`, `-r` or `--version`")?],
+    };
+    let parts = parts::parts(&lists, &arguments.destination)?;
+    parts::run_each("values", &parts, TextOrJson::Human, |part| {
+        let OpenList { file, list } = part.open;
+        let run = ChartRun::new(list, folder_of(file), &arguments.chart.options())?;
+        match arguments.prove {
+            true => prove(&run, part, arguments),
+            false => probe(&run, part, arguments),
         }
-        terminal::result(&report::proof::text(&proof, &destination.pull_address().to_string()))?;
-        return Ok(if proof.holds() { Exit::Done } else { Exit::Failed });
+    })
+}
+
+fn prove(
+    run: &ChartRun,
+    Part { open, destination }: &Part<'_>,
+    arguments: &ValuesArgs,
+) -> anyhow::Result<(Output, Exit)> {
+    let destination = open.list.choose(destination.as_deref())?;
+    let mut proof = run.prove(&open.list, &destination, &run.render())?;
+    if arguments.strict {
+        proof = proof.strict();
     }
+    let text = report::proof::text(&proof, &destination.pull_address().to_string());
+    Ok((Output::human(text), if proof.holds() { Exit::Done } else { Exit::Failed }))
+}
+
+fn probe(
+    run: &ChartRun,
+    part: &Part<'_>,
+    arguments: &ValuesArgs,
+) -> anyhow::Result<(Output, Exit)> {
+    let OpenList { file, list } = part.open;
     let (probed, suggestion) = run.probe(list, &terminal::message)?;
-    terminal::result(&report::probe::probed(&probed, &suggestion))?;
+    let mut report = report::probe::probed(&probed, &suggestion);
     if arguments.write {
-        let text = list_file::read_text(&file)?;
-        let written = write_atomically(&file, &suggestion.added_to(&text, list)?)?;
-        terminal::result(&format!("{}  {}\n", write_word(written), file.display()))?;
+        let text = list_file::read_text(file)?;
+        let written = write_atomically(file, &suggestion.added_to(&text, list)?)?;
+        report += &format!("{}  {}\n", write_word(written), file.display());
     }
-    Ok(if suggestion.moves_everything(&probed) { Exit::Done } else { Exit::Failed })
+    let is_done = suggestion.moves_everything(&probed);
+    Ok((Output::human(report), if is_done { Exit::Done } else { Exit::Failed }))
 }
 
 /// As wide as the words of `--check`.

@@ -13,18 +13,20 @@ use crate::cli::{runtime, terminal};
 use crate::commands::verify::{Input, Verification, VerifyOptions, VerifyReport, unusable};
 use crate::files::{append, folder_of, write_atomically};
 use crate::list::finding_code::Check;
-use crate::list_file;
+use crate::plan::Selection;
 use crate::report::layout::Layout;
 use crate::report::verify::{self, Format};
+use crate::workspace::{self, OpenList};
 use messages::Advice;
+use messages::program::command as command_of;
 use registry::auth::credentials::ProcessEnvironment;
 
 pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit> {
     let file = &flags.list_file()?;
     refuse_shared_files(file, &arguments.report)?;
     let file_name = &runtime::name_in_reports(file);
-    let list = match list_file::read(file) {
-        Ok(list) => list,
+    let lists = match workspace::open(file, &flags.member) {
+        Ok(lists) => lists,
         Err(error) => {
             // Programs that read reports learn about it as well. For people it goes to stderr.
             let report = unusable(file_name, &error);
@@ -35,8 +37,15 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
             return Err(error);
         }
     };
+    for open in &lists {
+        refuse_shared_files(&open.file, &arguments.report)?;
+    }
     let command = &flags.command_prefix();
-    let report = verified(arguments, Input { list: &list, file, file_name, command })?;
+    let reports = verify_each(arguments, &lists, command)?;
+    let report = match <[VerifyReport; 1]>::try_from(reports) {
+        Ok([only]) => only,
+        Err(several) => VerifyReport::of_several(file_name.clone(), several),
+    };
     // Files first: the reader of stdout may be gone.
     let written = write_reports(&report, arguments);
     let text = arguments.format.render(&report, terminal::layout());
@@ -48,9 +57,38 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
     Ok(if report.passes() { Exit::Done } else { Exit::Failed })
 }
 
+/// A report for each list. With `--image`, lists without such an image are skipped.
+fn verify_each(
+    arguments: &VerifyArgs,
+    lists: &[OpenList],
+    command: &str,
+) -> anyhow::Result<Vec<VerifyReport>> {
+    let selection = Selection::new(&arguments.image)?;
+    let mut reports = Vec::new();
+    for open in lists {
+        if lists.len() > 1 && selection.of(&open.list).is_err() {
+            continue;
+        }
+        let file_name = &runtime::name_in_reports(&open.file);
+        let input = Input { list: &open.list, file: &open.file, file_name, command };
+        reports.push(verified(arguments, input)?);
+    }
+    if reports.is_empty() {
+        let message = format!("no list has an image `{}`", arguments.image.join("` or `"));
+        anyhow::bail!(
+            Advice::new(message).with_hint(format!("{} lists all images", command_of("mirror -t")))
+        );
+    }
+    Ok(reports)
+}
+
 fn verified(arguments: &VerifyArgs, input: Input<'_>) -> anyhow::Result<VerifyReport> {
     let options = VerifyOptions {
-        destination: arguments.destination.clone(),
+        destinations: match arguments.destination.all_destinations {
+            true => Vec::new(),
+            false => arguments.destination.destination.clone(),
+        },
+        images: arguments.image.clone(),
         checks: match arguments.only.as_slice() {
             [] => Check::ALL.into(),
             only => only.iter().copied().collect(),

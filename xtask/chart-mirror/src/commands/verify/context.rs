@@ -1,29 +1,43 @@
 //! `Context`: what all checks share. Each destination has the name that `-d` accepts for it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::input::Input;
 use super::options::VerifyOptions;
-use crate::list::Destination;
 use crate::list::finding_code::Check;
+use crate::list::{Destination, Image};
+use crate::plan::Selection;
+use messages::Advice;
+use oci::Reference;
 
 pub(super) struct Context<'a> {
     pub(super) input: Input<'a>,
     pub(super) options: &'a VerifyOptions,
     pub(super) destinations: BTreeMap<String, Destination>,
+    /// The images to check.
+    pub(super) selected: BTreeSet<Reference>,
 }
 
 impl<'a> Context<'a> {
-    /// With the requested destination, or every destination of the list.
+    /// With the requested destinations and images, or all of the list.
     ///
     /// # Errors
-    /// When the requested destination does not exist.
+    /// When a requested destination does not exist, or a glob selects no image.
     pub(super) fn new(input: Input<'a>, options: &'a VerifyOptions) -> anyhow::Result<Self> {
-        let destinations = match &options.destination {
-            Some(name) => BTreeMap::from([(name.clone(), input.list.choose(Some(name))?)]),
-            None => input.list.destinations().clone(),
+        let list = input.list;
+        let chosen = |name: &String| Ok((name.clone(), list.choose(Some(name))?));
+        let destinations = match options.destinations.as_slice() {
+            [] => list.destinations().clone(),
+            names => names.iter().map(chosen).collect::<Result<_, Advice>>()?,
         };
-        Ok(Self { input, options, destinations })
+        let selected = Selection::new(&options.images)?.of(list)?;
+        let selected = selected.into_iter().map(Image::reference).collect();
+        Ok(Self { input, options, destinations, selected })
+    }
+
+    /// Whether an image was selected.
+    pub(super) fn selects(&self, image: &Image) -> bool {
+        self.selected.contains(&image.reference())
     }
 
     /// Whether a check was requested.

@@ -1,26 +1,36 @@
 //! Collects what the checks find, each with the severity that the policy gives it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::context::Context;
 use super::finding::{Finding, Location};
 use super::input::Input;
 use super::options::VerifyOptions;
 use crate::list::finding_code::{Check, Code, Severity};
 use crate::list::{Image, Place, ValuePath};
+use oci::Reference;
 
 pub(super) struct Findings<'a> {
     input: Input<'a>,
     options: &'a VerifyOptions,
+    /// The images to check. Findings about others are dropped.
+    selected: BTreeSet<Reference>,
     findings: Vec<Finding>,
     ignored: usize,
 }
 
 impl<'a> Findings<'a> {
-    pub(super) fn new(input: Input<'a>, options: &'a VerifyOptions) -> Self {
-        Self { input, options, findings: Vec::new(), ignored: 0 }
+    pub(super) fn new(context: &Context<'a>) -> Self {
+        let (input, options) = (context.input, context.options);
+        let selected = context.selected.clone();
+        Self { input, options, selected, findings: Vec::new(), ignored: 0 }
     }
 
     pub(super) fn add(&mut self, finding: Finding) {
+        let is_other = |image: &Reference| !self.selected.contains(image);
+        if !self.options.images.is_empty() && finding.image.as_ref().is_some_and(is_other) {
+            return;
+        }
         match self.severity(finding.code) {
             Severity::Ignore => self.ignored += 1,
             severity => self.findings.push(Finding { severity, ..finding }),

@@ -38,11 +38,12 @@ impl<'a> Verification<'a> {
     /// Begins a verification; no check has run yet.
     ///
     /// # Errors
-    /// When the requested destination does not exist.
+    /// When a requested destination does not exist, or a glob selects no image.
     pub fn begin(input: Input<'a>, options: &'a VerifyOptions) -> anyhow::Result<Self> {
+        let context = Context::new(input, options)?;
         Ok(Self {
-            context: Context::new(input, options)?,
-            findings: Findings::new(input, options),
+            findings: Findings::new(&context),
+            context,
             usage: Usage::default(),
             began: Instant::now(),
         })
@@ -92,11 +93,12 @@ impl<'a> Verification<'a> {
         let (findings, ignored) = self.findings.finish();
         let (input, options) = (context.input, context.options);
         let destinations = context.destinations.iter();
+        let selected = input.list.images().iter().filter(|image| context.selects(image));
         VerifyReport {
             list: input.file_name.to_owned(),
             destinations: destinations.map(|(_, destination)| destination.to_string()).collect(),
             checks: options.checks.iter().copied().collect(),
-            images: input.list.images().iter().map(|image| image.reference()).collect(),
+            images: selected.map(|image| image.reference()).collect(),
             findings,
             ignored,
             is_strict: options.strict,

@@ -9,7 +9,9 @@ use registry::RetryPolicy;
 #[derive(Default)]
 pub struct VerifyOptions {
     /// Without one, every destination of the list.
-    pub destination: Option<String>,
+    pub destinations: Vec<String>,
+    /// Globs; without one, all images.
+    pub images: Vec<String>,
     pub checks: BTreeSet<Check>,
     /// Check every manifest and blob at the destination, not only the tags.
     pub deep: bool,

@@ -35,6 +35,28 @@ pub struct VerifyReport {
 }
 
 impl VerifyReport {
+    /// One report about several lists. Findings without a place get the beginning of their list.
+    pub fn of_several(name: String, reports: Vec<Self>) -> Self {
+        let mut all = Self { list: name, ..Self::default() };
+        for report in reports {
+            let located = report.findings.iter().map(|finding| Finding {
+                location: Some(report.location(finding)),
+                ..finding.clone()
+            });
+            all.findings.extend(located);
+            add_new(&mut all.destinations, report.destinations);
+            add_new(&mut all.images, report.images);
+            add_new(&mut all.insecure, report.insecure);
+            all.checks = report.checks;
+            all.is_strict = report.is_strict;
+            all.ignored += report.ignored;
+            all.requests.source += report.requests.source;
+            all.requests.destination += report.requests.destination;
+            all.seconds += report.seconds;
+        }
+        all
+    }
+
     /// Whether there is no error. Warnings pass.
     pub fn passes(&self) -> bool {
         self.count(Severity::Error) == 0
@@ -59,5 +81,14 @@ impl VerifyReport {
             file: self.list.clone(),
             place: Place { line: 1, column: 1 },
         })
+    }
+}
+
+/// Adds the items that are not there yet.
+fn add_new<T: PartialEq>(items: &mut Vec<T>, more: Vec<T>) {
+    for item in more {
+        if !items.contains(&item) {
+            items.push(item);
+        }
     }
 }

@@ -30,6 +30,7 @@ impl<'t> Reader<'t> {
         };
         match self.extent {
             _ if !entries.get_ref().is_empty() => {}
+            _ if self.may_lack_images => return Some(Vec::new()),
             Extent::Draft => return Some(Vec::new()),
             Extent::Whole => {
                 let hint = format!(

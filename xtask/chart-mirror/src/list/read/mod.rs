@@ -19,6 +19,7 @@ mod reader;
 mod registry;
 mod value;
 mod values;
+mod workspace;
 
 pub(super) use reader::Extent;
 
@@ -36,7 +37,11 @@ pub(super) fn read<'t>(
 impl<'t> Reader<'t> {
     fn list(&mut self, document: Spanned<DeTable<'t>>) -> Option<ImageList> {
         let mut table = self.table(document, "the image list");
-        // Images come first: each destination is checked against all of them.
+        let workspace = self.optional(&mut table, "workspace", Self::workspace);
+        if workspace.is_some() {
+            self.may_lack_images = true;
+        }
+        // Images come before destinations: each destination is checked against all of them.
         let images = self.images(&mut table);
         if table.span_of("destinations").is_none() {
             self.check_default_targets();
@@ -56,6 +61,7 @@ impl<'t> Reader<'t> {
             chart,
             policy: policy.unwrap_or_default(),
             value_places: std::mem::take(&mut self.value_places),
+            workspace,
         })
     }
 }

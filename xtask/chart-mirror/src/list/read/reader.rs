@@ -38,6 +38,8 @@ pub(super) struct Reader<'t> {
     /// The images whose targets are known.
     pub(super) placed: Vec<PlacedImage>,
     pub(super) value_places: BTreeMap<ValuePath, Place>,
+    /// A workspace needs no images of its own.
+    pub(super) may_lack_images: bool,
 }
 
 /// An image with what determines its repository at each destination.
@@ -88,6 +90,7 @@ impl<'t> Reader<'t> {
             problems: Vec::new(),
             placed: Vec::new(),
             value_places: BTreeMap::new(),
+            may_lack_images: false,
         }
     }
 

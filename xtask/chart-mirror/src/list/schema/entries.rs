@@ -10,7 +10,10 @@ use crate::list::{Attachments, Mounts, RegistryKind};
 
 /// The container images to mirror, the chart that uses them, and the registries in between.
 #[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case", deny_unknown_fields, title = "images.toml")]
+#[schemars(
+    rename_all = "kebab-case", deny_unknown_fields, title = "images.toml",
+    extend("anyOf" = [{ "required": ["image"] }, { "required": ["workspace"] }])
+)]
 pub(super) struct List {
     /// The chart that uses the images.
     chart: Option<Chart>,
@@ -37,9 +40,21 @@ pub(super) struct List {
     registries: Option<BTreeMap<String, Registry>>,
     /// What `verify` requires of the images, and the severity of its findings.
     policy: Option<Policy>,
-    /// The images.
+    /// The images. Only a workspace may have none.
     #[schemars(length(min = 1))]
-    image: Vec<Image>,
+    image: Option<Vec<Image>>,
+    /// Lists of several charts, which share the destinations, registries and policy of this file.
+    workspace: Option<Workspace>,
+}
+
+/// Lists of several charts, which share the destinations, registries and policy of this file.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+struct Workspace {
+    /// The folders of the lists, relative to this file, each with an images.toml. `*` stands for any part
+    /// of a name.
+    #[schemars(length(min = 1))]
+    members: Vec<String>,
 }
 
 /// An image.

@@ -22,8 +22,12 @@ pub(in crate::commands::verify) fn check(context: &Context<'_>, findings: &mut F
     if context.destinations.is_empty() {
         return findings.add(no_destination(CHECK));
     }
-    let (input, requested) = (context.input, context.options.destination.as_deref());
-    let files = match values::of_all(input.list, input.file, requested) {
+    let input = context.input;
+    let requested: Vec<String> = match context.options.destinations.is_empty() {
+        true => Vec::new(),
+        false => context.destinations.keys().cloned().collect(),
+    };
+    let files = match values::of_all(input.list, input.file, &requested) {
         Ok(files) => files,
         Err(error) => {
             // Two destinations with one file are not a clash of values.

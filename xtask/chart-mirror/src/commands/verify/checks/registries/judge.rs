@@ -10,7 +10,7 @@ use crate::list::Image;
 use crate::list::finding_code::{Check, Code};
 use crate::plan::Transfer;
 use oci::subset::SubsetError;
-use oci::{Digest, Reference};
+use oci::{Digest, Reference, Registry};
 use registry::Error;
 
 /// An image at its source.
@@ -148,4 +148,13 @@ fn details(missing: &Missing) -> Vec<String> {
     let blobs = missing.blobs.iter().map(|digest| format!("blob {digest}"));
     let all = missing.unreadable.iter().cloned().chain(manifests).chain(blobs);
     shortened(all.collect(), MOST_DETAILS, "")
+}
+
+/// A registry whose certificate was not verified.
+pub(super) fn insecure(findings: &mut Findings<'_>, check: Check, registry: &Registry) {
+    let message = format!("the certificate of `{registry}` is not verified");
+    let hint = format!(
+        "name the authority that signed it with `ca-file` in `[registries.\"{registry}\"]`"
+    );
+    findings.add(Finding::new(check, Code::Insecure, message).hint(hint));
 }

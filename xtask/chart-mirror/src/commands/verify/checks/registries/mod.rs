@@ -73,8 +73,11 @@ pub(in crate::commands::verify) async fn check(
         registries: &registries,
         checked: BlobChecks::default(),
     };
-    progress.checking("querying registries", list.images().len());
-    let mut observations = stream::iter(0..list.images().len())
+    let images = list.images().iter().enumerate();
+    let selected: Vec<usize> =
+        images.filter(|(_, image)| context.selects(image)).map(|(number, _)| number).collect();
+    progress.checking("querying registries", selected.len());
+    let mut observations = stream::iter(selected)
         .map(async |number| {
             let observed = observer.observe(number).await;
             progress.image_checked();
@@ -85,7 +88,13 @@ pub(in crate::commands::verify) async fn check(
         observer.judge(number, &observed?, findings);
     }
     let usage = Usage { requests: registries.requests(), insecure: registries.insecure() };
-    report_insecure(&usage.insecure, &plans, findings);
+    for registry in &usage.insecure {
+        // Another registry may stand in for a source, so every registry that is not a target is one.
+        let is_target = |transfer: &Transfer| transfer.target.registry() == registry;
+        let is_destination = plans.iter().any(|plan| plan.transfers.iter().any(is_target));
+        let check = if is_destination { Check::Destination } else { Check::Source };
+        judge::insecure(findings, check, registry);
+    }
     Ok(usage)
 }
 
@@ -125,24 +134,6 @@ fn connect(
     let targets = transfers.map(|transfer| transfer.target.registry().clone());
     let hosts = sources.chain(targets.map(|registry| (registry, Side::Destination)));
     Ok(Registries::new(settings, hosts, environment)?)
-}
-
-fn report_insecure(
-    insecure: &[Registry],
-    plans: &[DestinationPlan<'_>],
-    findings: &mut Findings<'_>,
-) {
-    for registry in insecure {
-        // Another registry may stand in for a source, so every registry that is not a target is one.
-        let is_target = |transfer: &Transfer| transfer.target.registry() == registry;
-        let is_destination = plans.iter().any(|plan| plan.transfers.iter().any(is_target));
-        let check = if is_destination { Check::Destination } else { Check::Source };
-        let message = format!("the certificate of `{registry}` is not verified");
-        let hint = format!(
-            "name the authority that signed it with `ca-file` in `[registries.\"{registry}\"]`"
-        );
-        findings.add(Finding::new(check, Code::Insecure, message).hint(hint));
-    }
 }
 
 impl Observer<'_> {

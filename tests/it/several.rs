@@ -1,0 +1,161 @@
+//! Several lists and destinations: the members of a workspace, `-d` twice, and `--all-destinations`.
+
+use registry_in_memory::content::docker_image;
+use registry_in_memory::{InMemoryRegistry, RegistryOptions};
+use serde_json::Value;
+
+use crate::support::xtask::{Finished, Xtask};
+use crate::support::{assert_says, layers, store, write};
+
+/// A source, two destinations, and a workspace with two lists of one image each.
+struct Workspace {
+    source: InMemoryRegistry,
+    destinations: [InMemoryRegistry; 2],
+    xtask: Xtask,
+}
+
+impl Workspace {
+    async fn new() -> Self {
+        let start = || InMemoryRegistry::start(RegistryOptions::default());
+        let source = start().await.unwrap();
+        let destinations = [start().await.unwrap(), start().await.unwrap()];
+        let xtask = Xtask::new();
+        let [north, south] = destinations.each_ref().map(InMemoryRegistry::address);
+        let root = format!(
+            "[workspace]\nmembers = [\"charts/*\"]\n[destinations]\n\
+             north.registry = \"{north}\"\nsouth.registry = \"{south}\"\n"
+        );
+        write(&xtask, "images.toml", root);
+        for name in ["a", "b"] {
+            store(&source, &format!("acme/{name}"), "1", &docker_image(&layers(&[name])));
+            let list = format!(
+                "[values]\n\"{name}.registry\" = \"{{registry}}\"\n\
+                 [[image]]\nsource = \"{}/acme/{name}\"\ntag = \"1\"\n",
+                source.address()
+            );
+            write(&xtask, &format!("charts/{name}/images.toml"), list);
+        }
+        Self { source, destinations, xtask }
+    }
+
+    fn run(&self, arguments: &[&str]) -> Finished {
+        self.run_in("", arguments)
+    }
+
+    fn run_in(&self, folder: &str, arguments: &[&str]) -> Finished {
+        tokio::task::block_in_place(|| self.xtask.run_in(folder, arguments, &[]))
+    }
+
+    fn repositories(&self) -> [Vec<String>; 2] {
+        self.destinations.each_ref().map(|registry| registry.store().repositories())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn all_lists_are_mirrored_to_all_destinations_and_a_second_run_pushes_nothing() {
+    let workspace = Workspace::new().await;
+    let first = workspace.run(&["mirror", "--all-destinations"]);
+    assert_eq!(first.exit_code, 0, "{first:?}");
+    for (list, destination) in [("a", "north"), ("a", "south"), ("b", "north"), ("b", "south")] {
+        let heading = format!("== charts/{list}/images.toml to {destination} ==\n");
+        assert_says(&first.stdout, &[&heading]);
+    }
+    assert_says(&first.stdout, &["4 parts: 4 done, 0 failed, 0 could not run\n"]);
+    let both = vec!["acme/a".to_owned(), "acme/b".to_owned()];
+    assert_eq!(workspace.repositories(), [both.clone(), both]);
+
+    workspace.destinations.iter().for_each(InMemoryRegistry::forget_requests);
+    assert_eq!(workspace.run(&["mirror", "--all-destinations"]).exit_code, 0);
+    let requests = workspace.destinations.iter().flat_map(InMemoryRegistry::requests);
+    let methods: Vec<String> = requests.map(|request| request.method.to_string()).collect();
+    assert!(methods.iter().all(|method| method != "PUT" && method != "POST"), "{methods:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn flags_and_folders_select_members_and_destinations() {
+    let workspace = Workspace::new().await;
+    let finished = workspace.run(&["mirror", "--member", "a", "-d", "north", "-d", "south"]);
+    assert_eq!(finished.exit_code, 0, "{finished:?}");
+    let only = |name: &str| vec![format!("acme/{name}")];
+    assert_eq!(workspace.repositories(), [only("a"), only("a")]);
+
+    let finished = workspace.run_in("charts/b", &["mirror", "-d", "south"]);
+    assert_eq!(finished.exit_code, 0, "{finished:?}");
+    // One list and one destination: the report of before, without headings.
+    assert!(!finished.stdout.contains("=="), "{}", finished.stdout);
+    let both = vec!["acme/a".to_owned(), "acme/b".to_owned()];
+    assert_eq!(workspace.repositories(), [only("a"), both]);
+
+    let refused = workspace.run_in("charts/b", &["mirror"]);
+    assert_eq!(refused.exit_code, 2);
+    assert_says(&refused.stderr, &["several destinations", "`-d north`", "`--all-destinations`"]);
+    let refused = workspace.run(&["pin", "--member", "c"]);
+    assert_eq!(refused.exit_code, 2);
+    assert_says(&refused.stderr, &["no member `c`", "`charts/a`, `charts/b`"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_in_json_has_a_part_for_each_and_the_exit_code_is_the_worst() {
+    let workspace = Workspace::new().await;
+    workspace.source.store().delete_tag("acme/b", "1");
+    let finished = workspace.run(&["mirror", "-d", "north", "--format", "json"]);
+    assert_eq!(finished.exit_code, 1, "{finished:?}");
+    let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+    assert_eq!(report["version"], 1);
+    assert_eq!(report["command"], "mirror");
+    assert_eq!(report["totals"]["parts"], 2);
+    assert_eq!(report["totals"]["failed"], 1);
+    let parts = report["parts"].as_array().unwrap();
+    let lists: Vec<&str> = parts.iter().map(|part| part["list"].as_str().unwrap()).collect();
+    assert_eq!(lists, ["charts/a/images.toml", "charts/b/images.toml"]);
+    assert_eq!(parts[0]["images"][0]["outcome"], "copied");
+    assert_eq!(parts[1]["images"][0]["outcome"], "failed");
+    assert_eq!(parts[1]["requested-destination"], "north");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_verification_covers_all_lists_and_findings_name_their_list() {
+    let workspace = Workspace::new().await;
+    assert_eq!(workspace.run(&["mirror", "--all-destinations"]).exit_code, 0);
+    assert_eq!(workspace.run(&["values", "--write"]).exit_code, 0);
+    for file in ["charts/a/values/north.yaml", "charts/b/values/south.yaml"] {
+        assert!(workspace.xtask.directory().join(file).is_file(), "{file}");
+    }
+    let checks = ["--only", "list", "--only", "values", "--only", "destination"];
+    let passed = workspace.run(&[&["verify"], &checks[..]].concat());
+    assert_eq!(passed.exit_code, 0, "{passed:?}");
+
+    workspace.destinations[1].store().delete_tag("acme/b", "1");
+    let failed = workspace.run(&["verify", "--only", "destination", "--format", "json"]);
+    assert_eq!(failed.exit_code, 1, "{failed:?}");
+    let report: Value = serde_json::from_str(&failed.stdout).unwrap();
+    assert_eq!(report["list"], "images.toml");
+    let findings = report["findings"].as_array().unwrap();
+    let errors: Vec<_> = findings.iter().filter(|finding| finding["severity"] == "error").collect();
+    assert_eq!(errors.len(), 1, "{report:#}");
+    assert_eq!(errors[0]["code"], "destination-missing");
+    assert_eq!(errors[0]["location"]["file"], "charts/b/images.toml");
+
+    workspace.destinations.iter().for_each(InMemoryRegistry::forget_requests);
+    let other = ["verify", "--only", "destination", "--image", "acme/a"];
+    let passed = workspace.run(&other);
+    assert_eq!(passed.exit_code, 0, "{passed:?}");
+    let requests = workspace.destinations.iter().flat_map(InMemoryRegistry::requests);
+    assert!(
+        requests.clone().all(|request| request.path.contains("acme/a") || request.path == "/v2/")
+    );
+    assert!(requests.count() > 0);
+    let unknown = workspace.run(&["verify", "--only", "list", "--image", "nothing"]);
+    assert_eq!(unknown.exit_code, 2);
+    assert_says(&unknown.stderr, &["no list has an image `nothing`"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_documents_are_not_printed_as_one() {
+    let workspace = Workspace::new().await;
+    let refused = workspace.run(&["values", "-d", "north"]);
+    assert_eq!((refused.exit_code, refused.stdout.as_str()), (2, ""));
+    assert_says(&refused.stderr, &["cannot be printed at once", "`--member`"]);
+    let printed = workspace.run(&["values", "-d", "north", "--member", "charts/a"]);
+    assert_says(&printed.stdout, &["registry: \"127.0.0.1:"]);
+}

@@ -1,0 +1,186 @@
+//! A command over several lists and destinations: a part for each, and one report. If there is only one
+//! part, its report is the whole report.
+
+use serde_json::{Value, json};
+
+use crate::cli::exit::Exit;
+use crate::cli::flags::{DestinationArgs, Flags, TextOrJson};
+use crate::cli::runtime::Interrupted;
+use crate::cli::terminal;
+use crate::list::ImageList;
+use crate::report;
+use crate::workspace::{self, OpenList};
+use messages::Advice;
+use messages::program::command;
+
+/// The lists of a run.
+///
+/// # Errors
+/// If there is none, or one of them cannot be used.
+pub(super) fn lists(flags: &Flags) -> anyhow::Result<Vec<OpenList>> {
+    workspace::open(&flags.list_file()?, &flags.member)
+}
+
+/// The list of a run that can have only one.
+///
+/// # Errors
+/// As [`lists`], and if there are several.
+pub(super) fn only_list(flags: &Flags, what: &str) -> anyhow::Result<OpenList> {
+    Ok(only(lists(flags)?, what)?)
+}
+
+/// The only one of some lists. `what` needs it.
+pub(super) fn only(mut lists: Vec<OpenList>, what: &str) -> Result<OpenList, Advice> {
+    match (lists.pop(), lists.is_empty()) {
+        (Some(list), true) => Ok(list),
+        _ => Err(Advice::new(format!("{what} needs one list, and this is a workspace"))
+            .with_hint("choose one: `--member NAME`")),
+    }
+}
+
+/// One list at one destination.
+pub(super) struct Part<'a> {
+    pub(super) open: &'a OpenList,
+    /// What `-d` names. `None`: as if there were no `-d`.
+    pub(super) destination: Option<String>,
+}
+
+impl Part<'_> {
+    fn name(&self) -> String {
+        let list = self.open.file.display();
+        match &self.destination {
+            Some(destination) => format!("{list} to {destination}"),
+            None => list.to_string(),
+        }
+    }
+}
+
+/// A part for each list and requested destination.
+///
+/// # Errors
+/// With `--all-destinations`, if a list has none.
+pub(super) fn parts<'a>(
+    lists: &'a [OpenList],
+    arguments: &DestinationArgs,
+) -> Result<Vec<Part<'a>>, Advice> {
+    let mut parts = Vec::new();
+    for open in lists {
+        let destinations = requested(&open.list, arguments)?;
+        parts.extend(destinations.into_iter().map(|destination| Part { open, destination }));
+    }
+    Ok(parts)
+}
+
+/// A part for each list.
+pub(super) fn of_lists(lists: &[OpenList]) -> Vec<Part<'_>> {
+    lists.iter().map(|open| Part { open, destination: None }).collect()
+}
+
+/// The destinations that the flags name. Without a flag, `None` alone: the default of the command.
+fn requested(list: &ImageList, arguments: &DestinationArgs) -> Result<Vec<Option<String>>, Advice> {
+    if arguments.all_destinations {
+        if list.destinations().is_empty() {
+            let hint = "add a `[destinations.NAME]`, or name a registry with `-d`";
+            return Err(Advice::new("`--all-destinations`: the list has none").with_hint(hint));
+        }
+        return Ok(list.destinations().keys().cloned().map(Some).collect());
+    }
+    let mut names: Vec<Option<String>> = Vec::new();
+    for name in &arguments.destination {
+        if !names.contains(&Some(name.clone())) {
+            names.push(Some(name.clone()));
+        }
+    }
+    Ok(if names.is_empty() { vec![None] } else { names })
+}
+
+/// The report of one part.
+pub(super) struct Output {
+    text: String,
+    /// For people who see a report for programs.
+    summary: String,
+}
+
+impl Output {
+    pub(super) fn human(text: String) -> Self {
+        Self { text, summary: String::new() }
+    }
+
+    pub(super) fn json(text: String, summary: String) -> Self {
+        Self { text, summary }
+    }
+
+    fn write(&self) -> std::io::Result<()> {
+        match self.summary.is_empty() {
+            true => terminal::result(&self.text),
+            false => terminal::result_for_programs(&self.text, &self.summary),
+        }
+    }
+}
+
+/// Runs a command for each part and reports the results. `run` returns the report of one part in the
+/// requested format. A part that could not run does not stop the others.
+///
+/// # Errors
+/// If the only part could not run, or the run was interrupted.
+pub(super) fn run_each(
+    name: &'static str,
+    parts: &[Part<'_>],
+    format: TextOrJson,
+    mut run: impl FnMut(&Part<'_>) -> anyhow::Result<(Output, Exit)>,
+) -> anyhow::Result<Exit> {
+    if let [only] = parts {
+        let (output, exit) = run(only)?;
+        output.write()?;
+        return Ok(exit);
+    }
+    let (mut documents, mut exits) = (Vec::new(), Vec::new());
+    for part in parts {
+        if format == TextOrJson::Human {
+            terminal::result(&report::parts::heading(&part.name()))?;
+        }
+        let (exit, document) = match run(part) {
+            Ok((output, exit)) => {
+                let document = match format {
+                    TextOrJson::Json => serde_json::from_str(&output.text)?,
+                    TextOrJson::Human => {
+                        output.write()?;
+                        Value::Null
+                    }
+                };
+                (exit, document)
+            }
+            Err(error) if error.is::<Interrupted>() => return Err(error),
+            Err(error) => {
+                terminal::error(&format!("error: {}: {error:#}", part.name()));
+                (Exit::CouldNotRun, json!({ "error": format!("{error:#}") }))
+            }
+        };
+        exits.push(exit);
+        let list = part.open.file.to_string_lossy().into_owned();
+        documents.push(report::parts::Part::new(list, part.destination.clone(), document));
+    }
+    let count = |exit| exits.iter().filter(|&&one| one == exit).count();
+    let totals = report::parts::PartTotals {
+        parts: exits.len(),
+        done: count(Exit::Done),
+        failed: count(Exit::Failed),
+        not_run: count(Exit::CouldNotRun),
+    };
+    terminal::result(&match format {
+        TextOrJson::Human => report::parts::summary(&totals),
+        TextOrJson::Json => report::parts::json(name, documents, totals),
+    })?;
+    Ok(exits.into_iter().max().unwrap_or(Exit::Done))
+}
+
+/// The error for a command that prints one document, if there would be several.
+pub(super) fn only_part<'p, 'a>(parts: &'p [Part<'a>]) -> Result<&'p Part<'a>, Advice> {
+    match parts {
+        [only] => Ok(only),
+        _ => Err(Advice::new("several values files cannot be printed at once").with_hint(format!(
+            "{} writes each to a file; to print one, name one destination with `-d` and one list with `--member`",
+            command("values --write")
+        ))),
+    }
+}

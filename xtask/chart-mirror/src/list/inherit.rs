@@ -1,0 +1,160 @@
+//! `ImageList::inherit`: a member of a workspace gets the settings of the workspace.
+
+use std::collections::BTreeMap;
+
+use super::{ImageList, InvalidImages, Place, Policy, Workspace, document, place::PlaceIndex};
+
+/// A setting that a member and its workspace give different values.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Contradiction {
+    /// Its keys from the top of the file: `destinations`, `production`.
+    pub keys: Vec<String>,
+}
+
+/// Why a list cannot have the settings of its workspace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum InheritError {
+    Contradiction(Contradiction),
+    /// The images do not fit an inherited destination.
+    Images(InvalidImages),
+}
+
+impl ImageList {
+    /// The lists that share the settings of this one.
+    pub fn workspace(&self) -> Option<&Workspace> {
+        self.workspace.as_ref()
+    }
+
+    /// This list with the destinations, registries and policy of its workspace in addition to its own.
+    ///
+    /// # Errors
+    /// If both set something to different values, or two images would have one target.
+    pub fn inherit(self, root: &Self) -> Result<Self, InheritError> {
+        let contradiction = |keys: &[&str]| {
+            let keys = keys.iter().map(|&key| key.to_owned()).collect();
+            InheritError::Contradiction(Contradiction { keys })
+        };
+        let mut list = self;
+        let inherited = merge(&mut list.destinations, &root.destinations);
+        inherited.map_err(|name| contradiction(&["destinations", &name]))?;
+        let inherited = merge(&mut list.registries, &root.registries);
+        inherited.map_err(|name| contradiction(&["registries", name.as_str()]))?;
+        let policy = std::mem::take(&mut list.policy);
+        list.policy = merge_policies(policy, &root.policy).map_err(|keys| contradiction(&keys))?;
+        if list.images.is_empty() {
+            return Ok(list);
+        }
+        let images = list.images.clone();
+        list.with_images(images).map_err(InheritError::Images)
+    }
+}
+
+/// The place of a key in the text of a list.
+pub fn place_of_key(text: &str, keys: &[String]) -> Option<Place> {
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    let document = document::parse(text, &mut Vec::new());
+    let (last, above) = keys.split_last()?;
+    let mut table = document.get_ref();
+    for key in above {
+        table = table.get(key.as_str())?.get_ref().as_table()?;
+    }
+    let (key, _) = table.get_key_value(last.as_str())?;
+    Some(PlaceIndex::new(text).place(key.span().start))
+}
+
+/// Adds entries. Returns the first key that has two values.
+fn merge<K: Ord + Clone, V: PartialEq + Clone>(
+    own: &mut BTreeMap<K, V>,
+    inherited: &BTreeMap<K, V>,
+) -> Result<(), K> {
+    for (key, value) in inherited {
+        match own.get(key) {
+            Some(present) if present != value => return Err(key.clone()),
+            Some(_) => {}
+            None => drop(own.insert(key.clone(), value.clone())),
+        }
+    }
+    Ok(())
+}
+
+/// A key that is left out, or has its default, takes the value of the workspace.
+fn merge_policies(own: Policy, root: &Policy) -> Result<Policy, Vec<&'static str>> {
+    let Policy { allowed_registries, require_pins, require_platforms, mut severities } = own;
+    let differ = |key| vec!["policy", key];
+    if !allowed_registries.is_empty()
+        && !root.allowed_registries.is_empty()
+        && allowed_registries != root.allowed_registries
+    {
+        return Err(differ("allowed-registries"));
+    }
+    if let (Some(own), Some(root)) = (&require_platforms, &root.require_platforms)
+        && own != root
+    {
+        return Err(differ("require-platforms"));
+    }
+    merge(&mut severities, &root.severities)
+        .map_err(|code| vec!["policy", "severity", code.name()])?;
+    let or = |own: Vec<String>, root: &Vec<String>| if own.is_empty() { root.clone() } else { own };
+    Ok(Policy {
+        allowed_registries: or(allowed_registries, &root.allowed_registries),
+        require_pins: require_pins || root.require_pins,
+        require_platforms: require_platforms.or_else(|| root.require_platforms.clone()),
+        severities,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ROOT: &str = "[workspace]\nmembers = ['charts/*']\n\
+                        [destinations.prod]\nregistry = 'r.io'\n\
+                        [registries.'q.io']\nconcurrency = 4\n\
+                        [policy]\nrequire-pins = true\nseverity = { unpinned = 'error' }\n";
+    const IMAGE: &str = "[[image]]\nsource = 'q.io/a'\ntag = '1'\n";
+
+    fn list(text: &str) -> ImageList {
+        ImageList::parse("images.toml", text).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    #[test]
+    fn a_member_has_the_settings_of_its_workspace_and_its_own() {
+        let root = list(ROOT);
+        assert_eq!(root.workspace().unwrap().members, ["charts/*"]);
+        assert!(root.images().is_empty());
+        let own =
+            "[destinations.test]\nregistry = 't.io'\n[policy]\nseverity = { insecure = 'error' }\n";
+        let member = list(&format!("{own}{IMAGE}")).inherit(&root).unwrap();
+        assert_eq!(member.destinations().keys().collect::<Vec<_>>(), ["prod", "test"]);
+        assert_eq!(member.registries().len(), 1);
+        assert!(member.policy().require_pins);
+        assert_eq!(member.policy().severities.len(), 2);
+        let same = list(&format!("[destinations.prod]\nregistry = 'r.io'\n{IMAGE}"));
+        assert!(same.inherit(&root).is_ok());
+    }
+
+    #[test]
+    fn two_values_for_one_setting_are_a_contradiction() {
+        let table: [(&str, &[&str], usize); 3] = [
+            ("[destinations.prod]\nregistry = 'other.io'\n", &["destinations", "prod"], 3),
+            ("[registries.'q.io']\nconcurrency = 5\n", &["registries", "q.io"], 5),
+            ("policy.severity.unpinned = 'ignore'\n", &["policy", "severity", "unpinned"], 9),
+        ];
+        for (own, keys, line) in table {
+            let error = list(&format!("{own}{IMAGE}")).inherit(&list(ROOT)).unwrap_err();
+            let keys: Vec<String> = keys.iter().map(|&key| key.to_owned()).collect();
+            assert_eq!(place_of_key(ROOT, &keys).unwrap().line, line, "{own}");
+            assert_eq!(error, InheritError::Contradiction(Contradiction { keys }), "{own}");
+        }
+    }
+
+    #[test]
+    fn images_that_collide_at_an_inherited_destination_are_refused() {
+        let colliding = format!(
+            "{IMAGE}[[image]]\nsource = 'p.io/a'\ntag = '1'\n\
+                                 [destinations.own]\nregistry = 'o.io'\ntarget = '{{registry}}/{{path}}'\n"
+        );
+        let error = list(&colliding).inherit(&list(ROOT)).unwrap_err();
+        assert!(matches!(error, InheritError::Images(InvalidImages::Target(_))), "{error:?}");
+    }
+}
