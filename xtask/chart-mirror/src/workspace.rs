@@ -217,15 +217,14 @@ fn select<'f>(folders: &'f [String], requested: &[String]) -> Result<Vec<&'f str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::files::write_atomically;
 
     const IMAGE: &str = "[[image]]\nsource = 'q.io/a'\ntag = '1'\n";
 
     fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
         let root = tempfile::tempdir().unwrap();
         for (name, text) in files {
-            let file = root.path().join(name);
-            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
-            std::fs::write(file, text).unwrap();
+            write_atomically(&root.path().join(name), text).unwrap();
         }
         root
     }
@@ -281,8 +280,7 @@ mod tests {
             missing.contains("`charts/*`") && missing.contains("has no images.toml"),
             "{missing}"
         );
-        std::fs::create_dir_all(root.path().join("charts/a")).unwrap();
-        std::fs::write(root.path().join("charts/a/images.toml"), IMAGE).unwrap();
+        write_atomically(&root.path().join("charts/a/images.toml"), IMAGE).unwrap();
         assert_eq!(
             opened(&root, "images.toml", &[]).unwrap(),
             [" prod", "charts/a prod", "extra prod"]

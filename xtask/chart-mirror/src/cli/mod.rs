@@ -12,6 +12,7 @@ use flags::Flags;
 pub mod demo;
 pub mod dispatch;
 pub mod exit;
+mod flag_values;
 pub mod flags;
 pub mod help;
 pub mod program;

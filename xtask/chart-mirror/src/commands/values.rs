@@ -204,7 +204,7 @@ mod tests {
         assert!(refused.contains("another list, `one.toml`"), "{refused}");
         assert_eq!(of_list("one.toml").check().unwrap(), Difference::None);
         let file = of_list("one.toml").file;
-        std::fs::write(&file, "mine: true\n").unwrap();
+        write_atomically(&file, "mine: true\n").unwrap();
         let refused = of_list("one.toml").write().unwrap_err().to_string();
         assert!(refused.contains("was not generated from a list"), "{refused}");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "mine: true\n");

@@ -288,7 +288,9 @@ fn a_repository_that_an_operator_knows_stands_for_the_versions_of_the_chart() {
 /// `old > new`, with digest and target of the new one.
 fn updates(changes: &ListChanges) -> Vec<String> {
     let lines = changes.updated.iter();
-    lines.map(|(from, to)| format!("{} > {}", from.tag, images(&[to.clone()])[0])).collect()
+    lines
+        .map(|(from, to)| format!("{} > {}", from.tag, images(std::slice::from_ref(to))[0]))
+        .collect()
 }
 
 #[test]

@@ -48,7 +48,7 @@ fn run_part(part: &Part<'_>, arguments: &MirrorArgs) -> anyhow::Result<(Output, 
     if arguments.dry_run {
         return Ok((dry_run(&plan, arguments.format), Exit::Done));
     }
-    let progress = Arc::new(ProgressDisplay::new());
+    let progress = Arc::new(ProgressDisplay::of_terminal());
     let events = Arc::clone(&progress) as Arc<_>;
     let report =
         runtime::block_on(mirror::run(&list, &plan, &options, &ProcessEnvironment, events));

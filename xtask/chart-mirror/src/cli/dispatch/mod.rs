@@ -154,7 +154,7 @@ fn pin_images(
     };
     let images = arguments.image.clone();
     let options = pin::PinOptions { images, mode, retry: RetryPolicy::default() };
-    let progress = ProgressDisplay::new();
+    let progress = ProgressDisplay::of_terminal();
     let resolved = runtime::block_on(pin::resolve(list, &options, &ProcessEnvironment, &progress));
     progress.finish();
     let report = resolved.map_err(|error| match error.is::<Interrupted>() {
@@ -184,7 +184,7 @@ fn examine(part: &Part<'_>, arguments: &DoctorArgs) -> anyhow::Result<(Output, E
     let reach = if arguments.offline { doctor::Reach::Offline } else { doctor::Reach::Registries };
     let destination = part.destination.clone();
     let options = doctor::DoctorOptions { destination, reach, retry: doctor::short_retries() };
-    let progress = ProgressDisplay::new();
+    let progress = ProgressDisplay::of_terminal();
     let list = &part.open.list;
     let examined = runtime::block_on(doctor::run(list, &options, &ProcessEnvironment, &progress));
     progress.finish();

@@ -100,7 +100,7 @@ fn verified(arguments: &VerifyArgs, input: Input<'_>) -> anyhow::Result<VerifyRe
         ..VerifyOptions::default()
     };
     let mut verification = Verification::begin(input, &options)?;
-    let progress = ProgressDisplay::new();
+    let progress = ProgressDisplay::of_terminal();
     // Outside of the runtime: an interruption ends helm and this program at once.
     verification.check_files_and_chart(&progress);
     let result = if verification.needs_registries() {

@@ -44,7 +44,8 @@ mod tests {
         use ColorChoice::{Always, Auto, Never};
         use StreamKind::{Other, Terminal};
         use Style::{Coloured, Plain};
-        let table: [(ColorChoice, StreamKind, &[(&str, &str)], Style); 14] = [
+        type Variables<'a> = &'a [(&'a str, &'a str)];
+        let table: [(ColorChoice, StreamKind, Variables<'_>, Style); 14] = [
             (Auto, Terminal, &[], Coloured),
             (Auto, Other, &[], Plain),
             (Always, Other, &[], Coloured),

@@ -86,7 +86,8 @@ fn a_text_without_a_registry_may_repeat_another_image() {
     let pod = |image: &str, value: &str| {
         format!("spec: {{containers: [{{image: '{image}', {}}}]}}", variable(value))
     };
-    let table: [(String, &[&str], &[&str], &[&str]); 8] = [
+    type Words<'a> = &'a [&'a str];
+    let table: [(String, Words<'_>, Words<'_>, Words<'_>); 8] = [
         (
             pod("q.io/a/console:1", "a/console:1"),
             &["x.io/x:1"],

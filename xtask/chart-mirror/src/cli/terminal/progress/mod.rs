@@ -44,7 +44,8 @@ enum Means {
 }
 
 impl ProgressDisplay {
-    pub fn new() -> Self {
+    /// For the terminal of this process.
+    pub fn of_terminal() -> Self {
         let is_screen = Term::stderr().is_term()
             && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb");
         let means = match streams::verbosity() {

@@ -52,7 +52,7 @@ fn total(copying: &Copying, now: Duration, width: usize) -> String {
     let parts = total_parts(copying, now);
     let done = copying.bytes.percent();
     let [images, amounts, rest @ ..] = parts.as_slice() else { return parts.concat() };
-    with_bar(images, &[&[amounts.clone()], rest].concat().join(GAP), done, width)
+    with_bar(images, &[std::slice::from_ref(amounts), rest].concat().join(GAP), done, width)
         .or_else(|| fitting(parts.join(GAP), width))
         // Without the rate.
         .or_else(|| {
