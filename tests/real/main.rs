@@ -11,6 +11,7 @@ mod chart;
 mod ecr;
 mod helm_plugin;
 mod images;
+mod init;
 mod installing;
 mod listed;
 mod other_repository;

@@ -56,6 +56,28 @@ pub fn write_atomically(file: &Path, text: &str) -> anyhow::Result<Written> {
     Ok(Written::Changed)
 }
 
+/// Writes several new files: all of them, or none.
+///
+/// # Errors
+/// If one of them exists already or cannot be written.
+pub fn create_all(files: &[(&Path, &str)]) -> anyhow::Result<()> {
+    for (file, _) in files {
+        if std::fs::symlink_metadata(file).is_ok() {
+            anyhow::bail!("`{}` exists already; nothing was written", file.display());
+        }
+    }
+    for (number, (file, text)) in files.iter().enumerate() {
+        if let Err(error) = write_atomically(file, text) {
+            for (written, _) in &files[..number] {
+                // The error below is what counts.
+                drop(std::fs::remove_file(written));
+            }
+            return Err(error.context("nothing was written"));
+        }
+    }
+    Ok(())
+}
+
 /// Appends to a file, which is created if it is missing.
 ///
 /// # Errors

@@ -102,6 +102,11 @@ impl ChartSource {
     }
 }
 
+/// The path that leads from a folder to a file, which is given from the current folder.
+pub fn path_below(folder: &Path, file: &Path) -> String {
+    relative(folder, &std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf()))
+}
+
 /// A path that leads from a folder to a file or folder, with `/` on every system.
 fn relative(folder: &Path, path: &Path) -> String {
     let absolute = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_path_buf());

@@ -51,6 +51,12 @@ struct LocalChart {
     _fetched: Option<TempFolder>,
 }
 
+/// A line of `helm search repo`.
+#[derive(serde::Deserialize)]
+struct FoundChart {
+    name: String,
+}
+
 struct Printed {
     text: String,
     warnings: String,
@@ -129,16 +135,37 @@ impl Helm {
             return Ok(LocalChart { path, _fetched: None });
         }
         if !is_remote && !is_in_added_repository(chart) {
-            let folder = self.directory.display();
-            let cause = Advice::new(format!("there is no chart `{chart}` in {folder}"));
-            return Err(RenderError::failed(
-                "finding the chart",
-                cause.with_hint(format!(
-                    "give the path of a folder or a `.tgz`, or the repository that contains `{chart}`"
-                )),
-            ));
+            return Err(RenderError::failed("finding the chart", self.no_chart(chart)));
         }
         self.fetch()
+    }
+
+    /// The error for a name that is neither a path nor in a repository, with the charts of that name in the
+    /// repositories that were added to helm.
+    fn no_chart(&self, chart: &str) -> Advice {
+        let cause = format!("there is no chart `{chart}` in {}", self.directory.display());
+        let candidates = self.in_added_repositories(chart);
+        let hint = match candidates.as_slice() {
+            [] => format!(
+                "give the path of a folder or a `.tgz`, or the repository that contains `{chart}`: `-r https://...`"
+            ),
+            found => format!("repositories of helm have it: `-c {}`", found.join("`, `-c ")),
+        };
+        Advice::new(cause).with_hint(hint)
+    }
+
+    /// `REPOSITORY/NAME` for each chart of a name in the repositories that were added to helm, as far as helm
+    /// has their indexes. Sends no request.
+    fn in_added_repositories(&self, name: &str) -> Vec<String> {
+        let arguments = ["search", "repo", name, "-o", "json"].map(str::to_owned);
+        let attempt = "searching the repositories of helm";
+        // Without repositories, helm fails.
+        let Ok(printed) = self.run(attempt, &self.directory, &arguments, &arguments) else {
+            return Vec::new();
+        };
+        let found: Vec<FoundChart> = serde_json::from_str(&printed.text).unwrap_or_default();
+        let is_named = |chart: &FoundChart| chart.name.rsplit('/').next() == Some(name);
+        found.into_iter().filter(is_named).map(|chart| chart.name).collect()
     }
 
     fn fetch(&self) -> Result<LocalChart, RenderError> {

@@ -18,7 +18,7 @@ mod renderer;
 mod source;
 mod template_keys;
 
-pub use choice::{ChartOptions, ChartOrigin, choose};
+pub use choice::{ChartOptions, ChartOrigin, choose, path_below};
 pub use declared::DeclaredDifference;
 pub use default_values::ChartValues;
 pub use discovery::{Discovery, discover};

@@ -16,6 +16,10 @@ use crate::list::finding_code::Check;
 use crate::list_file;
 use crate::report::verify::Format;
 
+mod init;
+
+pub use init::InitArgs;
+
 /// The heading of the flags that every command has.
 const GLOBAL: &str = "Global options";
 
@@ -66,6 +70,11 @@ pub struct Flags {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Write images.toml for a chart
+    ///
+    /// It lists the images of the chart with the values that move them, and the digests of their tags. With
+    /// -d, the values of the destinations are written as well. Nothing is overwritten.
+    Init(InitArgs),
     /// Copy every image of the list to a destination
     ///
     /// Digests are kept. With -c, -r or --version, every image that the chart uses is copied instead.

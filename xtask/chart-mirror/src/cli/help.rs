@@ -14,7 +14,24 @@ struct CommandHelp {
     failed: Option<&'static str>,
 }
 
-const COMMANDS: [CommandHelp; 9] = [
+const COMMANDS: [CommandHelp; 10] = [
+    CommandHelp {
+        name: "init",
+        examples: &[
+            ("init -c ./chart", "list the images of a chart in a folder"),
+            (
+                "init -c stackstate -r https://helm.stackstate.io --version 4.5.6",
+                "of a chart in a repository",
+            ),
+            (
+                "init -c ./chart -d registry.example.com/team",
+                "write the values of a destination as well",
+            ),
+            ("init -c ./chart --set license.key=x", "give a value that the chart requires"),
+        ],
+        done: "every image is listed, moved by values of the chart, and pinned",
+        failed: Some("the list was written, but an image is not listed, moved or pinned"),
+    },
     CommandHelp {
         name: "mirror",
         examples: &[

@@ -30,6 +30,11 @@ impl ChartRun {
         Ok(Self { helm, renderings })
     }
 
+    /// A chart that is chosen already.
+    pub fn with(helm: Helm, renderings: Vec<Rendering>) -> Self {
+        Self { helm, renderings }
+    }
+
     /// Checks that helm runs.
     ///
     /// # Errors

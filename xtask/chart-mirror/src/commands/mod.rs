@@ -4,6 +4,7 @@ pub mod chart_run;
 pub mod doctor;
 pub mod explain;
 pub mod images;
+pub mod init;
 pub mod list_edit;
 pub mod mirror;
 pub mod pin;

@@ -125,11 +125,16 @@ fn values_file(
     name: &str,
     destination: &Destination,
 ) -> Result<ValuesFile, OverlayError> {
-    let file = folder_of(list_file).join("values").join(format!("{}.yaml", file_stem(name)));
+    let file = file_of(list_file, name);
     let list_file = list_file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let text =
         header(list, destination, name, &list_file) + &Overlay::of(list, destination)?.yaml();
     Ok(ValuesFile { file, text, list_file })
+}
+
+/// The values file of a destination, in the folder `values` next to the list.
+pub(super) fn file_of(list_file: &Path, name: &str) -> PathBuf {
+    folder_of(list_file).join("values").join(format!("{}.yaml", file_stem(name)))
 }
 
 /// An address as a file name. Names, hosts and paths contain neither `+` nor `=`, so the result is

@@ -6,6 +6,7 @@ pub mod doctor;
 mod examples;
 mod failures;
 pub mod images;
+pub mod init;
 mod json;
 pub mod layout;
 pub mod mirror;

@@ -49,6 +49,11 @@ pub fn probed(probed: &ProbeResult, suggestion: &Suggestion) -> String {
     text + &not_moved(probed, suggestion) + &problems(suggestion) + &missing_values(suggestion)
 }
 
+/// What no value moves, and what is not right otherwise.
+pub(super) fn open(probed: &ProbeResult, suggestion: &Suggestion) -> String {
+    not_moved(probed, suggestion) + &problems(suggestion)
+}
+
 /// What is known about a place besides its keys.
 fn outcome(place: &ProbedPlace) -> Option<String> {
     Some(match &place.outcome {

@@ -27,6 +27,7 @@ use parts::{Output, Part};
 use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
 
+mod init;
 mod mirror;
 mod parts;
 mod values;
@@ -38,6 +39,7 @@ mod verify;
 /// When the command could not run, or was interrupted.
 pub fn run(flags: &Flags) -> anyhow::Result<Exit> {
     match &flags.command {
+        Command::Init(arguments) => init::run(flags, arguments),
         Command::Mirror(arguments) => mirror::run(flags, arguments),
         Command::Values(arguments) => values::run(flags, arguments),
         Command::Verify(arguments) => verify::run(flags, arguments),

@@ -73,16 +73,29 @@ pub async fn resolve(
 /// # Errors
 /// When the entry of an image in the report has changed, or the file cannot be read or written.
 pub fn write(file: &Path, report: &PinReport) -> anyhow::Result<()> {
-    let is_new = |image: &&PinnedImage| image.changes_list(report.mode);
-    let new: Vec<&PinnedImage> = report.images.iter().filter(is_new).collect();
-    if new.is_empty() {
+    if !report.images.iter().any(|image| image.changes_list(report.mode)) {
         return Ok(());
     }
-    let file_name = file.display().to_string();
     let text = list_file::read_text(file)?;
-    let mut list = ImageList::parse(&file_name, &text)?;
+    let (edited, list) = pinned(&text, &file.display().to_string(), report)?;
+    let hint = "write the digests from `--format json` by hand";
+    list_file::replace(file, edited, &list, hint)?;
+    Ok(())
+}
+
+/// The text of a list with the digests of a report, and the list that it has to be. The text is `None` if it
+/// cannot be edited.
+///
+/// # Errors
+/// When the entry of an image in the report is not in the list, or has changed.
+pub fn pinned(
+    text: &str,
+    file_name: &str,
+    report: &PinReport,
+) -> anyhow::Result<(Option<String>, ImageList)> {
+    let mut list = ImageList::parse(file_name, text)?;
     let mut pins = Vec::new();
-    for resolved in new {
+    for resolved in report.images.iter().filter(|image| image.changes_list(report.mode)) {
         let digest = resolved.digest.as_ref().filter(|_| resolved.written);
         let is_unchanged = |image: &Image| {
             let now = &image.digest;
@@ -101,9 +114,7 @@ pub fn write(file: &Path, report: &PinReport) -> anyhow::Result<()> {
         list.pin(&pin)?;
         pins.push(pin);
     }
-    let hint = "write the digests from `--format json` by hand";
-    list_file::replace(file, pin_images(&text, &pins), &list, hint)?;
-    Ok(())
+    Ok((pin_images(text, &pins), list))
 }
 
 async fn resolve_image(

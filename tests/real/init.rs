@@ -1,0 +1,278 @@
+//! The command `init`, with the real helm: from a chart to a list that verifies.
+
+use std::path::PathBuf;
+
+use chart_mirror::list::ImageList;
+use registry_in_memory::content::{Layer, oci_image};
+use registry_in_memory::{InMemoryRegistry, RegistryOptions};
+
+use crate::programs::helm::program;
+use crate::support::xtask::{Finished, Xtask};
+
+/// A folder with a chart of several templates and a subchart, where the tool runs.
+struct Folder(Xtask);
+
+impl Folder {
+    /// Images come from `registry`.
+    fn new(registry: &str) -> Self {
+        let folder = Self(Xtask::new());
+        folder.write("chart/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.2.0\n");
+        folder.write(
+            "chart/values.yaml",
+            &format!(
+                "image: {{registry: \"{registry}\", repository: team/api, tag: \"1.0\"}}\n\
+                 job: {{image: \"{registry}/team/job:2.0\"}}\n"
+            ),
+        );
+        folder.write(
+            "chart/templates/api.yaml",
+            &pod("api", "{{ .Values.image.registry }}/{{ .Values.image.repository }}:{{ .Values.image.tag }}"),
+        );
+        folder.write("chart/templates/job.yaml", &pod("job", "{{ .Values.job.image }}"));
+        folder.write("chart/charts/db/Chart.yaml", "apiVersion: v2\nname: db\nversion: 0.1.0\n");
+        folder.write(
+            "chart/charts/db/values.yaml",
+            &format!("image: {{repository: \"{registry}/team/db\", tag: \"3.0\"}}\n"),
+        );
+        folder.write(
+            "chart/charts/db/templates/db.yaml",
+            &pod("db", "{{ .Values.image.repository }}:{{ .Values.image.tag }}"),
+        );
+        folder
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.directory().join(name)
+    }
+
+    fn write(&self, file: &str, text: &str) {
+        std::fs::create_dir_all(self.path(file).parent().unwrap()).unwrap();
+        std::fs::write(self.path(file), text).unwrap();
+    }
+
+    fn read(&self, file: &str) -> String {
+        std::fs::read_to_string(self.path(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
+    }
+
+    fn run(&self, arguments: &[&str]) -> Finished {
+        let helm = program().canonicalize().unwrap();
+        self.0.run(arguments, &[("HELM", helm.to_str().unwrap())])
+    }
+
+    /// What was written besides the chart.
+    fn written(&self) -> Vec<String> {
+        let names = ["images.toml", "values"];
+        names.into_iter().filter(|name| self.path(name).exists()).map(str::to_owned).collect()
+    }
+}
+
+fn pod(name: &str, image: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: Pod\nmetadata: {{name: {name}}}\nspec: {{containers: [{{name: c, image: \"{image}\"}}]}}\n"
+    )
+}
+
+#[test]
+fn a_new_list_lists_moves_and_verifies_every_image() {
+    let folder = Folder::new("quay.io");
+    let run =
+        folder.run(&["init", "-c", "chart", "--no-pin", "-d", "prod=registry.example.com/team"]);
+    assert_eq!(run.exit_code, 0, "{run:?}");
+    let text = folder.read("images.toml");
+    assert!(
+        text.starts_with("# The images of the chart `./chart`"),
+        "no schema is at hand: {text}"
+    );
+    let list = ImageList::parse("images.toml", &text).unwrap();
+    let images: Vec<_> = list.images().iter().map(|image| image.reference().to_string()).collect();
+    assert_eq!(images, ["quay.io/team/api:1.0", "quay.io/team/db:3.0", "quay.io/team/job:2.0"]);
+    assert!(folder.read("values/prod.yaml").contains("registry.example.com/team"));
+    for expected in
+        ["written     images.toml: 3 images, 0 pinned", "next:\n", " pin ", " mirror ", " verify "]
+    {
+        assert!(run.stdout.contains(expected), "{expected}\n{}", run.stdout);
+    }
+    let verified = folder.run(&["verify", "--only", "list,values,chart"]);
+    assert_eq!(verified.exit_code, 0, "{verified:?}");
+    let proven = folder.run(&["values", "--prove"]);
+    assert_eq!(proven.exit_code, 0, "{proven:?}");
+    let again = folder.run(&["init", "-c", "chart", "--no-pin"]);
+    assert!(
+        again.exit_code == 2 && again.stderr.contains("`images.toml` exists already"),
+        "{again:?}"
+    );
+    assert_eq!(folder.read("images.toml"), text);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_tag_is_pinned_and_an_image_that_is_missing_is_reported() {
+    let registry = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
+    let content = oci_image(&[Layer::new("layer", 100)]);
+    for (repository, tag) in [("team/api", "1.0"), ("team/job", "2.0")] {
+        registry.store().publish(repository, tag, &content);
+    }
+    let folder = Folder::new(registry.address());
+    let init =
+        |folder: &Folder| tokio::task::block_in_place(|| folder.run(&["init", "-c", "chart"]));
+    let run = init(&folder);
+    assert_eq!(run.exit_code, 1, "{run:?}");
+    assert!(
+        run.stdout.contains("3 images, 2 pinned") && run.stdout.contains("team/db:3.0"),
+        "{run:?}"
+    );
+    assert_eq!(folder.read("images.toml").matches(content.top.as_str()).count(), 2);
+
+    registry.store().publish("team/db", "3.0", &content);
+    std::fs::remove_file(folder.path("images.toml")).unwrap();
+    let run = init(&folder);
+    assert_eq!(run.exit_code, 0, "{run:?}");
+    assert!(run.stdout.contains("3 images, 3 pinned"), "{run:?}");
+    assert!(!run.stdout.contains("record the digest"), "nothing is left to pin: {}", run.stdout);
+}
+
+#[test]
+fn a_chart_that_requires_values_names_them_and_they_are_written_into_the_rendering() {
+    let folder = Folder::new("quay.io");
+    folder.write(
+        "chart/templates/check.yaml",
+        "{{ if not .Values.license.key }}{{ fail \"license.key is required\" }}{{ end }}\n",
+    );
+    folder
+        .write("chart/values.yaml", &(folder.read("chart/values.yaml") + "license: {key: \"\"}\n"));
+    let run = folder.run(&["init", "-c", "chart", "--no-pin", "-d", "r.example.com"]);
+    assert_eq!(run.exit_code, 2, "{run:?}");
+    for expected in ["license.key is required", "`--set license.key=VALUE`"] {
+        assert!(run.stderr.contains(expected), "{expected}\n{}", run.stderr);
+    }
+    assert!(folder.written().is_empty(), "nothing is written: {:?}", folder.written());
+
+    folder.write("given/more.yaml", "image: {tag: \"1.1\"}\n");
+    folder.write("lists/keep.txt", "");
+    let flags =
+        ["--set", "license.key=x,a.b=true", "--set-string", "n=1", "--values", "given/more.yaml"];
+    let fixed =
+        ["--images", "lists/shop.toml", "init", "-c", "chart", "--no-pin", "-d", "r.example.com"];
+    let run = folder.run(&[&fixed[..], &flags].concat());
+    assert_eq!(run.exit_code, 0, "{run:?}");
+    let text = folder.read("lists/shop.toml");
+    for expected in [
+        "name = \"../chart\"",
+        "values = [\"../given/more.yaml\"]",
+        "\"license.key\" = \"x\"",
+        "\"a.b\" = true",
+        "\"n\" = \"1\"",
+        "tag = \"1.1\"",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    let verified =
+        folder.run(&["--images", "lists/shop.toml", "verify", "--only", "list,values,chart"]);
+    assert_eq!(verified.exit_code, 0, "{verified:?}");
+}
+
+#[test]
+fn a_values_file_is_not_overwritten_and_then_nothing_is_written() {
+    let folder = Folder::new("quay.io");
+    folder.write("values/registry.yaml", "mine: true\n");
+    let run = folder.run(&["init", "-c", "chart", "--no-pin", "-d", "registry.example.com"]);
+    assert_eq!(run.exit_code, 2, "{run:?}");
+    assert!(run.stderr.contains("values/registry.yaml` exists already"), "{}", run.stderr);
+    assert_eq!(folder.written(), ["values"]);
+    assert_eq!(folder.read("values/registry.yaml"), "mine: true\n");
+}
+
+#[test]
+fn what_no_value_moves_is_a_comment_and_a_failure() {
+    let folder = Folder::new("quay.io");
+    folder.write("chart/templates/fixed.yaml", &pod("fixed", "quay.io/team/fixed:4.0"));
+    let run = folder.run(&["init", "-c", "chart", "--no-pin"]);
+    assert_eq!(run.exit_code, 1, "{run:?}");
+    assert!(run.stdout.contains("no value moves `quay.io/team/fixed:4.0`"), "{}", run.stdout);
+    let text = folder.read("images.toml");
+    let entry = "# No value of the chart moves it in shop/templates/fixed.yaml.\n[[image]]\nsource = \"quay.io/team/fixed\"\n";
+    assert!(text.contains(entry), "{text}");
+}
+
+#[test]
+fn a_bare_name_lists_the_charts_of_that_name_in_the_repositories_of_helm() {
+    let folder = Folder::new("quay.io");
+    let run = folder.run(&["init", "-c", "shop", "--no-pin"]);
+    assert_eq!(run.exit_code, 2, "{run:?}");
+    assert!(run.stderr.contains("there is no chart `shop`"), "{}", run.stderr);
+    // An index that helm has fetched before.
+    let cache = folder.path("cache");
+    folder.write(
+        "repositories.yaml",
+        "apiVersion: \"\"\nrepositories: [{name: mine, url: \"https://charts.example.com\"}]\n",
+    );
+    folder.write(
+        "cache/mine-index.yaml",
+        "apiVersion: v1\nentries:\n  shop: [{apiVersion: v2, name: shop, version: 1.0.0, urls: [\"shop-1.0.0.tgz\"]}]\n",
+    );
+    let helm = program().canonicalize().unwrap();
+    let variables = [
+        ("HELM", helm.to_str().unwrap()),
+        ("HELM_REPOSITORY_CONFIG", folder.path("repositories.yaml").to_str().unwrap()),
+        ("HELM_REPOSITORY_CACHE", cache.to_str().unwrap()),
+    ]
+    .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let variables: Vec<_> =
+        variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    let run = folder.0.run(&["init", "-c", "shop", "--no-pin"], &variables);
+    assert!(run.stderr.contains("`-c mine/shop`"), "{}", run.stderr);
+}
+
+/// The commands of docs/getting-started.md up to the change of the chart, and those after it.
+fn commands_of_the_guide() -> [Vec<&'static str>; 2] {
+    const GUIDE: &str = include_str!("../../docs/getting-started.md");
+    let (first, then) = GUIDE.split_once("\n## When the chart changes\n").unwrap();
+    [first, then].map(|part| part.lines().filter_map(|line| line.strip_prefix("$ ")).collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_commands_of_the_guide_work_in_their_order() {
+    let source = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
+    let destination = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
+    let content = |name: &str| oci_image(&[Layer::new(name, 100)]);
+    for (repository, tag) in
+        [("team/api", "1.0"), ("team/job", "2.0"), ("team/db", "3.0"), ("team/api", "1.1")]
+    {
+        source.store().publish(repository, tag, &content(&format!("{repository}{tag}")));
+    }
+    let folder = Folder::new(source.address());
+    let helm = program().canonicalize().unwrap();
+    let run = |command: &str| {
+        let command = command.replace("registry.example.com", destination.address());
+        let arguments: Vec<&str> = command.split(' ').collect();
+        match arguments.as_slice() {
+            ["chart-mirror", arguments @ ..] => {
+                let run = tokio::task::block_in_place(|| folder.run(arguments));
+                assert_eq!(run.exit_code, 0, "{command}: {}{}", run.stdout, run.stderr);
+            }
+            ["helm", arguments @ ..] => {
+                let mut helm = std::process::Command::new(&helm);
+                let run = helm.args(arguments).current_dir(folder.0.directory()).output().unwrap();
+                let text = String::from_utf8_lossy(&run.stdout).into_owned();
+                assert!(
+                    run.status.success(),
+                    "{command}: {}",
+                    String::from_utf8_lossy(&run.stderr)
+                );
+                assert_eq!(text.matches(destination.address()).count(), 3, "{text}");
+            }
+            _ => panic!("{command}"),
+        }
+    };
+    let [first, then] = commands_of_the_guide();
+    assert_eq!((first.len(), then.len()), (4, 5));
+    first.into_iter().for_each(run);
+    let values = folder.read("chart/values.yaml").replace("tag: \"1.0\"", "tag: \"1.1\"");
+    folder.write("chart/values.yaml", &values);
+    let text = folder.read("images.toml");
+    then.into_iter().for_each(run);
+    let (pin, other) =
+        (content("team/api1.0").top.to_string(), content("team/api1.1").top.to_string());
+    let expected = text.replace("tag = \"1.0\"", "tag = \"1.1\"").replace(&pin, &other);
+    assert_eq!(folder.read("images.toml"), expected);
+    assert!(destination.store().manifest("team/team/api", "1.1").is_some());
+}

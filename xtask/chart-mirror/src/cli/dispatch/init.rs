@@ -1,0 +1,46 @@
+//! `init`, from flags to a new list, its values, and the report.
+
+use crate::cli::exit::Exit;
+use crate::cli::flags::{Flags, InitArgs};
+use crate::cli::terminal::ProgressDisplay;
+use crate::cli::{runtime, terminal};
+use crate::commands::init::{self, InitOptions, NamedDestination, assignments};
+use crate::commands::pin::{self, result::Mode};
+use crate::list::Rendering;
+use crate::list_file;
+use crate::report;
+use registry::RetryPolicy;
+use registry::auth::credentials::ProcessEnvironment;
+
+pub(super) fn run(flags: &Flags, arguments: &InitArgs) -> anyhow::Result<Exit> {
+    let file = flags.images.clone().unwrap_or_else(|| list_file::NAME.into());
+    let options = options(arguments)?;
+    let new = init::prepare(&file, &options, &terminal::message)?;
+    let pins = if arguments.no_pin {
+        None
+    } else {
+        let options =
+            pin::PinOptions { images: Vec::new(), mode: Mode::Pin, retry: RetryPolicy::default() };
+        let progress = ProgressDisplay::of_terminal();
+        let resolved =
+            runtime::block_on(pin::resolve(new.list(), &options, &ProcessEnvironment, &progress));
+        progress.finish();
+        Some(resolved.map_err(|error| error.context("nothing was written"))?)
+    };
+    let report = new.write(pins)?;
+    terminal::result(&report::init::text(&report, terminal::layout()))?;
+    Ok(if report.is_complete() { Exit::Done } else { Exit::Failed })
+}
+
+fn options(arguments: &InitArgs) -> anyhow::Result<InitOptions> {
+    let mut rendering = Rendering { values: arguments.values.clone(), ..Rendering::default() };
+    for text in &arguments.set {
+        rendering.set.extend(assignments::typed(text)?);
+    }
+    for text in &arguments.set_string {
+        rendering.set_string.extend(assignments::texts(text)?);
+    }
+    NamedDestination::check_names(&arguments.destination)?;
+    let destinations = arguments.destination.clone();
+    Ok(InitOptions { chart: arguments.options(), rendering, destinations })
+}

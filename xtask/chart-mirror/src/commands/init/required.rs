@@ -1,0 +1,117 @@
+//! What a chart that does not render requires, in its own words, and the values that they name.
+
+use std::collections::BTreeSet;
+
+use crate::chart::{ChartValues, RenderError};
+use messages::Advice;
+use messages::program::command;
+
+/// How many values a hint names.
+const MOST: usize = 5;
+
+/// The error of a rendering, with a hint about what to set.
+pub(super) fn explained(error: &RenderError, charts: &[ChartValues]) -> Advice {
+    let RenderError::Failed { .. } = error else { return error.advice() };
+    let advice = error.advice();
+    let keys = named_values(error.output(), charts);
+    let flags: Vec<String> =
+        keys.iter().take(MOST).map(|key| format!("--set {key}=VALUE")).collect();
+    let what = match flags.as_slice() {
+        [] => "give the values that it requires: `--set KEY=VALUE`, or a file with `--values FILE`"
+            .to_owned(),
+        flags => format!("give what it names, such as `{}`", flags.join(" ")),
+    };
+    let message = format!("the chart does not render without more values: {}", advice.message);
+    Advice::new(message).with_hint(format!(
+        "{what}; {} writes it into images.toml, so use placeholders instead of secrets",
+        command("init")
+    ))
+}
+
+/// The paths in a message that may be values: those that the values of a chart have, then other dotted
+/// words.
+fn named_values(message: &str, charts: &[ChartValues]) -> Vec<String> {
+    let mut known = BTreeSet::new();
+    for chart in charts {
+        let values = serde_yaml::from_str(&chart.text).unwrap_or_default();
+        collect(&values, &mut chart.path.clone(), &mut known);
+    }
+    let (mut found, mut others) = (Vec::new(), Vec::new());
+    let is_part = |c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '/' | ':');
+    for word in message.split(|c| !is_part(c)) {
+        let word = word.trim_matches(['.', ':']);
+        let word = word.strip_prefix("Values.").unwrap_or(word);
+        let below = |path: &&String| path.as_str() == word || path.ends_with(&format!(".{word}"));
+        if let Some(path) = known.iter().find(below) {
+            push(&mut found, path);
+        } else if is_path(word) {
+            push(&mut others, word);
+        }
+    }
+    // A word that is also a key of some map is not a name as a dotted one is.
+    found.sort_by_key(|path| !message.contains(path.as_str()));
+    found.retain(|path| path.contains('.') || message.contains(&format!("Values.{path}")));
+    if found.is_empty() { others } else { found }
+}
+
+fn push(to: &mut Vec<String>, path: &str) {
+    if !to.iter().any(|have| have == path) {
+        to.push(path.to_owned());
+    }
+}
+
+/// `license.key`, and neither a file, an address nor a version.
+fn is_path(word: &str) -> bool {
+    let files = [".yaml", ".yml", ".tpl", ".tgz", ".txt", ".json"];
+    let is_key = |key: &str| {
+        key.starts_with(|c: char| c.is_ascii_alphabetic())
+            && key.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
+    };
+    word.contains('.')
+        && word.split('.').all(is_key)
+        && !files.iter().any(|end| word.ends_with(end))
+}
+
+/// The paths of all values below a value.
+fn collect(value: &serde_yaml::Value, path: &mut Vec<String>, paths: &mut BTreeSet<String>) {
+    if !path.is_empty() {
+        paths.insert(path.join("."));
+    }
+    for (key, below) in value.as_mapping().into_iter().flatten() {
+        if let Some(key) = key.as_str() {
+            path.push(key.to_owned());
+            collect(below, path, paths);
+            path.pop();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_values_that_a_message_names_are_found() {
+        let chart = |path: &[&str], text: &str| ChartValues {
+            path: path.iter().map(|&key| key.to_owned()).collect(),
+            text: text.to_owned(),
+            ..ChartValues::default()
+        };
+        let charts =
+            [chart(&[], "license: {key: ''}\nname: x\n"), chart(&["db"], "auth: {user: ''}\n")];
+        let table: [(&str, &[&str]); 6] = [
+            (
+                "execution error at (c/templates/a.yaml:1:3): license.key is required",
+                &["license.key"],
+            ),
+            ("set .Values.license.key, please", &["license.key"]),
+            ("a.yaml:3: auth.user must be set", &["db.auth.user"]),
+            ("`smtp.host` is missing (see example.yaml)", &["smtp.host"]),
+            ("a name is required", &[]),
+            ("Values.name is required", &["name"]),
+        ];
+        for (message, expected) in table {
+            assert_eq!(named_values(message, &charts), expected, "{message}");
+        }
+    }
+}

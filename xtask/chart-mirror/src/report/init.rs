@@ -1,0 +1,65 @@
+//! The report of `init` as plain text.
+
+use crate::chart::inventory::Obstacle;
+use crate::commands::init::InitReport;
+use crate::report::common::count;
+use crate::report::layout::Layout;
+use crate::report::{pin, probe};
+use messages::program::command;
+
+/// What was written, what was not settled, and what to do next.
+pub fn text(report: &InitReport, layout: Layout) -> String {
+    let mut text = String::new();
+    if let Some(pins) = report.pins.as_ref().filter(|pins| !pins.is_settled()) {
+        let command = command("pin");
+        let file = report.file.display().to_string();
+        text += &pin::human(pins, &file, command.trim_matches('`'), layout);
+    }
+    text += &probe::open(&report.probed, &report.suggestion);
+    text.extend(report.obstacles.iter().map(obstacle));
+    for file in &report.values {
+        text += &format!("written     {}\n", file.display());
+    }
+    let images = report.list.images();
+    let pinned = images.iter().filter(|image| image.digest.is_some()).count();
+    text += &format!(
+        "written     {}: {}, {pinned} pinned\n",
+        report.file.display(),
+        count(images.len() as u64, "image")
+    );
+    text + &next(report)
+}
+
+fn obstacle(obstacle: &Obstacle) -> String {
+    format!("warning: not listed: {obstacle}\n")
+}
+
+/// The commands that come next.
+fn next(report: &InitReport) -> String {
+    let unpinned = report.list.images().iter().any(|image| image.digest.is_none());
+    let is_local = report.list.destinations().is_empty();
+    let to = if is_local { " -d REGISTRY" } else { "" };
+    let mut steps = Vec::new();
+    if unpinned {
+        steps.push((command("pin"), "record the digest of every tag"));
+    }
+    let names = report.list.destinations().keys();
+    match report.list.destinations().len() {
+        0 | 1 => steps.push((command(format_args!("mirror{to}")), "copy the images")),
+        _ => {
+            let each =
+                names.map(|name| (command(format_args!("mirror -d {name}")), "copy the images"));
+            steps.extend(each);
+        }
+    }
+    if is_local {
+        let write = command("values -d REGISTRY --write");
+        steps.push((write, "write the Helm values that make the chart use them"));
+    }
+    steps.push((command(format_args!("verify{to}")), "check that everything agrees"));
+    let widest = steps.iter().map(|(step, _)| step.len() - 2).max().unwrap_or_default();
+    let lines = steps
+        .iter()
+        .map(|(step, what)| format!("  {:<widest$}  # {what}\n", step.trim_matches('`')));
+    format!("next:\n{}", lines.collect::<String>())
+}
