@@ -159,3 +159,31 @@ async fn several_documents_are_not_printed_as_one() {
     let printed = workspace.run(&["values", "-d", "north", "--member", "charts/a"]);
     assert_says(&printed.stdout, &["registry: \"127.0.0.1:"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_glob_may_select_images_of_one_list_only_and_a_wrong_flag_stops_the_run_before_it_copies()
+{
+    let workspace = Workspace::new().await;
+    let finished = workspace.run(&["mirror", "-d", "north", "--only", "a"]);
+    assert_eq!(finished.exit_code, 0, "{finished:?}");
+    assert_eq!(workspace.repositories(), [vec!["acme/a".to_owned()], vec![]]);
+    let unknown = workspace.run(&["mirror", "-d", "north", "--only", "a", "--only", "nothing"]);
+    assert_eq!(unknown.exit_code, 2);
+    assert_says(&unknown.stderr, &["no list has an image `nothing`"]);
+    let refused = workspace.run(&["mirror", "-d", "south", "-d", "nowhere"]);
+    assert_eq!(refused.exit_code, 2);
+    assert_says(&refused.stderr, &["charts/a/images.toml: ", "`-d nowhere`"]);
+    assert_eq!(workspace.repositories()[1], [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_broken_member_is_named_and_hints_repeat_the_selected_member() {
+    let workspace = Workspace::new().await;
+    let unpinned = workspace.run(&["verify", "--only", "list", "--member", "a"]);
+    assert_says(&unpinned.stdout, &["`chart-mirror --member a pin`"]);
+    write(&workspace.xtask, "charts/b/images.toml", "[[image]]\nsource = 1\n");
+    let failed = workspace.run(&["verify", "--only", "list", "--format", "json"]);
+    assert_eq!(failed.exit_code, 2, "{failed:?}");
+    let report: Value = serde_json::from_str(&failed.stdout).unwrap();
+    assert_eq!(report["findings"][0]["location"]["file"], "charts/b/images.toml");
+}

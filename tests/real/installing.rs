@@ -33,20 +33,30 @@ fn run(folder: &Path, program: &str, arguments: &[&str], variables: &[(&str, OsS
 /// A repository with the files of this one as its only commit.
 fn repository(folder: &TempDir) -> PathBuf {
     let copy = folder.path().join("repository");
-    let git = |arguments: &[&str]| run(folder.path(), "git", arguments, &[]);
-    git(&["init", "--quiet", copy.to_str().unwrap()]);
-    for file in run(&root(), "git", &["ls-files", "-co", "--exclude-standard"], &[]).lines() {
-        // A file that is deleted but not committed is still listed.
-        if root().join(file).is_file() {
-            std::fs::create_dir_all(copy.join(file).parent().unwrap()).unwrap();
-            std::fs::copy(root().join(file), copy.join(file)).unwrap();
-        }
-    }
+    run(folder.path(), "git", &["init", "--quiet", copy.to_str().unwrap()], &[]);
+    // This folder may be an archive without git, or belong to another user.
+    copy_files(&root(), &copy);
     let git = |arguments: &[&str]| run(&copy, "git", arguments, &[]);
     git(&["add", "--all"]);
     let identity = ["-c", "user.name=test", "-c", "user.email=test@example.com"];
     git(&[&identity[..], &["commit", "--quiet", "--message", "all"]].concat());
     copy
+}
+
+/// Copies a folder without what git and cargo keep in it.
+fn copy_files(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (name, path) = (entry.file_name(), entry.path());
+        if name == ".git" || name == "target" {
+            continue;
+        }
+        if path.is_dir() {
+            copy_files(&path, &to.join(name));
+        } else {
+            std::fs::copy(&path, to.join(name)).unwrap();
+        }
+    }
 }
 
 /// A home of cargo that shares only fetched crates and settings with the real one.

@@ -45,7 +45,8 @@ fn colours_follow_the_flag_then_the_variables_then_the_stream() {
             xtask.run(&[&fixed[..], arguments].concat(), variables)
         })
     };
-    let table: [(&[&str], &[(&str, &str)], bool); 6] = [
+    type Variables<'a> = &'a [(&'a str, &'a str)];
+    let table: [(&[&str], Variables<'_>, bool); 6] = [
         (&[], &[], false),
         (&["--color", "always"], &[], true),
         (&["--color=always"], &[("NO_COLOR", "1")], true),

@@ -387,11 +387,13 @@ impl Flags {
         self.list_file().unwrap_or_else(|_| list_file::NAME.into())
     }
 
-    /// How the program was called, up to the name of the command: `cargo xtask --images FILE`.
+    /// How the program was called, up to the name of the command, with the flags that choose lists:
+    /// `cargo xtask --images FILE --member NAME`.
     pub fn command_prefix(&self) -> String {
         let images =
             self.images.iter().map(|file| format!(" --images {}", quote(&file.to_string_lossy())));
-        self.program.clone() + &images.collect::<String>()
+        let members = self.member.iter().map(|name| format!(" --member {}", quote(name)));
+        self.program.clone() + &images.chain(members).collect::<String>()
     }
 
     /// How to write to stdout and stderr.

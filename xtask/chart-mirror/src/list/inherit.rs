@@ -87,6 +87,11 @@ fn merge_policies(own: Policy, root: &Policy) -> Result<Policy, Vec<&'static str
     {
         return Err(differ("allowed-registries"));
     }
+    if let (Some(own), Some(root)) = (require_pins, root.require_pins)
+        && own != root
+    {
+        return Err(differ("require-pins"));
+    }
     if let (Some(own), Some(root)) = (&require_platforms, &root.require_platforms)
         && own != root
     {
@@ -97,7 +102,7 @@ fn merge_policies(own: Policy, root: &Policy) -> Result<Policy, Vec<&'static str
     let or = |own: Vec<String>, root: &Vec<String>| if own.is_empty() { root.clone() } else { own };
     Ok(Policy {
         allowed_registries: or(allowed_registries, &root.allowed_registries),
-        require_pins: require_pins || root.require_pins,
+        require_pins: require_pins.or(root.require_pins),
         require_platforms: require_platforms.or_else(|| root.require_platforms.clone()),
         severities,
     })
@@ -127,7 +132,7 @@ mod tests {
         let member = list(&format!("{own}{IMAGE}")).inherit(&root).unwrap();
         assert_eq!(member.destinations().keys().collect::<Vec<_>>(), ["prod", "test"]);
         assert_eq!(member.registries().len(), 1);
-        assert!(member.policy().require_pins);
+        assert_eq!(member.policy().require_pins, Some(true));
         assert_eq!(member.policy().severities.len(), 2);
         let same = list(&format!("[destinations.prod]\nregistry = 'r.io'\n{IMAGE}"));
         assert!(same.inherit(&root).is_ok());
@@ -135,7 +140,8 @@ mod tests {
 
     #[test]
     fn two_values_for_one_setting_are_a_contradiction() {
-        let table: [(&str, &[&str], usize); 3] = [
+        let table: [(&str, &[&str], usize); 4] = [
+            ("policy.require-pins = false\n", &["policy", "require-pins"], 8),
             ("[destinations.prod]\nregistry = 'other.io'\n", &["destinations", "prod"], 3),
             ("[registries.'q.io']\nconcurrency = 5\n", &["registries", "q.io"], 5),
             ("policy.severity.unpinned = 'ignore'\n", &["policy", "severity", "unpinned"], 9),

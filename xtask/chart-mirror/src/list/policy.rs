@@ -10,8 +10,8 @@ use oci::Platforms;
 pub struct Policy {
     /// Registries, or paths in one, that images may come from. Empty: any.
     pub allowed_registries: Vec<String>,
-    /// Whether an image without a digest is an error.
-    pub require_pins: bool,
+    /// Whether an image without a digest is an error; by default a warning.
+    pub require_pins: Option<bool>,
     /// Every image must support all of these.
     pub require_platforms: Option<Platforms>,
     /// Replaces the usual severity of a finding.

@@ -51,6 +51,11 @@ impl Problems {
         Self { file_name: file_name.to_owned(), text, problems }
     }
 
+    /// The file, as it was named when it was read.
+    pub fn file_name(&self) -> &str {
+        &self.file_name
+    }
+
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Problem> {
         self.problems.iter()
     }

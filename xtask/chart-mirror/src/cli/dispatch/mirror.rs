@@ -19,6 +19,7 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
         true => parts::lists(flags)?,
         false => vec![parts::only_list(flags, "`-c`, `-r` or `--version`")?],
     };
+    let lists = parts::with_images(lists, &arguments.only)?;
     let parts = parts::parts(&lists, &arguments.destination)?;
     parts::run_each("mirror", &parts, arguments.format, |part| run_part(part, arguments))
 }
@@ -37,7 +38,7 @@ fn run_part(part: &Part<'_>, arguments: &MirrorArgs) -> anyhow::Result<(Output, 
         if arguments.repair { ExistingContent::Checked } else { ExistingContent::Trusted };
     let options = MirrorOptions {
         destination: requested.clone(),
-        only: arguments.only.clone(),
+        only: parts::globs_of(part.open, &arguments.only),
         concurrency: arguments.jobs.map(usize::from),
         attachments,
         existing,

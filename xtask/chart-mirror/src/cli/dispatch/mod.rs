@@ -136,7 +136,7 @@ fn compare_images(
 }
 
 fn run_pin(flags: &Flags, arguments: &PinArgs) -> anyhow::Result<Exit> {
-    let lists = parts::lists(flags)?;
+    let lists = parts::with_images(parts::lists(flags)?, &arguments.image)?;
     let command = format!("{} pin", flags.command_prefix());
     parts::run_each("pin", &parts::of_lists(&lists), arguments.format, |part| {
         pin_images(part.open, arguments, &command)
@@ -144,17 +144,18 @@ fn run_pin(flags: &Flags, arguments: &PinArgs) -> anyhow::Result<Exit> {
 }
 
 fn pin_images(
-    OpenList { file, list }: &OpenList,
+    open: &OpenList,
     arguments: &PinArgs,
     command: &str,
 ) -> anyhow::Result<(Output, Exit)> {
+    let OpenList { file, list } = open;
     let file_name = file.display().to_string();
     let mode = match arguments {
         PinArgs { check: true, .. } => Mode::Check,
         PinArgs { update: true, .. } => Mode::Update,
         _ => Mode::Pin,
     };
-    let images = arguments.image.clone();
+    let images = parts::globs_of(open, &arguments.image);
     let options = pin::PinOptions { images, mode, retry: RetryPolicy::default() };
     let progress = ProgressDisplay::of_terminal();
     let resolved = runtime::block_on(pin::resolve(list, &options, &ProcessEnvironment, &progress));

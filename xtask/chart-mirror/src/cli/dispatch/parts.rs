@@ -8,6 +8,7 @@ use crate::cli::flags::{DestinationArgs, Flags, TextOrJson};
 use crate::cli::runtime::Interrupted;
 use crate::cli::terminal;
 use crate::list::ImageList;
+use crate::plan::Selection;
 use crate::report;
 use crate::workspace::{self, OpenList};
 use messages::Advice;
@@ -66,9 +67,50 @@ pub(super) fn parts<'a>(
     let mut parts = Vec::new();
     for open in lists {
         let destinations = requested(&open.list, arguments)?;
+        // Before anything is done for another part.
+        for name in destinations.iter().flatten() {
+            open.list.choose(Some(name)).map_err(|advice| Advice {
+                message: format!("{}: {}", open.file.display(), advice.message),
+                ..advice
+            })?;
+        }
         parts.extend(destinations.into_iter().map(|destination| Part { open, destination }));
     }
     Ok(parts)
+}
+
+/// The lists that have one of the selected images; all of them without a glob. A single list is kept, so that
+/// its command reports what is wrong with the globs.
+///
+/// # Errors
+/// If a glob is invalid, or selects no image of any list.
+pub(super) fn with_images(lists: Vec<OpenList>, globs: &[String]) -> anyhow::Result<Vec<OpenList>> {
+    if lists.len() < 2 {
+        return Ok(lists);
+    }
+    for glob in globs {
+        let selection = Selection::new(std::slice::from_ref(glob))?;
+        if lists.iter().all(|open| selection.of(&open.list).is_err()) {
+            let hint = format!("{} lists all images", command("mirror -t"));
+            anyhow::bail!(Advice::new(format!("no list has an image `{glob}`")).with_hint(hint));
+        }
+    }
+    let has_some = |open: &OpenList| {
+        let one = |glob: &String| {
+            Selection::new(std::slice::from_ref(glob)).is_ok_and(|one| one.of(&open.list).is_ok())
+        };
+        globs.is_empty() || globs.iter().any(one)
+    };
+    Ok(lists.into_iter().filter(has_some).collect())
+}
+
+/// The globs that select an image of a list. Others of the run are for other lists.
+pub(super) fn globs_of(open: &OpenList, globs: &[String]) -> Vec<String> {
+    let is_for_it = |glob: &&String| {
+        Selection::new(std::slice::from_ref(*glob)).is_ok_and(|one| one.of(&open.list).is_ok())
+    };
+    let own: Vec<String> = globs.iter().filter(is_for_it).cloned().collect();
+    if own.is_empty() { globs.to_vec() } else { own }
 }
 
 /// A part for each list.

@@ -6,19 +6,19 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context as _;
 
+use super::parts;
 use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, VerifyArgs};
 use crate::cli::terminal::ProgressDisplay;
 use crate::cli::{runtime, terminal};
 use crate::commands::verify::{Input, Verification, VerifyOptions, VerifyReport, unusable};
 use crate::files::{append, folder_of, write_atomically};
+use crate::list::Problems;
 use crate::list::finding_code::Check;
-use crate::plan::Selection;
 use crate::report::layout::Layout;
 use crate::report::verify::{self, Format};
 use crate::workspace::{self, OpenList};
 use messages::Advice;
-use messages::program::command as command_of;
 use registry::auth::credentials::ProcessEnvironment;
 
 pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit> {
@@ -29,7 +29,9 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
         Ok(lists) => lists,
         Err(error) => {
             // Programs that read reports learn about it as well. For people it goes to stderr.
-            let report = unusable(file_name, &error);
+            let of_member = error.downcast_ref::<Problems>().map(Problems::file_name);
+            let name = of_member.map(|name| runtime::name_in_reports(Path::new(name)));
+            let report = unusable(name.as_ref().unwrap_or(file_name), &error);
             if arguments.format != Format::Human {
                 terminal::result(&arguments.format.render(&report, Layout::default()))?;
             }
@@ -41,6 +43,7 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
         refuse_shared_files(&open.file, &arguments.report)?;
     }
     let command = &flags.command_prefix();
+    let lists = parts::with_images(lists, &arguments.image)?;
     let reports = verify_each(arguments, &lists, command)?;
     let report = match <[VerifyReport; 1]>::try_from(reports) {
         Ok([only]) => only,
@@ -57,38 +60,32 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
     Ok(if report.passes() { Exit::Done } else { Exit::Failed })
 }
 
-/// A report for each list. With `--image`, lists without such an image are skipped.
+/// A report for each list.
 fn verify_each(
     arguments: &VerifyArgs,
     lists: &[OpenList],
     command: &str,
 ) -> anyhow::Result<Vec<VerifyReport>> {
-    let selection = Selection::new(&arguments.image)?;
     let mut reports = Vec::new();
     for open in lists {
-        if lists.len() > 1 && selection.of(&open.list).is_err() {
-            continue;
-        }
         let file_name = &runtime::name_in_reports(&open.file);
         let input = Input { list: &open.list, file: &open.file, file_name, command };
-        reports.push(verified(arguments, input)?);
-    }
-    if reports.is_empty() {
-        let message = format!("no list has an image `{}`", arguments.image.join("` or `"));
-        anyhow::bail!(
-            Advice::new(message).with_hint(format!("{} lists all images", command_of("mirror -t")))
-        );
+        reports.push(verified(arguments, open, input)?);
     }
     Ok(reports)
 }
 
-fn verified(arguments: &VerifyArgs, input: Input<'_>) -> anyhow::Result<VerifyReport> {
+fn verified(
+    arguments: &VerifyArgs,
+    open: &OpenList,
+    input: Input<'_>,
+) -> anyhow::Result<VerifyReport> {
     let options = VerifyOptions {
         destinations: match arguments.destination.all_destinations {
             true => Vec::new(),
             false => arguments.destination.destination.clone(),
         },
-        images: arguments.image.clone(),
+        images: parts::globs_of(open, &arguments.image),
         checks: match arguments.only.as_slice() {
             [] => Check::ALL.into(),
             only => only.iter().copied().collect(),

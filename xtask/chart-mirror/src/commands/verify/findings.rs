@@ -41,7 +41,7 @@ impl<'a> Findings<'a> {
     pub(super) fn severity(&self, code: Code) -> Severity {
         let policy = self.input.list.policy();
         let default = match code {
-            Code::Unpinned if policy.require_pins => Severity::Error,
+            Code::Unpinned if policy.require_pins.unwrap_or_default() => Severity::Error,
             code => code.severity(),
         };
         match policy.severities.get(&code).copied().unwrap_or(default) {

@@ -18,7 +18,7 @@ impl<'t> Reader<'t> {
             allowed_registries: self
                 .optional(&mut table, "allowed-registries", Self::allowed_registries)
                 .unwrap_or_default(),
-            require_pins: self.flag(&mut table, "require-pins").unwrap_or_default(),
+            require_pins: self.flag(&mut table, "require-pins"),
             require_platforms: self.optional(&mut table, "require-platforms", Self::platforms),
             severities: self.optional(&mut table, "severity", Self::severities).unwrap_or_default(),
         };
