@@ -10,6 +10,7 @@ mod chart;
 mod cli;
 mod clouds;
 mod credentials;
+mod docs;
 mod faults;
 mod in_memory;
 mod list;

@@ -8,6 +8,7 @@
 )]
 
 mod chart;
+mod docs;
 mod ecr;
 mod helm_plugin;
 mod images;

@@ -1,5 +1,7 @@
-//! For tests: the pages in `docs/reference`, generated from the flags and from the schema of images.toml.
+//! For tests: the pages in `docs/reference`, generated from the flags and from the schema of images.toml, and
+//! the command lines in the other pages.
 
+mod commands;
 mod flags;
 mod keys;
 
