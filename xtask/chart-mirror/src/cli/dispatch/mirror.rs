@@ -12,6 +12,7 @@ use crate::commands::{images, mirror};
 use crate::copy::ExistingContent;
 use crate::list::Attachments;
 use crate::report;
+use crate::workspace::OpenList;
 use registry::auth::credentials::ProcessEnvironment;
 
 pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit> {
@@ -21,10 +22,14 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
     };
     let lists = parts::with_images(lists, &arguments.only)?;
     let parts = parts::parts(&lists, &arguments.destination)?;
-    parts::run_each("mirror", &parts, arguments.format, |part| run_part(part, arguments))
+    parts::run_each("mirror", &parts, arguments.format, |part| run_part(part, &lists, arguments))
 }
 
-fn run_part(part: &Part<'_>, arguments: &MirrorArgs) -> anyhow::Result<(Output, Exit)> {
+fn run_part(
+    part: &Part<'_>,
+    lists: &[OpenList],
+    arguments: &MirrorArgs,
+) -> anyhow::Result<(Output, Exit)> {
     let (mut list, requested) = (part.open.list.clone(), &part.destination);
     let chart = arguments.chart.options();
     if !chart.is_empty() {
@@ -38,7 +43,7 @@ fn run_part(part: &Part<'_>, arguments: &MirrorArgs) -> anyhow::Result<(Output, 
         if arguments.repair { ExistingContent::Checked } else { ExistingContent::Trusted };
     let options = MirrorOptions {
         destination: requested.clone(),
-        only: parts::globs_of(part.open, &arguments.only),
+        only: parts::globs_of(part.open, lists, &arguments.only),
         concurrency: arguments.jobs.map(usize::from),
         attachments,
         existing,

@@ -139,12 +139,13 @@ fn run_pin(flags: &Flags, arguments: &PinArgs) -> anyhow::Result<Exit> {
     let lists = parts::with_images(parts::lists(flags)?, &arguments.image)?;
     let command = format!("{} pin", flags.command_prefix());
     parts::run_each("pin", &parts::of_lists(&lists), arguments.format, |part| {
-        pin_images(part.open, arguments, &command)
+        pin_images(part.open, &lists, arguments, &command)
     })
 }
 
 fn pin_images(
     open: &OpenList,
+    lists: &[OpenList],
     arguments: &PinArgs,
     command: &str,
 ) -> anyhow::Result<(Output, Exit)> {
@@ -155,7 +156,7 @@ fn pin_images(
         PinArgs { update: true, .. } => Mode::Update,
         _ => Mode::Pin,
     };
-    let images = parts::globs_of(open, &arguments.image);
+    let images = parts::globs_of(open, lists, &arguments.image);
     let options = pin::PinOptions { images, mode, retry: RetryPolicy::default() };
     let progress = ProgressDisplay::of_terminal();
     let resolved = runtime::block_on(pin::resolve(list, &options, &ProcessEnvironment, &progress));

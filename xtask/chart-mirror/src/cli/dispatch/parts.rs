@@ -104,13 +104,15 @@ pub(super) fn with_images(lists: Vec<OpenList>, globs: &[String]) -> anyhow::Res
     Ok(lists.into_iter().filter(has_some).collect())
 }
 
-/// The globs that select an image of a list. Others of the run are for other lists.
-pub(super) fn globs_of(open: &OpenList, globs: &[String]) -> Vec<String> {
+/// The globs that select an image of a list, if others of the run may be for other lists.
+pub(super) fn globs_of(open: &OpenList, lists: &[OpenList], globs: &[String]) -> Vec<String> {
+    if lists.len() < 2 {
+        return globs.to_vec();
+    }
     let is_for_it = |glob: &&String| {
         Selection::new(std::slice::from_ref(*glob)).is_ok_and(|one| one.of(&open.list).is_ok())
     };
-    let own: Vec<String> = globs.iter().filter(is_for_it).cloned().collect();
-    if own.is_empty() { globs.to_vec() } else { own }
+    globs.iter().filter(is_for_it).cloned().collect()
 }
 
 /// A part for each list.

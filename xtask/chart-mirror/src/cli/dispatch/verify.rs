@@ -70,14 +70,14 @@ fn verify_each(
     for open in lists {
         let file_name = &runtime::name_in_reports(&open.file);
         let input = Input { list: &open.list, file: &open.file, file_name, command };
-        reports.push(verified(arguments, open, input)?);
+        reports.push(verified(arguments, parts::globs_of(open, lists, &arguments.image), input)?);
     }
     Ok(reports)
 }
 
 fn verified(
     arguments: &VerifyArgs,
-    open: &OpenList,
+    images: Vec<String>,
     input: Input<'_>,
 ) -> anyhow::Result<VerifyReport> {
     let options = VerifyOptions {
@@ -85,7 +85,7 @@ fn verified(
             true => Vec::new(),
             false => arguments.destination.destination.clone(),
         },
-        images: parts::globs_of(open, &arguments.image),
+        images,
         checks: match arguments.only.as_slice() {
             [] => Check::ALL.into(),
             only => only.iter().copied().collect(),
