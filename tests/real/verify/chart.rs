@@ -95,7 +95,7 @@ async fn an_image_that_no_value_moves_is_found_at_its_entry() {
     let message = "`SOURCE/team/tool:2.0` is not pulled from the destination";
     let place =
         "at Pod/tool spec.containers[0].image (chart/templates/tool.yaml), rendering `default`";
-    let hint = "no value in images.toml moves it: `cargo xtask values --probe` shows whether one of the chart does";
+    let hint = "no value in images.toml moves it: `chart-mirror values --probe` shows whether one of the chart does";
     let human = format!(
         "SOURCE/team/tool:2.0\n  \
            error[values-not-relocated] {message} (images.toml:15:1)\n    \
