@@ -6,7 +6,7 @@ use tempfile::TempDir;
 
 use crate::programs::helm::program;
 use crate::support::scene::Scene;
-use crate::support::xtask::Finished;
+use crate::support::xtask::{DEADLINE, Finished};
 use crate::support::{assert_says, clean_environment};
 
 const FILES: [&str; 2] = ["plugin.yaml", "templates/helm/install.sh"];
@@ -33,20 +33,8 @@ impl Home {
     fn helm(&self, folder: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Finished {
         let mut environment = clean_environment(std::env::vars_os(), self.0.path());
         environment.extend(variables.iter().map(|(name, value)| (name.into(), value.into())));
-        let output = duct::cmd(program().canonicalize().unwrap(), arguments)
-            .dir(folder)
-            .full_env(environment)
-            .stdin_null()
-            .stdout_capture()
-            .stderr_capture()
-            .unchecked()
-            .run()
-            .unwrap();
-        Finished {
-            stdout: String::from_utf8(output.stdout).unwrap(),
-            stderr: String::from_utf8(output.stderr).unwrap(),
-            exit_code: output.status.code().unwrap(),
-        }
+        let helm = duct::cmd(program().canonicalize().unwrap(), arguments);
+        Finished::of(&helm, folder, environment, DEADLINE)
     }
 
     fn install(&self, variables: &[(&str, &str)]) -> Finished {

@@ -2,10 +2,15 @@
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::support::xtask::Finished;
 use crate::support::{assert_says, clean_environment};
+
+/// Longer than a build takes on a busy machine.
+const BUILD: Duration = Duration::from_secs(3600);
 
 fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -17,17 +22,9 @@ fn run(folder: &Path, program: &str, arguments: &[&str], variables: &[(&str, OsS
     let kept = ["RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
     environment.extend(kept.iter().filter_map(|name| Some((name.into(), std::env::var_os(name)?))));
     environment.extend(variables.iter().map(|(name, value)| (name.into(), value.clone())));
-    let output = duct::cmd(program, arguments)
-        .dir(folder)
-        .full_env(environment)
-        .stdin_null()
-        .stdout_capture()
-        .stderr_capture()
-        .unchecked()
-        .run()
-        .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    let finished = Finished::of(&duct::cmd(program, arguments), folder, environment, BUILD);
+    assert_eq!(finished.exit_code, 0, "{}", finished.stderr);
+    finished.stdout.trim().to_owned()
 }
 
 /// A repository with the files of this one as its only commit.

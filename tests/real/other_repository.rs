@@ -2,8 +2,14 @@
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use tempfile::TempDir;
+
+use crate::support::xtask::Finished;
+
+/// Longer than a build takes on a busy machine.
+const BUILD: Duration = Duration::from_secs(3600);
 
 const IMAGES: &str = "[[image]]\nsource = \"quay.io/other/app\"\ntag = \"3.1\"\n";
 const MAIN: &str = "fn main() -> std::process::ExitCode {\n    chart_mirror::main()\n}\n";
@@ -58,17 +64,10 @@ impl Repository {
         let environment = std::env::vars()
             .filter(|(name, _)| kept.contains(&name.as_str()))
             .chain([("CARGO_TARGET_DIR".to_owned(), target)]);
-        let output = duct::cmd(env!("CARGO"), [&["xtask"], arguments].concat())
-            .dir(self.0.path())
-            .full_env(environment)
-            .stdin_null()
-            .stdout_capture()
-            .stderr_capture()
-            .unchecked()
-            .run()
-            .unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap()
+        let xtask = duct::cmd(env!("CARGO"), [&["xtask"], arguments].concat());
+        let finished = Finished::of(&xtask, self.0.path(), environment, BUILD);
+        assert_eq!(finished.exit_code, 0, "{}", finished.stderr);
+        finished.stdout
     }
 }
 

@@ -1,5 +1,6 @@
 //! Runs the built tool in its own directory and environment.
 
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use tempfile::TempDir;
 use super::clean_environment;
 
 /// Longer than any test needs, so that a tool that hangs fails its test.
-const DEADLINE: Duration = Duration::from_secs(120);
+pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
 
 /// The tool with a fresh directory, which is its current directory and its home.
 pub(crate) struct Xtask {
@@ -21,6 +22,29 @@ pub(crate) struct Finished {
     pub(crate) stdout: String,
     pub(crate) stderr: String,
     pub(crate) exit_code: i32,
+}
+
+impl Finished {
+    /// Runs a command without input until it exits, with exactly this environment. It fails the test if the
+    /// command takes longer than the deadline.
+    pub(crate) fn of<K: Into<OsString>, V: Into<OsString>>(
+        command: &duct::Expression,
+        folder: &Path,
+        environment: impl IntoIterator<Item = (K, V)>,
+        deadline: Duration,
+    ) -> Self {
+        let captured = command.dir(folder).full_env(environment).stdin_null();
+        let running = captured.stdout_capture().stderr_capture().unchecked().start().unwrap();
+        let Some(output) = running.wait_timeout(deadline).unwrap() else {
+            running.kill().unwrap();
+            panic!("{command:?} did not end within {deadline:?}");
+        };
+        Self {
+            stdout: String::from_utf8(output.stdout.clone()).unwrap(),
+            stderr: String::from_utf8(output.stderr.clone()).unwrap(),
+            exit_code: output.status.code().expect("the program was killed by a signal"),
+        }
+    }
 }
 
 impl Xtask {
@@ -54,23 +78,7 @@ impl Xtask {
     ) -> Finished {
         let mut environment = clean_environment(std::env::vars_os(), self.directory());
         environment.extend(variables.iter().map(|(name, value)| (name.into(), value.into())));
-        let running = duct::cmd(env!("CARGO_BIN_EXE_chart-mirror"), arguments)
-            .dir(self.directory().join(folder))
-            .full_env(environment)
-            .stdin_null()
-            .stdout_capture()
-            .stderr_capture()
-            .unchecked()
-            .start()
-            .unwrap();
-        let Some(output) = running.wait_timeout(DEADLINE).unwrap() else {
-            running.kill().unwrap();
-            panic!("xtask {} did not end within {DEADLINE:?}", arguments.join(" "));
-        };
-        Finished {
-            stdout: String::from_utf8(output.stdout.clone()).unwrap(),
-            stderr: String::from_utf8(output.stderr.clone()).unwrap(),
-            exit_code: output.status.code().expect("xtask was killed by a signal"),
-        }
+        let tool = duct::cmd(env!("CARGO_BIN_EXE_chart-mirror"), arguments);
+        Finished::of(&tool, &self.directory().join(folder), environment, DEADLINE)
     }
 }

@@ -7,10 +7,8 @@ use globset::GlobBuilder;
 
 use crate::files::folder_of;
 use crate::list::{ImageList, InheritError, place_of_key};
-use crate::list_file::{self, MissingFile};
+use crate::list_file::{self, MissingFile, NAME};
 use messages::Advice;
-
-const NAME: &str = "images.toml";
 
 /// A list that was read, with the settings of its workspace.
 #[derive(Debug)]

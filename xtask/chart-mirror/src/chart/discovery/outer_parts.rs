@@ -27,7 +27,7 @@ pub(super) struct OuterRegistry {
 const GENERAL: [&str; 7] = ["base", "common", "container", "default", "docker", "global", "image"];
 
 impl OuterParts {
-    /// With the parts of a map. `used` are the keys of an image of its own.
+    /// Adds the parts of a map. `used` are the keys that already form an image in this map.
     pub(super) fn within(
         &self,
         entries: &[(String, Node)],

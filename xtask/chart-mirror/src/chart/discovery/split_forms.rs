@@ -79,7 +79,7 @@ pub(super) fn split_forms(
     groups.iter().filter_map(|(stem, group)| group.form(stem, under, outer)).collect()
 }
 
-/// Gives `DATABASE_VERSION` to `ACME_DATABASE_IMAGE` if that has a registry, and no version of its own.
+/// Pairs `DATABASE_VERSION` with `ACME_DATABASE_IMAGE` if the image has a registry but no version.
 fn add_versions_of_suffixes<'n>(groups: &mut BTreeMap<Vec<String>, Group<'n>>) {
     let version = |group: &Group<'n>| {
         let parts = [Part::Tag, Part::Version].into_iter();
