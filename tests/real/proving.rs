@@ -83,3 +83,27 @@ fn the_hint_for_a_default_of_a_custom_resource_is_the_rule_that_excludes_it() {
     assert_eq!(proven.exit_code, 0, "{}{}", proven.stdout, proven.stderr);
     assert!(proven.stdout.contains("1 ignored by a rule"), "{}", proven.stdout);
 }
+
+#[test]
+fn a_tag_that_only_a_rendering_sets_is_an_error_until_the_values_set_it() {
+    let template = pods(&["{{ .Values.registry }}/acme/app:{{ .Values.tag }}"]);
+    let rendering = "[[chart.rendering]]\nname = \"eight\"\nset = { tag = \"8\" }\n";
+    let images = ["quay.io/acme/app:8", "quay.io/acme/app:9"];
+    let list = format!("{rendering}{LIST_OF_VALUES}");
+    let case = Case::new("{registry: quay.io, tag: latest}", &template, &images, &list);
+    let unused = "tag = \"9\"\nkeep = \"an operator creates it\"\n";
+    case.write("images.toml", &case.list().replacen("tag = \"9\"\n", unused, 1));
+    let proven = case.values(&["--prove", "-d", "m.example.com"]);
+    assert_eq!(proven.exit_code, 1, "{}{}", proven.stdout, proven.stderr);
+    for expected in ["`m.example.com/acme/app:latest`, which is not copied", "unless `tag=8`"] {
+        assert!(proven.stdout.contains(expected), "{expected}\n{}", proven.stdout);
+    }
+    let verified = case.run(&["verify", "--only", "chart", "-d", "m.example.com"]);
+    assert_eq!(verified.exit_code, 1, "{}{}", verified.stdout, verified.stderr);
+    assert!(verified.stdout.contains("unless `tag=8`"), "{}", verified.stdout);
+
+    let set = "tag = \"8\"\nvalues = { tag = \"{tag}\" }\n";
+    case.write("images.toml", &case.list().replacen("tag = \"8\"\n", set, 1));
+    let proven = case.values(&["--prove", "-d", "m.example.com"]);
+    assert_eq!(proven.exit_code, 0, "{}{}", proven.stdout, proven.stderr);
+}

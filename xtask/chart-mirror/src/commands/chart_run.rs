@@ -10,7 +10,7 @@ use crate::values::Overlay;
 use crate::values::probe::{
     Candidates, ProbeResult, ProbedPlace, Subject, Suggestion, probe, settle, suggest,
 };
-use crate::values::proof::{Proof, prove};
+use crate::values::proof::{Proof, not_copied, prove};
 use crate::values::reliance::settings_relied_on;
 use messages::Advice;
 
@@ -164,7 +164,8 @@ pub fn prove_with(
     let mut proof = proof.context("the rendered chart cannot be read")?;
     proof.failed = failed;
     for rendering in rendered {
-        proof.relied_on.extend(settings_relied_on(renderer, rendering, values));
+        let is_not_copied = |rendered: &Rendered| not_copied(list, destination, rendered);
+        proof.relied_on.extend(settings_relied_on(renderer, rendering, values, &is_not_copied));
     }
     Ok(proof)
 }

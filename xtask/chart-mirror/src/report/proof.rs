@@ -4,7 +4,6 @@ use std::fmt::Write as _;
 
 use crate::report::common::count;
 use crate::values::proof::Proof;
-use messages::printable::printable;
 use messages::program::command;
 
 /// Every mention and gap with its hint, then the conclusion, which says what was looked at.
@@ -30,13 +29,9 @@ pub fn text(proof: &Proof, destination: &str) -> String {
             advice.message
         );
     }
-    for setting in proof.relied_on.iter().map(|setting| printable(setting)) {
-        let _ = writeln!(
-            text,
-            "error: with these values the chart renders only if `{setting}` is set as well\n  \
-             hint: a `[[chart.rendering]]` sets it, and who installs the chart may not: add it to `[values]` \
-             in images.toml"
-        );
+    for reliance in &proof.relied_on {
+        let hint = reliance.without.hint();
+        let _ = writeln!(text, "error: with these values {reliance}\n  hint: {hint}");
     }
     let are_pulled = match proof.proven.len() {
         1 => format!("1 image is pulled from {destination}"),

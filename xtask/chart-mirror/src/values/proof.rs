@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::destination_images::DestinationImages;
 use super::gap::{Gap, GapKind};
 use super::places::{Pair, pair};
+use super::reliance::Reliance;
 use crate::chart::{
     Discovery, Evidence, FoundImage, ImageReference, ManifestLocation, Mention, MentionKind,
     RenderError, Rendered, UnreadableManifest, discover,
@@ -31,9 +32,8 @@ pub struct Proof {
     pub mentions: Vec<Gap>,
     /// Renderings that fail with the values, in the words of the chart.
     pub failed: Vec<RenderError>,
-    /// Settings of renderings without which the chart does not render with the values: the values lack
-    /// them.
-    pub relied_on: BTreeSet<String>,
+    /// Settings of renderings that the values lack.
+    pub relied_on: BTreeSet<Reliance>,
 }
 
 /// Judges renderings without and with the values of a destination, in the same order.
@@ -63,6 +63,27 @@ pub fn prove(
         judge.rendering(before, after);
     }
     Ok(judge.proof)
+}
+
+/// A reference in a rendering with the values that names the destination, but not the target of a listed image.
+pub fn not_copied(
+    list: &ImageList,
+    destination: &Destination,
+    with_values: &Rendered,
+) -> Option<String> {
+    let images = DestinationImages::new(list, destination);
+    // What cannot be read is reported by the proof of the renderings themselves.
+    let found = discover(with_values, list.chart(), &images.hosts()).ok()?;
+    let is_not_copied = |found: &&FoundImage| {
+        let reference = &found.reference;
+        let has_version = reference.tag.is_some()
+            || reference.digest.is_some()
+            || found.evidence == Evidence::Container;
+        has_version
+            && images.is_below_root(&reference.repository)
+            && images.gap(reference).is_some()
+    };
+    found.images.iter().find(is_not_copied).map(|found| found.written.clone())
 }
 
 impl Proof {

@@ -151,12 +151,10 @@ fn report_proof(
     for gap in proof.mentions.iter().filter(is_new) {
         findings.add_once(gap_finding(findings, list, Code::ChartMention, gap));
     }
-    for setting in &proof.relied_on {
-        let message =
-            format!("with the values the chart renders only if `{setting}` is set as well");
+    for reliance in &proof.relied_on {
+        let message = format!("with the values of the destination, {reliance}");
         let finding = Finding::new(CHECK, Code::ValuesNotRelocated, message);
-        let hint = "who installs the chart may not set it: add it to `[values]` in images.toml";
-        findings.add_once(finding.hint(hint));
+        findings.add_once(finding.hint(reliance.without.hint()));
     }
     if proof.proven.is_empty() && proof.errors() == 0 {
         let message = "the chart uses no image, so nothing is proven";
