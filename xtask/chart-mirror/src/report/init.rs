@@ -11,9 +11,7 @@ use messages::program::command;
 pub fn text(report: &InitReport, layout: Layout) -> String {
     let mut text = String::new();
     if let Some(pins) = report.pins.as_ref().filter(|pins| !pins.is_settled()) {
-        let command = command("pin");
-        let file = report.file.display().to_string();
-        text += &pin::human(pins, &file, command.trim_matches('`'), layout);
+        text += &pin::human(pins, &report.file.display().to_string(), layout);
     }
     text += &probe::open(&report.probed, &report.suggestion);
     text.extend(report.obstacles.iter().map(obstacle));

@@ -92,12 +92,12 @@ impl Story<'_> {
         }
         self.command(arguments);
         if mode == Mode::Update {
-            let images = report::pin::images(&report, self.program);
+            let images = report::pin::images(&report);
             let moved = images.lines().skip_while(|line| !line.starts_with("moved"));
             // The image, its old and its new digest.
             moved.take(3).for_each(|line| self.line(line));
         } else {
-            let summary = report::pin::summary(&report, "the list in memory", self.program);
+            let summary = report::pin::summary(&report, "the list in memory");
             summary.lines().take(1).for_each(|line| self.line(line));
         }
         Ok(())
@@ -114,7 +114,7 @@ impl Story<'_> {
             ..VerifyOptions::default()
         };
         let (list, file_name) = (&self.stage.list, "images.toml");
-        let input = Input { list, file: Path::new(file_name), file_name, command: self.program };
+        let input = Input { list, file: Path::new(file_name), file_name };
         let mut verification = Verification::begin(input, &options)?;
         verification.check_registries(&EmptyEnvironment, &Silent).await;
         let report = verification.finish();

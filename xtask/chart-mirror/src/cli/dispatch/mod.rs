@@ -137,9 +137,8 @@ fn compare_images(
 
 fn run_pin(flags: &Flags, arguments: &PinArgs) -> anyhow::Result<Exit> {
     let lists = parts::with_images(parts::lists(flags)?, &arguments.image)?;
-    let command = format!("{} pin", flags.command_prefix());
     parts::run_each("pin", &parts::of_lists(&lists), arguments.format, |part| {
-        pin_images(part.open, &lists, arguments, &command)
+        pin_images(part.open, &lists, arguments)
     })
 }
 
@@ -147,7 +146,6 @@ fn pin_images(
     open: &OpenList,
     lists: &[OpenList],
     arguments: &PinArgs,
-    command: &str,
 ) -> anyhow::Result<(Output, Exit)> {
     let OpenList { file, list } = open;
     let file_name = file.display().to_string();
@@ -168,10 +166,10 @@ fn pin_images(
     pin::write(file, &report)?;
     let output = match arguments.format {
         TextOrJson::Human => {
-            Output::human(report::pin::human(&report, &file_name, command, terminal::layout()))
+            Output::human(report::pin::human(&report, &file_name, terminal::layout()))
         }
         TextOrJson::Json => {
-            let summary = report::pin::summary(&report, &file_name, command);
+            let summary = report::pin::summary(&report, &file_name);
             Output::json(report::pin::json(&report), summary)
         }
     };

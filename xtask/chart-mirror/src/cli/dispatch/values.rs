@@ -11,6 +11,7 @@ use crate::list_file;
 use crate::report;
 use crate::workspace::OpenList;
 use messages::Advice;
+use messages::program::command;
 
 pub(super) fn run(flags: &Flags, arguments: &ValuesArgs) -> anyhow::Result<Exit> {
     if arguments.prove || arguments.probe {
@@ -42,7 +43,7 @@ pub(super) fn run(flags: &Flags, arguments: &ValuesArgs) -> anyhow::Result<Exit>
         }
         return Ok(Exit::Done);
     }
-    let hint = format!("run `{}`", command_to_write(flags, arguments));
+    let hint = format!("run {}", command_to_write(arguments));
     check(&files, &hint)
 }
 
@@ -69,9 +70,9 @@ fn check(files: &[ValuesFile], hint: &str) -> anyhow::Result<Exit> {
 }
 
 /// The command that fixes what `--check` found, for the same list and destination.
-fn command_to_write(flags: &Flags, arguments: &ValuesArgs) -> String {
+fn command_to_write(arguments: &ValuesArgs) -> String {
     let destination = arguments.destination.destination.iter().map(|name| format!(" -d {name}"));
-    format!("{} values{} --write", flags.command_prefix(), destination.collect::<String>())
+    command(format_args!("values{} --write", destination.collect::<String>()))
 }
 
 /// `--prove` and `--probe`, which render the chart.

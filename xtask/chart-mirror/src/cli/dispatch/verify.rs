@@ -42,9 +42,8 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
     for open in &lists {
         refuse_shared_files(&open.file, &arguments.report)?;
     }
-    let command = &flags.command_prefix();
     let lists = parts::with_images(lists, &arguments.image)?;
-    let reports = verify_each(arguments, &lists, command)?;
+    let reports = verify_each(arguments, &lists)?;
     let report = match <[VerifyReport; 1]>::try_from(reports) {
         Ok([only]) => only,
         Err(several) => VerifyReport::of_several(file_name.clone(), several),
@@ -64,12 +63,11 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
 fn verify_each(
     arguments: &VerifyArgs,
     lists: &[OpenList],
-    command: &str,
 ) -> anyhow::Result<Vec<VerifyReport>> {
     let mut reports = Vec::new();
     for open in lists {
         let file_name = &runtime::name_in_reports(&open.file);
-        let input = Input { list: &open.list, file: &open.file, file_name, command };
+        let input = Input { list: &open.list, file: &open.file, file_name };
         reports.push(verified(arguments, parts::globs_of(open, lists, &arguments.image), input)?);
     }
     Ok(reports)

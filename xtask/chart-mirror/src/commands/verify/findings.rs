@@ -75,11 +75,6 @@ impl<'a> Findings<'a> {
         }
     }
 
-    /// What commands in hints begin with.
-    pub(super) fn command(&self) -> &'a str {
-        self.input.command
-    }
-
     /// Where the list sets a value.
     pub(super) fn location_of(&self, path: &ValuePath) -> Option<Location> {
         self.input.list.place_of_value(path).map(|place| self.in_list(place))

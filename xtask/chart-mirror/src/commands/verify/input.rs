@@ -10,6 +10,4 @@ pub struct Input<'a> {
     pub file: &'a Path,
     /// The file as reports name it.
     pub file_name: &'a str,
-    /// What commands in hints begin with: the program, and `--images` if the user named the list.
-    pub command: &'a str,
 }

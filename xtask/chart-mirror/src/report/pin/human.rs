@@ -7,24 +7,24 @@ use crate::commands::pin::result::{Change, Mode, PinOutcome, PinReport, PinTotal
 use crate::report::common::{bytes, count, insecure, seconds};
 use crate::report::failures::{Failure, by_cause};
 use crate::report::layout::Layout;
+use messages::program::command;
 use oci::Digest;
 
 /// How many differences of an image are shown. Images may have hundreds of labels.
 pub(super) const MOST_LINES: usize = 40;
 
 /// One line per image, followed by its details, then the causes of failures, the registries whose
-/// certificates were not verified, and the summary. `command` is the command as the user called it, without
-/// flags and images; `file` is the list.
-pub fn human(report: &PinReport, file: &str, command: &str, layout: Layout) -> String {
-    images(report, command)
+/// certificates were not verified, and the summary. `file` is the list.
+pub fn human(report: &PinReport, file: &str, layout: Layout) -> String {
+    images(report)
         + &failures(report, layout)
         + &insecure(&report.insecure)
-        + &summary(report, file, command)
+        + &summary(report, file)
         + "\n"
 }
 
 /// One line per image, followed by its details.
-pub fn images(report: &PinReport, command: &str) -> String {
+pub fn images(report: &PinReport) -> String {
     let mut text = String::new();
     for image in &report.images {
         let _ = write!(text, "{:<11}{}", image.outcome.name(), image.source);
@@ -44,7 +44,8 @@ pub fn images(report: &PinReport, command: &str) -> String {
             }
         };
         if matches!(image.outcome, PinOutcome::Moved { .. }) && !image.written {
-            let _ = writeln!(text, "  hint: `{command} --update {}` accepts it", image.source);
+            let update = command(format_args!("pin --update {}", image.source));
+            let _ = writeln!(text, "  hint: {update} accepts it");
         }
         for (platforms, digest) in &image.subsets {
             let digest = digest.as_ref().map_or("no longer recorded", Digest::as_str);
@@ -67,7 +68,7 @@ fn failures(report: &PinReport, layout: Layout) -> String {
 }
 
 /// The totals, what was written to the list in `file`, and what to do next.
-pub fn summary(report: &PinReport, file: &str, command: &str) -> String {
+pub fn summary(report: &PinReport, file: &str) -> String {
     let PinTotals { images, new, moved, unchanged, missing, failed, written, subsets } =
         report.totals();
     let mut text = format!(
@@ -90,15 +91,15 @@ pub fn summary(report: &PinReport, file: &str, command: &str) -> String {
             || (matches!(image.outcome, PinOutcome::Unchanged) && !image.subsets.is_empty())
     };
     if report.mode == Mode::Check && report.images.iter().any(is_incomplete) {
-        let _ = write!(text, "\nhint: `{command}` records the missing digests");
+        let _ = write!(text, "\nhint: {} records the missing digests", command("pin"));
     }
     if report.mode != Mode::Update && moved > 0 {
         text += &match moved {
             1 => "\n1 tag has moved; its pin was kept".to_owned(),
             _ => format!("\n{moved} tags have moved; their pins were kept"),
         };
-        text +=
-            &format!("\nhint: see what changed, then accept it with `{command} --update IMAGE`");
+        let update = command("pin --update IMAGE");
+        let _ = write!(text, "\nhint: see what changed, then accept it with {update}");
     }
     text
 }

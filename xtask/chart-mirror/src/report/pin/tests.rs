@@ -84,17 +84,17 @@ moved      q.io/i1:1
   size: 20.3 MB -> 999 B
   label a: `b` added
   cmd: [\"a b\",\"c\"] removed
-  hint: `pin --update q.io/i1:1` accepts it
+  hint: `chart-mirror pin --update q.io/i1:1` accepts it
 moved      q.io/i2:1
   listed OLD
   now    NEW
   nothing to compare: the source no longer has the listed image
-  hint: `pin --update q.io/i2:1` accepts it
+  hint: `chart-mirror pin --update q.io/i2:1` accepts it
 moved      q.io/i3:1
   listed OLD
   now    NEW
   the change is unknown: 403
-  hint: `pin --update q.io/i3:1` accepts it
+  hint: `chart-mirror pin --update q.io/i3:1` accepts it
 unchanged  q.io/i4:1
 missing    q.io/i5:1
   hint: check source and tag; some registries return 404 if credentials are required
@@ -105,8 +105,8 @@ error: q.io/i6:1
 ";
     let before_the_summary = |mode: Mode| {
         let report = report(mode);
-        let text = abbreviated(&human(&report, "f", "pin", Layout::default()));
-        text.strip_suffix(&format!("{}\n", summary(&report, "f", "pin"))).unwrap().to_owned()
+        let text = abbreviated(&human(&report, "f", Layout::default()));
+        text.strip_suffix(&format!("{}\n", summary(&report, "f"))).unwrap().to_owned()
     };
     assert_eq!(before_the_summary(Mode::Pin), expected);
     assert_eq!(before_the_summary(Mode::Check), expected);
@@ -120,14 +120,14 @@ fn the_summary_reports_what_was_written() {
     let counts =
         "7 images: 1 new, 3 moved, 1 unchanged, 1 missing, 1 failed in 1.2 s; 14 requests\n";
     let moved = "3 tags have moved; their pins were kept\n\
-                 hint: see what changed, then accept it with `pin --update IMAGE`";
+                 hint: see what changed, then accept it with `chart-mirror pin --update IMAGE`";
     let table = [
         (Mode::Pin, format!("written     f (1 digest)\n{moved}")),
-        (Mode::Check, format!("hint: `pin` records the missing digests\n{moved}")),
+        (Mode::Check, format!("hint: `chart-mirror pin` records the missing digests\n{moved}")),
         (Mode::Update, "written     f (4 digests)".to_owned()),
     ];
     for (mode, expected) in table {
-        assert_eq!(summary(&report(mode), "f", "pin"), format!("{counts}{expected}"));
+        assert_eq!(summary(&report(mode), "f"), format!("{counts}{expected}"));
     }
 }
 
@@ -229,7 +229,7 @@ fn long_lists_of_differences_are_shortened_only_in_text() {
     report.images.truncate(1);
     report.images[0].outcome = PinOutcome::Moved { change };
     report.images[0].warnings.clear();
-    let text = images(&report, "pin");
+    let text = images(&report);
     assert_eq!(text.matches("  label l").count(), MOST_LINES);
     assert!(text.ends_with("\n  and 5 more: `--format json` shows all\n"), "{text}");
     assert!(json(&report).contains("\"l44\""));

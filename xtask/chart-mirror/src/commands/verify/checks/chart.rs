@@ -17,6 +17,7 @@ use crate::values::proof::Proof;
 use crate::values::{Gap, GapKind, ListedImages, OverlayError};
 use messages::Advice;
 use messages::printable::printable;
+use messages::program::command;
 
 const CHECK: Check = Check::Chart;
 /// A destination for lists without one: whether the values reach every image does not depend on it.
@@ -167,19 +168,15 @@ fn unlisted(findings: &Findings<'_>, entry: &InventoryEntry) -> Finding {
     let message = format!("the chart uses `{}`, which is not in the list", entry.reference());
     let first = entry.found.first().map(|found| at(&found.place));
     let more = and_more(entry.found.len().saturating_sub(1));
-    let command = findings.command();
+    let write = command("images --write");
     let details = first.into_iter().chain(more).collect();
     let finding = if let Some(Counterpart::Updates(listed)) = &entry.counterpart {
         // One cause, so the entry of the list is not reported as unused as well.
         let message = format!("{message}; the list has `{}`", listed.reference());
         let finding = findings.about(CHECK, Code::ChartUnlisted, listed.as_ref(), message);
-        finding.hint(format!(
-            "`{command} images --write` changes the tag, then `{command} pin` records its digest"
-        ))
+        finding.hint(format!("{write} changes the tag, then {} records its digest", command("pin")))
     } else {
-        Finding::new(CHECK, Code::ChartUnlisted, message).hint(format!(
-            "`{command} images --write` adds it, then `{command} values --probe` finds its values"
-        ))
+        Finding::new(CHECK, Code::ChartUnlisted, message).hint(format!("{write} adds it, then {} finds its values", command("values --probe")))
     };
     Finding { details, ..finding }
 }
@@ -187,9 +184,8 @@ fn unlisted(findings: &Findings<'_>, entry: &InventoryEntry) -> Finding {
 fn unused(findings: &Findings<'_>, image: &Image) -> Finding {
     let message = "no rendering of the chart uses this image";
     findings.about(CHECK, Code::ChartUnused, image, message).hint(format!(
-        "check whether a `[[chart.rendering]]` is missing; if not, `{} images --write --prune` \
-         removes the image",
-        findings.command()
+        "check whether a `[[chart.rendering]]` is missing; if not, {} removes the image",
+        command("images --write --prune")
     ))
 }
 
@@ -219,7 +215,7 @@ fn gap_finding(findings: &Findings<'_>, list: &ImageList, code: Code, gap: &Gap)
 fn report_dead_value(path: &ValuePath, list: &ImageList, findings: &mut Findings<'_>) {
     let message = format!("`{path}` moves no image of the chart");
     let owner = list.images().iter().find(|image| image.values.iter().any(|(own, _)| own == path));
-    let hint = format!("`{} values --probe` finds the values that do", findings.command());
+    let hint = format!("{} finds the values that do", command("values --probe"));
     let finding = findings.about(CHECK, Code::MappingDead, owner, message).hint(hint);
     let location = findings.location_of(path).or(finding.location);
     findings.add(Finding { location, ..finding });

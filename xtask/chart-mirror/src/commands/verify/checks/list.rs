@@ -6,6 +6,7 @@ use crate::commands::verify::{
 };
 use crate::list::finding_code::{Check, Code};
 use crate::list::{Image, ImageList, Problem};
+use messages::program::command;
 
 const CHECK: Check = Check::List;
 
@@ -13,12 +14,12 @@ pub(in crate::commands::verify) fn check(list: &ImageList, findings: &mut Findin
     for image in list.images() {
         if image.digest.is_none() {
             let message = "no digest: the tag decides what is copied";
-            let hint = format!("`{} pin` records the digests of all tags", findings.command());
+            let hint = format!("{} records the digests of all tags", command("pin"));
             findings.add(findings.about(CHECK, Code::Unpinned, image, message).hint(hint));
         }
         if image.has_stale_subsets() {
             let message = "`[image.subsets]` has the digests of another index than `digest`";
-            let hint = format!("`{} pin` records them again", findings.command());
+            let hint = format!("{} records them again", command("pin"));
             findings.add(findings.about(CHECK, Code::SubsetsStale, image, message).hint(hint));
         }
         if is_floating(image.tag.as_str()) {

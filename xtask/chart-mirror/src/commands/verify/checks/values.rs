@@ -13,6 +13,7 @@ use crate::files::folder_of;
 use crate::list::Place;
 use crate::list::finding_code::{Check, Code};
 use crate::values::OverlayError;
+use messages::program::command;
 
 const CHECK: Check = Check::Values;
 /// How many lines of a diff a finding shows; it counts the rest.
@@ -70,7 +71,8 @@ fn compare(input: Input<'_>, file: &ValuesFile, destination: &str) -> Option<Fin
         }
         Err(error) => return Some(Finding::from_error(CHECK, Code::CheckNotRun, error)),
     };
-    Some(finding.hint(format!("`{} values -d {destination} --write` writes it", input.command)))
+    let values = command(format_args!("values -d {destination} --write"));
+    Some(finding.hint(format!("{values} writes it")))
 }
 
 /// The name of a file beside the list, written as the list's own name is.

@@ -9,6 +9,7 @@ use crate::copy::pins::{PinnedContent, mismatch};
 use crate::list::Image;
 use crate::list::finding_code::{Check, Code};
 use crate::plan::Transfer;
+use messages::program::command;
 use oci::subset::SubsetError;
 use oci::{Digest, Reference, Registry};
 use registry::Error;
@@ -63,10 +64,12 @@ pub(super) fn source(
         }
     };
     let Some((code, message)) = found else { return };
-    let (name, command) = (image.reference(), findings.command());
+    let name = image.reference();
     let hint = match (&image.digest, &observed.tag) {
         (Some(_), Some(_)) => format!(
-            "`{command} pin --check {name}` shows what changed, `{command} pin --update {name}` accepts it"
+            "{} shows what changed, {} accepts it",
+            command(format_args!("pin --check {name}")),
+            command(format_args!("pin --update {name}"))
         ),
         _ => {
             "check source and tag; some registries answer like this without credentials".to_owned()
@@ -75,8 +78,8 @@ pub(super) fn source(
     findings.add(findings.about(CHECK, code, image, message).hint(hint));
 }
 
-/// `expected` is the digest that the tag must name, if it is known. `mirror` is the command that
-/// copies the image.
+/// `expected` is the digest that the tag must name, if it is known. `mirror` copies the
+/// image: `mirror -d NAME`.
 pub(super) fn destination(
     findings: &mut Findings<'_>,
     image: &Image,
@@ -90,7 +93,7 @@ pub(super) fn destination(
         Ok(observed) => observed,
         Err(error) => return unreachable(findings, CHECK, image, error),
     };
-    let hint = format!("`{mirror}` copies it");
+    let hint = format!("{} copies it", command(mirror));
     let Some(tag) = &observed.tag else {
         let message = format!("`{target}` does not exist");
         return findings
@@ -106,7 +109,7 @@ pub(super) fn destination(
         let message = format!("`{target}` lacks {}", count(missing));
         let mut finding = findings.about(CHECK, Code::DestinationIncomplete, image, message);
         finding.details = details(missing);
-        findings.add(finding.hint(format!("`{mirror} --repair` copies what is missing")));
+        findings.add(finding.hint(format!("{} copies what is missing", command(format_args!("{mirror} --repair")))));
     }
 }
 
@@ -119,7 +122,8 @@ pub(super) fn incomparable(findings: &mut Findings<'_>, image: &Image, transfer:
         }
         _ => format!("`{target}` exists, but the image has no digest to compare it with"),
     };
-    let hint = format!("`{} pin {}` records it", findings.command(), image.reference());
+    let pin = command(format_args!("pin {}", image.reference()));
+    let hint = format!("{pin} records it");
     findings.add(findings.about(Check::Destination, Code::Unpinned, image, message).hint(hint));
 }
 

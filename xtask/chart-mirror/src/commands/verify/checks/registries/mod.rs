@@ -184,7 +184,7 @@ impl Observer<'_> {
                 None => transfer.pin().or(at_source),
                 Some(_) => transfer.pin(),
             };
-            let mirror = format!("{} mirror -d {}", findings.command(), plan.name);
+            let mirror = format!("mirror -d {}", plan.name);
             let target = transfer.target_reference();
             judge::destination(findings, image, &target, expected, &mirror, observed);
             let exists = observed.as_ref().is_ok_and(|observed| observed.tag.is_some());
