@@ -46,6 +46,10 @@ impl Workspace {
         tokio::task::block_in_place(|| self.xtask.run_in(folder, arguments, &[]))
     }
 
+    fn text(&self, file: &str) -> String {
+        std::fs::read_to_string(self.xtask.directory().join(file)).unwrap()
+    }
+
     fn repositories(&self) -> [Vec<String>; 2] {
         self.destinations.each_ref().map(|registry| registry.store().repositories())
     }
@@ -185,5 +189,106 @@ async fn a_broken_member_is_named_and_hints_repeat_the_selected_member() {
     let failed = workspace.run(&["verify", "--only", "list", "--format", "json"]);
     assert_eq!(failed.exit_code, 2, "{failed:?}");
     let report: Value = serde_json::from_str(&failed.stdout).unwrap();
-    assert_eq!(report["findings"][0]["location"]["file"], "charts/b/images.toml");
+    let findings = report["findings"].as_array().unwrap();
+    let invalid = findings.iter().find(|finding| finding["code"] == "list-invalid").unwrap();
+    assert_eq!(invalid["location"]["file"], "charts/b/images.toml");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_member_needs_to_fit_only_the_destinations_of_its_workspace() {
+    let workspace = Workspace::new().await;
+    let root = workspace.text("images.toml");
+    let apart =
+        root.replace("south.registry", "south.target = \"{registry}/{path}\"\nsouth.registry");
+    let apart =
+        apart.replace("north.registry", "north.target = \"{registry}/{path}\"\nnorth.registry");
+    write(&workspace.xtask, "images.toml", apart);
+    // `localhost` is the same registry under another name, so both images have one path.
+    let address = workspace.source.address();
+    let other = address.replace("127.0.0.1", "localhost");
+    let image =
+        |registry: &str| format!("[[image]]\nsource = \"{registry}/acme/a\"\ntag = \"1\"\n");
+    let list =
+        format!("[registries.\"{other}\"]\nplain-http = true\n{}{}", image(address), image(&other));
+    write(&workspace.xtask, "charts/a/images.toml", list);
+    for arguments in [&["pin", "--member", "a"][..], &["mirror", "-d", "north", "--member", "a"]] {
+        let finished = workspace.run(arguments);
+        assert_eq!(finished.exit_code, 0, "{finished:?}");
+    }
+    assert_eq!(workspace.text("charts/a/images.toml").matches("digest = ").count(), 2);
+    assert_eq!(workspace.repositories()[0].len(), 2, "{:?}", workspace.repositories());
+
+    // Without its own target, each has the path of the other.
+    write(&workspace.xtask, "images.toml", root);
+    let refused = workspace.run(&["mirror", "-d", "north", "--member", "a"]);
+    assert_eq!(refused.exit_code, 2);
+    let words = ["two images have the target", "at the destination `north` of the workspace"];
+    assert_says(&refused.stderr, &words);
+    assert_says(&refused.stderr, &["charts/a/images.toml:"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_unreadable_list_is_reported_and_verify_checks_the_others() {
+    let workspace = Workspace::new().await;
+    let root = workspace.text("images.toml").replace("\"charts/*\"", "\"charts/*\", \"more/d\"");
+    write(&workspace.xtask, "images.toml", root);
+    write(&workspace.xtask, "charts/b/images.toml", "[[image]]\nsource = 1\n");
+    write(&workspace.xtask, "charts/c/images.toml", "no list");
+    let broken = ["charts/b/images.toml", "charts/c/images.toml", "`more/d` of `images.toml`"];
+    for command in [&["mirror", "-d", "north"][..], &["pin"], &["values", "--check"], &["doctor"]] {
+        let refused = workspace.run(command);
+        assert_eq!((refused.exit_code, refused.stdout.as_str()), (2, ""), "{refused:?}");
+        assert_says(&refused.stderr, &broken);
+    }
+    assert_eq!(workspace.repositories(), [[""; 0], [""; 0]]);
+
+    let arguments = ["verify", "--only", "destination", "-d", "north", "--format", "json"];
+    let failed = workspace.run(&arguments);
+    assert_eq!(failed.exit_code, 2, "{failed:?}");
+    assert_says(&failed.stderr, &["`charts/b/images.toml`, `charts/c/images.toml`"]);
+    let report: Value = serde_json::from_str(&failed.stdout).unwrap();
+    let findings = report["findings"].as_array().unwrap();
+    let found = |finding: &Value| {
+        let of = |value: &Value| value.as_str().unwrap().to_owned();
+        (of(&finding["code"]), of(&finding["location"]["file"]))
+    };
+    let found: Vec<(String, String)> = findings.iter().map(found).collect();
+    for (code, list) in [
+        ("destination-missing", "charts/a/images.toml"),
+        ("list-invalid", "charts/b/images.toml"),
+        ("list-invalid", "charts/c/images.toml"),
+        ("list-invalid", "images.toml"),
+    ] {
+        assert!(found.contains(&(code.to_owned(), list.to_owned())), "{list}: {found:?}");
+    }
+    // A member alone needs no other list.
+    let other = workspace.run_in("charts/a", &["verify", "--only", "list"]);
+    assert_eq!(other.exit_code, 0, "{other:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_report_never_replaces_a_list_that_cannot_be_read() {
+    let workspace = Workspace::new().await;
+    write(&workspace.xtask, "charts/b/images.toml", "broken");
+    let arguments = ["verify", "--only", "list", "--report", "json=charts/b/images.toml"];
+    let refused = workspace.run(&arguments);
+    assert_eq!(refused.exit_code, 2, "{refused:?}");
+    assert_eq!(workspace.text("charts/b/images.toml"), "broken");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_dot_selects_the_list_of_the_workspace_itself() {
+    let workspace = Workspace::new().await;
+    let none = workspace.run(&["mirror", "-d", "north", "--member", "."]);
+    assert_eq!(none.exit_code, 2);
+    assert_says(&none.stderr, &["no images of its own", "`charts/a`, `charts/b`"]);
+    store(&workspace.source, "acme/root", "1", &docker_image(&layers(&["root"])));
+    let image = format!(
+        "\n[[image]]\nsource = \"{}/acme/root\"\ntag = \"1\"\n",
+        workspace.source.address()
+    );
+    write(&workspace.xtask, "images.toml", workspace.text("images.toml") + &image);
+    let finished = workspace.run_in("charts/a", &["mirror", "-d", "north", "--member", "."]);
+    assert_eq!(finished.exit_code, 0, "{finished:?}");
+    assert_eq!(workspace.repositories()[0], ["acme/root"]);
 }

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use messages::Advice;
 
 use crate::files::{Written, folder_of, write_atomically};
-use crate::list::ImageList;
+use crate::list::{ImageList, place_of_key};
 
 /// The name of the list that commands look for.
 pub const NAME: &str = "images.toml";
@@ -27,43 +27,53 @@ pub fn find(program: &str) -> Result<PathBuf, Advice> {
     Ok(std::iter::repeat_n("..", levels).collect::<PathBuf>().join(NAME))
 }
 
-/// Reads and checks an image list. Relative names of files in it are resolved against its folder.
+/// Whether a list must have images.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Images {
+    Required,
+    /// It is about to get the first ones.
+    Optional,
+}
+
+/// Reads an image list. Relative names of files in it are resolved against its folder. A member of a
+/// workspace is checked with the settings of the workspace, but does not have them yet.
 ///
 /// # Errors
 /// If the file cannot be read. Otherwise, [`Problems`](crate::list::Problems) with everything that is
 /// wrong with the list.
-pub fn read(file: &Path) -> anyhow::Result<ImageList> {
-    let list = ImageList::parse(&file.display().to_string(), &read_text(file)?)?;
-    Ok(list.with_files_below(folder_of(file)))
+pub fn read(
+    file: &Path,
+    images: Images,
+    workspace: Option<&ImageList>,
+) -> anyhow::Result<ImageList> {
+    let (name, text) = (file.display().to_string(), read_text(file)?);
+    let list = match (workspace, images) {
+        (None, Images::Required) => ImageList::parse(&name, &text),
+        (None, Images::Optional) => ImageList::parse_draft(&name, &text),
+        (Some(workspace), Images::Required) => workspace.parse_member(&name, &text),
+        (Some(workspace), Images::Optional) => workspace.parse_member_draft(&name, &text),
+    };
+    Ok(list?.with_files_below(folder_of(file)))
 }
 
-/// Reads an image list that may not have images yet. A file that does not exist is an empty list, if that
-/// is allowed.
+/// Reads an image list that is a workspace. `None` if it is not one.
 ///
 /// # Errors
 /// As for [`read`].
-pub fn read_draft(file: &Path, missing: MissingFile) -> anyhow::Result<ImageList> {
-    let text = read_draft_text(file, missing)?;
-    let list = ImageList::parse_draft(&file.display().to_string(), &text)?;
-    Ok(list.with_files_below(folder_of(file)))
+pub fn read_workspace(file: &Path) -> anyhow::Result<Option<ImageList>> {
+    let (name, text) = (file.display().to_string(), read_text(file)?);
+    if place_of_key(&text, &["workspace".to_owned()]).is_none() {
+        return Ok(None);
+    }
+    Ok(Some(ImageList::parse(&name, &text)?.with_files_below(folder_of(file))))
 }
 
 /// The text of an image list that may not exist yet.
 ///
 /// # Errors
 /// As for [`read_text`].
-pub fn read_draft_text(file: &Path, missing: MissingFile) -> Result<String, Advice> {
-    match missing {
-        MissingFile::IsEmpty if !file.exists() => Ok(String::new()),
-        MissingFile::IsEmpty | MissingFile::IsAnError => read_text(file),
-    }
-}
-
-/// What it means that there is no file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MissingFile {
-    IsEmpty,
-    IsAnError,
+pub fn read_draft_text(file: &Path) -> Result<String, Advice> {
+    if file.exists() { read_text(file) } else { Ok(String::new()) }
 }
 
 /// Reads the text of an image list.
@@ -80,19 +90,20 @@ pub fn read_text(file: &Path) -> Result<String, Advice> {
         .map_err(|_| Advice::new(format!("the image list `{name}` is not UTF-8 text")))
 }
 
-/// Replaces a list with an edited text, if that parses to the expected list. The hint describes how to
-/// make the change by hand.
+/// Replaces a list with an edited text, if that parses to the expected list. `before` is the list as it was
+/// read, with the settings of its workspace. The hint describes how to make the change by hand.
 ///
 /// # Errors
 /// If the text parses to another list or not at all, or the file cannot be written.
 pub fn replace(
     file: &Path,
     edited: Option<String>,
+    before: &ImageList,
     expected: &ImageList,
     hint: &str,
 ) -> anyhow::Result<Written> {
     let name = file.display().to_string();
-    let differs = match edited.as_ref().map(|text| ImageList::parse(&name, text)) {
+    let differs = match edited.as_ref().map(|text| before.parse_member(&name, text)) {
         None => "the form in which it is written is not one that can be edited".to_owned(),
         Some(Err(problems)) => {
             let first = problems.iter().next().map_or("", |problem| problem.message.as_str());

@@ -59,7 +59,8 @@ pub struct Flags {
 
     /// Only this member of the workspace; may be repeated
     ///
-    /// Give its folder, or the last part of it. Default: all members, or the one in whose folder you are.
+    /// Give its folder, or the last part of it; `.` is the list of the workspace itself. Default: all members,
+    /// or the one in whose folder you are.
     #[arg(long, global = true, value_name = "NAME")]
     #[arg(help_heading = GLOBAL)]
     pub member: Vec<String>,
@@ -382,9 +383,10 @@ impl Flags {
         }
     }
 
-    /// Where images.toml is, or where a new one goes: into the current folder.
-    pub fn list_file_or_new(&self) -> PathBuf {
-        self.list_file().unwrap_or_else(|_| list_file::NAME.into())
+    /// Where a new list goes, if there is none: what `--images` names, or else the current folder.
+    pub fn new_list_file(&self) -> Option<PathBuf> {
+        let file = self.list_file().unwrap_or_else(|_| list_file::NAME.into());
+        (!file.exists()).then_some(file)
     }
 
     /// How the program was called, up to the name of the command, with the flags that choose lists:

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use crate::chart::inventory::Obstacles;
 use crate::list::Problems;
 use crate::report::layout::Style;
+use crate::workspace::UnreadableLists;
 use exit::Exit;
 use flags::Flags;
 
@@ -44,6 +45,9 @@ pub fn main() -> ExitCode {
 /// The problems of a list are drawn, each with its line. Any other error is a sentence.
 fn rendered(error: &anyhow::Error) -> String {
     let style = terminal::message_style();
+    if let Some(UnreadableLists(errors)) = error.downcast_ref() {
+        return errors.iter().map(rendered).collect::<Vec<_>>().join("\n\n");
+    }
     match error.downcast_ref::<Problems>() {
         Some(problems) if style == Style::Coloured => problems.render_with_colours(),
         Some(problems) => problems.to_string(),

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::chart::inventory::{Inventory, ListChanges, Obstacle, UnusedEntries};
 use crate::list::edit::{self, ImageEdits, TagUpdate};
 use crate::list::{Chart, Image, ImageList};
-use crate::list_file::{self, MissingFile};
+use crate::list_file;
 use messages::Advice;
 use messages::program::command;
 use oci::Reference;
@@ -61,16 +61,16 @@ pub(super) fn write(
         return Err(Advice::new(message).with_hint(hint).into());
     }
     let file_name = file.display().to_string();
-    let mut text = list_file::read_draft_text(file, MissingFile::IsEmpty)?;
+    let mut text = list_file::read_draft_text(file)?;
     // Parsed again, because `list` has the files of `[registries]` relative to the current folder.
-    let mut expected = ImageList::parse_draft(&file_name, &text)?;
+    let mut expected = list.parse_member_draft(&file_name, &text)?;
     if expected.images() != list.images() {
         let message = format!("`{file_name}` has changed meanwhile; nothing was written");
         return Err(Advice::new(message).with_hint("run the same command again").into());
     }
     if is_blank(&text) {
         text = edit::with_chart(&text, &chart()?);
-        expected = ImageList::parse_draft(&file_name, &text)?;
+        expected = list.parse_member_draft(&file_name, &text)?;
     }
     let expected = expected.with_images(changed(list, &changes))?;
     let edits = Positions::of(list, &changes);
@@ -81,7 +81,7 @@ pub(super) fn write(
     let pieces = edited.as_ref().map(|edited| edited.removed.clone()).unwrap_or_default();
     let print = command("images --format toml");
     let hint = format!("edit it by hand: {print} prints the entries as they have to be");
-    list_file::replace(file, edited.map(|edited| edited.text), &expected, &hint)?;
+    list_file::replace(file, edited.map(|edited| edited.text), list, &expected, &hint)?;
     Ok(report(list, changes, &pieces))
 }
 

@@ -2,21 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use super::{ImageList, InvalidImages, Place, Policy, Workspace, document, place::PlaceIndex};
+use super::{ImageList, Place, Policy, Workspace, document, place::PlaceIndex};
 
 /// A setting that a member and its workspace give different values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{}` has another value in the workspace", .keys.join("."))]
 pub struct Contradiction {
     /// Its keys from the top of the file: `destinations`, `production`.
     pub keys: Vec<String>,
-}
-
-/// Why a list cannot have the settings of its workspace.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum InheritError {
-    Contradiction(Contradiction),
-    /// The images do not fit an inherited destination.
-    Images(InvalidImages),
 }
 
 impl ImageList {
@@ -26,26 +19,24 @@ impl ImageList {
     }
 
     /// This list with the destinations, registries and policy of its workspace in addition to its own.
+    /// [`parse_member`](Self::parse_member) has checked that the images fit the destinations.
     ///
     /// # Errors
-    /// If both set something to different values, or two images would have one target.
-    pub fn inherit(self, root: &Self) -> Result<Self, InheritError> {
+    /// If both set something to different values.
+    pub fn inherit(self, workspace: &Self) -> Result<Self, Contradiction> {
         let contradiction = |keys: &[&str]| {
             let keys = keys.iter().map(|&key| key.to_owned()).collect();
-            InheritError::Contradiction(Contradiction { keys })
+            Contradiction { keys }
         };
         let mut list = self;
-        let inherited = merge(&mut list.destinations, &root.destinations);
+        let inherited = merge(&mut list.destinations, &workspace.destinations);
         inherited.map_err(|name| contradiction(&["destinations", &name]))?;
-        let inherited = merge(&mut list.registries, &root.registries);
+        let inherited = merge(&mut list.registries, &workspace.registries);
         inherited.map_err(|name| contradiction(&["registries", name.as_str()]))?;
         let policy = std::mem::take(&mut list.policy);
-        list.policy = merge_policies(policy, &root.policy).map_err(|keys| contradiction(&keys))?;
-        if list.images.is_empty() {
-            return Ok(list);
-        }
-        let images = list.images.clone();
-        list.with_images(images).map_err(InheritError::Images)
+        list.policy =
+            merge_policies(policy, &workspace.policy).map_err(|keys| contradiction(&keys))?;
+        Ok(list)
     }
 }
 
@@ -111,6 +102,7 @@ fn merge_policies(own: Policy, root: &Policy) -> Result<Policy, Vec<&'static str
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::list::Problem;
 
     const ROOT: &str = "[workspace]\nmembers = ['charts/*']\n\
                         [destinations.prod]\nregistry = 'r.io'\n\
@@ -122,6 +114,17 @@ mod tests {
         ImageList::parse("images.toml", text).unwrap_or_else(|why| panic!("{why}"))
     }
 
+    fn member(text: &str) -> ImageList {
+        list(ROOT).parse_member("images.toml", text).unwrap_or_else(|why| panic!("{why}"))
+    }
+
+    /// The problems of a member, with their lines.
+    fn problems(root: &str, text: &str) -> Vec<String> {
+        let problems = list(root).parse_member("images.toml", text).unwrap_err();
+        let line = |problem: &Problem| format!("{}: {}", problem.place.line, problem.message);
+        problems.iter().map(line).collect()
+    }
+
     #[test]
     fn a_member_has_the_settings_of_its_workspace_and_its_own() {
         let root = list(ROOT);
@@ -129,12 +132,12 @@ mod tests {
         assert!(root.images().is_empty());
         let own =
             "[destinations.test]\nregistry = 't.io'\n[policy]\nseverity = { insecure = 'error' }\n";
-        let member = list(&format!("{own}{IMAGE}")).inherit(&root).unwrap();
-        assert_eq!(member.destinations().keys().collect::<Vec<_>>(), ["prod", "test"]);
-        assert_eq!(member.registries().len(), 1);
-        assert_eq!(member.policy().require_pins, Some(true));
-        assert_eq!(member.policy().severities.len(), 2);
-        let same = list(&format!("[destinations.prod]\nregistry = 'r.io'\n{IMAGE}"));
+        let merged = member(&format!("{own}{IMAGE}")).inherit(&root).unwrap();
+        assert_eq!(merged.destinations().keys().collect::<Vec<_>>(), ["prod", "test"]);
+        assert_eq!(merged.registries().len(), 1);
+        assert_eq!(merged.policy().require_pins, Some(true));
+        assert_eq!(merged.policy().severities.len(), 2);
+        let same = member(&format!("[destinations.prod]\nregistry = 'r.io'\n{IMAGE}"));
         assert!(same.inherit(&root).is_ok());
     }
 
@@ -147,20 +150,46 @@ mod tests {
             ("policy.severity.unpinned = 'ignore'\n", &["policy", "severity", "unpinned"], 9),
         ];
         for (own, keys, line) in table {
-            let error = list(&format!("{own}{IMAGE}")).inherit(&list(ROOT)).unwrap_err();
+            let error = member(&format!("{own}{IMAGE}")).inherit(&list(ROOT)).unwrap_err();
             let keys: Vec<String> = keys.iter().map(|&key| key.to_owned()).collect();
             assert_eq!(place_of_key(ROOT, &keys).unwrap().line, line, "{own}");
-            assert_eq!(error, InheritError::Contradiction(Contradiction { keys }), "{own}");
+            assert_eq!(error, Contradiction { keys }, "{own}");
         }
     }
 
+    /// Two images with one path, from different registries.
+    const SAME_PATH: &str =
+        "[[image]]\nsource = 'q.io/a'\ntag = '1'\n[[image]]\nsource = 'p.io/a'\ntag = '1'\n";
+
     #[test]
-    fn images_that_collide_at_an_inherited_destination_are_refused() {
-        let colliding = format!(
-            "{IMAGE}[[image]]\nsource = 'p.io/a'\ntag = '1'\n\
-                                 [destinations.own]\nregistry = 'o.io'\ntarget = '{{registry}}/{{path}}'\n"
-        );
-        let error = list(&colliding).inherit(&list(ROOT)).unwrap_err();
-        assert!(matches!(error, InheritError::Images(InvalidImages::Target(_))), "{error:?}");
+    fn images_have_to_fit_the_destinations_of_the_workspace_and_no_others() {
+        let found = problems(ROOT, SAME_PATH);
+        let message =
+            "two images have the target `r.io/a:1`, at the destination `prod` of the workspace";
+        assert_eq!(found, [format!("5: {message}")]);
+        let apart = ROOT.replace("'r.io'\n", "'r.io'\ntarget = '{registry}/{path}'\n");
+        let list = list(&apart).parse_member("images.toml", SAME_PATH).unwrap();
+        assert_eq!(list.destinations().len(), 0, "its own settings only");
+        assert!(ImageList::parse("images.toml", SAME_PATH).is_err(), "they do not fit `-d HOST`");
+        assert_eq!(list.inherit(&self::list(&apart)).unwrap().destinations().len(), 1);
+        // Without any destination, `-d HOST` is assumed.
+        let found = problems("[workspace]\nmembers = ['charts/*']\n", SAME_PATH);
+        assert_eq!(found, ["5: two images have the target `a:1`"]);
+    }
+
+    #[test]
+    fn the_registries_of_member_and_workspace_form_no_chain() {
+        let root = "[workspace]\nmembers = ['charts/*']\n\
+                    [registries.'q.io']\nvia = 'cache.io/q'\n";
+        let own = |host: &str, via: &str| {
+            problems(root, &format!("[registries.'{host}']\nvia = '{via}'\n{IMAGE}"))
+        };
+        assert_eq!(own("p.io", "q.io"), ["2: `q.io` is itself read via `cache.io/q`"]);
+        let second = "the workspace reads `q.io` via `cache.io`, which is itself read via `z.io`";
+        assert_eq!(own("cache.io", "z.io"), [format!("2: {second}")]);
+        // A circle is one problem.
+        assert_eq!(own("cache.io", "q.io"), ["2: `q.io` is itself read via `cache.io/q`"]);
+        let unrelated = format!("[registries.'p.io']\nvia = 'cache.io/p'\n{IMAGE}");
+        assert!(list(root).parse_member("images.toml", &unrelated).is_ok());
     }
 }

@@ -40,7 +40,7 @@ pub use destination::{Attachments, Destination};
 pub use ecr::{Creation, EcrSettings, Encryption, RepositoryOptions};
 pub use image::{Image, Replaced};
 pub use image_list::{ImageList, InvalidImages};
-pub use inherit::{Contradiction, InheritError, place_of_key};
+pub use inherit::{Contradiction, place_of_key};
 pub use messages::secret::{holds_userinfo, sounds_like_a_secret};
 pub(crate) use named::named;
 pub use pin::ImagePin;

@@ -9,13 +9,15 @@ use crate::commands::pin::{self, result::Mode};
 use crate::list::Rendering;
 use crate::list_file;
 use crate::report;
+use crate::workspace::{self, OpenList};
 use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
 
 pub(super) fn run(flags: &Flags, arguments: &InitArgs) -> anyhow::Result<Exit> {
     let file = flags.images.clone().unwrap_or_else(|| list_file::NAME.into());
     let options = options(arguments)?;
-    let new = init::prepare(&file, &options, &terminal::message)?;
+    let OpenList { list: empty, .. } = workspace::open_new(&file)?;
+    let new = init::prepare(&file, empty, &options, &terminal::message)?;
     let pins = if arguments.no_pin {
         None
     } else {

@@ -20,7 +20,6 @@ use crate::cli::{runtime, terminal};
 use crate::commands::pin::result::Mode;
 use crate::commands::{doctor, explain, images, pin};
 use crate::list::ImageList;
-use crate::list_file::{self, MissingFile};
 use crate::report;
 use crate::workspace::{self, OpenList};
 use parts::{Output, Part};
@@ -64,16 +63,14 @@ pub fn run(flags: &Flags) -> anyhow::Result<Exit> {
 
 fn run_images(flags: &Flags, arguments: &ImagesArgs) -> anyhow::Result<Exit> {
     let chart = arguments.chart.options();
-    let lists = if arguments.write && chart.chart.is_some() {
-        let file = flags.list_file_or_new();
-        let list = list_file::read_draft(&file, MissingFile::IsEmpty)?;
-        vec![OpenList { file, list }]
-    } else {
-        let lists = workspace::open_drafts(&flags.list_file()?, &flags.member)?;
-        match chart.is_empty() {
-            true => lists,
-            false => vec![parts::only(lists, "`-c`, `-r` or `--version`")?],
-        }
+    let new = flags.new_list_file().filter(|_| arguments.write && chart.chart.is_some());
+    let lists = match new {
+        Some(file) => vec![workspace::open_new(&file)?],
+        None => workspace::open_drafts(&flags.list_file()?, &flags.member)?,
+    };
+    let lists = match chart.is_empty() {
+        true => lists,
+        false => vec![parts::only(lists, "`-c`, `-r` or `--version`")?],
     };
     let format = match arguments.format {
         InventoryFormat::Json if arguments.explain.is_none() && !arguments.write => {
@@ -163,7 +160,7 @@ fn pin_images(
         true => error.context(format!("`{file_name}` is unchanged")),
         false => error,
     })?;
-    pin::write(file, &report)?;
+    pin::write(file, list, &report)?;
     let output = match arguments.format {
         TextOrJson::Human => {
             Output::human(report::pin::human(&report, &file_name, terminal::layout()))

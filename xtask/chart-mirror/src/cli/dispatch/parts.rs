@@ -19,7 +19,7 @@ use messages::program::command;
 /// # Errors
 /// If there is none, or one of them cannot be used.
 pub(super) fn lists(flags: &Flags) -> anyhow::Result<Vec<OpenList>> {
-    workspace::open(&flags.list_file()?, &flags.member)
+    workspace::open(&flags.list_file()?, &flags.member)?.all()
 }
 
 /// The list of a run that can have only one.

@@ -17,36 +17,32 @@ use crate::list::Problems;
 use crate::list::finding_code::Check;
 use crate::report::layout::Layout;
 use crate::report::verify::{self, Format};
-use crate::workspace::{self, OpenList};
+use crate::workspace::{self, OpenList, Opened, Unreadable};
 use messages::Advice;
 use registry::auth::credentials::ProcessEnvironment;
 
 pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit> {
     let file = &flags.list_file()?;
     refuse_shared_files(file, &arguments.report)?;
-    let file_name = &runtime::name_in_reports(file);
-    let lists = match workspace::open(file, &flags.member) {
-        Ok(lists) => lists,
-        Err(error) => {
-            // Programs that read reports learn about it as well. For people it goes to stderr.
-            let of_member = error.downcast_ref::<Problems>().map(Problems::file_name);
-            let name = of_member.map(|name| runtime::name_in_reports(Path::new(name)));
-            let report = unusable(name.as_ref().unwrap_or(file_name), &error);
-            if arguments.format != Format::Human {
-                terminal::result(&arguments.format.render(&report, Layout::default()))?;
-            }
-            write_reports(&report, arguments)?;
-            return Err(error);
-        }
+    let opened = match workspace::open(file, &flags.member) {
+        Ok(opened) => opened,
+        Err(error) => return refuse(file, error, arguments),
     };
-    for open in &lists {
-        refuse_shared_files(&open.file, &arguments.report)?;
+    let Opened { lists, unreadable } = opened;
+    let files = lists.iter().map(|open| &open.file);
+    for file in files.chain(unreadable.iter().map(|list| &list.file)) {
+        refuse_shared_files(file, &arguments.report)?;
     }
-    let lists = parts::with_images(lists, &arguments.image)?;
-    let reports = verify_each(arguments, &lists)?;
+    let mut reports = Vec::new();
+    if !lists.is_empty() {
+        reports = verify_each(arguments, &parts::with_images(lists, &arguments.image)?)?;
+    }
+    for Unreadable { file, error } in &unreadable {
+        reports.push(unusable(&runtime::name_in_reports(file), error));
+    }
     let report = match <[VerifyReport; 1]>::try_from(reports) {
         Ok([only]) => only,
-        Err(several) => VerifyReport::of_several(file_name.clone(), several),
+        Err(several) => VerifyReport::of_several(runtime::name_in_reports(file), several),
     };
     // Files first: the reader of stdout may be gone.
     let written = write_reports(&report, arguments);
@@ -56,14 +52,29 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
         _ => terminal::result_for_programs(&text, &verify::summary(&report)),
     }?;
     written?;
+    if !unreadable.is_empty() {
+        let names: Vec<String> =
+            unreadable.iter().map(|list| list.file.display().to_string()).collect();
+        let message = format!("lists that cannot be used: `{}`", names.join("`, `"));
+        return Err(Advice::new(message).with_hint("the report has their problems").into());
+    }
     Ok(if report.passes() { Exit::Done } else { Exit::Failed })
 }
 
+/// The result for a list that cannot be opened. Programs that read reports learn about it as well. For people
+/// it goes to stderr.
+fn refuse(file: &Path, error: anyhow::Error, arguments: &VerifyArgs) -> anyhow::Result<Exit> {
+    let of_member = error.downcast_ref::<Problems>().map(Problems::file_name);
+    let report = unusable(&runtime::name_in_reports(of_member.map_or(file, Path::new)), &error);
+    if arguments.format != Format::Human {
+        terminal::result(&arguments.format.render(&report, Layout::default()))?;
+    }
+    write_reports(&report, arguments)?;
+    Err(error)
+}
+
 /// A report for each list.
-fn verify_each(
-    arguments: &VerifyArgs,
-    lists: &[OpenList],
-) -> anyhow::Result<Vec<VerifyReport>> {
+fn verify_each(arguments: &VerifyArgs, lists: &[OpenList]) -> anyhow::Result<Vec<VerifyReport>> {
     let mut reports = Vec::new();
     for open in lists {
         let file_name = &runtime::name_in_reports(&open.file);

@@ -34,6 +34,8 @@ pub struct InitOptions {
 /// A list that is not written yet.
 pub struct NewList {
     file: PathBuf,
+    /// The list without what is in the text: the settings of its workspace.
+    empty: ImageList,
     text: String,
     list: ImageList,
     pub probed: ProbeResult,
@@ -63,20 +65,21 @@ impl InitReport {
     }
 }
 
-/// Renders the chart, lists its images, and finds the values that move them.
+/// Renders the chart, lists its images, and finds the values that move them. `empty` has the settings of the
+/// workspace, if the list becomes a member of one.
 ///
 /// # Errors
 /// When a file exists already, the chart does not render, or it uses no image that can be listed.
 pub fn prepare(
     file: &Path,
+    empty: ImageList,
     options: &InitOptions,
     progress: &(dyn Fn(&str) + Sync),
 ) -> anyhow::Result<NewList> {
-    refuse_existing(file, options)?;
+    refuse_existing(file, &empty, options)?;
     let folder = folder_of(file);
     let rendering = rendering_below(folder, &options.rendering)?;
-    let nothing = ImageList::parse_draft("images.toml", "")?;
-    let (helm, _) = choose(&nothing, folder, &options.chart)?;
+    let (helm, _) = choose(&empty, folder, &options.chart)?;
     let renderings = vec![rendering];
     let rendered = render(&helm, &renderings)?;
     let mut chart = helm.source().as_listed(folder);
@@ -85,8 +88,8 @@ pub fn prepare(
     }
     let chart = list::Chart { renderings: renderings.clone(), ..chart };
     let draft = text::draft(&chart, &options.destinations, schema_of(folder));
-    let empty = parse_draft(&draft)?;
-    let changes = Inventory::take(&empty, &rendered)?.changes(UnusedEntries::Keep);
+    let listed = with_settings(empty.parse_member_draft("images.toml", &draft)?, &empty)?;
+    let changes = Inventory::take(&listed, &rendered)?.changes(UnusedEntries::Keep);
     if changes.added.is_empty() {
         let mut message = "the chart uses no image that can be listed".to_owned();
         for obstacle in &changes.obstacles {
@@ -97,14 +100,14 @@ pub fn prepare(
     }
     let edits = ImageEdits { added: &changes.added, ..ImageEdits::default() };
     let text = edit::edit_images(&draft, edits).map(|edited| edited.text).unwrap_or(draft);
-    let list = ImageList::parse("images.toml", &text)?;
+    let list = with_settings(empty.parse_member("images.toml", &text)?, &empty)?;
     let run = ChartRun::with(helm, renderings);
     let (probed, suggestion) = run.probe(&list, progress)?;
     let text = suggestion.added_to(&text, &list)?;
     let text = text::with_remarks(&text, &probed, &suggestion, &changes.obstacles);
-    let list = ImageList::parse("images.toml", &text)?;
+    let list = with_settings(empty.parse_member("images.toml", &text)?, &empty)?;
     let file = file.to_path_buf();
-    Ok(NewList { file, text, list, probed, suggestion, obstacles: changes.obstacles })
+    Ok(NewList { file, empty, text, list, probed, suggestion, obstacles: changes.obstacles })
 }
 
 impl NewList {
@@ -119,10 +122,13 @@ impl NewList {
     /// If one of the files exists already or cannot be written.
     pub fn write(self, pins: Option<PinReport>) -> anyhow::Result<InitReport> {
         let text = match &pins {
-            Some(report) => pin::pinned(&self.text, "images.toml", report)?.0.unwrap_or(self.text),
+            Some(report) => {
+                pin::pinned(&self.text, "images.toml", &self.list, report)?.0.unwrap_or(self.text)
+            }
             None => self.text,
         };
-        let list = ImageList::parse("images.toml", &text)?;
+        let empty = &self.empty;
+        let list = with_settings(empty.parse_member("images.toml", &text)?, empty)?;
         let values = values::of_all(&list, &self.file, &[])?;
         let mut files: Vec<(&Path, &str)> =
             values.iter().map(|values| (values.file.as_path(), values.text.as_str())).collect();
@@ -135,8 +141,9 @@ impl NewList {
 }
 
 /// Before the chart is rendered, because that may take a while.
-fn refuse_existing(file: &Path, options: &InitOptions) -> Result<(), Advice> {
-    let values = options.destinations.iter().map(|named| values::file_of(file, &named.name));
+fn refuse_existing(file: &Path, empty: &ImageList, options: &InitOptions) -> Result<(), Advice> {
+    let names = options.destinations.iter().map(|named| &named.name);
+    let values = names.chain(empty.destinations().keys()).map(|name| values::file_of(file, name));
     for existing in std::iter::once(file.to_path_buf()).chain(values) {
         if existing.exists() {
             let name = existing.display();
@@ -180,6 +187,9 @@ fn schema_of(folder: &Path) -> Option<&'static str> {
     folder.join(SCHEMA).is_file().then_some(SCHEMA)
 }
 
-fn parse_draft(text: &str) -> anyhow::Result<ImageList> {
-    Ok(ImageList::parse_draft("images.toml", text)?)
+fn with_settings(list: ImageList, workspace: &ImageList) -> Result<ImageList, Advice> {
+    list.inherit(workspace).map_err(|contradiction| {
+        let hint = "leave out `-d`: the list inherits the destinations of the workspace";
+        Advice::new(contradiction.to_string()).with_hint(hint)
+    })
 }

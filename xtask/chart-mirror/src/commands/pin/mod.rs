@@ -66,34 +66,35 @@ pub async fn resolve(
     })
 }
 
-/// Records the digests of a report in the list in `file`.
+/// Records the digests of a report in the list in `file`. `list` is what was resolved.
 ///
 /// Reads the file again, so that changes made in the meantime are kept.
 ///
 /// # Errors
 /// When the entry of an image in the report has changed, or the file cannot be read or written.
-pub fn write(file: &Path, report: &PinReport) -> anyhow::Result<()> {
+pub fn write(file: &Path, list: &ImageList, report: &PinReport) -> anyhow::Result<()> {
     if !report.images.iter().any(|image| image.changes_list(report.mode)) {
         return Ok(());
     }
     let text = list_file::read_text(file)?;
-    let (edited, list) = pinned(&text, &file.display().to_string(), report)?;
+    let (edited, pinned) = pinned(&text, &file.display().to_string(), list, report)?;
     let hint = "write the digests from `--format json` by hand";
-    list_file::replace(file, edited, &list, hint)?;
+    list_file::replace(file, edited, list, &pinned, hint)?;
     Ok(())
 }
 
-/// The text of a list with the digests of a report, and the list that it has to be. The text is `None` if it
-/// cannot be edited.
+/// The text of a list with the digests of a report, and the list that it has to be. `before` is the list that
+/// the report is about. The text is `None` if it cannot be edited.
 ///
 /// # Errors
 /// When the entry of an image in the report is not in the list, or has changed.
 pub fn pinned(
     text: &str,
     file_name: &str,
+    before: &ImageList,
     report: &PinReport,
 ) -> anyhow::Result<(Option<String>, ImageList)> {
-    let mut list = ImageList::parse(file_name, text)?;
+    let mut list = before.parse_member(file_name, text)?;
     let mut pins = Vec::new();
     for resolved in report.images.iter().filter(|image| image.changes_list(report.mode)) {
         let digest = resolved.digest.as_ref().filter(|_| resolved.written);

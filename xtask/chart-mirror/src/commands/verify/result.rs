@@ -47,13 +47,14 @@ impl VerifyReport {
             add_new(&mut all.destinations, report.destinations);
             add_new(&mut all.images, report.images);
             add_new(&mut all.insecure, report.insecure);
-            all.checks = report.checks;
-            all.is_strict = report.is_strict;
+            add_new(&mut all.checks, report.checks);
+            all.is_strict |= report.is_strict;
             all.ignored += report.ignored;
             all.requests.source += report.requests.source;
             all.requests.destination += report.requests.destination;
             all.seconds += report.seconds;
         }
+        all.checks.sort_unstable();
         all
     }
 

@@ -11,13 +11,13 @@ use super::value::Value;
 use super::values::hint_for_template;
 use crate::list::problems::Problem;
 use crate::list::target::{InvalidTarget, SourcePart};
-use crate::list::{Attachments, Destination, TargetTemplate};
+use crate::list::{Attachments, Destination, ImageList, TargetTemplate};
 use oci::InvalidReference;
 use oci::RepositoryPath;
 use registry::known::address::Address;
 
 /// The images that were reported, with the first of two. Several destinations may share a mistake.
-type Reported = HashSet<(Range<usize>, Option<Range<usize>>)>;
+pub(super) type Reported = HashSet<(Range<usize>, Option<Range<usize>>)>;
 
 impl<'t> Reader<'t> {
     pub(super) fn destinations(
@@ -25,18 +25,19 @@ impl<'t> Reader<'t> {
         table: Spanned<DeTable<'t>>,
     ) -> Option<BTreeMap<String, Destination>> {
         let entries = self.entries(table);
-        if entries.is_empty() {
-            self.check_default_targets();
-        }
+        let own: Vec<String> = entries.iter().map(|(key, _)| key.get_ref().clone()).collect();
         let mut reported = Reported::new();
-        self.all(entries, |reader, (key, value)| {
+        let destinations = self.all(entries, |reader, (key, value)| {
             let name = reader.destination_name(&key);
             let destination = reader.destination(&key, value);
             if let Some(destination) = &destination {
-                reader.check_targets_at(key.get_ref(), destination, &mut reported);
+                let at = format!(", at the destination `{}`", key.get_ref());
+                reader.check_targets_at(&at, destination, &mut reported);
             }
             Some((name?, destination?))
-        })
+        });
+        self.check_other_targets(&own, &mut reported);
+        destinations
     }
 
     /// The name is an argument of `-d`, which also takes a registry, and the name of a file.
@@ -112,17 +113,30 @@ impl<'t> Reader<'t> {
         })
     }
 
-    fn check_targets_at(&mut self, name: &str, destination: &Destination, reported: &mut Reported) {
+    /// Checks the targets at the destinations that the text does not define. Without any destination,
+    /// `-d host` is assumed: every image keeps its path.
+    pub(super) fn check_other_targets(&mut self, own: &[String], reported: &mut Reported) {
+        let inherited = self.settings.map(ImageList::destinations).into_iter().flatten();
+        let inherited: Vec<_> = inherited.filter(|(name, _)| !own.contains(name)).collect();
+        if own.is_empty() && inherited.is_empty() {
+            self.check_default_targets();
+        }
+        for (name, destination) in inherited {
+            let at = format!(", at the destination `{name}` of the workspace");
+            self.check_targets_at(&at, destination, reported);
+        }
+    }
+
+    /// `at` ends the sentence about an image.
+    fn check_targets_at(&mut self, at: &str, destination: &Destination, reported: &mut Reported) {
         let target = |image: &PlacedImage| {
             let path = destination.path(&image.source, image.target.as_ref())?;
             Ok(destination.repository(&path).tagged(&image.tag).to_string())
         };
-        let at = format!(", at the destination `{name}`");
-        self.check_targets(target, &at, hint_for_same(destination), reported);
+        self.check_targets(target, at, hint_for_same(destination), reported);
     }
 
-    /// Without destinations in the list, `-d host` is assumed: every image keeps its path.
-    pub(super) fn check_default_targets(&mut self) {
+    fn check_default_targets(&mut self) {
         let target = |image: &PlacedImage| {
             let path = image.target.as_ref().unwrap_or_else(|| image.source.path());
             Ok(format!("{path}:{}", image.tag))

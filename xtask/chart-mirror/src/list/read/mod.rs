@@ -5,6 +5,7 @@ use toml::de::DeTable;
 
 use super::ImageList;
 use super::problems::Problem;
+use destination::Reported;
 use reader::Reader;
 use values::Scope;
 
@@ -23,13 +24,15 @@ mod workspace;
 
 pub(super) use reader::Extent;
 
-/// The list, if nothing is wrong with it, and the problems.
+/// The list, if nothing is wrong with it, and the problems. The destinations and registries of `settings` apply
+/// as well.
 pub(super) fn read<'t>(
     text: &'t str,
     document: Spanned<DeTable<'t>>,
     extent: Extent,
+    settings: Option<&'t ImageList>,
 ) -> (Option<ImageList>, Vec<Problem>) {
-    let mut reader = Reader::new(text, extent);
+    let mut reader = Reader::new(text, extent, settings);
     let list = reader.list(document);
     (list, reader.problems)
 }
@@ -37,14 +40,12 @@ pub(super) fn read<'t>(
 impl<'t> Reader<'t> {
     fn list(&mut self, document: Spanned<DeTable<'t>>) -> Option<ImageList> {
         let mut table = self.table(document, "the image list");
+        self.may_lack_images = table.span_of("workspace").is_some();
         let workspace = self.optional(&mut table, "workspace", Self::workspace);
-        if workspace.is_some() {
-            self.may_lack_images = true;
-        }
         // Images come before destinations: each destination is checked against all of them.
         let images = self.images(&mut table);
         if table.span_of("destinations").is_none() {
-            self.check_default_targets();
+            self.check_other_targets(&[], &mut Reported::new());
         }
         let destinations = self.optional(&mut table, "destinations", Self::destinations);
         let values = self

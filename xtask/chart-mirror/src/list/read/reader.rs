@@ -15,7 +15,7 @@ use toml::de::{DeTable, DeValue};
 use super::value::{FromValue, Kind, Value, describe};
 use crate::list::place::PlaceIndex;
 use crate::list::problems::{Problem, nearest};
-use crate::list::{Place, ValuePath};
+use crate::list::{ImageList, Place, ValuePath};
 use messages::printable::is_unprintable;
 use messages::secret::{holds_userinfo, sounds_like_a_secret};
 use oci::{Repository, RepositoryPath, Tag};
@@ -34,6 +34,8 @@ pub(super) struct Reader<'t> {
     pub(super) text: &'t str,
     places: PlaceIndex<'t>,
     pub(super) extent: Extent,
+    /// A list whose destinations and registries apply as well.
+    pub(super) settings: Option<&'t ImageList>,
     pub(super) problems: Vec<Problem>,
     /// The images whose targets are known.
     pub(super) placed: Vec<PlacedImage>,
@@ -82,11 +84,12 @@ impl<'t> Table<'t> {
 }
 
 impl<'t> Reader<'t> {
-    pub(super) fn new(text: &'t str, extent: Extent) -> Self {
+    pub(super) fn new(text: &'t str, extent: Extent, settings: Option<&'t ImageList>) -> Self {
         Self {
             text,
             places: PlaceIndex::new(text),
             extent,
+            settings,
             problems: Vec::new(),
             placed: Vec::new(),
             value_places: BTreeMap::new(),

@@ -9,6 +9,7 @@ use toml::de::DeTable;
 
 use super::reader::{Reader, Table};
 use super::value::Value;
+use crate::list::ImageList;
 use oci::Registry;
 use registry::known::address::Address;
 use registry::known::kind::{Mounts, RegistryKind};
@@ -17,6 +18,8 @@ use registry::known::settings::RegistrySettings;
 /// Settings that need each other.
 const PAIRS: [[&str; 2]; 2] =
     [["username-env", "password-env"], ["client-certificate-file", "client-key-file"]];
+
+const HINT_FOR_CHAIN: &str = "name the registry at the end of the chain";
 
 impl<'t> Reader<'t> {
     pub(super) fn registries(
@@ -35,31 +38,45 @@ impl<'t> Reader<'t> {
             }
             Some((host, settings))
         });
-        for (host, (first, place)) in &via {
-            self.check_via(&via, host, first, place.clone());
-        }
+        self.check_chains(&via);
         registries
     }
 
     /// Reports a proxy cache that is read through another one, or through itself: the client accesses a
-    /// proxy cache directly.
-    fn check_via(
-        &mut self,
-        via: &BTreeMap<Registry, (Address, Range<usize>)>,
-        host: &Registry,
-        first: &Address,
-        span: Range<usize>,
-    ) {
-        if first.registry == *host {
-            let hint = "name the proxy cache, which is another registry, or leave `via` out";
-            self.report(span, format!("`{host}` is read via itself"), hint);
-        } else if let Some((second, _)) = via.get(&first.registry) {
+    /// proxy cache directly. The registries of the workspace may be the other part of a chain.
+    fn check_chains(&mut self, own: &BTreeMap<Registry, (Address, Range<usize>)>) {
+        let inherited = self.settings.map(ImageList::registries).into_iter().flatten();
+        let inherited: BTreeMap<&Registry, &Address> = inherited
+            .filter(|(host, _)| !own.contains_key(*host))
+            .filter_map(|(host, settings)| Some((host, settings.via.as_ref()?)))
+            .collect();
+        for (host, (first, span)) in own {
+            if first.registry == *host {
+                let hint = "name the proxy cache, which is another registry, or leave `via` out";
+                self.report(span.clone(), format!("`{host}` is read via itself"), hint);
+                continue;
+            }
+            let own = own.get(&first.registry).map(|(second, _)| second);
+            let Some(second) = own.or_else(|| inherited.get(&first.registry).copied()) else {
+                continue;
+            };
             let message = format!("`{}` is itself read via `{second}`", first.registry);
             let hint = match second.registry == *host {
                 true => "this is a circle: remove one of the two",
-                false => "name the registry at the end of the chain",
+                false => HINT_FOR_CHAIN,
             };
-            self.report(span, message, hint);
+            self.report(span.clone(), message, hint);
+        }
+        for (host, first) in inherited {
+            let Some((second, span)) = own.get(&first.registry) else { continue };
+            // A circle is reported above.
+            if second.registry != *host && second.registry != first.registry {
+                let message = format!(
+                    "the workspace reads `{host}` via `{}`, which is itself read via `{second}`",
+                    first.registry
+                );
+                self.report(span.clone(), message, HINT_FOR_CHAIN);
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 //! `[workspace]`: the folders whose lists share the settings of this file.
 
+use globset::Glob;
 use toml::Spanned;
 use toml::de::DeTable;
 
@@ -28,6 +29,17 @@ impl<'t> Reader<'t> {
             let is_part = |part: &str| !part.is_empty() && part != "." && part != "..";
             if path.contains('\\') || !path.trim_end_matches('/').split('/').all(is_part) {
                 reader.report(text.span(), "this is not a folder below this file", HINT)?;
+            }
+            if path.split('/').any(|part| part.contains("**")) {
+                let message =
+                    "`**` is not supported: each part of a path is matched with one folder";
+                let hint =
+                    "write a pattern for each depth: `members = [\"charts/*\", \"charts/*/*\"]`";
+                reader.report(text.span(), message, hint)?;
+            }
+            if let Some(error) = path.split('/').find_map(|part| Glob::new(part).err()) {
+                let message = format!("this is not a pattern: {}", error.kind());
+                reader.report(text.span(), message, HINT)?;
             }
             Some(path.trim_end_matches('/').to_owned())
         })

@@ -176,7 +176,8 @@ fn unlisted(findings: &Findings<'_>, entry: &InventoryEntry) -> Finding {
         let finding = findings.about(CHECK, Code::ChartUnlisted, listed.as_ref(), message);
         finding.hint(format!("{write} changes the tag, then {} records its digest", command("pin")))
     } else {
-        Finding::new(CHECK, Code::ChartUnlisted, message).hint(format!("{write} adds it, then {} finds its values", command("values --probe")))
+        Finding::new(CHECK, Code::ChartUnlisted, message)
+            .hint(format!("{write} adds it, then {} finds its values", command("values --probe")))
     };
     Finding { details, ..finding }
 }

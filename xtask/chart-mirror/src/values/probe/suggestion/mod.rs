@@ -86,7 +86,7 @@ impl Suggestion {
                 text = add_image_values(&text, &image.source, &image.tag, values)?;
             }
         }
-        ImageList::parse("images.toml", &text)?;
+        list.parse_member("images.toml", &text)?;
         Ok(text)
     }
 

@@ -109,7 +109,10 @@ pub(super) fn destination(
         let message = format!("`{target}` lacks {}", count(missing));
         let mut finding = findings.about(CHECK, Code::DestinationIncomplete, image, message);
         finding.details = details(missing);
-        findings.add(finding.hint(format!("{} copies what is missing", command(format_args!("{mirror} --repair")))));
+        findings.add(finding.hint(format!(
+            "{} copies what is missing",
+            command(format_args!("{mirror} --repair"))
+        )));
     }
 }
 
