@@ -13,6 +13,7 @@ mod credentials;
 mod docs;
 mod faults;
 mod in_memory;
+mod inventory;
 mod list;
 mod mirror;
 mod pin;

@@ -1,5 +1,6 @@
 //! Mirrors the container images of a Helm chart, writes Helm values for the mirror, and proves that all of it agrees.
 
+pub mod bundle;
 pub mod chart;
 pub mod cli;
 pub mod commands;

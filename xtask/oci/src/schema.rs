@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 
-use crate::{Digest, Platforms, Reference, Registry, RepositoryPath};
+use crate::{Digest, Platforms, Reference, Registry, RepositoryPath, Tag};
 
 macro_rules! schemas {
     ($($name:ident as $json:ty),*) => {$(
@@ -24,5 +24,6 @@ schemas!(
     Platforms as Vec<String>,
     Reference as String,
     Registry as String,
-    RepositoryPath as String
+    RepositoryPath as String,
+    Tag as String
 );

@@ -18,9 +18,18 @@ macro_rules! text_like {
 }
 pub(crate) use text_like;
 
-/// The text of types that hold nothing else.
+/// The text of types that hold nothing else. They are read from JSON with all checks.
 macro_rules! text_only {
     ($($name:ty),*) => {$(
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+                let text = <std::borrow::Cow<'de, str>>::deserialize(from)?;
+                text.parse().map_err(|why| {
+                    serde::de::Error::custom(format_args!("`{}`: {why}", text.escape_debug()))
+                })
+            }
+        }
+
         impl $name {
             pub fn as_str(&self) -> &str {
                 &self.0

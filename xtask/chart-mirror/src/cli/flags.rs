@@ -16,8 +16,10 @@ use crate::list::finding_code::Check;
 use crate::list_file;
 use crate::report::verify::Format;
 
+mod bundle;
 mod init;
 
+pub use bundle::InventoryArgs;
 pub use init::InitArgs;
 
 /// The heading of the flags that every command has.
@@ -92,6 +94,10 @@ pub enum Command {
     Pin(PinArgs),
     /// Show how each registry is reached, and whether its credentials work
     Doctor(DoctorArgs),
+    /// Write down what a destination has
+    ///
+    /// A bundle that is made with --against this file leaves out what the destination has.
+    Inventory(InventoryArgs),
     /// Run the whole workflow in seconds, between registries in memory
     #[cfg(feature = "demo")]
     Demo,

@@ -14,7 +14,7 @@ struct CommandHelp {
     failed: Option<&'static str>,
 }
 
-const COMMANDS: [CommandHelp; 10] = [
+const COMMANDS: [CommandHelp; 11] = [
     CommandHelp {
         name: "init",
         examples: &[
@@ -95,6 +95,15 @@ const COMMANDS: [CommandHelp; 10] = [
         ],
         done: "no problem was found",
         failed: Some("a registry is unusable"),
+    },
+    CommandHelp {
+        name: "inventory",
+        examples: &[
+            ("inventory -d production -o production.json", "write down what a destination has"),
+            ("inventory -d registry.example.com", "print it"),
+        ],
+        done: "the inventory is complete",
+        failed: None,
     },
     CommandHelp {
         name: "demo",

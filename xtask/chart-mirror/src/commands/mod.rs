@@ -5,6 +5,7 @@ pub mod doctor;
 pub mod explain;
 pub mod images;
 pub mod init;
+pub mod inventory;
 pub mod list_edit;
 pub mod mirror;
 pub mod pin;

@@ -7,6 +7,7 @@ mod examples;
 mod failures;
 pub mod images;
 pub mod init;
+pub mod inventory;
 mod json;
 pub mod layout;
 pub mod mirror;

@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 use super::json::{Document, VERSION};
+use crate::bundle::destination_inventory::DestinationInventory;
 use crate::expect::assert_kept;
 use crate::list::finding_code::{Check, Code, Severity};
 
@@ -14,6 +15,7 @@ use crate::list::finding_code::{Check, Code, Severity};
 pub(super) fn schemas() -> Vec<(&'static str, Value)> {
     vec![
         ("doctor", schema::<super::doctor::json::Doctor<'_>>("doctor", "")),
+        ("destination-inventory", destination_inventory()),
         ("images-report", schema::<super::images::json::Images<'_>>("images", "")),
         ("mirror", schema::<super::mirror::json::Run<'_>>("mirror", "")),
         ("mirror-dry-run", schema::<super::mirror::json::DryRun<'_>>("mirror", " --dry-run")),
@@ -31,15 +33,27 @@ fn parts() -> Value {
     schema
 }
 
+/// The file that `inventory` writes.
+fn destination_inventory() -> Value {
+    let mut schema = derived::<DestinationInventory>();
+    schema["title"] = json!("the inventory of a destination");
+    schema
+}
+
 fn schema<T: JsonSchema>(command: &str, flags: &str) -> Value {
-    let settings = SchemaSettings::draft2020_12().for_serialize();
-    let settings = settings.with(|settings| settings.inline_subschemas = true);
-    let generator = settings.with_transform(RecursiveTransform(plain)).into_generator();
-    let mut schema = generator.into_root_schema_for::<Document<T>>().to_value();
-    schema["$comment"] = json!("derived by the tests of chart-mirror: do not edit");
+    let mut schema = derived::<Document<T>>();
     schema["title"] = json!(format!("cargo xtask {command}{flags} --format json"));
     schema["properties"]["version"] = json!({ "const": VERSION });
     schema["properties"]["command"] = json!({ "const": command });
+    schema
+}
+
+fn derived<T: JsonSchema>() -> Value {
+    let settings = SchemaSettings::draft2020_12().for_serialize();
+    let settings = settings.with(|settings| settings.inline_subschemas = true);
+    let generator = settings.with_transform(RecursiveTransform(plain)).into_generator();
+    let mut schema = generator.into_root_schema_for::<T>().to_value();
+    schema["$comment"] = json!("derived by the tests of chart-mirror: do not edit");
     schema
 }
 

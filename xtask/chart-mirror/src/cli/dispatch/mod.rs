@@ -27,6 +27,7 @@ use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
 
 mod init;
+mod inventory;
 mod mirror;
 mod parts;
 mod values;
@@ -45,6 +46,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<Exit> {
         Command::Images(arguments) => run_images(flags, arguments),
         Command::Pin(arguments) => run_pin(flags, arguments),
         Command::Doctor(arguments) => run_doctor(flags, arguments),
+        Command::Inventory(arguments) => inventory::run(flags, arguments),
         #[cfg(feature = "demo")]
         Command::Demo => run_demo(flags),
         #[cfg(feature = "shell")]

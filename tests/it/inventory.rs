@@ -1,0 +1,49 @@
+//! `inventory`: what a destination has.
+
+use chart_mirror::bundle::destination_inventory::DestinationInventory;
+use oci::Digest;
+use registry_in_memory::content::docker_image;
+use registry_in_memory::{InMemoryRegistry, RegistryOptions};
+
+use crate::support::xtask::Xtask;
+use crate::support::{assert_says, layers, store, write};
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_inventory_has_every_manifest_and_blob_of_the_images_that_are_there() {
+    let registry = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
+    let address = registry.address();
+    store(&registry, "team/acme/a", "1", &docker_image(&layers(&["base", "a"])));
+    let xtask = Xtask::new();
+    let list = "[destinations.prod]\nregistry = \"ADDRESS/team\"\n\
+                [[image]]\nsource = \"quay.io/acme/a\"\ntag = \"1\"\n\
+                [[image]]\nsource = \"quay.io/acme/absent\"\ntag = \"1\"\n";
+    write(&xtask, "images.toml", list.replace("ADDRESS", address));
+    let run = |arguments: &[&str]| tokio::task::block_in_place(|| xtask.run_in("", arguments, &[]));
+
+    let printed = run(&["inventory"]);
+    assert_eq!(printed.exit_code, 0, "{printed:?}");
+    let inventory = DestinationInventory::parse(&printed.stdout).unwrap();
+    assert_eq!(inventory.destination, "prod");
+    assert_eq!(inventory.address, format!("{address}/team"));
+    let path = "team/acme/a".parse().unwrap();
+    assert_eq!(inventory.repositories.keys().collect::<Vec<_>>(), [&path]);
+    let held = &inventory.repositories[&path];
+    let blobs: Vec<Digest> = held.blobs.keys().cloned().collect();
+    assert_eq!(blobs, registry.store().blobs("team/acme/a"));
+    let manifests: Vec<Digest> = held.manifests.iter().cloned().collect();
+    assert_eq!(manifests, registry.store().manifests("team/acme/a"));
+    for (digest, size) in &held.blobs {
+        let blob = registry.store().blob("team/acme/a", digest).unwrap();
+        assert_eq!(*size, blob.len() as u64);
+    }
+
+    registry.forget_requests();
+    let written = run(&["inventory", "-d", "prod", "-o", "prod.json"]);
+    assert_eq!(written.exit_code, 0, "{written:?}");
+    assert_says(&written.stdout, &["prod.json", "1 image", "3 blobs"]);
+    let methods: Vec<String> =
+        registry.requests().iter().map(|request| request.method.to_string()).collect();
+    assert!(methods.iter().all(|method| method == "GET"), "nothing is changed: {methods:?}");
+    let file = std::fs::read_to_string(xtask.directory().join("prod.json")).unwrap();
+    assert_eq!(file, printed.stdout);
+}

@@ -1,0 +1,39 @@
+//! `inventory`, from flags to the file that it writes.
+
+use super::parts;
+use crate::bundle::destination_inventory::DestinationInventory;
+use crate::cli::exit::Exit;
+use crate::cli::flags::{Flags, InventoryArgs};
+use crate::cli::{runtime, terminal};
+use crate::commands::inventory::{self, InventoryOptions};
+use crate::files::write_atomically;
+use crate::report;
+use registry::RetryPolicy;
+use registry::auth::credentials::ProcessEnvironment;
+
+pub(super) fn run(flags: &Flags, arguments: &InventoryArgs) -> anyhow::Result<Exit> {
+    let lists = parts::with_images(parts::lists(flags)?, &arguments.only)?;
+    let mut whole: Option<DestinationInventory> = None;
+    for open in &lists {
+        let options = InventoryOptions {
+            destination: arguments.destination.clone(),
+            only: parts::globs_of(open, &lists, &arguments.only),
+            concurrency: arguments.jobs.map(usize::from),
+            retry: RetryPolicy::default(),
+        };
+        let found = runtime::block_on(inventory::run(&open.list, &options, &ProcessEnvironment))?;
+        match &mut whole {
+            Some(whole) => whole.merge(found)?,
+            None => whole = Some(found),
+        }
+    }
+    let Some(inventory) = whole else { return Ok(Exit::Done) };
+    match &arguments.output {
+        Some(file) => {
+            write_atomically(file, &inventory.text())?;
+            terminal::result(&report::inventory::human(&inventory, &file.display().to_string()))?;
+        }
+        None => terminal::result(&inventory.text())?,
+    }
+    Ok(Exit::Done)
+}
