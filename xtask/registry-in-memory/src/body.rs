@@ -10,11 +10,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
+use registry_server::ErrorReply;
 use tokio::time::{Instant, Sleep};
 
 use crate::connection::Cutter;
+use crate::failure::Failure;
 use crate::log::{Entry, InProgress};
-use crate::reply::Failure;
 
 /// The body of a request: its bytes are counted, and a fault can cut it short.
 pub(super) struct RequestBody {
@@ -60,7 +61,7 @@ impl RequestBody {
         let mut whole = Vec::new();
         while let Some(piece) = self.next().await? {
             if whole.len() + piece.len() > limit {
-                return Err(Failure::too_large(limit as u64));
+                return Err(ErrorReply::too_large(limit as u64).into());
             }
             whole.extend_from_slice(&piece);
         }

@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use hyper::StatusCode;
-use oci::Digest;
-use serde_json::json;
+use registry_server::{ErrorReply, Reply};
 
 use crate::faults::Faults;
 use crate::log::Log;
 use crate::options::{LocationStyle, RegistryOptions};
-use crate::reply::{Failure, Reply};
 use crate::request::Request;
 use crate::store::Store;
 use crate::tokens::Tokens;
@@ -43,25 +40,23 @@ impl Call<'_> {
         }
     }
 
-    /// Adds `Docker-Content-Digest`, unless this registry omits it.
-    pub(super) fn with_digest(&self, reply: Reply, digest: &Digest) -> Reply {
-        if !self.shared.options.digest_header {
-            return reply;
+    /// Without the headers that this registry omits.
+    pub(super) fn limited(&self, mut reply: Reply) -> Reply {
+        let options = &self.shared.options;
+        if !options.digest_header {
+            reply = reply.without("docker-content-digest");
         }
-        reply.with("docker-content-digest", digest.as_str())
+        if !options.referrers_api {
+            reply = reply.without("oci-subject");
+        }
+        reply
     }
 
     /// Refuses a push to a repository that does not exist and that a push does not create.
-    pub(super) fn check_pushable(&self, repository: &str) -> Result<(), Failure> {
+    pub(super) fn check_pushable(&self, repository: &str) -> Result<(), ErrorReply> {
         if self.shared.options.create_repositories || self.shared.store.has_repository(repository) {
             return Ok(());
         }
-        Err(name_unknown(repository))
+        Err(ErrorReply::name_unknown(repository))
     }
-}
-
-pub(super) fn name_unknown(repository: &str) -> Failure {
-    let message = "repository name not known to registry";
-    let detail = json!({"name": repository});
-    Failure::with_detail(StatusCode::NOT_FOUND, "NAME_UNKNOWN", message, &detail)
 }

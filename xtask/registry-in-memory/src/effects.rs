@@ -3,9 +3,9 @@
 use bytes::Bytes;
 use hyper::StatusCode;
 use oci::Digest;
+use registry_server::Reply;
 
 use crate::faults::Effect;
-use crate::reply::Reply;
 
 /// The reply that an effect sends without processing the request.
 pub(super) fn replacement(effect: &Effect) -> Option<Reply> {

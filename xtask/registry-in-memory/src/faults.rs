@@ -4,10 +4,10 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use hyper::header::AUTHORIZATION;
+use registry_server::route::Kind;
 
 use crate::lock::lock;
 use crate::request::Request;
-use crate::route::Kind;
 
 /// A fault of selected requests.
 #[derive(Debug, Clone)]

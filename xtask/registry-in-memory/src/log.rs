@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use hyper::HeaderMap;
+use registry_server::route::Kind;
 
 use crate::lock::lock;
 use crate::request::Request;
-use crate::route::Kind;
 
 /// One request and its outcome.
 #[derive(Debug, Clone)]

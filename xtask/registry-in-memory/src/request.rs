@@ -3,7 +3,7 @@
 use hyper::http::request::Parts;
 use hyper::{HeaderMap, Method};
 
-use crate::route::{Parameters, Route};
+use registry_server::route::{Parameters, Route};
 
 /// The head of a request, parsed.
 pub(super) struct Request {

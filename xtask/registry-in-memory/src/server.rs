@@ -10,17 +10,17 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{Method, Response, StatusCode};
 use oci::RepositoryPath;
-use serde_json::json;
+use registry_server::route::{Kind, Parameters};
+use registry_server::{ErrorReply, Reply};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::body::{Delivery, Ending, RequestBody, ResponseBody};
 use crate::call::{Call, Shared};
 use crate::connection::{Connection, Cutter};
+use crate::failure::Failure;
 use crate::faults::Effect;
-use crate::reply::{Failure, Reply};
 use crate::request::Request;
-use crate::route::{Kind, Parameters};
 use crate::{LocationStyle, blobs, effects, manifests, uploads};
 
 /// Serves connections until this task is aborted, which ends every connection.
@@ -74,7 +74,7 @@ async fn serve_request(
         Some(reply) => reply,
         None => match handle(&Call { shared: &shared, request: &request }, &mut body).await {
             Ok(reply) => reply,
-            Err(Failure::Refused(reply)) => *reply,
+            Err(Failure::Refused(refusal)) => refusal.into_reply(),
             Err(Failure::Disconnected) => return Err(cutter.reset()),
         },
     };
@@ -105,31 +105,27 @@ async fn handle(call: &Call<'_>, body: &mut RequestBody) -> Result<Reply, Failur
 
     let repository = route.repository.as_deref().unwrap_or_default();
     if route.repository.is_some() && repository.parse::<RepositoryPath>().is_err() {
-        let why = "invalid repository name";
-        return Err(Failure::refused(StatusCode::BAD_REQUEST, "NAME_INVALID", why));
+        return Err(ErrorReply::name_invalid().into());
     }
     if options.deepest_path.is_some_and(|most| repository.split('/').count() > most) {
         // Such registries take the path for somewhere else, and do not mention its depth.
         let why = "requested access to the resource is denied";
-        return Err(Failure::refused(StatusCode::FORBIDDEN, "DENIED", why));
+        return Err(ErrorReply::new(StatusCode::FORBIDDEN, "DENIED", why).into());
     }
     let (name, method) = (route.name.as_str(), &call.request.method);
     match route.kind {
-        Kind::Base if method == Method::GET || method == Method::HEAD => {
-            Ok(Reply::json("application/json", &json!({}))
-                .with("docker-distribution-api-version", "registry/2.0"))
-        }
+        Kind::Base if method == Method::GET || method == Method::HEAD => Ok(Reply::base()),
         Kind::Manifest => manifests::handle(call, repository, name, body).await,
-        Kind::Tags if method == Method::GET => manifests::list_tags(call, repository),
+        Kind::Tags if method == Method::GET => Ok(manifests::list_tags(call, repository)?),
         Kind::Referrers if method == Method::GET => {
-            manifests::list_referrers(call, repository, name)
+            Ok(manifests::list_referrers(call, repository, name)?)
         }
-        Kind::Blob => blobs::handle(call, repository, name),
+        Kind::Blob => Ok(blobs::handle(call, repository, name)?),
         Kind::Upload if !name.is_empty() => uploads::handle(call, repository, name, body).await,
         Kind::Upload if method == Method::POST => uploads::begin(call, repository, body).await,
-        Kind::Token | Kind::Other => Err(Failure::not_found()),
+        Kind::Token | Kind::Other => Err(ErrorReply::not_found().into()),
         Kind::Base | Kind::Tags | Kind::Referrers | Kind::Upload => {
-            Err(Failure::method_unsupported())
+            Err(ErrorReply::unsupported().into())
         }
     }
 }

@@ -10,14 +10,15 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use hyper::header::AUTHORIZATION;
 use hyper::{HeaderMap, Method, StatusCode};
+use registry_server::route::{Kind, Parameters, Route};
+use registry_server::{ErrorReply, Reply};
 use serde_json::json;
 
 use crate::authentication::{Authentication, RefreshToken, TokenKey, TokenStyle};
 use crate::body::RequestBody;
+use crate::failure::Failure;
 use crate::lock::lock;
-use crate::reply::{Failure, Reply};
 use crate::request::Request;
-use crate::route::{Kind, Parameters, Route};
 
 /// The tokens of a registry.
 #[derive(Default)]
@@ -90,7 +91,7 @@ impl Tokens {
         let Authentication::Bearer { credentials, lifetime, style, key, expires_in } =
             authentication
         else {
-            return Err(Failure::not_found());
+            return Err(ErrorReply::not_found().into());
         };
         let mut next = None;
         let (form, credentials_sent) = match request.method {
@@ -108,14 +109,11 @@ impl Tokens {
                 next = value("refresh_token").and_then(|token| self.refreshed(&token));
                 (form, credentials_sent)
             }
-            _ => return Err(Failure::method_unsupported()),
+            _ => return Err(ErrorReply::unsupported().into()),
         };
         if credentials.is_some() && credentials_sent != *credentials && next.is_none() {
-            return Err(Failure::refused(
-                StatusCode::UNAUTHORIZED,
-                "UNAUTHORIZED",
-                "incorrect username or password",
-            ));
+            let why = "incorrect username or password";
+            return Err(ErrorReply::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", why).into());
         }
 
         let scopes = form.all("scope").flat_map(str::split_whitespace).map(str::to_owned).collect();

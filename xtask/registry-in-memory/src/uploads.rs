@@ -1,12 +1,12 @@
 //! Uploads, in one request or several, and mounts.
 
 use hyper::{Method, StatusCode};
-use serde_json::json;
+use registry_server::{ErrorReply, Reply};
 
 use crate::LocationStyle;
 use crate::body::RequestBody;
 use crate::call::{Call, Shared};
-use crate::reply::{Failure, Reply};
+use crate::failure::Failure;
 use crate::store::Session;
 use oci::Digest;
 
@@ -69,7 +69,7 @@ pub(super) async fn handle(
             call.shared.store.end_upload(id);
             Ok(Reply::new(StatusCode::NO_CONTENT))
         }
-        _ => Err(Failure::method_unsupported()),
+        _ => Err(ErrorReply::unsupported().into()),
     }
 }
 
@@ -89,7 +89,7 @@ impl Upload<'_> {
         let options = &self.call.shared.options;
         if self.session(|session| session.is_short)? {
             let why = "a piece that is not the last one was smaller than the minimum";
-            return Err(Failure::refused(StatusCode::BAD_REQUEST, "SIZE_INVALID", why));
+            return Err(ErrorReply::new(StatusCode::BAD_REQUEST, "SIZE_INVALID", why).into());
         }
         let appended = self.append(body, options.largest_patch).await;
         if appended.is_err() && options.refusal_of_patch != 413 {
@@ -108,13 +108,13 @@ impl Upload<'_> {
     async fn finish(&self, body: &mut RequestBody) -> Result<Reply, Failure> {
         let Shared { options, store, .. } = self.call.shared;
         let named = self.call.request.query.get("digest");
-        let invalid = || Failure::digest_invalid(named);
+        let invalid = || ErrorReply::digest_invalid(named);
         let digest: Digest = named.and_then(|text| text.parse().ok()).ok_or_else(invalid)?;
         self.append(body, options.largest_put).await?;
         // The upload ends even if this fails.
         let content = store.end_upload(self.id).ok_or_else(|| self.unknown())?;
         if digest.of_same_kind(&content) != digest {
-            return Err(invalid());
+            return Err(invalid().into());
         }
         store.link_blob(self.repository, &digest, content);
         Ok(created(self.call, self.repository, &digest))
@@ -124,7 +124,7 @@ impl Upload<'_> {
     async fn append(&self, body: &mut RequestBody, limit: Option<u64>) -> Result<(), Failure> {
         let limit = limit.unwrap_or(u64::MAX);
         if body.announced().is_some_and(|announced| announced > limit) {
-            return Err(Failure::too_large(limit));
+            return Err(ErrorReply::too_large(limit).into());
         }
         let mut received: usize = 0;
         while let Some(piece) = body.next().await? {
@@ -137,7 +137,7 @@ impl Upload<'_> {
                 }
             })?;
             if is_too_large {
-                return Err(Failure::too_large(limit));
+                return Err(ErrorReply::too_large(limit).into());
             }
         }
         Ok(())
@@ -178,17 +178,17 @@ impl Upload<'_> {
     }
 
     fn unknown(&self) -> Failure {
-        Failure::unknown("BLOB_UPLOAD_UNKNOWN", "blob upload", &json!({"id": self.id}))
+        ErrorReply::upload_unknown(self.id).into()
     }
 }
 
-fn mount(call: &Call<'_>, repository: &str) -> Result<Option<Reply>, Failure> {
+fn mount(call: &Call<'_>, repository: &str) -> Result<Option<Reply>, ErrorReply> {
     let (Some(digest), Some(from)) =
         (call.request.query.get("mount"), call.request.query.get("from"))
     else {
         return Ok(None);
     };
-    let digest: Digest = digest.parse().map_err(|_| Failure::digest_invalid(Some(digest)))?;
+    let digest: Digest = digest.parse().map_err(|_| ErrorReply::digest_invalid(Some(digest)))?;
     let Shared { options, store, .. } = call.shared;
     let is_allowed = options.mounts
         && (!options.mount_needs_manifest || store.is_referenced(from, &digest))
@@ -207,7 +207,7 @@ fn chunk_bounds(range: &str) -> Option<(u64, u64)> {
 
 fn created(call: &Call<'_>, repository: &str, digest: &Digest) -> Reply {
     let location = call.location(&format!("/v2/{repository}/blobs/{digest}"));
-    call.with_digest(Reply::new(StatusCode::CREATED).with("location", location), digest)
+    call.limited(Reply::blob_created(&location, digest))
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! The paths of the distribution API, and queries.
+//! The paths of the distribution API, and queries (distribution-spec 1.1, "Endpoints").
 
 use percent_encoding::percent_decode_str;
 
-/// The kinds of requests, for matching faults and reading the log.
+/// The kinds of requests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
     /// `/v2/`
@@ -21,15 +21,15 @@ pub enum Kind {
 
 /// What a path names.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Route {
-    pub(super) kind: Kind,
-    pub(super) repository: Option<String>,
+pub struct Route {
+    pub kind: Kind,
+    pub repository: Option<String>,
     /// A reference, a digest or the id of an upload. An upload that begins has none.
-    pub(super) name: String,
+    pub name: String,
 }
 
 impl Route {
-    pub(super) fn parse(path: &str) -> Self {
+    pub fn parse(path: &str) -> Self {
         let path = percent_decode_str(path).decode_utf8_lossy();
         let api = |kind| Self { kind, repository: None, name: String::new() };
         match &*path {
@@ -57,18 +57,18 @@ fn below_v2(rest: &str) -> Option<Route> {
 
 /// The parameters of a query or a form.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Parameters(Vec<(String, String)>);
+pub struct Parameters(Vec<(String, String)>);
 
 impl Parameters {
-    pub(super) fn parse(query: &str) -> Self {
+    pub fn parse(query: &str) -> Self {
         Self(form_urlencoded::parse(query.as_bytes()).into_owned().collect())
     }
 
-    pub(super) fn get(&self, name: &str) -> Option<&str> {
+    pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    pub(super) fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
         self.0.iter().filter(move |(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 }

@@ -1,0 +1,294 @@
+//! Tests of the handlers with a storage in memory.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use http_body_util::{BodyExt as _, Full};
+use messages::Advice;
+use oci::Tag;
+use serde_json::Value;
+
+use super::*;
+use crate::storage::{BlobSink, NewBlob, StoredBlob, WritableStorage};
+
+/// One repository, `a`. A blob is there whatever the repository.
+#[derive(Default)]
+struct Memory {
+    manifests: Mutex<BTreeMap<String, StoredManifest>>,
+    blobs: Arc<Mutex<BTreeMap<Digest, Bytes>>>,
+    is_read_only: bool,
+    is_broken: bool,
+}
+
+struct MemorySink {
+    blobs: Arc<Mutex<BTreeMap<Digest, Bytes>>>,
+    digest: Digest,
+    received: Vec<u8>,
+}
+
+impl Memory {
+    fn check(&self) -> Result<(), StorageError> {
+        let advice = Advice::new("the disk is broken").with_hint("replace it");
+        if self.is_broken { Err(StorageError::Failed(advice)) } else { Ok(()) }
+    }
+}
+
+impl Storage for Memory {
+    fn manifest(
+        &self,
+        repository: &str,
+        name: &ManifestName,
+    ) -> Result<Option<StoredManifest>, StorageError> {
+        self.check()?;
+        let manifests = self.manifests.lock().unwrap();
+        Ok(match name {
+            ManifestName::Tag(tag) => manifests.get(&format!("{repository}:{tag}")),
+            ManifestName::Digest(digest) => manifests.values().find(|it| it.digest == *digest),
+        }
+        .cloned())
+    }
+
+    fn blob(&self, _: &str, digest: &Digest) -> Result<Option<Box<dyn StoredBlob>>, StorageError> {
+        let blob = self.blobs.lock().unwrap().get(digest).cloned();
+        Ok(blob.map(|bytes| Box::new(bytes) as _))
+    }
+
+    fn tags(&self, repository: &str) -> Option<Vec<String>> {
+        let manifests = self.manifests.lock().unwrap();
+        let names = manifests.keys().filter_map(|name| name.strip_prefix(repository));
+        let tags: Vec<_> =
+            names.filter_map(|rest| rest.strip_prefix(':')).map(str::to_owned).collect();
+        (!tags.is_empty()).then_some(tags)
+    }
+
+    fn referrers(&self, _: &str, subject: &Digest) -> Result<Vec<StoredManifest>, StorageError> {
+        let manifests = self.manifests.lock().unwrap();
+        Ok(manifests.values().filter(|it| it.refers_to(subject)).cloned().collect())
+    }
+
+    fn writable(&self) -> Option<&dyn WritableStorage> {
+        (!self.is_read_only).then_some(self)
+    }
+}
+
+impl WritableStorage for Memory {
+    fn begin_blob(&self, digest: &Digest, _: u64) -> Result<NewBlob, StorageError> {
+        self.check()?;
+        if self.blobs.lock().unwrap().contains_key(digest) {
+            return Ok(NewBlob::Present);
+        }
+        let (blobs, received) = (Arc::clone(&self.blobs), Vec::new());
+        Ok(NewBlob::Sink(Box::new(MemorySink { blobs, digest: digest.clone(), received })))
+    }
+
+    fn put_manifest(&self, repository: &str, pushed: PushedManifest) -> Result<(), StorageError> {
+        let name = match &pushed.name {
+            ManifestName::Tag(tag) => format!("{repository}:{tag}"),
+            ManifestName::Digest(digest) => format!("{repository}@{digest}"),
+        };
+        self.manifests.lock().unwrap().insert(name, pushed.manifest);
+        Ok(())
+    }
+}
+
+impl BlobSink for MemorySink {
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
+        self.received.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn finish(self: Box<Self>) -> Result<(), StorageError> {
+        if self.digest.of_same_kind(&self.received) != self.digest {
+            return Err(StorageError::WrongContent(Advice::new("the content is another")));
+        }
+        self.blobs.lock().unwrap().insert(self.digest, self.received.into());
+        Ok(())
+    }
+}
+
+impl StoredBlob for Bytes {
+    fn size(&self) -> u64 {
+        self.len() as u64
+    }
+
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
+        let start = position as usize;
+        buffer.copy_from_slice(&self[start..start + buffer.len()]);
+        Ok(())
+    }
+}
+
+/// A response whose body has been read.
+struct Received {
+    status: u16,
+    headers: hyper::HeaderMap,
+    body: Bytes,
+}
+
+impl Received {
+    fn code(&self) -> String {
+        let body: Value = serde_json::from_slice(&self.body).unwrap();
+        body["errors"][0]["code"].as_str().unwrap().to_owned()
+    }
+}
+
+fn registry(memory: Memory) -> ServedRegistry {
+    ServedRegistry::new(Arc::new(memory))
+}
+
+async fn send(registry: &ServedRegistry, line: &str, body: &[u8]) -> Received {
+    let (method, path) = line.split_once(' ').unwrap();
+    let (path, range) = path.split_once(' ').unwrap_or((path, ""));
+    let mut request = Request::builder().method(method).uri(path);
+    if !range.is_empty() {
+        request = request.header("range", range);
+    }
+    let body = RequestBody::new(Full::new(Bytes::copy_from_slice(body)));
+    let response = registry.respond(request.body(body).unwrap()).await.unwrap();
+    let (head, body) = response.into_parts();
+    let body = body.collect().await.unwrap().to_bytes();
+    Received { status: head.status.as_u16(), headers: head.headers, body }
+}
+
+fn image(blob: &Digest) -> Vec<u8> {
+    format!(
+        r#"{{"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json",
+            "config": {{"mediaType": "c", "digest": "{blob}", "size": 5}}, "layers": []}}"#
+    )
+    .into_bytes()
+}
+
+#[tokio::test]
+async fn an_image_is_pushed_and_pulled() {
+    let registry = registry(Memory::default());
+    let blob = Digest::of(b"layer");
+    let begun = send(&registry, "POST /v2/localhost:5000/a/blobs/uploads/", b"").await;
+    assert_eq!(begun.status, 202);
+    let location = begun.headers["location"].to_str().unwrap();
+    let put = send(&registry, &format!("PUT {location}?digest={blob}"), b"layer").await;
+    assert_eq!(
+        (put.status, put.headers["docker-content-digest"].as_bytes()),
+        (201, blob.as_str().as_bytes())
+    );
+
+    let manifest = image(&blob);
+    let digest = Digest::of(&manifest);
+    let pushed = send(&registry, "PUT /v2/localhost:5000/a/manifests/1.0", &manifest).await;
+    assert_eq!(pushed.status, 201);
+    for reference in ["1.0", digest.as_str()] {
+        let line = format!("GET /v2/localhost:5000/a/manifests/{reference}");
+        let pulled = send(&registry, &line, b"").await;
+        assert_eq!((pulled.status, &pulled.body[..]), (200, &manifest[..]), "{reference}");
+    }
+    let head = send(&registry, &format!("HEAD /v2/b/blobs/{blob}"), b"").await;
+    assert_eq!((head.status, head.headers["content-length"].as_bytes()), (200, &b"5"[..]));
+    assert!(head.body.is_empty());
+    let tags = send(&registry, "GET /v2/localhost:5000/a/tags/list", b"").await;
+    assert_eq!(tags.body, r#"{"name":"localhost:5000/a","tags":["1.0"]}"#);
+    assert_eq!(send(&registry, "GET /v2/b/tags/list", b"").await.code(), "NAME_UNKNOWN");
+}
+
+#[tokio::test]
+async fn a_blob_is_sent_in_pieces_and_in_part() {
+    let memory = Memory::default();
+    let content: Bytes = (0..700_000_u32).map(|number| number as u8).collect();
+    let digest = Digest::of(&content);
+    memory.blobs.lock().unwrap().insert(digest.clone(), content.clone());
+    let registry = registry(memory);
+    let get = async |range: &str| {
+        send(&registry, &format!("GET /v2/a/blobs/{digest} {range}"), b"").await
+    };
+    assert_eq!(get("").await.body, content);
+    let part = get("bytes=131071-600000").await;
+    assert_eq!((part.status, part.body), (206, content.slice(131_071..600_001)));
+    assert_eq!(get("bytes=700000-").await.status, 416);
+}
+
+#[tokio::test]
+async fn a_mount_finds_a_blob_whatever_the_repository() {
+    let memory = Memory::default();
+    let (blob, absent) = (Digest::of(b"layer"), Digest::of(b"absent"));
+    memory.blobs.lock().unwrap().insert(blob.clone(), Bytes::from_static(b"layer"));
+    let registry = registry(memory);
+    for (digest, status) in [(&blob, 201), (&absent, 202)] {
+        let line = format!("POST /v2/a/blobs/uploads/?mount={digest}&from=b");
+        assert_eq!(send(&registry, &line, b"").await.status, status);
+    }
+    let line = format!("POST /v2/a/blobs/uploads/?digest={absent}");
+    assert_eq!(send(&registry, &line, b"absent").await.status, 201);
+}
+
+#[tokio::test]
+async fn what_is_pushed_wrongly_is_refused() {
+    let registry = registry(Memory::default());
+    let (digest, absent) = (Digest::of(b"layer"), Digest::of(b"absent"));
+    let put = format!("PUT /v2/a/blobs/uploads/upload?digest={digest}");
+    let image = image(&absent);
+    let other = format!("PUT /v2/a/blobs/uploads/other?digest={digest}");
+    let table: [(&str, &[u8], u16, &str); 8] = [
+        (&put, b"other", 400, "DIGEST_INVALID"),
+        ("PUT /v2/a/blobs/uploads/upload", b"layer", 400, "DIGEST_INVALID"),
+        (&other, b"layer", 404, "BLOB_UPLOAD_UNKNOWN"),
+        ("PATCH /v2/a/blobs/uploads/upload", b"layer", 405, "UNSUPPORTED"),
+        ("PUT /v2/a/manifests/1.0", &image, 400, "MANIFEST_BLOB_UNKNOWN"),
+        ("PUT /v2/a/manifests/1.0", b"{\"mediaType\": \"m\"}", 400, "MANIFEST_INVALID"),
+        ("PUT /v2/A/manifests/1.0", b"{}", 400, "NAME_INVALID"),
+        ("DELETE /v2/a/manifests/1.0", b"", 405, "UNSUPPORTED"),
+    ];
+    for (line, body, status, code) in table {
+        let reply = send(&registry, line, body).await;
+        assert_eq!((reply.status, reply.code().as_str()), (status, code), "{line}");
+    }
+    assert_eq!(send(&registry, "GET /v2/a/manifests/1.0", b"").await.code(), "MANIFEST_UNKNOWN");
+    let line = format!("GET /v2/a/blobs/{digest}");
+    assert_eq!(send(&registry, &line, b"").await.code(), "BLOB_UNKNOWN");
+}
+
+#[tokio::test]
+async fn a_storage_for_reading_refuses_every_write() {
+    let registry = registry(Memory { is_read_only: true, ..Memory::default() });
+    let digest = Digest::of(b"layer");
+    for line in [
+        "POST /v2/a/blobs/uploads/",
+        &format!("POST /v2/a/blobs/uploads/?mount={digest}&from=b"),
+        &format!("PUT /v2/a/blobs/uploads/upload?digest={digest}"),
+        "PUT /v2/a/manifests/1.0",
+        "DELETE /v2/a/manifests/1.0",
+        &format!("DELETE /v2/a/blobs/{digest}"),
+    ] {
+        let reply = send(&registry, line, b"layer").await;
+        assert_eq!((reply.status, reply.code().as_str()), (405, "UNSUPPORTED"), "{line}");
+    }
+    assert_eq!(send(&registry, "GET /v2/", b"").await.status, 200);
+    assert_eq!(send(&registry, "GET /", b"").await.status, 404);
+}
+
+#[tokio::test]
+async fn referrers_are_filtered_by_their_type() {
+    let memory = Memory::default();
+    let subject = Digest::of(b"subject");
+    for kind in ["sbom", "signature"] {
+        let text = format!(r#"{{"artifactType": "{kind}", "subject": {{"digest": "{subject}"}}}}"#);
+        let bytes = Bytes::from(text);
+        let (media_type, digest) = ("m".to_owned(), Digest::of(&bytes));
+        let tag: Tag = kind.parse().unwrap();
+        let manifest = StoredManifest { media_type, digest, bytes };
+        memory.manifests.lock().unwrap().insert(format!("a:{tag}"), manifest);
+    }
+    let registry = registry(memory);
+    for (query, count) in [("", 2), ("?artifactType=sbom", 1), ("?artifactType=x", 0)] {
+        let reply = send(&registry, &format!("GET /v2/a/referrers/{subject}{query}"), b"").await;
+        let index: Value = serde_json::from_slice(&reply.body).unwrap();
+        assert_eq!(index["manifests"].as_array().unwrap().len(), count, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn the_error_of_a_storage_is_reported_with_its_hint() {
+    let registry = registry(Memory { is_broken: true, ..Memory::default() });
+    let reply = send(&registry, "GET /v2/a/manifests/1.0", b"").await;
+    let body: Value = serde_json::from_slice(&reply.body).unwrap();
+    assert_eq!(reply.status, 500);
+    assert_eq!(body["errors"][0]["message"], "the disk is broken");
+    assert_eq!(body["errors"][0]["detail"]["hint"], "replace it");
+}
