@@ -55,8 +55,12 @@ impl Folder {
     }
 
     fn run(&self, arguments: &[&str]) -> Finished {
+        self.run_in("", arguments)
+    }
+
+    fn run_in(&self, folder: &str, arguments: &[&str]) -> Finished {
         let helm = program().canonicalize().unwrap();
-        self.0.run(arguments, &[("HELM", helm.to_str().unwrap())])
+        self.0.run_in(folder, arguments, &[("HELM", helm.to_str().unwrap())])
     }
 
     /// What was written besides the chart.
@@ -102,6 +106,35 @@ fn a_new_list_lists_moves_and_verifies_every_image() {
         "{again:?}"
     );
     assert_eq!(folder.read("images.toml"), text);
+}
+
+#[test]
+fn the_list_of_a_member_has_the_settings_of_its_workspace() {
+    let folder = Folder::new("quay.io");
+    // Two images with one path fit only the destination of the workspace.
+    folder.write("chart/templates/other.yaml", &pod("other", "ghcr.io/team/job:2.0"));
+    let root = "[workspace]\nmembers = [\"chart\"]\n\n[destinations.prod]\n\
+                registry = \"registry.example.com\"\ntarget = \"{registry}/{path}\"\n";
+    folder.write("images.toml", root);
+    let run = folder.run_in("chart", &["init", "-c", ".", "--no-pin"]);
+    assert!(run.stdout.contains("written     images.toml: 4 images"), "{run:?}");
+    assert!(!folder.read("chart/images.toml").contains("[destinations"));
+    assert!(folder.read("chart/values/prod.yaml").contains("registry.example.com"), "{run:?}");
+    let verified = folder.run(&["verify", "--member", "chart", "--only", "list,values"]);
+    assert_eq!(verified.exit_code, 0, "{verified:?}");
+
+    // A list with a chart and no images gets them.
+    folder.write("chart/images.toml", "[chart]\nname = \".\"\n");
+    let run = folder.run(&["images", "--member", "chart", "--write"]);
+    assert_eq!(run.exit_code, 0, "{run:?}");
+    assert_eq!(folder.read("chart/images.toml").matches("[[image]]").count(), 4);
+    assert_eq!(folder.read("images.toml"), root);
+    std::fs::remove_file(folder.path("chart/images.toml")).unwrap();
+    std::fs::remove_dir_all(folder.path("chart/values")).unwrap();
+    let clash = folder.run_in("chart", &["init", "-c", ".", "--no-pin", "-d", "prod=other.io"]);
+    assert_eq!(clash.exit_code, 2, "{clash:?}");
+    assert!(clash.stderr.contains("`destinations.prod` has another value in the workspace"));
+    assert!(!folder.path("chart/images.toml").exists());
 }
 
 #[tokio::test(flavor = "multi_thread")]
