@@ -1,11 +1,13 @@
 //! Several lists and destinations: the members of a workspace, `-d` twice, and `--all-destinations`.
 
+use std::time::{Duration, Instant};
+
 use registry_in_memory::content::docker_image;
-use registry_in_memory::{InMemoryRegistry, RegistryOptions};
+use registry_in_memory::{Effect, Fault, InMemoryRegistry, RegistryOptions};
 use serde_json::Value;
 
 use crate::support::xtask::{Finished, Xtask};
-use crate::support::{assert_says, layers, store, write};
+use crate::support::{assert_says, clean_environment, layers, script, store, write};
 
 /// A source, two destinations, and a workspace with two lists of one image each.
 struct Workspace {
@@ -44,6 +46,35 @@ impl Workspace {
 
     fn run_in(&self, folder: &str, arguments: &[&str]) -> Finished {
         tokio::task::block_in_place(|| self.xtask.run_in(folder, arguments, &[]))
+    }
+
+    /// Interrupts a command once it has requested something of a repository at the source.
+    async fn interrupted(&self, arguments: &[&str], repository: &str) -> Finished {
+        self.source.forget_requests();
+        let running = duct::cmd(env!("CARGO_BIN_EXE_chart-mirror"), arguments)
+            .dir(self.xtask.directory())
+            .full_env(clean_environment(std::env::vars_os(), self.xtask.directory()))
+            .stdin_null()
+            .stdout_capture()
+            .stderr_capture()
+            .unchecked()
+            .start()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        let is_reached =
+            || self.source.requests().iter().any(|request| request.path.contains(repository));
+        while !is_reached() {
+            assert!(Instant::now() < deadline, "there is no request");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        script::kill("-INT", running.pids()[0]);
+        let ended = tokio::task::block_in_place(|| running.wait_timeout(Duration::from_secs(10)));
+        let output = ended.unwrap().expect("it does not end after SIGINT");
+        Finished {
+            stdout: String::from_utf8(output.stdout.clone()).unwrap(),
+            stderr: String::from_utf8(output.stderr.clone()).unwrap(),
+            exit_code: output.status.code().unwrap(),
+        }
     }
 
     fn text(&self, file: &str) -> String {
@@ -291,4 +322,32 @@ async fn a_dot_selects_the_list_of_the_workspace_itself() {
     let finished = workspace.run_in("charts/a", &["mirror", "-d", "north", "--member", "."]);
     assert_eq!(finished.exit_code, 0, "{finished:?}");
     assert_eq!(workspace.repositories()[0], ["acme/root"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interrupted_run_reports_what_was_done_and_what_was_not() {
+    let workspace = Workspace::new().await;
+    let hour = Effect::Delay(Duration::from_secs(3600));
+    workspace.source.inject(Fault::new(hour).repository("acme/b").always());
+    for arguments in [
+        &["mirror", "-d", "north", "--format", "json"][..],
+        &["pin", "--check", "--format", "json"],
+        &["verify", "--only", "source", "--format", "json"],
+    ] {
+        let output = workspace.interrupted(arguments, "acme/b").await;
+        assert_eq!(output.exit_code, 130, "{output:?}");
+        let report: Value = serde_json::from_str(&output.stdout).unwrap();
+        if arguments[0] == "verify" {
+            let findings = report["findings"].as_array().unwrap();
+            let left = findings.iter().find(|finding| finding["code"] == "check-not-run").unwrap();
+            assert_eq!(left["location"]["file"], "charts/b/images.toml");
+            continue;
+        }
+        let parts = report["parts"].as_array().unwrap();
+        assert!(parts[0]["images"].is_array(), "{report:#}");
+        assert_eq!(parts[1]["error"], "interrupted");
+        assert_eq!(report["totals"]["not-run"], 1);
+        assert_says(&output.stderr, &["not done: charts/b/images.toml", "interrupted"]);
+    }
+    assert_eq!(workspace.repositories()[0], ["acme/a"]);
 }

@@ -14,6 +14,9 @@ use crate::workspace::{self, OpenList};
 use messages::Advice;
 use messages::program::command;
 
+/// What the report of a part says that was not done, or not to its end.
+const INTERRUPTED: &str = "interrupted";
+
 /// The lists of a run.
 ///
 /// # Errors
@@ -163,7 +166,8 @@ impl Output {
 }
 
 /// Runs a command for each part and reports the results. `run` returns the report of one part in the
-/// requested format. A part that could not run does not stop the others.
+/// requested format. A part that could not run does not stop the others. After an interruption, the report has
+/// the finished parts, and those that are left.
 ///
 /// # Errors
 /// If the only part could not run, or the run was interrupted.
@@ -178,27 +182,17 @@ pub(super) fn run_each(
         output.write()?;
         return Ok(exit);
     }
-    let (mut documents, mut exits) = (Vec::new(), Vec::new());
+    let (mut documents, mut exits, mut interrupted) = (Vec::new(), Vec::new(), None);
     for part in parts {
-        if format == TextOrJson::Human {
-            terminal::result(&report::parts::heading(&part.name()))?;
-        }
-        let (exit, document) = match run(part) {
-            Ok((output, exit)) => {
-                let document = match format {
-                    TextOrJson::Json => serde_json::from_str(&output.text)?,
-                    TextOrJson::Human => {
-                        output.write()?;
-                        Value::Null
-                    }
-                };
-                (exit, document)
-            }
-            Err(error) if error.is::<Interrupted>() => return Err(error),
-            Err(error) => {
-                terminal::error(&format!("error: {}: {error:#}", part.name()));
-                (Exit::CouldNotRun, json!({ "error": format!("{error:#}") }))
-            }
+        let (exit, document) = match &interrupted {
+            Some(_) => (Exit::CouldNotRun, json!({ "error": INTERRUPTED })),
+            None => match run_part(part, format, &mut run) {
+                Err(error) if error.is::<Interrupted>() => {
+                    interrupted = Some(error);
+                    (Exit::CouldNotRun, json!({ "error": INTERRUPTED }))
+                }
+                result => result?,
+            },
         };
         exits.push(exit);
         let list = part.open.file.to_string_lossy().into_owned();
@@ -215,7 +209,40 @@ pub(super) fn run_each(
         TextOrJson::Human => report::parts::summary(&totals),
         TextOrJson::Json => report::parts::json(name, documents, totals),
     })?;
-    Ok(exits.into_iter().max().unwrap_or(Exit::Done))
+    match interrupted {
+        Some(error) => {
+            let is_left = |(_, exit): &(&Part<'_>, &Exit)| **exit == Exit::CouldNotRun;
+            let left = parts.iter().zip(&exits).filter(is_left);
+            let left: Vec<String> = left.map(|(part, _)| part.name()).collect();
+            Err(error.context(format!("not done: {}", left.join(", "))))
+        }
+        None => Ok(exits.into_iter().max().unwrap_or(Exit::Done)),
+    }
+}
+
+/// Runs a command for one of several parts. Returns the part of the JSON report, and prints any other.
+fn run_part(
+    part: &Part<'_>,
+    format: TextOrJson,
+    run: &mut impl FnMut(&Part<'_>) -> anyhow::Result<(Output, Exit)>,
+) -> anyhow::Result<(Exit, Value)> {
+    if format == TextOrJson::Human {
+        terminal::result(&report::parts::heading(&part.name()))?;
+    }
+    match run(part) {
+        Ok((output, exit)) if format == TextOrJson::Json => {
+            Ok((exit, serde_json::from_str(&output.text)?))
+        }
+        Ok((output, exit)) => {
+            output.write()?;
+            Ok((exit, Value::Null))
+        }
+        Err(error) if error.is::<Interrupted>() => Err(error),
+        Err(error) => {
+            terminal::error(&format!("error: {}: {error:#}", part.name()));
+            Ok((Exit::CouldNotRun, json!({ "error": format!("{error:#}") })))
+        }
+    }
 }
 
 /// The error for a command that prints one document, if there would be several.

@@ -9,9 +9,12 @@ use anyhow::Context as _;
 use super::parts;
 use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, VerifyArgs};
+use crate::cli::runtime::Interrupted;
 use crate::cli::terminal::ProgressDisplay;
 use crate::cli::{runtime, terminal};
-use crate::commands::verify::{Input, Verification, VerifyOptions, VerifyReport, unusable};
+use crate::commands::verify::{
+    Input, Verification, VerifyOptions, VerifyReport, not_run, unusable,
+};
 use crate::files::{append, folder_of, write_atomically};
 use crate::list::Problems;
 use crate::list::finding_code::Check;
@@ -20,6 +23,9 @@ use crate::report::verify::{self, Format};
 use crate::workspace::{self, OpenList, Opened, Unreadable};
 use messages::Advice;
 use registry::auth::credentials::ProcessEnvironment;
+
+/// Why a list was not checked.
+const INTERRUPTED: &str = "the run was interrupted";
 
 pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit> {
     let file = &flags.list_file()?;
@@ -33,9 +39,10 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
     for file in files.chain(unreadable.iter().map(|list| &list.file)) {
         refuse_shared_files(file, &arguments.report)?;
     }
-    let mut reports = Vec::new();
+    let (mut reports, mut interrupted) = (Vec::new(), None);
     if !lists.is_empty() {
-        reports = verify_each(arguments, &parts::with_images(lists, &arguments.image)?)?;
+        let lists = parts::with_images(lists, &arguments.image)?;
+        (reports, interrupted) = verify_each(arguments, &lists)?;
     }
     for Unreadable { file, error } in &unreadable {
         reports.push(unusable(&runtime::name_in_reports(file), error));
@@ -52,6 +59,9 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
         _ => terminal::result_for_programs(&text, &verify::summary(&report)),
     }?;
     written?;
+    if let Some(interrupted) = interrupted {
+        return Err(interrupted);
+    }
     if !unreadable.is_empty() {
         let names: Vec<String> =
             unreadable.iter().map(|list| list.file.display().to_string()).collect();
@@ -73,15 +83,38 @@ fn refuse(file: &Path, error: anyhow::Error, arguments: &VerifyArgs) -> anyhow::
     Err(error)
 }
 
-/// A report for each list.
-fn verify_each(arguments: &VerifyArgs, lists: &[OpenList]) -> anyhow::Result<Vec<VerifyReport>> {
-    let mut reports = Vec::new();
+/// A report for each list. An interruption is returned beside the reports: those of the lists that were not
+/// checked have findings about it.
+fn verify_each(
+    arguments: &VerifyArgs,
+    lists: &[OpenList],
+) -> anyhow::Result<(Vec<VerifyReport>, Option<anyhow::Error>)> {
+    let (mut reports, mut interrupted) = (Vec::new(), None);
     for open in lists {
         let file_name = &runtime::name_in_reports(&open.file);
+        if interrupted.is_some() {
+            reports.push(not_run(file_name, checks(arguments), INTERRUPTED));
+            continue;
+        }
         let input = Input { list: &open.list, file: &open.file, file_name };
-        reports.push(verified(arguments, parts::globs_of(open, lists, &arguments.image), input)?);
+        let globs = parts::globs_of(open, lists, &arguments.image);
+        match verified(arguments, globs, input) {
+            Ok(report) => reports.push(report),
+            Err(error) if error.is::<Interrupted>() && lists.len() > 1 => {
+                reports.push(not_run(file_name, checks(arguments), INTERRUPTED));
+                interrupted = Some(error);
+            }
+            Err(error) => return Err(error),
+        }
     }
-    Ok(reports)
+    Ok((reports, interrupted))
+}
+
+fn checks(arguments: &VerifyArgs) -> Vec<Check> {
+    match arguments.only.as_slice() {
+        [] => Check::ALL.to_vec(),
+        only => only.to_vec(),
+    }
 }
 
 fn verified(
@@ -95,10 +128,7 @@ fn verified(
             false => arguments.destination.destination.clone(),
         },
         images,
-        checks: match arguments.only.as_slice() {
-            [] => Check::ALL.into(),
-            only => only.iter().copied().collect(),
-        },
+        checks: checks(arguments).into_iter().collect(),
         deep: arguments.deep,
         strict: arguments.strict,
         chart: arguments.chart.options(),

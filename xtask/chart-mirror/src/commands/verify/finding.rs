@@ -18,6 +18,9 @@ pub struct Finding {
     pub check: Check,
     /// The source reference of the image; null if the finding is not about a single image.
     pub image: Option<Reference>,
+    /// The destination that it is about, as `-d` names it.
+    #[serde(skip)]
+    pub destination: Option<String>,
     /// Where to fix it, usually in images.toml; null if no line is known. Columns count characters.
     pub location: Option<Location>,
     /// One line.
@@ -53,6 +56,7 @@ impl Finding {
             severity: code.severity(),
             check,
             image: None,
+            destination: None,
             location: None,
             message: message.into(),
             details: Vec::new(),

@@ -15,6 +15,8 @@ pub(super) struct Findings<'a> {
     options: &'a VerifyOptions,
     /// The images to check. Findings about others are dropped.
     selected: BTreeSet<Reference>,
+    /// The destination that the findings to come are about.
+    destination: Option<String>,
     findings: Vec<Finding>,
     ignored: usize,
 }
@@ -23,7 +25,7 @@ impl<'a> Findings<'a> {
     pub(super) fn new(context: &Context<'a>) -> Self {
         let (input, options) = (context.input, context.options);
         let selected = context.selected.clone();
-        Self { input, options, selected, findings: Vec::new(), ignored: 0 }
+        Self { input, options, selected, destination: None, findings: Vec::new(), ignored: 0 }
     }
 
     pub(super) fn add(&mut self, finding: Finding) {
@@ -35,6 +37,11 @@ impl<'a> Findings<'a> {
             Severity::Ignore => self.ignored += 1,
             severity => self.findings.push(Finding { severity, ..finding }),
         }
+    }
+
+    /// What is added next is about this destination; about none in particular without one.
+    pub(super) fn of_destination(&mut self, name: Option<&str>) {
+        self.destination = name.map(str::to_owned);
     }
 
     /// The severity of a code under the policy.
@@ -70,6 +77,7 @@ impl<'a> Findings<'a> {
         let image = image.into();
         Finding {
             image: image.map(Image::reference),
+            destination: self.destination.clone(),
             location: image.map(|image| self.in_list(image.place)),
             ..Finding::new(check, code, message)
         }

@@ -96,6 +96,7 @@ impl<'a> Verification<'a> {
         let selected = input.list.images().iter().filter(|image| context.selects(image));
         VerifyReport {
             list: input.file_name.to_owned(),
+            destination_names: context.destinations.keys().cloned().collect(),
             destinations: destinations.map(|(_, destination)| destination.to_string()).collect(),
             checks: options.checks.iter().copied().collect(),
             images: selected.map(|image| image.reference()).collect(),
@@ -105,6 +106,7 @@ impl<'a> Verification<'a> {
             requests: usage.requests,
             insecure: usage.insecure,
             seconds: began.elapsed().as_secs_f64(),
+            parts: Vec::new(),
         }
     }
 
@@ -113,6 +115,13 @@ impl<'a> Verification<'a> {
             .into_iter()
             .filter(|check| self.context.includes(*check))
     }
+}
+
+/// The report about a list whose checks did not run.
+pub fn not_run(file_name: &str, checks: Vec<Check>, why: &str) -> VerifyReport {
+    let finding = |check: &Check| Finding::new(*check, Code::CheckNotRun, why);
+    let findings = checks.iter().map(finding).collect();
+    VerifyReport { list: file_name.to_owned(), checks, findings, ..VerifyReport::default() }
 }
 
 /// The report about a list that cannot be used, so that no check could run.

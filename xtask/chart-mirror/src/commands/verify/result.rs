@@ -14,6 +14,9 @@ pub struct VerifyReport {
     pub list: String,
     /// Addresses.
     pub destinations: Vec<String>,
+    /// As `-d` names them.
+    #[serde(skip)]
+    pub destination_names: Vec<String>,
     /// The checks that were run, in their order.
     #[serde(skip)]
     pub checks: Vec<Check>,
@@ -32,6 +35,9 @@ pub struct VerifyReport {
     /// Registries whose certificates were not verified.
     pub insecure: Vec<Registry>,
     pub seconds: f64,
+    /// The reports about each list, if this is about several.
+    #[serde(skip)]
+    pub parts: Vec<VerifyReport>,
 }
 
 impl VerifyReport {
@@ -39,6 +45,7 @@ impl VerifyReport {
     pub fn of_several(name: String, reports: Vec<Self>) -> Self {
         let mut all = Self { list: name, ..Self::default() };
         for report in reports {
+            all.parts.push(report.clone());
             let located = report.findings.iter().map(|finding| Finding {
                 location: Some(report.location(finding)),
                 ..finding.clone()

@@ -1,5 +1,5 @@
-//! The verification as JUnit XML: a suite per check, with a case for each image that was checked and for
-//! each finding about no image. Written by hand, because a crate for so little is not worth its build time.
+//! The verification as JUnit XML: a suite per check of each list and destination, with a case for each image that
+//! was checked and for each finding about no image. Written by hand, because a crate for so little is not worth its build time.
 
 use std::collections::BTreeMap;
 
@@ -7,6 +7,13 @@ use super::text;
 use crate::commands::verify::{Finding, VerifyReport};
 use crate::list::finding_code::{Check, Code, Severity};
 use oci::Reference;
+
+/// The cases of one check of a list, at one destination if the list has several.
+struct Suite<'a> {
+    name: String,
+    report: &'a VerifyReport,
+    cases: Vec<Case<'a>>,
+}
 
 struct Case<'a> {
     /// Unique in the suite: GitLab shows only the first case of a name.
@@ -18,32 +25,93 @@ struct Case<'a> {
 }
 
 pub(super) fn report(report: &VerifyReport) -> String {
-    let suites = report.checks.iter().map(|&check| (check, cases(report, check)));
-    let suites: Vec<(Check, Vec<Case<'_>>)> = suites.collect();
+    let suites: Vec<Suite<'_>> = match report.parts.as_slice() {
+        [] => suites(report, ""),
+        parts => parts.iter().flat_map(|part| suites(part, &part.list)).collect(),
+    };
     let mut text = format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<testsuites name=\"verify\" {} time=\"{:.3}\">\n",
-        counts(suites.iter().flat_map(|(_, cases)| cases)),
+        counts(suites.iter().flat_map(|suite| &suite.cases)),
         report.seconds
     );
-    for (check, cases) in &suites {
-        text += &format!("  <testsuite name=\"verify.{check}\" {}>\n", counts(cases));
-        text.extend(cases.iter().map(|case| case_element(report, *check, case)));
+    for Suite { name, report, cases } in &suites {
+        let name = escaped(name);
+        text += &format!("  <testsuite name=\"{name}\" {}>\n", counts(cases));
+        text.extend(cases.iter().map(|case| case_element(report, &name, case)));
         text += "  </testsuite>\n";
     }
     text + "</testsuites>\n"
 }
 
-fn cases(report: &VerifyReport, check: Check) -> Vec<Case<'_>> {
+/// The suites of one list, which is named if there are others.
+fn suites<'a>(report: &'a VerifyReport, list: &'a str) -> Vec<Suite<'a>> {
+    let mut suites = Vec::new();
+    for &check in &report.checks {
+        let findings: Vec<&Finding> =
+            report.findings.iter().filter(|finding| finding.check == check).collect();
+        let names = &report.destination_names;
+        let is_separate = matches!(check, Check::Values | Check::Destination)
+            && names.len() > usize::from(list.is_empty());
+        if !is_separate {
+            suites.push(suite(report, check, list.to_owned(), &findings));
+            continue;
+        }
+        // A check that could not run at all covers no destination.
+        let covers_all = |finding: &Finding| finding.destination.is_none();
+        let is_incomplete = findings.iter().any(|finding| covers_all(finding) && stops(finding));
+        for name in names {
+            let of_it = findings.iter().copied();
+            let of_it: Vec<_> =
+                of_it.filter(|finding| finding.destination.as_ref() == Some(name)).collect();
+            let part = if list.is_empty() { name.clone() } else { format!("{list} to {name}") };
+            let mut suite = suite(report, check, part, &of_it);
+            suite
+                .cases
+                .iter_mut()
+                .for_each(|case| case.is_skipped |= is_incomplete && case.findings.is_empty());
+            suites.push(suite);
+        }
+        let (others, _): (Vec<&Finding>, Vec<_>) =
+            findings.iter().partition(|finding| covers_all(finding));
+        if !others.is_empty() {
+            let mut suite = suite(report, check, list.to_owned(), &others);
+            suite.cases.retain(|case| !case.findings.is_empty());
+            suites.push(suite);
+        }
+    }
+    suites
+}
+
+/// Whether a finding means that a check did not cover everything.
+fn stops(finding: &Finding) -> bool {
+    finding.image.is_none() && finding.code.is_fixed()
+}
+
+/// `part` is what the suite is about, if there are others of its check.
+fn suite<'a>(
+    report: &'a VerifyReport,
+    check: Check,
+    part: String,
+    findings: &[&'a Finding],
+) -> Suite<'a> {
+    let name = match part.is_empty() {
+        true => format!("verify.{check}"),
+        false => format!("verify.{check}: {part}"),
+    };
+    Suite { name, report, cases: cases(report, check, findings) }
+}
+
+fn cases<'a>(report: &'a VerifyReport, check: Check, findings: &[&'a Finding]) -> Vec<Case<'a>> {
     let mut cases: Vec<Case<'_>> = Vec::new();
     let mut names: BTreeMap<String, usize> = BTreeMap::new();
     let mut by_image: BTreeMap<&Reference, Vec<&Finding>> = BTreeMap::new();
     let mut is_complete = true;
-    for finding in report.findings.iter().filter(|finding| finding.check == check) {
+    for &finding in findings {
         if let Some(image) = &finding.image {
             by_image.entry(image).or_default().push(finding);
             continue;
         }
-        is_complete &= !finding.code.is_fixed();
+        is_complete &= !stops(finding);
         let name = format!("{}: {}", finding.code, finding.message);
         let same = names.entry(name.clone()).or_default();
         *same += 1;
@@ -82,15 +150,15 @@ fn counts<'a>(cases: impl IntoIterator<Item = &'a Case<'a>>) -> String {
     format!("tests=\"{tests}\" failures=\"{failures}\" errors=\"0\" skipped=\"{skipped}\"")
 }
 
-fn case_element(report: &VerifyReport, check: Check, case: &Case<'_>) -> String {
+/// `suite` is escaped.
+fn case_element(report: &VerifyReport, suite: &str, case: &Case<'_>) -> String {
     let file = case.findings.first().map(|finding| report.location(finding).file);
     let (name, file) = (escaped(&case.name), escaped(file.as_ref().unwrap_or(&report.list)));
     let texts = |severity| -> String {
         let findings = case.with_severity(severity);
         escaped(&findings.map(|finding| finding_text(report, finding)).collect::<String>())
     };
-    let mut text =
-        format!("    <testcase classname=\"verify.{check}\" name=\"{name}\" file=\"{file}\">");
+    let mut text = format!("    <testcase classname=\"{suite}\" name=\"{name}\" file=\"{file}\">");
     if case.is_skipped {
         let message = escaped(Code::CheckNotRun.meaning());
         text += &format!("<skipped message=\"{message}\"/>");

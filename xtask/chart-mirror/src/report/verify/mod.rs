@@ -29,10 +29,12 @@ fn printable(report: &VerifyReport) -> VerifyReport {
     let clean = |text: &mut String| *text = line(text);
     clean(&mut report.list);
     report.destinations.iter_mut().for_each(clean);
+    report.destination_names.iter_mut().for_each(clean);
+    report.parts = report.parts.iter().map(printable).collect();
     for finding in &mut report.findings {
         clean(&mut finding.message);
         finding.details.iter_mut().chain(&mut finding.hint).for_each(clean);
-        finding.shared_cause.iter_mut().for_each(clean);
+        finding.shared_cause.iter_mut().chain(&mut finding.destination).for_each(clean);
         if let Some(location) = &mut finding.location {
             clean(&mut location.file);
         }

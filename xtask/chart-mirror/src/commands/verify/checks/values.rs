@@ -40,7 +40,9 @@ pub(in crate::commands::verify) fn check(context: &Context<'_>, findings: &mut F
         }
     };
     for (file, name) in files.iter().zip(context.destinations.keys()) {
-        compare(input, file, name).into_iter().for_each(|finding| findings.add(finding));
+        if let Some(finding) = compare(input, file, name) {
+            findings.add(Finding { destination: Some(name.clone()), ..finding });
+        }
     }
 }
 

@@ -26,6 +26,7 @@ fn clean() -> VerifyReport {
         is_strict: false,
         requests: Requests { source: 2, destination: 2 },
         seconds: 1.5,
+        ..VerifyReport::default()
     }
 }
 
@@ -35,6 +36,7 @@ fn finding(check: Check, code: Code, image: Option<&str>) -> Finding {
         severity: code.severity(),
         check,
         image: image.map(|image| image.parse().unwrap()),
+        destination: None,
         location: image.map(|_| Location {
             file: "images.toml".to_owned(),
             place: Place { line: 7, column: 3 },
@@ -233,6 +235,58 @@ fn junit_has_a_case_for_each_image_that_a_check_covers() {
     for case in document.children.iter().flat_map(|suite| &suite.children) {
         assert!(case.children.is_empty(), "{case:?}");
     }
+}
+
+#[test]
+fn junit_has_suites_for_each_list_and_destination() {
+    let at = |destination: &str| Finding {
+        destination: Some(destination.to_owned()),
+        ..finding(Check::Destination, Code::DestinationMissing, Some("q.io/app:1"))
+    };
+    let checks = vec![Check::List, Check::Destination];
+    let destination_names = vec!["north".to_owned(), "south".to_owned()];
+    let first = VerifyReport {
+        list: "a/images.toml".to_owned(),
+        checks: checks.clone(),
+        destination_names,
+        findings: vec![at("south")],
+        ..clean()
+    };
+    let destination_names = vec!["north".to_owned()];
+    let findings = vec![at("north")];
+    let second = VerifyReport {
+        list: "b/images.toml".to_owned(),
+        checks,
+        destination_names,
+        findings,
+        ..clean()
+    };
+    let report = VerifyReport::of_several("images.toml".to_owned(), vec![first, second]);
+    let document = xml::parse(&rendered(Format::Junit, &report));
+    let suites = document.children.iter();
+    let suites: Vec<_> =
+        suites.map(|suite| (suite.attribute("name"), suite.attribute("failures"))).collect();
+    assert_eq!(
+        suites,
+        [
+            ("verify.list: a/images.toml", "0"),
+            ("verify.destination: a/images.toml to north", "0"),
+            ("verify.destination: a/images.toml to south", "1"),
+            ("verify.list: b/images.toml", "0"),
+            ("verify.destination: b/images.toml to north", "1"),
+        ]
+    );
+    let failed = &document.children[2];
+    assert_eq!(failed.names_of_children(), ["q.io/app:1", "q.io/tool:2"]);
+    assert_eq!(failed.children[0].attribute("classname"), failed.attribute("name"));
+
+    // A check that could not run skips the images at each destination.
+    let [mut first, second] = <[VerifyReport; 2]>::try_from(report.parts).unwrap();
+    first.findings = vec![finding(Check::Destination, Code::CheckNotRun, None)];
+    let report = VerifyReport::of_several("images.toml".to_owned(), vec![first, second]);
+    let document = xml::parse(&rendered(Format::Junit, &report));
+    let skipped = document.children.iter().map(|suite| suite.attribute("skipped"));
+    assert_eq!(skipped.collect::<Vec<_>>(), ["0", "2", "2", "0", "0", "0"]);
 }
 
 #[test]

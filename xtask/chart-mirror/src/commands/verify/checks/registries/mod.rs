@@ -113,7 +113,9 @@ fn plan<'a>(
             Ok(transfers) => plans.push(DestinationPlan { name, transfers }),
             Err(error) => {
                 let message = format!("destination `{name}`: {error}");
-                findings.add(Finding::new(Check::Destination, Code::CheckNotRun, message));
+                let destination = Some(name.clone());
+                let finding = Finding::new(Check::Destination, Code::CheckNotRun, message);
+                findings.add(Finding { destination, ..finding });
             }
         }
     }
@@ -184,6 +186,7 @@ impl Observer<'_> {
                 None => transfer.pin().or(at_source),
                 Some(_) => transfer.pin(),
             };
+            findings.of_destination(Some(plan.name));
             let mirror = format!("mirror -d {}", plan.name);
             let target = transfer.target_reference();
             judge::destination(findings, image, &target, expected, &mirror, observed);
@@ -194,6 +197,7 @@ impl Observer<'_> {
                 judge::incomparable(findings, image, transfer);
             }
         }
+        findings.of_destination(None);
     }
 }
 
