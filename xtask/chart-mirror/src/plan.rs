@@ -162,7 +162,7 @@ pub fn registry_settings(
     concurrency: Option<usize>,
     retry: RetryPolicy,
 ) -> Settings {
-    Settings { registries: list.registries().clone(), concurrency, retry }
+    Settings { registries: list.registries().clone(), concurrency, retry, ..Settings::default() }
 }
 
 /// Decides from the pin and from the digests that the tag names at the destination and at the source.

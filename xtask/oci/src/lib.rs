@@ -18,4 +18,4 @@ pub use invalid_reference::InvalidReference;
 pub use manifest::{Descriptor, InvalidManifest, Manifest};
 pub use platform::{DeclaredPlatform, Platform, Platforms};
 pub use reference::{Reference, Repository, RepositoryPath, Tag};
-pub use registry::Registry;
+pub use registry::{LayoutForm, Registry};

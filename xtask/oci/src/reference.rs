@@ -72,6 +72,14 @@ impl RepositoryPath {
         self.0.rsplit('/').next().unwrap_or(&self.0)
     }
 
+    /// The path of a repository in an image layout or in a proxy for several registries, which have to
+    /// distinguish registries: `localhost:5000/app`. It is the only path that may have a colon, and it may be
+    /// too long for a registry.
+    #[must_use]
+    pub fn with_host(repository: &Repository) -> Self {
+        Self(repository.to_string())
+    }
+
     /// This path below another: `stackstate/wait` below `mirror` is `mirror/stackstate/wait`.
     #[must_use]
     pub fn below(&self, prefix: &Self) -> Self {
@@ -167,7 +175,9 @@ fn is_path_component(component: &str) -> bool {
 
 impl fmt::Display for Repository {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.registry, self.path)
+        // As other tools name an image in a layout: `oci:DIR:docker.io/library/busybox`.
+        let separator = if self.registry.is_layout() { ':' } else { '/' };
+        write!(f, "{}{separator}{}", self.registry, self.path)
     }
 }
 
@@ -239,6 +249,15 @@ mod tests {
             let error = text.parse::<Repository>().unwrap_err().to_string();
             assert!(error.contains(reason), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn a_repository_in_a_layout_has_the_host_in_its_path() {
+        let source: Repository = "localhost:5000/a/b".parse().unwrap();
+        let layout = Registry::of_layout(crate::LayoutForm::Directory, "out");
+        let there = Repository::new(layout, RepositoryPath::with_host(&source));
+        assert_eq!(there.path().as_str(), "localhost:5000/a/b");
+        assert_eq!(there.to_string(), "oci:out:localhost:5000/a/b");
     }
 
     #[test]

@@ -9,7 +9,8 @@ use crate::text::text_only;
 
 const DOCKER_HUB: &str = "docker.io";
 
-/// `host[:port]`, as users write it: `docker.io`, not the host of its API.
+/// `host[:port]`, as users write it: `docker.io`, not the host of its API. Or an image layout, which is used
+/// like a registry: `oci:DIR`.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Registry(String);
 
@@ -21,6 +22,43 @@ impl Registry {
     pub fn is_docker_hub(&self) -> bool {
         self.0 == DOCKER_HUB
     }
+
+    /// An image layout in the place of a registry. Nothing that is parsed becomes one, so only a program that
+    /// opens the layout makes it.
+    pub fn of_layout(form: LayoutForm, path: &str) -> Self {
+        // `oci:5000` would be a host with a port.
+        let path = if is_port(path) { format!("./{path}") } else { path.to_owned() };
+        Self(format!("{}{path}", form.prefix()))
+    }
+
+    /// Whether this is an image layout.
+    pub fn is_layout(&self) -> bool {
+        let forms = [LayoutForm::Directory, LayoutForm::Archive];
+        let mut paths = forms.iter().filter_map(|form| self.0.strip_prefix(form.prefix()));
+        paths.any(|path| !is_port(path))
+    }
+}
+
+/// How an image layout is stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LayoutForm {
+    /// `oci:DIR`
+    Directory,
+    /// `oci-archive:FILE`
+    Archive,
+}
+
+impl LayoutForm {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Directory => "oci:",
+            Self::Archive => "oci-archive:",
+        }
+    }
+}
+
+fn is_port(text: &str) -> bool {
+    text.parse::<u16>().is_ok() && text.bytes().all(|c| c.is_ascii_digit())
 }
 
 impl FromStr for Registry {
@@ -31,8 +69,6 @@ impl FromStr for Registry {
         if text.contains("://") {
             return Err(invalid("a registry has no scheme: leave out `https://`"));
         }
-        let is_port =
-            |port: &str| port.parse::<u16>().is_ok() && port.bytes().all(|c| c.is_ascii_digit());
         if let Some(rest) = text.strip_prefix('[') {
             // As in a URL (RFC 3986, section 3.2.2): the colons in the brackets do not begin a port.
             let address = rest.split_once(']').and_then(|(address, port)| {
@@ -82,6 +118,24 @@ text_only!(Registry);
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_layout_is_not_mistaken_for_a_host() {
+        let table = [
+            (LayoutForm::Directory, "out", "oci:out"),
+            (LayoutForm::Directory, "/a/b c", "oci:/a/b c"),
+            (LayoutForm::Directory, "5000", "oci:./5000"),
+            (LayoutForm::Archive, "out.tar", "oci-archive:out.tar"),
+        ];
+        for (form, path, expected) in table {
+            let layout = Registry::of_layout(form, path);
+            assert_eq!(layout.as_str(), expected);
+            assert!(layout.is_layout() && expected.parse::<Registry>().is_err(), "{expected}");
+        }
+        for host in ["oci:5000", "oci-archive:5000", "oci.io", "quay.io"] {
+            assert!(!host.parse::<Registry>().unwrap().is_layout(), "{host}");
+        }
+    }
 
     #[test]
     fn registries_follow_the_grammar() {

@@ -22,7 +22,8 @@ type BodyError = Box<dyn std::error::Error + Send + Sync>;
 
 /// The body of a request.
 pub struct RequestBody {
-    incoming: Pin<Box<dyn Body<Data = Bytes, Error = BodyError> + Send>>,
+    /// `None` after its end: a body must not be polled again.
+    incoming: Option<Pin<Box<dyn Body<Data = Bytes, Error = BodyError> + Send>>>,
 }
 
 /// Why a request gets no reply, or an error.
@@ -39,19 +40,18 @@ impl RequestBody {
         B: Body<Data = Bytes> + Send + 'static,
         B::Error: Into<BodyError>,
     {
-        Self { incoming: Box::pin(body.map_err(Into::into)) }
-    }
-
-    /// The length that the request announces, unless it is chunked.
-    pub(crate) fn announced(&self) -> Option<u64> {
-        self.incoming.size_hint().exact()
+        Self { incoming: Some(Box::pin(body.map_err(Into::into))) }
     }
 
     /// The next bytes: about as many as a piece has, in the parts in which they arrived. Empty at the end.
     pub(crate) async fn next_piece(&mut self) -> Result<Vec<Bytes>, NoReply> {
         let (mut parts, mut size) = (Vec::new(), 0);
         while size < PIECE {
-            let Some(frame) = self.incoming.frame().await else { break };
+            let Some(incoming) = &mut self.incoming else { break };
+            let Some(frame) = incoming.frame().await else {
+                self.incoming = None;
+                break;
+            };
             let frame = frame.map_err(|_| NoReply::Disconnected)?;
             if let Ok(part) = frame.into_data() {
                 size += part.len() as u64;

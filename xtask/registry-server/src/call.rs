@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use hyper::header::CONTENT_LENGTH;
 use hyper::{HeaderMap, Method, StatusCode};
 use serde_json::json;
 use tokio::task::spawn_blocking;
@@ -16,6 +17,13 @@ pub(crate) struct Call {
     pub(crate) method: Method,
     pub(crate) query: Parameters,
     pub(crate) headers: HeaderMap,
+}
+
+impl Call {
+    /// The length of the body in bytes, if the request announces it.
+    pub(crate) fn content_length(&self) -> Option<u64> {
+        self.headers.get(CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+    }
 }
 
 /// Calls the storage on a thread that may block.

@@ -7,10 +7,14 @@
 pub mod blob;
 mod body;
 mod call;
+mod embedded;
 pub mod manifest;
+#[cfg(test)]
+mod memory;
 pub mod referrers;
 mod reply;
 pub mod route;
+mod serve;
 mod served;
 mod storage;
 pub mod tags;
@@ -18,5 +22,6 @@ mod uploads;
 
 pub use body::{ReplyBody, RequestBody};
 pub use reply::{ErrorReply, Reply};
+pub use serve::Listening;
 pub use served::ServedRegistry;
 pub use storage::{BlobSink, NewBlob, Storage, StorageError, StoredBlob, WritableStorage};

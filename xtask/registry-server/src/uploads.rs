@@ -55,7 +55,7 @@ pub(crate) async fn handle(
 /// Stores the body as the blob that the query names.
 async fn finish(call: &Call, repository: &str, body: &mut RequestBody) -> Result<Reply, NoReply> {
     let digest = parse_digest(call.query.get("digest"))?;
-    let size = body.announced().ok_or_else(|| {
+    let size = call.content_length().ok_or_else(|| {
         let why = "the length of the blob is required";
         ErrorReply::new(StatusCode::LENGTH_REQUIRED, "SIZE_INVALID", why)
     })?;

@@ -4,6 +4,7 @@
 pub mod auth;
 pub mod capabilities;
 pub mod download;
+mod embedded;
 mod error;
 mod error_json;
 pub mod http;
@@ -19,6 +20,7 @@ pub mod transfer;
 mod upload;
 
 pub use auth::HostSide;
+pub use embedded::EmbeddedRegistry;
 pub use error::{Cause, Error, ErrorCode, ErrorResponse, Phase, Side};
 pub use http::attempts::RetryPolicy;
 pub use http::host::Host;

@@ -13,6 +13,7 @@ use crate::auth::authenticator::Authenticator;
 use crate::auth::credential_store::CredentialStore;
 use crate::auth::credentials::Environment;
 use crate::capabilities::Capabilities;
+use crate::embedded::EmbeddedRegistry;
 use crate::error::Side;
 use crate::http::attempts::RetryPolicy;
 use crate::http::clients::ClientPool;
@@ -21,11 +22,12 @@ use crate::http::liveness::Liveness;
 use crate::http::net::is_loopback;
 use crate::http::proxy::Proxies;
 use crate::http::queue::Queue;
+use crate::http::transport::Transport;
 use crate::known::address::Address;
 use crate::known::kind::Profile;
 use crate::known::settings::RegistrySettings;
 use crate::repository::RemoteRepository;
-use oci::{Registry, Repository};
+use oci::{Registry, Repository, RepositoryPath};
 
 /// Concurrent requests to one registry, unless configured otherwise.
 const DEFAULT_CONCURRENCY: usize = 48;
@@ -37,6 +39,10 @@ pub struct Settings {
     /// Concurrent requests to one registry; an entry of `registries` has precedence.
     pub concurrency: Option<usize>,
     pub retry: RetryPolicy,
+    /// The registries in this process.
+    pub embedded: BTreeMap<Registry, Arc<dyn EmbeddedRegistry>>,
+    /// The embedded registry that all sources are read from, each below the name of its own registry.
+    pub source: Option<Registry>,
 }
 
 /// Requests sent to each side of a run, including requests for tokens.
@@ -81,14 +87,20 @@ impl Registries {
         hosts: impl IntoIterator<Item = HostSide>,
         environment: &dyn Environment,
     ) -> Result<(Self, Vec<Advice>), Advice> {
-        let contacted = |host: &Registry, side| {
-            settings.via(host, side).map_or(host, |via| &via.registry).clone()
+        let contacted = |host: &Registry, side| match settings.layout_source(side) {
+            Some(layout) => layout.clone(),
+            None => settings.via(host, side).map_or(host, |via| &via.registry).clone(),
         };
         let mut hosts: Vec<HostSide> =
             hosts.into_iter().map(|(host, side)| (contacted(&host, side), side)).collect();
         hosts.sort();
         hosts.dedup();
-        let credentials = CredentialStore::read(&settings.registries, &hosts, environment)?;
+        let remote: Vec<HostSide> = hosts
+            .iter()
+            .filter(|(name, _)| !settings.embedded.contains_key(name))
+            .cloned()
+            .collect();
+        let credentials = CredentialStore::read(&settings.registries, &remote, environment)?;
         let warnings = credentials.warnings();
         let proxies = Proxies::of(environment)?;
         let clients = Arc::new(ClientPool::new(settings.registries.clone(), proxies));
@@ -114,16 +126,26 @@ impl Registries {
         let declared = self.settings.registries.get(name);
         let token_server = declared.and_then(|registry| registry.token_server.clone());
         let credentials = Arc::clone(&self.credentials);
-        let clients = clients.of(name, self.settings.base(name)?)?;
+        let (transport, retry) = match self.settings.embedded.get(name) {
+            // Nothing changes by waiting for a registry in this process.
+            Some(embedded) => (
+                Transport::Embedded(Arc::clone(embedded)),
+                RetryPolicy { retries: 0, ..self.settings.retry },
+            ),
+            None => {
+                let clients = clients.of(name, self.settings.base(name)?)?;
+                (Transport::Network(Box::new(clients)), self.settings.retry)
+            }
+        };
         Ok(Host {
             name: name.clone(),
             side,
-            base: clients.base.clone(),
-            clients,
+            base: transport.base(),
+            transport,
             queue,
             authenticator: Authenticator::new(name, side, credentials, token_server),
             capabilities: Capabilities::new(Profile::of_host(name, declared)),
-            retry: self.settings.retry,
+            retry,
             requests: AtomicU64::new(0),
             liveness: Liveness::default(),
             pinged: tokio::sync::OnceCell::new(),
@@ -145,8 +167,11 @@ impl Registries {
     }
 
     /// The repository that is contacted for another one: the same, unless it is a source that is read
-    /// through a proxy cache.
+    /// through a proxy cache or from a layout.
     pub(super) fn contacted(&self, repository: &Repository, side: Side) -> Repository {
+        if let Some(layout) = self.settings.layout_source(side) {
+            return Repository::new(layout.clone(), RepositoryPath::with_host(repository));
+        }
         let Some(via) = self.settings.via(repository.registry(), side) else {
             return repository.clone();
         };
@@ -197,6 +222,11 @@ impl Settings {
         let uses_tls =
             registry.insecure || registry.http2 || registry.ca_file.is_some() || has_certificate;
         registry.plain_http.unwrap_or(is_local && !uses_tls)
+    }
+
+    /// The layout that is read instead of any source.
+    fn layout_source(&self, side: Side) -> Option<&Registry> {
+        self.source.as_ref().filter(|_| side == Side::Source)
     }
 
     /// The proxy cache through which the images of a registry are read.

@@ -22,8 +22,11 @@ impl Error {
         words.collect::<Vec<_>>().join(" ")
     }
 
-    /// `https://quay.io`
+    /// `https://quay.io`, or `oci:DIR`
     fn origin(&self) -> Option<&str> {
+        if !self.request.contains("://") {
+            return Some(self.request.as_str()).filter(|request| !request.is_empty());
+        }
         let (_, url) = self.request.split_once(' ')?;
         let host = url.find("://")? + "://".len();
         Some(&url[..url[host..].find('/').map_or(url.len(), |end| host + end)])

@@ -37,7 +37,8 @@ impl Host {
     /// The value of the `Authorization` header, from a cache or from the token server.
     pub(crate) async fn authorization(&self, call: &ApiRequest) -> Result<Option<Secret>, Error> {
         // Credentials go neither to the target of a redirect nor to an upload URL of another server.
-        if call.url.origin() != self.base.origin() {
+        // An embedded registry requires none.
+        if call.url.origin() != self.base.origin() || self.transport.is_embedded() {
             return Ok(None);
         }
         self.ping().await;
@@ -82,7 +83,8 @@ impl Host {
         let once = async {
             let Ok(url) = self.base.join("/v2/") else { return };
             self.requests.fetch_add(1, Ordering::Relaxed);
-            let sent = self.clients.own().get(url).send();
+            let Some(clients) = self.transport.clients() else { return };
+            let sent = clients.own().get(url).send();
             if let Ok(Ok(response)) = tokio::time::timeout(self.retry.silence, sent).await
                 && response.status().as_u16() == 401
                 && response.url().origin() == self.base.origin()
@@ -180,7 +182,10 @@ impl TokenRequest<'_> {
             }
             _ => query_request(self.realm, self.scope, credentials),
         };
-        let sent = redirect::send_to_realm(&host.clients, self.realm.trust, request);
+        let Some(clients) = host.transport.clients() else {
+            return Err(fail(Cause::Internal("a token is requested from no server".to_owned())));
+        };
+        let sent = redirect::send_to_realm(clients, self.realm.trust, request);
         let response = host.receive(call, host.retry.silence, sent).await?;
         let status = response.status();
         tracing::debug!("{} {} {status}", call.method, address(&call.url));

@@ -12,16 +12,17 @@ use tokio::time::Instant;
 
 use super::attempts::{Attempts, Next, RetryPolicy, retry_after};
 use super::body::read_limited;
-use super::clients::HttpClients;
 use super::liveness::Liveness;
 use super::queue::{Priority, Queue};
 use super::redact::RequestSecrets;
-use super::redirect::{self, SendError};
+use super::redirect::SendError;
 use super::request::{ApiRequest, BufferedResponse, PermittedResponse};
+use super::transport::Transport;
 use crate::auth::authenticator::Authenticator;
 use crate::auth::challenge::Scheme;
 use crate::auth::credentials::{Credentials, Secret};
 use crate::capabilities::Capabilities;
+use crate::embedded;
 use crate::error::{Cause, Error, ErrorResponse, Phase, Side, address, printable, root_cause};
 use oci::Registry;
 
@@ -34,7 +35,7 @@ pub struct Host {
     pub name: Registry,
     pub side: Side,
     pub(crate) base: Url,
-    pub(crate) clients: HttpClients,
+    pub(crate) transport: Transport,
     pub(crate) queue: Arc<Queue>,
     pub(crate) authenticator: Authenticator,
     pub capabilities: Capabilities,
@@ -139,13 +140,14 @@ impl Host {
         }
         *message.body_mut() = body;
         let began = Instant::now();
-        self.requests.fetch_add(1, Ordering::Relaxed);
-        let response =
-            self.receive(request, timeout, redirect::send(&self.clients, message)).await?;
+        if !self.transport.is_embedded() {
+            self.requests.fetch_add(1, Ordering::Relaxed);
+        }
+        let response = self.receive(request, timeout, self.transport.send(message)).await?;
         self.liveness.responded();
         let status = response.status().as_u16();
         let milliseconds = began.elapsed().as_millis();
-        tracing::debug!("{} {} {status} {milliseconds} ms", request.method, address(&request.url));
+        tracing::debug!("{} {status} {milliseconds} ms", self.request_line(request));
         if response.status().is_success() || request.expected.contains(&status) {
             self.queue.grow();
             return Ok(response);
@@ -167,13 +169,24 @@ impl Host {
     }
 
     pub(crate) fn error(&self, request: &ApiRequest, cause: Cause) -> Error {
-        let hint = self.authenticator.hint(&request.scope.repository).to_string();
-        Error {
-            side: self.side,
-            operation: request.operation.clone(),
-            request: format!("{} {}", request.method, address(&request.url)),
-            cause,
-            credentials_hint: Some(hint),
+        let (side, operation) = (self.side, request.operation.clone());
+        let mut error = Error::new(side, operation, cause);
+        if self.transport.is_embedded() {
+            error.request = self.name.to_string();
+            error.embedded_hint = embedded::hint(&error.cause, side, b"");
+        } else {
+            error.request = self.request_line(request);
+            let hint = self.authenticator.hint(&request.scope.repository).to_string();
+            error.credentials_hint = Some(hint);
+        }
+        error
+    }
+
+    fn request_line(&self, request: &ApiRequest) -> String {
+        let ApiRequest { method, url, .. } = request;
+        match self.transport.is_embedded() {
+            true => format!("{method} {} {}", self.name, url.path()),
+            false => format!("{method} {}", address(url)),
         }
     }
 
@@ -188,6 +201,12 @@ impl Host {
         let sent_by = response.url().clone();
         let body =
             read_limited(response, LONGEST_ERROR, self.retry.silence).await.unwrap_or_default();
+        if self.transport.is_embedded() {
+            let response = ErrorResponse::parse(status, &body, None);
+            let error = self.error(request, Cause::Status(Box::new(response)));
+            let hint = embedded::hint(&error.cause, self.side, &body);
+            return Error { embedded_hint: hint, ..error };
+        }
         let mut secrets =
             RequestSecrets::default().with_query_of(&request.url).with_query_of(&sent_by);
         if let Some(header) = &authorization {
@@ -279,13 +298,16 @@ impl Host {
                 return fail(Cause::Unsupported(why));
             }
         };
-        tracing::debug!("{} {} failed: {error:?}", request.method, address(&request.url));
-        if !is_redirected(&at) && self.clients.switches_to_http2(&self.name, &error) {
+        tracing::debug!("{} failed: {error:?}", self.request_line(request));
+        let clients = self.transport.clients();
+        if !is_redirected(&at)
+            && clients.is_some_and(|clients| clients.switches_to_http2(&self.name, &error))
+        {
             tracing::debug!("{} offers only HTTP/2", self.name);
         }
         let mut detail = printable(&root_cause(&error));
         if error.is_connect()
-            && let Some(proxy) = self.clients.proxy(&at)
+            && let Some(proxy) = clients.and_then(|clients| clients.proxy(&at))
         {
             detail = format!("{detail} (through the proxy {proxy})");
         }

@@ -11,3 +11,4 @@ pub(crate) mod queue;
 pub(crate) mod redact;
 pub(crate) mod redirect;
 pub(crate) mod request;
+pub(crate) mod transport;

@@ -3,12 +3,16 @@
 use oci::Registry;
 
 use super::cloud::CloudHost;
-use super::kind::{ANY, Pieces, Profile, RegistryKind};
+use super::kind::{ANY, Mounts, Pieces, Profile, RegistryKind};
 use super::settings::RegistrySettings;
 
 impl Profile {
     /// The profile of a host: its settings come first, then the kind that its name suggests.
     pub fn of_host(host: &Registry, declared: Option<&RegistrySettings>) -> Self {
+        if host.is_layout() {
+            // The length of a blob has to be known before its first byte.
+            return Self { mounts: Some(Mounts::Yes), pieces: None, ..ANY };
+        }
         let kind =
             declared.and_then(|settings| settings.kind).unwrap_or_else(|| recognise(host.as_str()));
         let profile = Self::of(kind);
@@ -50,7 +54,6 @@ fn recognise(host: &str) -> RegistryKind {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::known::kind::Mounts;
 
     #[test]
     fn hosts_are_recognised_by_their_exact_name() {
