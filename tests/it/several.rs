@@ -153,6 +153,9 @@ async fn one_verification_covers_all_lists_and_findings_name_their_list() {
     let workspace = Workspace::new().await;
     assert_eq!(workspace.run(&["mirror", "--all-destinations"]).exit_code, 0);
     assert_eq!(workspace.run(&["values", "--write"]).exit_code, 0);
+    // The paths begin at the current folder, without `./`.
+    let inside = workspace.run_in("charts/a", &["values", "--check"]);
+    assert_says(&inside.stdout, &["up to date  values/north.yaml\n"]);
     for file in ["charts/a/values/north.yaml", "charts/b/values/south.yaml"] {
         assert!(workspace.xtask.directory().join(file).is_file(), "{file}");
     }
@@ -350,4 +353,28 @@ async fn an_interrupted_run_reports_what_was_done_and_what_was_not() {
         assert_says(&output.stderr, &["not done: charts/b/images.toml", "interrupted"]);
     }
     assert_eq!(workspace.repositories()[0], ["acme/a"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn doctor_asks_the_sources_of_a_list_once_for_all_destinations() {
+    let workspace = Workspace::new().await;
+    let asked = |arguments: &[&str]| {
+        workspace.source.forget_requests();
+        let finished = workspace.run(arguments);
+        assert_eq!(finished.exit_code, 0, "{finished:?}");
+        (workspace.source.requests().len(), finished.stdout)
+    };
+    let (for_one, _) = asked(&["doctor", "-d", "north"]);
+    let (for_all, report) = asked(&["doctor", "--all-destinations", "--format", "json"]);
+    assert!(for_one > 0);
+    assert_eq!(for_all, for_one);
+    // Each part is complete.
+    let report: Value = serde_json::from_str(&report).unwrap();
+    for part in report["parts"].as_array().unwrap() {
+        let registries = part["registries"].as_array().unwrap();
+        let sides: Vec<_> = registries.iter().map(|registry| registry["side"].as_str()).collect();
+        assert_eq!(sides.len(), 2, "{part:#}");
+        assert!(sides.contains(&Some("source")) && sides.contains(&Some("destination")));
+        assert!(registries.iter().all(|registry| registry["logins"][0]["answer"] == "open"));
+    }
 }

@@ -13,6 +13,8 @@ const GUIDE: &str = "docs/getting-started.md";
 const NEEDS_HELM: &str = "<!-- needs helm -->";
 /// On the line before an example whose list is the shipped one with the TOML above.
 const ADDS_TOML: &str = "<!-- adds the TOML above to images.toml -->";
+/// On the line before an example with the TOML files above, each of which begins with `# PATH`.
+const WITH_FILES: &str = "<!-- with the files above -->";
 
 /// Calls the built tool as `cargo xtask` does.
 const CARGO: &str = "#!/bin/sh
@@ -32,6 +34,8 @@ pub(crate) struct Example {
     pub(crate) place: String,
     pub(crate) needs: Needs,
     toml: String,
+    /// Paths and texts.
+    files: Vec<(String, String)>,
     text: String,
 }
 
@@ -67,6 +71,7 @@ fn examples_of(name: &str, text: &str) -> Vec<Example> {
     let lines: Vec<&str> = text.lines().collect();
     let mut examples = Vec::new();
     let mut toml = String::new();
+    let mut files = Vec::new();
     let mut at = 0;
     while at < lines.len() {
         let Some(language) = lines[at].strip_prefix("```") else {
@@ -76,13 +81,23 @@ fn examples_of(name: &str, text: &str) -> Vec<Example> {
         let length = lines[at + 1..].iter().position(|line| *line == "```").unwrap();
         let block = lines[at + 1..at + 1 + length].join("\n");
         match language {
-            "toml" => toml = block,
+            "toml" => {
+                let path = block.lines().next().and_then(|line| line.strip_prefix("# "));
+                files.extend(
+                    path.filter(|path| path.ends_with(".toml"))
+                        .map(|path| (path.to_owned(), block.clone())),
+                );
+                toml = block;
+            }
             "console" => {
-                let before = at.checked_sub(1).map_or("", |before| lines[before]);
+                let before = lines[..at].iter().rev().take_while(|line| line.starts_with("<!--"));
+                let before: Vec<&str> = before.copied().collect();
+                let has = |marker| before.contains(&marker);
                 examples.push(Example {
                     place: format!("{name}:{}", at + 1),
-                    needs: if before == NEEDS_HELM { Needs::Helm } else { Needs::Nothing },
-                    toml: if before == ADDS_TOML { toml.clone() } else { String::new() },
+                    needs: if has(NEEDS_HELM) { Needs::Helm } else { Needs::Nothing },
+                    toml: if has(ADDS_TOML) { toml.clone() } else { String::new() },
+                    files: if has(WITH_FILES) { files.clone() } else { Vec::new() },
                     text: block,
                 });
             }
@@ -139,6 +154,11 @@ impl Example {
         symlink(root().join("tests/data"), work.join("tests/data")).unwrap();
         let list = std::fs::read_to_string(root().join("images.toml")).unwrap();
         std::fs::write(work.join("images.toml"), format!("{list}\n{}\n", self.toml)).unwrap();
+        for (path, text) in &self.files {
+            let path = work.join(path);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
         folder
     }
 }
@@ -189,4 +209,12 @@ fn an_example_has_the_needs_of_the_line_above() {
     let expected =
         [("p.md:6", Needs::Nothing, "a = 1", "$ b"), ("p.md:10", Needs::Helm, "", "$ c\nd")];
     assert_eq!(found, expected);
+
+    let page = format!(
+        "```toml\n# a/b.toml\nc = 1\n```\n```console\n$ d\n```\n{NEEDS_HELM}\n{WITH_FILES}\n```console\n$ e\n```"
+    );
+    let found = examples_of("p.md", &page);
+    let with_files = vec![("a/b.toml".to_owned(), "# a/b.toml\nc = 1".to_owned())];
+    let found: Vec<_> = found.iter().map(|it| (it.needs, it.files.clone())).collect();
+    assert_eq!(found, [(Needs::Nothing, vec![]), (Needs::Helm, with_files)]);
 }

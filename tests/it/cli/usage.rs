@@ -52,6 +52,28 @@ fn the_error_about_an_unknown_destination_names_the_known_ones() {
 }
 
 #[test]
+fn only_a_mistyped_command_is_corrected() {
+    let table = [
+        ("mirorr", Some("mirror")),
+        ("verfy", Some("verify")),
+        ("pinn", Some("pin")),
+        ("plan", None),
+        ("copy", None),
+        ("update", None),
+    ];
+    for (word, suggested) in table {
+        let finished = Xtask::new().run(&[word], &[]);
+        assert_eq!((finished.exit_code, finished.stdout.as_str()), (2, ""), "{finished:?}");
+        assert_says(&finished.stderr, &[&format!("unrecognized subcommand '{word}'"), "Usage:"]);
+        let tip = suggested.map(|command| format!("similar subcommand exists: '{command}'"));
+        match tip {
+            Some(tip) => assert_says(&finished.stderr, &[&tip]),
+            None => assert!(!finished.stderr.contains("similar"), "{}", finished.stderr),
+        }
+    }
+}
+
+#[test]
 fn the_list_is_found_upward_from_the_current_folder() {
     let xtask = Xtask::new();
     let list = format!("[destinations.mine]\nregistry = \"r.io\"\n{IMAGE}");

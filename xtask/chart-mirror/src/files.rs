@@ -1,5 +1,6 @@
 //! Writes files atomically: completely or not at all. The only module that creates files.
 
+use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
@@ -56,7 +57,7 @@ pub fn write_atomically(file: &Path, text: &str) -> anyhow::Result<Written> {
     Ok(Written::Changed)
 }
 
-/// Writes several new files: all of them, or none.
+/// Writes several new files: all of them, or none. Folders are created, and removed again if a file fails.
 ///
 /// # Errors
 /// If one of them exists already or cannot be written.
@@ -66,16 +67,27 @@ pub fn create_all(files: &[(&Path, &str)]) -> anyhow::Result<()> {
             anyhow::bail!("`{}` exists already; nothing was written", file.display());
         }
     }
+    let folders = files.iter().flat_map(|(file, _)| file.ancestors().skip(1));
+    let missing: BTreeSet<&Path> = folders.filter(|folder| !is_present(folder)).collect();
     for (number, (file, text)) in files.iter().enumerate() {
         if let Err(error) = write_atomically(file, text) {
+            // The error is what counts, so nothing is reported about leftovers.
             for (written, _) in &files[..number] {
-                // The error below is what counts.
                 drop(std::fs::remove_file(written));
+            }
+            // Those below others come last.
+            for folder in missing.iter().rev() {
+                drop(std::fs::remove_dir(folder));
             }
             return Err(error.context("nothing was written"));
         }
     }
     Ok(())
+}
+
+/// The empty path is the current folder.
+fn is_present(folder: &Path) -> bool {
+    folder.as_os_str().is_empty() || folder.exists()
 }
 
 /// Appends to a file, which is created if it is missing.
@@ -135,6 +147,35 @@ mod tests {
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "one\ntwo\n");
         let refused = append(folder.path(), "three").unwrap_err();
         assert!(format!("{refused:#}").starts_with("cannot append to `"), "{refused:#}");
+    }
+
+    #[test]
+    fn several_files_are_written_or_none_and_no_folder_is_left_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let names = || {
+            let entries = std::fs::read_dir(folder.path()).unwrap();
+            let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+            names.collect::<BTreeSet<_>>()
+        };
+        write_atomically(&path("blocked"), "a file, not a folder").unwrap();
+        write_atomically(&path("kept/own.txt"), "mine").unwrap();
+        let files = ["values/deep/a.yaml", "kept/b.yaml", "blocked/c.yaml"].map(path);
+        let texts = files.each_ref().map(|file| (file.as_path(), "text"));
+        let refused = format!("{:#}", create_all(&texts).unwrap_err());
+        assert!(refused.starts_with("nothing was written: cannot write `"), "{refused}");
+        assert!(refused.contains("blocked/c.yaml"), "{refused}");
+        assert_eq!(names(), ["blocked", "kept"].map(str::to_owned).into());
+        assert!(!path("kept/b.yaml").exists());
+        assert_eq!(std::fs::read_to_string(path("kept/own.txt")).unwrap(), "mine");
+
+        create_all(&texts[..2]).unwrap();
+        assert_eq!(std::fs::read_to_string(path("values/deep/a.yaml")).unwrap(), "text");
+        // A file that is there already is left alone, and so is everything else.
+        let new = path("new/a.yaml");
+        let refused = create_all(&[(new.as_path(), "x"), texts[0]]).unwrap_err().to_string();
+        assert!(refused.contains("deep/a.yaml` exists already; nothing was written"), "{refused}");
+        assert!(!path("new").exists());
     }
 
     #[cfg(unix)]

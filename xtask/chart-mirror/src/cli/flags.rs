@@ -372,7 +372,10 @@ impl Flags {
         if arguments.iter().any(|argument| argument == "-h") {
             command = help::brief(command);
         }
-        let parsed = Self::from_arg_matches(&command.get_matches_mut());
+        let matches = command.try_get_matches_from_mut(std::env::args_os());
+        let matches =
+            matches.unwrap_or_else(|error| help::with_near_commands(error, &command).exit());
+        let parsed = Self::from_arg_matches(&matches);
         let flags = parsed.unwrap_or_else(|error| error.format(&mut command).exit());
         Self { program, ..flags }
     }

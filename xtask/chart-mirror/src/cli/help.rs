@@ -2,7 +2,10 @@
 
 use std::fmt::Write as _;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{ColorChoice, Command, ValueEnum as _};
+
+use crate::list::nearest;
 
 /// What is known about a command besides its flags.
 struct CommandHelp {
@@ -181,6 +184,24 @@ pub(super) fn after_flags(command: &str, program: &str) -> Option<String> {
     }
     text.push('\n');
     Some(text + &exit_codes(help.done, help.failed))
+}
+
+/// The error about an unknown command with a suggestion only if the word is a mistyped command. Clap suggests
+/// `pin` for `plan`.
+pub(super) fn with_near_commands(mut error: clap::Error, command: &Command) -> clap::Error {
+    if error.kind() != ErrorKind::InvalidSubcommand {
+        return error;
+    }
+    error.remove(ContextKind::SuggestedSubcommand);
+    let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidSubcommand) else {
+        return error;
+    };
+    let known: Vec<&str> = command.get_subcommands().map(Command::get_name).collect();
+    if let Some(near) = nearest(word, &known) {
+        let near = ContextValue::Strings(vec![near.to_owned()]);
+        error.insert(ContextKind::SuggestedSubcommand, near);
+    }
+    error
 }
 
 fn exit_codes(done: &str, failed: Option<&str>) -> String {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
-use crate::files::{Written, folder_of, write_atomically};
+use crate::files::{Written, write_atomically};
 use crate::list::{Destination, ImageList};
 use crate::values::{Overlay, OverlayError, header, list_of};
 use messages::Advice;
@@ -134,7 +134,7 @@ fn values_file(
 
 /// The values file of a destination, in the folder `values` next to the list.
 pub(super) fn file_of(list_file: &Path, name: &str) -> PathBuf {
-    folder_of(list_file).join("values").join(format!("{}.yaml", file_stem(name)))
+    list_file.with_file_name("values").join(format!("{}.yaml", file_stem(name)))
 }
 
 /// An address as a file name. Names, hosts and paths contain neither `+` nor `=`, so the result is

@@ -46,6 +46,7 @@ pub(crate) use named::named;
 pub use pin::ImagePin;
 pub use place::Place;
 pub use policy::Policy;
+pub(crate) use problems::nearest;
 pub use problems::{Problem, Problems};
 pub use registry::known::address::{Address, InvalidAddress};
 pub use registry::known::kind::{Mounts, RegistryKind};

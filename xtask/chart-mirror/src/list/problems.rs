@@ -123,7 +123,7 @@ impl Problem {
 }
 
 /// The known word that a mistyped one resembles, if any.
-pub(super) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(word: &str, known: &[&'a str]) -> Option<&'a str> {
     let word = word.to_lowercase().replace('_', "-");
     let distance = |candidate: &&str| strsim::damerau_levenshtein(&word, candidate);
     let best = known.iter().copied().min_by_key(distance)?;

@@ -3,7 +3,8 @@
 
 #[cfg(feature = "shell")]
 use anyhow::Context as _;
-use std::path::Path;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use crate::chart::inventory::UnusedEntries;
 #[cfg(feature = "demo")]
@@ -17,6 +18,7 @@ use crate::cli::runtime::Interrupted;
 use crate::cli::shell;
 use crate::cli::terminal::ProgressDisplay;
 use crate::cli::{runtime, terminal};
+use crate::commands::doctor::result::{DoctorReport, HostReport};
 use crate::commands::pin::result::Mode;
 use crate::commands::{doctor, explain, images, pin};
 use crate::list::ImageList;
@@ -178,26 +180,38 @@ fn pin_images(
 fn run_doctor(flags: &Flags, arguments: &DoctorArgs) -> anyhow::Result<Exit> {
     let lists = parts::lists(flags)?;
     let parts = parts::parts(&lists, &arguments.destination)?;
-    parts::run_each("doctor", &parts, arguments.format, |part| examine(part, arguments))
+    let programs = doctor::programs(&ProcessEnvironment);
+    // The sources of each list.
+    let mut sources: BTreeMap<PathBuf, Vec<HostReport>> = BTreeMap::new();
+    parts::run_each("doctor", &parts, arguments.format, |part| {
+        let known = sources.get(&part.open.file).cloned().unwrap_or_default();
+        let mut report = examine(part, arguments, known)?;
+        report.programs.clone_from(&programs);
+        sources.insert(part.open.file.clone(), report.sources());
+        let output = match arguments.format {
+            TextOrJson::Human => Output::human(report::doctor::human(&report, terminal::layout())),
+            TextOrJson::Json => {
+                Output::json(report::doctor::json(&report), report::doctor::summary(&report))
+            }
+        };
+        Ok((output, if report.is_well() { Exit::Done } else { Exit::Failed }))
+    })
 }
 
-fn examine(part: &Part<'_>, arguments: &DoctorArgs) -> anyhow::Result<(Output, Exit)> {
+fn examine(
+    part: &Part<'_>,
+    arguments: &DoctorArgs,
+    known: Vec<HostReport>,
+) -> anyhow::Result<DoctorReport> {
     let reach = if arguments.offline { doctor::Reach::Offline } else { doctor::Reach::Registries };
     let destination = part.destination.clone();
-    let options = doctor::DoctorOptions { destination, reach, retry: doctor::short_retries() };
+    let options =
+        doctor::DoctorOptions { destination, reach, known, retry: doctor::short_retries() };
     let progress = ProgressDisplay::of_terminal();
     let list = &part.open.list;
     let examined = runtime::block_on(doctor::run(list, &options, &ProcessEnvironment, &progress));
     progress.finish();
-    let mut report = examined?;
-    report.programs = doctor::programs(&ProcessEnvironment);
-    let output = match arguments.format {
-        TextOrJson::Human => Output::human(report::doctor::human(&report, terminal::layout())),
-        TextOrJson::Json => {
-            Output::json(report::doctor::json(&report), report::doctor::summary(&report))
-        }
-    };
-    Ok((output, if report.is_well() { Exit::Done } else { Exit::Failed }))
+    examined
 }
 
 #[cfg(feature = "demo")]

@@ -11,7 +11,7 @@ use crate::copy::Progress;
 use crate::list::{Destination, ImageList};
 use crate::plan::{Selection, registry_settings, transfers};
 
-use oci::{Registry, Repository};
+use oci::Repository;
 use process::find_program;
 use registry::HostSide;
 use registry::auth::credentials::Environment;
@@ -26,6 +26,8 @@ use result::{DoctorReport, HostReport, LoginFile, LoginReport, LoginState, Progr
 pub struct DoctorOptions {
     pub destination: Option<String>,
     pub reach: Reach,
+    /// Sources that were examined for another destination of the list. They are not asked again.
+    pub known: Vec<HostReport>,
     pub retry: RetryPolicy,
 }
 
@@ -64,9 +66,16 @@ pub async fn run(
     let settings = registry_settings(list, None, options.retry);
     let login_files = credential_files(environment)?.into_iter();
     let (registries, warnings) = Registries::with_warnings(settings, hosts, environment)?;
-    let examined = repositories
-        .into_iter()
-        .map(|((name, side), of_host)| host(&registries, options.reach, name, side, of_host));
+    let is = |known: &&HostReport, (name, side): &HostSide| {
+        known.registry == *name && known.side == *side
+    };
+    let registries = &registries;
+    let examined = repositories.into_iter().map(|(host_side, of_host)| async move {
+        match options.known.iter().find(|known| is(known, &host_side)) {
+            Some(known) => Ok(known.clone()),
+            None => host(registries, options.reach, host_side, of_host).await,
+        }
+    });
     progress.checking("querying registries", 0);
     let hosts = join_all(examined).await.into_iter().collect::<anyhow::Result<_>>()?;
     Ok(DoctorReport {
@@ -130,8 +139,7 @@ fn repositories(
 async fn host(
     registries: &Registries,
     reach: Reach,
-    name: Registry,
-    side: Side,
+    (name, side): HostSide,
     repositories: Vec<Repository>,
 ) -> anyhow::Result<HostReport> {
     let Some(first) = repositories.first() else {

@@ -24,7 +24,7 @@ pub struct DoctorReport {
 }
 
 /// A registry as one side of a copy.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct HostReport {
     pub registry: Registry,
@@ -38,7 +38,7 @@ pub struct HostReport {
 }
 
 /// Credentials, the repositories that they are for, and how the registry responded to them.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct LoginReport {
     pub repositories: Vec<String>,
@@ -62,7 +62,7 @@ pub enum LoginState {
 }
 
 /// How the registry responded; `seconds` is the time of a round trip.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "answer", rename_all = "kebab-case")]
 pub enum HostAnswer {
@@ -94,7 +94,7 @@ pub struct LoginFile {
 }
 
 /// A program that some commands need.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ProgramReport {
     pub name: String,
@@ -115,6 +115,11 @@ fn if_known<S: Serializer>(
 }
 
 impl DoctorReport {
+    /// What was learned about the sources.
+    pub fn sources(&self) -> Vec<HostReport> {
+        self.hosts.iter().filter(|host| host.side == Side::Source).cloned().collect()
+    }
+
     /// Whether a run could begin to copy.
     pub fn is_well(&self) -> bool {
         self.unusable().count() == 0
