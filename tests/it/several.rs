@@ -51,15 +51,7 @@ impl Workspace {
     /// Interrupts a command once it has requested something of a repository at the source.
     async fn interrupted(&self, arguments: &[&str], repository: &str) -> Finished {
         self.source.forget_requests();
-        let running = duct::cmd(env!("CARGO_BIN_EXE_chart-mirror"), arguments)
-            .dir(self.xtask.directory())
-            .full_env(clean_environment(std::env::vars_os(), self.xtask.directory()))
-            .stdin_null()
-            .stdout_capture()
-            .stderr_capture()
-            .unchecked()
-            .start()
-            .unwrap();
+        let running = self.start(arguments, &[]);
         let deadline = Instant::now() + Duration::from_secs(20);
         let is_reached =
             || self.source.requests().iter().any(|request| request.path.contains(repository));
@@ -68,13 +60,15 @@ impl Workspace {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         script::kill("-INT", running.pids()[0]);
-        let ended = tokio::task::block_in_place(|| running.wait_timeout(Duration::from_secs(10)));
-        let output = ended.unwrap().expect("it does not end after SIGINT");
-        Finished {
-            stdout: String::from_utf8(output.stdout.clone()).unwrap(),
-            stderr: String::from_utf8(output.stderr.clone()).unwrap(),
-            exit_code: output.status.code().unwrap(),
-        }
+        ended(&running)
+    }
+
+    fn start(&self, arguments: &[&str], variables: &[(&str, &str)]) -> duct::Handle {
+        let mut environment = clean_environment(std::env::vars_os(), self.xtask.directory());
+        environment.extend(variables.iter().map(|(name, value)| (name.into(), value.into())));
+        let tool = duct::cmd(env!("CARGO_BIN_EXE_chart-mirror"), arguments).full_env(environment);
+        let tool = tool.dir(self.xtask.directory()).stdin_null().stdout_capture().stderr_capture();
+        tool.unchecked().start().unwrap()
     }
 
     fn text(&self, file: &str) -> String {
@@ -83,6 +77,17 @@ impl Workspace {
 
     fn repositories(&self) -> [Vec<String>; 2] {
         self.destinations.each_ref().map(|registry| registry.store().repositories())
+    }
+}
+
+/// The result of a command that was interrupted.
+fn ended(running: &duct::Handle) -> Finished {
+    let ended = tokio::task::block_in_place(|| running.wait_timeout(Duration::from_secs(10)));
+    let output = ended.unwrap().expect("it does not end after SIGINT");
+    Finished {
+        stdout: String::from_utf8(output.stdout.clone()).unwrap(),
+        stderr: String::from_utf8(output.stderr.clone()).unwrap(),
+        exit_code: output.status.code().expect("the signal killed it"),
     }
 }
 
@@ -353,6 +358,55 @@ async fn an_interrupted_run_reports_what_was_done_and_what_was_not() {
         assert_says(&output.stderr, &["not done: charts/b/images.toml", "interrupted"]);
     }
     assert_eq!(workspace.repositories()[0], ["acme/a"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_interruption_while_helm_runs_ends_the_run_after_the_finished_parts() {
+    let workspace = Workspace::new().await;
+    let folder = workspace.xtask.directory();
+    let (helm, started) = (folder.join("helm"), folder.join("started"));
+    script::write_script(
+        &helm,
+        &format!(
+            "[ \"$1\" = template ] || {{ echo v3.0.0; exit; }}\n\
+             case \"$PWD $*\" in *charts/b*) echo $$ >'{0}.new'; mv '{0}.new' '{0}'; exec sleep 60 ;; esac\n\
+             printf '%s\\n' '---' '# Source: a/templates/p.yaml' 'kind: Pod' 'spec: {{image: \"q.io/a:1\"}}'",
+            started.display()
+        ),
+    );
+    for name in ["a", "b"] {
+        let file = format!("charts/{name}/images.toml");
+        write(&workspace.xtask, &file, format!("[chart]\nname = \".\"\n{}", workspace.text(&file)));
+        write(&workspace.xtask, &format!("charts/{name}/Chart.yaml"), "name: x\nversion: 1.0.0\n");
+    }
+    for command in [
+        &["images", "--format", "json"][..],
+        &["verify", "--only", "chart,source", "--format", "json"],
+    ] {
+        let running = workspace.start(command, &[("HELM", helm.to_str().unwrap())]);
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !started.is_file() {
+            assert!(Instant::now() < deadline, "helm is not started");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        // As a terminal does.
+        script::kill("-INT", running.pids()[0]);
+        script::kill("-INT", std::fs::read_to_string(&started).unwrap().trim().parse().unwrap());
+        let output = ended(&running);
+        assert_eq!(output.exit_code, 130, "{output:?}");
+        let report: Value = serde_json::from_str(&output.stdout).unwrap();
+        std::fs::remove_file(&started).unwrap();
+        if command[0] == "images" {
+            assert!(report["parts"][0]["images"].is_array(), "{report:#}");
+            assert_eq!(report["parts"][1]["error"], "interrupted");
+            assert_says(&output.stderr, &["not done: charts/b/images.toml: interrupted"]);
+            continue;
+        }
+        let findings = report["findings"].as_array().unwrap().iter();
+        let of_b = findings.filter(|finding| finding["location"]["file"] == "charts/b/images.toml");
+        let messages: Vec<_> = of_b.map(|finding| finding["message"].as_str().unwrap()).collect();
+        assert_eq!(messages, ["the run was interrupted"; 2], "{report:#}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -2,6 +2,8 @@
 //! and the pipeline from the environment.
 
 use std::path::{Path, PathBuf};
+use std::sync::Once;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tracing_subscriber::filter::{LevelFilter, Targets};
@@ -17,12 +19,37 @@ use messages::Advice;
     .with_hint("run the same command again to continue"))]
 pub struct Interrupted;
 
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+static REMEMBER: Once = Once::new();
+
+/// From now on, an interruption outside of [`block_on`] does not end this program: a run with several parts
+/// reports the finished ones. Without a thread for it, nothing changes.
+pub fn remember_interruptions() {
+    REMEMBER.call_once(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let Ok(runtime) = runtime else { return };
+        let remember = move || {
+            runtime.block_on(interruption());
+            INTERRUPTED.store(true, Ordering::Relaxed);
+        };
+        drop(std::thread::Builder::new().name("interruption".to_owned()).spawn(remember));
+    });
+}
+
+/// Whether there was an interruption since [`remember_interruptions`].
+pub fn is_interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
 /// Runs a command's future to its end or until an interruption, which drops everything in progress:
 /// connections close, and no tag has been written for an incomplete image.
 ///
 /// # Errors
 /// [`Interrupted`], or when the runtime cannot start.
 pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    if is_interrupted() {
+        return Err(Interrupted.into());
+    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let result = runtime.block_on(async {
         tokio::select! {

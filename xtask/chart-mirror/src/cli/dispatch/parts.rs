@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::cli::exit::Exit;
 use crate::cli::flags::{DestinationArgs, Flags, TextOrJson};
-use crate::cli::runtime::Interrupted;
+use crate::cli::runtime::{self, Interrupted};
 use crate::cli::terminal;
 use crate::list::ImageList;
 use crate::plan::Selection;
@@ -182,8 +182,12 @@ pub(super) fn run_each(
         output.write()?;
         return Ok(exit);
     }
+    runtime::remember_interruptions();
     let (mut documents, mut exits, mut interrupted) = (Vec::new(), Vec::new(), None);
     for part in parts {
+        if interrupted.is_none() && runtime::is_interrupted() {
+            interrupted = Some(Interrupted.into());
+        }
         let (exit, document) = match &interrupted {
             Some(_) => (Exit::CouldNotRun, json!({ "error": INTERRUPTED })),
             None => match run_part(part, format, &mut run) {
@@ -230,6 +234,8 @@ fn run_part(
         terminal::result(&report::parts::heading(&part.name()))?;
     }
     match run(part) {
+        // Programs like helm were interrupted as well, so what failed may be due to that.
+        Ok((_, exit)) if exit != Exit::Done && runtime::is_interrupted() => Err(Interrupted.into()),
         Ok((output, exit)) if format == TextOrJson::Json => {
             Ok((exit, serde_json::from_str(&output.text)?))
         }
@@ -238,6 +244,7 @@ fn run_part(
             Ok((exit, Value::Null))
         }
         Err(error) if error.is::<Interrupted>() => Err(error),
+        Err(_) if runtime::is_interrupted() => Err(Interrupted.into()),
         Err(error) => {
             terminal::error(&format!("error: {}: {error:#}", part.name()));
             Ok((Exit::CouldNotRun, json!({ "error": format!("{error:#}") })))

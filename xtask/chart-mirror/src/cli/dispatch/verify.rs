@@ -90,8 +90,14 @@ fn verify_each(
     lists: &[OpenList],
 ) -> anyhow::Result<(Vec<VerifyReport>, Option<anyhow::Error>)> {
     let (mut reports, mut interrupted) = (Vec::new(), None);
+    if lists.len() > 1 {
+        runtime::remember_interruptions();
+    }
     for open in lists {
         let file_name = &runtime::name_in_reports(&open.file);
+        if interrupted.is_none() && runtime::is_interrupted() {
+            interrupted = Some(Interrupted.into());
+        }
         if interrupted.is_some() {
             reports.push(not_run(file_name, checks(arguments), INTERRUPTED));
             continue;
@@ -99,6 +105,11 @@ fn verify_each(
         let input = Input { list: &open.list, file: &open.file, file_name };
         let globs = parts::globs_of(open, lists, &arguments.image);
         match verified(arguments, globs, input) {
+            // Helm was interrupted as well, so what failed may be due to that.
+            Ok(report) if !report.passes() && runtime::is_interrupted() => {
+                reports.push(not_run(file_name, checks(arguments), INTERRUPTED));
+                interrupted = Some(Interrupted.into());
+            }
             Ok(report) => reports.push(report),
             Err(error) if error.is::<Interrupted>() && lists.len() > 1 => {
                 reports.push(not_run(file_name, checks(arguments), INTERRUPTED));
@@ -137,7 +148,7 @@ fn verified(
     };
     let mut verification = Verification::begin(input, &options)?;
     let progress = ProgressDisplay::of_terminal();
-    // Outside of the runtime: an interruption ends helm and this program at once.
+    // Outside of the runtime: an interruption ends helm at once, and this program unless it has other lists.
     verification.check_files_and_chart(&progress);
     let result = if verification.needs_registries() {
         runtime::block_on(async {
