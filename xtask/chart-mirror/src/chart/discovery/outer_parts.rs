@@ -17,8 +17,9 @@ pub(super) struct OuterParts {
 
 #[derive(Debug, Clone)]
 pub(super) struct OuterRegistry {
-    /// `quay.io/acme`.
-    pub(super) written: String,
+    /// `quay.io/acme`. Several if the map has several: nothing shows which of them a program takes, so each
+    /// forms an image.
+    pub(super) written: Vec<String>,
     /// The number of the map that has it.
     pub(super) owner: usize,
 }
@@ -35,14 +36,20 @@ impl OuterParts {
         owner: usize,
     ) -> Self {
         let mut parts = self.clone();
+        let mut registries: Vec<String> = Vec::new();
         for (key, node) in entries {
             let Some(text) = node.scalar().filter(|text| !text.is_empty()) else { continue };
             if !used.contains(key) && is_registry_key(key) && is_registry_text(key, text) {
                 let written = text.trim_end_matches('/').to_owned();
-                parts.registry = Some(OuterRegistry { written, owner });
+                if !registries.contains(&written) {
+                    registries.push(written);
+                }
             } else if is_tag_key(key) && text.parse::<oci::Tag>().is_ok() {
                 parts.tag = Some(text.to_owned());
             }
+        }
+        if !registries.is_empty() {
+            parts.registry = Some(OuterRegistry { written: registries, owner });
         }
         parts
     }

@@ -160,17 +160,19 @@ impl Group<'_> {
 
     fn form(&self, stem: &[String], under: Under, outer: &OuterParts) -> Option<SplitForm> {
         let mut used = BTreeSet::new();
-        let mut name = self.name(under, &mut used)?;
+        let name = self.name(under, &mut used)?;
         let mut versions = self.versions(&mut used);
-        let outer_registry = self.outer_registry(stem, &name, outer);
-        let has_outer_registry = outer_registry.is_some();
-        if let Some(registry) = outer_registry {
+        let outer_registries = self.outer_registries(stem, &name, outer);
+        let has_outer_registry = !outer_registries.is_empty();
+        let mut names = vec![name];
+        if has_outer_registry {
             used.insert(Part::Registry);
-            name = format!("{registry}/{name}");
+            names = outer_registries.iter().map(|it| format!("{it}/{}", names[0])).collect();
             if versions.is_empty() {
                 versions.extend(outer.tag.as_deref());
             }
         }
+        let name = &names[0];
         let digest = self.text(Part::Digest).map(|digest| {
             used.insert(Part::Digest);
             if digest.contains(':') { digest.to_owned() } else { format!("sha256:{digest}") }
@@ -191,7 +193,8 @@ impl Group<'_> {
         }
         let versions =
             if versions.is_empty() { vec![None] } else { versions.into_iter().map(Some).collect() };
-        let references = versions.into_iter().filter_map(|version| {
+        let named = names.iter().flat_map(|name| versions.iter().map(move |it| (name, *it)));
+        let references = named.filter_map(|(name, version)| {
             let mut written = name.clone();
             for (before, part) in [(":", version), ("@", digest.as_deref())] {
                 written.extend(part.into_iter().flat_map(|part| [before, part]));
@@ -205,15 +208,15 @@ impl Group<'_> {
         (!references.is_empty()).then_some(SplitForm { references, keys, has_outer_registry })
     }
 
-    /// The registry of an outer map, if the parts have a name without one, and a version or the outer map
+    /// The registries of an outer map, if the parts have a name without one, and a version or the outer map
     /// has one.
-    fn outer_registry<'o>(
+    fn outer_registries<'o>(
         &self,
         stem: &[String],
         name: &str,
         outer: &'o OuterParts,
-    ) -> Option<&'o str> {
-        let registry = outer.registry.as_ref()?;
+    ) -> &'o [String] {
+        let Some(registry) = &outer.registry else { return &[] };
         let has_version = [Part::Tag, Part::Version, Part::Digest]
             .iter()
             .any(|part| self.parts.contains_key(part));
@@ -226,7 +229,7 @@ impl Group<'_> {
             && !has_registry
             && (has_version || outer.tag.is_some())
             && holds_container_image(&image);
-        is_part.then_some(registry.written.as_str())
+        if is_part { &registry.written } else { &[] }
     }
 
     /// The registry and path, joined.
@@ -239,12 +242,13 @@ impl Group<'_> {
         if path.is_empty() && names_by_name && self.text(Part::Name).is_some() {
             path.push(Part::Name);
         }
-        // `{repository: quay.io/a/b, image: quay.io/a/b:1}` has the same twice.
+        // `{repository: quay.io/a/b, image: quay.io/a/b:1}` has the same twice. Otherwise nothing shows which of
+        // the two a program takes, so each is an image.
         if let [repository, image] = path[..]
-            && self.text(image).is_some_and(|image| image.contains(['/', ':']))
+            && let Some(whole) = self.text(image).filter(|image| image.contains(['/', ':']))
         {
-            let is_whole = |part: &Part| *part != repository;
-            path.retain(is_whole);
+            let left = if self.repeats(repository, whole) { image } else { repository };
+            path.retain(|part| *part == left);
         }
         if path.is_empty() || self.text(Part::Image).is_some_and(names_no_image) {
             return None;
@@ -262,6 +266,22 @@ impl Group<'_> {
         // The image may be whole in one key: `{image: quay.io/a/b:1, version: 1}`.
         let parsed: ImageReference = name.parse().ok()?;
         (parsed.tag.is_none() && parsed.digest.is_none()).then_some(name)
+    }
+
+    /// Whether a whole reference has the repository that the other parts name. If these name no registry, the
+    /// path alone counts.
+    fn repeats(&self, repository: Part, whole: &str) -> bool {
+        let parse = |text: &str| text.parse::<ImageReference>().ok();
+        let path = self.text(repository).unwrap_or_default();
+        let with_registry =
+            self.text(Part::Registry).and_then(|registry| parse(&format!("{registry}/{path}")));
+        let Some((named, whole)) = with_registry.or_else(|| parse(path)).zip(parse(whole)) else {
+            return true;
+        };
+        match named.registry {
+            Some(_) => named.repository == whole.repository,
+            None => whole.path == named.path || whole.path.ends_with(&format!("/{}", named.path)),
+        }
     }
 
     /// The tags: `tag` before `version`.
@@ -298,7 +318,7 @@ mod tests {
         let hex = "1".repeat(64);
         let sha = format!("{{registry: quay.io, repository: a/b, sha256: \"{hex}\"}}");
         let pinned = format!("quay.io/a/b@sha256:{hex}");
-        let table: [(&str, &[&str]); 18] = [
+        let table: [(&str, &[&str]); 21] = [
             ("{registry: quay.io, repository: a/b, tag: '1'}", &["quay.io/a/b:1"]),
             ("{registry: quay.io, name: b, tag: '1'}", &["quay.io/b:1"]),
             ("{hub: docker.io/istio, image: pilot, tag: '1'}", &["docker.io/istio/pilot:1"]),
@@ -320,6 +340,12 @@ mod tests {
             ("{registry: r.io, repository: quay.io/a/b, tag: '1'}", &["quay.io/a/b:1"]),
             (&sha, &[&pinned]),
             ("{repository: a/b, name: sidecar, tag: '1'}", &["a/b:1"]),
+            (
+                "{registry: quay.io, repository: a/b, tag: '1', image: 'r.io/x/a/b:1'}",
+                &["quay.io/a/b:1"],
+            ),
+            ("{registry: quay.io, repository: a/b, tag: '1', image: 'quay.io/a/b:1'}", &[]),
+            ("{repository: a/b, tag: '1', image: 'quay.io/a/b:1'}", &[]),
         ];
         for (yaml, expected) in table {
             assert_eq!(found(yaml, Under::OtherField), expected, "{yaml}");

@@ -46,6 +46,15 @@ fn a_registry_of_an_outer_map_goes_with_the_images_below_it() {
                 ("g.io/h:4", "spec.four"),
             ],
         ),
+        // Nothing shows which of two registries a program takes.
+        (
+            "kind: Mesh\nspec: {hub: docker.io/acme, imageRegistry: r.io/acme, registry: r.io/acme/, tag: '1', proxy: {image: proxy}}",
+            &[("docker.io/acme/proxy:1", "spec.proxy"), ("r.io/acme/proxy:1", "spec.proxy")],
+        ),
+        (
+            "kind: Mesh\nspec: {image: {registry: quay.io, repository: a/b, tag: '1', image: 'r.io/a/b:1'}}",
+            &[("quay.io/a/b:1", "spec.image"), ("r.io/a/b:1", "spec.image.image")],
+        ),
     ]);
 }
 
