@@ -5,6 +5,7 @@
 
 mod attachments;
 mod blobs;
+mod charts;
 mod failures;
 mod fresh;
 mod killed;

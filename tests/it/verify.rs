@@ -7,6 +7,7 @@ use chart_mirror::list::finding_code::Code;
 use crate::support::scene::{Scene, sum};
 
 mod agreed;
+mod charts;
 mod list;
 mod registries;
 mod reports;

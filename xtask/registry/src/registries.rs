@@ -87,7 +87,7 @@ impl Registries {
         hosts: impl IntoIterator<Item = HostSide>,
         environment: &dyn Environment,
     ) -> Result<(Self, Vec<Advice>), Advice> {
-        let contacted = |host: &Registry, side| match settings.layout_source(side) {
+        let contacted = |host: &Registry, side| match settings.layout_source(host, side) {
             Some(layout) => layout.clone(),
             None => settings.via(host, side).map_or(host, |via| &via.registry).clone(),
         };
@@ -169,7 +169,7 @@ impl Registries {
     /// The repository that is contacted for another one: the same, unless it is a source that is read
     /// through a proxy cache or from a layout.
     pub(super) fn contacted(&self, repository: &Repository, side: Side) -> Repository {
-        if let Some(layout) = self.settings.layout_source(side) {
+        if let Some(layout) = self.settings.layout_source(repository.registry(), side) {
             return Repository::new(layout.clone(), RepositoryPath::with_host(repository));
         }
         let Some(via) = self.settings.via(repository.registry(), side) else {
@@ -224,9 +224,10 @@ impl Settings {
         registry.plain_http.unwrap_or(is_local && !uses_tls)
     }
 
-    /// The layout that is read instead of any source.
-    fn layout_source(&self, side: Side) -> Option<&Registry> {
-        self.source.as_ref().filter(|_| side == Side::Source)
+    /// The layout that is read instead of a source, unless that is in this process itself.
+    fn layout_source(&self, host: &Registry, side: Side) -> Option<&Registry> {
+        let is_replaced = side == Side::Source && !self.embedded.contains_key(host);
+        self.source.as_ref().filter(|_| is_replaced)
     }
 
     /// The proxy cache through which the images of a registry are read.

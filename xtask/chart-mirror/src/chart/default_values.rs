@@ -27,9 +27,9 @@ pub struct ChartValues {
 }
 
 #[derive(Deserialize, Default)]
-struct Metadata {
+pub(super) struct Metadata {
     #[serde(default)]
-    name: String,
+    pub(super) name: String,
     #[serde(default)]
     version: String,
     #[serde(default)]
@@ -39,8 +39,8 @@ struct Metadata {
 }
 
 #[derive(Deserialize)]
-struct Dependency {
-    name: String,
+pub(super) struct Dependency {
+    pub(super) name: String,
     alias: Option<String>,
 }
 
@@ -130,14 +130,14 @@ fn read_templates(folder: &Path, depth: usize, templates: &mut TemplateKeys) {
     }
 }
 
-fn dependencies(chart: &Path) -> Result<Vec<Dependency>, RenderError> {
+pub(super) fn dependencies(chart: &Path) -> Result<Vec<Dependency>, RenderError> {
     let mut dependencies = metadata(&chart.join("Chart.yaml"))?.dependencies;
     // Charts with `apiVersion: v1` declare them in a file of their own.
     dependencies.extend(metadata(&chart.join("requirements.yaml"))?.dependencies);
     Ok(dependencies)
 }
 
-fn metadata(file: &Path) -> Result<Metadata, RenderError> {
+pub(super) fn metadata(file: &Path) -> Result<Metadata, RenderError> {
     let text = read_if_present(file)?;
     if text.trim().is_empty() {
         return Ok(Metadata::default());
@@ -146,7 +146,7 @@ fn metadata(file: &Path) -> Result<Metadata, RenderError> {
 }
 
 /// The folders and archives in `charts`, sorted. helm ignores names that begin with `.` or `_`.
-fn subcharts(chart: &Path) -> Result<Vec<PathBuf>, RenderError> {
+pub(super) fn subcharts(chart: &Path) -> Result<Vec<PathBuf>, RenderError> {
     let folder = chart.join("charts");
     if !folder.is_dir() {
         return Ok(Vec::new());
@@ -164,7 +164,7 @@ fn subcharts(chart: &Path) -> Result<Vec<PathBuf>, RenderError> {
 }
 
 /// The folder of a chart. An archive is unpacked below `scratch`.
-fn unpacked(chart: &Path, scratch: &Path) -> Result<PathBuf, RenderError> {
+pub(super) fn unpacked(chart: &Path, scratch: &Path) -> Result<PathBuf, RenderError> {
     if !is_archive(chart) {
         return Ok(chart.to_owned());
     }

@@ -32,7 +32,7 @@ const QUOTE_LIMIT: usize = 1200;
 /// How much of helm's output probing reads for the reason of a refusal, in characters.
 const READ_LIMIT: usize = 64 << 10;
 
-const FETCH: &str = "fetching the chart";
+pub(super) const FETCH: &str = "fetching the chart";
 
 /// Renders one chart. A chart in a repository is fetched once, when it is first needed.
 pub struct Helm {
@@ -113,6 +113,14 @@ impl Helm {
     }
 
     fn find_or_fetch(&self) -> Result<LocalChart, RenderError> {
+        match self.path_on_disk()? {
+            Some(path) => Ok(LocalChart { path, _fetched: None }),
+            None => self.fetch(),
+        }
+    }
+
+    /// The absolute path of a chart on disk; `None` for one that has to be fetched.
+    pub(super) fn path_on_disk(&self) -> Result<Option<PathBuf>, RenderError> {
         let ChartSource { chart, repository, .. } = &self.source;
         if has_credentials(repository.as_ref().unwrap_or(chart)) {
             let cause = Advice::new(
@@ -131,13 +139,12 @@ impl Helm {
         let path = self.directory.join(chart);
         if !is_remote && path.exists() {
             // Absolute, so that helm finds it from any folder.
-            let path = std::path::absolute(&path).unwrap_or(path);
-            return Ok(LocalChart { path, _fetched: None });
+            return Ok(Some(std::path::absolute(&path).unwrap_or(path)));
         }
         if !is_remote && !is_in_added_repository(chart) {
             return Err(RenderError::failed("finding the chart", self.no_chart(chart)));
         }
-        self.fetch()
+        Ok(None)
     }
 
     /// The error for a name that is neither a path nor in a repository, with the charts of that name in the
@@ -170,17 +177,39 @@ impl Helm {
 
     fn fetch(&self) -> Result<LocalChart, RenderError> {
         let folder = temporary_folder(FETCH)?;
-        let mut repeat = vec!["pull".to_owned()];
-        repeat.extend(arguments::chart(&self.source));
-        if repeat.iter().any(|argument| is_on_this_machine(argument)) {
-            repeat.push("--plain-http".to_owned());
-        }
-        let mut arguments = repeat.clone();
-        arguments.extend(["--untar", "--untardir", "chart"].map(str::to_owned));
-        self.run(FETCH, folder.path(), &arguments, &repeat)?;
+        self.of_chart("pull", folder.path(), &["--untar", "--untardir", "chart"])?;
         let path = chart_below(&folder.path().join("chart"))
-            .ok_or_else(|| failed(FETCH, "helm unpacked no chart", &repeat))?;
+            .ok_or_else(|| self.pull_failed("helm unpacked no chart"))?;
         Ok(LocalChart { path, _fetched: Some(folder) })
+    }
+
+    /// Runs a command of helm (`pull`, `show chart`) about the chart at its source, and returns what it
+    /// printed.
+    pub(super) fn of_chart(
+        &self,
+        command: &str,
+        folder: &Path,
+        more: &[&str],
+    ) -> Result<String, RenderError> {
+        let repeat = self.about_chart(command);
+        let mut arguments = repeat.clone();
+        arguments.extend(more.iter().map(|&argument| argument.to_owned()));
+        let Printed { text, warnings } = self.run(FETCH, folder, &arguments, &repeat)?;
+        Ok(text + &warnings)
+    }
+
+    /// The error of a `helm pull` that succeeded, but not as expected.
+    pub(super) fn pull_failed(&self, reason: &str) -> RenderError {
+        failed(FETCH, reason, &self.about_chart("pull"))
+    }
+
+    fn about_chart(&self, command: &str) -> Vec<String> {
+        let mut arguments: Vec<String> = command.split(' ').map(str::to_owned).collect();
+        arguments.extend(arguments::chart(&self.source));
+        if arguments.iter().any(|argument| is_on_this_machine(argument)) {
+            arguments.push("--plain-http".to_owned());
+        }
+        arguments
     }
 
     /// Runs helm in a directory. `repeat` are the arguments that a user would type for the same.

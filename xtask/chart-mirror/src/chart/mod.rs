@@ -5,6 +5,7 @@
 
 mod arguments;
 mod choice;
+mod content;
 mod declared;
 mod default_values;
 pub mod discovery;
@@ -13,12 +14,14 @@ mod helm;
 mod image_reference;
 pub mod inventory;
 mod manifests;
+pub mod package;
 mod parallel;
 mod renderer;
 mod source;
 mod template_keys;
 
 pub use choice::{ChartOptions, ChartOrigin, choose, path_below};
+pub use content::{ChartContent, PlannedChart};
 pub use declared::DeclaredDifference;
 pub use default_values::ChartValues;
 pub use discovery::{Discovery, discover};

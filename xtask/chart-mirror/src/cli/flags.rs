@@ -15,6 +15,7 @@ use crate::chart::ChartOptions;
 use crate::list::finding_code::Check;
 use crate::list_file;
 use crate::report::verify::Format;
+use oci::RepositoryPath;
 
 mod bundle;
 mod init;
@@ -130,6 +131,9 @@ pub struct MirrorArgs {
     #[command(flatten)]
     pub chart: ChartArgs,
 
+    #[command(flatten)]
+    pub with_chart: WithChartArgs,
+
     /// Copy only some images; may be repeated
     ///
     /// The glob is matched with the reference, the repository, the path and the name of each image.
@@ -181,6 +185,16 @@ pub struct DestinationArgs {
     /// They are served one after the other, with one report.
     #[arg(long, conflicts_with = "destination")]
     pub all_destinations: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct WithChartArgs {
+    /// Include the chart itself
+    ///
+    /// At the destination it is the OCI artifact PATH/NAME:VERSION. Default for PATH: `charts`. Not needed for
+    /// destinations with `charts` in images.toml.
+    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "charts")]
+    pub with_chart: Option<RepositoryPath>,
 }
 
 #[derive(Debug, Args)]
@@ -344,6 +358,9 @@ pub struct VerifyArgs {
 
     #[command(flatten)]
     pub chart: ChartArgs,
+
+    #[command(flatten)]
+    pub with_chart: WithChartArgs,
 
     /// Concurrent requests per registry
     ///

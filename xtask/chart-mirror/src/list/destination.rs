@@ -26,6 +26,8 @@ pub struct Destination {
     /// The platforms to copy. `None`: whole indexes.
     pub platforms: Option<Platforms>,
     pub attachments: Attachments,
+    /// The path below the address that the chart is mirrored to, without its name. `None`: it is not.
+    pub charts: Option<RepositoryPath>,
     /// Has no effect except at Amazon ECR.
     pub ecr: EcrSettings,
 }
@@ -122,6 +124,7 @@ impl From<Address> for Destination {
             max_path_depth: None,
             platforms: None,
             attachments: Attachments::default(),
+            charts: None,
             ecr: EcrSettings::default(),
         }
     }

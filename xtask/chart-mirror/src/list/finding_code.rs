@@ -111,17 +111,17 @@ codes! {
     MappingDead "mapping-dead" Warning
         "a value of the list relocates no image";
     SourceMissing "source-missing" Error
-        "the source does not have the listed image";
+        "the source does not have the listed image or chart";
     SourceMoved "source-moved" Error
         "the tag refers to another digest than the list pins";
     PlatformMissing "platform-missing" Error
         "the image lacks a platform that the policy requires";
     DestinationMissing "destination-missing" Error
-        "the destination does not have the image";
+        "the destination does not have the image or the chart";
     DestinationDiffers "destination-differs" Error
-        "the destination has another image with this tag";
+        "the destination has another image or chart with this tag";
     DestinationIncomplete "destination-incomplete" Error
-        "the image at the destination lacks manifests or blobs (`--deep`)";
+        "the image or chart at the destination lacks manifests or blobs (`--deep`)";
     Insecure "insecure" Warning
         "the certificate of a registry is not checked (`insecure = true`)";
     Unreachable "unreachable" Error

@@ -1,18 +1,19 @@
 //! A rich example of every JSON report: kept in `tests/data/reports` and valid by its schema.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::schemas::schemas;
 use crate::chart::inventory::Inventory;
-use crate::chart::{DeclaredDifference, Rendered};
+use crate::chart::{ChartOptions, DeclaredDifference, Rendered};
+use crate::commands::chart_copy::{ChartPlan, planned_chart};
 use crate::commands::doctor::result::{
     DoctorReport, HostAnswer, HostReport, LoginFile, LoginReport, ProgramReport,
 };
-use crate::commands::mirror::result::{ImageReport, MirrorReport};
+use crate::commands::mirror::result::{ChartOutcome, ChartReport, ImageReport, MirrorReport};
 use crate::commands::pin::result::{Mode, PinOutcome, PinReport, PinnedImage};
 use crate::copy::{Amount, Copied, Counters};
 use crate::ecr::{RepositoryPlan, RepositoryReport, Setting, SettingDifference};
@@ -39,6 +40,12 @@ lifecycle-policy-file = "lifecycle.json"
 
 [destinations.plain]
 registry = "registry.example.com"
+charts = "charts"
+
+[chart]
+name = "app"
+repository = "https://charts.example.com"
+version = "1.0.0+b"
 
 [[image]]
 source = "quay.io/stackstate/wait"
@@ -134,6 +141,13 @@ fn mirror() -> MirrorReport {
     MirrorReport {
         destination: "registry.example.com".to_owned(),
         images,
+        chart: Some(ChartReport {
+            source: "https://charts.example.com/app:1.0.0+b".to_owned(),
+            target: "registry.example.com/charts/app:1.0.0_b".to_owned(),
+            digest: Some(digest("chart")),
+            warnings: Vec::new(),
+            outcome: ChartOutcome::Copied(copied(true)),
+        }),
         requests: Requests { source: 23, destination: 30 },
         seconds: 1.9,
         insecure: vec!["registry.example.com".parse().unwrap()],
@@ -237,8 +251,14 @@ fn doctor() -> DoctorReport {
 
 fn dry_run(destination: &str) -> String {
     let transfers = transfers_to(destination);
-    let plan = RepositoryPlan::of(&list().destinations()[destination], &transfers);
-    super::mirror::dry_run_json(destination, &transfers, plan.as_ref())
+    let list = list();
+    let at = &list.destinations()[destination];
+    let plan = RepositoryPlan::of(at, &transfers);
+    let chart = at.charts.as_ref().map(|charts| {
+        let chart = planned_chart(&list, Path::new("."), &ChartOptions::default()).unwrap();
+        ChartPlan::new(chart, at, charts).unwrap()
+    });
+    super::mirror::dry_run_json(destination, &transfers, chart.as_ref(), plan.as_ref())
 }
 
 /// Every JSON report: its file below `tests/data/reports`, the schema it follows, and its text.

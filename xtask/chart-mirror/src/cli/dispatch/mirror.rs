@@ -10,6 +10,7 @@ use crate::cli::{runtime, terminal};
 use crate::commands::mirror::{MirrorOptions, MirrorPlan, Pins};
 use crate::commands::{images, mirror};
 use crate::copy::ExistingContent;
+use crate::files::folder_of;
 use crate::list::Attachments;
 use crate::report;
 use crate::workspace::OpenList;
@@ -43,6 +44,7 @@ fn run_part(
         if arguments.repair { ExistingContent::Checked } else { ExistingContent::Trusted };
     let options = MirrorOptions {
         destination: requested.clone(),
+        charts: arguments.with_chart.with_chart.clone(),
         only: parts::globs_of(part.open, lists, &arguments.only),
         concurrency: arguments.jobs.map(usize::from),
         attachments,
@@ -50,10 +52,13 @@ fn run_part(
         pins: if arguments.pinned { Pins::Alone } else { Pins::MatchTags },
         ..MirrorOptions::default()
     };
-    let plan = mirror::plan(&list, &options)?;
+    let mut plan = mirror::plan(&list, &options)?;
+    plan.add_chart(&part.open.list, folder_of(&part.open.file), &options, &chart)?;
     if arguments.dry_run {
         return Ok((dry_run(&plan, arguments.format), Exit::Done));
     }
+    // Outside of the runtime: an interruption ends helm and this program at once.
+    plan.fetch_chart();
     let progress = Arc::new(ProgressDisplay::of_terminal());
     let events = Arc::clone(&progress) as Arc<_>;
     let report =
@@ -66,22 +71,26 @@ fn run_part(
             Output::json(report::mirror::json(&report), report::mirror::summary(&report))
         }
     };
-    Ok((output, if report.failures().next().is_some() { Exit::Failed } else { Exit::Done }))
+    Ok((output, if report.has_failed() { Exit::Failed } else { Exit::Done }))
 }
 
 fn dry_run(plan: &MirrorPlan, format: TextOrJson) -> Output {
-    let (repositories, transfers) = (plan.repositories(), &plan.transfers);
     match format {
         TextOrJson::Human => {
             // On stderr, because programs read the lines that `copy_images.sh` prints.
-            for line in repositories.iter().map(report::mirror::dry_run_of_ecr) {
+            for line in plan.repositories().iter().map(report::mirror::dry_run_of_ecr) {
                 line.lines().for_each(terminal::message);
             }
-            Output::human(report::mirror::dry_run(transfers))
+            Output::human(report::mirror::dry_run(&plan.transfers, plan.chart.as_ref()))
         }
         TextOrJson::Json => {
-            let (destination, repositories) = (plan.destination.to_string(), repositories.as_ref());
-            let json = report::mirror::dry_run_json(&destination, transfers, repositories);
+            let destination = plan.destination.to_string();
+            let json = report::mirror::dry_run_json(
+                &destination,
+                &plan.transfers,
+                plan.chart.as_ref(),
+                plan.repositories().as_ref(),
+            );
             Output::json(json, String::new())
         }
     }

@@ -143,6 +143,7 @@ fn verified(
         deep: arguments.deep,
         strict: arguments.strict,
         chart: arguments.chart.options(),
+        charts: arguments.with_chart.with_chart.clone(),
         concurrency: arguments.jobs.map(usize::from),
         ..VerifyOptions::default()
     };

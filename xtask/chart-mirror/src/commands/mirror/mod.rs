@@ -1,19 +1,23 @@
 //! The command `mirror`: plans what goes where, copies it, and returns a report.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{anyhow, bail};
 
+use super::chart_copy::{ChartCopy, ChartPlan, planned_chart};
+use crate::chart::ChartOptions;
 use crate::copy::{CopyOptions, ExistingContent, Progress, TagCheck, copy_all};
 use crate::ecr::{Repositories, RepositoryPlan};
 use crate::list::{Attachments, Creation, Destination, ImageList};
 use crate::plan::{Selection, Transfer, registry_settings, transfers};
 use messages::Advice;
+use oci::RepositoryPath;
 use registry::auth::credentials::Environment;
 use registry::known::kind::Profile;
 use registry::{Registries, RetryPolicy};
-use result::{ImageReport, MirrorReport};
+use result::{ChartReport, ImageReport, MirrorReport};
 
 pub mod result;
 
@@ -22,6 +26,8 @@ pub mod result;
 pub struct MirrorOptions {
     pub destination: Option<String>,
     pub only: Vec<String>,
+    /// Where the chart goes, if the destination does not determine it.
+    pub charts: Option<RepositoryPath>,
     /// Most requests at a time to one registry.
     pub concurrency: Option<usize>,
     /// Whether attachments are copied, if the destination does not require it.
@@ -45,6 +51,8 @@ pub enum Pins {
 pub struct MirrorPlan {
     pub destination: Destination,
     pub transfers: Vec<Transfer>,
+    pub chart: Option<ChartPlan>,
+    fetched: Option<Result<ChartCopy, Advice>>,
 }
 
 /// Decides what goes where, without any request.
@@ -52,25 +60,31 @@ pub struct MirrorPlan {
 /// # Errors
 /// When there is no such destination, or the selection does not fit the list.
 pub fn plan(list: &ImageList, options: &MirrorOptions) -> anyhow::Result<MirrorPlan> {
-    let destination = list.choose(options.destination.as_deref())?;
+    let mut destination = list.choose(options.destination.as_deref())?;
     let transfers = transfers(list, &destination, &Selection::new(&options.only)?)?;
-    check_depth(list, &destination, &transfers)?;
-    Ok(MirrorPlan { destination, transfers })
+    check_depth(list, &destination, transfers.iter().map(|transfer| transfer.target.path()))?;
+    match &options.charts {
+        Some(charts) => destination.charts = Some(charts.clone()),
+        // Only some images were requested.
+        None if !options.only.is_empty() => destination.charts = None,
+        None => {}
+    }
+    Ok(MirrorPlan { destination, transfers, chart: None, fetched: None })
 }
 
 /// Checks the depth of paths before any request: the error that a registry returns for a path that is too
 /// deep looks like a missing permission.
-fn check_depth(
+fn check_depth<'p>(
     list: &ImageList,
     destination: &Destination,
-    transfers: &[Transfer],
+    paths: impl Iterator<Item = &'p RepositoryPath>,
 ) -> Result<(), Advice> {
     let registry = &destination.address.registry;
     let profile = Profile::of_host(registry, list.registries().get(registry));
-    let Some(most) = profile.max_path_depth else { return Ok(()) };
+    let limits = [profile.max_path_depth, destination.max_path_depth];
+    let Some(most) = limits.into_iter().flatten().min() else { return Ok(()) };
     let is_deep = |path: &&str| path.split('/').count() > most;
-    let paths = transfers.iter().map(|transfer| transfer.target.path().as_str());
-    let mut deep: Vec<&str> = paths.filter(is_deep).collect();
+    let mut deep: Vec<&str> = paths.map(RepositoryPath::as_str).filter(is_deep).collect();
     deep.sort_unstable();
     deep.dedup();
     if deep.is_empty() {
@@ -81,7 +95,7 @@ fn check_depth(
         "`{registry}` accepts paths of at most {most} parts, but these have more: `{deep}`"
     );
     Err(Advice::new(message).with_hint(format!(
-        "give the images shorter paths with `target`, or set `max-path-depth = {most}` for the destination"
+        "give the images shorter paths with `target`, the chart with `charts`, or set `max-path-depth = {most}` for the destination"
     )))
 }
 
@@ -98,8 +112,13 @@ pub async fn run(
     progress: Arc<dyn Progress>,
 ) -> anyhow::Result<MirrorReport> {
     let began = Instant::now();
-    let settings = registry_settings(list, options.concurrency, options.retry);
-    let hosts = plan.transfers.iter().flat_map(Transfer::hosts);
+    let mut settings = registry_settings(list, options.concurrency, options.retry);
+    let chart = plan.fetched.as_ref().and_then(|fetched| fetched.as_ref().ok());
+    // The chart is last.
+    let chart_transfer = chart.map(|chart| chart.transfer.clone());
+    let transfers: Vec<Transfer> = plan.transfers.iter().cloned().chain(chart_transfer).collect();
+    settings.embedded.extend(chart.and_then(ChartCopy::embedded));
+    let hosts = transfers.iter().flat_map(Transfer::hosts);
     let registries = Registries::new(settings, hosts, environment)?;
     let copy = CopyOptions {
         attachments: plan.destination.attachments.max(options.attachments),
@@ -110,13 +129,15 @@ pub async fn run(
         },
     };
     let repositories = repositories(plan, environment)?.map(Arc::new);
-    let results =
-        copy_all(&registries, &plan.transfers, copy, repositories.clone(), progress).await?;
+    let mut results =
+        copy_all(&registries, &transfers, copy, repositories.clone(), progress).await?;
+    let of_chart = chart.and_then(|chart| Some(ImageReport::new(&chart.transfer, results.pop()?)));
     let results = plan.transfers.iter().zip(results);
     let images = results.map(|(transfer, result)| ImageReport::new(transfer, result));
     Ok(MirrorReport {
         destination: plan.destination.to_string(),
         images: images.collect(),
+        chart: plan.chart_report(of_chart),
         requests: registries.requests(),
         seconds: began.elapsed().as_secs_f64(),
         insecure: registries.insecure(),
@@ -146,6 +167,54 @@ fn repositories(
 impl MirrorPlan {
     /// The repositories that may have to be created first.
     pub fn repositories(&self) -> Option<RepositoryPlan> {
-        RepositoryPlan::of(&self.destination, &self.transfers)
+        let mut plan = RepositoryPlan::of(&self.destination, &self.transfers)?;
+        let of_chart = self.chart.iter().map(|chart| chart.target.path());
+        for path in of_chart {
+            if !plan.repositories.contains(path) {
+                plan.repositories.push(path.clone());
+            }
+        }
+        Some(plan)
+    }
+
+    /// Adds the chart of the list, or the one that the options name, if the destination has a place for charts.
+    /// `folder` is the folder of images.toml.
+    ///
+    /// # Errors
+    /// When a chart is required and there is none, or it cannot be read.
+    pub fn add_chart(
+        &mut self,
+        list: &ImageList,
+        folder: &Path,
+        options: &MirrorOptions,
+        chart: &ChartOptions,
+    ) -> anyhow::Result<()> {
+        let Some(charts) = &self.destination.charts else { return Ok(()) };
+        // A destination may be shared with lists that have no chart.
+        if list.chart().is_none() && chart.chart.is_none() && options.charts.is_none() {
+            return Ok(());
+        }
+        let chart = planned_chart(list, folder, chart)?;
+        let chart = ChartPlan::new(chart, &self.destination, charts)?;
+        check_depth(list, &self.destination, std::iter::once(chart.target.path()))?;
+        self.chart = Some(chart);
+        Ok(())
+    }
+
+    /// Fetches the chart. If that fails, the error is in the report. Blocks while helm runs.
+    pub fn fetch_chart(&mut self) {
+        self.fetched = self.chart.as_ref().map(ChartPlan::fetch);
+    }
+
+    fn chart_report(&self, copied: Option<ImageReport>) -> Option<ChartReport> {
+        let plan = self.chart.as_ref()?;
+        let source = plan.chart.source.clone();
+        match (&self.fetched, copied) {
+            (_, Some(copied)) => Some(ChartReport::copied(source, copied)),
+            (Some(Err(error)), None) => {
+                Some(ChartReport::not_fetched(source, plan.target_name(), error.clone()))
+            }
+            (_, None) => None,
+        }
     }
 }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::copy::{Amount, Copied};
 use crate::ecr::RepositoryReport;
 use crate::plan::Transfer;
+use messages::Advice;
 use oci::{Digest, Platforms, Reference, Registry};
 use registry::{Error, Requests};
 
@@ -14,6 +15,8 @@ use registry::{Error, Requests};
 pub struct MirrorReport {
     pub destination: String,
     pub images: Vec<ImageReport>,
+    /// The chart; null if it is not mirrored.
+    pub chart: Option<ChartReport>,
     pub requests: Requests,
     pub seconds: f64,
     /// Registries whose certificates were not verified.
@@ -42,6 +45,38 @@ pub struct ImageReport {
     pub warnings: Vec<Error>,
     #[serde(flatten)]
     pub outcome: CopyOutcome,
+}
+
+/// The result for the chart.
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ChartReport {
+    /// Its repository with name and version, or its path.
+    pub source: String,
+    /// The reference at the destination, without a tag if the chart could not be fetched and its version is
+    /// not known.
+    pub target: String,
+    /// The digest that the tag at the destination names, if it is known.
+    pub digest: Option<Digest>,
+    /// Attachments that the destination refused.
+    pub warnings: Vec<Error>,
+    #[serde(flatten)]
+    pub outcome: ChartOutcome,
+}
+
+#[derive(Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum ChartOutcome {
+    Copied(Copied),
+    UpToDate,
+    Failed {
+        error: Error,
+    },
+    /// Nothing was pushed.
+    NotFetched {
+        error: Advice,
+    },
 }
 
 /// The platforms that the destination selects, and the index that contains only these.
@@ -81,10 +116,23 @@ pub struct MirrorTotals {
     pub rewritten: usize,
     /// Attachments that the destination refused.
     pub refused: usize,
+    /// What became of the chart; null if it is not mirrored.
+    pub chart: Option<ChartTotal>,
+    /// With the chart, like the following.
     pub moved: Amount,
     pub mounted: Amount,
     pub skipped: Amount,
     pub attachments: u64,
+}
+
+/// What became of the chart, in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
+pub enum ChartTotal {
+    Copied,
+    UpToDate,
+    Failed,
 }
 
 impl MirrorReport {
@@ -97,16 +145,26 @@ impl MirrorReport {
             match &image.outcome {
                 CopyOutcome::UpToDate => totals.up_to_date += 1,
                 CopyOutcome::Failed { .. } => totals.failed += 1,
-                CopyOutcome::Copied(Copied { counters, .. }) => {
+                CopyOutcome::Copied(copied) => {
                     totals.copied += 1;
-                    totals.moved += counters.moved;
-                    totals.mounted += counters.mounted;
-                    totals.skipped += counters.present;
-                    totals.attachments += counters.attachments;
+                    totals.add(copied);
                 }
             }
         }
+        totals.chart = self.chart.as_ref().map(|chart| match &chart.outcome {
+            ChartOutcome::Copied(copied) => {
+                totals.add(copied);
+                ChartTotal::Copied
+            }
+            ChartOutcome::UpToDate => ChartTotal::UpToDate,
+            ChartOutcome::Failed { .. } | ChartOutcome::NotFetched { .. } => ChartTotal::Failed,
+        });
         totals
+    }
+
+    /// Whether an image or the chart failed.
+    pub fn has_failed(&self) -> bool {
+        self.failures().next().is_some() || self.totals().chart == Some(ChartTotal::Failed)
     }
 
     pub fn failures(&self) -> impl Iterator<Item = (&ImageReport, &Error)> {
@@ -114,6 +172,33 @@ impl MirrorReport {
             CopyOutcome::Failed { error } => Some((image, error)),
             _ => None,
         })
+    }
+}
+
+impl MirrorTotals {
+    fn add(&mut self, Copied { counters, .. }: &Copied) {
+        self.moved += counters.moved;
+        self.mounted += counters.mounted;
+        self.skipped += counters.present;
+        self.attachments += counters.attachments;
+    }
+}
+
+impl ChartReport {
+    pub(super) fn copied(source: String, copied: ImageReport) -> Self {
+        let outcome = match copied.outcome {
+            CopyOutcome::Copied(copied) => ChartOutcome::Copied(copied),
+            CopyOutcome::UpToDate => ChartOutcome::UpToDate,
+            CopyOutcome::Failed { error } => ChartOutcome::Failed { error },
+        };
+        let (target, digest, warnings) =
+            (copied.target.to_string(), copied.digest, copied.warnings);
+        Self { source, target, digest, warnings, outcome }
+    }
+
+    pub(super) fn not_fetched(source: String, target: String, error: Advice) -> Self {
+        let outcome = ChartOutcome::NotFetched { error };
+        Self { source, target, digest: None, warnings: Vec::new(), outcome }
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::Instant;
 use crate::copy::Progress;
 use crate::list::Problems;
 use crate::list::finding_code::{Check, Code};
-use checks::registries::Usage;
+use checks::registries::{ChartCheck, Usage};
 use checks::{chart, list, registries, values};
 use context::Context;
 pub use finding::{Finding, Location};
@@ -31,6 +31,7 @@ pub struct Verification<'a> {
     context: Context<'a>,
     findings: Findings<'a>,
     usage: Usage,
+    charts: Vec<ChartCheck>,
     began: Instant,
 }
 
@@ -45,6 +46,7 @@ impl<'a> Verification<'a> {
             findings: Findings::new(&context),
             context,
             usage: Usage::default(),
+            charts: Vec::new(),
             began: Instant::now(),
         })
     }
@@ -62,6 +64,9 @@ impl<'a> Verification<'a> {
             progress.checking("rendering the chart", 0);
             chart::check(context, findings);
         }
+        if context.includes(Check::Destination) {
+            self.charts = registries::prepare_charts(context, findings);
+        }
     }
 
     /// Whether one of the requested checks sends requests to registries.
@@ -76,8 +81,8 @@ impl<'a> Verification<'a> {
         environment: &dyn Environment,
         progress: &dyn Progress,
     ) {
-        let Self { context, findings, .. } = self;
-        match registries::check(context, environment, progress, findings).await {
+        let Self { context, findings, charts, .. } = self;
+        match registries::check(context, charts, environment, progress, findings).await {
             Ok(usage) => self.usage = usage,
             Err(error) => {
                 let checks: Vec<Check> = self.registry_checks().collect();

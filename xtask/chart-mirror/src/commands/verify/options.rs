@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::chart::ChartOptions;
 use crate::list::finding_code::Check;
+use oci::RepositoryPath;
 use registry::RetryPolicy;
 
 #[derive(Default)]
@@ -18,6 +19,8 @@ pub struct VerifyOptions {
     /// Turn warnings into errors.
     pub strict: bool,
     pub chart: ChartOptions,
+    /// Where the chart is, for destinations without such a path.
+    pub charts: Option<RepositoryPath>,
     /// Most concurrent requests to one registry.
     pub concurrency: Option<usize>,
     pub retry: RetryPolicy,

@@ -73,6 +73,7 @@ impl<'t> Reader<'t> {
         let attachments = self.optional(&mut table, "attachments", |reader, text| {
             reader.one_of(&text, Attachments::ALL, Attachments::name)
         });
+        let charts = self.optional(&mut table, "charts", Self::charts);
         let registry = address.as_ref().map(|address| address.registry.clone());
         let ecr =
             self.optional(&mut table, "ecr", |reader, entry| reader.ecr(entry, registry.as_ref()));
@@ -86,6 +87,7 @@ impl<'t> Reader<'t> {
             max_path_depth,
             platforms,
             attachments: attachments.unwrap_or_default(),
+            charts,
             ecr: ecr.unwrap_or_default(),
         };
         let of_prefix = destination.prefix_depth();
@@ -104,13 +106,28 @@ impl<'t> Reader<'t> {
         })
     }
 
+    fn charts(&mut self, text: Spanned<String>) -> Option<RepositoryPath> {
+        self.path(text, |why| {
+            let hint = "write it like `charts = \"charts\"`, without the name of the chart";
+            (format!("`charts` is not the path of a repository: {why}"), hint)
+        })
+    }
+
     fn prefix(&mut self, text: Spanned<String>) -> Option<RepositoryPath> {
-        // Trailing slashes are harmless, as after an address.
-        let trimmed = text.get_ref().trim_end_matches('/').to_owned();
-        self.parsed(&Spanned::new(text.span(), trimmed), |why| {
+        self.path(text, |why| {
             let hint = "write it like `prefix = \"team/mirror\"`, without registry and tag";
             (format!("`prefix` is not the path of a repository: {why}"), hint)
         })
+    }
+
+    fn path(
+        &mut self,
+        text: Spanned<String>,
+        explain: impl FnOnce(InvalidReference) -> (String, &'static str),
+    ) -> Option<RepositoryPath> {
+        // Trailing slashes are harmless, as after an address.
+        let trimmed = text.get_ref().trim_end_matches('/').to_owned();
+        self.parsed(&Spanned::new(text.span(), trimmed), explain)
     }
 
     /// Checks the targets at the destinations that the text does not define. Without any destination,

@@ -154,6 +154,10 @@ struct Destination {
     /// one; with `required`, the image fails then. Default: `ignore`.
     #[schemars(extend("enum" = Attachments::ALL.map(Attachments::name)))]
     attachments: Option<String>,
+    /// The path below registry and prefix that the chart is mirrored to, as `PATH/NAME:VERSION`. Default: it
+    /// is not mirrored.
+    #[schemars(regex(pattern = pattern::PREFIX))]
+    charts: Option<String>,
     /// How repositories are created in Amazon ECR.
     ecr: Option<Ecr>,
 }

@@ -1,5 +1,6 @@
 //! The reports of `mirror` as plain text.
 
+use crate::commands::chart_copy::ChartPlan;
 use crate::commands::mirror::result::{CopyOutcome, ImageReport, MirrorReport, MirrorTotals};
 use crate::plan::Transfer;
 use crate::report::common::{bytes, count, insecure, is_are, seconds};
@@ -8,13 +9,17 @@ use crate::report::layout::Layout;
 use messages::program::command;
 use registry::{Error, Requests};
 
-/// The lines of a dry run, in the format of `copy_images.sh`.
-pub fn dry_run(transfers: &[Transfer]) -> String {
+/// The lines of a dry run, in the format of `copy_images.sh`. The chart is last.
+pub fn dry_run(transfers: &[Transfer], chart: Option<&ChartPlan>) -> String {
     let line = |transfer: &Transfer| {
         let (source, target) = (transfer.source_reference(), transfer.target_reference());
         format!("Copying {source} to {target} (dry-run)\n")
     };
-    transfers.iter().map(line).collect()
+    let images = transfers.iter().map(line);
+    let chart = chart.map(|chart| {
+        format!("Copying {} to {} (dry-run)\n", chart.chart.source, chart.target_name())
+    });
+    images.chain(chart).collect()
 }
 
 /// One line about an image that is finished.
@@ -62,6 +67,7 @@ pub fn human(report: &MirrorReport, layout: Layout) -> String {
     for group in by_cause(warnings) {
         text += &group.text(&layout.style.warning("warning"), layout);
     }
+    text.extend(report.chart.iter().map(|chart| super::chart::human(chart, layout)));
     text.extend(report.repositories.iter().map(super::ecr::human));
     text.extend(report.images.iter().filter_map(rewritten));
     text + &summary(report) + &advice(report)
@@ -73,9 +79,10 @@ pub fn summary(report: &MirrorReport) -> String {
     let MirrorTotals { copied, up_to_date, failed, .. } = totals;
     let (images, elapsed) = (count(totals.images as u64, "image"), seconds(report.seconds));
     let Requests { source, destination } = report.requests;
+    let chart = report.chart.as_ref().map(super::chart::summary).unwrap_or_default();
     format!(
         "{images} to {}: {copied} copied, {up_to_date} up to date, {failed} failed in {elapsed}\n\
-         {}; requests: {source} to sources, {destination} to the destination\n",
+         {chart}{}; requests: {source} to sources, {destination} to the destination\n",
         report.destination,
         amounts(&totals)
     )
@@ -83,7 +90,7 @@ pub fn summary(report: &MirrorReport) -> String {
 
 /// What the totals mean for the next run.
 fn advice(report: &MirrorReport) -> String {
-    let MirrorTotals { images, failed, unpinned, .. } = report.totals();
+    let MirrorTotals { images, unpinned, .. } = report.totals();
     let images = count(images as u64, "image");
     let mut text = String::new();
     if unpinned > 0 {
@@ -106,7 +113,7 @@ fn advice(report: &MirrorReport) -> String {
         );
     }
     text += &insecure(&report.insecure);
-    if failed > 0 {
+    if report.has_failed() {
         text += "fix the causes and run the same command again; only missing content is copied\n";
     }
     text

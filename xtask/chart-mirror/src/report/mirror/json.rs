@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use crate::commands::chart_copy::ChartPlan;
 use crate::commands::mirror::result::{MirrorReport, MirrorTotals};
 use crate::ecr::RepositoryPlan;
 use crate::list::{Creation, Encryption};
@@ -31,6 +32,8 @@ pub(in crate::report) struct DryRun<'a> {
     dry_run: bool,
     destination: &'a str,
     images: Vec<PlannedImage<'a>>,
+    /// The chart; null if it is not mirrored.
+    chart: Option<ChartInDryRun<'a>>,
     /// The repositories in ECR that a run would use; null for other destinations.
     repositories: Option<PlannedRepositories<'a>>,
 }
@@ -44,6 +47,16 @@ struct PlannedImage<'a> {
     pin: Option<&'a Digest>,
     #[serde(flatten)]
     subset: Option<&'a PlatformSelection>,
+}
+
+#[derive(Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+struct ChartInDryRun<'a> {
+    /// Its repository with name and version, or its path.
+    source: &'a str,
+    /// The reference at the destination, without a tag if only the repository of the chart knows its newest
+    /// version.
+    target: String,
 }
 
 #[derive(Serialize)]
@@ -70,6 +83,7 @@ pub fn json(report: &MirrorReport) -> String {
 pub fn dry_run_json(
     destination: &str,
     transfers: &[Transfer],
+    chart: Option<&ChartPlan>,
     repositories: Option<&RepositoryPlan>,
 ) -> String {
     let images = transfers.iter().map(|transfer| PlannedImage {
@@ -79,6 +93,8 @@ pub fn dry_run_json(
         subset: transfer.platforms.as_ref(),
     });
     let images = images.collect();
+    let chart = chart
+        .map(|chart| ChartInDryRun { source: &chart.chart.source, target: chart.target_name() });
     let repositories = repositories.map(|plan| PlannedRepositories {
         create: plan.creation == Creation::Create,
         names: &plan.repositories,
@@ -92,5 +108,5 @@ pub fn dry_run_json(
         },
         lifecycle_policy_file: plan.options.lifecycle_policy_file.as_deref(),
     });
-    document("mirror", DryRun { dry_run: true, destination, images, repositories })
+    document("mirror", DryRun { dry_run: true, destination, images, chart, repositories })
 }

@@ -1,5 +1,6 @@
 //! The reports of `mirror`: of a run, of one image while it runs, and of a dry run.
 
+mod chart;
 mod ecr;
 mod human;
 pub(super) mod json;

@@ -45,7 +45,7 @@ pub(super) fn source(
     const CHECK: Check = Check::Source;
     let observed = match observed {
         Ok(observed) => observed,
-        Err(error) => return unreachable(findings, CHECK, image, error),
+        Err(error) => return unreachable(findings, CHECK, Some(image), error),
     };
     if let Some(lacks) = &observed.lacks {
         let hint = "list an image for these platforms, or change `require-platforms` in `[policy]`";
@@ -78,11 +78,11 @@ pub(super) fn source(
     findings.add(findings.about(CHECK, code, image, message).hint(hint));
 }
 
-/// `expected` is the digest that the tag must name, if it is known. `mirror` copies the
-/// image: `mirror -d NAME`.
+/// `image` is `None` for a chart. `expected` is the digest that the tag must name, if it is known. `mirror`
+/// copies it: `mirror -d NAME`.
 pub(super) fn destination(
     findings: &mut Findings<'_>,
-    image: &Image,
+    image: Option<&Image>,
     target: &Reference,
     expected: Option<&Digest>,
     mirror: &str,
@@ -130,7 +130,12 @@ pub(super) fn incomparable(findings: &mut Findings<'_>, image: &Image, transfer:
     findings.add(findings.about(Check::Destination, Code::Unpinned, image, message).hint(hint));
 }
 
-fn unreachable(findings: &mut Findings<'_>, check: Check, image: &Image, error: &Error) {
+pub(super) fn unreachable(
+    findings: &mut Findings<'_>,
+    check: Check,
+    image: Option<&Image>,
+    error: &Error,
+) {
     let finding = findings.about(check, Code::Unreachable, image, error.to_string());
     let shared_cause = Some(error.shared_cause());
     findings.add(Finding { hint: error.hint(), shared_cause, ..finding });

@@ -14,11 +14,15 @@ use crate::list::finding_code::{Check, Code};
 use crate::list::{Destination, Image, ImageList};
 use crate::plan::{Selection, Transfer, registry_settings, transfers};
 use judge::{AtDestination, AtSource};
-use oci::{Digest, Platforms, Registry};
+use oci::{Digest, Platforms, Registry, Repository, Tag};
 use registry::auth::credentials::Environment;
 use registry::{Error, ManifestName, Registries, RemoteRepository, Requests, Side};
 
+mod charts;
 mod judge;
+
+use charts::Expected;
+pub(in crate::commands::verify) use charts::{ChartCheck, prepare as prepare_charts};
 
 /// Images that are checked concurrently. More than any queue admits, and few enough that a long
 /// list takes no more memory than a short one.
@@ -54,6 +58,7 @@ struct Observer<'a> {
 
 pub(in crate::commands::verify) async fn check(
     context: &Context<'_>,
+    charts: &[ChartCheck],
     environment: &dyn Environment,
     progress: &dyn Progress,
     findings: &mut Findings<'_>,
@@ -66,7 +71,7 @@ pub(in crate::commands::verify) async fn check(
     if !context.includes(Check::Source) && plans.is_empty() {
         return Ok(Usage::default());
     }
-    let registries = connect(context, &plans, environment)?;
+    let registries = connect(context, &plans, charts, environment)?;
     let observer = Observer {
         context,
         plans: &plans,
@@ -86,6 +91,9 @@ pub(in crate::commands::verify) async fn check(
         .buffer_unordered(IMAGES_AT_ONCE);
     while let Some((number, observed)) = observations.next().await {
         observer.judge(number, &observed?, findings);
+    }
+    for chart in charts {
+        observer.check_chart(chart, findings).await?;
     }
     let usage = Usage { requests: registries.requests(), insecure: registries.insecure() };
     for registry in &usage.insecure {
@@ -125,6 +133,7 @@ fn plan<'a>(
 fn connect(
     context: &Context<'_>,
     plans: &[DestinationPlan<'_>],
+    charts: &[ChartCheck],
     environment: &dyn Environment,
 ) -> anyhow::Result<Registries> {
     let list = context.input.list;
@@ -135,6 +144,7 @@ fn connect(
     let transfers = plans.iter().flat_map(|plan| &plan.transfers);
     let targets = transfers.map(|transfer| transfer.target.registry().clone());
     let hosts = sources.chain(targets.map(|registry| (registry, Side::Destination)));
+    let hosts = hosts.chain(charts.iter().flat_map(ChartCheck::hosts));
     Ok(Registries::new(settings, hosts, environment)?)
 }
 
@@ -151,7 +161,7 @@ impl Observer<'_> {
         for plan in self.plans {
             let transfer = &plan.transfers[number];
             let target = self.registries.repository(&transfer.target, Side::Destination)?;
-            observed.destinations.push(self.at_destination(&target, transfer).await);
+            observed.destinations.push(self.at_destination(&target, &transfer.tag).await);
         }
         Ok(observed)
     }
@@ -159,9 +169,9 @@ impl Observer<'_> {
     async fn at_destination(
         &self,
         target: &RemoteRepository,
-        transfer: &Transfer,
+        tag: &Tag,
     ) -> Result<AtDestination, Error> {
-        let tag = target.resolve_strictly(&ManifestName::Tag(transfer.tag.clone())).await?;
+        let tag = target.resolve_strictly(&ManifestName::Tag(tag.clone())).await?;
         let missing = match &tag {
             Some(digest) if self.context.options.deep => {
                 complete::missing(target, digest, &self.checked).await?
@@ -189,7 +199,7 @@ impl Observer<'_> {
             findings.of_destination(Some(plan.name));
             let mirror = format!("mirror -d {}", plan.name);
             let target = transfer.target_reference();
-            judge::destination(findings, image, &target, expected, &mirror, observed);
+            judge::destination(findings, Some(image), &target, expected, &mirror, observed);
             let exists = observed.as_ref().is_ok_and(|observed| observed.tag.is_some());
             // The check `list` reports images without a digest.
             let is_reported = image.digest.is_none() && self.context.includes(Check::List);
@@ -198,6 +208,52 @@ impl Observer<'_> {
             }
         }
         findings.of_destination(None);
+    }
+}
+
+/// The chart, which is an image without an entry in the list.
+impl Observer<'_> {
+    async fn check_chart(
+        &self,
+        chart: &ChartCheck,
+        findings: &mut Findings<'_>,
+    ) -> anyhow::Result<()> {
+        let expected = match &chart.expected {
+            Expected::Digest(digest) => Some(digest.clone()),
+            Expected::Anything => None,
+            Expected::AtSource(source) => self.at_chart_source(source, chart, findings).await?,
+        };
+        let target = self.registries.repository(&chart.target, Side::Destination)?;
+        let observed = self.at_destination(&target, &chart.tag).await;
+        let flag = match &self.context.options.charts {
+            Some(charts) => format!(" --with-chart {charts}"),
+            None => String::new(),
+        };
+        let mirror = format!("mirror -d {}{flag}", chart.destination);
+        let target = chart.target.tagged(&chart.tag);
+        judge::destination(findings, None, &target, expected.as_ref(), &mirror, &observed);
+        Ok(())
+    }
+
+    async fn at_chart_source(
+        &self,
+        source: &Repository,
+        chart: &ChartCheck,
+        findings: &mut Findings<'_>,
+    ) -> anyhow::Result<Option<Digest>> {
+        let remote = self.registries.repository(source, Side::Source)?;
+        let found = remote.resolve(&ManifestName::Tag(chart.tag.clone())).await;
+        match &found {
+            Ok(Some(_)) => {}
+            Ok(None) => {
+                let message = format!("the source has no chart `{}`", source.tagged(&chart.tag));
+                let hint = "check the chart and its version; some registries answer like this without credentials";
+                findings
+                    .add_once(Finding::new(Check::Source, Code::SourceMissing, message).hint(hint));
+            }
+            Err(error) => judge::unreachable(findings, Check::Source, None, error),
+        }
+        Ok(found.ok().flatten())
     }
 }
 

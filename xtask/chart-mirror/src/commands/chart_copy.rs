@@ -1,0 +1,179 @@
+//! The chart of a list, as one more thing that is mirrored to a destination and verified there. A chart that
+//! was made here is the content of a registry in this process, so the engine copies it like any other.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::chart::package::ChartArtifact;
+use crate::chart::{self, ChartContent, ChartOptions, PlannedChart};
+use crate::list::{Destination, ImageList};
+use crate::plan::Transfer;
+use messages::Advice;
+use oci::{Digest, Registry, Repository, RepositoryPath};
+use registry::{EmbeddedRegistry, ManifestName};
+use registry_server::manifest::StoredManifest;
+use registry_server::{ServedRegistry, Storage, StorageError, StoredBlob};
+
+/// The name of the registry that an artifact made on this machine comes from. No request is sent there.
+const MADE_HERE: &str = "made-here.invalid";
+
+/// A chart and its repository at a destination.
+#[derive(Clone)]
+pub struct ChartPlan {
+    pub chart: Arc<PlannedChart>,
+    pub target: Repository,
+}
+
+/// A chart that is ready to be copied.
+#[derive(Debug, Clone)]
+pub struct ChartCopy {
+    pub transfer: Transfer,
+    /// The artifact, unless it is copied from a registry.
+    pub artifact: Option<Box<ChartArtifact>>,
+}
+
+/// A registry with one chart in one repository.
+struct OneChart(Box<ChartArtifact>);
+
+/// A blob in memory.
+struct BlobBytes(Bytes);
+
+/// The chart of the list, or the one that the options name, as one to be mirrored. Sends no request; a chart
+/// on disk is read. `folder` is the folder of images.toml.
+///
+/// # Errors
+/// If no chart is named, or it cannot be read.
+pub fn planned_chart(
+    list: &ImageList,
+    folder: &Path,
+    options: &ChartOptions,
+) -> anyhow::Result<Arc<PlannedChart>> {
+    let (helm, _) = chart::choose(list, folder, options)?;
+    Ok(Arc::new(PlannedChart::new(helm)?))
+}
+
+impl ChartPlan {
+    /// The chart below the path `charts` of a destination.
+    ///
+    /// # Errors
+    /// If that path is too long.
+    pub fn new(
+        chart: Arc<PlannedChart>,
+        destination: &Destination,
+        charts: &RepositoryPath,
+    ) -> Result<Self, Advice> {
+        // Both are valid, but together they may be too long.
+        let path = chart.name.below(charts).as_str().parse::<RepositoryPath>();
+        let path = path.map_err(|why| {
+            Advice::new(format!("the chart `{}` has no valid target: {why}", chart.name))
+                .with_hint("shorten the path of charts at the destination")
+        })?;
+        Ok(Self { target: destination.repository(&path), chart })
+    }
+
+    /// The reference at the destination, or only the repository if the version is not known yet.
+    pub fn target_name(&self) -> String {
+        match &self.chart.tag {
+            Some(tag) => self.target.tagged(tag).to_string(),
+            None => self.target.to_string(),
+        }
+    }
+
+    /// Fetches what is not known yet. Blocks while helm runs.
+    ///
+    /// # Errors
+    /// If the chart cannot be fetched or read, or would be copied onto itself.
+    pub fn fetch(&self) -> Result<ChartCopy, Advice> {
+        let content = self.chart.content()?.clone();
+        let tag = content.tag().clone();
+        let (source, digest, artifact) = match content {
+            ChartContent::InRegistry { repository, digest, .. } => (repository, digest, None),
+            ChartContent::Made(artifact) => {
+                let digest = artifact.manifest.digest.clone();
+                (made_here(&artifact.name)?, Some(digest), Some(artifact))
+            }
+        };
+        let target = self.target.clone();
+        if source == target {
+            let message = format!("the chart `{source}` would be copied onto itself");
+            let hint = "choose another path for charts, or another destination";
+            return Err(Advice::new(message).with_hint(hint));
+        }
+        Ok(ChartCopy {
+            transfer: Transfer { source, tag, digest, target, platforms: None },
+            artifact,
+        })
+    }
+}
+
+fn made_here(name: &RepositoryPath) -> Result<Repository, Advice> {
+    let registry = MADE_HERE.parse::<Registry>();
+    let registry = registry.map_err(|why| Advice::new(format!("`{MADE_HERE}`: {why}")))?;
+    Ok(Repository::new(registry, name.clone()))
+}
+
+impl ChartCopy {
+    /// The registry in this process that the chart comes from, if it was made here.
+    pub fn embedded(&self) -> Option<(Registry, Arc<dyn EmbeddedRegistry>)> {
+        let storage = Arc::new(OneChart(self.artifact.clone()?));
+        let name = self.transfer.source.registry().clone();
+        Some((name, Arc::new(ServedRegistry::new(storage))))
+    }
+}
+
+impl Storage for OneChart {
+    fn manifest(
+        &self,
+        _repository: &str,
+        name: &ManifestName,
+    ) -> Result<Option<StoredManifest>, StorageError> {
+        let Self(chart) = self;
+        let is_named = match name {
+            ManifestName::Tag(tag) => *tag == chart.tag,
+            ManifestName::Digest(digest) => *digest == chart.manifest.digest,
+        };
+        Ok(is_named.then(|| StoredManifest {
+            media_type: chart.manifest.media_type.clone(),
+            digest: chart.manifest.digest.clone(),
+            bytes: chart.manifest.bytes.clone(),
+        }))
+    }
+
+    fn blob(
+        &self,
+        _repository: &str,
+        digest: &Digest,
+    ) -> Result<Option<Box<dyn StoredBlob>>, StorageError> {
+        let mut blobs = self.0.blobs().into_iter();
+        let blob = blobs.find(|(descriptor, _)| descriptor.digest == *digest);
+        Ok(blob.map(|(_, content)| Box::new(BlobBytes(content)) as _))
+    }
+
+    fn tags(&self, _repository: &str) -> Option<Vec<String>> {
+        Some(vec![self.0.tag.to_string()])
+    }
+
+    fn referrers(
+        &self,
+        _repository: &str,
+        _subject: &Digest,
+    ) -> Result<Vec<StoredManifest>, StorageError> {
+        Ok(Vec::new())
+    }
+}
+
+impl StoredBlob for BlobBytes {
+    fn size(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn read_at(&self, position: u64, buffer: &mut [u8]) -> Result<(), StorageError> {
+        let start = usize::try_from(position).unwrap_or(usize::MAX);
+        let end = start.saturating_add(buffer.len());
+        let ends_before = || StorageError::Failed(Advice::new("the blob ends before"));
+        buffer.copy_from_slice(self.0.get(start..end).ok_or_else(ends_before)?);
+        Ok(())
+    }
+}

@@ -1,0 +1,41 @@
+//! The part of the report of `mirror` about the chart.
+
+use crate::commands::mirror::result::{ChartOutcome, ChartReport};
+use crate::report::failures::{Failure, by_cause};
+use crate::report::layout::Layout;
+
+/// Its error and warnings, and its digest if it was copied.
+pub(super) fn human(report: &ChartReport, layout: Layout) -> String {
+    let ChartReport { source, target, digest, warnings, outcome } = report;
+    let name = format!("{source} to {target}");
+    let failure = |error| Failure { name: name.clone(), error };
+    let mut text = match outcome {
+        ChartOutcome::Failed { error } => by_cause([failure(error)])
+            .iter()
+            .map(|group| group.text(&layout.style.error("error"), layout))
+            .collect(),
+        ChartOutcome::NotFetched { error } => {
+            let error = error.to_string().replace("\nhint", "\n  hint");
+            format!("{}: {name}\n  {error}\n", layout.style.error("error"))
+        }
+        ChartOutcome::Copied(_) => {
+            let digest = digest.as_ref().map(|digest| format!("@{digest}")).unwrap_or_default();
+            format!("chart: oci://{target}{digest}\n")
+        }
+        ChartOutcome::UpToDate => String::new(),
+    };
+    for group in by_cause(warnings.iter().map(failure)) {
+        text += &group.text(&layout.style.warning("warning"), layout);
+    }
+    text
+}
+
+/// The line below the totals of the images.
+pub(super) fn summary(report: &ChartReport) -> String {
+    let outcome = match report.outcome {
+        ChartOutcome::Copied(_) => "copied",
+        ChartOutcome::UpToDate => "up to date",
+        ChartOutcome::Failed { .. } | ChartOutcome::NotFetched { .. } => "failed",
+    };
+    format!("chart {}: {outcome}\n", report.target)
+}
