@@ -1,0 +1,61 @@
+//! Everything that the entries of an index need.
+
+use std::collections::{BTreeMap, HashSet};
+
+use messages::Advice;
+use oci::{Descriptor, Digest, Manifest};
+
+use crate::LayoutEntry;
+
+/// A registry accepts no larger ones.
+pub(crate) const LARGEST_MANIFEST: u64 = 16 << 20;
+
+#[derive(Default)]
+pub(crate) struct Closure {
+    /// Manifests and blobs, each with a manifest that needs it. The entries themselves have no such one.
+    pub(crate) needed: BTreeMap<Digest, (u64, Option<Digest>)>,
+    /// Manifests that cannot be parsed.
+    pub(crate) unreadable: Vec<(Digest, String)>,
+    /// Content whose size is not the one that a manifest declares: the declared and the other size.
+    pub(crate) contradictions: Vec<(Digest, u64, u64)>,
+}
+
+/// Follows the entries. `read` returns `None` for a manifest that is not there.
+pub(crate) fn closure(
+    entries: &[LayoutEntry],
+    read: &dyn Fn(&Digest) -> Result<Option<Vec<u8>>, Advice>,
+) -> Result<Closure, Advice> {
+    let mut closure = Closure::default();
+    let mut seen = HashSet::new();
+    let mut manifests: Vec<_> =
+        entries.iter().map(|entry| (entry.descriptor.clone(), None)).collect();
+    while let Some((descriptor, parent)) = manifests.pop() {
+        closure.add(&descriptor, parent);
+        let Descriptor { digest, media_type, .. } = descriptor;
+        if !seen.insert(digest.clone()) {
+            continue;
+        }
+        let Some(bytes) = read(&digest)? else { continue };
+        match Manifest::parse(bytes.into(), digest.clone(), Some(&media_type)) {
+            Ok(manifest) => {
+                for blob in &manifest.blobs {
+                    closure.add(blob, Some(digest.clone()));
+                }
+                let children = manifest.manifests.into_iter();
+                manifests.extend(children.map(|child| (child, Some(digest.clone()))));
+            }
+            Err(why) => closure.unreadable.push((digest, why.to_string())),
+        }
+    }
+    Ok(closure)
+}
+
+impl Closure {
+    fn add(&mut self, descriptor: &Descriptor, parent: Option<Digest>) {
+        let Descriptor { digest, size, .. } = descriptor;
+        let (known, _) = self.needed.entry(digest.clone()).or_insert((*size, parent));
+        if known != size {
+            self.contradictions.push((digest.clone(), *size, *known));
+        }
+    }
+}

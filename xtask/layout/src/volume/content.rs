@@ -1,0 +1,70 @@
+//! `FileContent`: what becomes a file of a bundle.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use messages::Advice;
+use oci::Digest;
+
+use crate::files::open_regular;
+
+/// The content of a file that is not a blob.
+#[derive(Debug, Clone)]
+pub enum FileContent {
+    Bytes(Vec<u8>),
+    /// A copy of a file. It is read when the layout is finished.
+    Path(PathBuf),
+}
+
+impl FileContent {
+    pub(crate) fn size(&self) -> Result<u64, Advice> {
+        match self {
+            Self::Bytes(bytes) => Ok(bytes.len() as u64),
+            Self::Path(path) => {
+                let (_, metadata) = open_regular(path).map_err(|why| unreadable(path, &why))?;
+                Ok(metadata.len())
+            }
+        }
+    }
+
+    /// Passes the content on, piece by piece with the position of each piece. Returns the hex digits of
+    /// its sha256.
+    pub(crate) fn copy(
+        &self,
+        size: u64,
+        mut write: impl FnMut(u64, &[u8]) -> Result<(), Advice>,
+    ) -> Result<String, Advice> {
+        let mut hasher = Digest::of(b"").hasher();
+        match self {
+            Self::Bytes(bytes) => {
+                hasher.update(bytes);
+                write(0, bytes)?;
+            }
+            Self::Path(path) => {
+                let (file, _) = open_regular(path).map_err(|why| unreadable(path, &why))?;
+                let mut file = file.take(size + 1);
+                let mut buffer = vec![0; 256 << 10];
+                let mut at = 0;
+                loop {
+                    let count = file.read(&mut buffer).map_err(|why| unreadable(path, &why))?;
+                    if count == 0 && at == size {
+                        break;
+                    }
+                    if count == 0 || at + count as u64 > size {
+                        let path = path.display();
+                        let message = format!("`{path}` changed while it was copied");
+                        return Err(Advice::new(message).with_hint("run the command again"));
+                    }
+                    hasher.update(&buffer[..count]);
+                    write(at, &buffer[..count])?;
+                    at += count as u64;
+                }
+            }
+        }
+        Ok(hasher.finish().hex().to_owned())
+    }
+}
+
+fn unreadable(path: &Path, why: &std::io::Error) -> Advice {
+    Advice::new(format!("cannot read `{}`: {why}", path.display()))
+}

@@ -1,0 +1,118 @@
+//! `Volume`: one unfinished layout on disk, a directory or an archive. It knows names and sizes, not
+//! digests.
+
+mod archive;
+mod content;
+mod folder;
+mod slot;
+
+use std::path::Path;
+
+use messages::Advice;
+
+use crate::LayoutLocation;
+use crate::name::ItemName;
+use crate::reader::ContentReader;
+use archive::ArchiveVolume;
+pub use content::FileContent;
+use folder::FolderVolume;
+pub(crate) use slot::Slot;
+
+pub(crate) enum Volume {
+    Folder(FolderVolume),
+    Archive(ArchiveVolume),
+}
+
+impl Volume {
+    /// Creates the unfinished layout of a location, or opens the one that an interrupted run left.
+    pub(crate) fn open(location: &LayoutLocation) -> Result<Self, Advice> {
+        let unfinished = location.unfinished();
+        Ok(match location {
+            LayoutLocation::Directory(_) => Self::Folder(FolderVolume::open(&unfinished)?),
+            LayoutLocation::Archive(_) => Self::Archive(ArchiveVolume::open(&unfinished)?),
+        })
+    }
+
+    /// What is there: at first what an interrupted run left, right or wrong.
+    pub(crate) fn items(&self) -> Vec<(ItemName, u64)> {
+        match self {
+            Self::Folder(volume) => volume.items(),
+            Self::Archive(volume) => volume.items(),
+        }
+    }
+
+    pub(crate) fn reader(&self, name: &ItemName) -> Result<ContentReader, Advice> {
+        match self {
+            Self::Folder(volume) => volume.reader(name),
+            Self::Archive(volume) => volume.reader(name),
+        }
+    }
+
+    pub(crate) fn discard(&self, name: &ItemName) -> Result<(), Advice> {
+        match self {
+            Self::Folder(volume) => volume.discard(name),
+            Self::Archive(volume) => {
+                volume.discard(name);
+                Ok(())
+            }
+        }
+    }
+
+    /// Reserves space for content of a known size. The caller writes to the slot, and then commits or
+    /// abandons it.
+    pub(crate) fn begin(&self, name: &ItemName, size: u64) -> Result<Slot, Advice> {
+        match self {
+            Self::Folder(volume) => volume.begin(name, size),
+            Self::Archive(volume) => volume.begin(name, size),
+        }
+    }
+
+    pub(crate) fn commit(&self, slot: &Slot) -> Result<(), Advice> {
+        match self {
+            Self::Folder(volume) => volume.commit(slot),
+            Self::Archive(volume) => {
+                volume.commit(slot);
+                Ok(())
+            }
+        }
+    }
+
+    pub(crate) fn abandon(&self, slot: &Slot) {
+        match self {
+            Self::Folder(volume) => volume.abandon(slot),
+            Self::Archive(volume) => volume.abandon(slot),
+        }
+    }
+
+    /// Closes the gaps that were reserved and not used. After that, only files are added.
+    pub(crate) fn compact(&self) -> Result<(), Advice> {
+        match self {
+            Self::Folder(_) => Ok(()),
+            Self::Archive(volume) => volume.compact(),
+        }
+    }
+
+    /// Adds a file, and returns the hex digits of its sha256.
+    pub(crate) fn add(&self, name: &str, content: &FileContent) -> Result<String, Advice> {
+        match self {
+            Self::Folder(volume) => volume.add(name, content),
+            Self::Archive(volume) => volume.add(name, content),
+        }
+    }
+
+    /// Ends the layout, and waits until it is on the disk.
+    pub(crate) fn end(&self) -> Result<(), Advice> {
+        match self {
+            Self::Folder(volume) => volume.end(),
+            Self::Archive(volume) => volume.end(),
+        }
+    }
+
+    /// Moves everything in a directory into a finished layout. What readers need last comes last.
+    pub(crate) fn merge_into(&self, root: &Path) -> Result<(), Advice> {
+        match self {
+            Self::Folder(volume) => volume.merge_into(root),
+            Self::Archive(_) => Ok(()),
+        }
+    }
+}
