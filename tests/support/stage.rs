@@ -1,7 +1,7 @@
 //! `Stage`: two registries in memory, the images of the source, and runs that mirror them to the
 //! destination.
 
-use chart_mirror::report::layout::Layout;
+use chart_mirror::report::presentation::Presentation;
 use std::fmt::Write as _;
 use std::io;
 use std::path::Path;
@@ -295,7 +295,7 @@ pub(crate) fn quick() -> RetryPolicy {
 
 /// A report as users read it.
 pub(crate) fn report_text(report: &MirrorReport) -> String {
-    chart_mirror::report::mirror::human(report, Layout::default())
+    chart_mirror::report::mirror::human(report, Presentation::default())
 }
 
 /// An error as users read it.

@@ -1,6 +1,6 @@
 //! No output of a run contains a password, a token or a signed address.
 
-use chart_mirror::report::layout::Layout;
+use chart_mirror::report::presentation::Presentation;
 use std::collections::BTreeSet;
 
 use chart_mirror::report;
@@ -83,7 +83,7 @@ async fn neither_reports_nor_errors_contain_a_secret() {
     assert_no_secret(
         &stage,
         "the report for people",
-        &report::mirror::human(&report, Layout::default()),
+        &report::mirror::human(&report, Presentation::default()),
     );
     assert_no_secret(&stage, "the report for programs", &report::mirror::json(&report));
     assert_no_secret(&stage, "the value of the report", &format!("{report:?}"));

@@ -2,7 +2,7 @@
 
 use chart_mirror::list::Attachments;
 use chart_mirror::report;
-use chart_mirror::report::layout::Layout;
+use chart_mirror::report::presentation::Presentation;
 use oci::Digest;
 use registry_in_memory::content;
 use registry_in_memory::content::Content;
@@ -269,7 +269,7 @@ async fn a_refused_attachment_is_a_warning_unless_attachments_are_required() {
             continue;
         }
         assert!(has(&stage.destination, &sbom), "the other attachments are copied");
-        let text = report::mirror::human(&report, Layout::default());
+        let text = report::mirror::human(&report, Presentation::default());
         assert!(text.starts_with("warning: ") && text.contains(".sig: 405"), "{text}");
         let json: Value = serde_json::from_str(&report::mirror::json(&report)).unwrap();
         assert_eq!(json["images"][0]["warnings"][0]["status"], 405);
@@ -350,7 +350,7 @@ async fn an_artifact_that_the_registry_refuses_is_a_warning_and_is_not_listed() 
             continue;
         }
         assert_eq!((outcomes(&report), report.totals().attachments), (vec!["copied"], 1));
-        let text = report::mirror::human(&report, Layout::default());
+        let text = report::mirror::human(&report, Presentation::default());
         assert!(text.starts_with("warning: ") && text.contains(&why), "{text}");
     }
 }
@@ -371,7 +371,7 @@ async fn a_refused_fallback_tag_is_a_warning_and_the_next_run_tries_again() {
         stage.destination_keys = "attachments = \"copy\"";
         let report = stage.mirror().await;
         assert_eq!(report.images[0].refused, 1, "{report:?}");
-        assert!(report::mirror::human(&report, Layout::default()).starts_with("warning: "));
+        assert!(report::mirror::human(&report, Presentation::default()).starts_with("warning: "));
         assert!(has(&stage.destination, &sbom));
         assert_eq!(fallback_index(&stage.destination, &image.top), [""; 0]);
 

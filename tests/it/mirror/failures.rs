@@ -1,6 +1,6 @@
 //! Failures of single images do not stop the others, and a host that is down is detected once.
 
-use chart_mirror::report::layout::Layout;
+use chart_mirror::report::presentation::Presentation;
 use std::net::TcpListener;
 
 use chart_mirror::commands::mirror::result::CopyOutcome;
@@ -38,7 +38,7 @@ async fn an_image_that_is_missing_at_the_source_fails_alone_with_a_full_report()
     let report = stage.mirror().await;
     stage.assert_mirrored();
     assert_eq!(outcomes(&report), ["copied", "copied", "copied", "failed"]);
-    let text = report::mirror::human(&report, Layout::default());
+    let text = report::mirror::human(&report, Presentation::default());
     let expected = format!(
         "error: {source}/team/missing:1.0 to {}/team/missing:1.0\n  \
          source: get manifest `1.0`: GET http://{source}/v2/team/missing/manifests/1.0: \

@@ -2,7 +2,7 @@
 
 use chart_mirror::commands::mirror::Pins;
 use chart_mirror::report;
-use chart_mirror::report::layout::Layout;
+use chart_mirror::report::presentation::Presentation;
 use registry_in_memory::RegistryOptions;
 use registry_in_memory::content::{self, Content};
 
@@ -24,7 +24,7 @@ async fn only_the_new_content_of_a_moved_tag_is_copied() {
     let report = stage.mirror_all().await;
     assert_eq!(outcomes(&report), ["up to date", "copied", "up to date"]);
     assert!(
-        report::mirror::human(&report, Layout::default())
+        report::mirror::human(&report, Presentation::default())
             .contains("1 copied, 2 up to date, 0 failed")
     );
     // The new layer and the new config. The old manifest shows that the rest is there.

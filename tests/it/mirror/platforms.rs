@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use chart_mirror::report;
-use chart_mirror::report::layout::Layout;
+use chart_mirror::report::presentation::Presentation;
 use oci::subset::subset;
 use oci::{Digest, Manifest};
 use registry_in_memory::RegistryOptions;
@@ -59,7 +59,7 @@ async fn only_the_selected_platforms_and_their_attestations_are_fetched() {
     let expected = Value::from(vec![entries[0].clone(), entries[2].clone()]);
     assert_eq!(made["manifests"], expected);
 
-    let text = report::mirror::human(&report, Layout::default());
+    let text = report::mirror::human(&report, Presentation::default());
     let target = format!("{}/{REPOSITORY}:1.0", stage.destination.address());
     for expected in [&target, "linux/amd64", part.as_str(), whole.top.as_str(), "1 of 1 image"] {
         assert!(text.contains(expected), "`{expected}` is missing: {text}");
@@ -89,7 +89,7 @@ async fn a_recorded_subset_that_is_present_takes_one_request_and_none_to_the_sou
     assert_eq!(json["images"][0]["made-from"], whole.top.as_str());
     assert_eq!(json["images"][0]["digest"], part.as_str());
     assert!(
-        !report::mirror::human(&report, Layout::default())
+        !report::mirror::human(&report, Presentation::default())
             .contains("not for the platforms of this destination")
     );
 }
@@ -110,7 +110,7 @@ async fn without_a_record_the_index_is_fetched_to_compute_the_subset() {
     assert_eq!(request_counts(&stage.source), counted(&[("GET manifest", 2)]));
     assert_eq!(request_counts(&stage.destination), counted(&[("HEAD manifest", 2)]));
     assert_eq!(report.images[1].made_from(), Some(&other.top));
-    let text = report::mirror::human(&report, Layout::default());
+    let text = report::mirror::human(&report, Presentation::default());
     assert!(text.contains("not for the platforms of this destination"), "{text}");
 }
 

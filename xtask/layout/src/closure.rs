@@ -20,11 +20,11 @@ pub(crate) struct Closure {
     pub(crate) contradictions: Vec<(Digest, u64, u64)>,
 }
 
+/// Reads a manifest, if it is there.
+type ReadManifest<'a> = &'a dyn Fn(&Digest) -> Result<Option<Vec<u8>>, Advice>;
+
 /// Follows the entries. `read` returns `None` for a manifest that is not there.
-pub(crate) fn closure(
-    entries: &[LayoutEntry],
-    read: &dyn Fn(&Digest) -> Result<Option<Vec<u8>>, Advice>,
-) -> Result<Closure, Advice> {
+pub(crate) fn closure(entries: &[LayoutEntry], read: ReadManifest<'_>) -> Result<Closure, Advice> {
     let mut closure = Closure::default();
     let mut seen = HashSet::new();
     let mut manifests: Vec<_> =

@@ -117,6 +117,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
+    #[expect(clippy::disallowed_methods, reason = "the folder is temporary")]
     fn links_and_folders_are_not_opened() {
         let folder = tempfile::tempdir().unwrap();
         let link = folder.path().join("link");

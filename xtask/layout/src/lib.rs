@@ -31,6 +31,6 @@ pub use open::Layout;
 pub use parts::{PartPlan, PartedBlob};
 pub use reader::ContentReader;
 pub use scan::Strictness;
-pub use verify::{AbsentBlob, Damage, Verification};
+pub use verify::{AbsentBlob, Damage, LayoutVerification};
 pub use volume::FileContent;
 pub use writer::{BlobWriter, IfComplete, LayoutWriter};

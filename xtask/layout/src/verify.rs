@@ -14,7 +14,7 @@ use crate::parallel;
 
 /// The result of [`Layout::verify`].
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Verification {
+pub struct LayoutVerification {
     pub damages: Vec<Damage>,
     /// What manifests need and the layout does not hold. This is no damage by itself: a bundle may leave
     /// out what its destination has, and may be divided.
@@ -39,7 +39,7 @@ pub struct AbsentBlob {
     pub manifest: Option<Digest>,
 }
 
-impl Verification {
+impl LayoutVerification {
     /// # Errors
     /// If there is damage: a message that names all of it.
     pub fn into_result(self) -> Result<Self, Advice> {
@@ -68,7 +68,7 @@ impl Layout {
         &self,
         threads: NonZeroUsize,
         on_bytes: &(dyn Fn(u64) + Sync),
-    ) -> Result<Verification, Advice> {
+    ) -> Result<LayoutVerification, Advice> {
         let mut items: Vec<_> = Vec::new();
         for part in &self.parts {
             for (name, stored) in &part.table.items {
@@ -87,7 +87,7 @@ impl Layout {
             self.follow(&mut damages, &mut absent)?;
         }
         damages.sort();
-        Ok(Verification { damages, absent })
+        Ok(LayoutVerification { damages, absent })
     }
 
     /// Cut blobs are also hashed as a whole: each piece may be right in its own part.

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use crate::chart::inventory::Obstacles;
 use crate::list::Problems;
-use crate::report::layout::Style;
+use crate::report::presentation::Style;
 use crate::workspace::UnreadableLists;
 use exit::Exit;
 use flags::Flags;

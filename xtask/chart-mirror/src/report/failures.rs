@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::common::{count, hint_line};
-use super::layout::{Detail, Layout};
+use super::presentation::{Detail, Presentation};
 use registry::Error;
 
 /// How many names are listed below a cause; the rest is counted.
@@ -40,17 +40,17 @@ pub(super) fn by_cause<'r>(
 
 impl FailureGroup<'_> {
     /// `label` is the word that begins the first line.
-    pub(super) fn text(&self, label: &str, layout: Layout) -> String {
+    pub(super) fn text(&self, label: &str, presentation: Presentation) -> String {
         if let [Failure { name, error }] = self.failures.as_slice() {
             return format!("{label}: {name}\n  {error}\n{}", hint_line("  ", error));
         }
         let images = count(self.failures.len() as u64, "image");
         let mut text = format!("{label}: {images}: {}\n", self.cause);
-        let names = self.failures.iter().map(|Failure { name, error }| match layout.detail {
+        let names = self.failures.iter().map(|Failure { name, error }| match presentation.detail {
             Detail::Full if !error.request.is_empty() => format!("{name} ({})", error.request),
             _ => name.clone(),
         });
-        for line in listed(names.collect(), layout.detail) {
+        for line in listed(names.collect(), presentation.detail) {
             let _ = writeln!(text, "  {line}");
         }
         if let Some(hint) = &self.hint {
@@ -79,8 +79,8 @@ mod tests {
     fn texts(errors: &[Error], detail: Detail) -> Vec<String> {
         let failures = errors.iter().enumerate();
         let failures = failures.map(|(n, error)| Failure { name: format!("q.io/i{n}:1"), error });
-        let layout = Layout { detail, ..Layout::default() };
-        by_cause(failures).iter().map(|group| group.text("error", layout)).collect()
+        let presentation = Presentation { detail, ..Presentation::default() };
+        by_cause(failures).iter().map(|group| group.text("error", presentation)).collect()
     }
 
     fn error(number: usize, why: &str) -> Error {

@@ -3,15 +3,15 @@
 use crate::chart::inventory::Obstacle;
 use crate::commands::init::InitReport;
 use crate::report::common::count;
-use crate::report::layout::Layout;
+use crate::report::presentation::Presentation;
 use crate::report::{pin, probe};
 use messages::program::command;
 
 /// What was written, what was not settled, and what to do next.
-pub fn text(report: &InitReport, layout: Layout) -> String {
+pub fn text(report: &InitReport, presentation: Presentation) -> String {
     let mut text = String::new();
     if let Some(pins) = report.pins.as_ref().filter(|pins| !pins.is_settled()) {
-        text += &pin::human(pins, &report.file.display().to_string(), layout);
+        text += &pin::human(pins, &report.file.display().to_string(), presentation);
     }
     text += &probe::open(&report.probed, &report.suggestion);
     text.extend(report.obstacles.iter().map(obstacle));

@@ -9,10 +9,10 @@ pub mod images;
 pub mod init;
 pub mod inventory;
 mod json;
-pub mod layout;
 pub mod mirror;
 pub mod parts;
 pub mod pin;
+pub mod presentation;
 pub mod probe;
 pub mod proof;
 #[cfg(test)]

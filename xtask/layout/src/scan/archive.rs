@@ -5,12 +5,12 @@ use std::sync::Arc;
 
 use messages::Advice;
 
-use super::table::{Place, Stored, Strictness, Table};
+use super::table::{Position, Stored, Strictness, Table};
 use crate::LayoutLocation;
 use crate::failure::{cannot, unusable};
 use crate::files::open_regular;
 use crate::name::{ItemName, check_path};
-use crate::tar::{Archive, Next};
+use crate::tar::{Archive, TarEntry};
 
 pub(crate) fn scan(
     location: &LayoutLocation,
@@ -34,20 +34,20 @@ pub(crate) fn scan(
     let mut at = 0;
     loop {
         match archive.next(at)? {
-            Next::End => return Ok(table),
-            Next::Folder { name, end } => {
+            TarEntry::End => return Ok(table),
+            TarEntry::Folder { name, end } => {
                 let name = without_dot(&name).trim_end_matches('/');
                 if !name.is_empty() && name != "." {
                     check_path(location, name)?;
                 }
                 at = end;
             }
-            Next::File { name, content, size, end } => {
+            TarEntry::File { name, content, size, end } => {
                 let name = match strictness {
                     Strictness::Bundle => name.as_str(),
                     Strictness::Foreign => without_dot(&name),
                 };
-                let stored = Stored { size, place: Place::Region(file.clone(), content) };
+                let stored = Stored { size, position: Position::Region(file.clone(), content) };
                 table.insert(ItemName::parse(location, name)?, stored)?;
                 at = end;
             }

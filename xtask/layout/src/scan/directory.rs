@@ -4,7 +4,7 @@ use std::path::Path;
 
 use messages::Advice;
 
-use super::table::{Place, Stored, Table};
+use super::table::{Position, Stored, Table};
 use crate::LayoutLocation;
 use crate::failure::{cannot, refused};
 use crate::name::{ItemName, check_path};
@@ -35,7 +35,8 @@ pub(crate) fn scan(location: &LayoutLocation, root: &Path) -> Result<Table, Advi
                 check_path(location, &name)?;
                 folders.push((entry.path(), format!("{name}/")));
             } else if metadata.is_file() {
-                let stored = Stored { size: metadata.len(), place: Place::File(entry.path()) };
+                let stored =
+                    Stored { size: metadata.len(), position: Position::File(entry.path()) };
                 table.insert(ItemName::parse(location, &name)?, stored)?;
             } else {
                 return Err(refused(location, &name, "it is not a regular file"));

@@ -35,11 +35,11 @@ pub(crate) struct Table {
 #[derive(Debug)]
 pub(crate) struct Stored {
     pub(crate) size: u64,
-    pub(crate) place: Place,
+    pub(crate) position: Position,
 }
 
 #[derive(Debug)]
-pub(crate) enum Place {
+pub(crate) enum Position {
     File(PathBuf),
     /// A position in an archive.
     Region(Arc<File>, u64),
@@ -66,11 +66,11 @@ impl Table {
         let Some(stored) = self.items.get(name) else {
             return Err(refused(&self.location, &text, "it is missing"));
         };
-        let segment = match &stored.place {
-            Place::Region(file, start) => {
+        let segment = match &stored.position {
+            Position::Region(file, start) => {
                 Segment { file: file.clone(), start: *start, size: stored.size }
             }
-            Place::File(path) => {
+            Position::File(path) => {
                 let (file, metadata) = open_regular(path)
                     .map_err(|why| cannot("open", &self.location, &text, &why))?;
                 if metadata.len() != stored.size {

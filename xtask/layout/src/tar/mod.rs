@@ -6,7 +6,7 @@
 mod read;
 mod write;
 
-pub(crate) use read::{Archive, Next};
+pub(crate) use read::{Archive, TarEntry};
 pub(crate) use write::{END, header, padding};
 
 /// Headers and contents begin at multiples of this.

@@ -24,7 +24,7 @@ pub(crate) struct Archive {
 
 /// What is at a position of an archive.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Next {
+pub(crate) enum TarEntry {
     File {
         name: String,
         /// The position of its content.
@@ -54,14 +54,14 @@ impl Archive {
     /// # Errors
     /// If it is not a header, or that of something else than a file or a folder, or if the content is cut
     /// off.
-    pub(crate) fn next(&self, start: u64) -> Result<Next, Advice> {
+    pub(crate) fn next(&self, start: u64) -> Result<TarEntry, Advice> {
         let mut extension = Extension::default();
         let mut at = start;
         loop {
             let block: [u8; 512] = self.read(at, 512)?.try_into().unwrap_or([0; 512]);
             if block == [0; 512] && at == start {
                 self.check_end(at)?;
-                return Ok(Next::End);
+                return Ok(TarEntry::End);
             }
             self.check_sum(at, &block)?;
             let name = extension.path.clone().map_or_else(|| self.name(at, &block), Ok)?;
@@ -86,11 +86,11 @@ impl Archive {
                     at = end;
                 }
                 b'0' | 0 if !name.ends_with('/') => {
-                    let file = Next::File { name: name.clone(), content, size, end };
+                    let file = TarEntry::File { name: name.clone(), content, size, end };
                     return self.checked(&name, start, size, file);
                 }
                 b'5' | b'0' | 0 if self.strictness == Strictness::Foreign && size == 0 => {
-                    return Ok(Next::Folder { name, end });
+                    return Ok(TarEntry::Folder { name, end });
                 }
                 kind => return Err(refused(&self.location, &name, unwanted(kind))),
             }
@@ -98,8 +98,14 @@ impl Archive {
     }
 
     /// In a bundle, a header and the padding are exactly what the writer writes.
-    fn checked(&self, name: &str, start: u64, size: u64, found: Next) -> Result<Next, Advice> {
-        let Next::File { content, end, .. } = found else { return Ok(found) };
+    fn checked(
+        &self,
+        name: &str,
+        start: u64,
+        size: u64,
+        found: TarEntry,
+    ) -> Result<TarEntry, Advice> {
+        let TarEntry::File { content, end, .. } = found else { return Ok(found) };
         if self.strictness == Strictness::Foreign {
             return Ok(found);
         }

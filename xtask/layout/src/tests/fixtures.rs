@@ -7,8 +7,8 @@ use messages::Advice;
 use oci::{Descriptor, Digest};
 
 use crate::{
-    FileContent, IfComplete, Layout, LayoutEntry, LayoutLocation, LayoutWriter, Strictness,
-    Verification,
+    FileContent, IfComplete, Layout, LayoutEntry, LayoutLocation, LayoutVerification, LayoutWriter,
+    Strictness,
 };
 
 pub(crate) const THREADS: NonZeroUsize = NonZeroUsize::new(2).unwrap();
@@ -92,7 +92,7 @@ pub(crate) fn write_bundle(location: &LayoutLocation) {
 }
 
 /// Opens a bundle and hashes all of it.
-pub(crate) fn check(location: &LayoutLocation) -> Result<Verification, Advice> {
+pub(crate) fn check(location: &LayoutLocation) -> Result<LayoutVerification, Advice> {
     Layout::open(location, Strictness::Bundle)?.verify(THREADS, &|_| {})?.into_result()
 }
 

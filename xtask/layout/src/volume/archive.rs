@@ -19,7 +19,7 @@ use crate::name::{ItemName, OCI_LAYOUT};
 use crate::parallel::lock;
 use crate::reader::{ContentReader, Segment};
 use crate::scan::Strictness;
-use crate::tar::{Archive, END, Next, header, padding};
+use crate::tar::{Archive, END, TarEntry, header, padding};
 
 pub(crate) struct ArchiveVolume {
     location: LayoutLocation,
@@ -99,7 +99,7 @@ impl ArchiveVolume {
         let mut at = start;
         let mut state = lock(&self.state);
         let mut names = std::collections::HashSet::new();
-        while let Ok(Next::File { name, size, end, .. }) = archive.next(at) {
+        while let Ok(TarEntry::File { name, size, end, .. }) = archive.next(at) {
             let name = match ItemName::parse(&self.location, &name) {
                 Ok(name @ (ItemName::Blob(_) | ItemName::Piece(..))) => name,
                 Ok(ItemName::File(_)) | Err(_) => break,

@@ -17,7 +17,7 @@ use crate::list::ImageList;
 use crate::list::finding_code::{Check, Code};
 use crate::report;
 use crate::report::common::{count, seconds};
-use crate::report::layout::Layout;
+use crate::report::presentation::Presentation;
 use crate::report::verify::Format;
 use registry::RetryPolicy;
 use registry::auth::credentials::EmptyEnvironment;
@@ -119,7 +119,7 @@ impl Story<'_> {
         verification.check_registries(&EmptyEnvironment, &Silent).await;
         let report = verification.finish();
         let found: Vec<Code> = report.findings.iter().map(|finding| finding.code).collect();
-        let text = Format::Human.render(&report, Layout::default());
+        let text = Format::Human.render(&report, Presentation::default());
         anyhow::ensure!(found == expected, "found {found:?} instead of {expected:?}:\n{text}");
         match text.lines().map(str::trim).find(|line| line.starts_with("error[")) {
             Some(finding) => self.line(finding),

@@ -30,7 +30,7 @@ pub(super) fn run(flags: &Flags, arguments: &InitArgs) -> anyhow::Result<Exit> {
         Some(resolved.map_err(|error| error.context("nothing was written"))?)
     };
     let report = new.write(pins)?;
-    terminal::result(&report::init::text(&report, terminal::layout()))?;
+    terminal::result(&report::init::text(&report, terminal::presentation()))?;
     Ok(if report.is_complete() { Exit::Done } else { Exit::Failed })
 }
 

@@ -66,7 +66,9 @@ fn run_part(
     progress.finish();
     let report = report?;
     let output = match arguments.format {
-        TextOrJson::Human => Output::human(report::mirror::human(&report, terminal::layout())),
+        TextOrJson::Human => {
+            Output::human(report::mirror::human(&report, terminal::presentation()))
+        }
         TextOrJson::Json => {
             Output::json(report::mirror::json(&report), report::mirror::summary(&report))
         }

@@ -167,7 +167,7 @@ fn pin_images(
     pin::write(file, list, &report)?;
     let output = match arguments.format {
         TextOrJson::Human => {
-            Output::human(report::pin::human(&report, &file_name, terminal::layout()))
+            Output::human(report::pin::human(&report, &file_name, terminal::presentation()))
         }
         TextOrJson::Json => {
             let summary = report::pin::summary(&report, &file_name);
@@ -189,7 +189,9 @@ fn run_doctor(flags: &Flags, arguments: &DoctorArgs) -> anyhow::Result<Exit> {
         report.programs.clone_from(&programs);
         sources.insert(part.open.file.clone(), report.sources());
         let output = match arguments.format {
-            TextOrJson::Human => Output::human(report::doctor::human(&report, terminal::layout())),
+            TextOrJson::Human => {
+                Output::human(report::doctor::human(&report, terminal::presentation()))
+            }
             TextOrJson::Json => {
                 Output::json(report::doctor::json(&report), report::doctor::summary(&report))
             }

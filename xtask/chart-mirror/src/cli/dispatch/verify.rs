@@ -18,7 +18,7 @@ use crate::commands::verify::{
 use crate::files::{append, folder_of, write_atomically};
 use crate::list::Problems;
 use crate::list::finding_code::Check;
-use crate::report::layout::Layout;
+use crate::report::presentation::Presentation;
 use crate::report::verify::{self, Format};
 use crate::workspace::{self, OpenList, Opened, Unreadable};
 use messages::Advice;
@@ -53,7 +53,7 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
     };
     // Files first: the reader of stdout may be gone.
     let written = write_reports(&report, arguments);
-    let text = arguments.format.render(&report, terminal::layout());
+    let text = arguments.format.render(&report, terminal::presentation());
     match arguments.format {
         Format::Human | Format::Github => terminal::result(&text),
         _ => terminal::result_for_programs(&text, &verify::summary(&report)),
@@ -77,7 +77,7 @@ fn refuse(file: &Path, error: anyhow::Error, arguments: &VerifyArgs) -> anyhow::
     let of_member = error.downcast_ref::<Problems>().map(Problems::file_name);
     let report = unusable(&runtime::name_in_reports(of_member.map_or(file, Path::new)), &error);
     if arguments.format != Format::Human {
-        terminal::result(&arguments.format.render(&report, Layout::default()))?;
+        terminal::result(&arguments.format.render(&report, Presentation::default()))?;
     }
     write_reports(&report, arguments)?;
     Err(error)
@@ -168,14 +168,15 @@ fn write_reports(report: &VerifyReport, arguments: &VerifyArgs) -> anyhow::Resul
     let mut formats = arguments.report.iter().map(|(format, _)| *format).chain([arguments.format]);
     if let Some(summary) = runtime::step_summary()
         && formats.any(|format| format == Format::Github)
-        && let Err(error) = append(&summary, &Format::Markdown.render(report, Layout::default()))
+        && let Err(error) =
+            append(&summary, &Format::Markdown.render(report, Presentation::default()))
     {
         // The summary is an extra and does not decide about the run.
         terminal::message(&format!("warning: no job summary: {error:#}"));
     }
     let mut result = Ok(());
     for (format, file) in &arguments.report {
-        let written = write_atomically(file, &format.render(report, Layout::default()));
+        let written = write_atomically(file, &format.render(report, Presentation::default()));
         let written = written.with_context(|| format!("no {format} report"));
         result = result.and(written.map(drop));
     }

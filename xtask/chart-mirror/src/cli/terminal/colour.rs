@@ -6,7 +6,7 @@ use std::ffi::OsString;
 
 use clap::ColorChoice;
 
-use crate::report::layout::Style;
+use crate::report::presentation::Style;
 
 /// Where a stream leads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -4,8 +4,8 @@
 
 pub use progress::ProgressDisplay;
 pub use streams::{
-    Appearance, LogWriter, Verbosity, appear_as, error, layout, message, message_style, result,
-    result_for_programs, verbosity,
+    Appearance, LogWriter, Verbosity, appear_as, error, message, message_style, presentation,
+    result, result_for_programs, verbosity,
 };
 
 mod colour;

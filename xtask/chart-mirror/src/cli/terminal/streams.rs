@@ -8,7 +8,7 @@ use clap::ColorChoice;
 use console::Term;
 
 use super::colour::{StreamKind, style_for};
-use crate::report::layout::{Detail, Layout, Style};
+use crate::report::presentation::{Detail, Presentation, Style};
 
 /// How much is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -79,9 +79,9 @@ pub fn error(text: &str) {
 }
 
 /// How reports for people look on stdout.
-pub fn layout() -> Layout {
+pub fn presentation() -> Presentation {
     let detail = if verbosity() == Verbosity::Verbose { Detail::Full } else { Detail::Short };
-    Layout { style: style_of(&std::io::stdout()), detail }
+    Presentation { style: style_of(&std::io::stdout()), detail }
 }
 
 /// How messages look on stderr.

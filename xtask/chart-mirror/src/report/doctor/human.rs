@@ -7,11 +7,11 @@ use crate::commands::doctor::result::{
 };
 use crate::report::common::{hint_line, is_are};
 use crate::report::failures::{Failure, by_cause};
-use crate::report::layout::{Layout, Style};
+use crate::report::presentation::{Presentation, Style};
 use registry::Error;
 
-pub fn human(report: &DoctorReport, layout: Layout) -> String {
-    let style = layout.style;
+pub fn human(report: &DoctorReport, presentation: Presentation) -> String {
+    let style = presentation.style;
     let mut text: String = report.hosts.iter().map(|host| host_lines(host, style)).collect();
     text += "credentials come from environment variables, then from these files:\n";
     for LoginFile { file, found } in &report.login_files {

@@ -5,7 +5,7 @@ use crate::commands::mirror::result::{CopyOutcome, ImageReport, MirrorReport, Mi
 use crate::plan::Transfer;
 use crate::report::common::{bytes, count, insecure, is_are, seconds};
 use crate::report::failures::{Failure, by_cause};
-use crate::report::layout::Layout;
+use crate::report::presentation::Presentation;
 use messages::program::command;
 use registry::{Error, Requests};
 
@@ -54,7 +54,7 @@ pub fn image(image: &ImageReport) -> String {
 }
 
 /// The end of a run: all errors and warnings, then the totals.
-pub fn human(report: &MirrorReport, layout: Layout) -> String {
+pub fn human(report: &MirrorReport, presentation: Presentation) -> String {
     let failed = report.failures().map(failure);
     let warnings = report
         .images
@@ -62,10 +62,10 @@ pub fn human(report: &MirrorReport, layout: Layout) -> String {
         .flat_map(|image| image.warnings.iter().map(move |error| failure((image, error))));
     let mut text = String::new();
     for group in by_cause(failed) {
-        text += &group.text(&layout.style.error("error"), layout);
+        text += &group.text(&presentation.style.error("error"), presentation);
     }
     for group in by_cause(warnings) {
-        text += &group.text(&layout.style.warning("warning"), layout);
+        text += &group.text(&presentation.style.warning("warning"), presentation);
     }
     text.extend(report.chart.iter().map(|chart| super::chart::human(chart, layout)));
     text.extend(report.repositories.iter().map(super::ecr::human));

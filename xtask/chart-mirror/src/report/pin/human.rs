@@ -6,7 +6,7 @@ use crate::commands::pin::difference::{ImageDifference, Property, PropertyValue}
 use crate::commands::pin::result::{Change, Mode, PinOutcome, PinReport, PinTotals, PinnedImage};
 use crate::report::common::{bytes, count, insecure, seconds};
 use crate::report::failures::{Failure, by_cause};
-use crate::report::layout::Layout;
+use crate::report::presentation::Presentation;
 use messages::program::command;
 use oci::Digest;
 
@@ -15,9 +15,9 @@ pub(super) const MOST_LINES: usize = 40;
 
 /// One line per image, followed by its details, then the causes of failures, the registries whose
 /// certificates were not verified, and the summary. `file` is the list.
-pub fn human(report: &PinReport, file: &str, layout: Layout) -> String {
+pub fn human(report: &PinReport, file: &str, presentation: Presentation) -> String {
     images(report)
-        + &failures(report, layout)
+        + &failures(report, presentation)
         + &insecure(&report.insecure)
         + &summary(report, file)
         + "\n"
@@ -58,13 +58,13 @@ pub fn images(report: &PinReport) -> String {
     text
 }
 
-fn failures(report: &PinReport, layout: Layout) -> String {
+fn failures(report: &PinReport, presentation: Presentation) -> String {
     let failed = report.images.iter().filter_map(|image| match &image.outcome {
         PinOutcome::Failed { error } => Some(Failure { name: image.source.to_string(), error }),
         _ => None,
     });
-    let label = layout.style.error("error");
-    by_cause(failed).iter().map(|group| group.text(&label, layout)).collect()
+    let label = presentation.style.error("error");
+    by_cause(failed).iter().map(|group| group.text(&label, presentation)).collect()
 }
 
 /// The totals, what was written to the list in `file`, and what to do next.

@@ -6,7 +6,7 @@ use super::human::MOST_LINES;
 use super::*;
 use crate::commands::pin::difference::{ImageDifference, Property, PropertyValue};
 use crate::commands::pin::result::{Change, Mode, PinOutcome, PinReport, PinnedImage};
-use crate::report::layout::Layout;
+use crate::report::presentation::Presentation;
 use messages::Advice;
 use oci::Digest;
 use registry::Error;
@@ -105,7 +105,7 @@ error: q.io/i6:1
 ";
     let before_the_summary = |mode: Mode| {
         let report = report(mode);
-        let text = abbreviated(&human(&report, "f", Layout::default()));
+        let text = abbreviated(&human(&report, "f", Presentation::default()));
         text.strip_suffix(&format!("{}\n", summary(&report, "f"))).unwrap().to_owned()
     };
     assert_eq!(before_the_summary(Mode::Pin), expected);

@@ -7,7 +7,7 @@ use clap::builder::PossibleValue;
 
 use super::{github, gitlab, human, json, junit, markdown, sarif};
 use crate::commands::verify::VerifyReport;
-use crate::report::layout::Layout;
+use crate::report::presentation::Presentation;
 
 /// The format of a report. The comments are the help of `--format`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -30,11 +30,11 @@ pub enum Format {
 }
 
 impl Format {
-    /// The report in this format. The layout concerns only `Human`.
-    pub fn render(self, report: &VerifyReport, layout: Layout) -> String {
+    /// The report in this format. The presentation concerns only `Human`.
+    pub fn render(self, report: &VerifyReport, presentation: Presentation) -> String {
         let report = &super::printable(report);
         match self {
-            Self::Human => human::report(report, layout),
+            Self::Human => human::report(report, presentation),
             Self::Json => json::report(report),
             Self::Github => github::report(report),
             Self::Markdown => markdown::report(report),

@@ -9,7 +9,7 @@ use crate::commands::verify::{Finding, VerifyReport};
 use crate::list::finding_code::{Check, Code, Severity};
 use crate::report::common::{count, insecure, seconds};
 use crate::report::failures::listed;
-use crate::report::layout::Layout;
+use crate::report::presentation::Presentation;
 
 /// An equal finding of at least this many images is reported once. A failure that two of them share is
 /// one failure.
@@ -20,8 +20,8 @@ const SEVERAL: usize = 2;
 type Shared<'f> = (Code, Severity, &'f str, Option<&'f str>);
 
 /// Every finding, then the totals.
-pub(super) fn report(report: &VerifyReport, layout: Layout) -> String {
-    let mut writer = Writer { layout, text: String::new(), hints: BTreeSet::new() };
+pub(super) fn report(report: &VerifyReport, presentation: Presentation) -> String {
+    let mut writer = Writer { presentation, text: String::new(), hints: BTreeSet::new() };
     let mut groups: BTreeMap<Shared<'_>, Vec<&Finding>> = BTreeMap::new();
     for finding in &report.findings {
         groups
@@ -68,7 +68,7 @@ fn may_be_shared(finding: &Finding) -> bool {
 }
 
 struct Writer {
-    layout: Layout,
+    presentation: Presentation,
     text: String,
     /// The hints that were written. Each is written once.
     hints: BTreeSet<String>,
@@ -76,7 +76,7 @@ struct Writer {
 
 impl Writer {
     fn image(&mut self, finding: &Finding) {
-        let name = self.layout.style.heading(&image_name(finding));
+        let name = self.presentation.style.heading(&image_name(finding));
         self.line("", &name);
     }
 
@@ -94,7 +94,7 @@ impl Writer {
         let images = count(group.len() as u64, "image");
         self.line("", &format!("{label} {images}: {}", cause(first)));
         let names = group.iter().map(|finding| image_name(finding) + &place(finding));
-        for line in listed(names.collect(), self.layout.detail) {
+        for line in listed(names.collect(), self.presentation.detail) {
             self.line("  ", &line);
         }
         self.hint(first, "");
@@ -130,8 +130,8 @@ impl Writer {
     fn label(&self, finding: &Finding) -> String {
         let label = format!("{}[{}]", finding.severity, finding.code);
         match finding.severity {
-            Severity::Error => self.layout.style.error(&label),
-            _ => self.layout.style.warning(&label),
+            Severity::Error => self.presentation.style.error(&label),
+            _ => self.presentation.style.warning(&label),
         }
     }
 

@@ -7,7 +7,7 @@ use crate::commands::verify::{Finding, Location};
 use crate::list::Place;
 use crate::list::finding_code::Code;
 use crate::list::finding_code::{Check, Severity};
-use crate::report::layout::Layout;
+use crate::report::presentation::Presentation;
 use registry::Requests;
 
 mod hostile;
@@ -79,7 +79,7 @@ pub(in crate::report) fn json_of_every_kind() -> String {
 }
 
 fn rendered(format: Format, report: &VerifyReport) -> String {
-    format.render(report, Layout::default())
+    format.render(report, Presentation::default())
 }
 
 fn parsed(format: Format, report: &VerifyReport) -> Value {

@@ -2,7 +2,7 @@
 
 /// What a report for people depends on besides its content.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Layout {
+pub struct Presentation {
     pub style: Style,
     pub detail: Detail,
 }
