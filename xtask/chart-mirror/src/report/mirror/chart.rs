@@ -2,21 +2,21 @@
 
 use crate::commands::mirror::result::{ChartOutcome, ChartReport};
 use crate::report::failures::{Failure, by_cause};
-use crate::report::layout::Layout;
+use crate::report::presentation::Presentation;
 
 /// Its error and warnings, and its digest if it was copied.
-pub(super) fn human(report: &ChartReport, layout: Layout) -> String {
+pub(super) fn human(report: &ChartReport, presentation: Presentation) -> String {
     let ChartReport { source, target, digest, warnings, outcome } = report;
     let name = format!("{source} to {target}");
     let failure = |error| Failure { name: name.clone(), error };
     let mut text = match outcome {
         ChartOutcome::Failed { error } => by_cause([failure(error)])
             .iter()
-            .map(|group| group.text(&layout.style.error("error"), layout))
+            .map(|group| group.text(&presentation.style.error("error"), presentation))
             .collect(),
         ChartOutcome::NotFetched { error } => {
             let error = error.to_string().replace("\nhint", "\n  hint");
-            format!("{}: {name}\n  {error}\n", layout.style.error("error"))
+            format!("{}: {name}\n  {error}\n", presentation.style.error("error"))
         }
         ChartOutcome::Copied(_) => {
             let digest = digest.as_ref().map(|digest| format!("@{digest}")).unwrap_or_default();
@@ -25,7 +25,7 @@ pub(super) fn human(report: &ChartReport, layout: Layout) -> String {
         ChartOutcome::UpToDate => String::new(),
     };
     for group in by_cause(warnings.iter().map(failure)) {
-        text += &group.text(&layout.style.warning("warning"), layout);
+        text += &group.text(&presentation.style.warning("warning"), presentation);
     }
     text
 }

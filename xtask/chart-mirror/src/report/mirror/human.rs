@@ -67,7 +67,7 @@ pub fn human(report: &MirrorReport, presentation: Presentation) -> String {
     for group in by_cause(warnings) {
         text += &group.text(&presentation.style.warning("warning"), presentation);
     }
-    text.extend(report.chart.iter().map(|chart| super::chart::human(chart, layout)));
+    text.extend(report.chart.iter().map(|chart| super::chart::human(chart, presentation)));
     text.extend(report.repositories.iter().map(super::ecr::human));
     text.extend(report.images.iter().filter_map(rewritten));
     text + &summary(report) + &advice(report)
