@@ -14,6 +14,7 @@ mod helm_plugin;
 mod images;
 mod init;
 mod installing;
+mod layouts;
 mod listed;
 mod other_repository;
 mod pin;

@@ -47,6 +47,12 @@ impl Skopeo<'_> {
         run(&arguments).map(drop)
     }
 
+    /// Copies an image between places that are not registries, such as `oci:DIR:REFERENCE`.
+    pub(crate) fn copy_locally(&self, source: &str, destination: &str) -> Result<(), String> {
+        let flags = ["copy", "--all", "--quiet", "--preserve-digests"];
+        run(&words(&[&flags[..], &[source, destination]].concat())).map(drop)
+    }
+
     fn login(&self, flag: &str) -> Option<String> {
         self.credentials.map(|(user, password)| format!("{flag}={user}:{password}"))
     }

@@ -21,6 +21,9 @@ impl RunLock {
     pub(crate) fn take(location: &LayoutLocation) -> Result<Self, Advice> {
         let path = location.with_suffix(".partial.lock");
         let failed = |why: &std::io::Error| cannot("lock", location, "", why);
+        if let Some(folder) = path.parent() {
+            std::fs::create_dir_all(folder).map_err(|why| failed(&why))?;
+        }
         loop {
             let mut options = OpenOptions::new();
             let opened = options.create(true).truncate(false).write(true).open(&path);

@@ -121,29 +121,3 @@ fn what_manifests_need_and_the_layout_lacks_is_reported_but_is_no_damage() {
     assert_eq!((&absent[0].digest, absent[0].size), (&Digest::of(left_out), 11));
     assert_eq!(absent[0].manifest, Some(image.entry().descriptor.digest));
 }
-
-#[cfg(unix)]
-#[test]
-fn sha256sum_and_tar_accept_a_bundle() {
-    let folder = tempfile::tempdir().unwrap();
-    write_bundle(&directory(folder.path()));
-    write_bundle(&archive(folder.path()));
-    let unpacked = folder.path().join("unpacked");
-    std::fs::create_dir(&unpacked).unwrap();
-    run(&unpacked, "tar", &["-xf", "../out.tar"]);
-    let written = names_below(&folder.path().join("out"));
-    assert_eq!(names_below(&unpacked), written);
-    for name in ["out", "unpacked"] {
-        let printed =
-            run(&folder.path().join(name), "sha256sum", &["--strict", "-c", "SHA256SUMS"]);
-        assert_eq!(printed.matches(": OK").count(), written.len() - 1);
-    }
-}
-
-#[cfg(unix)]
-fn run(folder: &std::path::Path, program: &str, arguments: &[&str]) -> String {
-    let output = std::process::Command::new(program).args(arguments).current_dir(folder).output();
-    let output = output.unwrap_or_else(|why| panic!("{program}: {why}"));
-    assert!(output.status.success(), "{program}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
