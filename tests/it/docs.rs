@@ -6,13 +6,28 @@ use std::path::Path;
 use chart_mirror::list::ImageList;
 use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
 
-use crate::support::pages::{Needs, examples, pages, root};
+use crate::support::example::{Needs, Setting};
+use crate::support::pages::{NOT_RUN, RUN_ALONE, blocks, commands, examples, page, pages, root};
 
 #[test]
-fn every_console_example_prints_what_the_page_shows() {
+fn commands_without_servers_do_what_the_page_shows() {
     let examples = examples();
     let run = examples.iter().filter(|example| example.needs == Needs::Nothing);
-    assert_ne!(run.map(|example| example.check(None)).count(), 0);
+    assert_ne!(run.map(|example| example.check(&Setting::default())).count(), 0);
+}
+
+#[test]
+fn a_command_that_no_example_runs_has_its_own_test_or_a_reason() {
+    for (name, command, test) in RUN_ALONE {
+        assert!(commands(&page(name)).iter().any(|known| known == command), "{name}: {command}");
+        let test = format!("tests/real/{test}.rs");
+        assert!(page(&test).contains(&format!("\"{name}\"")), "{test}: {name}");
+        assert!(page(&test).contains(&format!("\"{command}\"")), "{test}: {command}");
+    }
+    let all: Vec<_> = pages().iter().flat_map(|(_, text)| commands(text)).collect();
+    for (start, _) in NOT_RUN {
+        assert!(all.iter().any(|command| command.starts_with(start)), "no page has `{start}`");
+    }
 }
 
 #[test]
@@ -113,9 +128,8 @@ fn the_messages_of_troubleshooting_are_those_of_the_program() {
 
 #[test]
 fn the_lists_of_the_page_about_migrating_are_valid() {
-    let page = std::fs::read_to_string(root().join("docs/migrating.md")).unwrap();
-    let blocks = page.split("```toml\n").skip(1).map(|rest| rest.split("```").next().unwrap());
-    let lists = blocks.map(|block| ImageList::parse("images.toml", block).unwrap());
+    let blocks = blocks(&page("docs/migrating.md"), "toml");
+    let lists = blocks.iter().map(|block| ImageList::parse("images.toml", block).unwrap());
     assert_eq!(lists.count(), 3);
 }
 

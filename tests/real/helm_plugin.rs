@@ -4,11 +4,14 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use crate::docs::documented;
 use crate::programs::helm::program;
 use crate::support::scene::Scene;
+use crate::support::script::write_script;
 use crate::support::xtask::{DEADLINE, Finished};
 use crate::support::{assert_says, clean_environment};
 
+const PAGE: &str = "docs/installing.md";
 const FILES: [&str; 2] = ["plugin.yaml", "templates/helm/install.sh"];
 
 /// A home of helm, and a folder with the files of the plugin, in which the hook can write.
@@ -37,14 +40,19 @@ impl Home {
         Finished::of(&helm, folder, environment, DEADLINE)
     }
 
+    /// Runs the command of the page with the folder as `REPOSITORY`.
     fn install(&self, variables: &[(&str, &str)]) -> Finished {
-        let plugin = self.plugin();
-        self.helm(self.0.path(), &["plugin", "install", plugin.to_str().unwrap()], variables)
+        let install = documented(PAGE, "helm plugin install REPOSITORY");
+        let install = install.replace("REPOSITORY", self.plugin().to_str().unwrap());
+        let arguments: Vec<_> = install.split(' ').skip(1).collect();
+        self.helm(self.0.path(), &arguments, variables)
     }
 
     fn installed() -> Self {
         let home = Self::new();
-        let finished = home.install(&[("CHART_MIRROR", env!("CARGO_BIN_EXE_chart-mirror"))]);
+        let install = "CHART_MIRROR=/usr/local/bin/chart-mirror helm plugin install REPOSITORY";
+        let (name, _) = documented(PAGE, install).split_once('=').unwrap();
+        let finished = home.install(&[(name, env!("CARGO_BIN_EXE_chart-mirror"))]);
         assert_eq!(finished.exit_code, 0, "{}", finished.stderr);
         home
     }
@@ -59,6 +67,25 @@ fn the_hook_requires_a_program_or_cargo() {
     assert_says(&finished.stderr, &["no cargo to build it", "rustup.rs", "CHART_MIRROR"]);
 }
 
+#[test]
+fn the_hook_builds_the_program_with_cargo() {
+    let home = Home::new();
+    let cargo = home.0.path().join("bin/cargo");
+    std::fs::create_dir(cargo.parent().unwrap()).unwrap();
+    // Building it takes minutes, and `installing.rs` does that: this one installs what is built.
+    let script = format!(
+        "[ \"$1 $2\" = 'install --locked' ] && [ \"$3\" = --path ] && [ -n \"$4\" ] && [ \"$5\" = --root ]\n\
+         mkdir -p \"$6/bin\" && cp '{}' \"$6/bin/chart-mirror\"",
+        env!("CARGO_BIN_EXE_chart-mirror")
+    );
+    write_script(&cargo, &format!("set -e\n{script}"));
+    let path = format!("{}:/usr/bin:/bin", cargo.parent().unwrap().display());
+    let finished = home.install(&[("PATH", &path)]);
+    assert_eq!(finished.exit_code, 0, "{}", finished.stderr);
+    let help = home.helm(home.0.path(), &["relocate", "--help"], &[]);
+    assert_says(&help.stdout, &["Usage: helm relocate"]);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn commands_run_through_helm_and_their_hints_repeat_it() {
     let home = Home::installed();
@@ -70,7 +97,8 @@ async fn commands_run_through_helm_and_their_hints_repeat_it() {
         })
     };
     // Renders the chart with the helm that runs the plugin: none is on PATH here.
-    let verified = run(&["verify"]);
+    let verify = documented(PAGE, "helm relocate verify").strip_prefix("helm relocate ").unwrap();
+    let verified = run(&[verify]);
     assert_eq!(verified.exit_code, 0, "{}{}", verified.stdout, verified.stderr);
     assert_says(&verified.stdout, &["2 images"]);
 

@@ -10,11 +10,11 @@ use crate::programs::helm::program;
 use crate::support::xtask::{Finished, Xtask};
 
 /// A folder with a chart of several templates and a subchart, where the tool runs.
-struct Folder(Xtask);
+pub(crate) struct Folder(Xtask);
 
 impl Folder {
     /// Images come from `registry`.
-    fn new(registry: &str) -> Self {
+    pub(crate) fn new(registry: &str) -> Self {
         let folder = Self(Xtask::new());
         folder.write("chart/Chart.yaml", "apiVersion: v2\nname: shop\nversion: 1.2.0\n");
         folder.write(
@@ -41,20 +41,20 @@ impl Folder {
         folder
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.0.directory().join(name)
     }
 
-    fn write(&self, file: &str, text: &str) {
+    pub(crate) fn write(&self, file: &str, text: &str) {
         std::fs::create_dir_all(self.path(file).parent().unwrap()).unwrap();
         std::fs::write(self.path(file), text).unwrap();
     }
 
-    fn read(&self, file: &str) -> String {
+    pub(crate) fn read(&self, file: &str) -> String {
         std::fs::read_to_string(self.path(file)).unwrap_or_else(|error| panic!("{file}: {error}"))
     }
 
-    fn run(&self, arguments: &[&str]) -> Finished {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Finished {
         self.run_in("", arguments)
     }
 
@@ -253,59 +253,4 @@ fn a_bare_name_lists_the_charts_of_that_name_in_the_repositories_of_helm() {
         variables.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     let run = folder.0.run(&["init", "-c", "shop", "--no-pin"], &variables);
     assert!(run.stderr.contains("`-c mine/shop`"), "{}", run.stderr);
-}
-
-/// The commands of docs/getting-started.md up to the change of the chart, and those after it.
-fn commands_of_the_guide() -> [Vec<&'static str>; 2] {
-    const GUIDE: &str = include_str!("../../docs/getting-started.md");
-    let (first, then) = GUIDE.split_once("\n## When the chart changes\n").unwrap();
-    [first, then].map(|part| part.lines().filter_map(|line| line.strip_prefix("$ ")).collect())
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_commands_of_the_guide_work_in_their_order() {
-    let source = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
-    let destination = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
-    let content = |name: &str| oci_image(&[Layer::new(name, 100)]);
-    for (repository, tag) in
-        [("team/api", "1.0"), ("team/job", "2.0"), ("team/db", "3.0"), ("team/api", "1.1")]
-    {
-        source.store().publish(repository, tag, &content(&format!("{repository}{tag}")));
-    }
-    let folder = Folder::new(source.address());
-    let helm = program().canonicalize().unwrap();
-    let run = |command: &str| {
-        let command = command.replace("registry.example.com", destination.address());
-        let arguments: Vec<&str> = command.split(' ').collect();
-        match arguments.as_slice() {
-            ["chart-mirror", arguments @ ..] => {
-                let run = tokio::task::block_in_place(|| folder.run(arguments));
-                assert_eq!(run.exit_code, 0, "{command}: {}{}", run.stdout, run.stderr);
-            }
-            ["helm", arguments @ ..] => {
-                let mut helm = std::process::Command::new(&helm);
-                let run = helm.args(arguments).current_dir(folder.0.directory()).output().unwrap();
-                let text = String::from_utf8_lossy(&run.stdout).into_owned();
-                assert!(
-                    run.status.success(),
-                    "{command}: {}",
-                    String::from_utf8_lossy(&run.stderr)
-                );
-                assert_eq!(text.matches(destination.address()).count(), 3, "{text}");
-            }
-            _ => panic!("{command}"),
-        }
-    };
-    let [first, then] = commands_of_the_guide();
-    assert_eq!((first.len(), then.len()), (4, 5));
-    first.into_iter().for_each(run);
-    let values = folder.read("chart/values.yaml").replace("tag: \"1.0\"", "tag: \"1.1\"");
-    folder.write("chart/values.yaml", &values);
-    let text = folder.read("images.toml");
-    then.into_iter().for_each(run);
-    let (pin, other) =
-        (content("team/api1.0").top.to_string(), content("team/api1.1").top.to_string());
-    let expected = text.replace("tag = \"1.0\"", "tag = \"1.1\"").replace(&pin, &other);
-    assert_eq!(folder.read("images.toml"), expected);
-    assert!(destination.store().manifest("team/team/api", "1.1").is_some());
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::docs::documented;
 use crate::support::xtask::Finished;
 use crate::support::{assert_says, clean_environment};
 
@@ -81,13 +82,20 @@ fn cargo_installs_the_binary_from_git_and_its_version_has_the_commit() {
         ("CARGO_TARGET_DIR", folder.path().join("target").into_os_string()),
         ("CARGO_PROFILE_DEV_DEBUG", "false".into()),
     ];
-    let install = ["install", "--quiet", "--locked", "--debug", "--git", &address, "chart-mirror"];
+    let install = "cargo install --locked --git REPOSITORY chart-mirror";
+    for page in ["README.md", "docs/installing.md"] {
+        documented(page, install);
+    }
+    let install = install.replace("REPOSITORY", &address);
     let installed = folder.path().join("installed");
-    let arguments = [&install[..], &["--root", installed.to_str().unwrap()]].concat();
+    let fast = ["--quiet", "--debug", "--root", installed.to_str().unwrap()];
+    let arguments: Vec<_> = install.split(' ').skip(1).chain(fast).collect();
     run(folder.path(), env!("CARGO"), &arguments, &variables);
 
     let program = installed.join("bin/chart-mirror");
-    let version = run(folder.path(), program.to_str().unwrap(), &["--version"], &[]);
+    let (_, flag) =
+        documented("docs/installing.md", "chart-mirror --version").split_once(' ').unwrap();
+    let version = run(folder.path(), program.to_str().unwrap(), &[flag], &[]);
     let commit = run(&repository, "git", &["rev-parse", "HEAD"], &[]);
     let expected = format!("chart-mirror {} (commit {})", env!("CARGO_PKG_VERSION"), &commit[..12]);
     assert_eq!(version, expected);

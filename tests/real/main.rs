@@ -10,12 +10,14 @@
 mod chart;
 mod docs;
 mod ecr;
+mod guide;
 mod helm_plugin;
 mod images;
 mod init;
 mod installing;
 mod layouts;
 mod listed;
+mod migrating;
 mod other_repository;
 mod pin;
 mod pipelines;

@@ -1,4 +1,5 @@
-//! Another charts repository: one dependency, a `main` of one line and an alias are all it needs.
+//! Another charts repository with the files of docs/installing.md: one dependency, a `main` of one line and an
+//! alias are all it needs.
 
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
@@ -6,14 +7,13 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::support::pages::{blocks, page};
 use crate::support::xtask::Finished;
 
 /// Longer than a build takes on a busy machine.
 const BUILD: Duration = Duration::from_secs(3600);
 
 const IMAGES: &str = "[[image]]\nsource = \"quay.io/other/app\"\ntag = \"3.1\"\n";
-const MAIN: &str = "fn main() -> std::process::ExitCode {\n    chart_mirror::main()\n}\n";
-const ALIAS: &str = "[alias]\nxtask = \"run --quiet --offline --package xtask --\"\n";
 
 /// The packages of this repository. There they are dependencies, so their profile needs their names.
 const OURS: [&str; 6] =
@@ -28,22 +28,21 @@ impl Repository {
         let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
         // With the same profiles, cargo reuses what it has compiled for this workspace.
         let (_, profiles) = manifest.split_once("\n[profile.dev]\n").unwrap();
-        let mut workspace = format!(
-            "[workspace]\nmembers = [\"xtask\"]\nresolver = \"3\"\n\n[profile.dev]\n{profiles}"
-        );
+        let mut workspace = format!("{}\n[profile.dev]\n{profiles}", documented("Cargo.toml"));
         for package in OURS {
             writeln!(workspace, "[profile.dev.package.{package}]\ndebug = \"line-tables-only\"")
                 .unwrap();
         }
-        let package = format!(
-            "[package]\nname = \"xtask\"\nedition = \"2024\"\npublish = false\n\n\
-             [dependencies]\nchart-mirror = {{ path = {:?} }}\n",
-            root().join("xtask/chart-mirror")
-        );
+        let dependency = "git = \"REPOSITORY\", rev = \"COMMIT\"";
+        let package = documented("xtask/Cargo.toml");
+        assert!(package.contains(dependency), "{package}");
+        let path = format!("path = {:?}", root().join("xtask/chart-mirror"));
+        let package = package.replace(dependency, &path);
         repository.write("Cargo.toml", &workspace);
         repository.write("xtask/Cargo.toml", &package);
-        repository.write("xtask/src/main.rs", MAIN);
-        repository.write(".cargo/config.toml", ALIAS);
+        for file in ["xtask/src/main.rs", ".cargo/config.toml"] {
+            repository.write(file, &documented(file));
+        }
         repository.write("images.toml", IMAGES);
         let lock = std::fs::read_to_string(root().join("Cargo.lock")).unwrap();
         repository.write("Cargo.lock", &lock);
@@ -61,14 +60,25 @@ impl Repository {
         let kept = ["PATH", "HOME", "TMPDIR", "CARGO_HOME", "RUSTUP_HOME", "RUSTUP_TOOLCHAIN"];
         let program = Path::new(env!("CARGO_BIN_EXE_chart-mirror"));
         let target = program.ancestors().nth(2).unwrap().to_str().unwrap().to_owned();
-        let environment = std::env::vars()
-            .filter(|(name, _)| kept.contains(&name.as_str()))
-            .chain([("CARGO_TARGET_DIR".to_owned(), target)]);
+        let environment = std::env::vars().filter(|(name, _)| kept.contains(&name.as_str())).chain(
+            [("CARGO_TARGET_DIR", target), ("CARGO_NET_OFFLINE", "true".to_owned())]
+                .map(|(name, value)| (name.to_owned(), value)),
+        );
         let xtask = duct::cmd(env!("CARGO"), [&["xtask"], arguments].concat());
         let finished = Finished::of(&xtask, self.0.path(), environment, BUILD);
         assert_eq!(finished.exit_code, 0, "{}", finished.stderr);
         finished.stdout
     }
+}
+
+/// A file as docs/installing.md has it: the block that begins with its path.
+fn documented(file: &str) -> String {
+    let page = page("docs/installing.md");
+    let mut blocks = ["toml", "rust"].into_iter().flat_map(|language| blocks(&page, language));
+    let begins = |block: &String| {
+        [format!("# {file}\n"), format!("// {file}\n")].iter().any(|it| block.starts_with(it))
+    };
+    blocks.find(begins).unwrap_or_else(|| panic!("no block has {file}")) + "\n"
 }
 
 fn root() -> PathBuf {
@@ -78,7 +88,6 @@ fn root() -> PathBuf {
 
 #[test]
 fn another_repository_mirrors_its_own_list_with_one_dependency() {
-    assert!(MAIN.lines().count() <= 10);
     let repository = Repository::new();
     assert_eq!(
         repository.xtask(&["mirror", "-t", "-d", "r.example.com"]),

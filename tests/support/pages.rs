@@ -1,43 +1,54 @@
-//! The documents of the repository: their console examples, and a folder in which these run.
+//! The documents of the repository: the commands in their blocks, and which test runs each of them.
+//!
+//! Comments above a block are for the tests: what its commands need, and what a reader does by hand before.
 
 use std::path::{Path, PathBuf};
 
-use tempfile::TempDir;
+use super::example::{Example, Needs, Step};
 
-use super::clean_environment;
-
-/// Its commands build on each other: `tests/real/init.rs` runs the whole page.
+/// Its commands build on each other: `tests/real/guide.rs` runs the whole page.
 const GUIDE: &str = "docs/getting-started.md";
 
-/// On the line before an example that `tests/real` runs.
+/// Above a block that `tests/real` runs.
 const NEEDS_HELM: &str = "<!-- needs helm -->";
-/// On the line before an example whose list is the shipped one with the TOML above.
+/// Above a block that `tests/real` runs between two registries. All of these on a page run in one folder, in
+/// their order.
+const NEEDS_REGISTRIES: &str = "<!-- needs registries -->";
+/// Above a block whose list is the shipped one with the TOML above.
 const ADDS_TOML: &str = "<!-- adds the TOML above to images.toml -->";
-/// On the line before an example with the TOML files above, each of which begins with `# PATH`.
+/// Above a block with the TOML files above, each of which begins with `# PATH`.
 const WITH_FILES: &str = "<!-- with the files above -->";
+/// Above a block: the command does what the text asks the reader to do in an editor.
+const STEP: (&str, &str) = ("<!-- step: ", " -->");
 
-/// Calls the built tool as `cargo xtask` does.
-const CARGO: &str = "#!/bin/sh
-[ \"$1\" = xtask ] || { echo \"unexpected: cargo $*\" >&2; exit 64; }
-shift
-CARGO_MANIFEST_DIR=/xtask exec \"${0%/*}/xtask\" \"$@\"
-";
+/// Commands that a test of their own runs, with the page and that test in `tests/real`.
+pub(crate) const RUN_ALONE: [(&str, &str, &str); 9] = [
+    ("README.md", "chart-mirror init -c ./chart -d registry.example.com/mirror", "guide"),
+    ("README.md", "chart-mirror mirror", "guide"),
+    ("README.md", "cargo install --locked --git REPOSITORY chart-mirror", "installing"),
+    ("docs/installing.md", "cargo install --locked --git REPOSITORY chart-mirror", "installing"),
+    ("docs/installing.md", "chart-mirror --version", "installing"),
+    ("docs/installing.md", "helm plugin install REPOSITORY", "helm_plugin"),
+    ("docs/installing.md", "helm relocate verify", "helm_plugin"),
+    (
+        "docs/installing.md",
+        "CHART_MIRROR=/usr/local/bin/chart-mirror helm plugin install REPOSITORY",
+        "helm_plugin",
+    ),
+    (
+        "docs/migrating.md",
+        "skopeo sync --all --preserve-digests --src yaml --dest docker sync.yml registry.example.com/mirror",
+        "migrating",
+    ),
+];
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Needs {
-    Nothing,
-    Helm,
-}
-
-/// A block of commands, each with the output that the page shows.
-pub(crate) struct Example {
-    pub(crate) place: String,
-    pub(crate) needs: Needs,
-    toml: String,
-    /// Paths and texts.
-    files: Vec<(String, String)>,
-    text: String,
-}
+/// The beginnings of the commands that no test runs, each with its reason.
+pub(crate) const NOT_RUN: [(&str, &str); 4] = [
+    ("copy_images.sh ", "the script that is replaced; it is not in this repository"),
+    ("gh attestation verify ", "needs a release at GitHub"),
+    ("docker build ", "needs a docker daemon and images of the internet"),
+    ("docker run ", "needs the image of `docker build`"),
+];
 
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
@@ -61,17 +72,41 @@ pub(crate) fn pages() -> Vec<(String, String)> {
     names.into_iter().map(text).collect()
 }
 
-/// Every console example of the pages, except those of the guide.
+/// The text of a page.
+pub(crate) fn page(name: &str) -> String {
+    std::fs::read_to_string(root().join(name)).unwrap()
+}
+
+/// The blocks of a page in a language, such as `toml`.
+pub(crate) fn blocks(page: &str, language: &str) -> Vec<String> {
+    let blocks = fences(page).into_iter().filter(|fence| fence.language == language);
+    blocks.map(|fence| fence.text).collect()
+}
+
+/// The examples of all pages, except those of the guide and the commands that are not run here.
 pub(crate) fn examples() -> Vec<Example> {
     let pages = pages().into_iter().filter(|(name, _)| name != GUIDE);
     pages.flat_map(|(name, text)| examples_of(&name, &text)).collect()
 }
 
-fn examples_of(name: &str, text: &str) -> Vec<Example> {
+/// The commands in the blocks of a page.
+pub(crate) fn commands(text: &str) -> Vec<String> {
+    let steps = fences(text).into_iter().flat_map(|fence| steps_of(&fence));
+    steps.map(|step| step.command).collect()
+}
+
+struct Fence {
+    /// From 1.
+    line: usize,
+    /// The comments above.
+    comments: Vec<String>,
+    language: String,
+    text: String,
+}
+
+fn fences(text: &str) -> Vec<Fence> {
     let lines: Vec<&str> = text.lines().collect();
-    let mut examples = Vec::new();
-    let mut toml = String::new();
-    let mut files = Vec::new();
+    let mut fences = Vec::new();
     let mut at = 0;
     while at < lines.len() {
         let Some(language) = lines[at].strip_prefix("```") else {
@@ -79,135 +114,109 @@ fn examples_of(name: &str, text: &str) -> Vec<Example> {
             continue;
         };
         let length = lines[at + 1..].iter().position(|line| *line == "```").unwrap();
-        let block = lines[at + 1..at + 1 + length].join("\n");
-        match language {
-            "toml" => {
-                let path = block.lines().next().and_then(|line| line.strip_prefix("# "));
-                files.extend(
-                    path.filter(|path| path.ends_with(".toml"))
-                        .map(|path| (path.to_owned(), block.clone())),
-                );
-                toml = block;
-            }
-            "console" => {
-                let before = lines[..at].iter().rev().take_while(|line| line.starts_with("<!--"));
-                let before: Vec<&str> = before.copied().collect();
-                let has = |marker| before.contains(&marker);
-                examples.push(Example {
-                    place: format!("{name}:{}", at + 1),
-                    needs: if has(NEEDS_HELM) { Needs::Helm } else { Needs::Nothing },
-                    toml: if has(ADDS_TOML) { toml.clone() } else { String::new() },
-                    files: if has(WITH_FILES) { files.clone() } else { Vec::new() },
-                    text: block,
-                });
-            }
-            _ => {}
-        }
+        let above = lines[..at].iter().rev().take_while(|line| line.starts_with("<!--"));
+        let mut comments: Vec<_> = above.map(|line| (*line).to_owned()).collect();
+        comments.reverse();
+        fences.push(Fence {
+            line: at + 1,
+            comments,
+            language: language.to_owned(),
+            text: lines[at + 1..at + 1 + length].join("\n"),
+        });
         at += length + 2;
+    }
+    fences
+}
+
+fn examples_of(name: &str, text: &str) -> Vec<Example> {
+    let mut examples: Vec<Example> = Vec::new();
+    let mut toml = String::new();
+    let mut files = Vec::new();
+    for fence in fences(text) {
+        if fence.language == "toml" {
+            let path = fence.text.lines().next().and_then(|line| line.strip_prefix("# "));
+            let path = path.filter(|path| path.ends_with(".toml")).map(str::to_owned);
+            files.extend(path.map(|path| (path, fence.text.clone())));
+            toml = fence.text;
+            continue;
+        }
+        let run: Vec<_> = steps_of(&fence)
+            .into_iter()
+            .filter(|step| !is_elsewhere(name, &step.command))
+            .collect();
+        if run.is_empty() {
+            continue;
+        }
+        let by_hand = |comment: &String| {
+            Some(Step::silent(comment.strip_prefix(STEP.0)?.strip_suffix(STEP.1)?))
+        };
+        let steps: Vec<_> = fence.comments.iter().filter_map(by_hand).chain(run).collect();
+        let has = |marker| fence.comments.iter().any(|comment| comment == marker);
+        let needs = match (has(NEEDS_REGISTRIES), has(NEEDS_HELM)) {
+            (true, _) => Needs::Registries,
+            (_, true) => Needs::Helm,
+            _ => Needs::Nothing,
+        };
+        let example = Example {
+            place: format!("{name}:{}", fence.line),
+            needs,
+            toml: if has(ADDS_TOML) { toml.clone() } else { String::new() },
+            files: if has(WITH_FILES) { files.clone() } else { Vec::new() },
+            steps,
+        };
+        match examples.iter_mut().find(|other| needs == Needs::Registries && other.needs == needs) {
+            Some(other) => other.append(example),
+            None => examples.push(example),
+        }
     }
     examples
 }
 
-impl Example {
-    /// Runs the commands in a folder with the shipped list and the charts of the tests, and asserts that
-    /// each prints what the page shows. `...` stands for any text, and alone on a line for any lines.
-    pub(crate) fn check(&self, helm: Option<&Path>) {
-        let folder = self.folder(helm);
-        let mut path = vec![folder.path().join("bin")];
-        path.extend(std::env::split_paths(&std::env::var_os("PATH").unwrap()));
-        let mut environment = clean_environment(std::env::vars_os(), folder.path());
-        environment.insert("PATH".into(), std::env::join_paths(path).unwrap());
-        for example in format!("\n{}", self.text).split("\n$ ").skip(1) {
-            let (command, expected) = example.split_once('\n').unwrap_or((example, ""));
-            let run = duct::cmd("sh", ["-c", command])
-                .dir(folder.path().join("work"))
-                .full_env(environment.clone())
-                .stdin_null()
-                .stderr_to_stdout()
-                .stdout_capture()
-                .unchecked()
-                .run()
-                .unwrap();
-            let output = String::from_utf8(run.stdout).unwrap();
-            assert!(
-                matches(expected, output.trim_end()),
-                "{}: `{command}` prints\n{output}\nand the page has\n{expected}",
-                self.place
-            );
+/// The commands of a block: after `$ ` with their output, or one a line.
+fn steps_of(fence: &Fence) -> Vec<Step> {
+    match fence.language.as_str() {
+        "console" => {
+            let parts = format!("\n{}", fence.text);
+            let parts = parts.split("\n$ ").skip(1);
+            let split = |part: &str| match part.split_once('\n') {
+                Some((command, expected)) => Step::printing(command, expected),
+                None => Step::printing(part, ""),
+            };
+            parts.map(split).collect()
         }
-    }
-
-    fn folder(&self, helm: Option<&Path>) -> TempDir {
-        use std::os::unix::fs::{PermissionsExt, symlink};
-        let folder = tempfile::tempdir().unwrap();
-        let (bin, work) = (folder.path().join("bin"), folder.path().join("work"));
-        std::fs::create_dir_all(&bin).unwrap();
-        std::fs::create_dir_all(work.join("tests")).unwrap();
-        for name in ["xtask", "chart-mirror"] {
-            symlink(env!("CARGO_BIN_EXE_chart-mirror"), bin.join(name)).unwrap();
+        "sh" => {
+            let text = fence.text.replace("\\\n", "");
+            let lines = text.lines().map(without_comment);
+            lines.filter(|line| !line.is_empty()).map(Step::silent).collect()
         }
-        if let Some(helm) = helm {
-            symlink(helm, bin.join("helm")).unwrap();
-        }
-        std::fs::write(bin.join("cargo"), CARGO).unwrap();
-        std::fs::set_permissions(bin.join("cargo"), PermissionsExt::from_mode(0o755)).unwrap();
-        symlink(root().join("tests/data"), work.join("tests/data")).unwrap();
-        let list = std::fs::read_to_string(root().join("images.toml")).unwrap();
-        std::fs::write(work.join("images.toml"), format!("{list}\n{}\n", self.toml)).unwrap();
-        for (path, text) in &self.files {
-            let path = work.join(path);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        folder
+        _ => Vec::new(),
     }
 }
 
-/// Whether an output is the expected one.
-fn matches(expected: &str, output: &str) -> bool {
-    let pattern = format!("\n{expected}").replace("\n...", "...");
-    let output = format!("\n{output}");
-    let Some((first, pattern)) = pattern.split_once("...") else { return output == pattern };
-    let Some(mut rest) = output.strip_prefix(first) else { return false };
-    let (between, last) = pattern.rsplit_once("...").unwrap_or(("", pattern));
-    for part in between.split("...") {
-        let Some((_, after)) = rest.split_once(part) else { return false };
-        rest = after;
-    }
-    rest.ends_with(last)
+/// A line of a shell without its comment.
+fn without_comment(line: &str) -> &str {
+    let line = if line.starts_with('#') { "" } else { line };
+    line.split_once(" #").map_or(line, |(command, _)| command).trim()
+}
+
+fn is_elsewhere(page: &str, command: &str) -> bool {
+    RUN_ALONE.iter().any(|(in_page, known, _)| (*in_page, *known) == (page, command))
+        || NOT_RUN.iter().any(|(start, _)| command.starts_with(start))
 }
 
 #[test]
-fn dots_stand_for_any_text_and_nothing_else_does() {
-    let table = [
-        ("a\nb", "a\nb", true),
-        ("a\nb", "a\nb\nc", false),
-        ("a", "b", false),
-        ("", "", true),
-        ("", "a", false),
-        ("a\n...", "a\nb\nc", true),
-        ("a\n...\nd", "a\nb\nc\nd", true),
-        ("...\nd", "a\nd", true),
-        ("a ... s\nb", "a 0.1 s\nb", true),
-        ("a ... s\nb", "a 0.1 m\nb", false),
-    ];
-    for (expected, output, is_match) in table {
-        assert_eq!(matches(expected, output), is_match, "{expected:?} {output:?}");
-    }
-}
-
-#[test]
-fn an_example_has_the_needs_of_the_line_above() {
+fn an_example_has_the_needs_of_the_lines_above() {
     let page = format!(
         "```toml\na = 1\n```\n\n{ADDS_TOML}\n```console\n$ b\n```\n{NEEDS_HELM}\n```console\n$ c\nd\n```"
     );
     let found = examples_of("p.md", &page);
     let found: Vec<_> = found
         .iter()
-        .map(|it| (it.place.as_str(), it.needs, it.toml.as_str(), it.text.as_str()))
+        .map(|it| (it.place.as_str(), it.needs, it.toml.as_str(), &it.steps[..]))
         .collect();
+    let (b, c) = ([Step::printing("b", "")], [Step::printing("c", "d")]);
     let expected =
-        [("p.md:6", Needs::Nothing, "a = 1", "$ b"), ("p.md:10", Needs::Helm, "", "$ c\nd")];
+        [("p.md:6", Needs::Nothing, "a = 1", &b[..]), ("p.md:10", Needs::Helm, "", &c[..])];
     assert_eq!(found, expected);
 
     let page = format!(
@@ -217,4 +226,16 @@ fn an_example_has_the_needs_of_the_line_above() {
     let with_files = vec![("a/b.toml".to_owned(), "# a/b.toml\nc = 1".to_owned())];
     let found: Vec<_> = found.iter().map(|it| (it.needs, it.files.clone())).collect();
     assert_eq!(found, [(Needs::Nothing, vec![]), (Needs::Helm, with_files)]);
+}
+
+#[test]
+fn blocks_between_registries_run_in_their_order_with_the_steps_of_the_reader() {
+    let page = format!(
+        "{NEEDS_REGISTRIES}\n```sh\n# first\na \\\n-b   # why\n\ndocker run c\n```\n\
+         {NEEDS_REGISTRIES}\n<!-- step: sed d -->\n```sh\ne\n```\n```sh\ndocker build f\n```"
+    );
+    let found = examples_of("p.md", &page);
+    let [example] = found.as_slice() else { panic!("{}", found.len()) };
+    assert_eq!(example.steps, ["a -b", "sed d", "e"].map(Step::silent));
+    assert_eq!(commands(&page), ["a -b", "docker run c", "e", "docker build f"]);
 }

@@ -4,6 +4,7 @@
 use std::io;
 
 pub(crate) mod aws;
+pub(crate) mod chart_repository;
 pub(crate) mod docker_registry;
 pub(crate) mod helm;
 pub(crate) mod skopeo;

@@ -58,7 +58,8 @@ impl Skopeo<'_> {
     }
 }
 
-fn run(arguments: &[String]) -> Result<Vec<u8>, String> {
+/// Runs skopeo, and returns what it prints.
+pub(crate) fn run(arguments: &[String]) -> Result<Vec<u8>, String> {
     let home = tempfile::tempdir().unwrap();
     // The signature policy of the machine is not installed everywhere.
     let arguments = [words(&["--insecure-policy"]), arguments.to_vec()].concat();

@@ -42,7 +42,7 @@ fn destination_inventory() -> Value {
 
 fn schema<T: JsonSchema>(command: &str, flags: &str) -> Value {
     let mut schema = derived::<Document<T>>();
-    schema["title"] = json!(format!("cargo xtask {command}{flags} --format json"));
+    schema["title"] = json!(format!("chart-mirror {command}{flags} --format json"));
     schema["properties"]["version"] = json!({ "const": VERSION });
     schema["properties"]["command"] = json!({ "const": command });
     schema
