@@ -14,6 +14,9 @@ use crate::tar::{header, padding};
 /// Smaller parts would hold little but headers.
 const SMALLEST_ROOM: u64 = 64 << 10;
 
+/// An extended header, and a line in `SHA256SUMS`.
+const MOST_PER_ITEM: u64 = 1536 + 400;
+
 /// How the large content of a bundle is divided among its parts. Everything else, such as manifests, is in
 /// every part.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,20 +44,21 @@ struct Document {
 }
 
 impl PartPlan {
-    /// Divides blobs among parts that have at most `limit` bytes each. `common` is the size of what every
-    /// part holds: manifests and files. Large blobs are placed first, each in the first part that has room.
+    /// Divides blobs among parts that have at most `limit` bytes each. `common` are the sizes of what every
+    /// part holds: all manifests and files, also `index.json`. Large blobs are placed first, each in the
+    /// first part that has room.
     ///
     /// # Errors
     /// If `limit` leaves too little room beside what every part holds.
-    pub fn new(blobs: &BTreeMap<Digest, u64>, common: u64, limit: u64) -> Result<Self, Advice> {
+    pub fn new(blobs: &BTreeMap<Digest, u64>, common: &[u64], limit: u64) -> Result<Self, Advice> {
+        let common: u64 = common.iter().map(|size| MOST_PER_ITEM + size + padding(*size)).sum();
         // The lines of a blob in `parts.json` and `SHA256SUMS`.
         let lists: u64 = blobs.keys().map(|digest| digest.as_str().len() as u64 * 4 + 100).sum();
-        let room = limit.saturating_sub(common + lists);
+        let common = common + lists + 4 * MOST_PER_ITEM;
+        let room = limit.saturating_sub(common);
         if room < SMALLEST_ROOM {
-            let message = format!(
-                "parts of {limit} bytes are too small: {} bytes are in every part",
-                common + lists
-            );
+            let message =
+                format!("parts of {limit} bytes are too small: {common} bytes are in every part");
             return Err(Advice::new(message).with_hint("choose larger parts"));
         }
         let mut by_size: Vec<_> = blobs.iter().collect();
@@ -166,7 +170,7 @@ mod tests {
     fn plan(sizes: &[u64], limit: u64) -> PartPlan {
         let blobs = sizes.iter().enumerate();
         let blobs = blobs.map(|(n, size)| (Digest::of(n.to_string().as_bytes()), *size));
-        PartPlan::new(&blobs.collect(), 1000, limit).unwrap()
+        PartPlan::new(&blobs.collect(), &[1000], limit).unwrap()
     }
 
     #[test]
@@ -201,7 +205,7 @@ mod tests {
 
     #[test]
     fn parts_without_room_are_refused() {
-        let error = PartPlan::new(&BTreeMap::new(), 1000, 2000).unwrap_err().to_string();
+        let error = PartPlan::new(&BTreeMap::new(), &[1000], 2000).unwrap_err().to_string();
         assert!(error.contains("too small"), "{error}");
     }
 }
