@@ -106,6 +106,8 @@ fn a_damaged_piece_is_reported() {
     let piece = names_below(parts[0].path()).into_iter().find(|name| name.starts_with("pieces/"));
     let path = parts[0].path().join(piece.as_ref().unwrap());
     let mut content = fs::read(&path).unwrap();
+    // Pieces are numbered in the order of the content, which other programs can join with `cat`.
+    assert!(path.ends_with("1") && image().blobs[0].starts_with(&content));
     content[1000] ^= 1;
     fs::write(&path, content).unwrap();
     let error = check(&parts[0]).unwrap_err().to_string();
