@@ -115,34 +115,8 @@ fn anchors_are_those_of_github() {
 }
 
 #[test]
-fn the_messages_of_troubleshooting_are_those_of_the_program() {
-    let page = std::fs::read_to_string(root().join("docs/troubleshooting.md")).unwrap();
-    let sources = sources(&root().join("xtask"));
-    let headings = page.lines().filter_map(|line| line.strip_prefix("### `")?.split('`').next());
-    let parts: Vec<_> = headings.flat_map(|heading| heading.split("...")).collect();
-    assert!(parts.len() > 10, "{parts:?}");
-    for part in parts {
-        assert!(sources.contains(part.trim()), "no message contains `{part}`");
-    }
-}
-
-#[test]
 fn the_lists_of_the_page_about_migrating_are_valid() {
     let blocks = blocks(&page("docs/migrating.md"), "toml");
     let lists = blocks.iter().map(|block| ImageList::parse("images.toml", block).unwrap());
     assert_eq!(lists.count(), 3);
-}
-
-/// The text of every Rust file below a folder.
-fn sources(folder: &Path) -> String {
-    let mut text = String::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            text += &sources(&path);
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            text += &std::fs::read_to_string(&path).unwrap();
-        }
-    }
-    text
 }

@@ -24,5 +24,6 @@ mod several;
 mod support;
 mod tidy;
 mod transport;
+mod troubleshooting;
 mod values;
 mod verify;
