@@ -13,5 +13,6 @@ mod kinds;
 mod pins;
 mod platforms;
 mod repair;
+mod signatures;
 mod support;
 mod together;

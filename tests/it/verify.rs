@@ -11,6 +11,7 @@ mod charts;
 mod list;
 mod registries;
 mod reports;
+mod signatures;
 
 #[test]
 fn every_code_has_a_scenario() {

@@ -26,6 +26,7 @@ mod programs;
 mod proving;
 mod registries;
 mod renovate;
+mod signatures;
 mod small_chart;
 #[expect(dead_code, reason = "each test target uses its part")]
 #[path = "../support/mod.rs"]

@@ -14,6 +14,7 @@ pub(crate) mod publish;
 pub(crate) mod requests;
 pub(crate) mod scene;
 pub(crate) mod script;
+pub(crate) mod signing;
 pub(crate) mod stage;
 pub(crate) mod tls;
 pub(crate) mod xtask;

@@ -22,7 +22,7 @@ const WITH_FILES: &str = "<!-- with the files above -->";
 const STEP: (&str, &str) = ("<!-- step: ", " -->");
 
 /// Commands that a test of their own runs, with the page and that test in `tests/real`.
-pub(crate) const RUN_ALONE: [(&str, &str, &str); 9] = [
+pub(crate) const RUN_ALONE: [(&str, &str, &str); 11] = [
     ("README.md", "chart-mirror init -c ./chart -d registry.example.com/mirror", "guide"),
     ("README.md", "chart-mirror mirror", "guide"),
     ("README.md", "cargo install --locked --git REPOSITORY chart-mirror", "installing"),
@@ -40,11 +40,22 @@ pub(crate) const RUN_ALONE: [(&str, &str, &str); 9] = [
         "skopeo sync --all --preserve-digests --src yaml --dest docker sync.yml registry.example.com/mirror",
         "migrating",
     ),
+    (
+        "docs/signatures.md",
+        "openssl dgst -sha256 -sign private.pem inventory.json | base64 > inventory.json.sig",
+        "signatures",
+    ),
+    (
+        "docs/signatures.md",
+        "openssl pkeyutl -sign -inkey ed25519.pem -rawin -in inventory.json | base64 > inventory.json.sig",
+        "signatures",
+    ),
 ];
 
 /// The beginnings of the commands that no test runs, each with its reason.
-pub(crate) const NOT_RUN: [(&str, &str); 4] = [
+pub(crate) const NOT_RUN: [(&str, &str); 5] = [
     ("copy_images.sh ", "the script that is replaced; it is not in this repository"),
+    ("cosign ", "no package registry that CI uses has it"),
     ("gh attestation verify ", "needs a release at GitHub"),
     ("docker build ", "needs a docker daemon and images of the internet"),
     ("docker run ", "needs the image of `docker build`"),

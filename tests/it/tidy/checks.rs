@@ -33,7 +33,7 @@ const ACTING: [&str; 11] = [
 ];
 
 /// Modules that do no I/O.
-const PURE: [&str; 7] = [
+const PURE: [&str; 8] = [
     "xtask/messages/src",
     "xtask/oci/src",
     "xtask/registry/src/known",
@@ -41,6 +41,7 @@ const PURE: [&str; 7] = [
     "xtask/chart-mirror/src/list",
     "xtask/chart-mirror/src/plan",
     "xtask/chart-mirror/src/report",
+    "xtask/chart-mirror/src/signatures",
 ];
 
 /// Names with several meanings, each with a reason.

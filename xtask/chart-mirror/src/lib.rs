@@ -15,6 +15,7 @@ pub mod plan;
 #[cfg(test)]
 mod reference;
 pub mod report;
+pub mod signatures;
 pub mod values;
 pub mod workspace;
 

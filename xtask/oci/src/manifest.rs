@@ -94,6 +94,19 @@ struct Entry {
     platform: Option<serde_json::Value>,
 }
 
+/// An index of referrers (distribution-spec, "Listing Referrers").
+#[derive(Deserialize)]
+struct ReferrersIndex {
+    manifests: Vec<ReferrerEntry>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct ReferrerEntry {
+    digest: String,
+    artifact_type: Option<String>,
+}
+
 impl Manifest {
     /// Parses a manifest.
     ///
@@ -161,6 +174,18 @@ impl Manifest {
             size: self.bytes.len() as u64,
             platform: None,
         }
+    }
+
+    /// The entries of an index of referrers whose artifact type is wanted, or not stated.
+    pub fn referrers_of_type(&self, is_wanted: impl Fn(&str) -> bool) -> Vec<Digest> {
+        let Ok(index) = serde_json::from_slice::<ReferrersIndex>(&self.bytes) else {
+            return vec![];
+        };
+        let wanted = index.manifests.into_iter().filter(|entry| {
+            let kind = entry.artifact_type.as_deref().filter(|kind| !kind.is_empty());
+            kind.is_none_or(&is_wanted)
+        });
+        wanted.filter_map(|entry| entry.digest.parse().ok()).collect()
     }
 
     /// The config of an image; `None` for an index and for an artifact, whose config declares nothing.
@@ -259,6 +284,24 @@ mod tests {
             [None, Some("plan9/6502".to_owned()), None]
         );
         assert!(index.blobs.is_empty());
+    }
+
+    #[test]
+    fn referrers_are_selected_by_their_artifact_type_if_they_state_one() {
+        let entry = |digest: &Digest, kind: &str| {
+            format!(r#"{{"mediaType":"m","digest":"{digest}","size":1{kind}}}"#)
+        };
+        let digests = [b"a", b"b", b"c", b"d"].map(|content| Digest::of(content));
+        let kinds =
+            [r#","artifactType":"x/1""#, r#","artifactType":"y""#, "", r#","artifactType":"""#];
+        let entries = digests.iter().zip(kinds).map(|(digest, kind)| entry(digest, kind));
+        let entries = entries.collect::<Vec<_>>().join(",");
+        let text = format!(r#"{{"schemaVersion":2,"manifests":[{entries}]}}"#);
+        let index = parse(&text, None).unwrap();
+        let [a, _, c, d] = digests;
+        assert_eq!(index.referrers_of_type(|kind| kind.starts_with("x/")), [a, c, d]);
+        let image = format!(r#"{{"schemaVersion":2,"config":{},"layers":[]}}"#, layer("c"));
+        assert_eq!(parse(&image, None).unwrap().referrers_of_type(|_| true), []);
     }
 
     #[test]

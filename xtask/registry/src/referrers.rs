@@ -5,7 +5,7 @@ use reqwest::{Method, Url};
 
 use crate::error::{Cause, Error};
 use crate::http::request::{BufferedResponse, header};
-use crate::repository::{LARGEST_MANIFEST, RemoteRepository};
+use crate::repository::{LARGEST_MANIFEST, ManifestName, RemoteRepository};
 use messages::printable::printable;
 use oci::{Descriptor, Digest, Manifest};
 
@@ -15,6 +15,13 @@ const MOST_PAGES: usize = 100;
 impl RemoteRepository {
     /// The referrers of a manifest; `None` if the registry does not have the referrers API.
     pub async fn referrers(&self, subject: &Digest) -> Result<Option<Vec<Descriptor>>, Error> {
+        let pages = self.referrer_pages(subject).await?;
+        Ok(pages.map(|pages| pages.into_iter().flat_map(|page| page.manifests).collect()))
+    }
+
+    /// The referrers of a manifest, as the indexes that list them; `None` if the registry does not have the
+    /// referrers API.
+    pub async fn referrer_pages(&self, subject: &Digest) -> Result<Option<Vec<Manifest>>, Error> {
         let mut found = Vec::new();
         let operation = format!("list referrers of {}", subject.short());
         let request = self.request(operation, Method::GET, &format!("referrers/{subject}"))?;
@@ -32,7 +39,7 @@ impl RemoteRepository {
             }
             let digest = Digest::of(&page.body);
             match Manifest::parse(page.body, digest, None) {
-                Ok(index) => found.extend(index.manifests),
+                Ok(index) => found.push(index),
                 // Web servers in front of old registries return 200 for any path.
                 Err(_) if found.is_empty() => return Ok(None),
                 Err(why) => return fail(&printable(&why.to_string())),
@@ -44,6 +51,18 @@ impl RemoteRepository {
         }
         let why = format!("the list of referrers has more than {MOST_PAGES} pages");
         Err(self.host.error(&request, Cause::Protocol(why)))
+    }
+
+    /// The tag under which clients list referrers where there is no API (distribution-spec, "Referrers Tag
+    /// Schema").
+    pub fn referrers_tag(&self, subject: &Digest) -> Result<ManifestName, Error> {
+        // A tag has at most 128 characters. `sha512-` and its digits are longer; the schema truncates them.
+        let text: String = subject.as_tag().chars().take(128).collect();
+        let tag = text.parse().map_err(|_| {
+            let cause = Cause::Protocol(format!("`{text}` is not a tag"));
+            Error::new(self.host.side, "list referrers", cause)
+        })?;
+        Ok(ManifestName::Tag(tag))
     }
 }
 

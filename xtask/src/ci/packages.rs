@@ -5,7 +5,7 @@ use anyhow::Context as _;
 use super::runner::{Runner, is_on_path};
 
 /// The programs that have a Debian package of the same name.
-const PROGRAMS: [&str; 3] = ["docker-registry", "git", "skopeo"];
+const PROGRAMS: [&str; 4] = ["docker-registry", "git", "openssl", "skopeo"];
 
 /// Installs the programs that are missing.
 pub(super) fn obtain_test_programs(runner: &Runner) -> anyhow::Result<()> {

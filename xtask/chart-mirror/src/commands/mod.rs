@@ -10,5 +10,6 @@ pub mod inventory;
 pub mod list_edit;
 pub mod mirror;
 pub mod pin;
+mod signature_keys;
 pub mod values;
 pub mod verify;

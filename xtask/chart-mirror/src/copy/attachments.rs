@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use super::graph::{self, KnownManifests, Level};
 use super::image_copy::ImageCopy;
 use super::options::ExistingContent;
+use super::signed::ValidSignature;
 use crate::list::Attachments;
 use oci::{Descriptor, Digest, Manifest};
 use registry::{Cause, Error, ManifestName, Pushed, RemoteRepository, Side};
@@ -50,6 +51,26 @@ pub(super) async fn copy(
         }
         let found = finish_all(pending.iter().map(|subject| copy_of_subject(copy, subject)));
         pending = found.await?.into_iter().flatten().collect();
+    }
+    Ok(())
+}
+
+/// Copies a signature that was checked, so that it can be checked again at the destination.
+pub(super) async fn copy_signature(
+    copy: &Arc<ImageCopy>,
+    subject: &Digest,
+    signature: &ValidSignature,
+) -> Result<(), Error> {
+    let ValidSignature { name, manifest } = signature;
+    if look_up(copy, name, &manifest.digest).await?.is_some() {
+        return Ok(());
+    }
+    if let Arrival::Pushed(manifest, Pushed { subject_is_tracked: false }) =
+        push_attachment(copy, name, manifest.clone()).await?
+        && manifest.subject.is_some()
+    {
+        let listed = list_under_fallback_tag(copy, subject, &[*manifest]).await;
+        unless_refused(copy, listed)?;
     }
     Ok(())
 }
@@ -132,12 +153,30 @@ async fn copy_attachment(
     name: &ManifestName,
     digest: &Digest,
 ) -> Result<Arrival, Error> {
-    match unless_refused(copy, copy.destination.resolve(name).await)? {
-        None => return Ok(Arrival::Refused),
-        Some(present) if present.as_ref() == Some(digest) => return Ok(Arrival::Present),
-        Some(_) => {}
+    if let Some(arrival) = look_up(copy, name, digest).await? {
+        return Ok(arrival);
     }
     let manifest = copy.source.manifest(&ManifestName::Digest(digest.clone())).await?;
+    push_attachment(copy, name, manifest).await
+}
+
+/// Whether the destination has the attachment, or refuses to be asked for it. `None` if it lacks it.
+async fn look_up(
+    copy: &ImageCopy,
+    name: &ManifestName,
+    digest: &Digest,
+) -> Result<Option<Arrival>, Error> {
+    Ok(match unless_refused(copy, copy.destination.resolve(name).await)? {
+        None => Some(Arrival::Refused),
+        Some(present) => (present.as_ref() == Some(digest)).then_some(Arrival::Present),
+    })
+}
+
+async fn push_attachment(
+    copy: &Arc<ImageCopy>,
+    name: &ManifestName,
+    manifest: Manifest,
+) -> Result<Arrival, Error> {
     let known = KnownManifests::default();
     let top = Level { known: &known, existing: ExistingContent::Trusted, depth: 0 };
     let pushed = graph::push(copy, &manifest, name, top).await;
@@ -178,7 +217,7 @@ async fn list_referrers(
     subject: &Digest,
 ) -> Result<Vec<Descriptor>, Error> {
     let mut found = repository.referrers(subject).await?.unwrap_or_default();
-    let name = fallback_tag(repository, subject)?;
+    let name = repository.referrers_tag(subject)?;
     if let Some(index) = repository.manifest_if_present(&name).await? {
         let by_api: HashSet<Digest> = found.iter().map(|entry| entry.digest.clone()).collect();
         let others = index.manifests.into_iter().filter(|entry| !by_api.contains(&entry.digest));
@@ -193,7 +232,7 @@ async fn list_under_fallback_tag(
     subject: &Digest,
     referrers: &[Manifest],
 ) -> Result<(), Error> {
-    let name = fallback_tag(&copy.destination, subject)?;
+    let name = copy.destination.referrers_tag(subject)?;
     let old = copy.destination.manifest_if_present(&name).await?;
     let mut listed = old.as_ref().map(entries).unwrap_or_default();
     for referrer in referrers {
@@ -235,16 +274,6 @@ fn entry(referrer: &Manifest) -> Value {
         entry["annotations"] = document["annotations"].clone();
     }
     entry
-}
-
-fn fallback_tag(repository: &RemoteRepository, subject: &Digest) -> Result<ManifestName, Error> {
-    // A tag has at most 128 characters. `sha512-` and its digits are longer; the schema truncates them.
-    let text: String = subject.as_tag().chars().take(128).collect();
-    let tag = text.parse().map_err(|_| {
-        let cause = Cause::Protocol(format!("`{text}` is not a tag"));
-        Error::new(repository.host.side, "list referrers", cause)
-    })?;
-    Ok(ManifestName::Tag(tag))
 }
 
 fn error(copy: &ImageCopy, operation: &str, cause: Cause) -> Error {

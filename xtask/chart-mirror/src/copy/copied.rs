@@ -34,9 +34,10 @@ pub struct Counters {
     /// The attachments that the destination refused.
     #[serde(skip)]
     pub refused: Vec<Error>,
-    /// That the tag does not name the pinned digest, if the policy makes it a warning.
+    /// What the policy makes a warning: that the tag does not name the pinned digest, and that a signature is
+    /// missing or not valid.
     #[serde(skip)]
-    pub moved_tag: Option<Error>,
+    pub warnings: Vec<Error>,
     /// Layers with URLs of their own, which registries do not hold. They stay where they are.
     pub foreign_layers: u64,
 }

@@ -7,7 +7,7 @@ use super::graph::{self, KnownManifests, Level};
 use super::image_copy::ImageCopy;
 use super::options::ExistingContent;
 use super::platforms::{self, Selected};
-use super::{attachments, complete, pins};
+use super::{attachments, complete, pins, signed};
 use crate::list::Attachments;
 use crate::plan::{Decision, decide};
 use oci::{Digest, Manifest};
@@ -38,6 +38,14 @@ pub(super) async fn copy(copy: &Arc<ImageCopy>) -> Result<Copied, Error> {
         _ => None,
     };
     let changed = up_to_date.is_none();
+    if let Some(digest) = &up_to_date
+        && options.existing == ExistingContent::Checked
+        && transfer.platforms.is_none()
+        && let Some(signature) = signed::check(copy, digest).await?
+    {
+        // The image may have been copied before the policy required its signature.
+        attachments::copy_signature(copy, digest, &signature).await?;
+    }
     let (digest, made_from) = match up_to_date {
         Some(digest) => {
             let whole = match &source {
@@ -70,15 +78,30 @@ async fn push(
             SourceState::Unknown => fetch_selected(copy, None).await,
         }
     };
+    let fetch = async {
+        let selected = fetch.await?;
+        let signature = signed::check(copy, &selected.source).await?;
+        Ok((selected, signature))
+    };
     let existing = copy.run.options.existing;
-    let (selected, known) = match present {
+    let ((selected, signature), known) = match present {
         // A repository with a tag exists.
         Some(stale) if existing == ExistingContent::Trusted => {
             (fetch.await?, known_through(copy, stale).await)
         }
         Some(_) => (fetch.await?, KnownManifests::default()),
+        // No repository is created for an image that may be refused.
+        None if copy.needs_signature() => {
+            let fetched = fetch.await?;
+            copy.repository_ready().await?;
+            (fetched, KnownManifests::default())
+        }
         None => (tokio::try_join!(fetch, copy.repository_ready())?.0, KnownManifests::default()),
     };
+    if let Some(signature) = signature.filter(|_| selected.source == selected.manifest.digest) {
+        // Before the image: if this run is interrupted, the next one would find the image and look no further.
+        attachments::copy_signature(copy, &selected.source, &signature).await?;
+    }
     let top = Level { known: &known, existing, depth: 0 };
     let pushed = graph::push(copy, &selected.manifest, name, top).await;
     pushed.map_err(|error| copy.explain(error))?;

@@ -61,6 +61,11 @@ impl ImageCopy {
         }
     }
 
+    /// Whether the policy requires a signature of the image.
+    pub(super) fn needs_signature(&self) -> bool {
+        self.run.signatures.keys_for(&self.transfer.source_reference()).is_some()
+    }
+
     pub(super) fn count(&self, update: impl FnOnce(&mut Counters)) {
         update(&mut self.counters.lock().unwrap_or_else(PoisonError::into_inner));
     }

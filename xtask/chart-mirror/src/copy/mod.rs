@@ -21,6 +21,7 @@ use tracker::{BlobTracker, Mountable};
 pub use copied::{Amount, Copied, Counters};
 pub use options::{CopyOptions, ExistingContent, TagCheck, TagPolicy};
 pub use progress::{Progress, Silent};
+pub use signature_policy::SignaturePolicy;
 
 mod attachments;
 mod blob;
@@ -34,6 +35,8 @@ pub(crate) mod pins;
 pub(crate) mod platforms;
 mod progress;
 mod run;
+mod signature_policy;
+pub(crate) mod signed;
 mod tracker;
 
 /// Copies images to one registry, all at once. Returns one result per image, in the same order.
@@ -44,6 +47,7 @@ pub(crate) async fn copy_all(
     registries: &Registries,
     transfers: &[Transfer],
     options: CopyOptions,
+    signatures: Arc<SignaturePolicy>,
     repositories: Option<Arc<Repositories>>,
     progress: Arc<dyn Progress>,
 ) -> anyhow::Result<Vec<Result<Copied, Error>>> {
@@ -63,6 +67,7 @@ pub(crate) async fn copy_all(
         progress,
         options,
         checks: BlobChecks::default(),
+        signatures,
         repositories,
     });
     let mut tasks = JoinSet::new();

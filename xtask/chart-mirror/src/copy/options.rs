@@ -29,9 +29,8 @@ pub struct TagPolicy {
 impl TagCheck {
     /// As the policy of a list requires.
     pub fn of(policy: &Policy) -> Self {
-        let severity =
-            |code: Code| policy.severities.get(&code).copied().unwrap_or(code.severity());
-        let (moved, missing) = (severity(Code::SourceMoved), severity(Code::SourceMissing));
+        let moved = policy.severity(Code::SourceMoved);
+        let missing = policy.severity(Code::SourceMissing);
         match (moved, missing) {
             (Severity::Ignore, Severity::Ignore) => Self::Skipped,
             _ => Self::Compared(TagPolicy { moved, missing }),

@@ -69,7 +69,7 @@ pub(super) async fn fetch(copy: &ImageCopy, pin: &Digest) -> Result<Manifest, Er
     let manifest = fetch_by_digest(copy, pin, now.as_ref()).await?;
     if severity == Severity::Warning {
         let warning = error(copy, pin, now.as_ref(), PinnedContent::Served);
-        copy.count(|counters| counters.moved_tag = Some(warning));
+        copy.count(|counters| counters.warnings.push(warning));
     }
     Ok(manifest)
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::complete::BlobChecks;
 use super::options::CopyOptions;
 use super::progress::Progress;
+use super::signature_policy::SignaturePolicy;
 use super::tracker::BlobTracker;
 use crate::ecr::Repositories;
 
@@ -13,6 +14,7 @@ pub(super) struct Run {
     pub(super) progress: Arc<dyn Progress>,
     pub(super) options: CopyOptions,
     pub(super) checks: BlobChecks,
+    pub(super) signatures: Arc<SignaturePolicy>,
     /// Creates missing repositories, if the destination does not do that on push.
     pub(super) repositories: Option<Arc<Repositories>>,
 }

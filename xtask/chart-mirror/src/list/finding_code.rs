@@ -103,7 +103,7 @@ codes! {
     ChartMention "chart-mention" Warning
         "a text in the rendered chart mentions an image or a source registry";
     RuleUnused "rule-unused" Warning
-        "a rule of the list matches nothing in the chart";
+        "a rule of the list matches nothing";
     ValuesNotRelocated "values-not-relocated" Error
         "rendered with the values, the chart uses another image than the target of the one that it names without them";
     ValuesImageLost "values-image-lost" Error
@@ -114,6 +114,10 @@ codes! {
         "the source does not have the listed image or chart";
     SourceMoved "source-moved" Error
         "the tag refers to another digest than the list pins";
+    Unsigned "unsigned" Error
+        "the policy requires a signature, and the image has none";
+    SignatureInvalid "signature-invalid" Error
+        "the image has signatures, but none that a key of the policy made for its digest";
     PlatformMissing "platform-missing" Error
         "the image lacks a platform that the policy requires";
     DestinationMissing "destination-missing" Error

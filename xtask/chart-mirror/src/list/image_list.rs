@@ -139,6 +139,9 @@ impl ImageList {
             let places = chart.places.iter_mut().map(|rule| &mut rule.defined_at);
             ignore.chain(places).for_each(|place| *place = Place::NOWHERE);
         }
+        for rule in &mut self.policy.signatures {
+            rule.defined_at = Place::NOWHERE;
+        }
         self.value_places.clear();
         self
     }
@@ -152,6 +155,7 @@ impl ImageList {
         for destination in self.destinations.values_mut() {
             destination.ecr = std::mem::take(&mut destination.ecr).with_files_below(folder);
         }
+        self.policy = std::mem::take(&mut self.policy).with_files_below(folder);
         self
     }
 

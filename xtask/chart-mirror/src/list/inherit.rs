@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::{ImageList, Place, Policy, Workspace, document, place::PlaceIndex};
+use super::{ImageList, Place, Policy, SignatureRule, Workspace, document, place::PlaceIndex};
 
 /// A setting that a member and its workspace give different values.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -70,7 +70,8 @@ fn merge<K: Ord + Clone, V: PartialEq + Clone>(
 
 /// A key that is left out, or has its default, takes the value of the workspace.
 fn merge_policies(own: Policy, root: &Policy) -> Result<Policy, Vec<&'static str>> {
-    let Policy { allowed_registries, require_pins, require_platforms, mut severities } = own;
+    let Policy { allowed_registries, require_pins, require_platforms, mut severities, signatures } =
+        own;
     let differ = |key| vec!["policy", key];
     if !allowed_registries.is_empty()
         && !root.allowed_registries.is_empty()
@@ -88,6 +89,15 @@ fn merge_policies(own: Policy, root: &Policy) -> Result<Policy, Vec<&'static str
     {
         return Err(differ("require-platforms"));
     }
+    let of_members = |rules: &[SignatureRule]| -> Vec<SignatureRule> {
+        rules.iter().cloned().map(SignatureRule::inherited).collect()
+    };
+    let inherited = of_members(&root.signatures);
+    let signatures = match signatures {
+        own if own.is_empty() => inherited,
+        own if inherited.is_empty() || of_members(&own) == inherited => own,
+        _ => return Err(differ("signatures")),
+    };
     merge(&mut severities, &root.severities)
         .map_err(|code| vec!["policy", "severity", code.name()])?;
     let or = |own: Vec<String>, root: &Vec<String>| if own.is_empty() { root.clone() } else { own };
@@ -96,6 +106,7 @@ fn merge_policies(own: Policy, root: &Policy) -> Result<Policy, Vec<&'static str
         require_pins: require_pins.or(root.require_pins),
         require_platforms: require_platforms.or_else(|| root.require_platforms.clone()),
         severities,
+        signatures,
     })
 }
 
@@ -107,7 +118,8 @@ mod tests {
     const ROOT: &str = "[workspace]\nmembers = ['charts/*']\n\
                         [destinations.prod]\nregistry = 'r.io'\n\
                         [registries.'q.io']\nconcurrency = 4\n\
-                        [policy]\nrequire-pins = true\nseverity = { unpinned = 'error' }\n";
+                        [policy]\nrequire-pins = true\nseverity = { unpinned = 'error' }\n\
+                        [[policy.signatures]]\nsources = ['q.io/*']\nkeys = ['a.pub']\n";
     const IMAGE: &str = "[[image]]\nsource = 'q.io/a'\ntag = '1'\n";
 
     fn list(text: &str) -> ImageList {
@@ -137,17 +149,24 @@ mod tests {
         assert_eq!(merged.registries().len(), 1);
         assert_eq!(merged.policy().require_pins, Some(true));
         assert_eq!(merged.policy().severities.len(), 2);
+        let rules = &merged.policy().signatures;
+        assert_eq!((rules.len(), rules[0].defined_at), (1, Place::NOWHERE));
         let same = member(&format!("[destinations.prod]\nregistry = 'r.io'\n{IMAGE}"));
         assert!(same.inherit(&root).is_ok());
     }
 
     #[test]
     fn two_values_for_one_setting_are_a_contradiction() {
-        let table: [(&str, &[&str], usize); 4] = [
+        let table: [(&str, &[&str], usize); 5] = [
             ("policy.require-pins = false\n", &["policy", "require-pins"], 8),
             ("[destinations.prod]\nregistry = 'other.io'\n", &["destinations", "prod"], 3),
             ("[registries.'q.io']\nconcurrency = 5\n", &["registries", "q.io"], 5),
             ("policy.severity.unpinned = 'ignore'\n", &["policy", "severity", "unpinned"], 9),
+            (
+                "[[policy.signatures]]\nsources = ['*']\nexempt = 'x'\n",
+                &["policy", "signatures"],
+                10,
+            ),
         ];
         for (own, keys, line) in table {
             let error = member(&format!("{own}{IMAGE}")).inherit(&list(ROOT)).unwrap_err();

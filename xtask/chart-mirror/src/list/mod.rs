@@ -45,7 +45,7 @@ pub use messages::secret::{holds_userinfo, sounds_like_a_secret};
 pub(crate) use named::named;
 pub use pin::ImagePin;
 pub use place::Place;
-pub use policy::Policy;
+pub use policy::{Policy, SignatureRequirement, SignatureRule, pattern_matches};
 pub(crate) use problems::nearest;
 pub use problems::{Problem, Problems};
 pub use registry::known::address::{Address, InvalidAddress};

@@ -114,7 +114,7 @@ fn copied(changed: bool) -> Copied {
             present: Amount { blobs: 2, bytes: 30 },
             attachments: 3,
             refused: Vec::new(),
-            moved_tag: None,
+            warnings: Vec::new(),
             foreign_layers: 1,
         },
     }

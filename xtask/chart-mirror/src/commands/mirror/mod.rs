@@ -7,6 +7,7 @@ use std::time::Instant;
 use anyhow::{anyhow, bail};
 
 use super::chart_copy::{ChartCopy, ChartPlan, planned_chart};
+use super::signature_keys::signature_policy;
 use crate::chart::ChartOptions;
 use crate::copy::{CopyOptions, ExistingContent, Progress, TagCheck, copy_all};
 use crate::ecr::{Repositories, RepositoryPlan};
@@ -128,9 +129,11 @@ pub async fn run(
             Pins::Alone => TagCheck::Skipped,
         },
     };
+    let of_chart = chart.map(|chart| chart.transfer.source_reference());
+    let signatures = Arc::new(signature_policy(list.policy())?.except(of_chart));
     let repositories = repositories(plan, environment)?.map(Arc::new);
     let mut results =
-        copy_all(&registries, &transfers, copy, repositories.clone(), progress).await?;
+        copy_all(&registries, &transfers, copy, signatures, repositories.clone(), progress).await?;
     let of_chart = chart.and_then(|chart| Some(ImageReport::new(&chart.transfer, results.pop()?)));
     let results = plan.transfers.iter().zip(results);
     let images = results.map(|(transfer, result)| ImageReport::new(transfer, result));

@@ -40,8 +40,8 @@ pub struct ImageReport {
     /// Attachments that the destination refused.
     #[serde(skip)]
     pub refused: usize,
-    /// What did not keep the image from being copied: refused attachments, and a tag that does not name
-    /// the pinned digest.
+    /// What did not keep the image from being copied: refused attachments, a tag that does not name the pinned
+    /// digest, and a signature that is missing or not valid.
     pub warnings: Vec<Error>,
     #[serde(flatten)]
     pub outcome: CopyOutcome,
@@ -222,7 +222,7 @@ impl ImageReport {
             Ok(mut copied) => {
                 report.digest = Some(copied.digest.clone());
                 report.refused = copied.counters.refused.len();
-                report.warnings.extend(copied.counters.moved_tag.take());
+                report.warnings.append(&mut copied.counters.warnings);
                 report.warnings.append(&mut copied.counters.refused);
                 if let Some(subset) = &mut report.subset {
                     subset.made_from = copied.made_from.take();

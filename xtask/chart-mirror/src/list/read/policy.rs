@@ -1,6 +1,7 @@
-//! `[policy]`: what `verify` requires.
+//! `[policy]`: what is required of the images.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use toml::Spanned;
 use toml::de::DeTable;
@@ -9,7 +10,8 @@ use super::reader::Reader;
 use super::value::Value;
 use crate::list::finding_code::{Code, Severity};
 use crate::list::problems::nearest;
-use crate::list::{Address, Policy};
+use crate::list::{Address, Policy, SignatureRequirement, SignatureRule};
+use oci::Registry;
 
 impl<'t> Reader<'t> {
     pub(super) fn policy(&mut self, entry: Spanned<DeTable<'t>>) -> Option<Policy> {
@@ -21,6 +23,9 @@ impl<'t> Reader<'t> {
             require_pins: self.flag(&mut table, "require-pins"),
             require_platforms: self.optional(&mut table, "require-platforms", Self::platforms),
             severities: self.optional(&mut table, "severity", Self::severities).unwrap_or_default(),
+            signatures: self
+                .optional(&mut table, "signatures", Self::signature_rules)
+                .unwrap_or_default(),
         };
         self.finish(table)?;
         Some(policy)
@@ -39,6 +44,71 @@ impl<'t> Reader<'t> {
                 ("this is neither a registry nor a path in one".to_owned(), hint)
             });
             Some(address?.to_string())
+        })
+    }
+
+    fn signature_rules(&mut self, rules: Spanned<Vec<Value<'t>>>) -> Option<Vec<SignatureRule>> {
+        self.all(rules.into_inner(), |reader, rule| {
+            let rule: Spanned<DeTable<'t>> = reader.value(rule)?;
+            let mut table = reader.table(rule, "`[[policy.signatures]]`");
+            let hint = "write which images it is for: `sources = [\"quay.io/stackstate/*\"]`";
+            let sources = reader.required(&mut table, "sources", hint, Self::source_patterns);
+            let keys = reader.optional(&mut table, "keys", Self::key_files);
+            let exempt = reader.optional(&mut table, "exempt", Self::reason);
+            let span = table.span();
+            match (table.span_of("keys"), table.span_of("exempt")) {
+                (Some(_), Some(second)) => {
+                    let hint = "keep `keys` to require a signature, or `exempt` to require none";
+                    reader.report(second, "`keys` and `exempt` together", hint);
+                }
+                (None, None) => {
+                    let hint = "write `keys = [\"FILE.pub\"]`, or why these images need no signature: \
+                                `exempt = \"…\"`";
+                    reader.report(span.clone(), "this rule requires nothing", hint);
+                }
+                _ => {}
+            }
+            reader.finish(table)?;
+            let requirement =
+                keys.map(SignatureRequirement::Keys).or(exempt.map(SignatureRequirement::Exempt));
+            Some(SignatureRule {
+                sources: sources?,
+                requirement: requirement?,
+                defined_at: reader.place(&span),
+            })
+        })
+    }
+
+    /// At least one, so that a rule does not silently match nothing.
+    fn source_patterns(&mut self, texts: Spanned<Vec<Value<'t>>>) -> Option<Vec<String>> {
+        if texts.get_ref().is_empty() {
+            let hint = "write `\"*\"` for all images";
+            self.report(texts.span(), "an empty list matches no image", hint)?;
+        }
+        self.all(texts.into_inner(), |reader, text| {
+            let text = reader.value::<String>(text)?;
+            reader.without_credentials(&text)?;
+            let pattern = text.get_ref();
+            let head = pattern.split(['*', '/']).next().unwrap_or_default();
+            let begins_with_registry = pattern[head.len()..].starts_with('*')
+                || (pattern.contains('/') && head.parse::<Registry>().is_ok());
+            if !begins_with_registry {
+                let hint = "a pattern begins with a registry or `*`: `\"quay.io/stackstate/*\"`, \
+                            `\"docker.io/library/*\"`";
+                reader.report(text.span(), "this matches no source", hint)?;
+            }
+            Some(text.into_inner())
+        })
+    }
+
+    fn key_files(&mut self, texts: Spanned<Vec<Value<'t>>>) -> Option<Vec<PathBuf>> {
+        if texts.get_ref().is_empty() {
+            let hint = "write the files of public keys: `keys = [\"keys/stackstate.pub\"]`";
+            self.report(texts.span(), "no signature could meet an empty list of keys", hint)?;
+        }
+        self.all(texts.into_inner(), |reader, text| {
+            let text = reader.value::<String>(text)?;
+            reader.file(text)
         })
     }
 

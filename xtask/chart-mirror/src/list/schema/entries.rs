@@ -273,6 +273,25 @@ struct Policy {
         "additionalProperties" = { "enum": ["error", "warning", "ignore"] }
     ))]
     severity: Option<BTreeMap<String, String>>,
+    /// Which images must be signed. The first entry that matches an image decides; an image that no entry
+    /// matches needs no signature.
+    signatures: Option<Vec<SignatureRule>>,
+}
+
+/// Images that must be signed, or need not be: either `keys` or `exempt`.
+#[derive(JsonSchema)]
+#[schemars(rename_all = "kebab-case", deny_unknown_fields)]
+#[schemars(extend("oneOf" = [{ "required": ["keys"] }, { "required": ["exempt"] }]))]
+struct SignatureRule {
+    /// Sources, with or without a tag: `quay.io/stackstate/*`. `*` stands for any characters.
+    #[schemars(length(min = 1), inner(regex(pattern = pattern::SOURCE_PATTERN)))]
+    sources: Vec<String>,
+    /// Files with public keys in PEM, relative to this file. One of them must have made the signature.
+    #[schemars(length(min = 1), inner(length(min = 1)))]
+    keys: Option<Vec<String>>,
+    /// Why these images need no signature.
+    #[schemars(regex(pattern = pattern::REASON))]
+    exempt: Option<String>,
 }
 
 /// A Helm chart.

@@ -95,6 +95,7 @@ fn the_schema_has_exactly_the_keys_of_the_parser() {
         ("/properties/destinations/additionalProperties/properties/ecr", "[destinations.a.ecr]"),
         ("/properties/registries/additionalProperties", "[registries.\"r.io\"]"),
         ("/properties/policy", "[policy]"),
+        ("/properties/policy/properties/signatures/items", "[[policy.signatures]]"),
         ("/properties/workspace", "[workspace]"),
         ("/properties/chart", "[chart]"),
         ("/properties/chart/properties/rendering/items", "[[chart.rendering]]"),

@@ -80,6 +80,7 @@ pub(super) const TARGET_TEMPLATE: &str =
     concat!("^(?=.*\\{(path|name)\\})", target_component!(), "(/", target_component!(), ")*$");
 pub(super) const PLATFORM: &str = concat!("^", platform!(), "$");
 pub(super) const PLATFORMS: &str = concat!("^", platform!(), "(,", platform!(), ")*$");
+pub(super) const SOURCE_PATTERN: &str = concat!("^([^*/]*\\*|", host!(), "/)");
 pub(super) const DESTINATION: &str = concat!("^", host!(), "(/", path!(), ")?/*$");
 pub(super) const TAG: &str = "^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$";
 pub(super) const DIGEST: &str = "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$";

@@ -5,8 +5,9 @@ use crate::commands::verify::{
     findings::Findings,
 };
 use crate::list::finding_code::{Check, Code};
-use crate::list::{Image, ImageList, Problem};
+use crate::list::{Image, ImageList, Place, Problem, pattern_matches};
 use messages::program::command;
+use oci::Reference;
 
 const CHECK: Check = Check::List;
 
@@ -34,6 +35,28 @@ pub(in crate::commands::verify) fn check(list: &ImageList, findings: &mut Findin
             let hint = format!("`allowed-registries` in `[policy]` allows `{allowed}`");
             findings
                 .add(findings.about(CHECK, Code::RegistryNotAllowed, image, message).hint(hint));
+        }
+    }
+    check_signature_rules(list, findings);
+}
+
+/// A pattern with a typing error would let unsigned images pass. Those of a workspace need not match in every
+/// member.
+fn check_signature_rules(list: &ImageList, findings: &mut Findings<'_>) {
+    let references: Vec<Reference> = list.images().iter().map(Image::reference).collect();
+    let rules = list.policy().signatures.iter();
+    for rule in rules.filter(|rule| rule.defined_at != Place::NOWHERE) {
+        for pattern in &rule.sources {
+            if references.iter().any(|source| pattern_matches(pattern, source)) {
+                continue;
+            }
+            let message = format!("`{pattern}` in `[[policy.signatures]]` matches no image");
+            let hint = "correct it or remove it; sources are written in full, as `docker.io/library/nginx`";
+            let location = findings.in_list(rule.defined_at);
+            findings.add(Finding {
+                location: Some(location),
+                ..Finding::new(CHECK, Code::RuleUnused, message).hint(hint)
+            });
         }
     }
 }

@@ -9,6 +9,7 @@ use crate::copy::pins::{PinnedContent, mismatch};
 use crate::list::Image;
 use crate::list::finding_code::{Check, Code};
 use crate::plan::Transfer;
+use messages::Advice;
 use messages::program::command;
 use oci::subset::SubsetError;
 use oci::{Digest, Reference, Registry};
@@ -23,6 +24,8 @@ pub(super) struct AtSource {
     pub(super) has_pin: bool,
     /// Which of the platforms that the policy requires the image lacks.
     pub(super) lacks: Option<SubsetError>,
+    /// What is wrong with its signatures, if the policy requires one.
+    pub(super) signature: Option<(Code, Advice)>,
 }
 
 /// An image at a destination.
@@ -51,6 +54,10 @@ pub(super) fn source(
         let hint = "list an image for these platforms, or change `require-platforms` in `[policy]`";
         let message = lacks.to_string();
         findings.add(findings.about(CHECK, Code::PlatformMissing, image, message).hint(hint));
+    }
+    if let Some((code, Advice { message, hint })) = &observed.signature {
+        let finding = findings.about(CHECK, *code, image, message);
+        findings.add(Finding { hint: hint.clone(), ..finding });
     }
     let content = match observed.has_pin {
         true => PinnedContent::Served,

@@ -6,13 +6,15 @@ use std::collections::BTreeMap;
 use futures_util::{StreamExt as _, stream};
 
 use super::values;
+use crate::commands::signature_keys::signature_policy;
 use crate::commands::verify::{context::Context, finding::Finding, findings::Findings};
 use crate::copy::Progress;
 use crate::copy::complete::{self, BlobChecks, Missing};
-use crate::copy::platforms;
+use crate::copy::{SignaturePolicy, platforms, signed};
 use crate::list::finding_code::{Check, Code};
 use crate::list::{Destination, Image, ImageList};
 use crate::plan::{Selection, Transfer, registry_settings, transfers};
+use crate::signatures::PublicKeys;
 use judge::{AtDestination, AtSource};
 use oci::{Digest, Platforms, Registry, Repository, Tag};
 use registry::auth::credentials::Environment;
@@ -54,6 +56,7 @@ struct Observer<'a> {
     plans: &'a [DestinationPlan<'a>],
     registries: &'a Registries,
     checked: BlobChecks,
+    signatures: SignaturePolicy,
 }
 
 pub(in crate::commands::verify) async fn check(
@@ -77,6 +80,10 @@ pub(in crate::commands::verify) async fn check(
         plans: &plans,
         registries: &registries,
         checked: BlobChecks::default(),
+        signatures: match context.includes(Check::Source) {
+            true => signature_policy(list.policy())?,
+            false => SignaturePolicy::default(),
+        },
     };
     let images = list.images().iter().enumerate();
     let selected: Vec<usize> =
@@ -156,7 +163,8 @@ impl Observer<'_> {
         if self.context.includes(Check::Source) {
             let source = self.registries.repository(&image.source, Side::Source)?;
             let required = list.policy().require_platforms.as_ref();
-            observed.source = Some(at_source(&source, image, required).await);
+            let keys = self.signatures.keys_for(&image.reference());
+            observed.source = Some(at_source(&source, image, required, keys.as_ref()).await);
         }
         for plan in self.plans {
             let transfer = &plan.transfers[number];
@@ -261,6 +269,7 @@ async fn at_source(
     source: &RemoteRepository,
     image: &Image,
     required: Option<&Platforms>,
+    keys: Option<&PublicKeys>,
 ) -> Result<AtSource, Error> {
     let resolve = async |name: ManifestName| source.resolve(&name).await;
     let tag: Option<Digest> = resolve(ManifestName::Tag(image.tag.clone())).await?;
@@ -271,6 +280,12 @@ async fn at_source(
         None => false,
     };
     let digest = image.digest.clone().filter(|_| has_pin).or_else(|| tag.clone());
+    let signature = match (keys, &digest) {
+        (Some(keys), Some(digest)) => {
+            signed::mismatch(&signed::find(source, digest, keys).await?, keys)
+        }
+        _ => None,
+    };
     let lacks = match (required, digest) {
         (Some(required), Some(digest)) => {
             let manifest = source.manifest(&ManifestName::Digest(digest)).await?;
@@ -278,5 +293,5 @@ async fn at_source(
         }
         _ => None,
     };
-    Ok(AtSource { tag, has_pin, lacks })
+    Ok(AtSource { tag, has_pin, lacks, signature })
 }
