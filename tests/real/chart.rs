@@ -8,6 +8,7 @@ use chart_mirror::list::{ImageList, Rendering, SetValue};
 use crate::programs::helm::helm;
 
 mod fetching;
+mod mirrored;
 
 const IMAGES: &str = include_str!("../../images.toml");
 const RELOCATE: &str = "global:\n  imageRegistry: mirror.example.com/a\n";

@@ -8,7 +8,7 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 
 use super::default_values::{dependencies, metadata, subcharts, unpacked};
-use super::helm::{FETCH, Helm, temporary_folder};
+use super::helm::{FETCH, Helm, Printed, temporary_folder};
 use super::package::{self, ChartArtifact, ChartMetadata, chart_name, version_tag};
 use super::renderer::RenderError;
 use messages::Advice;
@@ -104,7 +104,7 @@ impl Helm {
             return self.fetch_archive().map(|chart| ChartContent::Made(Box::new(chart)));
         };
         let folder = temporary_folder(FETCH)?;
-        let text = self.of_chart("show chart", folder.path(), &[])?;
+        let Printed { text, .. } = self.of_chart("show chart", folder.path(), &[])?;
         let tag = ChartMetadata::parse(&text).and_then(|metadata| version_tag(&metadata.version));
         let (repository, digest) = (reference.repository, reference.digest);
         Ok(ChartContent::InRegistry { repository, tag: tag.map_err(invalid)?, digest })
@@ -113,7 +113,8 @@ impl Helm {
     /// Fetches the archive as the repository has it, with its signature if there is one.
     fn fetch_archive(&self) -> Result<ChartArtifact, RenderError> {
         let folder = temporary_folder(FETCH)?;
-        let printed = self.of_chart("pull", folder.path(), &["--prov"])?;
+        let Printed { text, warnings } = self.of_chart("pull", folder.path(), &["--prov"])?;
+        let printed = text + &warnings;
         let archive =
             archive_in(folder.path()).ok_or_else(|| self.pull_failed("helm fetched no archive"))?;
         let chart = made_from(&archive)?;

@@ -57,9 +57,10 @@ struct FoundChart {
     name: String,
 }
 
-struct Printed {
-    text: String,
-    warnings: String,
+/// What helm printed to stdout and to stderr.
+pub(super) struct Printed {
+    pub(super) text: String,
+    pub(super) warnings: String,
 }
 
 impl Helm {
@@ -183,19 +184,17 @@ impl Helm {
         Ok(LocalChart { path, _fetched: Some(folder) })
     }
 
-    /// Runs a command of helm (`pull`, `show chart`) about the chart at its source, and returns what it
-    /// printed.
+    /// Runs a command of helm (`pull`, `show chart`) about the chart at its source.
     pub(super) fn of_chart(
         &self,
         command: &str,
         folder: &Path,
         more: &[&str],
-    ) -> Result<String, RenderError> {
+    ) -> Result<Printed, RenderError> {
         let repeat = self.about_chart(command);
         let mut arguments = repeat.clone();
         arguments.extend(more.iter().map(|&argument| argument.to_owned()));
-        let Printed { text, warnings } = self.run(FETCH, folder, &arguments, &repeat)?;
-        Ok(text + &warnings)
+        self.run(FETCH, folder, &arguments, &repeat)
     }
 
     /// The error of a `helm pull` that succeeded, but not as expected.
