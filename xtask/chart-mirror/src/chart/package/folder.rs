@@ -105,6 +105,7 @@ fn unreadable(path: &Path, error: &std::io::Error) -> Advice {
 }
 
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "tests write the files of charts")]
 mod tests {
     use super::*;
 
