@@ -107,3 +107,38 @@ fn a_tag_that_only_a_rendering_sets_is_an_error_until_the_values_set_it() {
     let proven = case.values(&["--prove", "-d", "m.example.com"]);
     assert_eq!(proven.exit_code, 0, "{}{}", proven.stdout, proven.stderr);
 }
+
+#[test]
+fn a_malformed_image_is_reported_by_the_probe_and_the_proof_with_its_probable_cause() {
+    let template =
+        pods(&["{{ .Values.registry }}/acme/app:1", "quay.io/acme/api:{{ .Values.tag }}"]);
+    let case = Case::new(
+        "{registry: quay.io, tag: 29111998}",
+        &template,
+        &["quay.io/acme/app:1"],
+        LIST_OF_VALUES,
+    );
+    for (command, summary) in
+        [(&["--probe"][..], "1 image,"), (&["--prove", "-d", "m.example.com"], "not proven: 1 gap")]
+    {
+        let finished = case.values(command);
+        assert_eq!(finished.exit_code, 1, "{}{}", finished.stdout, finished.stderr);
+        for expected in ["`quay.io/acme/api:2.9111998e+07`", "quote the tag", summary] {
+            assert!(finished.stdout.contains(expected), "{expected}\n{}", finished.stdout);
+        }
+    }
+}
+
+#[test]
+fn a_switch_is_suggested_for_values_that_the_list_has_already() {
+    let guard = "{{ if and (ne .Values.registry \"quay.io\") (not .Values.allowForeign) }}\
+                 {{ fail \"unrecognized image: set allowForeign to true\" }}{{ end }}";
+    let template = pods(&["{{ .Values.registry }}/acme/app:1"]) + guard;
+    let values = "{registry: quay.io, allowForeign: false}";
+    let case = Case::new(values, &template, &["quay.io/acme/app:1"], LIST_OF_VALUES);
+    let probed = case.values(&["--probe", "--write"]);
+    assert_eq!(probed.exit_code, 0, "{}{}", probed.stdout, probed.stderr);
+    assert!(case.list().contains("\"allowForeign\" = true"), "{}\n{}", case.list(), probed.stdout);
+    let proven = case.values(&["--prove", "-d", "m.example.com"]);
+    assert_eq!(proven.exit_code, 0, "{}{}", proven.stdout, proven.stderr);
+}

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
+use crate::chart::inventory::Obstacle;
 use crate::chart::{Evidence, ManifestLocation};
 use crate::list::edit::{ignore_rule, value_line};
 use crate::list::{SetValue, ValuePath};
@@ -92,6 +93,9 @@ fn not_moved(probed: &ProbeResult, suggestion: &Suggestion) -> String {
     for unsettled in &suggestion.unsettled {
         let (image, problem) = (printable(&unsettled.image), printable(&unsettled.problem));
         lines.insert(format!("warning: not settled: `{image}`: {problem}"));
+    }
+    for malformed in &probed.malformed {
+        lines.insert(format!("warning: {}", Obstacle::malformed(malformed)));
     }
     let mut text: String = lines.into_iter().map(|line| line + "\n").collect();
     for rendering in &probed.exhausted {

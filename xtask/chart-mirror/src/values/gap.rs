@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::chart::inventory::correct;
 use crate::chart::{ImageReference, ManifestLocation};
 use crate::list::edit::ignore_rule;
 use messages::Advice;
@@ -162,6 +163,9 @@ impl Gap {
                 "a list in images.toml may lack items, as Helm replaces lists as a whole: {} shows them",
                 probe()
             ),
+            GapKind::Malformed { .. } if self.written.parse::<ImageReference>().is_err() => {
+                correct(&self.written).to_owned()
+            }
             GapKind::NotCopied { nearest: None }
             | GapKind::OtherImage { expected: None }
             | GapKind::Malformed { .. }

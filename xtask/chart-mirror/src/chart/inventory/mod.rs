@@ -18,7 +18,7 @@ mod updates;
 
 pub use counterpart::{Counterpart, Unclear};
 pub use entry::{InventoryEntry, Mismatch};
-pub use obstacle::{Obstacle, ObstacleKind, Obstacles};
+pub use obstacle::{Obstacle, ObstacleKind, Obstacles, correct};
 pub use rules::{RuleKind, UnusedRule};
 
 /// Every image of the list, of the chart, or of both.
@@ -126,8 +126,16 @@ impl Inventory {
             origin == ChartOrigin::Listed
                 && entry.listed.as_ref().is_some_and(|image| image.keep.is_some())
         };
-        let used = self.entries.iter().filter(|entry| !entry.found.is_empty() || is_kept(entry));
-        let mut images = Images::of(used, std::slice::from_ref(destination));
+        let is_used = |entry: &&InventoryEntry| !entry.found.is_empty() || is_kept(entry);
+        let destinations = std::slice::from_ref(destination);
+        let mut images = Images::of(self.entries.iter().filter(is_used), destinations);
+        // What `mirror` copies there for the list must not be overwritten by images of the same chart.
+        let is_other = |entry: &&InventoryEntry| {
+            entry.listed.is_some() && !is_used(entry) && origin == ChartOrigin::Listed
+        };
+        for entry in self.entries.iter().filter(is_other) {
+            images.obstacles.extend(images.overwritten(entry, &self.entries, destinations));
+        }
         images.obstacles.extend(self.malformed());
         if images.obstacles.is_empty() {
             Ok(images.images)
@@ -239,6 +247,26 @@ impl Images {
             Ok(image) => self.images.push(image),
             Err(kind) => self.obstacles.push(entry.obstacle(kind)),
         }
+    }
+}
+
+impl Images {
+    /// The obstacle of an image that has the target of another entry of the list.
+    fn overwritten(
+        &self,
+        listed: &InventoryEntry,
+        entries: &[InventoryEntry],
+        destinations: &[Destination],
+    ) -> Option<Obstacle> {
+        let image = listed.image().ok()?;
+        let mut targets = targets(&image, destinations).into_iter().enumerate();
+        let (target, reference) = targets.find_map(|(number, target)| {
+            let target = target?;
+            let reference = self.targets.get(&(number, target.clone()))?;
+            Some((target, reference))
+        })?;
+        let entry = entries.iter().find(|entry| entry.reference() == *reference)?;
+        Some(entry.obstacle(ObstacleKind::SameTarget { target, other: listed.reference() }))
     }
 }
 

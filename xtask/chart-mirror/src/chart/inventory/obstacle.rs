@@ -52,7 +52,7 @@ pub enum ObstacleKind {
 pub struct Obstacles(pub Vec<Obstacle>);
 
 impl Obstacle {
-    pub(super) fn malformed(found: &MalformedReference) -> Self {
+    pub fn malformed(found: &MalformedReference) -> Self {
         Self {
             reference: found.written.clone(),
             source: None,
@@ -110,7 +110,11 @@ impl Obstacle {
                 format!(
                     "`{reference}` would be `{target}` at the destination, and so would `{other}`"
                 ),
-                format!("add `source = \"{source}\"` to images.toml with another `target`"),
+                format!(
+                    "if it is the same image, add `replaces = {{ source = \"{source}\", reason = \"...\" }}` to \
+                     the entry of `{other}`; otherwise add `source = \"{source}\"` to images.toml with another \
+                     `target`"
+                ),
             ),
             ObstacleKind::Unclear(unclear) => unclear_update(reference, unclear),
         };
@@ -133,7 +137,7 @@ fn list_versions(source: &str) -> String {
 }
 
 /// What to do about a text that is not a reference.
-fn correct(text: &str) -> &'static str {
+pub fn correct(text: &str) -> &'static str {
     if is_number(text) {
         "Helm reads an unquoted number as a float: quote the tag in the values"
     } else {

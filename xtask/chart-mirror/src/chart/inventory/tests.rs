@@ -154,7 +154,7 @@ fn all_obstacles_are_reported_at_once_with_place_and_hint() {
             &["x:1"],
             &["busybox", "q.io/a:1", "q.io/b:latest", "r.io/a:1"],
             &["NoTag", "MovingTag", "SameTarget"],
-            "would `q.io/a:1`\n  at Pod spec.containers[3].image (c/templates/a.yaml), rendering `one`\nhint: add",
+            "would `q.io/a:1`\n  at Pod spec.containers[3].image (c/templates/a.yaml), rendering `one`\nhint: if it is",
         ),
     ];
     for (listed, named, kinds, expected) in table {
@@ -181,6 +181,9 @@ fn an_unused_image_keeps_its_target_until_it_is_removed() {
         images(&inventory.images_of_chart(&"m.io".parse().unwrap(), ChartOrigin::Other).unwrap()),
         ["r.io/a:1@ > a"]
     );
+    let of_own_chart = inventory.images_of_chart(&"m.io".parse().unwrap(), ChartOrigin::Listed);
+    let obstacles = of_own_chart.unwrap_err();
+    assert!(obstacles.to_string().contains("add `replaces = {"), "{obstacles}");
     let ListChanges { added: new, obstacles, .. } = inventory.changes(UnusedEntries::Keep);
     assert_eq!((new.len(), obstacles.len()), (0, 1));
     assert!(obstacles[0].to_string().starts_with("`r.io/a:1` would be `a:1`"), "{}", obstacles[0]);

@@ -8,7 +8,7 @@ use super::candidates;
 use super::chart_list::lists;
 use super::contribution::Section;
 use super::image_words::ImageWords;
-use super::observed::Places;
+use super::observed::{Observed, Places};
 use super::refusal::PathIndex;
 use super::result::{Outcome, ProbeResult, ProbedPlace, ReferenceKey, Refusal, UnsettledReason};
 use super::rounds::{Depth, Knowledge, explore};
@@ -16,7 +16,7 @@ use super::search::Search;
 use super::subject::Subject;
 use super::values_document::document;
 use super::visit::{Next, visit};
-use crate::chart::in_parallel;
+use crate::chart::{ImageReference, MalformedReference, in_parallel};
 use crate::list::ValuePath;
 
 /// Which values to try.
@@ -41,11 +41,11 @@ pub fn probe(subject: &Subject<'_>, requested: Candidates<'_>) -> anyhow::Result
         subject.render(number, constants)
     });
     let mut words = ImageWords::default();
-    let mut all_places = Vec::new();
+    let (mut all_places, mut malformed) = (Vec::new(), Vec::new());
     for places in by_default {
-        let mut places = places?;
-        // The proof reports malformed images.
-        places.retain(|place| place.reference.is_some());
+        let (places, not_references): (Vec<_>, Vec<_>) =
+            places?.into_iter().partition(|place| place.reference.is_some());
+        malformed.extend(not_references);
         places.iter().filter_map(|place| place.reference.as_ref()).for_each(|it| words.add(it));
         all_places.push(places);
     }
@@ -70,6 +70,7 @@ pub fn probe(subject: &Subject<'_>, requested: Candidates<'_>) -> anyhow::Result
     let mut probed = ProbeResult {
         candidates: all.len(),
         lists: lists(&subject.whole),
+        malformed: without_repetitions(malformed),
         ..ProbeResult::default()
     };
     for result in results {
@@ -77,6 +78,22 @@ pub fn probe(subject: &Subject<'_>, requested: Candidates<'_>) -> anyhow::Result
     }
     probed.renderings = subject.renderings();
     Ok(probed)
+}
+
+/// Each text once, with its first place.
+fn without_repetitions(malformed: Vec<Observed>) -> Vec<MalformedReference> {
+    let mut seen = BTreeSet::new();
+    let new = malformed.into_iter().filter(|one| seen.insert(one.written.clone()));
+    let reason = |text: &str| match text.parse::<ImageReference>() {
+        Ok(_) => String::new(),
+        Err(reason) => reason.to_string(),
+    };
+    new.map(|Observed { written, place, .. }| MalformedReference {
+        reason: reason(&written),
+        written,
+        place,
+    })
+    .collect()
 }
 
 fn merge(all: &mut ProbeResult, one: ProbeResult) {

@@ -4,13 +4,15 @@ use std::collections::BTreeSet;
 
 use super::chart_list::ChartList;
 use super::contribution::Contribution;
-use crate::chart::{Evidence, ImageReference, ManifestLocation};
+use crate::chart::{Evidence, ImageReference, MalformedReference, ManifestLocation};
 use crate::list::ValuePath;
 
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct ProbeResult {
     /// Every place that names an image, with the values that move it.
     pub places: Vec<ProbedPlace>,
+    /// Images that are not references, each once. No value is searched for them.
+    pub malformed: Vec<MalformedReference>,
     /// Values that the chart refuses, with its words.
     pub refused: Vec<Refusal>,
     /// Values that no rendering could show, because the chart refuses them or the renderings ran out.

@@ -38,6 +38,8 @@ struct Settling<'a> {
     probed: &'a ProbeResult,
     index: PathIndex,
     switches: Vec<Switch>,
+    /// Whether the chart refuses the values that the list has already.
+    refuses_list: bool,
 }
 
 /// The best attempt so far.
@@ -65,14 +67,16 @@ pub fn settle(
         probed,
         index: PathIndex::new(&[], charts.into_iter().collect()),
         switches: missing_switches(list, &probed.switches),
+        refuses_list: false,
     };
     let mut experience = Experience::default();
     let has_values =
         !list.values().is_empty() || list.images().iter().any(|image| !image.values.is_empty());
     if has_values {
         let proof = settling.prove(&Suggestion::default());
-        if proof.refusal.is_none() {
-            experience.right = settling.right(&proof.wrong);
+        match &proof.refusal {
+            None => experience.right = settling.right(&proof.wrong),
+            Some(refusal) => settling.refuses_list = refusal.clash.is_none(),
         }
     }
     let mut best = settling.attempts(&mut experience);
@@ -98,7 +102,7 @@ impl Settling<'_> {
             if self.avoid_harm(&suggestion, &given_up, experience) {
                 continue;
             }
-            if !used.is_empty() {
+            if !used.is_empty() || self.refuses_list {
                 suggestion.switches.clone_from(&self.switches);
             }
             let proof = self.prove(&suggestion);
@@ -208,7 +212,9 @@ impl Settling<'_> {
             images.any(|right| right.reference() == *image)
         };
         best.suggestion.targets.retain(|image, _| is_right(image));
-        if best.suggestion.values.is_empty() && best.suggestion.image_values.is_empty() {
+        let has_no_values =
+            best.suggestion.values.is_empty() && best.suggestion.image_values.is_empty();
+        if has_no_values && !self.refuses_list {
             best.suggestion.switches.clear();
         }
         if best.suggestion != before {

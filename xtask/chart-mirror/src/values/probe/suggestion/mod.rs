@@ -137,6 +137,7 @@ impl Suggestion {
         };
         self.unsettled.is_empty()
             && self.unlisted.is_empty()
+            && probed.malformed.is_empty()
             && probed.places.iter().all(is_movable)
     }
 
