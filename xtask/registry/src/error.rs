@@ -31,10 +31,17 @@ pub struct Error {
     /// request was sent.
     pub request: String,
     pub cause: Cause,
-    /// What to do if the cause is the credentials. The host knows which ones it uses.
-    pub credentials_hint: Option<String>,
-    /// What to do if it is not what the cause suggests for a server: the host is in this process.
-    pub embedded_hint: Option<String>,
+    /// Boxed, because errors are returned by most functions.
+    pub host_hint: Option<Box<HostHint>>,
+}
+
+/// What the host knows about what to do next.
+#[derive(Debug, Clone)]
+pub enum HostHint {
+    /// If the cause is the credentials: the host knows which ones it uses.
+    ForCredentials(String),
+    /// Whatever the cause suggests for a server: the host is in this process.
+    Embedded(String),
 }
 
 #[derive(Debug, Clone)]
@@ -108,7 +115,7 @@ impl Error {
     /// An error that no single request has caused.
     pub fn new(side: Side, operation: impl Into<String>, cause: Cause) -> Self {
         let (operation, request) = (operation.into(), String::new());
-        Self { side, operation, request, cause, credentials_hint: None, embedded_hint: None }
+        Self { side, operation, request, cause, host_hint: None }
     }
 
     pub fn status(&self) -> Option<u16> {
@@ -147,10 +154,13 @@ impl Error {
 
     /// What to do next, where that is known.
     pub fn hint(&self) -> Option<String> {
-        if self.embedded_hint.is_some() {
-            return self.embedded_hint.clone();
+        let for_credentials = || match self.host_hint.as_deref() {
+            Some(HostHint::ForCredentials(hint)) => hint.as_str(),
+            _ => "log in",
+        };
+        if let Some(HostHint::Embedded(hint)) = self.host_hint.as_deref() {
+            return Some(hint.clone());
         }
-        let for_credentials = || self.credentials_hint.as_deref().unwrap_or("log in");
         let hint = match &self.cause {
             Cause::Status(response) | Cause::NoCredentials(response) => match response.status {
                 401 => for_credentials(),

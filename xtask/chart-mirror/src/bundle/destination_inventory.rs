@@ -93,12 +93,6 @@ impl DestinationInventory {
         }
         Ok(())
     }
-
-    /// The repositories that have a blob of this size.
-    pub fn holding(&self, blob: &Digest, size: u64) -> impl Iterator<Item = &RepositoryPath> {
-        let holds = move |held: &HeldRepository| held.blobs.get(blob) == Some(&size);
-        self.repositories.iter().filter(move |(_, held)| holds(held)).map(|(path, _)| path)
-    }
 }
 
 #[cfg(test)]
@@ -120,9 +114,6 @@ mod tests {
     fn an_inventory_survives_its_file() {
         let inventory = inventory();
         assert_eq!(DestinationInventory::parse(&inventory.text()).unwrap(), inventory);
-        let path: RepositoryPath = "mirror/a/b".parse().unwrap();
-        assert_eq!(inventory.holding(&Digest::of(b"blob"), 4).collect::<Vec<_>>(), [&path]);
-        assert_eq!(inventory.holding(&Digest::of(b"blob"), 5).count(), 0, "another size");
     }
 
     #[test]

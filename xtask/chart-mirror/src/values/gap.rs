@@ -163,9 +163,6 @@ impl Gap {
                 "a list in images.toml may lack items, as Helm replaces lists as a whole: {} shows them",
                 probe()
             ),
-            GapKind::Malformed { .. } if self.written.parse::<ImageReference>().is_err() => {
-                correct(&self.written).to_owned()
-            }
             GapKind::NotCopied { nearest: None }
             | GapKind::OtherImage { expected: None }
             | GapKind::Malformed { .. }
@@ -173,32 +170,33 @@ impl Gap {
             | GapKind::Repository
             | GapKind::Copy
             | GapKind::Mention
-            | GapKind::ChangedMention => self.kind.fixed_hint().to_owned(),
+            | GapKind::ChangedMention => self.fixed_hint().to_owned(),
         }
     }
-}
 
-impl GapKind {
     /// The hint, if it neither names a command nor anything of the gap.
     fn fixed_hint(&self) -> &'static str {
-        match self {
-            Self::NotCopied { .. } => "look for a wrong path or tag in the values",
-            Self::OtherImage { .. } => "the path of the image is too long for this destination",
-            Self::Malformed { .. } => {
+        match &self.kind {
+            GapKind::Malformed { .. } if self.written.parse::<ImageReference>().is_err() => {
+                correct(&self.written)
+            }
+            GapKind::NotCopied { .. } => "look for a wrong path or tag in the values",
+            GapKind::OtherImage { .. } => "the path of the image is too long for this destination",
+            GapKind::Malformed { .. } => {
                 "the value may contain a registry already, or end in `/`: look at its template in images.toml"
             }
-            Self::Appeared => {
+            GapKind::Appeared => {
                 "a value of images.toml enables something: set it in a `[[chart.rendering]]` as well"
             }
-            Self::Repository => {
+            GapKind::Repository => {
                 "if a program pulls images from there, its value has to change as well; otherwise exclude it with \
                  a `[[chart.ignore]]` in images.toml"
             }
-            Self::Copy => {
+            GapKind::Copy => {
                 "if a program pulls it from Docker Hub, declare its place with a `[[chart.place]]` in images.toml; \
                  otherwise exclude it with a `[[chart.ignore]]`"
             }
-            Self::ChangedMention => {
+            GapKind::ChangedMention => {
                 "if it is an image, declare its place with a `[[chart.place]]` in images.toml; otherwise \
                  exclude it with a `[[chart.ignore]]`"
             }

@@ -15,7 +15,7 @@ use super::credentials::{Credentials, Secret};
 use super::realm::{Realm, TokenServerTrust};
 use super::scope::Scope;
 use super::token::Token;
-use crate::error::{Cause, Error, address};
+use crate::error::{Cause, Error, HostHint, address};
 use crate::http::attempts::retry_after;
 use crate::http::body::read_limited;
 use crate::http::host::{Host, LONGEST_ERROR, authorize};
@@ -107,7 +107,8 @@ impl Host {
                 "if it is the token server of {name}, declare it in images.toml: \
                  [registries.\"{name}\"] token-server = \"{server}\""
             );
-            return Err(Error { credentials_hint: Some(hint), ..error });
+            let host_hint = Some(Box::new(HostHint::ForCredentials(hint)));
+            return Err(Error { host_hint, ..error });
         }
         self.with_retries(|| async {
             request.send_as(&resolved).await.map_err(|error| match error.cause {

@@ -23,7 +23,9 @@ use crate::auth::challenge::Scheme;
 use crate::auth::credentials::{Credentials, Secret};
 use crate::capabilities::Capabilities;
 use crate::embedded;
-use crate::error::{Cause, Error, ErrorResponse, Phase, Side, address, printable, root_cause};
+use crate::error::{
+    Cause, Error, ErrorResponse, HostHint, Phase, Side, address, printable, root_cause,
+};
 use oci::Registry;
 
 /// At most this many bytes of an error response are read.
@@ -173,11 +175,12 @@ impl Host {
         let mut error = Error::new(side, operation, cause);
         if self.transport.is_embedded() {
             error.request = self.name.to_string();
-            error.embedded_hint = embedded::hint(&error.cause, side, b"");
+            let hint = embedded::hint(&error.cause, side, b"");
+            error.host_hint = hint.map(|hint| Box::new(HostHint::Embedded(hint)));
         } else {
             error.request = self.request_line(request);
             let hint = self.authenticator.hint(&request.scope.repository).to_string();
-            error.credentials_hint = Some(hint);
+            error.host_hint = Some(Box::new(HostHint::ForCredentials(hint)));
         }
         error
     }
@@ -205,7 +208,8 @@ impl Host {
             let response = ErrorResponse::parse(status, &body, None);
             let error = self.error(request, Cause::Status(Box::new(response)));
             let hint = embedded::hint(&error.cause, self.side, &body);
-            return Error { embedded_hint: hint, ..error };
+            let host_hint = hint.map(|hint| Box::new(HostHint::Embedded(hint)));
+            return Error { host_hint, ..error };
         }
         let mut secrets =
             RequestSecrets::default().with_query_of(&request.url).with_query_of(&sent_by);
