@@ -142,3 +142,18 @@ fn a_switch_is_suggested_for_values_that_the_list_has_already() {
     let proven = case.values(&["--prove", "-d", "m.example.com"]);
     assert_eq!(proven.exit_code, 0, "{}{}", proven.stdout, proven.stderr);
 }
+
+#[test]
+fn the_command_that_repeats_a_failed_rendering_has_no_secrets() {
+    let case = Case::new(
+        "{registry: quay.io}",
+        "{{ fail \"never\" }}",
+        &["quay.io/acme/app:1"],
+        "[[chart.rendering]]\nname = \"x\"\nset = { \"auth.password\" = \"hunter2\", tag = \"plain\" }\n",
+    );
+    let failed = case.values(&["--prove", "-d", "m.example.com"]);
+    assert_ne!(failed.exit_code, 0);
+    let output = format!("{}{}", failed.stdout, failed.stderr);
+    assert!(output.contains("tag=plain") && output.contains("auth.password=***"), "{output}");
+    assert!(!output.contains("hunter2"), "{output}");
+}
