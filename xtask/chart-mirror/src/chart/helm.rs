@@ -298,7 +298,7 @@ pub(super) fn temporary_folder(attempt: &str) -> Result<TempFolder, RenderError>
 }
 
 fn failed(attempt: &str, reason: impl Into<String>, repeat: &[String]) -> RenderError {
-    let repeat = command_line("helm", &arguments::without_secrets(repeat));
+    let repeat = command_line("helm", arguments::without_secrets(repeat));
     let cause = Advice::new(reason).with_hint(format!("repeat it with `{repeat}`"));
     RenderError::failed(attempt, cause)
 }
