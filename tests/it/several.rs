@@ -320,7 +320,10 @@ async fn a_dot_selects_the_list_of_the_workspace_itself() {
     let workspace = Workspace::new().await;
     let none = workspace.run(&["mirror", "-d", "north", "--member", "."]);
     assert_eq!(none.exit_code, 2);
-    assert_says(&none.stderr, &["no images of its own", "`charts/a`, `charts/b`"]);
+    assert_says(
+        &none.stderr,
+        &["the images.toml of the workspace lists no images", "`charts/a`, `charts/b`"],
+    );
     store(&workspace.source, "acme/root", "1", &docker_image(&layers(&["root"])));
     let image = format!(
         "\n[[image]]\nsource = \"{}/acme/root\"\ntag = \"1\"\n",

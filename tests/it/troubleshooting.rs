@@ -40,7 +40,7 @@ async fn a_run_produces_each_message_of_the_page() {
     }
 }
 
-/// A run with a list of its own.
+/// Runs the program in a new folder that has only this list.
 fn with_list(list: &str, arguments: &[&str], variables: &[(&str, &str)]) -> Finished {
     let xtask = Xtask::new();
     std::fs::write(xtask.directory().join("images.toml"), list).unwrap();

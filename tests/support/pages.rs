@@ -21,7 +21,7 @@ const WITH_FILES: &str = "<!-- with the files above -->";
 /// Above a block: the command does what the text asks the reader to do in an editor.
 const STEP: (&str, &str) = ("<!-- step: ", " -->");
 
-/// Commands that a test of their own runs, with the page and that test in `tests/real`.
+/// Commands that a separate test runs, with the page and the name of that test in `tests/real`.
 pub(crate) const RUN_ALONE: [(&str, &str, &str); 11] = [
     ("README.md", "chart-mirror init -c ./chart -d registry.example.com/mirror", "guide"),
     ("README.md", "chart-mirror mirror", "guide"),

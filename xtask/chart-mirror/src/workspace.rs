@@ -266,7 +266,7 @@ fn select<'f>(folders: &'f [String], requested: &[String]) -> Result<Vec<&'f str
             (Some(folder), _) => selected.push(folder.as_str()),
             (None, [only]) => selected.push(only.as_str()),
             (None, []) if name == ITSELF => {
-                let message = "`--member .`: the workspace has no images of its own";
+                let message = "`--member .`: the images.toml of the workspace lists no images";
                 return Err(Advice::new(message).with_hint(all()));
             }
             (None, []) => {
@@ -363,7 +363,7 @@ mod tests {
         );
         write_atomically(&root.path().join("images.toml"), ROOT).unwrap();
         let none = opened(&root, "images.toml", &["."]).unwrap_err();
-        assert!(none.contains("no images of its own"), "{none}");
+        assert!(none.contains("lists no images"), "{none}");
     }
 
     #[test]

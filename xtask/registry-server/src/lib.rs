@@ -2,7 +2,7 @@
 //! serves a [`Storage`] to a request in this process or over HTTP.
 //!
 //! The replies to manifests, blobs, tags and referrers are values that no storage is needed for. The
-//! registry in memory uses these too, with content, faults and quirks of its own.
+//! registry in memory uses these too, and adds its content, faults and quirks.
 
 pub mod blob;
 mod body;

@@ -1,6 +1,6 @@
 //! `Storage`: what a registry serves, and `WritableStorage`: where it stores what is pushed.
 //!
-//! Their methods may block. The handlers call them on threads of their own.
+//! Their methods may block. The handlers call them on separate threads.
 
 use std::fmt;
 

@@ -1,5 +1,4 @@
-//! `DestinationInventory`: what a destination has of the images of a list. The command `inventory` writes it,
-//! so that it can be carried to where a bundle is made.
+//! `DestinationInventory`: what a destination has of the images of a list. The command `inventory` writes it.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -97,7 +97,7 @@ pub enum Command {
     Doctor(DoctorArgs),
     /// Write down what a destination has
     ///
-    /// A bundle that is made with --against this file leaves out what the destination has.
+    /// The inventory is JSON: for each repository, its tags, its manifests, and its blobs with their sizes.
     Inventory(InventoryArgs),
     /// Run the whole workflow in seconds, between registries in memory
     #[cfg(feature = "demo")]
@@ -409,7 +409,8 @@ impl Flags {
         }
     }
 
-    /// Where a new list goes, if there is none: what `--images` names, or else the current folder.
+    /// The path of a new list, `None` if the list exists: what `--images` names, or else images.toml in the
+    /// current folder.
     pub fn new_list_file(&self) -> Option<PathBuf> {
         let file = self.list_file().unwrap_or_else(|_| list_file::NAME.into());
         (!file.exists()).then_some(file)

@@ -1,16 +1,15 @@
 //! The command `inventory`: asks a destination what it has of the images of a list.
 
 use std::collections::HashSet;
-use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 
 use futures_util::future::try_join_all;
-use tokio::sync::Mutex;
 
 use super::mirror::{MirrorOptions, plan};
 use crate::bundle::destination_inventory::{DestinationInventory, HeldRepository};
 use crate::list::ImageList;
 use crate::plan::{Transfer, registry_settings};
-use oci::{Digest, Manifest};
+use oci::{Digest, Manifest, RepositoryPath};
 use registry::auth::credentials::Environment;
 use registry::{Error, ManifestName, Registries, RemoteRepository, RetryPolicy, Side};
 
@@ -30,8 +29,7 @@ pub struct InventoryOptions {
 /// there is not an error. Sends one GET for each tag and for each manifest below an index.
 ///
 /// # Errors
-/// If a request fails: an inventory that lacks something would make a bundle larger, but one that was cut off
-/// looks complete.
+/// If a request fails: a reader could not see that the inventory is incomplete.
 pub async fn run(
     list: &ImageList,
     options: &InventoryOptions,
@@ -50,21 +48,20 @@ pub async fn run(
     let name = options.destination.clone().or_else(|| list.destinations().keys().next().cloned());
     let inventory = DestinationInventory::new(name.unwrap_or_else(|| address.clone()), address);
     let gathered = Gathered { inventory: Mutex::new(inventory), seen: Mutex::default() };
-    let gathered = Arc::new(gathered);
     let mut walks = Vec::new();
     for transfer in &plan.transfers {
         let repository = registries.repository(&transfer.target, Side::Destination)?;
         walks.push(gathered.image(transfer, repository));
     }
     try_join_all(walks).await?;
-    Ok(gathered.inventory.lock().await.clone())
+    Ok(gathered.inventory.into_inner().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// What was found so far.
 struct Gathered {
     inventory: Mutex<DestinationInventory>,
-    /// Manifests of a repository that were read: images share them.
-    seen: Mutex<HashSet<(String, Digest)>>,
+    /// Manifests that were read, with the paths of their repositories: images share them.
+    seen: Mutex<HashSet<(RepositoryPath, Digest)>>,
 }
 
 impl Gathered {
@@ -74,8 +71,7 @@ impl Gathered {
         let digest = top.digest.clone();
         let mut pending = vec![top];
         while let Some(manifest) = pending.pop() {
-            let key = (repository.path.to_string(), manifest.digest.clone());
-            if !self.seen.lock().await.insert(key) {
+            if !self.is_first(&repository, &manifest.digest) {
                 continue;
             }
             let children = manifest.manifests.iter().map(|child| {
@@ -85,14 +81,19 @@ impl Gathered {
             });
             // A child that is missing is simply not part of the inventory.
             pending.extend(try_join_all(children).await?.into_iter().flatten());
-            self.held(&repository, |held| add(held, &manifest)).await;
+            self.update(&repository, |held| add(held, &manifest));
         }
-        self.held(&repository, |held| drop(held.tags.insert(transfer.tag.clone(), digest))).await;
+        self.update(&repository, |held| drop(held.tags.insert(transfer.tag.clone(), digest)));
         Ok(())
     }
 
-    async fn held(&self, repository: &RemoteRepository, change: impl FnOnce(&mut HeldRepository)) {
-        let mut inventory = self.inventory.lock().await;
+    fn is_first(&self, repository: &RemoteRepository, manifest: &Digest) -> bool {
+        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        seen.insert((repository.path.clone(), manifest.clone()))
+    }
+
+    fn update(&self, repository: &RemoteRepository, change: impl FnOnce(&mut HeldRepository)) {
+        let mut inventory = self.inventory.lock().unwrap_or_else(PoisonError::into_inner);
         change(inventory.repositories.entry(repository.path.clone()).or_default());
     }
 }

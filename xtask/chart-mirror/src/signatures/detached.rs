@@ -7,7 +7,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::bundle::SigstoreBundle;
 use super::{Invalid, PublicKeys};
 
-/// Checks that one of the keys made the signature in a file of its own.
+/// Checks that one of the keys made a signature that is stored in a separate file.
 ///
 /// # Errors
 /// If the file holds no signature, or no key made it.

@@ -74,7 +74,7 @@ impl PublicKey {
             }
         }
         if text.matches("-----BEGIN ").count() > 1 {
-            let hint = "write each key to a file of its own, and list both in `keys`";
+            let hint = "write each key to a separate file, and list the files in `keys`";
             return Err(refuse("it holds more than one", hint));
         }
         let body: String = body.split_whitespace().collect();

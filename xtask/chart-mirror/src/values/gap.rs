@@ -157,7 +157,7 @@ impl Gap {
             }
             GapKind::Latest { tags } => format!(
                 "the list has {tags}, and nothing tells which of them `latest` is: set the tag in a \
-                 `[[chart.rendering]]` and in the values of that image, or add an entry of its own for the intended version"
+                 `[[chart.rendering]]` and in the values of that image, or list the intended version separately"
             ),
             GapKind::Vanished => format!(
                 "a list in images.toml may lack items, as Helm replaces lists as a whole: {} shows them",

@@ -145,15 +145,19 @@ fn what_an_interrupted_run_left_is_hashed_once_and_reported() {
     assert_eq!(bytes.into_inner(), expected as u64);
 }
 
+/// Writes a layout with one image, to its end.
+fn write_complete(location: &LayoutLocation, image: &TestImage) {
+    let writer = open_writer(location);
+    image.write(&writer);
+    finish(&writer, image);
+}
+
 #[test]
 fn a_complete_directory_is_extended_and_keeps_what_it_has() {
     let folder = tempfile::tempdir().unwrap();
     let location = directory(folder.path());
     let (first, second) = (TestImage::small(), image());
-    let writer = open_writer(&location);
-    first.write(&writer);
-    finish(&writer, &first);
-    drop(writer);
+    write_complete(&location, &first);
     let modified = |path: &Path| path.metadata().unwrap().modified().unwrap();
     let old = location.path().join(format!("blobs/sha256/{}", Digest::of(&first.blobs[0]).hex()));
     let before = modified(&old);
@@ -187,10 +191,7 @@ fn an_extension_that_was_killed_while_it_moved_its_files_is_repaired_by_the_next
     let folder = tempfile::tempdir().unwrap();
     let location = directory(folder.path());
     let (first, second) = (TestImage::small(), image());
-    let writer = open_writer(&location);
-    first.write(&writer);
-    finish(&writer, &first);
-    drop(writer);
+    write_complete(&location, &first);
     let blob = &second.blobs[0];
     let path = location.path().join(format!("blobs/sha256/{}", Digest::of(blob).hex()));
     fs::write(path, blob).unwrap();

@@ -184,7 +184,7 @@ impl MirrorPlan {
     /// `folder` is the folder of images.toml.
     ///
     /// # Errors
-    /// When a chart is required and there is none, or it cannot be read.
+    /// If the options ask for a chart and neither they nor the list name one, or if the chart cannot be read.
     pub fn add_chart(
         &mut self,
         list: &ImageList,

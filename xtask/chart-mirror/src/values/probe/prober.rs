@@ -84,7 +84,7 @@ pub fn probe(subject: &Subject<'_>, requested: Candidates<'_>) -> anyhow::Result
 fn without_repetitions(malformed: Vec<Observed>) -> Vec<MalformedReference> {
     let mut seen = BTreeSet::new();
     let new = malformed.into_iter().filter(|one| seen.insert(one.written.clone()));
-    let reason = |text: &str| match text.parse::<ImageReference>() {
+    let reason = |text: &str| match text.trim().parse::<ImageReference>() {
         Ok(_) => String::new(),
         Err(reason) => reason.to_string(),
     };
