@@ -209,7 +209,10 @@ fn default_values_of_subcharts_have_the_keys_that_set_them() {
 
 #[test]
 fn a_failing_chart_is_reported_with_its_message_and_the_command_to_repeat() {
-    let set = vec![("stackstate.license.key".to_owned(), text("it's"))];
+    let set = vec![
+        ("stackstate.license.key".to_owned(), text("hunter2")),
+        ("stackstate.note".to_owned(), text("it's")),
+    ];
     let error =
         helm("stackstate-shapes").render(&Rendering { set, ..rendering() }, None).unwrap_err();
     let error = error.to_string();
@@ -217,7 +220,7 @@ fn a_failing_chart_is_reported_with_its_message_and_the_command_to_repeat() {
     assert!(message.starts_with("rendering `default`: execution error at "), "{error}");
     assert!(message.ends_with("stackstate.baseUrl is required"), "{error}");
     let command = "`helm template release stackstate-shapes --include-crds --set-string \
-                   'stackstate.license.key=it'\\''s'`";
+                   'stackstate.license.key=***' --set-string 'stackstate.note=it'\\''s'`";
     assert!(hint.ends_with(command), "{error}");
 }
 

@@ -185,7 +185,8 @@ async fn drift_is_found_and_mirroring_fixes_it() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_commands_that_replace_scripts_work() {
-    let (_, section) = MIGRATING.split_once("\n## From other scripts\n").unwrap();
+    let (_, section) =
+        MIGRATING.split_once("\n## From other scripts of the StackState chart\n").unwrap();
     let section = section.split("\n## ").next().unwrap();
     let commands: Vec<&str> =
         section.split('`').filter(|code| code.starts_with("cargo xtask ")).collect();
