@@ -54,7 +54,7 @@ pub(super) fn list_referrers(
     let manifests = call.shared.store.manifests(repository).into_iter();
     let referrers: Vec<StoredManifest> = manifests
         .filter_map(|referrer| stored(call, repository, referrer.as_str()))
-        .filter(|referrer| referrer.refers_to(&digest))
+        .filter(|referrer| referrer.subject().as_ref() == Some(&digest))
         .collect();
     Ok(referrers_reply(&referrers, &call.request.query))
 }

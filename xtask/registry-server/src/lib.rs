@@ -8,6 +8,8 @@ pub mod blob;
 mod body;
 mod call;
 mod embedded;
+mod image_names;
+mod layout_storage;
 pub mod manifest;
 #[cfg(test)]
 mod memory;
@@ -19,9 +21,12 @@ mod served;
 mod storage;
 pub mod tags;
 mod uploads;
+mod writable_layout;
 
 pub use body::{ReplyBody, RequestBody};
+pub use layout_storage::LayoutStorage;
 pub use reply::{ErrorReply, Reply};
 pub use serve::Listening;
 pub use served::ServedRegistry;
 pub use storage::{BlobSink, NewBlob, Storage, StorageError, StoredBlob, WritableStorage};
+pub use writable_layout::WritableLayout;

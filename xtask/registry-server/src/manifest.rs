@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use hyper::{HeaderMap, StatusCode};
-use oci::Digest;
+use oci::{Digest, Manifest};
 use registry::ManifestName;
 use serde_json::Value;
 
@@ -10,6 +10,9 @@ use crate::reply::{ErrorReply, Reply};
 
 /// The largest manifest that can be pushed, in bytes (distribution-spec, "Pushing Manifests").
 pub const LARGEST_MANIFEST: usize = 4 * 1024 * 1024;
+
+/// The largest manifest that is read from a layout: the client accepts no larger ones.
+pub(crate) const LARGEST_STORED: u64 = 16 << 20;
 
 /// A manifest as a registry has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,10 +32,10 @@ pub struct PushedManifest {
 }
 
 impl StoredManifest {
-    /// Whether another manifest is its subject.
-    pub fn refers_to(&self, subject: &Digest) -> bool {
+    /// The manifest that it refers to.
+    pub fn subject(&self) -> Option<Digest> {
         let document: Value = serde_json::from_slice(&self.bytes).unwrap_or_default();
-        document["subject"]["digest"].as_str() == Some(subject.as_str())
+        document["subject"]["digest"].as_str()?.parse().ok()
     }
 
     /// The reply to a GET or HEAD of a manifest by this reference.
@@ -49,6 +52,13 @@ impl StoredManifest {
             .with("etag", format!("\"{}\"", self.digest))
             .with("docker-content-digest", self.digest.as_str())
             .with_body(self.bytes))
+    }
+}
+
+impl From<Manifest> for StoredManifest {
+    fn from(manifest: Manifest) -> Self {
+        let Manifest { media_type, digest, bytes, .. } = manifest;
+        Self { media_type, digest, bytes }
     }
 }
 

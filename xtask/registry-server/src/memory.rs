@@ -63,7 +63,11 @@ impl Storage for Memory {
 
     fn referrers(&self, _: &str, subject: &Digest) -> Result<Vec<StoredManifest>, StorageError> {
         let manifests = self.manifests.lock().unwrap();
-        Ok(manifests.values().filter(|it| it.refers_to(subject)).cloned().collect())
+        Ok(manifests
+            .values()
+            .filter(|it| it.subject().as_ref() == Some(subject))
+            .cloned()
+            .collect())
     }
 
     fn writable(&self) -> Option<&dyn WritableStorage> {

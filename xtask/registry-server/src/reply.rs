@@ -4,6 +4,7 @@
 use bytes::Bytes;
 use hyper::header::{HeaderName, HeaderValue};
 use hyper::{HeaderMap, StatusCode};
+use messages::Advice;
 use oci::Digest;
 use serde_json::{Value, json};
 
@@ -90,6 +91,12 @@ impl ErrorReply {
     pub fn unsupported() -> Self {
         let message = "the operation is unsupported";
         Self::new(StatusCode::METHOD_NOT_ALLOWED, "UNSUPPORTED", message)
+    }
+
+    /// 405 with the reason, for a registry that accepts no writes. The hint is in the details.
+    pub fn read_only(why: &Advice) -> Self {
+        let (status, detail) = (StatusCode::METHOD_NOT_ALLOWED, json!({"hint": why.hint}));
+        Self::with_detail(status, "UNSUPPORTED", &why.message, &detail)
     }
 
     pub fn name_invalid() -> Self {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use hyper::header::CONTENT_LENGTH;
 use hyper::{Method, Request, Response, StatusCode};
+use messages::Advice;
 use oci::{Digest, Manifest, Repository, RepositoryPath};
 use registry::ManifestName;
 
@@ -24,11 +25,18 @@ use crate::uploads;
 #[derive(Clone)]
 pub struct ServedRegistry {
     storage: Arc<dyn Storage>,
+    /// Why it accepts no writes, if there is a reason to report.
+    read_only: Option<Advice>,
 }
 
 impl ServedRegistry {
     pub fn new(storage: Arc<dyn Storage>) -> Self {
-        Self { storage }
+        Self { storage, read_only: None }
+    }
+
+    /// A registry that serves a storage for reading, and refuses writes for this reason.
+    pub fn read_only(storage: Arc<dyn Storage>, why: Advice) -> Self {
+        Self { storage, read_only: Some(why) }
     }
 
     /// The response to a request; `None` if the client has disconnected.
@@ -42,7 +50,12 @@ impl ServedRegistry {
         };
         let reply = match call.handle(&Route::parse(head.uri.path()), &mut body).await {
             Ok(reply) => reply,
-            Err(NoReply::Error(refusal)) => whole(refusal.into_reply()),
+            Err(NoReply::Error(error)) => {
+                let reply = error.into_reply();
+                let is_write = reply.status == StatusCode::METHOD_NOT_ALLOWED;
+                let why = self.read_only.as_ref().filter(|_| is_write);
+                whole(why.map_or(reply, |why| ErrorReply::read_only(why).into_reply()))
+            }
             Err(NoReply::Disconnected) => return None,
         };
         body.discard().await;

@@ -116,6 +116,13 @@ impl StorageError {
     }
 }
 
+/// An error of a layout.
+impl From<Advice> for StorageError {
+    fn from(advice: Advice) -> Self {
+        Self::Failed(advice)
+    }
+}
+
 impl fmt::Display for StorageError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.advice().message)

@@ -61,10 +61,12 @@ fn hint_for(cause: &Cause, side: Side) -> Option<&'static str> {
         _ => None,
     };
     match (cause, status, side) {
-        (_, Some(404), Side::Source) => Some(
-            "the layout has to have every image that is read from it, under its full source reference: write \
+        (Cause::Mismatch { code: "source-missing", .. }, ..) | (_, Some(404), Side::Source) => {
+            Some(
+                "the layout has to have every image that is read from it, under its full source reference: write \
              it again, or leave out this image",
-        ),
+            )
+        }
         (_, Some(405), _) => Some("it was opened only for reading"),
         (Cause::Integrity(_) | Cause::Network { .. }, _, _) => {
             Some("the layout is damaged, or its disk is: copy it again from where it came from")
