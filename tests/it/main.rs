@@ -14,6 +14,7 @@ mod docs;
 mod faults;
 mod in_memory;
 mod inventory;
+mod layouts;
 mod list;
 mod mirror;
 mod pin;

@@ -18,6 +18,7 @@ mod installing;
 mod layouts;
 mod listed;
 mod migrating;
+mod mirrored_layouts;
 mod other_repository;
 mod pin;
 mod pipelines;

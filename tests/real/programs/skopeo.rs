@@ -36,13 +36,18 @@ impl Skopeo<'_> {
 
     /// Copies what a reference points to, with every platform of an index.
     pub(crate) fn copy_all(&self, source: &str, destination: &str) -> Result<(), String> {
+        self.copy_from(&format!("docker://{source}"), destination)
+    }
+
+    /// [`Skopeo::copy_all`], from a source with its transport: `oci:DIR:NAME`.
+    pub(crate) fn copy_from(&self, source: &str, destination: &str) -> Result<(), String> {
         let plain = ["--src-tls-verify=false", "--dest-tls-verify=false"];
         // Without it skopeo compresses uncompressed layers, and writes another manifest.
         let mut arguments = words(&["copy", "--all", "--quiet", "--preserve-digests"]);
         arguments.extend(words(&plain));
         arguments.extend(self.login("--src-creds"));
         arguments.extend(self.login("--dest-creds"));
-        arguments.push(format!("docker://{source}"));
+        arguments.push(source.to_owned());
         arguments.push(format!("docker://{destination}"));
         run(&arguments).map(drop)
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use messages::Advice;
+use oci::{LayoutForm, Registry};
 
 /// `oci:DIR` or `oci-archive:FILE`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -24,6 +25,15 @@ impl LayoutLocation {
     /// Whether a text is a location: it begins with `oci:` or `oci-archive:`. Parsing it can still fail.
     pub fn is_meant_by(text: &str) -> bool {
         text.starts_with("oci:") || text.starts_with("oci-archive:")
+    }
+
+    /// The layout in the place of a registry.
+    pub fn registry(&self) -> Registry {
+        let form = match self {
+            Self::Directory(_) => LayoutForm::Directory,
+            Self::Archive(_) => LayoutForm::Archive,
+        };
+        Registry::of_layout(form, &self.path().to_string_lossy())
     }
 
     pub fn path(&self) -> &Path {
@@ -50,7 +60,7 @@ impl LayoutLocation {
     }
 
     /// Where the layout is while it is not complete.
-    pub(crate) fn unfinished(&self) -> Self {
+    pub fn unfinished(&self) -> Self {
         self.at(self.with_suffix(".partial"))
     }
 }

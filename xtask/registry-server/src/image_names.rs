@@ -9,7 +9,7 @@ use oci::{Digest, Reference, Repository};
 pub(crate) struct ImageNames(BTreeMap<String, BTreeMap<String, Digest>>);
 
 impl ImageNames {
-    /// Adds an image. A name is `REPOSITORY:TAG` or `REPOSITORY@DIGEST`; others, such as the bare tags of other
+    /// Adds an image, also below its repository as it is written: `charts/app`. A name is `REPOSITORY:TAG` or `REPOSITORY@DIGEST`; others, such as the bare tags of other
     /// tools, name no repository.
     pub(crate) fn add(&mut self, name: &str, digest: &Digest) {
         let reference = name.parse::<Reference>().ok();
@@ -19,7 +19,9 @@ impl ImageNames {
             Some((repository.parse::<Repository>().ok()?, None))
         };
         let Some((repository, tag)) = tagged.or_else(by_digest) else { return };
-        for name in spellings(&repository) {
+        let ending = tag.as_ref().map(|tag| format!(":{tag}"));
+        let as_written = ending.and_then(|ending| name.strip_suffix(&ending));
+        for name in as_written.map(str::to_owned).into_iter().chain(spellings(&repository)) {
             let tags = self.0.entry(name).or_default();
             if let Some(tag) = &tag {
                 tags.insert(tag.clone(), digest.clone());
@@ -64,7 +66,8 @@ mod tests {
         let table = [
             ("quay.io/a/b", Some("1 2")),
             ("docker.io/library/busybox", Some("1")),
-            ("busybox", None),
+            ("busybox", Some("1")),
+            ("library/busybox", None),
             ("localhost:5000/a", Some("1")),
             ("localhost_5000/a", Some("1")),
             ("quay.io/a/c", Some("")),

@@ -18,9 +18,11 @@ use crate::report::verify::Format;
 use oci::RepositoryPath;
 
 mod bundle;
+mod ends;
 mod init;
 
 pub use bundle::InventoryArgs;
+pub use ends::{DestinationArgs, SourceArgs};
 pub use init::InitArgs;
 
 /// The heading of the flags that every command has.
@@ -122,6 +124,9 @@ pub struct MirrorArgs {
     #[command(flatten)]
     pub destination: DestinationArgs,
 
+    #[command(flatten)]
+    pub source: SourceArgs,
+
     /// Print what would be copied
     ///
     /// No image registry is contacted.
@@ -168,23 +173,6 @@ pub struct MirrorArgs {
     /// Report format on stdout
     #[arg(long, value_enum, default_value_t = TextOrJson::Human)]
     pub format: TextOrJson,
-}
-
-// No doc comments here: clap would use them as the help of every command with these flags.
-#[derive(Debug, Args)]
-pub struct DestinationArgs {
-    /// A destination: a name or a registry; repeatable
-    ///
-    /// Give one in images.toml, or a registry `host[:port][/path]`. Default: the only destination in images.toml;
-    /// for `verify`, `values --write` and `values --check`, all of them.
-    #[arg(short, long, value_name = "NAME")]
-    pub destination: Vec<String>,
-
-    /// Every destination in images.toml
-    ///
-    /// They are served one after the other, with one report.
-    #[arg(long, conflicts_with = "destination")]
-    pub all_destinations: bool,
 }
 
 #[derive(Debug, Args)]
@@ -268,6 +256,9 @@ pub struct PinArgs {
     #[arg(long)]
     pub update: bool,
 
+    #[command(flatten)]
+    pub source: SourceArgs,
+
     /// Report format on stdout
     #[arg(long, value_enum, default_value_t = TextOrJson::Human)]
     pub format: TextOrJson,
@@ -333,6 +324,9 @@ pub struct ValuesArgs {
 pub struct VerifyArgs {
     #[command(flatten)]
     pub destination: DestinationArgs,
+
+    #[command(flatten)]
+    pub source: SourceArgs,
 
     /// Run only this check; may be repeated
     ///

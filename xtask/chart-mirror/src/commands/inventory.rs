@@ -7,6 +7,7 @@ use futures_util::future::try_join_all;
 
 use super::mirror::{MirrorOptions, plan};
 use crate::bundle::destination_inventory::{DestinationInventory, HeldRepository};
+use crate::layouts;
 use crate::list::ImageList;
 use crate::plan::{Transfer, registry_settings};
 use oci::{Digest, Manifest, RepositoryPath};
@@ -41,7 +42,10 @@ pub async fn run(
         ..MirrorOptions::default()
     };
     let plan = plan(list, &mirror)?;
-    let settings = registry_settings(list, options.concurrency, options.retry);
+    let mut settings = registry_settings(list, options.concurrency, options.retry);
+    if let Some(layout) = &plan.destination.layout {
+        layouts::read(layout, &mut settings)?;
+    }
     let address = plan.destination.address.to_string();
     let hosts = [(plan.destination.address.registry.clone(), Side::Destination)];
     let registries = Registries::new(settings, hosts, environment)?;

@@ -37,6 +37,7 @@ pub fn of_destination(
     requested: Option<&str>,
 ) -> anyhow::Result<ValuesFile> {
     let destination = list.choose(requested)?;
+    destination.require_registry("the overlay")?;
     let only = || list.destinations().keys().next().map(String::as_str);
     let name = match requested.or_else(only) {
         Some(name) if list.destinations().contains_key(name) => name.to_owned(),

@@ -1,11 +1,12 @@
 //! `ImageList::choose`: the destination that `-d` names.
 
 use super::{Destination, ImageList};
+use layout::LayoutLocation;
 use messages::Advice;
 use messages::secret::holds_userinfo;
 
 impl ImageList {
-    /// Finds a destination by its name in the list, or takes an address. Without an argument, the only
+    /// Finds a destination by its name in the list, or takes an address or a layout. Without an argument, the only
     /// destination of the list.
     ///
     /// # Errors
@@ -27,6 +28,9 @@ impl ImageList {
     }
 
     fn named(&self, argument: &str, names: &[&str]) -> Result<Destination, Advice> {
+        if LayoutLocation::is_meant_by(argument) {
+            return argument.parse::<LayoutLocation>().map(Destination::from);
+        }
         if let Some(destination) = self.destinations.get(argument) {
             return Ok(destination.clone());
         }

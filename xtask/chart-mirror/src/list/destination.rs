@@ -7,6 +7,7 @@ use std::str::FromStr;
 
 use super::target::fold;
 use super::{EcrSettings, Image, TargetTemplate, named};
+use layout::LayoutLocation;
 use messages::Advice;
 use oci::InvalidReference;
 use oci::{Digest, Platforms, Reference, Repository, RepositoryPath};
@@ -30,6 +31,9 @@ pub struct Destination {
     pub charts: Option<RepositoryPath>,
     /// Has no effect except at Amazon ECR.
     pub ecr: EcrSettings,
+    /// The image layout that takes the place of a registry. Each image has the path of its source there, with
+    /// its host.
+    pub layout: Option<LayoutLocation>,
 }
 
 /// How to treat signatures, attestations and referrers.
@@ -46,6 +50,20 @@ pub enum Attachments {
 named!(Attachments, Ignore = "ignore", Copy = "copy", Required = "required");
 
 impl Destination {
+    /// Refuses an image layout, from which nothing can be pulled. `what` needs a registry.
+    ///
+    /// # Errors
+    /// If this is a layout.
+    pub fn require_registry(&self, what: &str) -> Result<(), Advice> {
+        match &self.layout {
+            None => Ok(()),
+            Some(layout) => Err(Advice::new(format!(
+                "{what} needs a registry, and {layout} is an image layout"
+            ))
+            .with_hint("name a registry: `-d registry.example.com`")),
+        }
+    }
+
     /// The address that pods pull from, as in values and their proof.
     pub fn pull_address(&self) -> &Address {
         self.pull_registry.as_ref().unwrap_or(&self.address)
@@ -60,6 +78,9 @@ impl Destination {
         source: &Repository,
         own: Option<&RepositoryPath>,
     ) -> Result<RepositoryPath, InvalidReference> {
+        if self.layout.is_some() {
+            return Ok(RepositoryPath::with_host(source));
+        }
         let mut path = own.map_or_else(|| self.target.render(source), ToString::to_string);
         if let Some(depth) = self.max_path_depth {
             path = fold(&path, depth.saturating_sub(self.prefix_depth()));
@@ -126,7 +147,16 @@ impl From<Address> for Destination {
             attachments: Attachments::default(),
             charts: None,
             ecr: EcrSettings::default(),
+            layout: None,
         }
+    }
+}
+
+/// Whole images.
+impl From<LayoutLocation> for Destination {
+    fn from(layout: LayoutLocation) -> Self {
+        let address = Address { registry: layout.registry(), prefix: None };
+        Self { layout: Some(layout), ..Self::from(address) }
     }
 }
 
@@ -184,6 +214,20 @@ mod tests {
             assert_eq!(destination.repository(&paths[0]).to_string(), target);
             assert_eq!(destination.pull_address().to_string(), pull);
         }
+    }
+
+    #[test]
+    fn in_a_layout_each_image_has_its_full_source_as_its_path() {
+        let list = list("registry = \"r.io\"", &[("localhost:5000/a", None), ("a/b", Some("x"))]);
+        let layout: LayoutLocation = "oci:out".parse().unwrap();
+        let destination = Destination::from(layout);
+        let paths = destination.paths(&list.images).unwrap();
+        let targets = paths.iter().map(|path| destination.repository(path).to_string());
+        assert_eq!(
+            targets.collect::<Vec<_>>(),
+            ["oci:out:localhost:5000/a", "oci:out:docker.io/a/b"]
+        );
+        assert!(destination.require_registry("x").unwrap_err().message.contains("oci:out"));
     }
 
     #[test]

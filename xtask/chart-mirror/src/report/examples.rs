@@ -139,6 +139,7 @@ fn mirror() -> MirrorReport {
         actual: "false".to_owned(),
     };
     MirrorReport {
+        unfinished: None,
         destination: "registry.example.com".to_owned(),
         images,
         chart: Some(ChartReport {

@@ -83,7 +83,12 @@ impl Story<'_> {
     }
 
     async fn pin(&mut self, arguments: &str, mode: Mode) -> anyhow::Result<()> {
-        let options = pin::PinOptions { images: Vec::new(), mode, retry: RetryPolicy::default() };
+        let options = pin::PinOptions {
+            images: Vec::new(),
+            mode,
+            retry: RetryPolicy::default(),
+            source: None,
+        };
         let report = pin::resolve(&self.stage.list, &options, &EmptyEnvironment, &Silent).await?;
         for image in &report.images {
             if let Some(digest) = image.digest.as_ref().filter(|_| image.written) {

@@ -21,8 +21,12 @@ pub(super) fn run(flags: &Flags, arguments: &InitArgs) -> anyhow::Result<Exit> {
     let pins = if arguments.no_pin {
         None
     } else {
-        let options =
-            pin::PinOptions { images: Vec::new(), mode: Mode::Pin, retry: RetryPolicy::default() };
+        let options = pin::PinOptions {
+            images: Vec::new(),
+            mode: Mode::Pin,
+            retry: RetryPolicy::default(),
+            source: None,
+        };
         let progress = ProgressDisplay::of_terminal();
         let resolved =
             runtime::block_on(pin::resolve(new.list(), &options, &ProcessEnvironment, &progress));

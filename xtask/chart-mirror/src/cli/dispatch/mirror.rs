@@ -50,6 +50,7 @@ fn run_part(
         attachments,
         existing,
         pins: if arguments.pinned { Pins::Alone } else { Pins::MatchTags },
+        source: arguments.source.source.clone(),
         ..MirrorOptions::default()
     };
     let mut plan = mirror::plan(&list, &options)?;

@@ -156,7 +156,8 @@ fn pin_images(
         _ => Mode::Pin,
     };
     let images = parts::globs_of(open, lists, &arguments.image);
-    let options = pin::PinOptions { images, mode, retry: RetryPolicy::default() };
+    let source = arguments.source.source.clone();
+    let options = pin::PinOptions { images, mode, retry: RetryPolicy::default(), source };
     let progress = ProgressDisplay::of_terminal();
     let resolved = runtime::block_on(pin::resolve(list, &options, &ProcessEnvironment, &progress));
     progress.finish();

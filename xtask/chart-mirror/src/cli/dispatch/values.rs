@@ -98,6 +98,7 @@ fn prove(
     arguments: &ValuesArgs,
 ) -> anyhow::Result<(Output, Exit)> {
     let destination = open.list.choose(destination.as_deref())?;
+    destination.require_registry("the proof")?;
     let mut proof = run.prove(&open.list, &destination, &run.render())?;
     if arguments.strict {
         proof = proof.strict();

@@ -145,6 +145,7 @@ fn verified(
         chart: arguments.chart.options(),
         charts: arguments.with_chart.with_chart.clone(),
         concurrency: arguments.jobs.map(usize::from),
+        source: arguments.source.source.clone(),
         ..VerifyOptions::default()
     };
     let mut verification = Verification::begin(input, &options)?;

@@ -112,7 +112,9 @@ fn destination(list: &ImageList, options: &DoctorOptions) -> anyhow::Result<Opti
     if options.destination.is_none() && list.destinations().is_empty() {
         return Ok(None);
     }
-    Ok(Some(list.choose(options.destination.as_deref())?))
+    let destination = list.choose(options.destination.as_deref())?;
+    destination.require_registry("the examination")?;
+    Ok(Some(destination))
 }
 
 /// The repositories that a run would use, by registry and side.

@@ -11,13 +11,15 @@ use super::signature_keys::signature_policy;
 use crate::chart::ChartOptions;
 use crate::copy::{CopyOptions, ExistingContent, Progress, TagCheck, copy_all};
 use crate::ecr::{Repositories, RepositoryPlan};
+use crate::layouts::{self, WrittenLayout};
 use crate::list::{Attachments, Creation, Destination, ImageList};
 use crate::plan::{Selection, Transfer, registry_settings, transfers};
+use layout::LayoutLocation;
 use messages::Advice;
 use oci::RepositoryPath;
 use registry::auth::credentials::Environment;
 use registry::known::kind::Profile;
-use registry::{Registries, RetryPolicy};
+use registry::{Registries, RetryPolicy, Settings};
 use result::{ChartReport, ImageReport, MirrorReport};
 
 pub mod result;
@@ -36,6 +38,8 @@ pub struct MirrorOptions {
     pub existing: ExistingContent,
     pub pins: Pins,
     pub retry: RetryPolicy,
+    /// The layout that is read instead of the sources.
+    pub source: Option<LayoutLocation>,
 }
 
 /// What a pinned image is copied by.
@@ -114,6 +118,7 @@ pub async fn run(
 ) -> anyhow::Result<MirrorReport> {
     let began = Instant::now();
     let mut settings = registry_settings(list, options.concurrency, options.retry);
+    let layout = layouts_of(plan, options, &mut settings)?;
     let chart = plan.fetched.as_ref().and_then(|fetched| fetched.as_ref().ok());
     // The chart is last.
     let chart_transfer = chart.map(|chart| chart.transfer.clone());
@@ -137,15 +142,41 @@ pub async fn run(
     let of_chart = chart.and_then(|chart| Some(ImageReport::new(&chart.transfer, results.pop()?)));
     let results = plan.transfers.iter().zip(results);
     let images = results.map(|(transfer, result)| ImageReport::new(transfer, result));
-    Ok(MirrorReport {
+    let mut report = MirrorReport {
         destination: plan.destination.to_string(),
         images: images.collect(),
         chart: plan.chart_report(of_chart),
+        unfinished: None,
         requests: registries.requests(),
         seconds: began.elapsed().as_secs_f64(),
         insecure: registries.insecure(),
         repositories: repositories.and_then(|repositories| repositories.report()),
-    })
+    };
+    report.unfinished = finish(layout, &report)?;
+    Ok(report)
+}
+
+/// Opens the layouts that the run reads or writes. Returns the written one.
+fn layouts_of(
+    plan: &MirrorPlan,
+    options: &MirrorOptions,
+    settings: &mut Settings,
+) -> Result<Option<WrittenLayout>, Advice> {
+    let destination = plan.destination.layout.as_ref();
+    layouts::check_different(options.source.as_ref(), destination)?;
+    if let Some(source) = &options.source {
+        layouts::read_sources(source, settings)?;
+    }
+    destination.map(|layout| layouts::write(layout, settings)).transpose()
+}
+
+/// Completes a layout, unless something failed. Returns where it stays until then.
+fn finish(layout: Option<WrittenLayout>, report: &MirrorReport) -> Result<Option<String>, Advice> {
+    match layout {
+        None => Ok(None),
+        Some(layout) if report.has_failed() => Ok(layout.unfinished()),
+        Some(layout) => layout.finish().map(|()| None),
+    }
 }
 
 /// Creates repositories, if the destination does not create them on push.

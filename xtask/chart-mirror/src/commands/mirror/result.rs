@@ -14,6 +14,8 @@ use registry::{Error, Requests};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MirrorReport {
     pub destination: String,
+    /// Where an image layout stays until a run completes it, because images failed; null otherwise.
+    pub unfinished: Option<String>,
     pub images: Vec<ImageReport>,
     /// The chart; null if it is not mirrored.
     pub chart: Option<ChartReport>,

@@ -6,10 +6,12 @@ use std::time::Instant;
 use futures_util::future::join_all;
 
 use crate::copy::Progress;
+use crate::layouts;
 use crate::list::edit::pin_images;
 use crate::list::{Image, ImageList, ImagePin};
 use crate::list_file;
 use crate::plan::{Selection, registry_settings};
+use layout::LayoutLocation;
 use messages::Advice;
 use oci::{Digest, Manifest, Tag};
 use registry::auth::credentials::Environment;
@@ -28,6 +30,8 @@ pub struct PinOptions {
     pub images: Vec<String>,
     pub mode: Mode,
     pub retry: RetryPolicy,
+    /// The layout that is read instead of the sources.
+    pub source: Option<LayoutLocation>,
 }
 
 /// Resolves the tags of the selected images. Writes nothing.
@@ -43,7 +47,10 @@ pub async fn resolve(
     let began = Instant::now();
     let selected = Selection::new(&options.images)?.of(list)?;
     let hosts = selected.iter().map(|image| (image.source.registry().clone(), Side::Source));
-    let settings = registry_settings(list, None, options.retry);
+    let mut settings = registry_settings(list, None, options.retry);
+    if let Some(source) = &options.source {
+        layouts::read_sources(source, &mut settings)?;
+    }
     let registries = Registries::new(settings, hosts, environment)?;
     let selections = &subsets::selections(list);
     let mut images = Vec::new();

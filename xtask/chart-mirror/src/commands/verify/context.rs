@@ -14,6 +14,8 @@ pub(super) struct Context<'a> {
     pub(super) input: Input<'a>,
     pub(super) options: &'a VerifyOptions,
     pub(super) destinations: BTreeMap<String, Destination>,
+    /// The requested checks that can be done.
+    pub(super) checks: BTreeSet<Check>,
     /// The images to check.
     pub(super) selected: BTreeSet<Reference>,
 }
@@ -32,7 +34,8 @@ impl<'a> Context<'a> {
         };
         let selected = Selection::new(&options.images)?.of(list)?;
         let selected = selected.into_iter().map(Image::reference).collect();
-        Ok(Self { input, options, destinations, selected })
+        let checks = checks(options, &destinations)?;
+        Ok(Self { input, options, destinations, checks, selected })
     }
 
     /// Whether an image was selected.
@@ -42,6 +45,24 @@ impl<'a> Context<'a> {
 
     /// Whether a check was requested.
     pub(super) fn includes(&self, check: Check) -> bool {
-        self.options.checks.contains(&check)
+        self.checks.contains(&check)
     }
+}
+
+/// The requested checks, without the values if there are only layouts, which nothing is pulled from.
+fn checks(
+    options: &VerifyOptions,
+    destinations: &BTreeMap<String, Destination>,
+) -> Result<BTreeSet<Check>, Advice> {
+    let mut checks = options.checks.clone();
+    let mut layouts = destinations.values().filter(|destination| destination.layout.is_some());
+    if let Some(layout) = layouts.next()
+        && layouts.count() + 1 == destinations.len()
+    {
+        if checks == BTreeSet::from([Check::Values]) {
+            layout.require_registry("the check `values`")?;
+        }
+        checks.remove(&Check::Values);
+    }
+    Ok(checks)
 }

@@ -103,7 +103,7 @@ impl<'a> Verification<'a> {
             list: input.file_name.to_owned(),
             destination_names: context.destinations.keys().cloned().collect(),
             destinations: destinations.map(|(_, destination)| destination.to_string()).collect(),
-            checks: options.checks.iter().copied().collect(),
+            checks: context.checks.iter().copied().collect(),
             images: selected.map(|image| image.reference()).collect(),
             findings,
             ignored,

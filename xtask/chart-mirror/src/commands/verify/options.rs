@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::chart::ChartOptions;
 use crate::list::finding_code::Check;
+use layout::LayoutLocation;
 use oci::RepositoryPath;
 use registry::RetryPolicy;
 
@@ -24,4 +25,6 @@ pub struct VerifyOptions {
     /// Most concurrent requests to one registry.
     pub concurrency: Option<usize>,
     pub retry: RetryPolicy,
+    /// The layout that is read instead of the sources.
+    pub source: Option<LayoutLocation>,
 }

@@ -81,6 +81,7 @@ impl<'t> Reader<'t> {
         let depth_span = table.span_of("max-path-depth").unwrap_or_else(|| key.span());
         self.finish(table)?;
         let destination = Destination {
+            layout: None,
             address: joined(address?, prefix),
             pull_registry,
             target: target.unwrap_or_default(),

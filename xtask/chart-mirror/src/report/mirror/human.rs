@@ -113,6 +113,10 @@ fn advice(report: &MirrorReport) -> String {
         );
     }
     text += &insecure(&report.insecure);
+    if let Some(unfinished) = &report.unfinished {
+        text +=
+            &format!("{} is not complete; until then, it is in {unfinished}\n", report.destination);
+    }
     if report.has_failed() {
         text += "fix the causes and run the same command again; only missing content is copied\n";
     }

@@ -82,7 +82,9 @@ fn all_rendered(
 }
 
 fn destinations(context: &Context<'_>) -> Vec<Destination> {
-    let mut destinations: Vec<_> = context.destinations.values().cloned().collect();
+    // The chart cannot pull from a layout.
+    let registries = context.destinations.values().filter(|it| it.layout.is_none());
+    let mut destinations: Vec<_> = registries.cloned().collect();
     if destinations.is_empty() {
         destinations.extend(ANY_DESTINATION.parse::<Destination>());
     }

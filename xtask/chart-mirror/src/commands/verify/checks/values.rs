@@ -26,7 +26,10 @@ pub(in crate::commands::verify) fn check(context: &Context<'_>, findings: &mut F
     let input = context.input;
     let requested: Vec<String> = match context.options.destinations.is_empty() {
         true => Vec::new(),
-        false => context.destinations.keys().cloned().collect(),
+        false => {
+            let registries = context.destinations.iter().filter(|(_, it)| it.layout.is_none());
+            registries.map(|(name, _)| name.clone()).collect()
+        }
     };
     let files = match values::of_all(input.list, input.file, &requested) {
         Ok(files) => files,

@@ -11,6 +11,7 @@ use crate::commands::verify::{context::Context, finding::Finding, findings::Find
 use crate::copy::Progress;
 use crate::copy::complete::{self, BlobChecks, Missing};
 use crate::copy::{SignaturePolicy, platforms, signed};
+use crate::layouts;
 use crate::list::finding_code::{Check, Code};
 use crate::list::{Destination, Image, ImageList};
 use crate::plan::{Selection, Transfer, registry_settings, transfers};
@@ -145,7 +146,15 @@ fn connect(
 ) -> anyhow::Result<Registries> {
     let list = context.input.list;
     let options = context.options;
-    let settings = registry_settings(list, options.concurrency, options.retry);
+    let mut settings = registry_settings(list, options.concurrency, options.retry);
+    if let Some(source) = &options.source {
+        layouts::read_sources(source, &mut settings)?;
+    }
+    if context.includes(Check::Destination) {
+        for layout in context.destinations.values().filter_map(|it| it.layout.as_ref()) {
+            layouts::read(layout, &mut settings)?;
+        }
+    }
     let sources = list.images().iter().filter(|_| context.includes(Check::Source));
     let sources = sources.map(|image| (image.source.registry().clone(), Side::Source));
     let transfers = plans.iter().flat_map(|plan| &plan.transfers);

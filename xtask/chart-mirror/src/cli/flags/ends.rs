@@ -1,0 +1,32 @@
+//! The flags for where images come from and where they go.
+
+use clap::Args;
+use layout::LayoutLocation;
+
+// No doc comments here: clap would use them as the help of every command with these flags.
+#[derive(Debug, Args)]
+pub struct DestinationArgs {
+    /// A destination: a name or a registry; repeatable
+    ///
+    /// Give one in images.toml, or a registry `host[:port][/path]`. `mirror` and `verify` also take an image layout:
+    /// `oci:DIR` or `oci-archive:FILE`. Default: the only destination in images.toml; for `verify`, `values --write`
+    /// and `values --check`, all of them.
+    #[arg(short, long, value_name = "NAME")]
+    pub destination: Vec<String>,
+
+    /// Every destination in images.toml
+    ///
+    /// They are served one after the other, with one report.
+    #[arg(long, conflicts_with = "destination")]
+    pub all_destinations: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct SourceArgs {
+    /// Read every source from an image layout
+    ///
+    /// It is `oci:DIR` or `oci-archive:FILE`, and has each image under its full source reference, as after
+    /// `mirror -d oci:DIR`. The registries of the sources are not contacted.
+    #[arg(long, value_name = "LAYOUT")]
+    pub source: Option<LayoutLocation>,
+}
