@@ -5,11 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use oci::Digest;
-use registry_in_memory::content::{self, Content, docker_image, oci_index};
+use registry_in_memory::content::{self, Content, docker_image, oci_image, oci_index};
 use registry_in_memory::{Fault, InMemoryRegistry, Kind, RegistryOptions};
 use serde_json::Value;
 
 use crate::support::requests::{counted, request_counts};
+use crate::support::scene::Scene;
 use crate::support::stage::assert_holds;
 use crate::support::xtask::{Finished, Xtask};
 use crate::support::{assert_says, layers, store, write};
@@ -314,4 +315,34 @@ async fn a_layout_is_refused_where_it_makes_no_sense() {
         assert_says(&refused.stderr, expected);
     }
     assert_eq!(fs::read_to_string(site.path("other/file")).unwrap(), "mine");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chart_has_a_name_in_a_layout_and_is_verified_and_copied_from_there() {
+    let scene = Scene::new().await;
+    let run = |arguments: &[&str]| {
+        let finished = scene.run(arguments);
+        assert_eq!(finished.exit_code, 0, "{arguments:?} {finished:?}");
+        finished
+    };
+    let entries = || entries(&scene.xtask.directory().join("out"));
+    run(&["mirror", "-d", "oci:out", "--with-chart"]);
+    assert!(entries().iter().any(|(name, _)| name == "charts/chart:1.0.0"), "{:?}", entries());
+    let check =
+        ["verify", "--only", "source,destination", "--deep", "-d", "oci:out", "--with-chart"];
+    run(&check);
+
+    // A chart of a registry has the name of its source, and is read by it.
+    let chart = oci_image(&layers(&["chart"]));
+    store(&scene.source, "charts/app", "1.2.0_b", &chart);
+    let source = format!("{}/charts", scene.source.address());
+    let listed = format!("name = \"app\"\nrepository = \"oci://{source}\"\nversion = \"1.2.0+b\"");
+    scene.edit("images.toml", "name = \"./chart\"", &listed);
+    run(&["mirror", "-d", "oci:out", "--with-chart"]);
+    let name = (format!("{source}/app:1.2.0_b"), chart.top.to_string());
+    assert!(entries().contains(&name), "{:?}", entries());
+    scene.forget_requests();
+    run(&["mirror", "--source", "oci:out", "--with-chart", "helm"]);
+    assert_eq!(scene.source.requests().len(), 0);
+    assert_holds(&scene.destination, "helm/app", "1.2.0_b", &chart);
 }

@@ -9,8 +9,8 @@ use oci::{Digest, Reference, Repository};
 pub(crate) struct ImageNames(BTreeMap<String, BTreeMap<String, Digest>>);
 
 impl ImageNames {
-    /// Adds an image, also below its repository as it is written: `charts/app`. A name is `REPOSITORY:TAG` or `REPOSITORY@DIGEST`; others, such as the bare tags of other
-    /// tools, name no repository.
+    /// Adds an image, also below its repository as it is written: `charts/app`. A name is `REPOSITORY:TAG` or
+    /// `REPOSITORY@DIGEST`; others, such as the bare tags of other tools, name no repository.
     pub(crate) fn add(&mut self, name: &str, digest: &Digest) {
         let reference = name.parse::<Reference>().ok();
         let tagged = reference.map(|it| (it.repository().clone(), Some(it.tag().to_string())));

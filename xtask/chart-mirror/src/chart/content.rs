@@ -85,6 +85,12 @@ impl PlannedChart {
         self.content.get().is_some()
     }
 
+    /// The repository of a chart that is copied from a registry.
+    pub fn repository(&self) -> Option<Repository> {
+        let reference = self.helm.source().oci_reference()?.ok()?;
+        Some(reference.repository)
+    }
+
     /// The content; fetches what is not known yet. Blocks while helm runs.
     ///
     /// # Errors

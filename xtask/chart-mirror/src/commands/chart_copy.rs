@@ -55,7 +55,8 @@ pub fn planned_chart(
 }
 
 impl ChartPlan {
-    /// The chart below the path `charts` of a destination.
+    /// The chart below the path `charts` of a destination. In a layout, a chart of a registry has the name of its
+    /// source, like the images: `--source` finds it there.
     ///
     /// # Errors
     /// If that path is too long.
@@ -64,6 +65,10 @@ impl ChartPlan {
         destination: &Destination,
         charts: &RepositoryPath,
     ) -> Result<Self, Advice> {
+        if let (Some(_), Some(source)) = (&destination.layout, chart.repository()) {
+            let path = RepositoryPath::with_host(&source);
+            return Ok(Self { target: destination.repository(&path), chart });
+        }
         // Both are valid, but together they may be too long.
         let path = chart.name.below(charts).as_str().parse::<RepositoryPath>();
         let path = path.map_err(|why| {
