@@ -4,10 +4,19 @@ use std::collections::BTreeSet;
 
 use super::gap::GapKind;
 use super::listed::ListedImages;
-use crate::chart::{Evidence, ImageReference, Mention};
+use crate::chart::{Evidence, ImageReference};
 use crate::list::{Destination, Image, ImageList};
 use oci::{Repository, RepositoryPath};
 use registry::known::address::Address;
+
+/// Why listed images are not where a program looks for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Misplaced {
+    /// It looks outside of the address that pods pull from.
+    Outside { root: String },
+    /// It would pull an image by another repository than its target.
+    OtherTarget { source: String, pulled: String, target: String },
+}
 
 pub struct DestinationImages<'a> {
     destination: &'a Destination,
@@ -96,29 +105,25 @@ impl<'a> DestinationImages<'a> {
         self.path_below_root(repository).is_some()
     }
 
-    /// Whether the values move a registry or repository without a version: to the address that pods pull from,
-    /// or below it to where the listed images from there are.
-    pub(super) fn is_moved(&self, before: &Mention, after: &ImageReference) -> bool {
-        let as_written = |reference: &ImageReference| {
-            format!("{}/{}", reference.repository.registry(), reference.path)
+    /// Why a program that pulls from a registry or repository without a version does not find the listed
+    /// images there. `before` is where it pulls from without the values, and `after` with them. Both
+    /// have the form `host[:port][/path]`.
+    pub(super) fn misplaced(&self, before: Option<&str>, after: &str) -> Option<Misplaced> {
+        let root = self.root.to_string();
+        let Some(path) = rest_below(after, &root) else {
+            return Some(Misplaced::Outside { root });
         };
-        let (root, after) = (self.root.to_string(), as_written(after));
-        let Some(path) = rest_below(&after, &root) else { return false };
-        let source = before.reference.as_ref().map_or_else(|| before.written.clone(), as_written);
-        let mut images = self.images.iter();
-        images.all(|(image, target)| {
-            let is_below = rest_below(&image.chart_source().to_string(), &source).is_some();
-            !is_below || path.is_empty() || rest_below(target.as_str(), path).is_some()
-        })
-    }
-
-    /// Whether the host in a text is the one that pods pull from.
-    pub(super) fn is_root(&self, text: &str) -> bool {
-        let root = self.root.registry.as_str();
-        let is_part = |c: char| c.is_ascii_alphanumeric() || ".-:[]".contains(c);
-        text.split(|c| !is_part(c)).any(|host| {
-            let rest = host.trim_end_matches(['.', ':']).strip_prefix(root);
-            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+        let before = before?;
+        self.images.iter().find_map(|(image, target)| {
+            let source = image.chart_source().to_string();
+            let rest = rest_below(&source, before)?;
+            let pulled = [path, rest].into_iter().filter(|part| !part.is_empty());
+            let pulled = pulled.collect::<Vec<_>>().join("/");
+            (pulled != target.as_str()).then(|| Misplaced::OtherTarget {
+                pulled: format!("{root}/{pulled}"),
+                target: format!("{root}/{target}"),
+                source,
+            })
         })
     }
 

@@ -2,12 +2,14 @@
 
 use std::fmt;
 
+use super::destination_images::Misplaced;
 use crate::chart::inventory::correct;
 use crate::chart::{ImageReference, ManifestLocation};
 use crate::list::edit::ignore_rule;
 use messages::Advice;
 use messages::printable::{printable, printable_within};
 use messages::program::command;
+use oci::Digest;
 
 /// The limit for a rule, in characters.
 const RULE: usize = 2000;
@@ -40,6 +42,8 @@ pub enum GapKind {
     Malformed { reason: String },
     /// It is the target of an image, but not of the one that the chart names at the place.
     OtherImage { expected: Option<String> },
+    /// The chart names a digest at the place that is not the one of the list.
+    OtherDigest { pin: Option<Digest> },
     /// It stands for an image that the list does not have.
     Unlisted,
     /// It stands for `latest`, and no entry of the list does.
@@ -54,8 +58,10 @@ pub enum GapKind {
     Repository,
     /// A text repeats the image of another place without its registry.
     Copy,
-    /// Another text names an image, and the values change it.
+    /// Another text names an image or a registry, and the values change it.
     ChangedMention,
+    /// A text names a registry from which a program does not get the listed images.
+    Misplaced(Misplaced),
 }
 
 impl Gap {
@@ -84,6 +90,9 @@ impl Gap {
             GapKind::OtherImage { .. } => {
                 format!("`{written}` is another image than the one that the chart names there")
             }
+            GapKind::OtherDigest { .. } => {
+                format!("`{written}` has another digest than the image that the chart names there")
+            }
             GapKind::Unlisted => {
                 format!("`{written}` stands for an image that is not in the list")
             }
@@ -103,6 +112,12 @@ impl Gap {
             GapKind::Mention => format!("`{written}` is still in a text"),
             GapKind::ChangedMention => format!(
                 "`{written}` is in a text that the values change, and it is not the target of an image"
+            ),
+            GapKind::Misplaced(Misplaced::Outside { .. }) => {
+                format!("`{written}` is not where images are pulled from")
+            }
+            GapKind::Misplaced(Misplaced::OtherTarget { source, pulled, target }) => format!(
+                "with `{written}`, a program would pull `{source}` as `{pulled}`, but its target is `{target}`"
             ),
         }
     }
@@ -146,6 +161,10 @@ impl Gap {
             GapKind::PushAddress { pull } => {
                 format!("pods pull from `{pull}`: write `{{registry}}` in images.toml")
             }
+            GapKind::Misplaced(Misplaced::Outside { root }) => format!(
+                "pods pull from `{root}`: write `{{registry}}` in images.toml, or exclude the text with a \
+                 `[[chart.ignore]]`"
+            ),
             GapKind::NotCopied { nearest: Some(nearest) } => {
                 format!("the nearest target of the list is `{nearest}`")
             }
@@ -155,6 +174,11 @@ impl Gap {
             GapKind::Unlisted => {
                 format!("add what the chart names there to the list: {} does it", write())
             }
+            GapKind::OtherDigest { pin } => format!(
+                "images.toml has `{}`: write the digest that the chart names there, or take the other one on purpose \
+                 with `replaces`",
+                pin.as_ref().map(ToString::to_string).unwrap_or_default()
+            ),
             GapKind::Latest { tags } => format!(
                 "the list has {tags}, and nothing tells which of them `latest` is: set the tag in a \
                  `[[chart.rendering]]` and in the values of that image, or list the intended version separately"
@@ -170,7 +194,8 @@ impl Gap {
             | GapKind::Repository
             | GapKind::Copy
             | GapKind::Mention
-            | GapKind::ChangedMention => self.fixed_hint().to_owned(),
+            | GapKind::ChangedMention
+            | GapKind::Misplaced(Misplaced::OtherTarget { .. }) => self.fixed_hint().to_owned(),
         }
     }
 
@@ -195,6 +220,10 @@ impl Gap {
             GapKind::Copy => {
                 "if a program pulls it from Docker Hub, declare its place with a `[[chart.place]]` in images.toml; \
                  otherwise exclude it with a `[[chart.ignore]]`"
+            }
+            GapKind::Misplaced(_) => {
+                "give the image the target that the program expects; if nothing pulls it from there, exclude the \
+                 text with a `[[chart.ignore]]` in images.toml"
             }
             GapKind::ChangedMention => {
                 "if it is an image, declare its place with a `[[chart.place]]` in images.toml; otherwise \

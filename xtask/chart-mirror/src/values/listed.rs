@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use crate::chart::{Evidence, ImageReference};
 use crate::list::{Image, ImageList};
-use oci::{Repository, Tag};
+use oci::{Digest, Repository, Tag};
 
 /// The entries of a list by the repository that the chart names.
 pub struct ListedImages<'a> {
@@ -40,15 +40,30 @@ impl<'a> ListedImages<'a> {
             return self.of_latest(&reference.repository).into_iter().collect();
         }
         let images = self.of_repository(&reference.repository);
-        let is_meant = |image: &&'a Image| match (&reference.tag, &reference.digest) {
-            (Some(tag), None) => tag == image.chart_tag(),
-            (Some(tag), Some(_)) if !is_moving(tag) => tag == image.chart_tag(),
-            (_, Some(digest)) => {
-                image.replaces.is_some() || image.digest.as_ref().is_none_or(|pin| pin == digest)
-            }
-            (None, None) => true,
+        let tag = reference.tag.as_ref().filter(|tag| !is_moving(tag));
+        let is_meant = |image: &&'a Image| {
+            let is_digest = |digest: &Digest| may_be(image, digest);
+            tag.is_none_or(|tag| tag == image.chart_tag())
+                && reference.digest.as_ref().is_none_or(is_digest)
         };
-        images.filter(is_meant).collect()
+        let mut meant: Vec<&Image> = images.filter(is_meant).collect();
+        // A digest alone is one image: the one with this digest, or else the only one that may have it.
+        if tag.is_none() && reference.digest.is_some() {
+            let pinned = |image: &&Image| image.digest == reference.digest;
+            if meant.iter().any(pinned) {
+                meant.retain(pinned);
+            } else if meant.len() > 1 {
+                meant.clear();
+            }
+        }
+        meant
+    }
+
+    /// The entry for the tag of a reference, if it is pinned to another digest.
+    pub(super) fn pinned_otherwise(&self, reference: &ImageReference) -> Option<&'a Image> {
+        let (tag, digest) = (reference.tag.as_ref()?, reference.digest.as_ref()?);
+        let mut images = self.of_repository(&reference.repository);
+        images.find(|image| image.chart_tag() == tag && !may_be(image, digest))
     }
 
     /// The entries that stand for a reference at a place. A container without a tag runs `latest`.
@@ -97,6 +112,11 @@ impl<'a> ListedImages<'a> {
     }
 }
 
+/// Whether an image may have a digest: it has no other one. An entry that `replaces` an image has another.
+fn may_be(image: &Image, digest: &Digest) -> bool {
+    image.replaces.is_some() || image.digest.as_ref().is_none_or(|pin| pin == digest)
+}
+
 /// Whether a tag names no version.
 fn is_moving(tag: &Tag) -> bool {
     tag.as_str() == "latest"
@@ -129,6 +149,36 @@ mod tests {
             assert_eq!(listed.of_reference(&reference).len(), number, "{reference}");
             let found = listed.entry(&reference).map(|image| image.reference().to_string());
             assert_eq!(found.as_deref(), entry, "{reference}");
+        }
+    }
+
+    #[test]
+    fn a_digest_stands_for_the_entry_that_has_it() {
+        let [one, two, three] = [b"1", b"2", b"3"].map(|content| Digest::of(content));
+        // The tags and digests of the list, the reference of the chart, and the tags of its entries.
+        let table: [(&[(&str, Option<&Digest>)], String, &[&str]); 9] = [
+            (&[("1", Some(&one))], format!(":1@{one}"), &["1"]),
+            (&[("1", Some(&two))], format!(":1@{one}"), &[]),
+            (&[("1", None)], format!(":1@{one}"), &["1"]),
+            (&[("1", Some(&one)), ("2", None)], format!("@{one}"), &["1"]),
+            (&[("1", Some(&one)), ("2", None)], format!(":latest@{one}"), &["1"]),
+            (&[("1", Some(&one)), ("2", None)], format!("@{two}"), &["2"]),
+            (&[("1", None), ("2", None)], format!("@{three}"), &[]),
+            (&[("1", Some(&one)), ("2", Some(&one))], format!("@{one}"), &["1", "2"]),
+            (&[("1", Some(&one)), ("2", Some(&two))], format!("@{three}"), &[]),
+        ];
+        for (entries, reference, expected) in table {
+            let entry = |(tag, digest): &(&str, Option<&Digest>)| {
+                let digest = digest.map(|digest| format!("digest = \"{digest}\"\n"));
+                let digest = digest.unwrap_or_default();
+                format!("[[image]]\nsource = \"quay.io/a/b\"\ntag = \"{tag}\"\n{digest}")
+            };
+            let list = entries.iter().map(entry).collect::<String>();
+            let list = ImageList::parse("images.toml", &list).unwrap();
+            let found = ListedImages::of(&list)
+                .of_reference(&format!("quay.io/a/b{reference}").parse().unwrap());
+            let tags: Vec<&str> = found.iter().map(|image| image.tag.as_str()).collect();
+            assert_eq!(tags, expected, "{reference}");
         }
     }
 

@@ -11,11 +11,12 @@ mod overlay;
 mod places;
 pub mod probe;
 pub mod proof;
+mod registry_addresses;
 pub mod reliance;
 mod tree;
 mod yaml;
 
-pub use destination_images::DestinationImages;
+pub use destination_images::{DestinationImages, Misplaced};
 pub use gap::{Gap, GapKind};
 pub use header::{header, list_of};
 pub use listed::ListedImages;

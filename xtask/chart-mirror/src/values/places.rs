@@ -4,6 +4,9 @@ use std::collections::{HashMap, VecDeque};
 
 use crate::chart::ManifestLocation;
 
+/// What the path of a place has before the number of a line.
+const LINE: &str = " > line ";
+
 /// A place in either or both of two renderings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pair<'a, T> {
@@ -12,7 +15,8 @@ pub struct Pair<'a, T> {
 }
 
 /// Pairs what stands at the same place: the same template, kind, name and path, and the same position
-/// among several at one path. Charts may generate names, so what is left is paired without them.
+/// among several at one path. Charts may generate names, and values may add lines to a text, so what is left
+/// is paired without the name, and then without the number of the line.
 pub fn pair<'a, T>(
     before: &'a [T],
     after: &'a [T],
@@ -20,7 +24,7 @@ pub fn pair<'a, T>(
 ) -> Vec<Pair<'a, T>> {
     let mut partners: Vec<Option<usize>> = vec![None; before.len()];
     let mut is_paired = vec![false; after.len()];
-    for keys in [Key::with_name, Key::without_name] {
+    for keys in [Key::with_name, Key::without_name, Key::without_line] {
         let key = |item: &'a T| keys(place(item));
         let mut open: HashMap<Key<'_>, VecDeque<usize>> = HashMap::new();
         for (index, item) in after.iter().enumerate().filter(|(index, _)| !is_paired[*index]) {
@@ -50,6 +54,7 @@ struct Key<'a> {
     kind: &'a str,
     name: Option<&'a str>,
     path: &'a str,
+    line: &'a str,
 }
 
 impl<'a> Key<'a> {
@@ -63,7 +68,16 @@ impl<'a> Key<'a> {
             kind: &place.kind,
             name: None,
             path: &place.path,
+            line: "",
         }
+    }
+
+    /// `data["run.sh"] > line 7` without the number.
+    fn without_line(place: &'a ManifestLocation) -> Self {
+        let key = Self::without_name(place);
+        let Some((path, rest)) = key.path.rsplit_once(LINE) else { return key };
+        let rest = rest.trim_start_matches(|c: char| c.is_ascii_digit());
+        Self { path, line: if rest.is_empty() { LINE } else { rest }, ..key }
     }
 }
 
@@ -73,7 +87,7 @@ mod tests {
 
     fn places(texts: &[&str]) -> Vec<ManifestLocation> {
         let place = |text: &&str| {
-            let [name, path] = text.split(' ').collect::<Vec<_>>()[..] else { panic!("{text}") };
+            let (name, path) = text.split_once(' ').unwrap();
             ManifestLocation {
                 rendering: "default".to_owned(),
                 template: Some("a.yaml".to_owned()),
@@ -101,6 +115,11 @@ mod tests {
         assert_eq!(pairs(&["a-1 x", "b x"], &["a-2 x", "b x"]), [some(0, 0), some(1, 1)]);
         assert_eq!(pairs(&["a x", "a x"], &["a x", "a x"]), [some(0, 0), some(1, 1)]);
         assert_eq!(pairs(&["a x", "a x"], &["a x"]), [some(0, 0), (Some(1), None)]);
+        assert_eq!(pairs(&["a x > line 1"], &["b x > line 3"]), [some(0, 0)]);
+        assert_eq!(
+            pairs(&["a x > line 1"], &["a x > line 3.b"]),
+            [(Some(0), None), (None, Some(0))]
+        );
         assert_eq!(pairs(&["a x"], &["a y"]), [(Some(0), None), (None, Some(0))]);
     }
 }

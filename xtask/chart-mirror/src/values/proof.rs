@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::destination_images::DestinationImages;
 use super::gap::{Gap, GapKind};
 use super::places::{Pair, pair};
+use super::registry_addresses::addresses;
 use super::reliance::Reliance;
 use crate::chart::{
     Discovery, Evidence, FoundImage, ImageReference, ManifestLocation, Mention, MentionKind,
@@ -76,10 +77,7 @@ pub fn not_copied(
     let found = discover(with_values, list.chart(), &images.hosts()).ok()?;
     let is_not_copied = |found: &&FoundImage| {
         let reference = &found.reference;
-        let has_version = reference.tag.is_some()
-            || reference.digest.is_some()
-            || found.evidence == Evidence::Container;
-        has_version
+        (has_version(reference) || found.evidence == Evidence::Container)
             && images.is_below_root(&reference.repository)
             && images.gap(reference).is_some()
     };
@@ -103,6 +101,14 @@ impl Proof {
         self.gaps.append(&mut self.mentions);
         self
     }
+}
+
+/// How the values move the registries that a text names.
+enum Moved {
+    Rightly,
+    /// Some stay.
+    InPart,
+    Wrongly(GapKind),
 }
 
 struct Judge<'a> {
@@ -157,6 +163,9 @@ impl Judge<'_> {
             let tags = listed.tags(repository).into_iter().map(|tag| format!("`{tag}`"));
             return GapKind::Latest { tags: tags.collect::<Vec<_>>().join(", ") };
         }
+        if let Some(image) = listed.pinned_otherwise(&before.reference) {
+            return GapKind::OtherDigest { pin: image.digest.clone() };
+        }
         match (self.images.gap(&after.reference), entry) {
             (Some(GapKind::NotRelocated { listed: true }), _)
                 if after.evidence == Evidence::Default =>
@@ -170,46 +179,69 @@ impl Judge<'_> {
     }
 
     fn mention(&mut self, before: Option<&Mention>, after: Option<&Mention>) {
-        let Some(mention) = after.or(before) else { return };
-        if mention.kind == MentionKind::Copy {
+        let is_copy = |mention: &Mention| mention.kind == MentionKind::Copy;
+        match (before, after) {
             // An image that takes its place is judged as one.
-            after.into_iter().for_each(|after| self.warn(after));
-            return;
-        }
-        let Some(reference) = &mention.reference else {
-            if after.is_some() && !self.images.is_root(&mention.written) {
-                self.warn(mention);
+            _ if after.or(before).is_some_and(is_copy) => {
+                after.into_iter().for_each(|after| self.warn(after));
             }
-            return;
-        };
-        let was = before.and_then(|before| before.reference.as_ref());
-        if was == Some(reference) && after.is_some() {
-            let is_listed = self.images.listed.has_repository(&reference.repository);
-            if is_listed
-                && mention.kind != MentionKind::Documentation
+            (Some(before), Some(after)) if names_the_same(before, after) => self.unchanged(after),
+            (before, Some(after)) => self.changed(before, after),
+            (Some(before), None) => {
+                self.gap(GapKind::ChangedMention, &before.written, None, &before.place);
+            }
+            (None, None) => {}
+        }
+    }
+
+    fn unchanged(&mut self, mention: &Mention) {
+        let addresses = addresses(mention);
+        let is_moved = |address: &String| self.images.misplaced(None, address).is_none();
+        let is_listed = mention.reference.as_ref().is_some_and(|reference| {
+            self.images.listed.has_repository(&reference.repository)
                 && !self.images.is_below_root(&reference.repository)
-            {
-                self.gap(GapKind::Mention, &mention.written, None, &mention.place);
-            } else {
-                self.warn(mention);
-            }
-            return;
+        });
+        if is_listed && mention.kind != MentionKind::Documentation {
+            self.gap(GapKind::Mention, &mention.written, None, &mention.place);
+        } else if mention.reference.is_some() || !addresses.iter().all(is_moved) {
+            self.warn(mention);
         }
-        if was.is_some_and(|was| self.images.is_right(was, reference, None)) {
-            return;
-        }
-        if mention.kind == MentionKind::Repository && after.is_some() {
-            match before {
-                Some(before) if self.images.is_moved(before, reference) => return,
-                None if !self.images.is_below_root(&reference.repository) => {
-                    return self.warn(mention);
-                }
-                None => return,
-                Some(_) => {}
-            }
-        }
+    }
+
+    /// A mention that the values change, or that is there only with them.
+    fn changed(&mut self, before: Option<&Mention>, after: &Mention) {
         let written = before.map(|before| before.written.as_str());
-        self.gap(GapKind::ChangedMention, &mention.written, written, &mention.place);
+        let reference = |mention: &'_ Mention| mention.reference.clone().filter(has_version);
+        let (was, is) = (before.and_then(reference), reference(after));
+        let kind = match (was, is) {
+            (Some(was), Some(is)) if self.images.is_right(&was, &is, None) => return,
+            (None, None) => match self.moved(before, after) {
+                Moved::Rightly => return,
+                Moved::InPart => return self.warn(after),
+                Moved::Wrongly(kind) => kind,
+            },
+            _ => GapKind::ChangedMention,
+        };
+        self.gap(kind, &after.written, written, &after.place);
+    }
+
+    /// How the values move the registries and repositories of a text that names no version.
+    fn moved(&self, before: Option<&Mention>, after: &Mention) -> Moved {
+        let (was, is) = (before.map(addresses).unwrap_or_default(), addresses(after));
+        if before.is_some() && was.len() != is.len() {
+            return Moved::Wrongly(GapKind::ChangedMention);
+        }
+        let mut moved = Moved::Rightly;
+        for (position, address) in is.iter().enumerate() {
+            let was = was.get(position);
+            if was == Some(address) {
+                moved = Moved::InPart;
+            } else if let Some(misplaced) = self.images.misplaced(was.map(String::as_str), address)
+            {
+                return Moved::Wrongly(GapKind::Misplaced(misplaced));
+            }
+        }
+        moved
     }
 
     fn warn(&mut self, mention: &Mention) {
@@ -239,6 +271,19 @@ impl Judge<'_> {
 /// Whether a reference names no version.
 fn is_latest(reference: &ImageReference) -> bool {
     reference.digest.is_none() && reference.tag.as_ref().is_none_or(|tag| tag.as_str() == "latest")
+}
+
+fn has_version(reference: &ImageReference) -> bool {
+    reference.tag.is_some() || reference.digest.is_some()
+}
+
+/// Whether two mentions name the same image or registry, whatever text is around it.
+fn names_the_same(one: &Mention, other: &Mention) -> bool {
+    match (&one.reference, &other.reference) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => one.written == other.written,
+        _ => false,
+    }
 }
 
 fn path(place: &ManifestLocation) -> (Option<&str>, &str, &str) {

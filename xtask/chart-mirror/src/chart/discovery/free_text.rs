@@ -40,7 +40,7 @@ fn registry(out: &mut Collector<'_>, text: &str, context: Context) {
     if context.repositories(out.hosts) != Repositories::None
         && context.hosts == Hosts::Search
         && let Some(host) = whole_registry(text)
-        && !out.hosts.contains(host)
+        && !out.hosts.iter().any(|known| contains_host(host, known))
     {
         out.mention(host, None, MentionKind::Repository, context);
     }

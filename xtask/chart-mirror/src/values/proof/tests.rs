@@ -76,8 +76,19 @@ fn a_registry_without_a_version_has_to_move_or_is_not_judged() {
         ("quay.io", "r.io", 0, 0),
         ("docker.io", "docker.io", 0, 1),
         ("docker.io", "r.io", 0, 0),
-        ("none", "ghcr.io/acme", 0, 1),
+        ("none", "ghcr.io/acme", 1, 0),
         ("none", "r.io/acme", 0, 0),
+        ("none", "r.io", 0, 0),
+        ("quay.io", "none", 1, 0),
+        ("quay.io", "", 1, 0),
+        ("quay.io", "other.example.com", 1, 0),
+        ("--registry=quay.io", "--registry=r.io", 0, 0),
+        ("--registry=quay.io", "--registry=other.example.com", 1, 0),
+        ("https://quay.io/v2", "https://r.io/v2", 0, 0),
+        ("docker.io,quay.io", "r.io,r.io", 0, 0),
+        ("docker.io,quay.io", "docker.io,r.io", 0, 1),
+        ("docker.io,quay.io", "r.io,ghcr.io", 1, 0),
+        ("docker.io,quay.io", "r.io", 1, 0),
         ("github.com/acme/x", "github.com/acme/x", 0, 0),
     ];
     for (before, after, gaps, mentions) in table {
@@ -88,6 +99,55 @@ fn a_registry_without_a_version_has_to_move_or_is_not_judged() {
         let found = (proof.gaps.len(), proof.mentions.len());
         assert_eq!(found, (gaps, mentions), "{before} {after}: {proof:?}");
     }
+}
+
+#[test]
+fn a_program_finds_the_listed_images_below_a_registry_that_the_values_move() {
+    let list = format!(
+        "{LIST}[[image]]\nsource = \"ghcr.io/acme/tool\"\ntag = \"2\"\ntarget = \"own/tool\"\n\
+         keep = \"an operator creates its pods\"\n"
+    );
+    // The destination, the text without and with the values, and the kind of the gap.
+    let table = [
+        ("r.io/p", "quay.io", "r.io/p", ""),
+        ("r.io/p", "quay.io", "r.io", "Outside"),
+        ("r.io/p", "quay.io/stackstate", "r.io/stackstate", "Outside"),
+        ("r.io/p", "quay.io/stackstate", "r.io/p/stackstate", ""),
+        ("r.io/p", "quay.io/stackstate", "r.io/p", "OtherTarget"),
+        ("r.io/p", "none", "r.io", "Outside"),
+        ("r.io/p", "none", "r.io/p", ""),
+        ("r.io", "ghcr.io", "r.io", "OtherTarget"),
+        ("r.io", "ghcr.io:443", "r.io", "OtherTarget"),
+        ("r.io", "ghcr.io/acme", "r.io/acme", "OtherTarget"),
+        ("r.io", "ghcr.io/acme", "r.io/own", ""),
+        ("r.io", "ghcr.io/acme/tool", "r.io/acme/tool", "OtherTarget"),
+        ("r.io", "ghcr.io/acme/tool", "r.io/own/tool", ""),
+    ];
+    let list = ImageList::parse("images.toml", &list).unwrap();
+    for (destination, before, after, expected) in table {
+        let root = destination;
+        let text = |image: &str, value: &str| {
+            let image = format!("image: {image}/stackstate/wait:1.0.6");
+            rendered(&format!("{image}\nenv: [{{name: X, value: '{value}'}}]"))
+        };
+        let (before, after) = (text("quay.io", before), text(root, after));
+        let destination = destination.parse().unwrap();
+        let proof = prove(&list, &destination, &[before.clone()], &[after.clone()]).unwrap();
+        let kinds: Vec<String> = proof.gaps.iter().map(|gap| format!("{:?}", gap.kind)).collect();
+        let (before, after) = (before.text, after.text);
+        assert_eq!(kinds.len(), usize::from(!expected.is_empty()), "{before} {after}: {kinds:?}");
+        assert!(kinds.iter().all(|kind| kind.contains(expected)), "{before} {after}: {kinds:?}");
+    }
+}
+
+#[test]
+fn a_text_that_grows_keeps_its_mentions() {
+    let text = |host: &str, lines: &str| {
+        let data = format!("{lines}see quay.io/stackstate\n      pull from {host}");
+        format!("image: {host}/stackstate/wait:1.0.6\ndata: {{a: 'x\n\n      {data}'}}\n")
+    };
+    let proof = judge(&text("quay.io", ""), &text("r.io", "a\n\n      "));
+    assert!(proof.gaps.is_empty() && proof.mentions.len() == 1, "{proof:?}");
 }
 
 #[test]
@@ -157,6 +217,38 @@ fn every_place_has_to_keep_its_image() {
     let swapped = judge(&pod(&[wait, minio]), &pod(&[new_minio, new_wait]));
     let message = swapped.gaps[0].to_string();
     assert!(message.contains(wait) && message.contains(new_minio), "{message}");
+}
+
+#[test]
+fn a_place_keeps_its_digest() {
+    let [pin, other] = [b"1", b"2"].map(|content| Digest::of(content));
+    let list = format!(
+        "[[image]]\nsource = \"quay.io/a/b\"\ntag = \"1\"\ndigest = \"{pin}\"\n\
+         [[image]]\nsource = \"quay.io/a/b\"\ntag = \"2\"\n"
+    );
+    let list = ImageList::parse("images.toml", &list).unwrap();
+    let table = [
+        (format!(":1@{pin}"), format!(":1@{pin}"), ""),
+        (format!(":1@{pin}"), ":1".to_owned(), ""),
+        (format!(":1@{other}"), ":1".to_owned(), "OtherDigest"),
+        (format!(":1@{other}"), format!(":1@{other}"), "OtherDigest"),
+        (format!("@{pin}"), ":1".to_owned(), ""),
+        (format!("@{pin}"), ":2".to_owned(), "OtherImage"),
+        (format!("@{other}"), ":1".to_owned(), "OtherImage"),
+    ];
+    for (before, after, expected) in table {
+        let texts = [("quay.io", &before), ("r.io", &after)];
+        let [before, after] =
+            texts.map(|(host, it)| [rendered(&pod(&[&format!("{host}/a/b{it}")]))]);
+        let proof = prove(&list, &"r.io".parse().unwrap(), &before, &after).unwrap();
+        let kinds: Vec<String> = proof.gaps.iter().map(|gap| format!("{:?}", gap.kind)).collect();
+        assert_eq!(
+            kinds.len(),
+            usize::from(!expected.is_empty()),
+            "{before:?} {after:?} {kinds:?}"
+        );
+        assert!(kinds.iter().all(|kind| kind.contains(expected)), "{before:?} {after:?} {kinds:?}");
+    }
 }
 
 #[test]
