@@ -10,7 +10,7 @@ use crate::values::Overlay;
 use crate::values::probe::{
     Candidates, ProbeResult, ProbedPlace, Subject, Suggestion, probe, settle, suggest,
 };
-use crate::values::proof::{Proof, not_copied, prove};
+use crate::values::proof::{Proof, prove};
 use crate::values::reliance::settings_relied_on;
 use messages::Advice;
 
@@ -164,8 +164,14 @@ pub fn prove_with(
     let mut proof = proof.context("the rendered chart cannot be read")?;
     proof.failed = failed;
     for rendering in rendered {
-        let is_not_copied = |rendered: &Rendered| not_copied(list, destination, rendered);
-        proof.relied_on.extend(settings_relied_on(renderer, rendering, values, &is_not_copied));
+        let problem = |before: &Rendered, after: &Rendered| {
+            let (before, after) = (std::slice::from_ref(before), std::slice::from_ref(after));
+            // What cannot be read is reported for the rendering itself.
+            let without_setting = prove(list, destination, before, after).ok()?;
+            proof.new_gap(&without_setting).map(|gap| gap.advice().message)
+        };
+        let relied_on = settings_relied_on(renderer, rendering, values, &problem);
+        proof.relied_on.extend(relied_on);
     }
     Ok(proof)
 }

@@ -66,24 +66,6 @@ pub fn prove(
     Ok(judge.proof)
 }
 
-/// A reference in a rendering with the values that names the destination, but not the target of a listed image.
-pub fn not_copied(
-    list: &ImageList,
-    destination: &Destination,
-    with_values: &Rendered,
-) -> Option<String> {
-    let images = DestinationImages::new(list, destination);
-    // What cannot be read is reported by the proof of the renderings themselves.
-    let found = discover(with_values, list.chart(), &images.hosts()).ok()?;
-    let is_not_copied = |found: &&FoundImage| {
-        let reference = &found.reference;
-        (has_version(reference) || found.evidence == Evidence::Container)
-            && images.is_below_root(&reference.repository)
-            && images.gap(reference).is_some()
-    };
-    found.images.iter().find(is_not_copied).map(|found| found.written.clone())
-}
-
 impl Proof {
     /// Whether references were found, none of them has a gap, and the values are enough.
     pub fn holds(&self) -> bool {
@@ -93,6 +75,25 @@ impl Proof {
     /// The number of everything that contradicts the proof.
     pub fn errors(&self) -> usize {
         self.failed.len() + self.gaps.len() + self.relied_on.len()
+    }
+
+    /// The first of the gaps that this proof does not have, and that values and settings decide about. What
+    /// the chart names without a version, or the list lacks, does not depend on the values.
+    pub fn new_gap<'o>(&self, other: &'o Self) -> Option<&'o Gap> {
+        let depends_on_values = |gap: &&Gap| {
+            !matches!(
+                gap.kind,
+                GapKind::NotRelocated { listed: false }
+                    | GapKind::Default
+                    | GapKind::Malformed { .. }
+                    | GapKind::Unlisted
+                    | GapKind::Latest { .. }
+            )
+        };
+        let is_new = |gap: &&Gap| {
+            self.gaps.iter().all(|it| it.kind != gap.kind || it.written != gap.written)
+        };
+        other.gaps.iter().filter(depends_on_values).find(is_new)
     }
 
     /// The proof in which a mention that is not judged is a gap.

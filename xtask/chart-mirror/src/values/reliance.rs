@@ -3,8 +3,8 @@
 
 use std::fmt;
 
-use crate::chart::{RenderError, Rendered, Renderer, in_parallel};
-use crate::list::{Rendering, SetValue};
+use crate::chart::{Rendered, Renderer, in_parallel};
+use crate::list::Rendering;
 use messages::printable::printable;
 
 /// A setting of a rendering that the values rely on. Who installs the chart with the values may not set it.
@@ -19,85 +19,104 @@ pub struct Reliance {
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum WithoutSetting {
     NotRendered,
-    /// It names this reference at the destination, which is not the target of a listed image.
-    Names(String),
+    /// It has this gap, which it does not have with the setting.
+    Gap(String),
 }
 
-/// The settings that the values rely on. `not_copied` finds a reference at the destination that no listed image
-/// has as its target.
+/// What a chart with the values of a destination does wrong, compared with the chart without them. `None` if
+/// nothing.
+pub type Problem<'a> = dyn Fn(&Rendered, &Rendered) -> Option<String> + Sync + 'a;
+
+/// The settings that the values rely on: the chart renders without one, but with the values it then fails or
+/// has a problem. If each of several settings is enough, they are one.
 pub fn settings_relied_on(
     renderer: &dyn Renderer,
     rendering: &Rendering,
     values: &str,
-    not_copied: &(dyn Fn(&Rendered) -> Option<String> + Sync),
+    problem: &Problem<'_>,
 ) -> Vec<Reliance> {
-    let candidates = settings(rendering);
-    if candidates.is_empty() {
-        return Vec::new();
+    let settings = settings(rendering);
+    let trial = Trial { renderer, rendering, values, problem };
+    let outcomes = in_parallel(&settings, |setting| trial.without(&[setting]));
+    let mut found = Vec::new();
+    let mut optional = Vec::new();
+    for (setting, outcome) in settings.iter().zip(outcomes) {
+        match outcome {
+            Outcome::Wrong(without) => {
+                found.push(Reliance { setting: setting.name.clone(), without });
+            }
+            Outcome::Right => optional.push(setting),
+            Outcome::NeedsSetting => {}
+        }
     }
-    let bare = Rendering {
-        set: Vec::new(),
-        set_string: Vec::new(),
-        values: Vec::new(),
-        ..rendering.clone()
-    };
-    match renderer.render(&bare, Some(values)) {
-        Err(with_values) => switches(renderer, candidates, &bare, values, &with_values),
-        Ok(rendered) => match not_copied(&rendered) {
-            Some(reference) => versions(renderer, candidates, values, not_copied, reference),
-            None => Vec::new(),
-        },
+    if found.is_empty() && optional.len() > 1 {
+        found.extend(trial.several(optional));
     }
+    found
 }
 
-/// The settings without which the chart does not render with the values, although it does without them.
-fn switches(
-    renderer: &dyn Renderer,
-    candidates: Vec<Setting>,
-    bare: &Rendering,
-    values: &str,
-    with_values: &RenderError,
-) -> Vec<Reliance> {
-    let without_values = renderer.render(bare, None);
-    // The chart demands settings by itself, before it looks at images: only a switch can matter.
-    let is_same = without_values.is_err_and(|error| cause(&error) == cause(with_values));
-    let candidates: Vec<Setting> =
-        candidates.into_iter().filter(|setting| !is_same || setting.is_switch).collect();
-    let needed = in_parallel(&candidates, |setting| {
-        renderer.render(&setting.others, Some(values)).is_err()
-            && renderer.render(&setting.others, None).is_ok()
-    });
-    let needed = candidates.into_iter().zip(needed).filter(|(_, is_needed)| *is_needed);
-    let reliance =
-        |setting: Setting| Reliance { setting: setting.name, without: WithoutSetting::NotRendered };
-    needed.map(|(setting, _)| reliance(setting)).collect()
+/// Renders with and without the values, and without some settings.
+struct Trial<'a> {
+    renderer: &'a dyn Renderer,
+    rendering: &'a Rendering,
+    values: &'a str,
+    problem: &'a Problem<'a>,
 }
 
-/// The settings without which the chart names a reference that is not copied. If it takes several to name it,
-/// all of them.
-fn versions(
-    renderer: &dyn Renderer,
-    candidates: Vec<Setting>,
-    values: &str,
-    not_copied: &(dyn Fn(&Rendered) -> Option<String> + Sync),
-    reference: String,
-) -> Vec<Reliance> {
-    let without = in_parallel(&candidates, |setting| {
-        renderer.render(&setting.others, Some(values)).ok().as_ref().and_then(not_copied)
-    });
-    let found: Vec<Reliance> = candidates
-        .iter()
-        .zip(without)
-        .filter_map(|(setting, reference)| {
-            let without = WithoutSetting::Names(reference?);
-            Some(Reliance { setting: setting.name.clone(), without })
-        })
-        .collect();
-    if !found.is_empty() {
-        return found;
+/// What the values do without some settings.
+enum Outcome {
+    /// The chart does not render without the settings, whatever the values are.
+    NeedsSetting,
+    Right,
+    Wrong(WithoutSetting),
+}
+
+impl Trial<'_> {
+    fn without(&self, settings: &[&Setting]) -> Outcome {
+        let rendering = without(self.rendering, settings);
+        let Ok(before) = self.renderer.render(&rendering, None) else {
+            return Outcome::NeedsSetting;
+        };
+        match self.renderer.render(&rendering, Some(self.values)) {
+            Err(_) => Outcome::Wrong(WithoutSetting::NotRendered),
+            Ok(after) => match (self.problem)(&before, &after) {
+                Some(gap) => Outcome::Wrong(WithoutSetting::Gap(gap)),
+                None => Outcome::Right,
+            },
+        }
     }
-    let names: Vec<String> = candidates.into_iter().map(|setting| setting.name).collect();
-    vec![Reliance { setting: names.join("`, `"), without: WithoutSetting::Names(reference) }]
+
+    /// Settings of which the values need any one.
+    fn several(&self, mut settings: Vec<&Setting>) -> Option<Reliance> {
+        let mut outcome = self.without(&settings);
+        if matches!(outcome, Outcome::NeedsSetting) {
+            settings = self.optional_together(&settings);
+            outcome = self.without(&settings);
+        }
+        let Outcome::Wrong(without) = outcome else { return None };
+        let is_enough = |setting: &&&Setting| {
+            let others = settings.iter().filter(|other| !std::ptr::eq(**other, **setting));
+            let others: Vec<&Setting> = others.copied().collect();
+            matches!(self.without(&others), Outcome::Right)
+        };
+        let enough: Vec<&&Setting> = settings.iter().filter(is_enough).collect();
+        let needed = if enough.is_empty() { settings.iter().collect() } else { enough };
+        let names: Vec<&str> = needed.into_iter().map(|setting| setting.name.as_str()).collect();
+        Some(Reliance { setting: names.join("`, `"), without })
+    }
+
+    /// As many of the settings as the chart can do without at once.
+    fn optional_together<'s>(&self, settings: &[&'s Setting]) -> Vec<&'s Setting> {
+        let mut optional = Vec::new();
+        for setting in settings {
+            optional.push(*setting);
+            let rendering = without(self.rendering, &optional);
+            if self.renderer.render(&rendering, None).is_err() {
+                optional.pop();
+            }
+        }
+        optional
+    }
 }
 
 impl fmt::Display for Reliance {
@@ -107,11 +126,7 @@ impl fmt::Display for Reliance {
             WithoutSetting::NotRendered => {
                 write!(f, "the chart renders only if `{setting}` is set as well")
             }
-            WithoutSetting::Names(reference) => write!(
-                f,
-                "the chart names `{}`, which is not copied, unless `{setting}` is set as well",
-                printable(reference)
-            ),
+            WithoutSetting::Gap(gap) => write!(f, "unless `{setting}` is set as well, {gap}"),
         }
     }
 }
@@ -123,7 +138,7 @@ impl WithoutSetting {
                 "a `[[chart.rendering]]` sets it, and who installs the chart may not: add it to `[values]` in \
                  images.toml"
             }
-            Self::Names(_) => {
+            Self::Gap(_) => {
                 "a `[[chart.rendering]]` sets it, and who installs the chart may not: add it to the values of the \
                  image in images.toml (`\"image.tag\" = \"{tag}\"`), or to `[values]`"
             }
@@ -131,45 +146,59 @@ impl WithoutSetting {
     }
 }
 
-/// One setting of a rendering, and the rendering without it.
+/// One setting of a rendering.
 struct Setting {
     name: String,
-    is_switch: bool,
-    others: Rendering,
+    position: Position,
+}
+
+/// Where a setting stands in a rendering.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Position {
+    Set(usize),
+    SetString(usize),
+    File(usize),
 }
 
 fn settings(rendering: &Rendering) -> Vec<Setting> {
-    let mut settings = Vec::new();
-    for (index, (key, value)) in rendering.set.iter().enumerate() {
-        let mut others = rendering.clone();
-        others.set.remove(index);
-        let is_switch = matches!(value, SetValue::Boolean(_));
-        settings.push(Setting { name: format!("{key}={value}"), is_switch, others });
-    }
-    for (index, (key, _)) in rendering.set_string.iter().enumerate() {
-        let mut others = rendering.clone();
-        others.set_string.remove(index);
-        settings.push(Setting { name: key.clone(), is_switch: false, others });
-    }
-    for (index, file) in rendering.values.iter().enumerate() {
-        let mut others = rendering.clone();
-        others.values.remove(index);
-        settings.push(Setting { name: format!("the file `{file}`"), is_switch: true, others });
-    }
-    settings
+    let set = rendering.set.iter().enumerate().map(|(index, (key, value))| {
+        let position = Position::Set(index);
+        Setting { name: format!("{key}={value}"), position }
+    });
+    let set_string = rendering.set_string.iter().enumerate().map(|(index, (key, _))| {
+        let position = Position::SetString(index);
+        Setting { name: key.clone(), position }
+    });
+    let files = rendering.values.iter().enumerate().map(|(index, file)| {
+        let position = Position::File(index);
+        Setting { name: format!("the file `{file}`"), position }
+    });
+    set.chain(set_string).chain(files).collect()
 }
 
-/// What helm reported, without what was attempted.
-fn cause(error: &RenderError) -> String {
-    error.advice().message
+fn without(rendering: &Rendering, settings: &[&Setting]) -> Rendering {
+    let stays = |position| settings.iter().all(|setting| setting.position != position);
+    Rendering {
+        set: kept(&rendering.set, |index| stays(Position::Set(index))),
+        set_string: kept(&rendering.set_string, |index| stays(Position::SetString(index))),
+        values: kept(&rendering.values, |index| stays(Position::File(index))),
+        ..rendering.clone()
+    }
+}
+
+fn kept<T: Clone>(items: &[T], stays: impl Fn(usize) -> bool) -> Vec<T> {
+    let items = items.iter().enumerate().filter(|(index, _)| stays(*index));
+    items.map(|(_, item)| item.clone()).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::chart::RenderError;
+    use crate::list::SetValue;
 
-    /// A chart that demands a license, and refuses foreign images until a switch is set.
-    struct Chart;
+    /// A chart that does with the keys that are set what a function says. `true` stands for the values.
+    struct Chart(fn(&[&str], bool) -> Result<&'static str, &'static str>);
 
     impl Renderer for Chart {
         fn render(
@@ -177,70 +206,75 @@ mod tests {
             rendering: &Rendering,
             values: Option<&str>,
         ) -> Result<Rendered, RenderError> {
-            let has = |wanted: &str| rendering.set.iter().any(|(key, _)| key == wanted);
-            let refuse = |message: &str| {
-                let cause = messages::Advice::new(message);
-                let attempt = "rendering".to_owned();
-                Err(RenderError::Failed { attempt, cause, output: String::new() })
-            };
-            match values {
-                _ if !has("license") => refuse("a license is needed"),
-                Some(_) if !has("allowForeign") => refuse("unrecognized images"),
-                _ => Ok(Rendered {
-                    rendering: rendering.name.clone(),
-                    text: "kind: Pod".to_owned(),
-                    warnings: String::new(),
-                }),
+            let keys: Vec<&str> = rendering.set.iter().map(|(key, _)| key.as_str()).collect();
+            match self.0(&keys, values.is_some()) {
+                Ok(text) => {
+                    let (rendering, text) = (rendering.name.clone(), text.to_owned());
+                    Ok(Rendered { rendering, text, warnings: String::new() })
+                }
+                Err(message) => {
+                    let cause = messages::Advice::new(message);
+                    let attempt = "rendering".to_owned();
+                    Err(RenderError::Failed { attempt, cause, output: String::new() })
+                }
             }
         }
     }
 
-    #[test]
-    fn a_switch_that_only_the_values_need_is_found() {
-        let set = |keys: &[&str]| Rendering {
+    /// The settings that are relied on if these are set. A text `wrong` is a problem.
+    fn relied_on(
+        chart: fn(&[&str], bool) -> Result<&'static str, &'static str>,
+        keys: &[&str],
+    ) -> Vec<String> {
+        let problem = |_: &Rendered, after: &Rendered| {
+            Some(after.text.clone()).filter(|text| text == "wrong")
+        };
+        let rendering = Rendering {
             set: keys.iter().map(|key| ((*key).to_owned(), SetValue::Boolean(true))).collect(),
             ..Rendering::default()
         };
-        let relied = |keys: &[&str]| {
-            let found = settings_relied_on(&Chart, &set(keys), "a: b", &|_| None);
-            found.into_iter().map(|reliance| reliance.setting).collect::<Vec<_>>()
-        };
-        assert_eq!(relied(&["license", "allowForeign", "other"]), ["allowForeign=true"]);
-        assert_eq!(relied(&[]), [""; 0]);
-    }
-
-    /// A chart whose image has the version that is set, and `latest` otherwise.
-    struct Versioned;
-
-    impl Renderer for Versioned {
-        fn render(&self, rendering: &Rendering, _: Option<&str>) -> Result<Rendered, RenderError> {
-            let is_set = rendering.set.iter().any(|(key, _)| key.starts_with("tag"));
-            let text = if is_set { "r.io/a/b:8" } else { "r.io/a/b:latest" };
-            let (rendering, warnings) = (rendering.name.clone(), String::new());
-            Ok(Rendered { rendering, text: text.to_owned(), warnings })
-        }
+        let found = settings_relied_on(&Chart(chart), &rendering, "a: b", &problem);
+        found.iter().map(ToString::to_string).collect()
     }
 
     #[test]
-    fn a_setting_that_decides_which_version_is_pulled_is_found() {
-        let set = |keys: &[&str]| Rendering {
-            set: keys.iter().map(|key| ((*key).to_owned(), SetValue::Integer(8))).collect(),
-            ..Rendering::default()
+    fn a_switch_that_only_the_values_need_is_found() {
+        // A chart that demands a license, and refuses foreign images until a switch is set.
+        let chart = |keys: &[&str], values: bool| match values {
+            _ if !keys.contains(&"license") => Err("a license is needed"),
+            true if !keys.contains(&"allow") && !keys.contains(&"allowAll") => Err("foreign"),
+            _ => Ok("right"),
         };
-        let not_copied = |rendered: &Rendered| {
-            Some(rendered.text.clone()).filter(|text| text.ends_with(":latest"))
+        let text =
+            |setting: &str| vec![format!("the chart renders only if `{setting}` is set as well")];
+        assert_eq!(relied_on(chart, &["license", "allow", "x"]), text("allow=true"));
+        let both = text("allow=true`, `allowAll=true");
+        assert_eq!(relied_on(chart, &["license", "allow", "x", "allowAll"]), both);
+        assert_eq!(relied_on(chart, &[]), [""; 0]);
+    }
+
+    #[test]
+    fn a_setting_without_which_an_image_is_wrong_is_found() {
+        let chart = |keys: &[&str], values: bool| match values {
+            _ if !keys.contains(&"license") && !keys.contains(&"trial") => Err("license or trial"),
+            true if !keys.iter().any(|key| key.starts_with("mirror")) => Ok("wrong"),
+            _ => Ok("right"),
         };
-        let relied = |keys: &[&str]| {
-            let found = settings_relied_on(&Versioned, &set(keys), "a: b", &not_copied);
-            found.iter().map(ToString::to_string).collect::<Vec<_>>()
+        let text = |setting: &str| vec![format!("unless `{setting}` is set as well, wrong")];
+        assert_eq!(relied_on(chart, &["license", "mirror"]), text("mirror=true"));
+        let both = text("mirror=true`, `mirrors=true");
+        assert_eq!(relied_on(chart, &["license", "mirror", "mirrors"]), both);
+        assert_eq!(relied_on(chart, &["license", "trial", "mirror", "mirrors"]), both);
+    }
+
+    #[test]
+    fn a_setting_of_what_the_chart_needs_itself_is_not_relied_on() {
+        let chart = |keys: &[&str], values: bool| match (keys.contains(&"component"), values) {
+            (true, true) if !keys.contains(&"mirror") => Ok("wrong"),
+            _ => Ok("right"),
         };
-        let text = |setting: &str| {
-            format!(
-                "the chart names `r.io/a/b:latest`, which is not copied, unless `{setting}` is set as well"
-            )
-        };
-        assert_eq!(relied(&["other", "tag"]), [text("tag=8")]);
-        assert_eq!(relied(&["tag", "tags"]), [text("tag=8`, `tags=8")], "each one is enough");
-        assert_eq!(relied(&[]), [""; 0]);
+        let text = vec!["unless `mirror=true` is set as well, wrong".to_owned()];
+        assert_eq!(relied_on(chart, &["component", "mirror"]), text);
+        assert_eq!(relied_on(chart, &["component2", "mirror"]), [""; 0]);
     }
 }
