@@ -60,6 +60,8 @@ pub enum GapKind {
     Copy,
     /// Another text names an image or a registry, and the values change it.
     ChangedMention,
+    /// Another text names an image or a registry, and with the values neither.
+    LostMention,
     /// A text names a registry from which a program does not get the listed images.
     Misplaced(Misplaced),
 }
@@ -113,6 +115,9 @@ impl Gap {
             GapKind::ChangedMention => format!(
                 "`{written}` is in a text that the values change, and it is not the target of an image"
             ),
+            GapKind::LostMention => {
+                format!("the values replace `{written}` in a text, and not by the destination")
+            }
             GapKind::Misplaced(Misplaced::Outside { .. }) => {
                 format!("`{written}` is not where images are pulled from")
             }
@@ -195,6 +200,7 @@ impl Gap {
             | GapKind::Copy
             | GapKind::Mention
             | GapKind::ChangedMention
+            | GapKind::LostMention
             | GapKind::Misplaced(Misplaced::OtherTarget { .. }) => self.fixed_hint().to_owned(),
         }
     }
@@ -220,6 +226,10 @@ impl Gap {
             GapKind::Copy => {
                 "if a program pulls it from Docker Hub, declare its place with a `[[chart.place]]` in images.toml; \
                  otherwise exclude it with a `[[chart.ignore]]`"
+            }
+            GapKind::LostMention => {
+                "if a program pulls from there, look for a wrong value in images.toml; otherwise exclude the text \
+                 with a `[[chart.ignore]]`"
             }
             GapKind::Misplaced(_) => {
                 "give the image the target that the program expects; if nothing pulls it from there, exclude the \

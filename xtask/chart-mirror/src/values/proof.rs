@@ -189,7 +189,7 @@ impl Judge<'_> {
             (Some(before), Some(after)) if names_the_same(before, after) => self.unchanged(after),
             (before, Some(after)) => self.changed(before, after),
             (Some(before), None) => {
-                self.gap(GapKind::ChangedMention, &before.written, None, &before.place);
+                self.gap(GapKind::LostMention, &before.written, None, &before.place);
             }
             (None, None) => {}
         }

@@ -102,7 +102,7 @@ impl Trial<'_> {
         let enough: Vec<&&Setting> = settings.iter().filter(is_enough).collect();
         let needed = if enough.is_empty() { settings.iter().collect() } else { enough };
         let names: Vec<&str> = needed.into_iter().map(|setting| setting.name.as_str()).collect();
-        Some(Reliance { setting: names.join("`, `"), without })
+        Some(Reliance { setting: names.join("` or `"), without })
     }
 
     /// As many of the settings as the chart can do without at once.
@@ -126,7 +126,7 @@ impl fmt::Display for Reliance {
             WithoutSetting::NotRendered => {
                 write!(f, "the chart renders only if `{setting}` is set as well")
             }
-            WithoutSetting::Gap(gap) => write!(f, "unless `{setting}` is set as well, {gap}"),
+            WithoutSetting::Gap(gap) => write!(f, "but without `{setting}`, {gap}"),
         }
     }
 }
@@ -248,7 +248,7 @@ mod tests {
         let text =
             |setting: &str| vec![format!("the chart renders only if `{setting}` is set as well")];
         assert_eq!(relied_on(chart, &["license", "allow", "x"]), text("allow=true"));
-        let both = text("allow=true`, `allowAll=true");
+        let both = text("allow=true` or `allowAll=true");
         assert_eq!(relied_on(chart, &["license", "allow", "x", "allowAll"]), both);
         assert_eq!(relied_on(chart, &[]), [""; 0]);
     }
@@ -260,9 +260,9 @@ mod tests {
             true if !keys.iter().any(|key| key.starts_with("mirror")) => Ok("wrong"),
             _ => Ok("right"),
         };
-        let text = |setting: &str| vec![format!("unless `{setting}` is set as well, wrong")];
+        let text = |setting: &str| vec![format!("but without `{setting}`, wrong")];
         assert_eq!(relied_on(chart, &["license", "mirror"]), text("mirror=true"));
-        let both = text("mirror=true`, `mirrors=true");
+        let both = text("mirror=true` or `mirrors=true");
         assert_eq!(relied_on(chart, &["license", "mirror", "mirrors"]), both);
         assert_eq!(relied_on(chart, &["license", "trial", "mirror", "mirrors"]), both);
     }
@@ -273,7 +273,7 @@ mod tests {
             (true, true) if !keys.contains(&"mirror") => Ok("wrong"),
             _ => Ok("right"),
         };
-        let text = vec!["unless `mirror=true` is set as well, wrong".to_owned()];
+        let text = vec!["but without `mirror=true`, wrong".to_owned()];
         assert_eq!(relied_on(chart, &["component", "mirror"]), text);
         assert_eq!(relied_on(chart, &["component2", "mirror"]), [""; 0]);
     }
