@@ -2,21 +2,12 @@
 
 use std::collections::BTreeSet;
 
-use super::gap::GapKind;
+use super::gap::{GapKind, Misplaced};
 use super::listed::ListedImages;
 use crate::chart::{Evidence, ImageReference};
 use crate::list::{Destination, Image, ImageList};
 use oci::{Repository, RepositoryPath};
 use registry::known::address::Address;
-
-/// Why listed images are not where a program looks for them.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Misplaced {
-    /// It looks outside of the address that pods pull from.
-    Outside { root: String },
-    /// It would pull an image by another repository than its target.
-    OtherTarget { source: String, pulled: String, target: String },
-}
 
 pub struct DestinationImages<'a> {
     destination: &'a Destination,

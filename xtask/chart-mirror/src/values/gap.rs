@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use super::destination_images::Misplaced;
 use crate::chart::inventory::correct;
 use crate::chart::{ImageReference, ManifestLocation};
 use crate::list::edit::ignore_rule;
@@ -64,6 +63,15 @@ pub enum GapKind {
     LostMention,
     /// A text names a registry from which a program does not get the listed images.
     Misplaced(Misplaced),
+}
+
+/// Why listed images are not where a program looks for them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Misplaced {
+    /// It looks outside of the address that pods pull from.
+    Outside { root: String },
+    /// It would pull an image by another repository than its target.
+    OtherTarget { source: String, pulled: String, target: String },
 }
 
 impl Gap {
@@ -157,12 +165,6 @@ impl Gap {
                 write(),
                 probe()
             ),
-            GapKind::Default => {
-                let ManifestLocation { template, path, .. } = &self.place;
-                let rule = ignore_rule(template.as_deref(), path, &self.written);
-                let rule = printable_within(RULE, &rule);
-                format!("if each of your objects sets the field, exclude it with {rule}")
-            }
             GapKind::PushAddress { pull } => {
                 format!("pods pull from `{pull}`: write `{{registry}}` in images.toml")
             }
@@ -179,19 +181,13 @@ impl Gap {
             GapKind::Unlisted => {
                 format!("add what the chart names there to the list: {} does it", write())
             }
-            GapKind::OtherDigest { pin } => format!(
-                "images.toml has `{}`: write the digest that the chart names there, or take the other one on purpose \
-                 with `replaces`",
-                pin.as_ref().map(ToString::to_string).unwrap_or_default()
-            ),
-            GapKind::Latest { tags } => format!(
-                "the list has {tags}, and nothing tells which of them `latest` is: set the tag in a \
-                 `[[chart.rendering]]` and in the values of that image, or list the intended version separately"
-            ),
             GapKind::Vanished => format!(
                 "a list in images.toml may lack items, as Helm replaces lists as a whole: {} shows them",
                 probe()
             ),
+            GapKind::Default | GapKind::OtherDigest { .. } | GapKind::Latest { .. } => {
+                self.list_hint()
+            }
             GapKind::NotCopied { nearest: None }
             | GapKind::OtherImage { expected: None }
             | GapKind::Malformed { .. }
@@ -202,6 +198,28 @@ impl Gap {
             | GapKind::ChangedMention
             | GapKind::LostMention
             | GapKind::Misplaced(Misplaced::OtherTarget { .. }) => self.fixed_hint().to_owned(),
+        }
+    }
+
+    /// The hint, if images.toml has to say more about the image.
+    fn list_hint(&self) -> String {
+        match &self.kind {
+            GapKind::Default => {
+                let ManifestLocation { template, path, .. } = &self.place;
+                let rule = ignore_rule(template.as_deref(), path, &self.written);
+                let rule = printable_within(RULE, &rule);
+                format!("if each of your objects sets the field, exclude it with {rule}")
+            }
+            GapKind::OtherDigest { pin } => format!(
+                "images.toml has `{}`: write the digest that the chart names there, or take the other one on purpose \
+                 with `replaces`",
+                pin.as_ref().map(ToString::to_string).unwrap_or_default()
+            ),
+            GapKind::Latest { tags } => format!(
+                "the list has {tags}, and nothing tells which of them `latest` is: set the tag in a \
+                 `[[chart.rendering]]` and in the values of that image, or list the intended version separately"
+            ),
+            _ => self.fixed_hint().to_owned(),
         }
     }
 

@@ -156,7 +156,8 @@ mod tests {
     fn a_digest_stands_for_the_entry_that_has_it() {
         let [one, two, three] = [b"1", b"2", b"3"].map(|content| Digest::of(content));
         // The tags and digests of the list, the reference of the chart, and the tags of its entries.
-        let table: [(&[(&str, Option<&Digest>)], String, &[&str]); 9] = [
+        type Row<'a> = (&'a [(&'a str, Option<&'a Digest>)], String, &'a [&'a str]);
+        let table: [Row<'_>; 9] = [
             (&[("1", Some(&one))], format!(":1@{one}"), &["1"]),
             (&[("1", Some(&two))], format!(":1@{one}"), &[]),
             (&[("1", None)], format!(":1@{one}"), &["1"]),

@@ -16,8 +16,8 @@ pub mod reliance;
 mod tree;
 mod yaml;
 
-pub use destination_images::{DestinationImages, Misplaced};
-pub use gap::{Gap, GapKind};
+pub use destination_images::DestinationImages;
+pub use gap::{Gap, GapKind, Misplaced};
 pub use header::{header, list_of};
 pub use listed::ListedImages;
 pub use overlay::{Overlay, OverlayError};

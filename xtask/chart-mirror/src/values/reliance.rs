@@ -25,7 +25,7 @@ pub enum WithoutSetting {
 
 /// What a chart with the values of a destination does wrong, compared with the chart without them. `None` if
 /// nothing.
-pub type Problem<'a> = dyn Fn(&Rendered, &Rendered) -> Option<String> + Sync + 'a;
+pub type Comparison<'a> = dyn Fn(&Rendered, &Rendered) -> Option<String> + Sync + 'a;
 
 /// The settings that the values rely on: the chart renders without one, but with the values it then fails or
 /// has a problem. If each of several settings is enough, they are one.
@@ -33,7 +33,7 @@ pub fn settings_relied_on(
     renderer: &dyn Renderer,
     rendering: &Rendering,
     values: &str,
-    problem: &Problem<'_>,
+    problem: &Comparison<'_>,
 ) -> Vec<Reliance> {
     let settings = settings(rendering);
     let trial = Trial { renderer, rendering, values, problem };
@@ -60,7 +60,7 @@ struct Trial<'a> {
     renderer: &'a dyn Renderer,
     rendering: &'a Rendering,
     values: &'a str,
-    problem: &'a Problem<'a>,
+    problem: &'a Comparison<'a>,
 }
 
 /// What the values do without some settings.
