@@ -22,8 +22,11 @@ use crate::commands::doctor::result::{DoctorReport, HostReport};
 use crate::commands::pin::result::Mode;
 use crate::commands::{doctor, explain, images, pin};
 use crate::list::ImageList;
+use crate::list_file;
 use crate::report;
 use crate::workspace::{self, OpenList};
+use messages::Advice;
+use messages::program::command;
 use parts::{Output, Part};
 use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
@@ -70,7 +73,13 @@ fn run_images(flags: &Flags, arguments: &ImagesArgs) -> anyhow::Result<Exit> {
     let new = flags.new_list_file().filter(|_| arguments.write && chart.chart.is_some());
     let lists = match new {
         Some(file) => vec![workspace::open_new(&file)?],
-        None => workspace::open_drafts(&flags.list_file()?, &flags.member)?,
+        None => {
+            let file = flags.list_file()?;
+            if arguments.write && chart.chart.is_some() && flags.images.is_none() {
+                refuse_list_of_other_folder(&file, &flags.member)?;
+            }
+            workspace::open_drafts(&file, &flags.member)?
+        }
     };
     let lists = match chart.is_empty() {
         true => lists,
@@ -89,6 +98,23 @@ fn run_images(flags: &Flags, arguments: &ImagesArgs) -> anyhow::Result<Exit> {
             None => compare_images(file, list, arguments),
         }
     })
+}
+
+/// Refuses to write into a member of a workspace that was found above a folder that belongs to none of them.
+fn refuse_list_of_other_folder(found: &Path, members: &[String]) -> anyhow::Result<()> {
+    let is_above = found.parent().is_some_and(|folder| folder != Path::new(""));
+    if members.is_empty() && is_above && list_file::read_workspace(found)?.is_some() {
+        let message = format!(
+            "this folder has no images.toml, and is not in a member of the workspace `{}`",
+            found.display()
+        );
+        let hint = format!(
+            "{} writes a list here; `--member NAME` chooses one of the workspace",
+            command("init -c CHART")
+        );
+        anyhow::bail!(Advice::new(message).with_hint(hint));
+    }
+    Ok(())
 }
 
 fn explain_image(

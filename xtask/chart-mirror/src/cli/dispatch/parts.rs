@@ -98,11 +98,23 @@ pub(super) fn with_images(lists: Vec<OpenList>, globs: &[String]) -> anyhow::Res
             anyhow::bail!(Advice::new(format!("no list has an image `{glob}`")).with_hint(hint));
         }
     }
+    with_any_image(lists, globs)
+}
+
+/// The lists that have one of the selected images, which may be none; all of them without a glob.
+///
+/// # Errors
+/// If a glob is invalid.
+pub(super) fn with_any_image(
+    lists: Vec<OpenList>,
+    globs: &[String],
+) -> anyhow::Result<Vec<OpenList>> {
+    let selections: Vec<Selection> = globs
+        .iter()
+        .map(|glob| Selection::new(std::slice::from_ref(glob)))
+        .collect::<Result<_, _>>()?;
     let has_some = |open: &OpenList| {
-        let one = |glob: &String| {
-            Selection::new(std::slice::from_ref(glob)).is_ok_and(|one| one.of(&open.list).is_ok())
-        };
-        globs.is_empty() || globs.iter().any(one)
+        selections.is_empty() || selections.iter().any(|one| one.of(&open.list).is_ok())
     };
     Ok(lists.into_iter().filter(has_some).collect())
 }

@@ -40,8 +40,12 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
         refuse_shared_files(file, &arguments.report)?;
     }
     let (mut reports, mut interrupted) = (Vec::new(), None);
+    // What no list has may be in one that cannot be read.
+    let lists = match unreadable.is_empty() {
+        true => parts::with_images(lists, &arguments.image)?,
+        false => parts::with_any_image(lists, &arguments.image)?,
+    };
     if !lists.is_empty() {
-        let lists = parts::with_images(lists, &arguments.image)?;
         (reports, interrupted) = verify_each(arguments, &lists)?;
     }
     for Unreadable { file, error } in &unreadable {
