@@ -1,5 +1,6 @@
 //! `ChartRun`: the chart of a command, which it renders, proves and probes.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use anyhow::Context as _;
@@ -163,6 +164,7 @@ pub fn prove_with(
     let proof = prove(list, destination, &before, &after);
     let mut proof = proof.context("the rendered chart cannot be read")?;
     proof.failed = failed;
+    let needed = &mut BTreeSet::new();
     for rendering in rendered {
         let problem = |before: &Rendered, after: &Rendered| {
             let (before, after) = (std::slice::from_ref(before), std::slice::from_ref(after));
@@ -170,7 +172,7 @@ pub fn prove_with(
             let without_setting = prove(list, destination, before, after).ok()?;
             proof.new_gap(&without_setting).map(|gap| gap.advice().message)
         };
-        let relied_on = settings_relied_on(renderer, rendering, values, &problem);
+        let relied_on = settings_relied_on(renderer, rendering, values, &problem, needed);
         proof.relied_on.extend(relied_on);
     }
     Ok(proof)

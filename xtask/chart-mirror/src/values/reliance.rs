@@ -1,6 +1,7 @@
 //! Finds the settings of a rendering that the values of a destination need and lack: a switch that lets
 //! foreign registries pass, or the tag of an image. Renders.
 
+use std::collections::BTreeSet;
 use std::fmt;
 
 use crate::chart::{Rendered, Renderer, in_parallel};
@@ -28,14 +29,17 @@ pub enum WithoutSetting {
 pub type Comparison<'a> = dyn Fn(&Rendered, &Rendered) -> Option<String> + Sync + 'a;
 
 /// The settings that the values rely on: the chart renders without one, but with the values it then fails or
-/// has a problem. If each of several settings is enough, they are one.
+/// has a problem. If each of several settings is enough, they are one. `needed` are settings that the chart
+/// needs itself in other renderings; those of this one are added.
 pub fn settings_relied_on(
     renderer: &dyn Renderer,
     rendering: &Rendering,
     values: &str,
     problem: &Comparison<'_>,
+    needed: &mut BTreeSet<String>,
 ) -> Vec<Reliance> {
-    let settings = settings(rendering);
+    let mut settings = settings(rendering);
+    settings.retain(|setting| !needed.contains(&setting.name));
     let trial = Trial { renderer, rendering, values, problem };
     let outcomes = in_parallel(&settings, |setting| trial.without(&[setting]));
     let mut found = Vec::new();
@@ -46,7 +50,9 @@ pub fn settings_relied_on(
                 found.push(Reliance { setting: setting.name.clone(), without });
             }
             Outcome::Right => optional.push(setting),
-            Outcome::NeedsSetting => {}
+            Outcome::NeedsSetting => {
+                needed.insert(setting.name.clone());
+            }
         }
     }
     if found.is_empty() && optional.len() > 1 {
@@ -198,7 +204,9 @@ mod tests {
     use crate::list::SetValue;
 
     /// A chart that does with the keys that are set what a function says. `true` stands for the values.
-    struct Chart(fn(&[&str], bool) -> Result<&'static str, &'static str>);
+    struct Chart(Rule);
+
+    type Rule = fn(&[&str], bool) -> Result<&'static str, &'static str>;
 
     impl Renderer for Chart {
         fn render(
@@ -222,9 +230,14 @@ mod tests {
     }
 
     /// The settings that are relied on if these are set. A text `wrong` is a problem.
-    fn relied_on(
-        chart: fn(&[&str], bool) -> Result<&'static str, &'static str>,
+    fn relied_on(chart: Rule, keys: &[&str]) -> Vec<String> {
+        relied_on_and_needed(chart, keys, &mut BTreeSet::new())
+    }
+
+    fn relied_on_and_needed(
+        chart: Rule,
         keys: &[&str],
+        needed: &mut BTreeSet<String>,
     ) -> Vec<String> {
         let problem = |_: &Rendered, after: &Rendered| {
             Some(after.text.clone()).filter(|text| text == "wrong")
@@ -233,7 +246,7 @@ mod tests {
             set: keys.iter().map(|key| ((*key).to_owned(), SetValue::Boolean(true))).collect(),
             ..Rendering::default()
         };
-        let found = settings_relied_on(&Chart(chart), &rendering, "a: b", &problem);
+        let found = settings_relied_on(&Chart(chart), &rendering, "a: b", &problem, needed);
         found.iter().map(ToString::to_string).collect()
     }
 
@@ -251,6 +264,13 @@ mod tests {
         let both = text("allow=true` or `allowAll=true");
         assert_eq!(relied_on(chart, &["license", "allow", "x", "allowAll"]), both);
         assert_eq!(relied_on(chart, &[]), [""; 0]);
+
+        let needed = &mut BTreeSet::new();
+        relied_on_and_needed(chart, &["license", "allow"], needed);
+        assert_eq!(needed.iter().collect::<Vec<_>>(), ["license=true"]);
+        // Another rendering that has it, too, does not try without it.
+        needed.insert("allow=true".to_owned());
+        assert_eq!(relied_on_and_needed(chart, &["license", "allow"], needed), [""; 0]);
     }
 
     #[test]
