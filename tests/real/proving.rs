@@ -28,6 +28,22 @@ fn a_mention_that_is_not_judged_is_an_error_only_if_strict() {
 }
 
 #[test]
+fn a_values_file_with_other_values_is_not_proven() {
+    let case = movable("", "");
+    let on = ["-d", "m.example.com"];
+    let prove = || case.values(&[&["--prove"], &on[..]].concat());
+    assert_eq!(prove().exit_code, 0, "there is no file yet");
+    assert_eq!(case.values(&[&["--write"], &on[..]].concat()).exit_code, 0);
+    assert_eq!(prove().exit_code, 0);
+    let text = case.values(&on).stdout;
+    case.write("values/m.example.com.yaml", &text.replace("\"m.example", "\"other.example"));
+    let refused = prove();
+    assert_eq!(refused.exit_code, 1, "{}", refused.stdout);
+    let words = ["m.example.com.yaml` differs", "values -d m.example.com --write"];
+    assert!(words.iter().all(|words| refused.stdout.contains(words)), "{}", refused.stdout);
+}
+
+#[test]
 fn a_rendering_that_fails_only_with_the_values_is_a_gap_and_a_finding() {
     let guard = "{{ if and .Values.guarded (ne .Values.registry \"quay.io\") }}{{ fail \"only quay.io\" }}{{ end }}";
     let renderings = "[[chart.rendering]]\nname = \"free\"\n\
@@ -95,12 +111,12 @@ fn a_tag_that_only_a_rendering_sets_is_an_error_until_the_values_set_it() {
     case.write("images.toml", &case.list().replacen("tag = \"9\"\n", unused, 1));
     let proven = case.values(&["--prove", "-d", "m.example.com"]);
     assert_eq!(proven.exit_code, 1, "{}{}", proven.stdout, proven.stderr);
-    for expected in ["`m.example.com/acme/app:latest`, which is not copied", "unless `tag=8`"] {
+    for expected in ["`m.example.com/acme/app:latest`", "without `tag=8`"] {
         assert!(proven.stdout.contains(expected), "{expected}\n{}", proven.stdout);
     }
     let verified = case.run(&["verify", "--only", "chart", "-d", "m.example.com"]);
     assert_eq!(verified.exit_code, 1, "{}{}", verified.stdout, verified.stderr);
-    assert!(verified.stdout.contains("unless `tag=8`"), "{}", verified.stdout);
+    assert!(verified.stdout.contains("without `tag=8`"), "{}", verified.stdout);
 
     let set = "tag = \"8\"\nvalues = { tag = \"{tag}\" }\n";
     case.write("images.toml", &case.list().replacen("tag = \"8\"\n", set, 1));

@@ -299,7 +299,12 @@ pub(super) fn temporary_folder(attempt: &str) -> Result<TempFolder, RenderError>
 
 fn failed(attempt: &str, reason: impl Into<String>, repeat: &[String]) -> RenderError {
     let repeat = command_line("helm", arguments::without_secrets(repeat));
-    let cause = Advice::new(reason).with_hint(format!("repeat it with `{repeat}`"));
+    let reason = reason.into();
+    // `required` and `fail` in a template.
+    let demands = reason.contains("execution error at");
+    let set =
+        if demands { "; a `[[chart.rendering]]` can `set` what the chart requires" } else { "" };
+    let cause = Advice::new(reason).with_hint(format!("repeat it with `{repeat}`{set}"));
     RenderError::failed(attempt, cause)
 }
 

@@ -127,9 +127,9 @@ pub struct MirrorArgs {
     #[command(flatten)]
     pub source: SourceArgs,
 
-    /// Print what would be copied
+    /// Print what would be copied to an empty destination
     ///
-    /// No image registry is contacted.
+    /// No image registry is contacted, so images that are there already are printed as well.
     #[arg(short = 't', long)]
     pub dry_run: bool,
 

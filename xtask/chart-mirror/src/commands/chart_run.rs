@@ -145,8 +145,7 @@ pub fn prove_with(
     values: &str,
     without_values: &[Result<Rendered, RenderError>],
 ) -> anyhow::Result<Proof> {
-    let plain = without_values.iter().cloned().collect::<Result<Vec<_>, _>>();
-    let plain = plain.context("the chart does not render without the values of the destination")?;
+    let plain = without_values.iter().cloned().collect::<Result<Vec<_>, _>>()?;
     let with_values = render_all(renderer, renderings, Some(values));
     let (mut before, mut after) = (Vec::new(), Vec::new());
     let (mut rendered, mut failed) = (Vec::new(), Vec::new());
@@ -170,7 +169,7 @@ pub fn prove_with(
             let (before, after) = (std::slice::from_ref(before), std::slice::from_ref(after));
             // What cannot be read is reported for the rendering itself.
             let without_setting = prove(list, destination, before, after).ok()?;
-            proof.new_gap(&without_setting).map(|gap| gap.advice().message)
+            proof.new_gap(&without_setting, list, destination).map(|gap| gap.advice().message)
         };
         let relied_on = settings_relied_on(renderer, rendering, values, &problem, needed);
         proof.relied_on.extend(relied_on);

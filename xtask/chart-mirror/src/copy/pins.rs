@@ -29,7 +29,7 @@ pub(crate) fn mismatch(
         ),
         (None, Served) => (
             Code::SourceMissing,
-            format!("the source has the pinned {pin}, but no longer the tag `{tag}`"),
+            format!("the source has the pinned {pin}, but not the tag `{tag}`"),
         ),
         (None, Missing) => (
             Code::SourceMissing,

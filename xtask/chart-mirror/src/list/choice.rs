@@ -17,7 +17,8 @@ impl ImageList {
             (Some(argument), _) => self.named(argument, &names),
             (None, [only]) => Ok(self.destinations[*only].clone()),
             (None, []) => Err(Advice::new("no destination")
-                .with_hint("name a registry: `-d registry.example.com`")),
+                .with_hint("name a registry: `-d registry.example.com`; or add it to images.toml, for every command: \
+                           `[destinations.NAME]` with `registry = \"registry.example.com\"`")),
             (None, names) => {
                 Err(Advice::new("the list has several destinations").with_hint(format!(
                     "name one or more: `-d {}`; or take all: `--all-destinations`",

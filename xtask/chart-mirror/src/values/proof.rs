@@ -77,18 +77,25 @@ impl Proof {
         self.failed.len() + self.gaps.len() + self.relied_on.len()
     }
 
-    /// The first of the gaps that this proof does not have, and that values and settings decide about. What
-    /// the chart names without a version, or the list lacks, does not depend on the values.
-    pub fn new_gap<'o>(&self, other: &'o Self) -> Option<&'o Gap> {
-        let depends_on_values = |gap: &&Gap| {
-            !matches!(
-                gap.kind,
-                GapKind::NotRelocated { listed: false }
-                    | GapKind::Default
-                    | GapKind::Malformed { .. }
-                    | GapKind::Unlisted
-                    | GapKind::Latest { .. }
-            )
+    /// The first gap of another proof that this one does not have, and that values and settings decide about:
+    /// not what the list lacks or the chart names without a version, unless the values move it.
+    pub fn new_gap<'o>(
+        &self,
+        other: &'o Self,
+        list: &ImageList,
+        destination: &Destination,
+    ) -> Option<&'o Gap> {
+        let images = DestinationImages::new(list, destination);
+        let is_not_copied = |written: &str| {
+            let reference = written.parse::<ImageReference>();
+            reference
+                .is_ok_and(|it| images.is_below_root(&it.repository) && images.gap(&it).is_some())
+        };
+        let depends_on_values = |gap: &&Gap| match gap.kind {
+            GapKind::NotRelocated { listed: false } | GapKind::Default => false,
+            GapKind::Malformed { .. } => false,
+            GapKind::Unlisted | GapKind::Latest { .. } => is_not_copied(&gap.written),
+            _ => true,
         };
         let is_new = |gap: &&Gap| {
             self.gaps.iter().all(|it| it.kind != gap.kind || it.written != gap.written)
@@ -172,6 +179,10 @@ impl Judge<'_> {
                 if after.evidence == Evidence::Default =>
             {
                 GapKind::Default
+            }
+            // The chart has another version, and the values follow it.
+            (Some(GapKind::NotCopied { .. }), None) if listed.has_repository(repository) => {
+                GapKind::Unlisted
             }
             (Some(kind), _) => kind,
             (None, Some(image)) => GapKind::OtherImage { expected: self.images.target_of(image) },

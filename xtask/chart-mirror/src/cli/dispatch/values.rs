@@ -34,7 +34,10 @@ pub(super) fn run(flags: &Flags, arguments: &ValuesArgs) -> anyhow::Result<Exit>
     }
     if files.is_empty() {
         // Not an error: a list may leave the destination to its users, and has no files then.
-        terminal::message("the list has no destination, so there are no files in `values/`");
+        terminal::message(
+            "the list has no destination, so there are no files in `values/`\n\
+             hint: add a `[destinations.NAME]` with its `registry`, or name a registry with `-d`",
+        );
     }
     if arguments.write {
         for values in &files {
@@ -97,14 +100,25 @@ fn prove(
     Part { open, destination }: &Part<'_>,
     arguments: &ValuesArgs,
 ) -> anyhow::Result<(Output, Exit)> {
-    let destination = open.list.choose(destination.as_deref())?;
+    let name = destination.as_deref();
+    let destination = open.list.choose(name)?;
     destination.require_registry("the proof")?;
     let mut proof = run.prove(&open.list, &destination, &run.render())?;
     if arguments.strict {
         proof = proof.strict();
     }
-    let text = report::proof::text(&proof, &destination.pull_address().to_string());
-    Ok((Output::human(text), if proof.holds() { Exit::Done } else { Exit::Failed }))
+    let mut text = report::proof::text(&proof, &destination.pull_address().to_string());
+    let file = values::of_destination(&open.list, &open.file, name)?;
+    let is_stale = matches!(file.check()?, Difference::Lines(_));
+    if is_stale {
+        let file = file.file.display();
+        let message = format!("`{file}` differs from these values, so its use is not proven");
+        let advice =
+            Advice::new(message).with_hint(format!("{} writes it", command_to_write(arguments)));
+        text += &format!("error: {advice}\n");
+    }
+    let is_proven = proof.holds() && !is_stale;
+    Ok((Output::human(text), if is_proven { Exit::Done } else { Exit::Failed }))
 }
 
 fn probe(

@@ -29,7 +29,7 @@ pub struct InitArgs {
     /// A destination; may be repeated
     ///
     /// A registry `host[:port][/path]`, or `NAME=host[:port][/path]`. Without a name, it is named after its
-    /// host.
+    /// host, and `local` on this machine.
     #[arg(short, long, value_name = "REGISTRY")]
     pub destination: Vec<NamedDestination>,
 

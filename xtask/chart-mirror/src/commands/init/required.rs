@@ -13,6 +13,12 @@ const MOST: usize = 5;
 pub(super) fn explained(error: &RenderError, charts: &[ChartValues]) -> Advice {
     let RenderError::Failed { .. } = error else { return error.advice() };
     let advice = error.advice();
+    if is_broken(&advice.message) {
+        return Advice {
+            message: format!("the chart does not render: {}", advice.message),
+            ..advice
+        };
+    }
     let keys = named_values(error.output(), charts);
     let flags: Vec<String> =
         keys.iter().take(MOST).map(|key| format!("--set {key}=VALUE")).collect();
@@ -26,6 +32,13 @@ pub(super) fn explained(error: &RenderError, charts: &[ChartValues]) -> Advice {
         "{what}; {} writes it into images.toml, so use placeholders instead of secrets",
         command("init")
     ))
+}
+
+/// Whether the text that the chart renders is broken. No value is known to repair that.
+fn is_broken(message: &str) -> bool {
+    ["YAML parse error", "parse error at", "error unmarshaling JSON"]
+        .iter()
+        .any(|words| message.contains(words))
 }
 
 /// The paths in a message that may be values: those that the values of a chart have, then other dotted
@@ -89,6 +102,22 @@ fn collect(value: &serde_yaml::Value, path: &mut Vec<String>, paths: &mut BTreeS
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_broken_template_does_not_ask_for_values() {
+        let table = [
+            ("YAML parse error on c/a.yaml: cannot unmarshal into util.SimpleHead", false),
+            ("parse error at (c/templates/a.yaml:1): function \"x\" not defined", false),
+            ("execution error at (c/templates/a.yaml:1:3): license.key is required", true),
+        ];
+        for (message, asks) in table {
+            let (attempt, cause) = ("rendering".to_owned(), Advice::new(message));
+            let error = RenderError::Failed { attempt, cause, output: String::new() };
+            let advice = explained(&error, &[]);
+            assert!(advice.message.contains(message), "{advice:?}");
+            assert_eq!(advice.hint.is_some_and(|hint| hint.contains("--set")), asks, "{message}");
+        }
+    }
 
     #[test]
     fn the_values_that_a_message_names_are_found() {

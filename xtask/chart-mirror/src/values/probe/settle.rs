@@ -300,7 +300,11 @@ impl Settling<'_> {
         if proof.refusal.is_some() {
             return proof;
         }
-        (self.subject.progress)(&format!("proving the suggestion: {} renderings", jobs.len()));
+        let renderings = match jobs.len() {
+            1 => "1 rendering".to_owned(),
+            several => format!("{several} renderings"),
+        };
+        (self.subject.progress)(&format!("proving the suggestion in {renderings}"));
         let results = in_parallel(&jobs, |(_, rendering, values)| {
             (self.subject.take(*rendering, 1, Purpose::Proof) > 0)
                 .then(|| self.subject.render(*rendering, Some(values)))
