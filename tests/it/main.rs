@@ -6,6 +6,7 @@
     reason = "tests start the tool, write temporary files and wait for both"
 )]
 
+mod bundle;
 mod chart;
 mod cli;
 mod clouds;

@@ -76,6 +76,17 @@ pub fn open_new(file: &Path) -> anyhow::Result<OpenList> {
     Ok(OpenList { file: file.to_path_buf(), list })
 }
 
+/// The images.toml of the workspace that a list is, or is a member of.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn workspace_of(file: &Path) -> anyhow::Result<Option<PathBuf>> {
+    match list_file::read_workspace(file)? {
+        Some(_) => Ok(Some(file.to_path_buf())),
+        None => Ok(Workspace::above(file)?.map(|workspace| workspace.file)),
+    }
+}
+
 impl Opened {
     /// All lists of the run.
     ///

@@ -182,6 +182,16 @@ impl serde::Serialize for Platforms {
     }
 }
 
+impl<'de> Deserialize<'de> for Platforms {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let names = Vec::<String>::deserialize(from)?;
+        let platforms =
+            names.iter().map(|name| name.parse::<Platform>()).collect::<Result<Vec<_>, _>>();
+        let platforms = platforms.map_err(serde::de::Error::custom)?;
+        Self::new(platforms).ok_or_else(|| serde::de::Error::custom("no platform is named"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -9,7 +9,7 @@ use std::str::FromStr;
 
 use crate::invalid_reference::{InvalidReference, invalid};
 use crate::registry::Registry;
-use crate::text::{text_like, text_only};
+use crate::text::{parsed_text, text_like, text_only};
 
 /// In characters. The specification has no limit, but every registry has this one. The message repeats it.
 const LONGEST_PATH: usize = 255;
@@ -189,6 +189,7 @@ impl fmt::Display for Reference {
 
 text_like!(Reference, Repository);
 text_only!(RepositoryPath, Tag);
+parsed_text!(Reference);
 
 #[cfg(test)]
 mod tests {

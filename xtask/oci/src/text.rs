@@ -18,8 +18,8 @@ macro_rules! text_like {
 }
 pub(crate) use text_like;
 
-/// The text of types that hold nothing else. They are read from JSON with all checks.
-macro_rules! text_only {
+/// Types that are read from JSON as their text, with all checks.
+macro_rules! parsed_text {
     ($($name:ty),*) => {$(
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
@@ -29,6 +29,14 @@ macro_rules! text_only {
                 })
             }
         }
+    )*};
+}
+pub(crate) use parsed_text;
+
+/// The text of types that hold nothing else.
+macro_rules! text_only {
+    ($($name:ty),*) => {$(
+        $crate::text::parsed_text!($name);
 
         impl $name {
             pub fn as_str(&self) -> &str {

@@ -45,15 +45,27 @@ impl WritableLayout {
     /// # Errors
     /// If something else has the name, another run writes it, or it cannot be written.
     pub fn open(location: &LayoutLocation, threads: NonZeroUsize) -> Result<Self, Advice> {
-        let writer = LayoutWriter::open(location, IfComplete::Extend, threads, &|_| {})?;
+        Self::new(LayoutWriter::open(location, IfComplete::Extend, threads, &|_| {})?)
+    }
+
+    /// A layout that is open for writing already.
+    ///
+    /// # Errors
+    /// If it extends a complete layout that cannot be read.
+    pub fn new(writer: LayoutWriter) -> Result<Self, Advice> {
         let base = match writer.entries() {
             [] => None,
             _ => {
-                let layout = Layout::open(location, Strictness::Foreign)?;
+                let layout = Layout::open(writer.location(), Strictness::Foreign)?;
                 Some(LayoutStorage::new(Arc::new(layout)))
             }
         };
         Ok(Self { writer, base, pushed: Mutex::default() })
+    }
+
+    /// For files beside the images.
+    pub fn writer(&self) -> &LayoutWriter {
+        &self.writer
     }
 
     /// Writes the index, and gives the layout its name. A layout to which nothing was pushed stays as it is.

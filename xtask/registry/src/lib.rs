@@ -25,5 +25,6 @@ pub use error::{Cause, Error, ErrorCode, ErrorResponse, Phase, Side};
 pub use http::attempts::RetryPolicy;
 pub use http::host::Host;
 pub use http::net::is_loopback;
+pub use http::snapshot::SourceManifests;
 pub use registries::{Registries, Requests, Settings};
 pub use repository::{ManifestName, Pushed, RemoteRepository, Tagged};

@@ -28,7 +28,7 @@ impl RemoteRepository {
         let mut request = request.expecting(&[400, 404, 405]);
         for _ in 0..MOST_PAGES {
             let fail = |why: &str| Err(self.host.error(&request, Cause::Protocol(why.to_owned())));
-            let page = self.host.call_and_read(&request, LARGEST_MANIFEST).await?;
+            let page = self.host.read_manifest(&request, LARGEST_MANIFEST).await?;
             if !page.status.is_success() {
                 return Ok(None);
             }

@@ -22,6 +22,7 @@ use crate::http::liveness::Liveness;
 use crate::http::net::is_loopback;
 use crate::http::proxy::Proxies;
 use crate::http::queue::Queue;
+use crate::http::snapshot::{Snapshot, SourceManifests};
 use crate::http::transport::Transport;
 use crate::known::address::Address;
 use crate::known::kind::Profile;
@@ -39,6 +40,7 @@ pub struct Settings {
     /// Concurrent requests to one registry; an entry of `registries` has precedence.
     pub concurrency: Option<usize>,
     pub retry: RetryPolicy,
+    pub source_manifests: SourceManifests,
     /// The registries in this process.
     pub embedded: BTreeMap<Registry, Arc<dyn EmbeddedRegistry>>,
     /// The embedded registry that all sources are read from, each below the name of its own registry.
@@ -148,6 +150,7 @@ impl Registries {
             retry,
             requests: AtomicU64::new(0),
             liveness: Liveness::default(),
+            snapshot: (side == Side::Source).then(|| self.settings.snapshot()).flatten(),
             pinged: tokio::sync::OnceCell::new(),
         })
     }
@@ -214,6 +217,13 @@ impl Registries {
 }
 
 impl Settings {
+    fn snapshot(&self) -> Option<Snapshot> {
+        match self.source_manifests {
+            SourceManifests::ReadOnce => Some(Snapshot::default()),
+            SourceManifests::ReadEachTime => None,
+        }
+    }
+
     /// Whether a registry is contacted without TLS: if configured, or by default on this machine.
     fn is_plain(&self, host: &Registry) -> bool {
         let is_local = is_loopback(host.as_str());

@@ -62,6 +62,9 @@ impl RemoteRepository {
     /// When the registry cannot be queried.
     pub async fn resolve(&self, name: &ManifestName) -> Result<Option<Digest>, Error> {
         let request = self.manifest_request(Method::HEAD, name)?.expecting(self.absent());
+        if self.host.keeps_manifest(&request) {
+            return Ok(self.manifest_if_present(name).await?.map(|manifest| manifest.digest));
+        }
         let found = self.find(&request).await?;
         self.digest_from(name, found).await
     }
@@ -97,7 +100,7 @@ impl RemoteRepository {
     /// When it does not exist, cannot be fetched, or does not match its digest.
     pub async fn manifest(&self, name: &ManifestName) -> Result<Manifest, Error> {
         let request = self.manifest_request(Method::GET, name)?;
-        let response = self.host.call_and_read(&request, LARGEST_MANIFEST).await?;
+        let response = self.host.read_manifest(&request, LARGEST_MANIFEST).await?;
         self.parse_manifest(&request, &response, expected_digest(name, &response.headers))
     }
 
@@ -129,7 +132,7 @@ impl RemoteRepository {
     pub async fn tagged(&self, tag: &Tag, pin: &Digest) -> Result<Tagged, Error> {
         let name = ManifestName::Tag(tag.clone());
         let request = self.manifest_request(Method::GET, &name)?.expecting(self.absent());
-        let response = self.host.call_and_read(&request, LARGEST_MANIFEST).await?;
+        let response = self.host.read_manifest(&request, LARGEST_MANIFEST).await?;
         if !response.status.is_success() {
             return Ok(Tagged::Absent);
         }
@@ -161,7 +164,7 @@ impl RemoteRepository {
         expected_digest: impl Fn(&ManifestName, &HeaderMap) -> Option<Digest>,
     ) -> Result<Option<Manifest>, Error> {
         let request = self.manifest_request(Method::GET, name)?.expecting(self.absent());
-        let response = self.host.call_and_read(&request, LARGEST_MANIFEST).await?;
+        let response = self.host.read_manifest(&request, LARGEST_MANIFEST).await?;
         if !response.status.is_success() {
             return Ok(None);
         }

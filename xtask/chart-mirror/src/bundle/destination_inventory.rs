@@ -71,6 +71,13 @@ impl DestinationInventory {
         format!("{}\n", serde_json::to_string_pretty(self).unwrap_or_default())
     }
 
+    /// The repositories that have a blob of this size.
+    pub fn holding(&self, digest: &Digest, size: u64) -> impl Iterator<Item = &RepositoryPath> {
+        let repositories = self.repositories.iter();
+        let holding = repositories.filter(move |(_, held)| held.blobs.get(digest) == Some(&size));
+        holding.map(|(path, _)| path)
+    }
+
     /// Adds what another list has at the same destination.
     ///
     /// # Errors

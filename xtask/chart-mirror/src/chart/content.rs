@@ -11,8 +11,9 @@ use super::default_values::{dependencies, metadata, subcharts, unpacked};
 use super::helm::{FETCH, Helm, Printed, temporary_folder};
 use super::package::{self, ChartArtifact, ChartMetadata, chart_name, version_tag};
 use super::renderer::RenderError;
+use super::source::ChartSource;
 use messages::Advice;
-use oci::{Digest, Repository, RepositoryPath, Tag};
+use oci::{Digest, Reference, Repository, RepositoryPath, Tag};
 
 const PACKAGE: &str = "packaging the chart";
 /// In bytes. Registries and clusters refuse charts long before.
@@ -83,6 +84,24 @@ impl PlannedChart {
     /// Whether it is on disk, or a registry has it under a known tag.
     pub fn is_known(&self) -> bool {
         self.content.get().is_some()
+    }
+
+    /// A chart in a registry, with everything that is known about it. `source` names it in reports.
+    ///
+    /// # Errors
+    /// If its repository cannot be that of an OCI chart.
+    pub fn in_registry(
+        source: String,
+        reference: &Reference,
+        digest: Digest,
+    ) -> Result<Self, Advice> {
+        let (repository, tag) = (reference.repository().clone(), reference.tag().clone());
+        let name = chart_name(repository.path().name())?;
+        let chart = format!("oci://{repository}");
+        let helm = Helm::new(ChartSource { chart, repository: None, version: None }, ".");
+        let tagged = Some(tag.clone());
+        let content = ChartContent::InRegistry { repository, tag, digest: Some(digest) };
+        Ok(Self { helm, source, name, tag: tagged, content: OnceLock::from(Ok(content)) })
     }
 
     /// The repository of a chart that is copied from a registry.

@@ -46,6 +46,38 @@ impl ValueEnum for Check {
     }
 }
 
+/// A number of bytes with a unit: `4.7GB`, `600MiB`. `GB` is 10^9 bytes, as on the labels of media.
+pub(super) fn byte_size(text: &str) -> Result<u64, Advice> {
+    const UNITS: [(&str, u64); 9] = [
+        ("KIB", 1 << 10),
+        ("MIB", 1 << 20),
+        ("GIB", 1 << 30),
+        ("TIB", 1 << 40),
+        ("KB", 1_000),
+        ("MB", 1_000_000),
+        ("GB", 1_000_000_000),
+        ("TB", 1_000_000_000_000),
+        ("B", 1),
+    ];
+    let upper = text.trim().to_uppercase();
+    let unit = UNITS.iter().find(|(unit, _)| upper.ends_with(unit));
+    let parsed = unit.and_then(|(unit, factor)| {
+        let number = upper.strip_suffix(unit)?.trim();
+        let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+        let whole = whole.parse::<u64>().ok()?.checked_mul(*factor)?;
+        if fraction.is_empty() {
+            return Some(whole);
+        }
+        let scale = 10u64.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+        let part = u128::from(fraction.parse::<u64>().ok()?) * u128::from(*factor);
+        whole.checked_add(u64::try_from(part / u128::from(scale)).ok()?)
+    });
+    parsed.filter(|bytes| *bytes > 0).ok_or_else(|| {
+        Advice::new(format!("`{}` is not a size", text.escape_debug()))
+            .with_hint("write a number and a unit: `4.7GB`, `600MiB`")
+    })
+}
+
 pub(super) fn report_file(text: &str) -> Result<(Format, PathBuf), Advice> {
     let formats = Format::value_variants().iter().map(|format| format!("`{format}`"));
     let formats = formats.collect::<Vec<_>>().join(", ");
@@ -60,4 +92,28 @@ pub(super) fn report_file(text: &str) -> Result<(Format, PathBuf), Advice> {
         return Err(format!("there is no file after `{name}=`").into());
     }
     Ok((format, file.into()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_size_has_a_number_and_a_unit() {
+        let table = [
+            ("4.7GB", Some(4_700_000_000)),
+            ("600MiB", Some(600 << 20)),
+            ("1.5 kb", Some(1500)),
+            ("0.5B", None),
+            ("12B", Some(12)),
+            ("0MB", None),
+            ("12", None),
+            ("-1GB", None),
+            ("GB", None),
+            ("99999999999TB", None),
+        ];
+        for (text, expected) in table {
+            assert_eq!(byte_size(text).ok(), expected, "{text}");
+        }
+    }
 }

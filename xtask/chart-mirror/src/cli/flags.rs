@@ -15,14 +15,15 @@ use crate::chart::ChartOptions;
 use crate::list::finding_code::Check;
 use crate::list_file;
 use crate::report::verify::Format;
-use oci::RepositoryPath;
 
 mod bundle;
 mod ends;
 mod init;
 
-pub use bundle::InventoryArgs;
-pub use ends::{DestinationArgs, SourceArgs};
+pub use bundle::{
+    BundleCommand, BundleListArgs, BundleVerifyArgs, ExportArgs, ImportArgs, InventoryArgs,
+};
+pub use ends::{DestinationArgs, SourceArgs, WithChartArgs};
 pub use init::InitArgs;
 
 /// The heading of the flags that every command has.
@@ -101,6 +102,9 @@ pub enum Command {
     ///
     /// The inventory is JSON: for each repository, its tags, its manifests, and its blobs with their sizes.
     Inventory(InventoryArgs),
+    /// Carry images, charts and values to a site without a connection
+    #[command(subcommand)]
+    Bundle(BundleCommand),
     /// Run the whole workflow in seconds, between registries in memory
     #[cfg(feature = "demo")]
     Demo,
@@ -173,16 +177,6 @@ pub struct MirrorArgs {
     /// Report format on stdout
     #[arg(long, value_enum, default_value_t = TextOrJson::Human)]
     pub format: TextOrJson,
-}
-
-#[derive(Debug, Args)]
-pub struct WithChartArgs {
-    /// Include the chart itself
-    ///
-    /// At the destination it is the OCI artifact PATH/NAME:VERSION. Default for PATH: `charts`. Not needed for
-    /// destinations with `charts` in images.toml.
-    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "charts")]
-    pub with_chart: Option<RepositoryPath>,
 }
 
 #[derive(Debug, Args)]

@@ -17,7 +17,7 @@ struct CommandHelp {
     failed: Option<&'static str>,
 }
 
-const COMMANDS: [CommandHelp; 11] = [
+const COMMANDS: [CommandHelp; 16] = [
     CommandHelp {
         name: "init",
         examples: &[
@@ -109,6 +109,46 @@ const COMMANDS: [CommandHelp; 11] = [
         failed: None,
     },
     CommandHelp {
+        name: "bundle",
+        examples: &[
+            ("bundle export site.tar", "write a bundle"),
+            ("bundle import site.tar -d registry.example.com", "mirror its images, elsewhere"),
+        ],
+        done: "done",
+        failed: Some("images failed, or the bundle is damaged"),
+    },
+    CommandHelp {
+        name: "bundle export",
+        examples: &[
+            ("bundle export site.tar", "write a bundle as one file"),
+            ("bundle export site --split 4.7GB", "write folders that fit on discs"),
+            ("bundle export new.tar --against production.json", "leave out what is there"),
+        ],
+        done: "the bundle is complete",
+        failed: Some("images failed; the others are kept for the next run"),
+    },
+    CommandHelp {
+        name: "bundle import",
+        examples: &[
+            ("bundle import site.tar -d production", "mirror the images to a destination"),
+            ("bundle import site-1.tar site-2.tar -d registry.example.com", "from two parts"),
+        ],
+        done: "the destination has every image of the bundle",
+        failed: Some("images failed, or parts are missing"),
+    },
+    CommandHelp {
+        name: "bundle list",
+        examples: &[("bundle list site.tar", "show images, charts and sizes")],
+        done: "done",
+        failed: None,
+    },
+    CommandHelp {
+        name: "bundle verify",
+        examples: &[("bundle verify site.tar", "hash everything in it")],
+        done: "nothing is damaged",
+        failed: Some("something is damaged or missing"),
+    },
+    CommandHelp {
         name: "demo",
         examples: &[("demo", "run it")],
         done: "every step had the expected result",
@@ -138,10 +178,21 @@ const INTERRUPTED: &str = "interrupted; run the same command again to continue";
 /// Adds to `--help` what the definitions of the flags do not contain. `program` is how the user called it.
 pub fn complete(command: Command, program: &str) -> Command {
     let command = command.bin_name(program).after_long_help(after_commands(program));
-    command.mut_subcommands(|subcommand| match after_flags(subcommand.get_name(), program) {
-        Some(text) => subcommand.after_long_help(text),
-        None => subcommand,
+    command.mut_subcommands(|subcommand| {
+        let name = subcommand.get_name().to_owned();
+        let below = subcommand.mut_subcommands(|command| {
+            let name = format!("{name} {}", command.get_name());
+            with_examples(command, &name, program)
+        });
+        with_examples(below, &name, program)
     })
+}
+
+fn with_examples(command: Command, name: &str, program: &str) -> Command {
+    match after_flags(name, program) {
+        Some(text) => command.after_long_help(text),
+        None => command,
+    }
 }
 
 /// The short form: possible values and defaults are left to `--help`, so that each flag is a line.

@@ -1,5 +1,6 @@
 //! The commands: options in, a result value out. One file or folder per command.
 
+pub mod bundle;
 pub mod chart_copy;
 pub mod chart_run;
 pub mod doctor;

@@ -14,6 +14,7 @@ use crate::ecr::Repositories;
 use crate::plan::Transfer;
 use complete::BlobChecks;
 use image_copy::ImageCopy;
+use oci::{Digest, RepositoryPath};
 use registry::{Cause, Error, Registries, Side};
 use run::Run;
 use tracker::{BlobTracker, Mountable};
@@ -39,7 +40,8 @@ mod signature_policy;
 pub(crate) mod signed;
 mod tracker;
 
-/// Copies images to one registry, all at once. Returns one result per image, in the same order.
+/// Copies images to one registry, all at once. Returns one result per image, in the same order. `present` are
+/// blobs that the destination has, with a repository that has them.
 ///
 /// # Errors
 /// When the name of a registry does not make a URL; all other errors belong to an image.
@@ -47,6 +49,7 @@ pub(crate) async fn copy_all(
     registries: &Registries,
     transfers: &[Transfer],
     options: CopyOptions,
+    present: &[(Digest, RepositoryPath)],
     signatures: Arc<SignaturePolicy>,
     repositories: Option<Arc<Repositories>>,
     progress: Arc<dyn Progress>,
@@ -62,8 +65,12 @@ pub(crate) async fn copy_all(
         .is_some_and(|(_, destination)| destination.host.capabilities.mount_needs_manifest());
     let mountable = if needs_manifest { Mountable::AfterManifest } else { Mountable::AfterUpload };
     progress.copying(transfers);
+    let tracker = BlobTracker::new(mountable);
+    for (digest, repository) in present {
+        tracker.mark_committed(std::iter::once(digest), repository);
+    }
     let run = Arc::new(Run {
-        tracker: BlobTracker::new(mountable),
+        tracker,
         progress,
         options,
         checks: BlobChecks::default(),

@@ -146,6 +146,13 @@ impl ImageList {
         self
     }
 
+    /// This list without the keys that it requires signatures of.
+    #[must_use]
+    pub fn without_signatures(mut self) -> Self {
+        self.policy.signatures.clear();
+        self
+    }
+
     /// This list with the relative names of files resolved against a folder.
     #[must_use]
     pub fn with_files_below(mut self, folder: &Path) -> Self {

@@ -18,8 +18,14 @@ fn the_page_about_flags_is_up_to_date() {
     );
     let (global, _): (Vec<_>, Vec<_>) = arguments(&command).partition(|flag| flag.is_global_set());
     page.push_str(&table(&global));
-    for command in command.get_subcommands().filter(|command| command.get_name() != "help") {
-        write!(page, "\n## {}\n\n{}.\n", command.get_name(), about(command)).unwrap();
+    let is_own = |command: &&Command| command.get_name() != "help";
+    let commands = command.get_subcommands().filter(is_own).flat_map(|command| {
+        let below = command.get_subcommands().filter(is_own);
+        let below = below.map(|sub| (format!("{} {}", command.get_name(), sub.get_name()), sub));
+        std::iter::once((command.get_name().to_owned(), command)).chain(below)
+    });
+    for (name, command) in commands {
+        write!(page, "\n## {name}\n\n{}.\n", about(command)).unwrap();
         let own = arguments(command).filter(|flag| !flag.is_global_set()).collect::<Vec<_>>();
         if !own.is_empty() {
             write!(page, "\n{}", table(&own)).unwrap();

@@ -7,8 +7,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::schemas::schemas;
+use crate::bundle::bundle_inventory::{
+    BundleInventory, BundledChart, BundledImage, BundledList, CountedOn,
+};
+use crate::bundle::difference::LeftOut;
 use crate::chart::inventory::Inventory;
 use crate::chart::{ChartOptions, DeclaredDifference, Rendered};
+use crate::commands::bundle::export::result::{ExportReport, ExportState, ExportTotals};
 use crate::commands::chart_copy::{ChartPlan, planned_chart};
 use crate::commands::doctor::result::{
     DoctorReport, HostAnswer, HostReport, LoginFile, LoginReport, ProgramReport,
@@ -20,6 +25,7 @@ use crate::ecr::{RepositoryPlan, RepositoryReport, Setting, SettingDifference};
 use crate::expect::assert_kept;
 use crate::list::ImageList;
 use crate::plan::{Selection, Transfer, transfers};
+use layout::LayoutLocation;
 use messages::Advice;
 use oci::Digest;
 use registry::ping::{AuthState, CredentialState, Origin, Ping};
@@ -262,6 +268,58 @@ fn dry_run(destination: &str) -> String {
     super::mirror::dry_run_json(destination, &transfers, chart.as_ref(), plan.as_ref())
 }
 
+fn export() -> ExportReport {
+    let output: LayoutLocation = "oci-archive:site.tar".parse().unwrap();
+    let parts = ["site-1.tar", "site-2.tar"].map(|part| LayoutLocation::of_path(Path::new(part)));
+    let amount = |blobs, bytes| Amount { blobs, bytes };
+    ExportReport {
+        output,
+        lists: vec![mirror()],
+        state: ExportState::Written(parts.into()),
+        totals: ExportTotals {
+            images: 3,
+            charts: 1,
+            stored: amount(103, 1_200_000_000),
+            left_out: amount(12, 300_000_000),
+            against: Some("registry.example.com/mirror".to_owned()),
+        },
+        seconds: 12.5,
+    }
+}
+
+fn bundle_inventory() -> BundleInventory {
+    let list = || ".".to_owned();
+    let mut inventory = BundleInventory::new();
+    inventory.parts = 2;
+    inventory.platforms = Some("linux/amd64".parse().unwrap());
+    inventory.attachments = true;
+    inventory.lists = vec![BundledList { name: list(), file: "images.toml".to_owned() }];
+    inventory.images = vec![BundledImage {
+        list: list(),
+        source: "busybox:1.37".parse().unwrap(),
+        digest: digest("subset"),
+        made_from: Some(digest("pinned")),
+        target: Some("registry.example.com/library/busybox:1.37".parse().unwrap()),
+    }];
+    inventory.charts = vec![BundledChart {
+        list: list(),
+        source: "https://charts.example.com/app:1.0.0+b".to_owned(),
+        name: "charts/app:1.0.0_b".to_owned(),
+        digest: digest("chart"),
+        archive: "charts/app-1.0.0+b.tgz".to_owned(),
+    }];
+    inventory.blobs = BTreeMap::from([(digest("blob"), 4)]);
+    inventory.against = Some(CountedOn {
+        destination: "registry.example.com".to_owned(),
+        left_out: vec![LeftOut {
+            digest: digest("other"),
+            size: 5,
+            repository: "library/busybox".parse().unwrap(),
+        }],
+    });
+    inventory
+}
+
 /// Every JSON report: its file below `tests/data/reports`, the schema it follows, and its text.
 fn documents() -> Vec<(&'static str, &'static str, String)> {
     let doctor = doctor();
@@ -281,6 +339,8 @@ fn documents() -> Vec<(&'static str, &'static str, String)> {
         ("pin-update", "pin", super::pin::json(&pin(Mode::Update))),
         ("doctor", "doctor", super::doctor::json(&self::doctor())),
         ("doctor-offline", "doctor", super::doctor::json(&no_destination)),
+        ("bundle-export", "bundle-export", super::bundle::exported_json(&export())),
+        ("bundle-inventory", "bundle-inventory", bundle_inventory().text()),
         ("verify", "verify", super::verify::tests::json_of_every_kind()),
     ]
 }

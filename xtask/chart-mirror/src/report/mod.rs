@@ -1,5 +1,6 @@
 //! Renders the results of commands; one folder for each command, one file for each format.
 
+pub mod bundle;
 pub mod common;
 pub mod doctor;
 #[cfg(test)]

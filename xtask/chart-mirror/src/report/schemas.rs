@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema};
 use serde_json::{Value, json};
 
 use super::json::{Document, VERSION};
+use crate::bundle::bundle_inventory::BundleInventory;
 use crate::bundle::destination_inventory::DestinationInventory;
 use crate::expect::assert_kept;
 use crate::list::finding_code::{Check, Code, Severity};
@@ -14,7 +15,9 @@ use crate::list::finding_code::{Check, Code, Severity};
 /// The schema of each report, by the name of its file in `schemas/`.
 pub(super) fn schemas() -> Vec<(&'static str, Value)> {
     vec![
+        ("bundle-export", schema::<super::bundle::Exported<'_>>("bundle export", "")),
         ("doctor", schema::<super::doctor::json::Doctor<'_>>("doctor", "")),
+        ("bundle-inventory", bundle_inventory()),
         ("destination-inventory", destination_inventory()),
         ("images-report", schema::<super::images::json::Images<'_>>("images", "")),
         ("mirror", schema::<super::mirror::json::Run<'_>>("mirror", "")),
@@ -29,7 +32,15 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
 fn parts() -> Value {
     let mut schema = schema::<super::parts::Parts>("mirror", "");
     schema["title"] = json!("a command with --format json, for several lists or destinations");
-    schema["properties"]["command"] = json!({ "enum": ["doctor", "images", "mirror", "pin"] });
+    schema["properties"]["command"] =
+        json!({ "enum": ["bundle import", "doctor", "images", "mirror", "pin"] });
+    schema
+}
+
+/// The file `inventory.json` of a bundle.
+fn bundle_inventory() -> Value {
+    let mut schema = derived::<BundleInventory>();
+    schema["title"] = json!("the inventory of a bundle");
     schema
 }
 

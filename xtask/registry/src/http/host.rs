@@ -17,6 +17,7 @@ use super::queue::{Priority, Queue};
 use super::redact::RequestSecrets;
 use super::redirect::SendError;
 use super::request::{ApiRequest, BufferedResponse, PermittedResponse};
+use super::snapshot::Snapshot;
 use super::transport::Transport;
 use crate::auth::authenticator::Authenticator;
 use crate::auth::challenge::Scheme;
@@ -44,6 +45,8 @@ pub struct Host {
     pub retry: RetryPolicy,
     pub(crate) requests: AtomicU64,
     pub(crate) liveness: Liveness,
+    /// `None`: manifests are requested each time.
+    pub(crate) snapshot: Option<Snapshot>,
     /// Set after the ping, which finds out how the host authenticates.
     pub(crate) pinged: tokio::sync::OnceCell<()>,
 }
@@ -82,6 +85,28 @@ impl Host {
             Ok(BufferedResponse { status, headers, url, body })
         })
         .await
+    }
+
+    /// Like [`Host::call_and_read`], for a manifest. It is requested once, if this run keeps manifests.
+    pub(crate) async fn read_manifest(
+        &self,
+        request: &ApiRequest,
+        limit: usize,
+    ) -> Result<BufferedResponse, Error> {
+        let kept = self.snapshot.as_ref().and_then(|snapshot| snapshot.get(&request.url));
+        if let Some(kept) = kept {
+            return Ok(kept);
+        }
+        let response = self.call_and_read(request, limit).await?;
+        if let Some(snapshot) = &self.snapshot {
+            snapshot.keep(&request.url, &response);
+        }
+        Ok(response)
+    }
+
+    /// Whether the manifest of a request was read before, and kept.
+    pub(crate) fn keeps_manifest(&self, request: &ApiRequest) -> bool {
+        self.snapshot.as_ref().is_some_and(|snapshot| snapshot.get(&request.url).is_some())
     }
 
     /// Repeats an operation as the retry policy allows.

@@ -11,4 +11,5 @@ pub(crate) mod queue;
 pub(crate) mod redact;
 pub(crate) mod redirect;
 pub(crate) mod request;
+pub mod snapshot;
 pub(crate) mod transport;

@@ -27,6 +27,7 @@ pub(crate) struct PermittedResponse {
 }
 
 /// A response whose body has been read to its end.
+#[derive(Clone)]
 pub(crate) struct BufferedResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,

@@ -31,6 +31,7 @@ use parts::{Output, Part};
 use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
 
+mod bundle;
 mod init;
 mod inventory;
 mod mirror;
@@ -52,6 +53,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<Exit> {
         Command::Pin(arguments) => run_pin(flags, arguments),
         Command::Doctor(arguments) => run_doctor(flags, arguments),
         Command::Inventory(arguments) => inventory::run(flags, arguments),
+        Command::Bundle(command) => bundle::run(flags, command),
         #[cfg(feature = "demo")]
         Command::Demo => run_demo(flags),
         #[cfg(feature = "shell")]

@@ -1,8 +1,11 @@
-//! The flags of `inventory`.
+//! The flags of `inventory` and of the commands for bundles.
 
 use std::path::PathBuf;
 
-use clap::Args;
+use clap::{Args, Subcommand};
+
+use super::ends::WithChartArgs;
+use crate::cli::flag_values::{TextOrJson, byte_size};
 
 #[derive(Debug, Args)]
 pub struct InventoryArgs {
@@ -29,4 +32,146 @@ pub struct InventoryArgs {
     /// Default: up to 48, fewer when throttled.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub jobs: Option<u16>,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum BundleCommand {
+    /// Write a bundle: images, charts, lists and values
+    ///
+    /// It is an OCI image layout, a directory or a tar archive. It has the images of the list, the chart, images.toml,
+    /// and the values of the destinations. An interrupted run is continued by the same command.
+    Export(ExportArgs),
+    /// Mirror the images of a bundle to a destination
+    ///
+    /// Everything in the bundle is hashed before the first push. The list is the one in the bundle, unless --images
+    /// names another.
+    Import(ImportArgs),
+    /// Show what a bundle has, without reading its blobs
+    List(BundleListArgs),
+    /// Hash everything in a bundle
+    Verify(BundleVerifyArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// The bundle to write: a folder, or a file that ends in .tar
+    #[arg(value_name = "OUT")]
+    pub output: String,
+
+    /// Write it for this destination
+    ///
+    /// Only its platforms are in the bundle, and its attachments. Give its name in images.toml, or a registry. Default:
+    /// whole images, for any destination.
+    #[arg(short, long, value_name = "NAME")]
+    pub destination: Option<String>,
+
+    /// Include only some images; may be repeated
+    ///
+    /// The glob is matched with the reference, the repository, the path and the name of each image. The chart is left
+    /// out.
+    #[arg(long, value_name = "GLOB")]
+    pub only: Vec<String>,
+
+    /// Leave out what this inventory has
+    ///
+    /// It is a file of `inventory -d DESTINATION`. Blobs that the destination has are left out, and the import checks
+    /// that they are there.
+    #[arg(long, value_name = "INVENTORY")]
+    pub against: Option<PathBuf>,
+
+    /// Write parts of at most this size
+    ///
+    /// Such as 4.7GB or 600MiB. The parts are OUT-1.tar, OUT-2.tar and so on.
+    #[arg(long, value_name = "SIZE", value_parser = byte_size)]
+    pub split: Option<u64>,
+
+    /// Include a program: this one, or another file
+    ///
+    /// It is below bin/ in the bundle. PATH may be the program for another platform.
+    #[arg(long, value_name = "PATH", num_args = 0..=1)]
+    pub with_tool: Option<Option<PathBuf>>,
+
+    /// Leave out the chart
+    #[arg(long)]
+    pub no_chart: bool,
+
+    /// Include signatures, SBOMs and the like
+    ///
+    /// That is cosign signatures, attestations, SBOMs and OCI referrers. Default: `attachments` of the destination.
+    #[arg(long)]
+    pub attachments: bool,
+
+    /// Copy pinned images whatever their tags name
+    ///
+    /// By their digests, even if the tags at the source name other digests now or are gone.
+    #[arg(long)]
+    pub pinned: bool,
+
+    /// Concurrent requests per registry
+    ///
+    /// Default: up to 48, fewer when throttled.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub jobs: Option<u16>,
+
+    /// Report format on stdout
+    #[arg(long, value_enum, default_value_t = TextOrJson::Human)]
+    pub format: TextOrJson,
+}
+
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// The bundle, or some of its parts in any order
+    #[arg(value_name = "BUNDLE", required = true)]
+    pub bundle: Vec<String>,
+
+    /// The destination: a name or a registry
+    ///
+    /// Give one in the list, or a registry `host[:port][/path]`. Default: the only destination of the list.
+    #[arg(short, long, value_name = "NAME")]
+    pub destination: Option<String>,
+
+    #[command(flatten)]
+    pub with_chart: WithChartArgs,
+
+    /// Import only some images; may be repeated
+    ///
+    /// The glob is matched with the reference, the repository, the path and the name of each image.
+    #[arg(long, value_name = "GLOB")]
+    pub only: Vec<String>,
+
+    /// Check everything, and copy what is missing
+    ///
+    /// Tags at the destination are not trusted: every manifest and blob below them is checked.
+    #[arg(long)]
+    pub repair: bool,
+
+    /// Concurrent requests per registry
+    ///
+    /// Default: up to 48, fewer when throttled.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub jobs: Option<u16>,
+
+    /// Report format on stdout
+    #[arg(long, value_enum, default_value_t = TextOrJson::Human)]
+    pub format: TextOrJson,
+}
+
+#[derive(Debug, Args)]
+pub struct BundleListArgs {
+    /// The bundle, or some of its parts in any order
+    #[arg(value_name = "BUNDLE", required = true)]
+    pub bundle: Vec<String>,
+
+    /// Report format on stdout
+    ///
+    /// `json` is the inventory of the bundle.
+    #[arg(long, value_enum, default_value_t = TextOrJson::Human)]
+    pub format: TextOrJson,
+}
+
+#[derive(Debug, Args)]
+pub struct BundleVerifyArgs {
+    /// The bundle, or some of its parts in any order
+    #[arg(value_name = "BUNDLE", required = true)]
+    pub bundle: Vec<String>,
 }

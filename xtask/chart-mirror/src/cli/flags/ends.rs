@@ -2,6 +2,7 @@
 
 use clap::Args;
 use layout::LayoutLocation;
+use oci::RepositoryPath;
 
 // No doc comments here: clap would use them as the help of every command with these flags.
 #[derive(Debug, Args)]
@@ -29,4 +30,14 @@ pub struct SourceArgs {
     /// `mirror -d oci:DIR`. The registries of the sources are not contacted.
     #[arg(long, value_name = "LAYOUT")]
     pub source: Option<LayoutLocation>,
+}
+
+#[derive(Debug, Args)]
+pub struct WithChartArgs {
+    /// Include the chart itself
+    ///
+    /// At the destination it is the OCI artifact PATH/NAME:VERSION. Default for PATH: `charts`. Not needed for
+    /// destinations with `charts` in images.toml.
+    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "charts")]
+    pub with_chart: Option<RepositoryPath>,
 }

@@ -8,7 +8,7 @@ use anyhow::{anyhow, bail};
 
 use super::chart_copy::{ChartCopy, ChartPlan, planned_chart};
 use super::signature_keys::signature_policy;
-use crate::chart::ChartOptions;
+use crate::chart::{ChartOptions, PlannedChart};
 use crate::copy::{CopyOptions, ExistingContent, Progress, TagCheck, copy_all};
 use crate::ecr::{Repositories, RepositoryPlan};
 use crate::layouts::{self, WrittenLayout};
@@ -16,7 +16,7 @@ use crate::list::{Attachments, Creation, Destination, ImageList};
 use crate::plan::{Selection, Transfer, registry_settings, transfers};
 use layout::LayoutLocation;
 use messages::Advice;
-use oci::RepositoryPath;
+use oci::{Digest, RepositoryPath};
 use registry::auth::credentials::Environment;
 use registry::known::kind::Profile;
 use registry::{Registries, RetryPolicy, Settings};
@@ -40,6 +40,8 @@ pub struct MirrorOptions {
     pub retry: RetryPolicy,
     /// The layout that is read instead of the sources.
     pub source: Option<LayoutLocation>,
+    /// Blobs that the destination is known to have, each with a repository there.
+    pub present: Vec<(Digest, RepositoryPath)>,
 }
 
 /// What a pinned image is copied by.
@@ -74,7 +76,7 @@ pub fn plan(list: &ImageList, options: &MirrorOptions) -> anyhow::Result<MirrorP
         None if !options.only.is_empty() => destination.charts = None,
         None => {}
     }
-    Ok(MirrorPlan { destination, transfers, chart: None, fetched: None })
+    Ok(MirrorPlan::new(destination, transfers))
 }
 
 /// Checks the depth of paths before any request: the error that a registry returns for a path that is too
@@ -116,16 +118,37 @@ pub async fn run(
     environment: &dyn Environment,
     progress: Arc<dyn Progress>,
 ) -> anyhow::Result<MirrorReport> {
-    let began = Instant::now();
     let mut settings = registry_settings(list, options.concurrency, options.retry);
     let layout = layouts_of(plan, options, &mut settings)?;
-    let chart = plan.fetched.as_ref().and_then(|fetched| fetched.as_ref().ok());
-    // The chart is last.
-    let chart_transfer = chart.map(|chart| chart.transfer.clone());
-    let transfers: Vec<Transfer> = plan.transfers.iter().cloned().chain(chart_transfer).collect();
-    settings.embedded.extend(chart.and_then(ChartCopy::embedded));
-    let hosts = transfers.iter().flat_map(Transfer::hosts);
-    let registries = Registries::new(settings, hosts, environment)?;
+    let registries = connect(plan, settings, environment)?;
+    let mut report = copy(list, plan, options, &registries, environment, progress).await?;
+    report.unfinished = finish(layout, &report)?;
+    Ok(report)
+}
+
+/// The registries of a plan.
+pub(super) fn connect(
+    plan: &MirrorPlan,
+    mut settings: Settings,
+    environment: &dyn Environment,
+) -> Result<Registries, Advice> {
+    settings.embedded.extend(plan.fetched_chart().and_then(ChartCopy::embedded));
+    let hosts = plan.all_transfers().into_iter().flat_map(|transfer| transfer.hosts());
+    Registries::new(settings, hosts, environment)
+}
+
+/// Copies what is planned, between registries that are connected.
+pub(super) async fn copy(
+    list: &ImageList,
+    plan: &MirrorPlan,
+    options: &MirrorOptions,
+    registries: &Registries,
+    environment: &dyn Environment,
+    progress: Arc<dyn Progress>,
+) -> anyhow::Result<MirrorReport> {
+    let began = Instant::now();
+    let chart = plan.fetched_chart();
+    let transfers = plan.all_transfers();
     let copy = CopyOptions {
         attachments: plan.destination.attachments.max(options.attachments),
         existing: options.existing,
@@ -137,12 +160,14 @@ pub async fn run(
     let of_chart = chart.map(|chart| chart.transfer.source_reference());
     let signatures = Arc::new(signature_policy(list.policy())?.except(of_chart));
     let repositories = repositories(plan, environment)?.map(Arc::new);
-    let mut results =
-        copy_all(&registries, &transfers, copy, signatures, repositories.clone(), progress).await?;
+    let present = &options.present;
+    let copied =
+        copy_all(registries, &transfers, copy, present, signatures, repositories.clone(), progress);
+    let mut results = copied.await?;
     let of_chart = chart.and_then(|chart| Some(ImageReport::new(&chart.transfer, results.pop()?)));
     let results = plan.transfers.iter().zip(results);
     let images = results.map(|(transfer, result)| ImageReport::new(transfer, result));
-    let mut report = MirrorReport {
+    Ok(MirrorReport {
         destination: plan.destination.to_string(),
         images: images.collect(),
         chart: plan.chart_report(of_chart),
@@ -151,13 +176,11 @@ pub async fn run(
         seconds: began.elapsed().as_secs_f64(),
         insecure: registries.insecure(),
         repositories: repositories.and_then(|repositories| repositories.report()),
-    };
-    report.unfinished = finish(layout, &report)?;
-    Ok(report)
+    })
 }
 
 /// Opens the layouts that the run reads or writes. Returns the written one.
-fn layouts_of(
+pub(super) fn layouts_of(
     plan: &MirrorPlan,
     options: &MirrorOptions,
     settings: &mut Settings,
@@ -171,7 +194,10 @@ fn layouts_of(
 }
 
 /// Completes a layout, unless something failed. Returns where it stays until then.
-fn finish(layout: Option<WrittenLayout>, report: &MirrorReport) -> Result<Option<String>, Advice> {
+pub(super) fn finish(
+    layout: Option<WrittenLayout>,
+    report: &MirrorReport,
+) -> Result<Option<String>, Advice> {
     match layout {
         None => Ok(None),
         Some(layout) if report.has_failed() => Ok(layout.unfinished()),
@@ -199,6 +225,10 @@ fn repositories(
 }
 
 impl MirrorPlan {
+    pub(super) fn new(destination: Destination, transfers: Vec<Transfer>) -> Self {
+        Self { destination, transfers, chart: None, fetched: None }
+    }
+
     /// The repositories that may have to be created first.
     pub fn repositories(&self) -> Option<RepositoryPlan> {
         let mut plan = RepositoryPlan::of(&self.destination, &self.transfers)?;
@@ -228,16 +258,46 @@ impl MirrorPlan {
         if list.chart().is_none() && chart.chart.is_none() && options.charts.is_none() {
             return Ok(());
         }
-        let chart = planned_chart(list, folder, chart)?;
+        let (chart, charts) = (planned_chart(list, folder, chart)?, charts.clone());
+        Ok(self.set_chart(list, chart, &charts)?)
+    }
+
+    /// Adds a chart, below the path `charts` of the destination.
+    pub(super) fn set_chart(
+        &mut self,
+        list: &ImageList,
+        chart: Arc<PlannedChart>,
+        charts: &RepositoryPath,
+    ) -> Result<(), Advice> {
         let chart = ChartPlan::new(chart, &self.destination, charts)?;
         check_depth(list, &self.destination, std::iter::once(chart.target.path()))?;
         self.chart = Some(chart);
         Ok(())
     }
 
+    /// The chart, if it could be fetched.
+    pub(super) fn fetched_chart(&self) -> Option<&ChartCopy> {
+        self.fetched.as_ref()?.as_ref().ok()
+    }
+
+    /// With the chart, which is last.
+    fn all_transfers(&self) -> Vec<Transfer> {
+        let chart = self.fetched_chart().map(|chart| chart.transfer.clone());
+        self.transfers.iter().cloned().chain(chart).collect()
+    }
+
     /// Fetches the chart. If that fails, the error is in the report. Blocks while helm runs.
     pub fn fetch_chart(&mut self) {
         self.fetched = self.chart.as_ref().map(ChartPlan::fetch);
+    }
+
+    /// # Errors
+    /// If there is a chart and it could not be fetched.
+    pub(super) fn check_chart(&self) -> Result<(), Advice> {
+        match &self.fetched {
+            Some(Err(error)) => Err(error.clone()),
+            Some(Ok(_)) | None => Ok(()),
+        }
     }
 
     fn chart_report(&self, copied: Option<ImageReport>) -> Option<ChartReport> {

@@ -3,6 +3,7 @@
 use crate::commands::mirror::result::{ChartOutcome, ChartReport};
 use crate::report::failures::{Failure, by_cause};
 use crate::report::presentation::Presentation;
+use layout::LayoutLocation;
 
 /// Its error and warnings, and its digest if it was copied.
 pub(super) fn human(report: &ChartReport, presentation: Presentation) -> String {
@@ -20,7 +21,9 @@ pub(super) fn human(report: &ChartReport, presentation: Presentation) -> String 
         }
         ChartOutcome::Copied(_) => {
             let digest = digest.as_ref().map(|digest| format!("@{digest}")).unwrap_or_default();
-            format!("chart: oci://{target}{digest}\n")
+            // As helm is given it, unless it is in a layout.
+            let scheme = if LayoutLocation::is_meant_by(target) { "" } else { "oci://" };
+            format!("chart: {scheme}{target}{digest}\n")
         }
         ChartOutcome::UpToDate => String::new(),
     };

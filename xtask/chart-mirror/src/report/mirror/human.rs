@@ -55,6 +55,14 @@ pub fn image(image: &ImageReport) -> String {
 
 /// The end of a run: all errors and warnings, then the totals.
 pub fn human(report: &MirrorReport, presentation: Presentation) -> String {
+    let mut text = problems(report, presentation);
+    text.extend(report.repositories.iter().map(super::ecr::human));
+    text.extend(report.images.iter().filter_map(rewritten));
+    text + &summary(report) + &advice(report)
+}
+
+/// All errors and warnings, and what became of the chart.
+pub(in crate::report) fn problems(report: &MirrorReport, presentation: Presentation) -> String {
     let failed = report.failures().map(failure);
     let warnings = report
         .images
@@ -68,9 +76,7 @@ pub fn human(report: &MirrorReport, presentation: Presentation) -> String {
         text += &group.text(&presentation.style.warning("warning"), presentation);
     }
     text.extend(report.chart.iter().map(|chart| super::chart::human(chart, presentation)));
-    text.extend(report.repositories.iter().map(super::ecr::human));
-    text.extend(report.images.iter().filter_map(rewritten));
-    text + &summary(report) + &advice(report)
+    text
 }
 
 /// The totals.

@@ -74,9 +74,15 @@ struct PlannedRepositories<'a> {
     lifecycle_policy_file: Option<&'a Path>,
 }
 
+impl<'a> Run<'a> {
+    pub(in crate::report) fn new(report: &'a MirrorReport) -> Self {
+        Self { dry_run: false, totals: report.totals(), report }
+    }
+}
+
 /// What a run did.
 pub fn json(report: &MirrorReport) -> String {
-    document("mirror", Run { dry_run: false, totals: report.totals(), report })
+    document("mirror", Run::new(report))
 }
 
 /// What a run would copy.

@@ -1,5 +1,11 @@
 //! Image layouts in the place of registries: opens them for a run, and completes the one that it wrote.
 
+mod bundled;
+mod export;
+
+pub use bundled::{BundleStorage, missing_parts_of};
+pub use export::{ExportStorage, MeasuredBlob, MeasuredImages};
+
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
@@ -55,7 +61,7 @@ pub fn write(location: &LayoutLocation, settings: &mut Settings) -> Result<Writt
         );
         (ServedRegistry::read_only(Arc::new(LayoutStorage::new(layout)), why), None)
     } else {
-        let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+        let threads = threads();
         let writable = Arc::new(WritableLayout::open(location, threads)?);
         (ServedRegistry::new(Arc::clone(&writable) as Arc<_>), Some(writable))
     };
@@ -76,6 +82,11 @@ impl WrittenLayout {
     pub fn unfinished(&self) -> Option<String> {
         self.writable.as_ref().map(|_| self.location.unfinished().to_string())
     }
+}
+
+/// How many threads hash the content of a layout.
+pub fn threads() -> NonZeroUsize {
+    std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN)
 }
 
 /// Refuses to copy a layout to itself.

@@ -1,0 +1,6 @@
+//! The commands for bundles.
+
+mod damage;
+mod differences;
+mod round_trip;
+mod site;

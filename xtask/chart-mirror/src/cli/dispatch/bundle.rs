@@ -1,0 +1,184 @@
+//! `bundle export`, `import`, `list` and `verify`, from flags to their reports.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+
+use super::parts::{self, Output, Part};
+use crate::bundle::destination_inventory::DestinationInventory;
+use crate::cli::exit::Exit;
+use crate::cli::flags::{
+    BundleCommand, BundleListArgs, BundleVerifyArgs, DestinationArgs, ExportArgs, Flags,
+    ImportArgs, TextOrJson,
+};
+use crate::cli::terminal::ProgressDisplay;
+use crate::cli::{runtime, terminal};
+use crate::commands::bundle::export::{self, ChartChoice, ExportOptions, ExportedList};
+use crate::commands::bundle::import::{self, ImportOptions, ImportedList};
+use crate::commands::bundle::open_bundle::{ListOrigin, OpenBundle, location};
+use crate::commands::mirror::Pins;
+use crate::copy::{ExistingContent, Progress as _};
+use crate::list::Attachments;
+use crate::report;
+use crate::workspace::{self, OpenList};
+use messages::Advice;
+use registry::RetryPolicy;
+use registry::auth::credentials::ProcessEnvironment;
+
+pub(super) fn run(flags: &Flags, command: &BundleCommand) -> anyhow::Result<Exit> {
+    match command {
+        BundleCommand::Export(arguments) => run_export(flags, arguments),
+        BundleCommand::Import(arguments) => run_import(flags, arguments),
+        BundleCommand::List(arguments) => run_list(arguments),
+        BundleCommand::Verify(arguments) => run_verify(arguments),
+    }
+}
+
+fn run_export(flags: &Flags, arguments: &ExportArgs) -> anyhow::Result<Exit> {
+    let options = export_options(arguments)?;
+    let lists = parts::with_images(parts::lists(flags)?, &arguments.only)?;
+    let workspace = workspace::workspace_of(&flags.list_file()?)?;
+    let exported: Vec<ExportedList<'_>> = lists
+        .iter()
+        .map(|open| ExportedList {
+            file: &open.file,
+            list: &open.list,
+            only: parts::globs_of(open, &lists, &arguments.only),
+        })
+        .collect();
+    let mut plan = export::plan(&exported, workspace.as_deref(), &options)?;
+    // Outside of the runtime: an interruption ends helm and this program at once.
+    plan.fetch_charts()?;
+    let progress = Arc::new(ProgressDisplay::of_terminal());
+    let events = Arc::clone(&progress) as Arc<_>;
+    let report = runtime::block_on(export::run(&plan, &options, &ProcessEnvironment, events));
+    progress.finish();
+    let report = report?;
+    match arguments.format {
+        TextOrJson::Human => {
+            terminal::result(&report::bundle::exported(&report, terminal::presentation()))?;
+        }
+        TextOrJson::Json => terminal::result_for_programs(
+            &report::bundle::exported_json(&report),
+            &report::bundle::summary(&report),
+        )?,
+    }
+    Ok(if report.has_failed() { Exit::Failed } else { Exit::Done })
+}
+
+fn export_options(arguments: &ExportArgs) -> anyhow::Result<ExportOptions> {
+    let against = arguments.against.as_ref().map(|file| {
+        let name = file.display();
+        let text = std::fs::read_to_string(file)
+            .with_context(|| format!("cannot read the inventory `{name}`"))?;
+        DestinationInventory::parse(&text).map_err(|why| {
+            let advice = Advice::new(format!("`{name}`: {}", why.message));
+            anyhow::Error::from(Advice { hint: why.hint, ..advice })
+        })
+    });
+    let tool = match &arguments.with_tool {
+        None => None,
+        Some(Some(path)) => Some(path.clone()),
+        Some(None) => {
+            Some(std::env::current_exe().context("the path of this program is not known")?)
+        }
+    };
+    Ok(ExportOptions {
+        output: location(&arguments.output)?,
+        destination: arguments.destination.clone(),
+        chart: if arguments.no_chart { ChartChoice::LeftOut } else { ChartChoice::Included },
+        attachments: if arguments.attachments { Attachments::Copy } else { Attachments::Ignore },
+        pins: if arguments.pinned { Pins::Alone } else { Pins::MatchTags },
+        against: against.transpose()?,
+        split: arguments.split,
+        tool,
+        concurrency: arguments.jobs.map(usize::from),
+        retry: RetryPolicy::default(),
+    })
+}
+
+fn run_import(flags: &Flags, arguments: &ImportArgs) -> anyhow::Result<Exit> {
+    let bundle = OpenBundle::open(&arguments.bundle)?;
+    let (lists, origin) = match &flags.images {
+        Some(file) => (workspace::open(file, &flags.member)?.all()?, ListOrigin::Site),
+        None => {
+            let lists = bundle.lists(&flags.member)?.into_iter();
+            (lists.map(|(file, list)| OpenList { file, list }).collect(), ListOrigin::Bundle)
+        }
+    };
+    let lists = parts::with_images(lists, &arguments.only)?;
+    let destination = DestinationArgs {
+        destination: arguments.destination.iter().cloned().collect(),
+        all_destinations: false,
+    };
+    let parts = parts::parts(&lists, &destination)?;
+    hashed(&bundle)?.into_result()?;
+    terminal::message(&report::bundle::opened(&bundle, origin));
+    parts::run_each("bundle import", &parts, arguments.format, |part| {
+        import_list(&bundle, part, origin, &lists, arguments)
+    })
+}
+
+/// Hashes everything in a bundle.
+fn hashed(bundle: &OpenBundle) -> Result<layout::LayoutVerification, Advice> {
+    let progress = ProgressDisplay::of_terminal();
+    progress.checking("hashing the bundle", 0);
+    let verified = bundle.verify(&|_| {});
+    progress.finish();
+    verified
+}
+
+fn import_list(
+    bundle: &OpenBundle,
+    part: &Part<'_>,
+    origin: ListOrigin,
+    lists: &[OpenList],
+    arguments: &ImportArgs,
+) -> anyhow::Result<(Output, Exit)> {
+    let OpenList { file, list } = part.open;
+    let existing =
+        if arguments.repair { ExistingContent::Checked } else { ExistingContent::Trusted };
+    let options = ImportOptions {
+        destination: part.destination.clone(),
+        only: parts::globs_of(part.open, lists, &arguments.only),
+        charts: arguments.with_chart.with_chart.clone(),
+        concurrency: arguments.jobs.map(usize::from),
+        existing,
+        retry: RetryPolicy::default(),
+    };
+    let imported = ImportedList { list, file, origin };
+    let progress = Arc::new(ProgressDisplay::of_terminal());
+    let events = Arc::clone(&progress) as Arc<_>;
+    let report = import::run(bundle, &imported, &options, &ProcessEnvironment, events);
+    let report = runtime::block_on(report);
+    progress.finish();
+    let report = report?;
+    let output = match arguments.format {
+        TextOrJson::Human => {
+            Output::human(report::mirror::human(&report, terminal::presentation()))
+        }
+        TextOrJson::Json => {
+            Output::json(report::mirror::json(&report), report::mirror::summary(&report))
+        }
+    };
+    Ok((output, if report.has_failed() { Exit::Failed } else { Exit::Done }))
+}
+
+fn run_list(arguments: &BundleListArgs) -> anyhow::Result<Exit> {
+    let bundle = OpenBundle::open(&arguments.bundle)?;
+    match arguments.format {
+        TextOrJson::Human => terminal::result(&report::bundle::listed(&bundle))?,
+        TextOrJson::Json => terminal::result_for_programs(
+            &bundle.inventory.text(),
+            &report::bundle::opened(&bundle, ListOrigin::Bundle),
+        )?,
+    }
+    Ok(Exit::Done)
+}
+
+fn run_verify(arguments: &BundleVerifyArgs) -> anyhow::Result<Exit> {
+    let bundle = OpenBundle::open(&arguments.bundle)?;
+    let verification = hashed(&bundle)?;
+    terminal::result(&report::bundle::verified(&bundle, &verification, terminal::presentation()))?;
+    Ok(if verification.damages.is_empty() { Exit::Done } else { Exit::Failed })
+}

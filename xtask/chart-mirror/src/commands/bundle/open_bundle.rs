@@ -1,0 +1,208 @@
+//! `OpenBundle`: a bundle, or some of its parts, that is open for reading, and the lists in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use layout::{Damage, Layout, LayoutLocation, LayoutVerification};
+use messages::Advice;
+use messages::program::command;
+use oci::Digest;
+
+use crate::bundle::bundle_inventory::{BundleInventory, BundledChart, FILE};
+use crate::layouts::{missing_parts_of, threads};
+use crate::list::ImageList;
+
+/// The largest inventory or list that is read, in bytes.
+const LARGEST: u64 = 64 << 20;
+
+/// The name of the list that is not a member of a workspace.
+pub const ITSELF: &str = ".";
+/// The file of that list, or of the workspace.
+pub const ROOT: &str = "images.toml";
+
+/// A bundle whose files have the right names and sizes, and whose inventory fits to its index.
+pub struct OpenBundle {
+    pub layout: Arc<Layout>,
+    pub inventory: BundleInventory,
+}
+
+/// Where a list comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListOrigin {
+    /// The bundle. The keys in it prove nothing.
+    Bundle,
+    /// The site that imports the bundle.
+    Site,
+}
+
+/// The layout that an argument names: with its form, or by the end of its name.
+///
+/// # Errors
+/// If it names no path.
+pub fn location(argument: &str) -> Result<LayoutLocation, Advice> {
+    match LayoutLocation::is_meant_by(argument) {
+        true => argument.parse(),
+        false => Ok(LayoutLocation::of_path(Path::new(argument))),
+    }
+}
+
+impl OpenBundle {
+    /// Opens a bundle, or some parts of one. Hashes no blob.
+    ///
+    /// # Errors
+    /// If it is no bundle, a file does not belong there, or its inventory contradicts its index.
+    pub fn open(arguments: &[String]) -> Result<Self, Advice> {
+        let locations = arguments.iter().map(|argument| location(argument));
+        let layout = Layout::open_parts(&locations.collect::<Result<Vec<_>, _>>()?)?;
+        let Some(text) = layout.file(FILE, LARGEST)? else {
+            let place = layout.location();
+            let message =
+                format!("{place}: it has no `{FILE}`, so it is a layout, but not a bundle");
+            let mirror = command("mirror");
+            return Err(Advice::new(message)
+                .with_hint(format!("{mirror} copies its images with `--source {place}`")));
+        };
+        let inventory = BundleInventory::parse(&text).map_err(|why| at(&layout, FILE, &why))?;
+        check_inventory(&layout, &inventory)?;
+        Ok(Self { layout: Arc::new(layout), inventory })
+    }
+
+    /// Hashes everything. Content that is neither there, nor in another part, nor counted on is damage as well.
+    ///
+    /// # Errors
+    /// If a file cannot be read.
+    pub fn verify(&self, on_bytes: &(dyn Fn(u64) + Sync)) -> Result<LayoutVerification, Advice> {
+        let mut verification = self.layout.verify(threads(), on_bytes)?;
+        let left_out = self.left_out();
+        for blob in &verification.absent {
+            let digest = &blob.digest;
+            let is_explained = left_out.contains(digest);
+            if !is_explained && missing_parts_of(&self.layout, digest).is_none() {
+                verification.damages.push(Damage {
+                    location: self.layout.location().clone(),
+                    name: blob_name(digest),
+                    expected: format!("{} bytes", blob.size),
+                    found: "nothing".to_owned(),
+                });
+            }
+        }
+        Ok(verification)
+    }
+
+    /// The blobs that the destination has to have.
+    pub fn left_out(&self) -> BTreeSet<Digest> {
+        self.inventory.left_out().map(|blob| blob.digest.clone()).collect()
+    }
+
+    /// The chart of a list in the bundle; for a list that is not in it, the only chart of the bundle.
+    pub fn chart_of(&self, file: &Path, origin: ListOrigin) -> Option<&BundledChart> {
+        let charts = &self.inventory.charts;
+        let lists = self.inventory.lists.iter();
+        match (origin, charts.as_slice()) {
+            (ListOrigin::Site, [only]) => Some(only),
+            (ListOrigin::Site, _) => None,
+            (ListOrigin::Bundle, _) => {
+                let list = lists.into_iter().find(|list| Path::new(&list.file) == file)?;
+                charts.iter().find(|chart| chart.list == list.name)
+            }
+        }
+    }
+
+    /// The lists in the bundle, or those that `members` names, with their files in the bundle.
+    ///
+    /// # Errors
+    /// If one of them cannot be used, or there is no such member.
+    pub fn lists(&self, members: &[String]) -> anyhow::Result<Vec<(PathBuf, ImageList)>> {
+        let root = self.text(ROOT)?;
+        let root = ImageList::parse(&self.place(ROOT), &root)?;
+        let mut lists = Vec::new();
+        for listed in &self.inventory.lists {
+            let is_last = |member: &&String| {
+                listed.name == **member || listed.name.rsplit('/').next() == Some(member.as_str())
+            };
+            if !members.is_empty() && !members.iter().any(|member| is_last(&member)) {
+                continue;
+            }
+            let list = match listed.name.as_str() {
+                ITSELF => root.clone(),
+                _ => {
+                    let text = self.text(&listed.file)?;
+                    let member = root.parse_member(&self.place(&listed.file), &text)?;
+                    member.inherit(&root).map_err(|both| {
+                        let why = format!("`{}` contradicts the workspace", both.keys.join("."));
+                        at(&self.layout, &listed.file, &Advice::new(why))
+                    })?
+                }
+            };
+            lists.push((PathBuf::from(&listed.file), list));
+        }
+        if lists.is_empty() {
+            let names: Vec<&str> =
+                self.inventory.lists.iter().map(|list| list.name.as_str()).collect();
+            let message = format!("the bundle has no list `{}`", members.join("`, `"));
+            let hint = format!("its lists are `{}`", names.join("`, `"));
+            anyhow::bail!(Advice::new(message).with_hint(hint));
+        }
+        Ok(lists)
+    }
+
+    fn text(&self, name: &str) -> Result<String, Advice> {
+        let refuse = |why: &str| at(&self.layout, name, &Advice::new(why));
+        let text = self.layout.file(name, LARGEST)?;
+        let text = text.ok_or_else(|| refuse("the inventory names it, but it is missing"))?;
+        String::from_utf8(text).map_err(|_| refuse("it is not UTF-8 text"))
+    }
+
+    fn place(&self, name: &str) -> String {
+        format!("{}: {name}", self.layout.location())
+    }
+}
+
+fn blob_name(digest: &Digest) -> String {
+    format!("blobs/{}", digest.as_str().replacen(':', "/", 1))
+}
+
+fn at(layout: &Layout, name: &str, why: &Advice) -> Advice {
+    let message = format!("{}: entry `{name}`: {}", layout.location(), why.message);
+    let hint = why.hint.clone();
+    Advice::new(message)
+        .with_hint(hint.unwrap_or_else(|| "export it again; nothing was used".into()))
+}
+
+/// Compares the inventory with the names in the index, and with the sizes of blobs.
+fn check_inventory(layout: &Layout, inventory: &BundleInventory) -> Result<(), Advice> {
+    let refuse = |why: String| Err(at(layout, FILE, &Advice::new(why)));
+    let entries = layout.entries().iter();
+    let names: BTreeMap<&str, &Digest> =
+        entries.filter_map(|entry| Some((entry.name()?, &entry.descriptor.digest))).collect();
+    let images = inventory.images.iter().map(|image| (image.source.to_string(), &image.digest));
+    let charts = inventory.charts.iter().map(|chart| (chart.name.clone(), &chart.digest));
+    for (name, digest) in images.chain(charts) {
+        match names.get(name.as_str()) {
+            Some(found) if *found == digest => {}
+            Some(found) => {
+                return refuse(format!("`{name}` is {digest}, but {found} in `index.json`"));
+            }
+            None => return refuse(format!("it names `{name}`, which is not in `index.json`")),
+        }
+    }
+    for (digest, size) in &inventory.blobs {
+        if let Some(found) = layout.size_of(digest).filter(|found| found != size) {
+            let why = format!("it has {found} bytes, and `{FILE}` declares {size}");
+            return Err(at(layout, &blob_name(digest), &Advice::new(why)));
+        }
+    }
+    let lists: BTreeSet<&str> = inventory.lists.iter().map(|list| list.name.as_str()).collect();
+    if lists.len() != inventory.lists.len() {
+        return refuse("it names a list twice".to_owned());
+    }
+    let owners = inventory.images.iter().map(|image| &image.list);
+    match owners
+        .chain(inventory.charts.iter().map(|chart| &chart.list))
+        .find(|list| !lists.contains(list.as_str()))
+    {
+        Some(list) => refuse(format!("it names no list `{list}`, but has something of it")),
+        None => Ok(()),
+    }
+}
