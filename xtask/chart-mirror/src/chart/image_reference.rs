@@ -34,6 +34,11 @@ impl ImageReference {
         text
     }
 
+    /// Whether it has a tag or a digest.
+    pub fn is_versioned(&self) -> bool {
+        self.tag.is_some() || self.digest.is_some()
+    }
+
     /// Whether its tag is a version. A digest alone is not one, because a copy needs a tag.
     pub fn names_version(&self) -> bool {
         self.tag.as_ref().is_some_and(is_version)

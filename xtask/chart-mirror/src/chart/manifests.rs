@@ -1,27 +1,9 @@
 //! Parses the stream of YAML documents that helm prints; pure.
 //!
-//! Documents are parsed one by one, so that an error names the template. They become [`Node`]s and not
-//! the library's values, because the Kubernetes API accepts more than the library, above all duplicate
-//! keys.
+//! Documents are parsed one by one, so that an error names the template.
 
-use std::fmt;
-
-use serde::de::{
-    Deserialize, Deserializer, EnumAccess, Error, MapAccess, SeqAccess, VariantAccess,
-};
-
+use super::node::Node;
 use messages::printable::printable;
-
-/// A YAML value. Anchors are resolved and tags (`!name`) dropped.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) enum Node {
-    Text(String),
-    /// A number, a boolean or null, as text.
-    Other(String),
-    List(Vec<Node>),
-    /// In the order of the text, with duplicate keys.
-    Map(Vec<(String, Node)>),
-}
 
 /// One document of a stream, not yet parsed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,26 +32,6 @@ impl UnreadableManifest {
         let template = self.template.iter().map(|template| format!(": {}", printable(template)));
         format!("rendering `{rendering}`{}", template.collect::<String>())
     }
-}
-
-impl Node {
-    pub(super) fn text(&self) -> Option<&str> {
-        if let Self::Text(text) = self { Some(text) } else { None }
-    }
-
-    /// A text, a number, a boolean or null, as text.
-    pub(super) fn scalar(&self) -> Option<&str> {
-        if let Self::Text(text) | Self::Other(text) = self { Some(text) } else { None }
-    }
-
-    /// The value of a key. The last duplicate counts, as in the Kubernetes API.
-    pub(super) fn get(&self, key: &str) -> Option<&Self> {
-        if let Self::Map(entries) = self { value_of(entries, key) } else { None }
-    }
-}
-
-pub(super) fn value_of<'a>(entries: &'a [(String, Node)], key: &str) -> Option<&'a Node> {
-    entries.iter().rev().find(|(name, _)| name == key).map(|(_, node)| node)
 }
 
 /// Splits a stream at `---` in column 0; in block scalars it is indented.
@@ -103,13 +65,20 @@ impl Document<'_> {
     /// The documents in the text: one, unless `...` separates more.
     pub(super) fn parse(&self) -> Result<Vec<Node>, (usize, String)> {
         serde_yaml::Deserializer::from_str(self.text)
-            .map(|document| Node::deserialize(document).map_err(|error| self.located(&error)))
+            .map(|document| {
+                Node::read(document, self.text.len()).map_err(|error| self.located(&error))
+            })
             .collect()
     }
 
     fn located(&self, error: &serde_yaml::Error) -> (usize, String) {
         let line = error.location().map_or(1, |location| location.line());
-        (self.line + line - 1, error.to_string())
+        let reason = error.to_string();
+        let reason = match reason.contains("recursion limit") {
+            true => "it is nested deeper than 128 levels".to_owned(),
+            false => reason,
+        };
+        (self.line + line - 1, reason)
     }
 }
 
@@ -118,68 +87,6 @@ fn has_content(text: &str) -> bool {
         let line = line.trim();
         !line.is_empty() && !line.starts_with('#') && line != "..."
     })
-}
-
-impl<'de> Deserialize<'de> for Node {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(Visitor)
-    }
-}
-
-struct Visitor;
-
-macro_rules! visit_other {
-    ($($method:ident: $scalar:ty,)*) => {
-        $(fn $method<E: Error>(self, scalar: $scalar) -> Result<Node, E> {
-            Ok(Node::Other(scalar.to_string()))
-        })*
-    };
-}
-
-impl<'de> serde::de::Visitor<'de> for Visitor {
-    type Value = Node;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("YAML")
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Node, E> {
-        Ok(Node::Text(text.to_owned()))
-    }
-
-    visit_other! {
-        visit_bool: bool, visit_i64: i64, visit_u64: u64, visit_i128: i128, visit_u128: u128,
-        visit_f64: f64,
-    }
-
-    fn visit_unit<E: Error>(self) -> Result<Node, E> {
-        Ok(Node::Other(String::new()))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Node, A::Error> {
-        let mut list = Vec::new();
-        while let Some(item) = items.next_element()? {
-            list.push(item);
-        }
-        Ok(Node::List(list))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Node, A::Error> {
-        let mut map = Vec::new();
-        while let Some((key, value)) = entries.next_entry::<Node, Node>()? {
-            let key = match key {
-                Node::Text(text) | Node::Other(text) => text,
-                Node::List(_) | Node::Map(_) => String::new(),
-            };
-            map.push((key, value));
-        }
-        Ok(Node::Map(map))
-    }
-
-    fn visit_enum<A: EnumAccess<'de>>(self, tagged: A) -> Result<Node, A::Error> {
-        let (_, value) = tagged.variant::<serde::de::IgnoredAny>()?;
-        value.newtype_variant()
-    }
 }
 
 #[cfg(test)]
@@ -205,19 +112,6 @@ mod tests {
         );
         assert!(split("---\n# only\n---\n\n---\n").is_empty());
         assert_eq!(split("a: 1\n"), [(None, "a: 1", 1)]);
-    }
-
-    #[test]
-    fn duplicate_keys_anchors_and_tags_are_read_as_the_api_reads_them() {
-        let read = |text| documents(text)[0].parse().unwrap().remove(0);
-        let twice = read("a: 1\na: x\n");
-        assert_eq!(twice.get("a"), Some(&Node::Text("x".to_owned())));
-        let anchored =
-            read("a: &x {image: b}\nc: *x\nd: !tag [~, true, 1.5, 99999999999999999999]\n");
-        assert_eq!(anchored.get("c").unwrap().get("image").unwrap().text(), Some("b"));
-        let others = ["", "true", "1.5", "99999999999999999999"];
-        let others = others.map(|text| Node::Other(text.to_owned())).to_vec();
-        assert_eq!(anchored.get("d"), Some(&Node::List(others)));
     }
 
     #[test]

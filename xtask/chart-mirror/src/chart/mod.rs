@@ -14,6 +14,7 @@ mod helm;
 mod image_reference;
 pub mod inventory;
 mod manifests;
+mod node;
 pub mod package;
 mod parallel;
 mod renderer;

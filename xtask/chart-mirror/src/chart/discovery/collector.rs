@@ -6,11 +6,16 @@ use std::fmt::Write as _;
 use super::context::{Context, Origin};
 use super::discovered::Discovery;
 use super::rules::Rules;
+use super::shapes::is_registry;
 use super::texts::{TextImage, Verdict};
 use crate::chart::found::{
     Evidence, FoundImage, IgnoredText, MalformedReference, ManifestLocation, Mention, MentionKind,
 };
 use crate::chart::image_reference::ImageReference;
+use messages::secret::holds_userinfo;
+
+/// Stands for a text that may be a secret.
+const HIDDEN: &str = "***";
 
 pub(super) struct Collector<'a> {
     /// The current position.
@@ -35,24 +40,54 @@ impl<'a> Collector<'a> {
 
     pub(super) fn text_image(&mut self, found: TextImage<'_>, context: Context) {
         match found.verdict {
-            Verdict::Image(evidence) => self.image(found.written, found.reference, evidence),
-            Verdict::Mention(kind) => {
-                self.mention(found.written, Some(found.reference), kind, context);
+            Verdict::Image(evidence, reference) => {
+                self.image(&found.written, reference, evidence, context);
+            }
+            Verdict::Mention(kind, reference) => {
+                self.mention(&found.written, reference, kind, context);
             }
         }
     }
 
-    pub(super) fn image(&mut self, written: &str, reference: ImageReference, evidence: Evidence) {
-        if !self.ignored(written) {
+    pub(super) fn image(
+        &mut self,
+        written: &str,
+        reference: ImageReference,
+        evidence: Evidence,
+        context: Context,
+    ) {
+        if context.origin == Origin::Secret && !is_surely_reference(&reference, evidence) {
+            return self.hidden(written);
+        }
+        if !self.ignored(written, written) {
             let (written, place) = (written.to_owned(), self.place.clone());
             self.found.images.push(FoundImage { reference, written, evidence, place });
         }
     }
 
-    pub(super) fn malformed(&mut self, written: &str, reason: String) {
-        if !self.ignored(written) {
-            let (written, place) = (written.to_owned(), self.place.clone());
-            self.found.malformed.push(MalformedReference { written, reason, place });
+    /// A text in a Secret that may be a password: only its place is kept.
+    fn hidden(&mut self, written: &str) {
+        if !self.ignored(written, HIDDEN) {
+            let (written, place) = (HIDDEN.to_owned(), self.place.clone());
+            let (reference, kind) = (None, MentionKind::Text);
+            self.found.mentions.push(Mention { written, reference, kind, place });
+        }
+    }
+
+    pub(super) fn malformed(&mut self, written: &str, reason: String, context: Context) {
+        let (shown, reason) = match context.origin {
+            Origin::Secret => {
+                (HIDDEN.to_owned(), "the value in the Secret is no reference".to_owned())
+            }
+            _ if holds_userinfo(written) => {
+                let (_, address) = written.rsplit_once('@').unwrap_or_default();
+                (format!("{HIDDEN}@{address}"), "it contains credentials".to_owned())
+            }
+            _ => (written.to_owned(), reason),
+        };
+        if !self.ignored(written, &shown) {
+            let place = self.place.clone();
+            self.found.malformed.push(MalformedReference { written: shown, reason, place });
         }
     }
 
@@ -63,20 +98,29 @@ impl<'a> Collector<'a> {
         kind: MentionKind,
         context: Context,
     ) {
-        if !self.ignored(written) {
+        let shown = match (context.origin, &reference) {
+            (Origin::Secret, Some(reference)) if reference.registry.is_some() => {
+                reference.to_string()
+            }
+            (Origin::Secret, None) if is_registry(written) => written.to_owned(),
+            (Origin::Secret, _) => return self.hidden(written),
+            _ => written.to_owned(),
+        };
+        if !self.ignored(written, &shown) {
             let is_documentation = context.origin == Origin::Documentation;
             let kind = if is_documentation { MentionKind::Documentation } else { kind };
-            let (written, place) = (written.to_owned(), self.place.clone());
+            let (written, place) = (shown, self.place.clone());
             self.found.mentions.push(Mention { written, reference, kind, place });
         }
     }
 
-    fn ignored(&mut self, written: &str) -> bool {
+    /// Whether a rule ignores a text. `shown` is what may be kept of it.
+    fn ignored(&mut self, written: &str, shown: &str) -> bool {
         let Some((rule, reason)) = self.rules.ignored_by(&self.place, written) else {
             return false;
         };
         self.found.used_ignore_rules.insert(rule);
-        let (written, reason) = (written.to_owned(), reason.to_owned());
+        let (written, reason) = (shown.to_owned(), reason.to_owned());
         self.found.ignored.push(IgnoredText { written, reason, place: self.place.clone() });
         true
     }
@@ -88,6 +132,12 @@ impl<'a> Collector<'a> {
         collect(self);
         self.place.path.truncate(length);
     }
+}
+
+/// Whether a text in a Secret can only be a reference: `user:password` is also one. A container has no other
+/// image.
+fn is_surely_reference(reference: &ImageReference, evidence: Evidence) -> bool {
+    reference.registry.is_some() || reference.path.contains('/') || evidence == Evidence::Container
 }
 
 /// Adds a key to the path of a place.

@@ -7,12 +7,10 @@ use super::texts::{Repositories, TextKind};
 use crate::chart::found::Evidence;
 
 /// What is known about a node from what is around it.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Context {
     pub(super) field: Field,
     pub(super) origin: Origin,
-    /// Whether hosts in the text are mentions.
-    pub(super) hosts: Hosts,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -23,19 +21,12 @@ pub(super) enum Origin {
     Variable,
     /// The data of a ConfigMap.
     Data,
-    /// The data of a Secret: only references and hosts may be kept.
-    SecretData,
+    /// The data of a Secret, or `binaryData`: only references and hosts may be kept.
+    Secret,
     /// A default value in a CustomResourceDefinition.
     Default,
     /// The description of a field there.
     Documentation,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hosts {
-    Search,
-    /// The credentials of a registry name its host.
-    Skip,
 }
 
 impl Context {
@@ -48,7 +39,7 @@ impl Context {
             (Origin::Documentation, _) => TextKind::Documentation,
             (_, Field::Arguments) => TextKind::Argument,
             (Origin::Variable, _) => TextKind::Value(Evidence::Variable),
-            (Origin::Data | Origin::SecretData, _) => TextKind::Value(Evidence::Data),
+            (Origin::Data | Origin::Secret, _) => TextKind::Value(Evidence::Data),
             (Origin::Manifest | Origin::Metadata | Origin::Default, _) => TextKind::Other,
         }
     }
@@ -57,7 +48,9 @@ impl Context {
     pub(super) fn repositories<'h>(self, hosts: &'h BTreeSet<&'h str>) -> Repositories<'h> {
         match (self.origin, self.field) {
             (Origin::Metadata | Origin::Documentation, _) => Repositories::None,
-            (_, Field::Repository | Field::Image | Field::NamedImage) => Repositories::AtAnyHost,
+            (_, Field::Registry | Field::Repository | Field::Image | Field::NamedImage) => {
+                Repositories::AtAnyHost
+            }
             _ => Repositories::AtRegistries(hosts),
         }
     }

@@ -3,12 +3,13 @@
 
 use super::image_fields::is_named_image;
 use crate::chart::image_reference::ImageReference;
-use crate::chart::manifests::{self, Node};
+use crate::chart::manifests;
+use crate::chart::node::Node;
 
 /// The YAML parser takes quadratic time in the depth of braces and brackets.
 const MAX_FLOW_DEPTH: usize = 64;
 /// Words of which a manifest with an image contains one.
-const HINTS: [&str; 5] = ["image", "repository", "registry", "hub", "containers"];
+const HINTS: [&str; 6] = ["image", "img", "repo", "registry", "hub", "containers"];
 
 /// The documents of a text that is YAML or JSON as a whole, and not a single text. `None` for others.
 pub(super) fn documents(text: &str) -> Option<Vec<Node>> {
@@ -28,12 +29,13 @@ fn is_structured(text: &str) -> bool {
 
 fn may_hold_fields(text: &str) -> bool {
     let lower = text.to_ascii_lowercase();
-    HINTS.iter().any(|hint| lower.contains(hint))
+    // JSON may have `\/` within references.
+    HINTS.iter().any(|hint| lower.contains(hint)) || text.contains("\\/")
 }
 
 fn parse(text: &str) -> Option<Vec<Node>> {
     if text.trim_start().starts_with(['{', '['])
-        && let Ok(node) = serde_json::from_str::<Node>(text)
+        && let Ok(node) = json(text)
     {
         return Some(vec![node]);
     }
@@ -46,6 +48,12 @@ fn parse(text: &str) -> Option<Vec<Node>> {
     // A sentence is also valid YAML: a single text.
     let is_tree = |node: &Node| matches!(node, Node::Map(_) | Node::List(_));
     (!nodes.is_empty() && nodes.iter().all(is_tree)).then_some(nodes)
+}
+
+fn json(text: &str) -> serde_json::Result<Node> {
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let node = Node::read(&mut deserializer, text.len())?;
+    deserializer.end().map(|()| node)
 }
 
 /// How deep braces and brackets are nested, whether or not they are closed.
@@ -66,14 +74,19 @@ fn flow_depth(text: &str) -> usize {
 fn without_templates(text: &str) -> String {
     let mut plain = String::with_capacity(text.len());
     let mut rest = text;
+    // Where the last line starts in what is kept.
+    let mut line_start = 0;
     while let Some(start) = rest.find("{{") {
         let (before, template) = rest.split_at(start);
         plain.push_str(before);
+        if let Some(newline) = before.rfind('\n') {
+            line_start = plain.len() - before.len() + newline + 1;
+        }
         let end = template.find("}}").map_or(template.len(), |end| end + 2);
         rest = &template[end..];
-        let is_line = plain.rsplit('\n').next().unwrap_or_default().trim().is_empty()
-            && rest.split('\n').next().unwrap_or_default().trim().is_empty();
-        if !is_line {
+        let ends_line = rest.trim_start_matches([' ', '\t', '\r']).starts_with('\n');
+        let is_line = ends_line || rest.trim_start().is_empty();
+        if !(is_line && plain[line_start..].trim_start().is_empty()) {
             plain.push('$');
         }
     }
@@ -112,7 +125,7 @@ pub(super) fn images_of_line(line: &str) -> Vec<(usize, &str, ImageReference)> {
 fn value(start: usize, written: &str) -> Option<(usize, &str, ImageReference)> {
     let reference: ImageReference = written.parse().ok()?;
     // Prose has lines such as `image: none`.
-    let is_sure = reference.tag.is_some() || reference.digest.is_some() || written.contains('/');
+    let is_sure = reference.is_versioned() || written.contains('/');
     is_sure.then_some((start, written, reference))
 }
 

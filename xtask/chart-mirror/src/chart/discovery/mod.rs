@@ -1,23 +1,29 @@
 //! Finds the images in a rendered chart; pure.
 //!
 //! Every text of every document is looked at. `image_fields` says which fields hold images, `split_forms`
-//! puts references in parts together, `texts` judges arguments, variables and data, `embedded` reads YAML
-//! and JSON in texts, and `walk` visits everything.
+//! puts references in parts together, `commands` and `texts` judge arguments, variables and data, `embedded` reads
+//! YAML and JSON in texts, and `walk` visits everything.
 
 mod collector;
+mod commands;
 mod context;
 mod copies;
+mod definitions;
 mod discovered;
 mod embedded;
+mod environment;
 mod free_text;
+mod host_mentions;
 mod image_fields;
 mod outer_parts;
 mod registries;
 mod rules;
 mod shapes;
+mod shell;
 mod split_forms;
 mod texts;
 mod walk;
+mod walked_texts;
 mod words;
 
 use std::collections::BTreeSet;

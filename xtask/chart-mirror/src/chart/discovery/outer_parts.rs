@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::shapes::is_registry;
 use super::words::words;
 use crate::chart::image_reference::ImageReference;
-use crate::chart::manifests::Node;
+use crate::chart::node::Node;
 
 /// What the maps around a node have. The nearest of them counts.
 #[derive(Debug, Clone, Default)]

@@ -2,7 +2,7 @@
 
 use crate::chart::found::ManifestLocation;
 use crate::chart::image_reference::{ImageReference, InvalidImageReference};
-use crate::chart::manifests::{Node, value_of};
+use crate::chart::node::{Node, value_of};
 use crate::list::{
     Chart, IgnoreRule, PartKeys, PlaceForm, PlacePattern, PlaceRule, wildcard_matches,
 };

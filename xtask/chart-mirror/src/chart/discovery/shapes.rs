@@ -22,7 +22,7 @@ const IMAGE_SCHEMES: [&str; 3] = ["docker", "containers-storage", "oci"];
 impl Shape<'_> {
     /// Whether it names a version. Without one, the text may be a label or the address of a page.
     pub(super) fn is_versioned(&self) -> bool {
-        self.reference.tag.is_some() || self.reference.digest.is_some()
+        self.reference.is_versioned()
     }
 }
 

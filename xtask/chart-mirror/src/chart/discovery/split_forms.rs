@@ -7,7 +7,7 @@ use super::image_fields::{holds_container_image, names_no_image};
 use super::outer_parts::OuterParts;
 use super::words::words;
 use crate::chart::image_reference::ImageReference;
-use crate::chart::manifests::Node;
+use crate::chart::node::Node;
 
 /// References that several entries of a map form.
 #[derive(Debug, PartialEq, Eq)]
@@ -40,8 +40,10 @@ enum Part {
     Digest,
 }
 
-/// Keys of maps that name a chart or source code in parts: its `repository` holds no images.
-const OTHER_SOURCES: [&str; 6] = ["chart", "branch", "revision", "ref", "commit", "chartname"];
+/// Keys of maps that name a chart in parts: their `repository` holds no images.
+const CHARTS: [&str; 4] = ["chart", "chartname", "chartversion", "targetrevision"];
+/// The same for source code.
+const SOURCE_CODE: [&str; 4] = ["branch", "commit", "ref", "revision"];
 
 /// Words before `image` that do not tell one image from another.
 const GENERAL: [&str; 4] = ["base", "container", "default", "docker"];
@@ -59,8 +61,7 @@ pub(super) fn split_forms(
     under: Under,
     outer: &OuterParts,
 ) -> Vec<SplitForm> {
-    let is_other =
-        entries.iter().any(|(key, _)| OTHER_SOURCES.contains(&key.to_lowercase().as_str()));
+    let is_other = names_chart(entries) || has_key(entries, &SOURCE_CODE);
     if is_other && under != Under::ImageField {
         return Vec::new();
     }
@@ -77,6 +78,15 @@ pub(super) fn split_forms(
         add_versions_of_suffixes(&mut groups);
     }
     groups.iter().filter_map(|(stem, group)| group.form(stem, under, outer)).collect()
+}
+
+/// Whether a map names a chart in parts.
+pub(super) fn names_chart(entries: &[(String, Node)]) -> bool {
+    has_key(entries, &CHARTS)
+}
+
+fn has_key(entries: &[(String, Node)], keys: &[&str]) -> bool {
+    entries.iter().any(|(key, _)| keys.iter().any(|known| key.eq_ignore_ascii_case(known)))
 }
 
 /// Pairs `DATABASE_VERSION` with `ACME_DATABASE_IMAGE` if the image has a registry but no version.
@@ -181,12 +191,16 @@ impl Group<'_> {
         if used.len() < 2 && (under != Under::ImageField || !stem.is_empty()) {
             return None;
         }
-        // A registry, a path, or the word `image` tell an image from a chart or a program.
-        let is_sure = under == Under::ImageField
-            || (is_versioned && (self.names_image || name.contains('/')));
-        // `toolRepository` and `toolTag` are an image if the repository has a registry.
         let has_registry =
             || name.parse::<ImageReference>().is_ok_and(|name| name.registry.is_some());
+        // A registry, a path with a tag, or the word `image` tell an image from a chart or a program.
+        let has_path = || match used.contains(&Part::Version) {
+            true => has_registry(),
+            false => name.contains('/'),
+        };
+        let is_sure =
+            under == Under::ImageField || (is_versioned && (self.names_image || has_path()));
+        // `toolRepository` and `toolTag` are an image if the repository has a registry.
         let is_named = self.names_image || (used.contains(&Part::Tag) && has_registry());
         if !is_sure || (!stem.is_empty() && !is_named && under != Under::ImageField) {
             return None;
@@ -390,6 +404,9 @@ mod tests {
             "{toolRepository: a/b, toolTag: x}",
             "{chartRepository: ghcr.io/a/b, chartVersion: '1'}",
             "{image: a/b, version: '>=1'}",
+            "{repository: acme/infra, version: '1'}",
+            "{repoURL: ghcr.io/a/charts, repository: ghcr.io/a/b, chart: x, targetRevision: '1'}",
+            "{repository: ghcr.io/a/charts, chartVersion: '1', version: '2'}",
         ] {
             assert_eq!(found(yaml, Under::OtherField), [""; 0], "{yaml}");
         }

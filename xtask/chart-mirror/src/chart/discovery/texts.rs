@@ -1,11 +1,14 @@
 //! Finds images and mentions in texts that are not structured fields: arguments, variables, the data of a
 //! ConfigMap or Secret, and everything else; pure.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use super::image_fields::is_named_image;
+use super::commands::named_images;
+use super::image_fields::Field;
 use super::registries::is_known_registry;
 use super::shapes::{Shape, is_registry, shapes, whole};
+use super::shell::{Script, Word};
 use crate::chart::found::{Evidence, MentionKind};
 use crate::chart::image_reference::ImageReference;
 
@@ -25,18 +28,23 @@ pub(super) enum TextKind {
 /// A part of a text that names an image.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TextImage<'t> {
+    /// Where it stands in the text, with the word around it.
     pub(super) start: usize,
-    pub(super) written: &'t str,
-    pub(super) reference: ImageReference,
+    end: usize,
+    pub(super) written: Cow<'t, str>,
     pub(super) verdict: Verdict,
 }
 
-/// Whether a reference is an image, and why.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Whether a part of a text is an image, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Verdict {
-    Image(Evidence),
-    Mention(MentionKind),
+    Image(Evidence, ImageReference),
+    /// The reference, unless a variable stands for a part of it.
+    Mention(MentionKind, Option<ImageReference>),
 }
+
+/// How deep scripts in quotes in scripts are followed.
+const MAX_SCRIPT_DEPTH: usize = 3;
 
 /// Which repositories without a version are mentions, if nothing else stands around them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,47 +61,142 @@ pub(super) fn text_images<'t>(
     kind: TextKind,
     repositories: Repositories<'_>,
 ) -> Vec<TextImage<'t>> {
-    let mut found: Vec<TextImage<'t>> = match kind {
-        // `--image busybox:1` has no host.
-        TextKind::Argument => flag_values(text),
-        _ => Vec::new(),
+    let script = match kind {
+        TextKind::Argument => Script::parse(text),
+        _ => Script::default(),
     };
-    let is_whole = kind != TextKind::Documentation && whole(text).is_some();
-    // A text that starts like a flag is an argument, wherever it stands.
-    let is_argument = kind == TextKind::Argument
-        || (kind == TextKind::Other && text.starts_with('-') && !text.contains('\n'));
-    let mut lines = Lines::of(text);
-    let flag_values: BTreeSet<usize> = found.iter().map(|image| image.start).collect();
+    let mut found = images_of_script(text, &script, 0);
+    let of_words = found.len();
+    let is_covered = |found: &[TextImage<'t>], shape: &Shape<'_>| {
+        let next = found.partition_point(|image| image.start <= shape.start);
+        let before = next.checked_sub(1).map(|last| &found[last]);
+        before.is_some_and(|image| shape.start < image.end && image.names(&shape.reference))
+    };
+    let mut judge = Judge::of(text, kind, &script);
     for shape in shapes(text) {
-        if flag_values.contains(&shape.start) {
+        if is_covered(&found[..of_words], &shape) {
             continue;
         }
-        let verdict = if shape.is_versioned() {
-            let evidence = match kind {
-                TextKind::Documentation => None,
-                _ if is_argument => Some(Evidence::Argument),
-                TextKind::Value(evidence) if is_whole || lines.is_list_of_images(shape.start) => {
-                    Some(evidence)
-                }
-                TextKind::Value(evidence) if follows_equals(text, shape.start) => Some(evidence),
-                _ if is_whole => Some(Evidence::Shape),
-                _ => None,
-            };
-            evidence.map_or(Verdict::Mention(MentionKind::Text), Verdict::Image)
-        } else if repositories.include(&shape)
-            && (is_whole
-                || lines.is_list_of_images(shape.start)
-                || follows_equals(text, shape.start))
-        {
-            Verdict::Mention(MentionKind::Repository)
-        } else {
-            continue;
-        };
-        let Shape { start, written, reference } = shape;
-        found.push(TextImage { start, written, reference, verdict });
+        let (end, verdict) = judge.verdict(&shape, repositories);
+        if let Some(verdict) = verdict {
+            let written = Cow::Borrowed(&text[shape.start..end]);
+            found.push(TextImage { start: shape.start, end, written, verdict });
+        }
     }
     found.sort_by_key(|image| image.start);
     found
+}
+
+impl<'t> TextImage<'t> {
+    /// An image that stands at a position of the text.
+    pub(super) fn new(
+        start: usize,
+        written: &'t str,
+        reference: ImageReference,
+        evidence: Evidence,
+    ) -> Self {
+        let verdict = Verdict::Image(evidence, reference);
+        Self { start, end: start + written.len(), written: Cow::Borrowed(written), verdict }
+    }
+
+    fn names(&self, reference: &ImageReference) -> bool {
+        match &self.verdict {
+            Verdict::Image(_, named) | Verdict::Mention(_, Some(named)) => named == reference,
+            Verdict::Mention(_, None) => false,
+        }
+    }
+}
+
+/// The images that the words of a script name, in their order.
+fn images_of_script<'t>(text: &str, script: &Script<'_>, depth: usize) -> Vec<TextImage<'t>> {
+    let mut found = Vec::new();
+    for command in &script.commands {
+        let words: Vec<&str> = command.iter().map(|word| &*word.text).collect();
+        let mut position = 0;
+        for named in named_images(&words) {
+            let range = &command[named.word].range;
+            position = range.start.max(position);
+            // With quotes in it, the word may not contain what it stands for.
+            let start = text[position..range.end].find(named.written);
+            position += start.unwrap_or(0);
+            let written = Cow::Owned(named.written.to_owned());
+            let verdict = named.verdict;
+            found.push(TextImage { start: position, end: range.end, written, verdict });
+        }
+        let is_script =
+            |word: &&Word<'_>| word.is_quoted && word.text.contains(char::is_whitespace);
+        for word in command.iter().filter(is_script).filter(|_| depth < MAX_SCRIPT_DEPTH) {
+            let inner = images_of_script(&word.text, &Script::parse(&word.text), depth + 1);
+            let outside = |at: usize| (word.range.start + 1 + at).min(word.range.end - 1);
+            found.extend(inner.into_iter().map(|image| TextImage {
+                start: outside(image.start),
+                end: outside(image.end),
+                ..image
+            }));
+        }
+    }
+    found.sort_by_key(|image| image.start);
+    found
+}
+
+/// Judges the shapes of a text, in their order.
+struct Judge<'t> {
+    text: &'t str,
+    kind: TextKind,
+    script: &'t Script<'t>,
+    is_whole: bool,
+    is_argument: bool,
+    lines: Lines<'t>,
+}
+
+impl<'t> Judge<'t> {
+    fn of(text: &'t str, kind: TextKind, script: &'t Script<'t>) -> Self {
+        // A text that starts like a flag is an argument, wherever it stands.
+        let is_argument = kind == TextKind::Argument
+            || (kind == TextKind::Other && text.starts_with('-') && !text.contains('\n'));
+        let is_whole = kind != TextKind::Documentation && whole(text).is_some();
+        Self { text, kind, script, is_whole, is_argument, lines: Lines::of(text) }
+    }
+
+    /// What a shape is, and where it ends.
+    fn verdict(
+        &mut self,
+        shape: &Shape<'t>,
+        repositories: Repositories<'_>,
+    ) -> (usize, Option<Verdict>) {
+        let end = shape.start + shape.written.len();
+        let mention = |kind| Verdict::Mention(kind, Some(shape.reference.clone()));
+        if shape.is_versioned() {
+            let image = self.evidence(shape.start);
+            let image = image.map(|evidence| Verdict::Image(evidence, shape.reference.clone()));
+            return (end, Some(image.unwrap_or_else(|| mention(MentionKind::Text))));
+        }
+        if let Some(length) = variable_version(&self.text[end..]) {
+            return (end + length, Some(mention(MentionKind::Text)));
+        }
+        let is_known =
+            |judge: &Self| repositories.include(shape) || names_registry(judge.text, shape.start);
+        let is_repository = is_known(self)
+            && (self.is_whole
+                || self.lines.is_list_of_images(shape.start)
+                || follows_equals(self.text, shape.start));
+        (end, is_repository.then(|| mention(MentionKind::Repository)))
+    }
+
+    /// Why a reference with a version at a position is an image. `None` if it is a mention.
+    fn evidence(&mut self, start: usize) -> Option<Evidence> {
+        match self.kind {
+            TextKind::Documentation => None,
+            _ if self.is_argument && self.script.is_comment(start) => None,
+            _ if self.is_argument => Some(Evidence::Argument),
+            TextKind::Value(evidence) if self.is_whole || self.lines.is_list_of_images(start) => {
+                Some(evidence)
+            }
+            TextKind::Value(evidence) if follows_equals(self.text, start) => Some(evidence),
+            _ if self.is_whole => Some(Evidence::Shape),
+            _ => None,
+        }
+    }
 }
 
 impl Repositories<'_> {
@@ -109,57 +212,45 @@ impl Repositories<'_> {
     }
 }
 
-/// The registry that a text consists of, or what stands behind its `=`.
-pub(super) fn whole_registry(text: &str) -> Option<&str> {
+/// The registry that a text consists of, or what stands behind its `=`: a known one, or any in a field for a
+/// registry.
+pub(super) fn whole_registry(text: &str, field: Field) -> Option<&str> {
     let text = text.trim();
-    let host = text.split_once('=').map_or(text, |(_, value)| value).trim_end_matches('/');
-    (is_registry(host) && is_known_registry(host)).then_some(host)
+    let (name, host) = text.split_once('=').unwrap_or(("", text));
+    let host = host.trim_matches(['"', '\'']).trim_end_matches('/');
+    let is_named = field == Field::Registry || Field::of_flag(name) == Field::Registry;
+    (is_registry(host) && (is_named || is_known_registry(host))).then_some(host)
 }
 
-/// Values of flags named like images: `--image=busybox:1` and `--sidecar-image busybox:1`.
-fn flag_values(text: &str) -> Vec<TextImage<'_>> {
-    let mut found = Vec::new();
-    let mut is_value = false;
-    for (start, word) in words_with_positions(text).filter(|(_, word)| !word.is_empty()) {
-        let (flag, at) = match word.split_once('=') {
-            Some((flag, _)) => (flag, Some(flag.len() + 1)),
-            None => (word, None),
-        };
-        let value = match at {
-            Some(at) if is_named_image(flag) => Some((start + at, &word[at..])),
-            None if is_value => Some((start, word)),
-            _ => None,
-        };
-        if let Some((start, written)) = value
-            && let Ok(reference) = written.parse::<ImageReference>()
-            && (reference.tag.is_some() || reference.digest.is_some())
-        {
-            let verdict = Verdict::Image(Evidence::Argument);
-            found.push(TextImage { start, written, reference, verdict });
-        }
-        is_value = at.is_none() && flag.starts_with('-') && is_named_image(flag);
-    }
-    found
+/// Whether the name before the `=` or `:` at a position is one for a registry: `--image-prefix=`.
+fn names_registry(text: &str, start: usize) -> bool {
+    let before = text[..start].trim_end_matches(['"', '\'', ' ']);
+    let Some(before) = before.strip_suffix(['=', ':']) else { return false };
+    let before = before.trim_end_matches(['"', '\'', ' ']);
+    let is_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
+    let name = before.rfind(|c| !is_name(c)).map_or(before, |at| &before[at..]);
+    Field::of_flag(name.trim_start_matches(|c| !is_name(c))) == Field::Registry
+}
+
+/// The length of a version that is a variable: `:$(VERSION)`, `:${VERSION}` or `:$VERSION`.
+fn variable_version(text: &str) -> Option<usize> {
+    let rest = text.strip_prefix([':', '@'])?;
+    let is_part = |c: char| c.is_ascii_alphanumeric() || "._-$(){}:@".contains(c);
+    let length = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
+    rest.starts_with('$').then_some(1 + length)
 }
 
 /// The images of a variable whose name says that it holds images, or of a list of them: `acme/db:8`, or
 /// `8=acme/db:8,9=acme/db:9`. `None` if a part of it is not an image.
-pub(super) fn images_in_list(text: &str, evidence: Evidence) -> Option<Vec<TextImage<'_>>> {
+pub(super) fn images_in_list<'t>(text: &'t str, evidence: Evidence) -> Option<Vec<TextImage<'t>>> {
     let pieces = words_with_positions(text).filter(|(_, piece)| !piece.is_empty());
-    let image = |(start, piece): (usize, &'_ str)| -> Option<(usize, usize, ImageReference)> {
+    let image = |(start, piece): (usize, &'t str)| {
         let at = piece.rfind('=').map_or(0, |at| at + 1);
         let reference: ImageReference = piece[at..].parse().ok()?;
-        let is_versioned = reference.tag.is_some() || reference.digest.is_some();
-        is_versioned.then_some((start + at, start + piece.len(), reference))
+        let is_versioned = reference.is_versioned();
+        is_versioned.then(|| TextImage::new(start + at, &piece[at..], reference, evidence))
     };
-    let images: Option<Vec<_>> = pieces.map(image).collect();
-    let images = images?.into_iter().map(|(start, end, reference)| TextImage {
-        start,
-        written: &text[start..end],
-        reference,
-        verdict: Verdict::Image(evidence),
-    });
-    Some(images.collect())
+    pieces.map(image).collect()
 }
 
 /// Words as a shell would split them, without their quotes.
@@ -222,8 +313,8 @@ mod tests {
 
     fn found(text: &str, kind: TextKind) -> Vec<String> {
         let name = |image: TextImage<'_>| match image.verdict {
-            Verdict::Image(_) => image.written.to_owned(),
-            Verdict::Mention(_) => format!("mention {}", image.written),
+            Verdict::Image(..) => image.written.into_owned(),
+            Verdict::Mention(..) => format!("mention {}", image.written),
         };
         text_images(text, kind, Repositories::AtRegistries(&BTreeSet::new()))
             .into_iter()
@@ -297,7 +388,7 @@ mod tests {
         for text in
             ["docker.io", " registry.k8s.io\n", "--registry=quay.io", "registry.k8s.io:443/"]
         {
-            assert!(whole_registry(text).is_some(), "{text}");
+            assert!(whole_registry(text, Field::Other).is_some(), "{text}");
         }
         for text in [
             "registry.k8s.io/a/b:1",
@@ -306,7 +397,7 @@ mod tests {
             "example.com",
             "",
         ] {
-            assert_eq!(whole_registry(text), None, "{text}");
+            assert_eq!(whole_registry(text, Field::Other), None, "{text}");
         }
     }
 

@@ -5,28 +5,29 @@ use std::collections::BTreeSet;
 use base64::Engine as _;
 
 use super::collector::{Collector, push_key};
-use super::context::{Context, Hosts, Origin};
+use super::context::{Context, Origin};
 use super::discovered::Discovery;
-use super::free_text::{comments, free_text};
-use super::image_fields::{Field, is_container, names_no_image};
+use super::environment::Environment;
+use super::image_fields::{Field, is_container, is_part};
 use super::outer_parts::{OuterParts, is_registry_key};
 use super::rules::{Rules, without};
-use super::split_forms::{SplitForm, Under, split_forms};
-use super::texts::images_in_list;
-use super::{embedded, shapes};
+use super::shapes;
+use super::split_forms::{SplitForm, Under, names_chart, split_forms};
 use crate::chart::found::Evidence;
-use crate::chart::image_reference::ImageReference;
-use crate::chart::manifests::{self, Node, UnreadableManifest, value_of};
+use crate::chart::manifests::{self, UnreadableManifest};
+use crate::chart::node::{Node, value_of};
 use crate::chart::renderer::Rendered;
 
-/// How many levels of YAML in texts in YAML are followed.
-const MAX_DEPTH: usize = 4;
+/// Keys with the credentials of registries.
+const CREDENTIALS: [&str; 3] = [".dockercfg", ".dockerconfigjson", "auths"];
 
-struct Walk<'a> {
-    out: Collector<'a>,
+pub(super) struct Walk<'a> {
+    pub(super) out: Collector<'a>,
     /// How many levels of YAML in texts the node is in.
-    depth: usize,
-    outer: OuterParts,
+    pub(super) depth: usize,
+    pub(super) outer: OuterParts,
+    /// The variables of the container that the node is in.
+    pub(super) environment: Environment,
     /// How many maps have been visited.
     maps: usize,
     /// The numbers of maps with a registry that is part of an image below.
@@ -41,7 +42,8 @@ pub(super) fn walk(
 ) -> Result<Discovery, UnreadableManifest> {
     let out = Collector::new(&rendered.rendering, rules, hosts);
     let (outer, owners) = (OuterParts::default(), BTreeSet::new());
-    let mut walk = Walk { out, depth: 0, outer, maps: 0, owners };
+    let environment = Environment::default();
+    let mut walk = Walk { out, depth: 0, outer, environment, maps: 0, owners };
     for document in manifests::documents(&rendered.text) {
         let template = document.template.map(str::to_owned);
         let nodes = document.parse().map_err(|(line, reason)| UnreadableManifest {
@@ -68,13 +70,12 @@ impl<'a> Walk<'a> {
         self.out.place.kind = text_at(node.get("kind"));
         self.out.place.name =
             text_at(node.get("metadata").and_then(|metadata| metadata.get("name")));
-        let manifest =
-            Context { field: Field::Other, origin: Origin::Manifest, hosts: Hosts::Search };
+        let manifest = Context { field: Field::Other, origin: Origin::Manifest };
         let api = node.get("apiVersion").and_then(Node::text).unwrap_or_default();
         if self.out.place.kind == "CustomResourceDefinition"
             && api.starts_with("apiextensions.k8s.io/")
         {
-            return self.definition(node);
+            return self.definition(node, Field::Other);
         }
         let Node::Map(entries) = node else { return self.node(node, manifest) };
         let is_list = self.out.place.kind.ends_with("List");
@@ -92,53 +93,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// A part of a CustomResourceDefinition. It describes fields, and runs nothing; but its default values
-    /// become part of objects.
-    fn definition(&mut self, node: &Node) {
-        match node {
-            Node::Map(entries) => {
-                for (key, node) in entries {
-                    self.below_key(key, |walk| match node {
-                        Node::Map(fields) if key == "properties" => walk.schemas(fields),
-                        node => walk.definition(node),
-                    });
-                }
-            }
-            Node::List(items) => {
-                for (index, item) in items.iter().enumerate() {
-                    self.below_index(index, |walk| walk.definition(item));
-                }
-            }
-            Node::Text(text) => {
-                let (field, origin) = (Field::Other, Origin::Documentation);
-                free_text(&mut self.out, text, Context { field, origin, hosts: Hosts::Search });
-            }
-            Node::Other(_) => {}
-        }
-    }
-
-    /// The schemas of fields, each with its default value.
-    fn schemas(&mut self, fields: &[(String, Node)]) {
-        for (field, schema) in fields {
-            let (kind, origin) = (Field::Other.of_key(field), Origin::Default);
-            let default = Context { field: kind, origin, hosts: Hosts::Search };
-            self.below_key(field, |walk| match schema {
-                Node::Map(entries) => {
-                    for (key, node) in entries {
-                        walk.below_key(key, |walk| match (key.as_str(), node) {
-                            ("default", node) => walk.node(node, default),
-                            ("properties", Node::Map(fields)) => walk.schemas(fields),
-                            (_, node) => walk.definition(node),
-                        });
-                    }
-                }
-                other => walk.definition(other),
-            });
-        }
-    }
-
-    fn node(&mut self, node: &Node, context: Context) {
-        if let Some(keys) = self.declared(node) {
+    pub(super) fn node(&mut self, node: &Node, context: Context) {
+        if let Some(keys) = self.declared(node, context) {
             // What is not a part of the declared image may name others.
             if let Node::Map(entries) = node {
                 self.map(&without(entries, &keys), context);
@@ -155,13 +111,15 @@ impl<'a> Walk<'a> {
     }
 
     /// Adds what a `[[chart.place]]` finds in a node, and returns the keys of its parts.
-    fn declared(&mut self, node: &Node) -> Option<Vec<&'a str>> {
+    pub(super) fn declared(&mut self, node: &Node, context: Context) -> Option<Vec<&'a str>> {
         let declared = self.out.rules.declared(&self.out.place, node);
         for found in &declared {
             self.out.found.used_place_rules.insert(found.rule);
             match &found.reference {
-                Ok(reference) => self.out.image(&found.written, reference.clone(), Evidence::Rule),
-                Err(reason) => self.out.malformed(&found.written, reason.to_string()),
+                Ok(reference) => {
+                    self.out.image(&found.written, reference.clone(), Evidence::Rule, context);
+                }
+                Err(reason) => self.out.malformed(&found.written, reason.to_string(), context),
             }
         }
         (!declared.is_empty()).then(|| declared.into_iter().flat_map(|it| it.keys).collect())
@@ -170,14 +128,12 @@ impl<'a> Walk<'a> {
     fn list(&mut self, items: &[Node], context: Context) {
         let forms = if context.field == Field::Variables {
             // `X_IMAGE` and `X_IMAGE_TAG` in two variables.
-            let variables = items.iter().filter_map(|item| {
-                Some((item.get("name")?.text()?.to_owned(), item.get("value")?.clone()))
-            });
-            split_forms(&variables.collect::<Vec<_>>(), Under::Variables, &OuterParts::default())
+            let variables = self.environment.expanded(items);
+            split_forms(&variables, Under::Variables, &OuterParts::default())
         } else {
             Vec::new()
         };
-        let parts = self.split(&forms, Evidence::Variable);
+        let parts = self.split(&forms, Evidence::Variable, context);
         // `--image`, `busybox:1` are two arguments.
         let words: Vec<&str> = items.iter().filter_map(Node::text).collect();
         if context.field == Field::Arguments && words.len() == items.len() {
@@ -194,30 +150,15 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn arguments(&mut self, words: &[&str], context: Context) {
-        let mut flag = "";
-        for (index, word) in words.iter().copied().enumerate() {
-            self.below_index(index, |walk| {
-                if walk.declared(&Node::Text(word.to_owned())).is_some() {
-                    return;
-                }
-                let is_value = flag.starts_with('-') && !flag.contains('=');
-                let field = Field::Other.of_key(flag.trim_start_matches('-'));
-                match word.trim().parse::<ImageReference>() {
-                    Ok(reference) if is_value && field.is_image() && field.accepts(&reference) => {
-                        walk.out.image(word, reference, Evidence::Argument);
-                    }
-                    _ => walk.text(word, context),
-                }
-            });
-            flag = word;
-        }
-    }
-
     fn map(&mut self, entries: &[(String, Node)], context: Context) {
-        let is_container =
-            !self.outer.are_complete() && is_container(entries.iter().map(|(key, _)| key.as_str()));
-        let context = if is_container { context.field(Field::Container) } else { context };
+        let keys = entries.iter().map(|(key, _)| key.as_str());
+        let is_whole = !self.outer.are_complete() && is_container(keys.clone());
+        let context = match context.field {
+            _ if is_whole => context.field(Field::Container),
+            Field::Container if keys.clone().any(is_part) => context.field(Field::Other),
+            _ => context,
+        };
+        let outer_environment = self.environment.enter(entries, context.field);
         let under = match context.field {
             Field::Variables => Under::Variables,
             field if field.is_image() => Under::ImageField,
@@ -232,7 +173,7 @@ impl<'a> Walk<'a> {
             Origin::Default => Evidence::Default,
             _ => Evidence::Parts,
         };
-        let parts = self.split(&forms, evidence);
+        let parts = self.split(&forms, evidence, context);
         self.maps += 1;
         let number = self.maps;
         let within = self.outer.within(entries, &parts, number);
@@ -246,6 +187,7 @@ impl<'a> Walk<'a> {
         if !self.owners.contains(&number) {
             self.entries(entries, &registries, context);
         }
+        self.environment = outer_environment;
     }
 
     /// Some entries of a map.
@@ -255,10 +197,21 @@ impl<'a> Walk<'a> {
         visited: &[&(String, Node)],
         context: Context,
     ) {
-        let variable = value_of(entries, "name").and_then(Node::text);
-        for (key, node) in visited {
+        let text_at = |key| value_of(entries, key).and_then(Node::text);
+        let (variable, kind) = (text_at("name"), text_at("kind").unwrap_or_default());
+        // The repository of a chart holds no images.
+        let names_chart = context.origin == Origin::Manifest && names_chart(entries);
+        // The credentials of a registry name its host, and no image.
+        let is_searched =
+            |key: &str| !CREDENTIALS.contains(&key) || context.origin == Origin::Manifest;
+        for (key, node) in visited.iter().filter(|(key, _)| is_searched(key)) {
             self.key(key, context);
-            let context = self.context_of(key, entries, variable, context);
+            let context = match self.context_of(key, kind, variable, context) {
+                Context { field: Field::Repository | Field::Registry, .. } if names_chart => {
+                    Context { field: Field::Other, origin: Origin::Metadata }
+                }
+                context => context,
+            };
             if let Some(decoded) = self.decoded(key, node, context) {
                 self.below_key(key, |walk| walk.map(&decoded, context));
             } else {
@@ -271,44 +224,43 @@ impl<'a> Walk<'a> {
     fn context_of(
         &self,
         key: &str,
-        entries: &[(String, Node)],
+        kind: &str,
         variable: Option<&str>,
         context: Context,
     ) -> Context {
-        let kind = value_of(entries, "kind").and_then(Node::text).unwrap_or_default();
+        let is_workload = self.depth == 0 && !self.outer.are_complete();
         match (key, kind) {
-            ("data" | "binaryData", "ConfigMap") => {
-                return Context { field: Field::Variables, origin: Origin::Data, ..context };
+            ("data", "ConfigMap") => {
+                return Context { field: Field::Variables, origin: Origin::Data };
             }
-            ("data" | "stringData", "Secret") => {
-                return Context { field: Field::Variables, origin: Origin::SecretData, ..context };
+            ("binaryData", "ConfigMap") | ("data" | "stringData", "Secret") => {
+                return Context { field: Field::Variables, origin: Origin::Secret };
             }
             ("value", _) if variable.is_some() && context.origin == Origin::Manifest => {
                 let field = Field::of_variable(variable.unwrap_or_default());
-                return Context { field, origin: Origin::Variable, ..context };
+                return Context { field, origin: Origin::Variable };
             }
             ("annotations" | "labels", _) if context.origin == Origin::Manifest => {
-                return Context { field: Field::Other, origin: Origin::Metadata, ..context };
+                return Context { field: Field::Other, origin: Origin::Metadata };
             }
             // By convention, an example that documents the other keys.
             ("_example", _) if context.origin == Origin::Data => {
-                return Context { field: Field::Other, origin: Origin::Documentation, ..context };
+                return Context { field: Field::Other, origin: Origin::Documentation };
             }
-            (".dockerconfigjson" | ".dockercfg", _) => {
-                return Context { hosts: Hosts::Skip, ..context };
-            }
+            ("container", _) if is_workload => return context.field(Field::Container),
+            ("sidecars", _) if is_workload => return context.field(Field::Containers),
             _ => {}
         }
         let field = context.field.of_key(key);
         let is_variable = context.field == Field::Variables && context.origin == Origin::Manifest;
         let origin = if is_variable { Origin::Variable } else { context.origin };
-        Context { field, origin, ..context }
+        Context { field, origin }
     }
 
     /// The data of a Secret or `binaryData`, without its base64.
     fn decoded(&self, key: &str, node: &Node, context: Context) -> Option<Vec<(String, Node)>> {
-        let is_encoded = matches!((key, context.origin), ("data", Origin::SecretData))
-            || (key == "binaryData" && context.origin == Origin::Data);
+        let is_encoded = matches!(key, "data" | "binaryData")
+            && context == Context { field: Field::Variables, origin: Origin::Secret };
         let Node::Map(entries) = node else { return None };
         let decode = |(key, node): &(String, Node)| {
             let text = node.scalar().unwrap_or_default();
@@ -325,9 +277,14 @@ impl<'a> Walk<'a> {
     }
 
     /// Adds references in parts, and returns the keys of the parts.
-    fn split(&mut self, forms: &[SplitForm], evidence: Evidence) -> BTreeSet<String> {
+    pub(super) fn split(
+        &mut self,
+        forms: &[SplitForm],
+        evidence: Evidence,
+        context: Context,
+    ) -> BTreeSet<String> {
         for (written, reference) in forms.iter().flat_map(|form| &form.references) {
-            self.out.image(written, reference.clone(), evidence);
+            self.out.image(written, reference.clone(), evidence, context);
         }
         if forms.iter().any(|form| form.has_outer_registry) {
             self.owners.extend(self.outer.registry.iter().map(|registry| registry.owner));
@@ -342,74 +299,19 @@ impl<'a> Walk<'a> {
             && let Some(shape) = shapes::whole(key)
             && shape.is_versioned()
         {
-            self.out.image(shape.written, shape.reference.clone(), Evidence::Shape);
+            self.out.image(shape.written, shape.reference.clone(), Evidence::Shape, context);
         }
     }
 
-    fn text(&mut self, text: &str, context: Context) {
-        if context.field.is_image() {
-            if names_no_image(text) {
-                return;
-            }
-            match text.trim().parse::<ImageReference>() {
-                Ok(reference) if context.field.accepts(&reference) => {
-                    return self.out.image(text, reference, context.evidence());
-                }
-                Err(reason) if self.is_malformed(text, context) => {
-                    return self.out.malformed(text, reason.to_string());
-                }
-                _ => {}
-            }
-            let images = images_in_list(text, context.evidence());
-            if let Some(images) = images.filter(|images| !images.is_empty()) {
-                return images.into_iter().for_each(|found| self.out.text_image(found, context));
-            }
-        }
-        let is_documentation = context.origin == Origin::Documentation;
-        if self.depth < MAX_DEPTH
-            && !is_documentation
-            && let Some(nodes) = embedded::documents(text)
-        {
-            return self.embedded(text, &nodes, context);
-        }
-        free_text(&mut self.out, text, context);
-    }
-
-    /// Whether a text that is not a reference was meant to be one.
-    fn is_malformed(&self, text: &str, context: Context) -> bool {
-        let is_template = ["{{", "$", "%", "<"].iter().any(|mark| text.contains(mark));
-        if text.trim().is_empty() || (self.depth > 0 && is_template) {
-            return false;
-        }
-        let name = text.trim().split(':').next().unwrap_or_default();
-        let has_registry =
-            || shapes::whole(name).is_some() || shapes::whole(&name.replace("//", "/")).is_some();
-        let is_word = !text.trim().contains(char::is_whitespace);
-        context.field == Field::ContainerImage
-            || (context.field == Field::Image && is_word && !text.contains("://") && has_registry())
-    }
-
-    fn embedded(&mut self, text: &str, nodes: &[Node], context: Context) {
-        let context = context.field(Field::Other);
-        let outside = std::mem::take(&mut self.outer);
-        self.depth += 1;
-        for node in nodes {
-            self.below(|path| path.push_str(" > "), |walk| walk.node(node, context));
-        }
-        self.depth -= 1;
-        self.outer = outside;
-        comments(&mut self.out, text, context);
-    }
-
-    fn below_key(&mut self, key: &str, walk: impl FnOnce(&mut Self)) {
+    pub(super) fn below_key(&mut self, key: &str, walk: impl FnOnce(&mut Self)) {
         self.below(|path| push_key(path, key), walk);
     }
 
-    fn below_index(&mut self, index: usize, walk: impl FnOnce(&mut Self)) {
+    pub(super) fn below_index(&mut self, index: usize, walk: impl FnOnce(&mut Self)) {
         self.below(|path| *path += &format!("[{index}]"), walk);
     }
 
-    fn below(&mut self, extend: impl FnOnce(&mut String), walk: impl FnOnce(&mut Self)) {
+    pub(super) fn below(&mut self, extend: impl FnOnce(&mut String), walk: impl FnOnce(&mut Self)) {
         let length = self.out.place.path.len();
         extend(&mut self.out.place.path);
         walk(self);

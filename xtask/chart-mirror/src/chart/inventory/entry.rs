@@ -95,11 +95,15 @@ impl InventoryEntry {
         names
     }
 
+    /// What the chart calls it.
+    pub(super) fn repository(&self) -> &Repository {
+        self.listed.as_ref().map_or(&self.source, |image| image.chart_source())
+    }
+
     /// Whether a reference without a version stands for this image.
     pub(super) fn stands_for(&self, found: &FoundImage) -> bool {
         let reference = &found.reference;
-        let named = self.listed.as_ref().map_or(&self.source, |image| image.chart_source());
-        if *named != reference.repository {
+        if *self.repository() != reference.repository {
             return false;
         }
         match (&reference.digest, self.pin()) {

@@ -9,6 +9,7 @@ use super::image_reference::is_version;
 use super::manifests::UnreadableManifest;
 use super::renderer::Rendered;
 use crate::list::{Destination, Image, ImageList, Place};
+use oci::Repository;
 
 mod counterpart;
 mod entry;
@@ -87,19 +88,30 @@ impl Inventory {
             }
             all.add(discovery);
         }
+        let mut by_repository: HashMap<Repository, Vec<String>> = HashMap::new();
+        for (key, entry) in &entries {
+            by_repository.entry(entry.repository().clone()).or_default().push(key.clone());
+        }
         for found in without_version {
+            let keys = by_repository.entry(found.reference.repository.clone()).or_default();
             let mut is_listed = false;
-            // `latest` is not the version that the chart names elsewhere.
-            let stands = |entry: &&mut InventoryEntry| {
-                entry.stands_for(&found) && !(is_latest(&found) && entry.is_named())
-            };
-            for entry in entries.values_mut().filter(stands) {
-                entry.found.push(found.clone());
-                is_listed = true;
+            for key in keys.iter() {
+                // `latest` is not the version that the chart names elsewhere.
+                let stands = |entry: &&mut InventoryEntry| {
+                    entry.stands_for(&found) && !(is_latest(&found) && entry.is_named())
+                };
+                if let Some(entry) = entries.get_mut(key).filter(stands) {
+                    entry.found.push(found.clone());
+                    is_listed = true;
+                }
             }
             if !is_listed {
+                let key = found.reference.normalised();
+                if !entries.contains_key(&key) {
+                    keys.push(key.clone());
+                }
                 let new = || InventoryEntry::of_chart(&found.reference);
-                entries.entry(found.reference.normalised()).or_insert_with(new).found.push(found);
+                entries.entry(key).or_insert_with(new).found.push(found);
             }
         }
         let mut entries: Vec<_> = entries.into_values().collect();
