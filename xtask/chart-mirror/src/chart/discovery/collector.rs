@@ -7,7 +7,8 @@ use super::context::{Context, Origin};
 use super::discovered::Discovery;
 use super::rules::Rules;
 use super::shapes::is_registry;
-use super::texts::{TextImage, Verdict};
+use super::texts::TextImage;
+use super::verdict::Verdict;
 use crate::chart::found::{
     Evidence, FoundImage, IgnoredText, MalformedReference, ManifestLocation, Mention, MentionKind,
 };
@@ -134,10 +135,17 @@ impl<'a> Collector<'a> {
     }
 }
 
-/// Whether a text in a Secret can only be a reference: `user:password` is also one. A container has no other
-/// image.
+/// Whether a text in a Secret can only be a reference: `user:password` is also valid, and only a release
+/// has a tag such as `v3.7`. A container has no other image.
 fn is_surely_reference(reference: &ImageReference, evidence: Evidence) -> bool {
-    reference.registry.is_some() || reference.path.contains('/') || evidence == Evidence::Container
+    let is_release = |tag: &str| {
+        let number = tag.strip_prefix('v').unwrap_or(tag);
+        number.starts_with(|c: char| c.is_ascii_digit()) && number.contains('.')
+    };
+    reference.registry.is_some()
+        || reference.path.contains('/')
+        || reference.tag.as_ref().is_some_and(|tag| is_release(tag.as_str()))
+        || evidence == Evidence::Container
 }
 
 /// Adds a key to the path of a place.

@@ -2,7 +2,7 @@
 //! operands of programs that pull or set images (`docker run a/b:1`). Pure.
 
 use super::image_fields::{Field, is_picture, names_no_image};
-use super::texts::Verdict;
+use super::verdict::Verdict;
 use crate::chart::found::{Evidence, MentionKind};
 use crate::chart::image_reference::ImageReference;
 
@@ -81,11 +81,12 @@ fn verdict(field: Field, text: &str) -> Option<Verdict> {
         return (field.is_image() && has_variable && is_word)
             .then_some(Verdict::Mention(MentionKind::Text, None));
     };
-    if reference.is_versioned() {
-        return field.accepts(&reference).then_some(Verdict::Image(Evidence::Argument, reference));
+    if field.accepts(&reference) {
+        return Some(Verdict::Image(Evidence::Argument, reference));
     }
     // A program may add the version.
-    let is_named = field == Field::Image && !is_picture(&reference.path);
+    let is_named =
+        field == Field::Image && !reference.is_versioned() && !is_picture(&reference.path);
     is_named.then_some(Verdict::Mention(MentionKind::Repository, Some(reference)))
 }
 
@@ -166,7 +167,7 @@ mod tests {
             ("skopeo inspect docker://busybox", &["mention busybox"]),
             ("crane copy busybox:1 r.io/b:2", &["busybox:1", "r.io/b:2"]),
             ("crane export busybox:1 out.tar", &["busybox:1"]),
-            ("run --image=busybox --x-image a/b", &["mention busybox", "mention a/b"]),
+            ("run --image=busybox --x-image a/b", &["mention busybox", "a/b"]),
             ("run --image=$(REGISTRY)/a:1", &["mention $(REGISTRY)/a:1"]),
             // Not images.
             ("run --image=none --image-pull-policy=a/b:1 --logo-image=x.png", &[]),

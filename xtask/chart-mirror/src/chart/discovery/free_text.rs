@@ -5,7 +5,8 @@ use super::context::Context;
 use super::embedded;
 use super::host_mentions::{contains_host, host_mentions};
 use super::image_fields::Field;
-use super::texts::{Repositories, TextImage, TextKind, Verdict, text_images, whole_registry};
+use super::texts::{Repositories, TextImage, TextKind, text_images, whole_registry};
+use super::verdict::Verdict;
 use crate::chart::found::{Evidence, MentionKind};
 
 /// A text without structure, or the lines of one that is not YAML as a whole.

@@ -2,7 +2,8 @@
 
 use super::collector::Collector;
 use super::context::{Context, Origin};
-use super::shapes;
+use super::registries::is_known_registry;
+use super::shapes::{self, is_registry};
 use crate::chart::found::MentionKind;
 
 /// Adds the words with one of the hosts. `covered` are the positions of references, in their order, which are
@@ -24,13 +25,13 @@ pub(super) fn host_mentions(
         if covered.get(next).is_some_and(|at| *at < start + word.len()) {
             continue;
         }
-        let mut positions = hosts.iter().map(|host| (position_of_host(word, host), *host));
-        if let Some((Some(position), host)) = positions.find(|(position, _)| position.is_some()) {
+        let host = hosts.iter().copied().find(|host| contains_host(word, host));
+        if let Some(host) = host {
             let shape = shapes::shapes(word).into_iter().next();
             let written = match &shape {
                 Some(shape) => shape.written.to_owned(),
                 None if context.origin == Origin::Secret => host.to_owned(),
-                None => address(word, position),
+                None => addresses(word, &hosts),
             };
             let kind = match text.trim() == word {
                 true => MentionKind::Repository,
@@ -40,6 +41,19 @@ pub(super) fn host_mentions(
             out.mention(&written, reference, kind, context);
         }
     }
+}
+
+/// The addresses in a word: those with one of the hosts, and other registries beside them.
+fn addresses(word: &str, hosts: &[&str]) -> String {
+    let address_in = |piece: &str| {
+        let listed = hosts.iter().find_map(|host| position_of_host(piece, host));
+        let is_other = || is_known_registry(piece) && is_registry(piece);
+        listed
+            .map(|position| address(piece, position))
+            .or_else(|| is_other().then(|| piece.to_owned()))
+    };
+    let pieces = word.split([',', ';', '|', '"', '\'']);
+    pieces.filter_map(address_in).collect::<Vec<_>>().join(",")
 }
 
 /// The address around a host: its scheme, port and path. Credentials and parameters are left out.
@@ -97,6 +111,18 @@ fn position_of_host(word: &str, host: &str) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_registries_of_a_list_stay_together() {
+        let table = [
+            ("--registries=quay.io,docker.io", "quay.io,docker.io"),
+            ("['quay.io/v2','a.b']", "quay.io/v2"),
+            ("quay.io:hunter2;pw=hunter3.docker.io", "quay.io"),
+        ];
+        for (word, expected) in table {
+            assert_eq!(addresses(word, &["quay.io"]), expected, "{word}");
+        }
+    }
 
     #[test]
     fn an_address_is_shown_without_credentials() {

@@ -22,6 +22,7 @@ mod shapes;
 mod shell;
 mod split_forms;
 mod texts;
+mod verdict;
 mod walk;
 mod walked_texts;
 mod words;

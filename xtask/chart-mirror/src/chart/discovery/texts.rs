@@ -9,6 +9,7 @@ use super::image_fields::Field;
 use super::registries::is_known_registry;
 use super::shapes::{Shape, is_registry, shapes, whole};
 use super::shell::{Script, Word};
+use super::verdict::Verdict;
 use crate::chart::found::{Evidence, MentionKind};
 use crate::chart::image_reference::ImageReference;
 
@@ -33,14 +34,6 @@ pub(super) struct TextImage<'t> {
     end: usize,
     pub(super) written: Cow<'t, str>,
     pub(super) verdict: Verdict,
-}
-
-/// Whether a part of a text is an image, and why.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Verdict {
-    Image(Evidence, ImageReference),
-    /// The reference, unless a variable stands for a part of it.
-    Mention(MentionKind, Option<ImageReference>),
 }
 
 /// How deep scripts in quotes in scripts are followed.

@@ -35,7 +35,7 @@ fn of_secret(key: &str, text: &str) -> Vec<String> {
 
 #[test]
 fn a_secret_shows_references_only() {
-    let table: [(&str, &str, &[&str]); 18] = [
+    let table: [(&str, &str, &[&str]); 19] = [
         (
             "a",
             "https://user:hunter2@quay.io/x password=hunter2 quay.io/a/b:1",
@@ -44,6 +44,7 @@ fn a_secret_shows_references_only() {
         ("image", "q.io/a/b:1", &["q.io/a/b:1"]),
         ("image", "a/b:1", &["a/b:1"]),
         ("a.yaml", "containers:\n- image: busybox:1\n", &["busybox:1"]),
+        ("a.yaml", "b: 1\nimage: {name: traefik, tag: v3.7.8}\n", &["traefik:v3.7.8"]),
         // The place alone.
         ("image", "hunter2:hunter3", &["mention ***"]),
         ("DB_IMAGE", "hunter2:hunter3", &["mention ***"]),
