@@ -76,10 +76,9 @@ fn verdict(field: Field, text: &str) -> Option<Verdict> {
         return None;
     }
     let Ok(reference) = text.parse::<ImageReference>() else {
-        let has_variable = text.contains("$(") || text.contains("${");
         let is_word = !text.contains(char::is_whitespace);
-        return (field.is_image() && has_variable && is_word)
-            .then_some(Verdict::Mention(MentionKind::Text, None));
+        return (field.is_image() && has_variable(text) && is_word)
+            .then(|| Verdict::Mention(MentionKind::Text, before_variable(text)));
     };
     if field.accepts(&reference) {
         return Some(Verdict::Image(Evidence::Argument, reference));
@@ -88,6 +87,16 @@ fn verdict(field: Field, text: &str) -> Option<Verdict> {
     let is_named =
         field == Field::Image && !reference.is_versioned() && !is_picture(&reference.path);
     is_named.then_some(Verdict::Mention(MentionKind::Repository, Some(reference)))
+}
+
+fn has_variable(text: &str) -> bool {
+    text.contains("$(") || text.contains("${")
+}
+
+/// The repository of a reference whose version is a variable.
+fn before_variable(text: &str) -> Option<ImageReference> {
+    let name = text[..text.find('$')?].strip_suffix([':', '@'])?;
+    name.parse().ok()
 }
 
 /// The image of an operand: `a/b:1`, `docker://a/b:1`, or `container=a/b:1`.

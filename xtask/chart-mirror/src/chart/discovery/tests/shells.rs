@@ -83,6 +83,8 @@ fn a_reference_with_an_unknown_variable_is_a_mention() {
     let table = [
         ("args: ['--x=reg.acme.io/a/b:$(V)']", "reg.acme.io/a/b:$(V)"),
         ("args: [--image, '$(R)/a/b:1']", "$(R)/a/b:1"),
+        ("command: [sh, -c, 'x --image=\"q.io/a/b:${V}\"']", "q.io/a/b:${V}"),
+        ("args: ['--image=q.io/a/b:$(V)']", "q.io/a/b:$(V)"),
         ("env: [{name: SIDE_IMAGE, value: 'reg.acme.io/a/b:$(V)'}]", "reg.acme.io/a/b:$(V)"),
         ("env: [{name: SIDE, value: 'reg.acme.io/a/b@${V}'}]", "reg.acme.io/a/b@${V}"),
     ];
