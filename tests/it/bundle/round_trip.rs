@@ -11,8 +11,9 @@ use serde_json::Value;
 
 use super::site::Site;
 use crate::support::requests::asked;
+use crate::support::signing::{Signer, signature_image};
 use crate::support::stage::assert_holds;
-use crate::support::{assert_says, layers, store};
+use crate::support::{assert_says, layers, store, write};
 
 fn json(text: &str) -> Value {
     serde_json::from_str(text).unwrap_or_else(|why| panic!("{why}: {text}"))
@@ -106,7 +107,7 @@ async fn an_image_that_fails_at_first_keeps_everything_from_being_written() {
     assert_eq!(failed.exit_code, 1, "{failed:?}");
     assert_says(&failed.stdout, &["team/tool:2.0", "403", "nothing was written"]);
     assert_eq!(site.blobs_read().len(), 0);
-    assert!(!site.path("site.tar").exists());
+    assert!(!site.path("site.tar").exists() && !site.path("site.tar.partial").exists());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -184,6 +185,62 @@ async fn attachments_are_imported_if_they_were_exported() {
     assert_says(&imported.stderr, &["signatures are not checked", "--images"]);
     assert_holds(&site.target, "team/app", &tag, &signature);
     assert!(site.target.store().manifest("team/app", sbom.top.as_str()).is_some());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn signatures_are_checked_with_the_keys_of_the_inner_site() {
+    let site = Site::new().await;
+    let (signer, other) = (Signer::new(), Signer::new());
+    let signature = signature_image(&[signer.layer(&site.scene.app.top)]);
+    let tag = content::signature_tag(&site.scene.app.top);
+    store(&site.scene.source, "team/app", &tag, &signature);
+    site.export("site.tar", &["--attachments"]);
+    let source = site.scene.source.address();
+    let list = |key: &str| {
+        format!(
+            "[[policy.signatures]]\nsources = [\"{source}/*\"]\nkeys = [\"{key}\"]\n\
+             [[image]]\nsource = \"{source}/team/app\"\ntag = \"1.0\"\n"
+        )
+    };
+    write(&site.inner, "ours.pub", signer.public_key());
+    write(&site.inner, "other.pub", other.public_key());
+    write(&site.inner, "ours.toml", list("ours.pub"));
+    write(&site.inner, "other.toml", list("other.pub"));
+    let refused = site.import(&["site.tar"], &["--images", "other.toml"]);
+    assert_eq!(refused.exit_code, 1, "{refused:?}");
+    assert_says(&refused.stdout, &["no valid signature", "other.pub"]);
+    assert_eq!(site.target.store().tags("team/app"), [""; 0]);
+    let imported = site.imported(&["site.tar"], &["--images", "ours.toml"]);
+    assert_says(&imported.stdout, &["1 copied"]);
+    assert!(!imported.stderr.contains("not checked"), "{imported:?}");
+    assert_holds(&site.target, "team/app", &tag, &signature);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_exported_or_imported_is_refused_at_once() {
+    let site = Site::new().await;
+    site.scene.edit(
+        "images.toml",
+        "[destinations.mirror]",
+        "[destinations.two]\nregistry = \"r.io\"\n\n[destinations.mirror]",
+    );
+    site.export("app.tar", &["--only", "team/app"]);
+    site.scene.forget_requests();
+    let table: [(&[&str], &str); 4] = [
+        (&["bundle", "export", "app.tar"], "exists; it is not overwritten"),
+        (&["bundle", "export", "x.tar", "--with-tool", "absent"], "`absent` is not a file"),
+        (&["bundle", "export", "x.tar", "-d", "oci:y"], "needs a registry"),
+        (&["bundle", "export", "x.tar", "--split", "large"], "not a size"),
+    ];
+    for (arguments, expected) in table {
+        let refused = site.outside(arguments);
+        assert_eq!(refused.exit_code, 2, "{refused:?}");
+        assert_says(&refused.stderr, &[expected]);
+    }
+    assert_eq!(site.scene.source.requests().len(), 0);
+    let refused = site.import(&["app.tar"], &["--only", "team/tool"]);
+    assert_eq!(refused.exit_code, 2, "{refused:?}");
+    assert_says(&refused.stderr, &["none of the images", "bundle list"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -56,6 +56,14 @@ impl LayoutWriter {
         Self::of(location, vec![location.clone()], run_lock, base, None, threads, on_bytes)
     }
 
+    /// Refuses a location that something complete has, before there is anything to write.
+    ///
+    /// # Errors
+    /// If something has the name.
+    pub fn check_new(location: &LayoutLocation) -> Result<(), Advice> {
+        complete(location, IfComplete::Refuse).map(drop)
+    }
+
     /// Like [`LayoutWriter::open`], for a layout in parts. Their names follow from the location of the
     /// whole: `OUT.tar` gives `OUT-1.tar`, `OUT-2.tar` and so on. Content that the plan does not list is
     /// written to every part.

@@ -112,6 +112,11 @@ fn fit_to_bundle(
     let inventory = &bundle.inventory;
     if origin == ListOrigin::Bundle {
         plan.transfers.retain(|transfer| inventory.image(&transfer.source_reference()).is_some());
+        if plan.transfers.is_empty() {
+            let show = command("bundle list");
+            return Err(Advice::new("the bundle has none of the images that are selected")
+                .with_hint(format!("{show} shows what it has")));
+        }
     }
     let Some(platforms) = &inventory.platforms else { return Ok(()) };
     if plan.destination.platforms.as_ref() != Some(platforms) {

@@ -10,7 +10,7 @@ use crate::commands::mirror::{self, MirrorOptions};
 use crate::copy::{Copied, Progress};
 use crate::layouts::ExportStorage;
 use crate::plan::{Transfer, registry_settings};
-use layout::{LayoutLocation, PartPlan};
+use layout::{LayoutLocation, LayoutWriter, PartPlan};
 use messages::Advice;
 use oci::Digest;
 use registry::auth::credentials::Environment;
@@ -60,11 +60,7 @@ pub async fn run(
     progress: Arc<dyn Progress>,
 ) -> anyhow::Result<ExportReport> {
     let began = Instant::now();
-    // Now, so that a name that is taken is reported at once.
-    let whole = match options.split {
-        None => Some(parts::open_whole(&plan.output).await?),
-        Some(_) => None,
-    };
+    LayoutWriter::check_new(&plan.output)?;
     let passes = Passes::new(plan, options, environment)?;
     let images = plan.lists.iter().map(|list| list.mirror.transfers.len()).sum();
     progress.checking("measuring the images", images);
@@ -83,10 +79,9 @@ pub async fn run(
     let divided = parts::plan(plan, options, &measured, &absent, &inventory, &archives)?;
     inventory.parts = divided.as_ref().map_or(1, PartPlan::count);
     let locations = parts::locations(&plan.output, divided.as_ref());
-    let layout = match (whole, divided) {
-        (_, Some(divided)) => parts::open_parts(&plan.output, divided).await?,
-        (Some(layout), None) => layout,
-        (None, None) => parts::open_whole(&plan.output).await?,
+    let layout = match divided {
+        Some(divided) => parts::open_parts(&plan.output, divided).await?,
+        None => parts::open_whole(&plan.output).await?,
     };
     check_free_space(plan, &measured, &absent, &archives, &layout, inventory.parts)?;
     passes.storage.write_to(Arc::clone(&layout), absent);

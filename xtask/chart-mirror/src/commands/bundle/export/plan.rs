@@ -73,7 +73,13 @@ pub fn plan(
         plan.lists.push(list_export(exported, BundledList { name, file }, options)?);
     }
     plan.lists.sort_by(|one, other| one.listed.name.cmp(&other.listed.name));
+    check_platforms(&plan.lists)?;
     if let Some(tool) = &options.tool {
+        // The bundle gets it at the end, which is too late to find out.
+        if !tool.is_file() {
+            let message = format!("the program `{}` is not a file", tool.display());
+            anyhow::bail!(Advice::new(message).with_hint("correct `--with-tool`"));
+        }
         let name = tool.file_name().unwrap_or_default().to_string_lossy().into_owned();
         plan.files.push((format!("bin/{name}"), FileContent::Path(tool.clone())));
     }
@@ -118,6 +124,20 @@ fn list_export(
         None => None,
     };
     Ok(ListExport { list: list.clone(), listed, mirror, at_destination })
+}
+
+/// Refuses lists whose images would have different platforms in one bundle.
+fn check_platforms(lists: &[ListExport]) -> Result<(), Advice> {
+    let platforms = |list: &ListExport| list.mirror.destination.platforms.clone();
+    let first = lists.first().and_then(platforms);
+    match lists.iter().find(|list| platforms(list) != first) {
+        None => Ok(()),
+        Some(other) => {
+            let message =
+                format!("`{}` selects other platforms than the list before it", other.listed.file);
+            Err(Advice::new(message).with_hint("export the lists separately with `--member`"))
+        }
+    }
 }
 
 /// Refuses the inventory of another destination.
