@@ -18,6 +18,7 @@ mod inventory;
 mod layouts;
 mod list;
 mod mirror;
+mod nodes;
 mod pin;
 mod pipelines;
 mod profiles;

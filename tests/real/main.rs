@@ -20,6 +20,7 @@ mod layouts;
 mod listed;
 mod migrating;
 mod mirrored_layouts;
+mod nodes;
 mod other_repository;
 mod pin;
 mod pipelines;

@@ -1,5 +1,7 @@
 //! `skopeo`, which shares no code with the tool.
 
+use std::path::Path;
+
 use oci::Digest;
 
 use super::installed;
@@ -65,11 +67,15 @@ impl Skopeo<'_> {
 
 /// Runs skopeo, and returns what it prints.
 pub(crate) fn run(arguments: &[String]) -> Result<Vec<u8>, String> {
-    let home = tempfile::tempdir().unwrap();
+    run_at(tempfile::tempdir().unwrap().path(), arguments)
+}
+
+/// Like [`run`], with the settings in a home directory.
+pub(crate) fn run_at(home: &Path, arguments: &[String]) -> Result<Vec<u8>, String> {
     // The signature policy of the machine is not installed everywhere.
     let arguments = [words(&["--insecure-policy"]), arguments.to_vec()].concat();
     let output = duct::cmd("skopeo", arguments)
-        .full_env(clean_environment(std::env::vars_os(), home.path()))
+        .full_env(clean_environment(std::env::vars_os(), home))
         .stdin_null()
         .stdout_capture()
         .stderr_capture()

@@ -1,4 +1,4 @@
-//! Writes files atomically: completely or not at all. The only module that creates files.
+//! Writes files atomically: completely or not at all. The only module that creates and removes files.
 
 use std::collections::BTreeSet;
 use std::io::Write as _;
@@ -99,6 +99,19 @@ pub fn append(file: &Path, text: &str) -> anyhow::Result<()> {
     opened
         .and_then(|mut file| file.write_all(text.as_bytes()))
         .with_context(|| format!("cannot append to `{}`", file.display()))
+}
+
+/// Removes a file that is not needed any more, and its folder if that is empty then.
+///
+/// # Errors
+/// If the file cannot be removed.
+pub fn remove_obsolete(file: &Path) -> anyhow::Result<()> {
+    std::fs::remove_file(file).with_context(|| format!("cannot remove `{}`", file.display()))?;
+    if let Some(folder) = file.parent() {
+        // It stays if it has other files.
+        drop(std::fs::remove_dir(folder));
+    }
+    Ok(())
 }
 
 /// The file that a link points to. A rename would replace the link itself.

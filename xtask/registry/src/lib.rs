@@ -26,5 +26,5 @@ pub use http::attempts::RetryPolicy;
 pub use http::host::Host;
 pub use http::net::is_loopback;
 pub use http::snapshot::SourceManifests;
-pub use registries::{Registries, Requests, Settings};
+pub use registries::{Registries, Requests, Settings, is_plain};
 pub use repository::{ManifestName, Pushed, RemoteRepository, Tagged};

@@ -191,7 +191,8 @@ impl Registries {
         hosts.dedup();
         hosts.retain(|host| {
             let declared = self.settings.registries.get(host);
-            declared.is_some_and(|registry| registry.insecure) && !self.settings.is_plain(host)
+            declared.is_some_and(|registry| registry.insecure)
+                && !is_plain(&self.settings.registries, host)
         });
         hosts
     }
@@ -224,16 +225,6 @@ impl Settings {
         }
     }
 
-    /// Whether a registry is contacted without TLS: if configured, or by default on this machine.
-    fn is_plain(&self, host: &Registry) -> bool {
-        let is_local = is_loopback(host.as_str());
-        let Some(registry) = self.registries.get(host) else { return is_local };
-        let has_certificate = registry.client_certificate_file.is_some();
-        let uses_tls =
-            registry.insecure || registry.http2 || registry.ca_file.is_some() || has_certificate;
-        registry.plain_http.unwrap_or(is_local && !uses_tls)
-    }
-
     /// The layout that is read instead of a source, unless that is in this process itself.
     fn layout_source(&self, host: &Registry, side: Side) -> Option<&Registry> {
         let is_replaced = side == Side::Source && !self.embedded.contains_key(host);
@@ -247,12 +238,22 @@ impl Settings {
     }
 
     fn base(&self, host: &Registry) -> Result<Url, Advice> {
-        let scheme = if self.is_plain(host) { "http" } else { "https" };
+        let scheme = if is_plain(&self.registries, host) { "http" } else { "https" };
         // The API of Docker Hub is not at its name.
         let name = if host.is_docker_hub() { "registry-1.docker.io" } else { host.as_str() };
         Url::parse(&format!("{scheme}://{name}/"))
             .map_err(|error| Advice::new(format!("`{name}` does not form an address: {error}")))
     }
+}
+
+/// Whether a registry is contacted without TLS: if configured, or by default on this machine.
+pub fn is_plain(registries: &BTreeMap<Registry, RegistrySettings>, host: &Registry) -> bool {
+    let is_local = is_loopback(host.as_str());
+    let Some(registry) = registries.get(host) else { return is_local };
+    let has_certificate = registry.client_certificate_file.is_some();
+    let uses_tls =
+        registry.insecure || registry.http2 || registry.ca_file.is_some() || has_certificate;
+    registry.plain_http.unwrap_or(is_local && !uses_tls)
 }
 
 #[cfg(test)]
@@ -284,11 +285,10 @@ mod tests {
             ("ca", false, false),
         ];
         for (text, local, remote) in table {
-            let settings = with(text);
             assert_eq!(
                 (
-                    settings.is_plain(&registry("127.0.0.1:5000")),
-                    settings.is_plain(&registry("quay.io"))
+                    is_plain(&with(text).registries, &registry("127.0.0.1:5000")),
+                    is_plain(&with(text).registries, &registry("quay.io"))
                 ),
                 (local, remote),
                 "{text}"

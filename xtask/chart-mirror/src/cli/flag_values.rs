@@ -8,6 +8,7 @@ use messages::Advice;
 
 use crate::list::finding_code::Check;
 use crate::report::verify::Format;
+use crate::values::node_config::NodeFormat;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum TextOrJson {
@@ -25,6 +26,41 @@ pub enum InventoryFormat {
     Json,
     /// Entries for images.toml
     Toml,
+}
+
+/// What `values` writes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ValuesFormat {
+    Helm,
+    Nodes(NodeFormat),
+}
+
+impl ValueEnum for ValuesFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [ValuesFormat; 6] = [
+            ValuesFormat::Helm,
+            ValuesFormat::Nodes(NodeFormat::ALL[0]),
+            ValuesFormat::Nodes(NodeFormat::ALL[1]),
+            ValuesFormat::Nodes(NodeFormat::ALL[2]),
+            ValuesFormat::Nodes(NodeFormat::ALL[3]),
+            ValuesFormat::Nodes(NodeFormat::ALL[4]),
+        ];
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let Self::Nodes(format) = self else {
+            return Some(PossibleValue::new("helm").help("Values for the chart"));
+        };
+        let help = match format {
+            NodeFormat::Containerd => "hosts.toml of containerd, one for each source host",
+            NodeFormat::RegistriesConf => "A file for registries.conf.d of CRI-O and Podman",
+            NodeFormat::RegistriesYaml => "registries.yaml of K3s and RKE2",
+            NodeFormat::OpenShift => "ImageDigestMirrorSet and ImageTagMirrorSet",
+            NodeFormat::Kyverno => "A ClusterPolicy that changes the images of new pods",
+        };
+        Some(PossibleValue::new(format.name()).help(help))
+    }
 }
 
 impl ValueEnum for Check {

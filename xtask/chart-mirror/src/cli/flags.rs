@@ -7,24 +7,27 @@ use messages::Advice;
 use messages::shell::quote;
 
 use super::flag_values::report_file;
-pub use super::flag_values::{InventoryFormat, TextOrJson};
+pub use super::flag_values::{InventoryFormat, TextOrJson, ValuesFormat};
 use super::help;
 use super::program;
 use super::terminal::{Appearance, Verbosity};
-use crate::chart::ChartOptions;
 use crate::list::finding_code::Check;
 use crate::list_file;
 use crate::report::verify::Format;
 
 mod bundle;
+mod chart;
 mod ends;
 mod init;
+mod values;
 
 pub use bundle::{
     BundleCommand, BundleListArgs, BundleVerifyArgs, ExportArgs, ImportArgs, InventoryArgs,
 };
+pub use chart::ChartArgs;
 pub use ends::{DestinationArgs, SourceArgs, WithChartArgs};
 pub use init::InitArgs;
+pub use values::ValuesArgs;
 
 /// The heading of the flags that every command has.
 const GLOBAL: &str = "Global options";
@@ -180,27 +183,6 @@ pub struct MirrorArgs {
 }
 
 #[derive(Debug, Args)]
-pub struct ChartArgs {
-    /// The chart to render
-    ///
-    /// This is its name in a repository, a folder, a .tgz or oci://... Default: the chart in images.toml.
-    #[arg(short, long, value_name = "CHART")]
-    pub chart: Option<String>,
-
-    /// The repository of the chart
-    ///
-    /// It begins with https:// or oci://. Default: from images.toml, for its chart.
-    #[arg(short, long, value_name = "URL")]
-    pub repository: Option<String>,
-
-    /// The version of the chart
-    ///
-    /// Default: from images.toml, for its chart; otherwise the newest.
-    #[arg(long, value_name = "VERSION")]
-    pub version: Option<String>,
-}
-
-#[derive(Debug, Args)]
 pub struct ImagesArgs {
     #[command(flatten)]
     pub chart: ChartArgs,
@@ -272,46 +254,6 @@ pub struct DoctorArgs {
     /// Report format on stdout
     #[arg(long, value_enum, default_value_t = TextOrJson::Human)]
     pub format: TextOrJson,
-}
-
-#[derive(Debug, Args)]
-pub struct ValuesArgs {
-    #[command(flatten)]
-    pub destination: DestinationArgs,
-
-    /// Write values/DESTINATION.yaml
-    ///
-    /// The values are not printed.
-    #[arg(long, conflicts_with = "check")]
-    pub write: bool,
-
-    /// Compare values/DESTINATION.yaml
-    ///
-    /// If a file is not what images.toml leads to, a diff is printed, and the exit code is 1.
-    #[arg(long)]
-    pub check: bool,
-
-    /// Prove that all images come from there
-    ///
-    /// The chart is rendered with these values, and every place that names an image is compared. If one
-    /// does not come from the destination, the exit code is 1.
-    #[arg(long, conflicts_with_all = ["write", "check"])]
-    pub prove: bool,
-
-    /// With --prove: mentions in prose are errors
-    ///
-    /// This is about mentions that are not judged. Without the flag, they are warnings.
-    #[arg(long, requires = "prove")]
-    pub strict: bool,
-
-    /// Find out which values move which image
-    ///
-    /// The chart is rendered with values that are markers. With --write, missing ones are added to images.toml.
-    #[arg(long, conflicts_with_all = ["check", "prove", "destination", "all_destinations"])]
-    pub probe: bool,
-
-    #[command(flatten)]
-    pub chart: ChartArgs,
 }
 
 #[derive(Debug, Args)]
@@ -421,15 +363,5 @@ impl Flags {
             _ => Verbosity::Normal,
         };
         Appearance { colour: self.color, verbosity }
-    }
-}
-
-impl ChartArgs {
-    pub fn options(&self) -> ChartOptions {
-        ChartOptions {
-            chart: self.chart.clone(),
-            repository: self.repository.clone(),
-            version: self.version.clone(),
-        }
     }
 }

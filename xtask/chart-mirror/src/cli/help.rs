@@ -53,9 +53,12 @@ const COMMANDS: [CommandHelp; 16] = [
             ("values --write", "write values/DESTINATION.yaml for every destination"),
             ("values --check", "show what --write would change"),
             ("values --prove -d production", "prove that the chart pulls nothing from elsewhere"),
+            ("values --format containerd --write", "write hosts.toml for nodes with containerd"),
         ],
         done: "done, up to date, or proven",
-        failed: Some("files differ, the proof has gaps, or a listed image is not moved"),
+        failed: Some(
+            "files differ, the proof has gaps, or a listed image is not moved or redirected",
+        ),
     },
     CommandHelp {
         name: "verify",

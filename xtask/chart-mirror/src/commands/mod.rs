@@ -10,6 +10,7 @@ pub mod init;
 pub mod inventory;
 pub mod list_edit;
 pub mod mirror;
+pub mod node_config;
 pub mod pin;
 mod signature_keys;
 pub mod values;

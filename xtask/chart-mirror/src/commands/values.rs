@@ -7,15 +7,15 @@ use anyhow::bail;
 
 use crate::files::{Written, write_atomically};
 use crate::list::{Destination, ImageList};
-use crate::values::{Overlay, OverlayError, header, list_of};
+use crate::values::{Header, Overlay, OverlayError, list_of, purpose_of_values};
 use messages::Advice;
 
-/// The values file of one destination.
+/// A file that is generated for one destination: its values, or a configuration of nodes.
 pub struct ValuesFile {
     pub file: PathBuf,
     pub text: String,
     /// The file name of the image list.
-    list_file: String,
+    pub(super) list_file: String,
 }
 
 /// How a values file differs from the values of the list.
@@ -36,13 +36,7 @@ pub fn of_destination(
     list_file: &Path,
     requested: Option<&str>,
 ) -> anyhow::Result<ValuesFile> {
-    let destination = list.choose(requested)?;
-    destination.require_registry("the overlay")?;
-    let only = || list.destinations().keys().next().map(String::as_str);
-    let name = match requested.or_else(only) {
-        Some(name) if list.destinations().contains_key(name) => name.to_owned(),
-        _ => destination.to_string(),
-    };
+    let (name, destination) = named(list, requested)?;
     Ok(values_file(list, list_file, &name, &destination)?)
 }
 
@@ -55,9 +49,34 @@ pub fn of_all(
     list_file: &Path,
     requested: &[String],
 ) -> anyhow::Result<Vec<ValuesFile>> {
+    let file = |(name, destination): (String, Destination)| {
+        values_file(list, list_file, &name, &destination)
+    };
+    Ok(all_named(list, requested)?.into_iter().map(file).collect::<Result<_, _>>()?)
+}
+
+/// A destination and its name: the one in the list, or else its address.
+pub(super) fn named(
+    list: &ImageList,
+    requested: Option<&str>,
+) -> Result<(String, Destination), Advice> {
+    let destination = list.choose(requested)?;
+    destination.require_registry("the overlay")?;
+    let only = || list.destinations().keys().next().map(String::as_str);
+    let name = match requested.or_else(only) {
+        Some(name) if list.destinations().contains_key(name) => name.to_owned(),
+        _ => destination.to_string(),
+    };
+    Ok((name, destination))
+}
+
+/// Every destination of the list with its name, or the requested ones.
+pub(super) fn all_named(
+    list: &ImageList,
+    requested: &[String],
+) -> Result<Vec<(String, Destination)>, Advice> {
     if !requested.is_empty() {
-        let requested = requested.iter().map(String::as_str);
-        return requested.map(|name| of_destination(list, list_file, Some(name))).collect();
+        return requested.iter().map(|name| named(list, Some(name))).collect();
     }
     let mut names = BTreeMap::new();
     for name in list.destinations().keys() {
@@ -65,12 +84,11 @@ pub fn of_all(
         if let Some(other) = names.insert(name.to_lowercase(), name) {
             let message =
                 format!("the destinations `{other}` and `{name}` would share one values file");
-            bail!(Advice::new(message).with_hint("rename one of them"));
+            return Err(Advice::new(message).with_hint("rename one of them"));
         }
     }
     let named = list.destinations().iter();
-    let files = named.map(|(name, destination)| values_file(list, list_file, name, destination));
-    Ok(files.collect::<Result<_, _>>()?)
+    Ok(named.map(|(name, destination)| (name.clone(), destination.clone())).collect())
 }
 
 impl ValuesFile {
@@ -128,8 +146,14 @@ fn values_file(
 ) -> Result<ValuesFile, OverlayError> {
     let file = file_of(list_file, name);
     let list_file = list_file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let text =
-        header(list, destination, name, &list_file) + &Overlay::of(list, destination)?.yaml();
+    let header = Header {
+        purpose: purpose_of_values(list, destination),
+        destination,
+        name,
+        list_file: &list_file,
+        flags: String::new(),
+    };
+    let text = header.text() + &Overlay::of(list, destination)?.yaml();
     Ok(ValuesFile { file, text, list_file })
 }
 
@@ -140,7 +164,7 @@ pub(super) fn file_of(list_file: &Path, name: &str) -> PathBuf {
 
 /// An address as a file name. Names, hosts and paths contain neither `+` nor `=`, so the result is
 /// unique.
-fn file_stem(name: &str) -> String {
+pub(super) fn file_stem(name: &str) -> String {
     name.replace('/', "+").replace(':', "=")
 }
 

@@ -11,6 +11,7 @@ pub mod init;
 pub mod inventory;
 mod json;
 pub mod mirror;
+pub mod node_config;
 pub mod parts;
 pub mod pin;
 pub mod presentation;

@@ -1,4 +1,4 @@
-//! The comment at the top of a values file: what it is for, and from which list it was generated. Pure.
+//! The comment at the top of a generated file: what it is for, and from which list it was generated. Pure.
 
 use crate::list::{Destination, ImageList};
 use messages::printable::printable_within;
@@ -10,9 +10,45 @@ const GENERATED: &str = "# Generated from `";
 /// What earlier versions wrote: `# Made by `...` from images.toml: edit that, not this.`
 const FORMERLY: (&str, &str) = ("# Made by `", ": edit that, not this.");
 
-/// The comment. It does not depend on how the program was called, so that everyone writes the same file.
-/// `name` is what `-d` accepts for the destination, and `list_file` the file name of the list.
-pub fn header(list: &ImageList, destination: &Destination, name: &str, list_file: &str) -> String {
+/// What the comment at the top of a generated file contains.
+pub struct Header<'a> {
+    /// What the file is for, in lines.
+    pub purpose: Vec<String>,
+    pub destination: &'a Destination,
+    /// What `-d` accepts for the destination.
+    pub name: &'a str,
+    /// The file name of the list.
+    pub list_file: &'a str,
+    /// The flags of `values` that lead to this kind of file.
+    pub flags: String,
+}
+
+impl Header<'_> {
+    /// The comment. It does not depend on how the program was called, so that everyone writes the same file.
+    pub fn text(&self) -> String {
+        let Self { destination, name, list_file, flags, .. } = self;
+        let mut lines: Vec<_> = self.purpose.iter().map(|line| format!("# {line}")).collect();
+        if destination.pull_registry.is_some() {
+            lines.push(format!("# They are pushed to {destination}."));
+        }
+        if let Some(platforms) = &destination.platforms {
+            lines.push(format!("# They are copied for {platforms} only."));
+        }
+        let images = match *list_file {
+            "images.toml" => String::new(),
+            other => format!("--images {} ", quote(other)),
+        };
+        lines.push(format!(
+            "{GENERATED}{list_file}`: change that file, then run `{images}values -d {}{flags} --write`.",
+            quote(name)
+        ));
+        // A line break in a name must not end the comment.
+        lines.iter().map(|line| printable_within(MAX_LINE, line) + "\n").collect()
+    }
+}
+
+/// The purpose of a file with Helm values.
+pub fn purpose_of_values(list: &ImageList, destination: &Destination) -> Vec<String> {
     let chart = list.chart().map_or_else(
         || "the chart".to_owned(),
         |chart| match &chart.version {
@@ -20,29 +56,13 @@ pub fn header(list: &ImageList, destination: &Destination, name: &str, list_file
             None => format!("the chart {}", chart.name),
         },
     );
-    let mut lines = vec![
-        format!("# Helm values that make {chart} pull its images from"),
-        format!("# {}.", destination.pull_address()),
-    ];
-    if destination.pull_registry.is_some() {
-        lines.push(format!("# They are pushed to {destination}."));
-    }
-    if let Some(platforms) = &destination.platforms {
-        lines.push(format!("# They are copied for {platforms} only."));
-    }
-    let images = match list_file {
-        "images.toml" => String::new(),
-        other => format!("--images {} ", quote(other)),
-    };
-    lines.push(format!(
-        "{GENERATED}{list_file}`: change that file, then run `{images}values -d {} --write`.",
-        quote(name)
-    ));
-    // A line break in a name must not end the comment.
-    lines.iter().map(|line| printable_within(MAX_LINE, line) + "\n").collect()
+    vec![
+        format!("Helm values that make {chart} pull its images from"),
+        format!("{}.", destination.pull_address()),
+    ]
 }
 
-/// The file name of the list that a values file was generated from. `None` if it was written otherwise.
+/// The file name of the list that a file was generated from. `None` if it was written otherwise.
 pub fn list_of(text: &str) -> Option<&str> {
     text.lines().take_while(|line| line.starts_with('#')).find_map(|line| {
         if let Some((name, _)) = line.strip_prefix(GENERATED).and_then(|rest| rest.split_once('`'))
@@ -59,11 +79,16 @@ mod tests {
     use super::*;
     use crate::list::Chart;
 
+    fn text_of(list: &ImageList, destination: &Destination, name: &str, list_file: &str) -> String {
+        let purpose = purpose_of_values(list, destination);
+        Header { purpose, destination, name, list_file, flags: String::new() }.text()
+    }
+
     fn of_list(text: &str, destination: &str, list_file: &str) -> String {
         let list = ImageList::parse("images.toml", text).unwrap();
         let named = list.destinations().get(destination).cloned();
         let named = named.unwrap_or_else(|| destination.parse().unwrap());
-        header(&list, &named, destination, list_file)
+        text_of(&list, &named, destination, list_file)
     }
 
     const IMAGE: &str = "[[image]]\nsource = \"q.io/x/y\"\ntag = \"1\"\n";
@@ -111,7 +136,7 @@ mod tests {
             version: Some("1\u{2028}evil: y\u{85}evil: z\revil: r".to_owned()),
             ..Chart::default()
         });
-        let text = header(&list, &"r.io".parse().unwrap(), "a\nevil: c", "b\nevil: d");
+        let text = text_of(&list, &"r.io".parse().unwrap(), "a\nevil: c", "b\nevil: d");
         assert_eq!(text.lines().count(), 3, "{text}");
         assert!(text.lines().all(|line| line.starts_with("# ")), "{text}");
         let read: serde_yaml::Value = serde_yaml::from_str(&text).unwrap();

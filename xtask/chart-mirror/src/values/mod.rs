@@ -1,5 +1,6 @@
 //! The Helm values that make a chart pull from a destination: derived from the image list (`overlay`,
-//! `tree`, `yaml`, `header`), proven against the rendered chart (`proof`), and found by trying (`probe`).
+//! `tree`, `yaml`, `header`), proven against the rendered chart (`proof`), and found by trying (`probe`). And
+//! the configuration of nodes that takes their place (`node_config`).
 //!
 //! All of it is pure except for `probe`, which renders. The command `values` reads and writes the files.
 
@@ -7,6 +8,7 @@ mod destination_images;
 mod gap;
 mod header;
 mod listed;
+pub mod node_config;
 mod overlay;
 mod places;
 pub mod probe;
@@ -18,7 +20,7 @@ mod yaml;
 
 pub use destination_images::DestinationImages;
 pub use gap::{Gap, GapKind, Misplaced};
-pub use header::{header, list_of};
+pub use header::{Header, list_of, purpose_of_values};
 pub use listed::ListedImages;
 pub use overlay::{Overlay, OverlayError};
 pub use places::{Pair, pair};

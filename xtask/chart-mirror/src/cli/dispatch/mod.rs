@@ -32,9 +32,11 @@ use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
 
 mod bundle;
+mod generated_files;
 mod init;
 mod inventory;
 mod mirror;
+mod node_config;
 mod parts;
 mod values;
 mod verify;

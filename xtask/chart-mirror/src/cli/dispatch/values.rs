@@ -1,26 +1,34 @@
 //! `values`, from flags to printed, written or compared files, or to the report about a chart.
 
+use super::generated_files::{check, command_to_write, no_destination, write_word};
+use super::node_config;
 use super::parts::{self, Output, Part};
 use crate::cli::exit::Exit;
-use crate::cli::flags::{Flags, TextOrJson, ValuesArgs};
+use crate::cli::flags::{Flags, TextOrJson, ValuesArgs, ValuesFormat};
 use crate::cli::terminal;
 use crate::commands::chart_run::ChartRun;
-use crate::commands::values::{self, Difference, ValuesFile};
-use crate::files::{Written, folder_of, write_atomically};
+use crate::commands::values::{self, Difference};
+use crate::files::{folder_of, write_atomically};
 use crate::list_file;
 use crate::report;
 use crate::workspace::OpenList;
 use messages::Advice;
-use messages::program::command;
 
 pub(super) fn run(flags: &Flags, arguments: &ValuesArgs) -> anyhow::Result<Exit> {
     if arguments.prove || arguments.probe {
+        if let ValuesFormat::Nodes(format) = arguments.format {
+            let message = format!("`--format {format}` has no `--prove` and no `--probe`");
+            anyhow::bail!(Advice::new(message).with_hint("they are about Helm values"));
+        }
         return run_with_chart(flags, arguments);
     }
     if !arguments.chart.options().is_empty() {
         anyhow::bail!("`-c`, `-r` and `--version` need `--prove` or `--probe`");
     }
     let lists = parts::lists(flags)?;
+    if let ValuesFormat::Nodes(format) = arguments.format {
+        return node_config::run(&lists, arguments, format);
+    }
     if !arguments.write && !arguments.check {
         let parts = parts::parts(&lists, &arguments.destination)?;
         let Part { open, destination } = parts::only_part(&parts)?;
@@ -33,11 +41,7 @@ pub(super) fn run(flags: &Flags, arguments: &ValuesArgs) -> anyhow::Result<Exit>
         files.extend(values::of_all(list, file, &arguments.destination.destination)?);
     }
     if files.is_empty() {
-        // Not an error: a list may leave the destination to its users, and has no files then.
-        terminal::message(
-            "the list has no destination, so there are no files in `values/`\n\
-             hint: add a `[destinations.NAME]` with its `registry`, or name a registry with `-d`",
-        );
+        no_destination();
     }
     if arguments.write {
         for values in &files {
@@ -48,34 +52,6 @@ pub(super) fn run(flags: &Flags, arguments: &ValuesArgs) -> anyhow::Result<Exit>
     }
     let hint = format!("run {}", command_to_write(arguments));
     check(&files, &hint)
-}
-
-fn check(files: &[ValuesFile], hint: &str) -> anyhow::Result<Exit> {
-    let mut exit = Exit::Done;
-    for values in files {
-        let name = values.file.display();
-        let state = match values.check()? {
-            Difference::None => {
-                terminal::result(&format!("up to date  {name}\n"))?;
-                continue;
-            }
-            Difference::Missing => "missing   ",
-            Difference::Lines(lines) => {
-                terminal::result(&lines)?;
-                "stale     "
-            }
-        };
-        let advice = Advice::new(format!("{state}  {name}")).with_hint(hint);
-        terminal::result(&format!("{advice}\n"))?;
-        exit = Exit::Failed;
-    }
-    Ok(exit)
-}
-
-/// The command that fixes what `--check` found, for the same list and destination.
-fn command_to_write(arguments: &ValuesArgs) -> String {
-    let destination = arguments.destination.destination.iter().map(|name| format!(" -d {name}"));
-    command(format_args!("values{} --write", destination.collect::<String>()))
 }
 
 /// `--prove` and `--probe`, which render the chart.
@@ -136,12 +112,4 @@ fn probe(
     }
     let is_done = suggestion.moves_everything(&probed);
     Ok((Output::human(report), if is_done { Exit::Done } else { Exit::Failed }))
-}
-
-/// As wide as the words of `--check`.
-fn write_word(written: Written) -> &'static str {
-    match written {
-        Written::Changed => "written   ",
-        Written::Unchanged => "up to date",
-    }
 }
