@@ -13,6 +13,7 @@ use super::template_keys::TemplateKeys;
 /// No chart is nested deeper, except through symbolic links that lead back up.
 const MAX_DEPTH: usize = 16;
 const ATTEMPT: &str = "reading the values of the chart";
+const TEMPLATES: &str = "templates";
 /// In bytes. Longer templates are lists of rules or dashboards.
 const MAX_TEMPLATE: u64 = 1 << 20;
 
@@ -24,6 +25,8 @@ pub struct ChartValues {
     /// The text of its `values.yaml`; empty if it has none.
     pub text: String,
     pub templates: TemplateKeys,
+    /// The texts of its templates, by their path below the chart.
+    pub files: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize, Default)]
@@ -93,9 +96,10 @@ fn collect(
         return Err(unreadable(chart, "its subcharts contain each other"));
     }
     let text = read_if_present(&chart.join("values.yaml"))?;
-    let mut templates = TemplateKeys::default();
-    read_templates(&chart.join("templates"), 0, &mut templates);
-    found.push(ChartValues { path: path.to_vec(), text, templates });
+    let (mut templates, mut files) = (TemplateKeys::default(), BTreeMap::new());
+    read_templates(&chart.join(TEMPLATES), TEMPLATES, 0, &mut files);
+    files.values().for_each(|text| templates.add(text));
+    found.push(ChartValues { path: path.to_vec(), text, templates, files });
     let declared = dependencies(chart)?;
     for subchart in subcharts(chart)? {
         let subchart = unpacked(&subchart, scratch)?;
@@ -117,15 +121,22 @@ fn collect(
 }
 
 /// Reads the templates in a folder and below. A template that cannot be read names no values.
-fn read_templates(folder: &Path, depth: usize, templates: &mut TemplateKeys) {
+fn read_templates(
+    folder: &Path,
+    name: &str,
+    depth: usize,
+    templates: &mut BTreeMap<String, String>,
+) {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    for path in entries.map(|entry| entry.path()) {
+    for entry in entries {
+        let path = entry.path();
+        let name = format!("{name}/{}", entry.file_name().to_string_lossy());
         if path.is_dir() && depth < MAX_DEPTH {
-            read_templates(&path, depth + 1, templates);
+            read_templates(&path, &name, depth + 1, templates);
         } else if path.metadata().is_ok_and(|file| file.is_file() && file.len() <= MAX_TEMPLATE)
             && let Ok(text) = std::fs::read_to_string(&path)
         {
-            templates.add(&text);
+            templates.insert(name, text);
         }
     }
 }

@@ -19,6 +19,7 @@ pub mod package;
 mod parallel;
 mod renderer;
 mod source;
+mod template;
 mod template_keys;
 
 pub use choice::{ChartOptions, ChartOrigin, choose, path_below};
@@ -35,4 +36,5 @@ pub use manifests::UnreadableManifest;
 pub use parallel::in_parallel;
 pub use renderer::{RenderError, Rendered, Renderer, render_all};
 pub use source::ChartSource;
+pub use template::{Origin, Step, Templates, Use};
 pub use template_keys::TemplateKeys;

@@ -5,11 +5,12 @@ use std::fmt::Write as _;
 
 use crate::chart::inventory::Obstacle;
 use crate::chart::{Evidence, ManifestLocation};
+use crate::list::SetValue;
 use crate::list::edit::{ignore_rule, value_line};
-use crate::list::{SetValue, ValuePath};
 use crate::report::common::count;
 use crate::values::probe::{
-    Outcome, ProbeResult, ProbedPlace, ReferencePart, Suggestion, Unlisted,
+    KEPT_FOR_PROOF, MOST_RENDERINGS, Outcome, ProbeResult, ProbedPlace, ReferencePart, Suggestion,
+    Unlisted, Untried,
 };
 use messages::Advice;
 use messages::printable::{printable, printable_within};
@@ -38,9 +39,14 @@ pub fn probed(probed: &ProbeResult, suggestion: &Suggestion) -> String {
             let paths = printable_within(usize::MAX - 1, &paths);
             let _ = writeln!(text, "  {:22} {paths}", part_name(*part));
         }
-        let outcomes: BTreeSet<String> = places.iter().filter_map(|place| outcome(place)).collect();
-        for outcome in outcomes {
-            let _ = writeln!(text, "  {outcome}");
+        let mut outcomes: BTreeMap<&str, usize> = BTreeMap::new();
+        for outcome in places.iter().filter_map(|place| outcome(place)) {
+            *outcomes.entry(outcome).or_default() += 1;
+        }
+        for (outcome, number) in outcomes {
+            let part = format!(" (at {number} of {} places)", places.len());
+            let part = if number < places.len() { part.as_str() } else { "" };
+            let _ = writeln!(text, "  {outcome}{part}");
         }
     }
     let images = count(images.len() as u64, "image");
@@ -56,13 +62,13 @@ pub(super) fn open(probed: &ProbeResult, suggestion: &Suggestion) -> String {
 }
 
 /// What is known about a place besides its keys.
-fn outcome(place: &ProbedPlace) -> Option<String> {
+fn outcome(place: &ProbedPlace) -> Option<&'static str> {
     Some(match &place.outcome {
         Outcome::Movable => return None,
-        Outcome::MovableWithSwitch => "moved only with the switch below".to_owned(),
-        Outcome::Refused(_) => "refused by the chart".to_owned(),
-        Outcome::Fixed => "fixed: no value moves it".to_owned(),
-        Outcome::Unsettled { .. } => "not settled".to_owned(),
+        Outcome::MovableWithSwitch => "moved only with the switch below",
+        Outcome::Refused(_) => "refused by the chart",
+        Outcome::Fixed => "fixed: no value moves it",
+        Outcome::Unsettled { .. } => "not settled",
     })
 }
 
@@ -86,7 +92,7 @@ fn not_moved(probed: &ProbeResult, suggestion: &Suggestion) -> String {
             )),
             Outcome::Unsettled { untried, reason } => Some(format!(
                 "warning: not settled: what moves `{image}` in {template}: {reason}\n  not tried: {}",
-                paths(untried)
+                listed(untried)
             )),
         });
     }
@@ -100,7 +106,8 @@ fn not_moved(probed: &ProbeResult, suggestion: &Suggestion) -> String {
     let mut text: String = lines.into_iter().map(|line| line + "\n").collect();
     for rendering in &probed.exhausted {
         text += &format!(
-            "note: the chart was rendered as often as allowed for `{}`, and not everything was tried\n",
+            "note: `{}` was rendered as often as probing may, which leaves {KEPT_FOR_PROOF} of {MOST_RENDERINGS} \
+             renderings to the proof, and not everything was tried\n",
             printable(rendering)
         );
     }
@@ -187,10 +194,14 @@ fn missing_values(suggestion: &Suggestion) -> String {
     text
 }
 
-fn paths(paths: &[ValuePath]) -> String {
-    let named: Vec<String> =
-        paths.iter().take(MANY).map(|path| printable(&path.to_string())).collect();
-    match paths.len().saturating_sub(MANY) {
+fn listed(untried: &[Untried]) -> String {
+    let describe = |one: &Untried| {
+        let what = one.path.as_ref().map_or("what it uses".to_owned(), ToString::to_string);
+        let place = one.used_at.as_ref().map(|place| format!(" ({place})")).unwrap_or_default();
+        printable(&(what + &place))
+    };
+    let named: Vec<String> = untried.iter().take(MANY).map(describe).collect();
+    match untried.len().saturating_sub(MANY) {
         0 => named.join(", "),
         more => format!("{} and {more} more", named.join(", ")),
     }

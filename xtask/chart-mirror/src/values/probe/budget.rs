@@ -3,9 +3,9 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// For one `[[chart.rendering]]`, with the proof of the suggestion.
-const ALL: usize = 60;
+pub const MOST_RENDERINGS: usize = 60;
 /// What probing leaves for the proof.
-const PROOF: usize = 12;
+pub const KEPT_FOR_PROOF: usize = 12;
 
 #[derive(Debug, Default)]
 pub(super) struct Budget {
@@ -23,8 +23,8 @@ impl Budget {
     /// Takes up to this many renderings, and returns how many there are.
     pub(super) fn take(&self, number: usize, purpose: Purpose) -> usize {
         let limit = match purpose {
-            Purpose::Probing => ALL - PROOF,
-            Purpose::Proof => ALL,
+            Purpose::Probing => MOST_RENDERINGS - KEPT_FOR_PROOF,
+            Purpose::Proof => MOST_RENDERINGS,
         };
         let grant = |used: usize| number.min(limit.saturating_sub(used));
         let add = |used| Some(used + grant(used));

@@ -48,6 +48,8 @@ pub(super) enum Likelihood {
     Likely,
     /// A word that is also part of the name of an image. Tried only if an image has no other key.
     Unlikely,
+    /// The template of an image uses it. Tried only if that image has no other key.
+    Used,
 }
 
 /// The number of digits in the mark of a digest, which has no room for letters beyond `f`.

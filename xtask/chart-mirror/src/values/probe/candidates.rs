@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_yaml::Value;
 
-use super::candidate::{Candidate, Likelihood, is_host};
+use super::candidate::{Candidate, Class, Likelihood, Shape, is_host};
 use super::image_words::{ImageWords, Match};
+use super::origins::ValueUse;
 use super::topic::{Topic, is_about_something_else, topic};
 use super::values_document::{GLOBAL, value_at};
 use super::visit::{Next, visit};
@@ -71,6 +72,30 @@ pub(super) fn add(candidates: &mut Vec<Candidate>, paths: &[ValuePath], whole: &
         let original = value_at(whole, path).and_then(scalar).unwrap_or_default();
         Candidate::new(path.clone(), original)
     }));
+}
+
+/// Adds values that a template uses for an image, if they may be texts.
+pub(super) fn add_used(
+    candidates: &mut Vec<Candidate>,
+    uses: impl IntoIterator<Item = ValueUse>,
+    whole: &Value,
+) {
+    let mut present: BTreeSet<ValuePath> = candidates.iter().map(|it| it.path.clone()).collect();
+    for path in uses.into_iter().filter_map(|used| used.path) {
+        let (original, shape) = match value_at(whole, &path) {
+            None | Some(Value::Null) => (String::new(), Some(Shape::Host)),
+            Some(Value::String(text)) if text.is_empty() => (String::new(), Some(Shape::Host)),
+            Some(Value::String(text)) if text.len() <= LONGEST && !text.contains('\n') => {
+                (text.clone(), None)
+            }
+            Some(_) => continue,
+        };
+        if present.insert(path.clone()) {
+            let new = Candidate::new(path, original);
+            let shape = shape.filter(|_| new.class() == Class::Name).unwrap_or(new.shape);
+            candidates.push(Candidate { likelihood: Likelihood::Used, shape, ..new });
+        }
+    }
 }
 
 fn name(key: &str) -> Key {

@@ -5,6 +5,7 @@
 //! that the chart refuses is divided until the cause is alone. So hundreds of candidates take a few
 //! renderings. What is suggested is rendered again and compared with the list, place by place.
 
+mod addresses;
 mod budget;
 mod candidate;
 mod candidates;
@@ -13,6 +14,7 @@ mod contribution;
 mod image_words;
 mod list_entries;
 mod observed;
+mod origins;
 mod prober;
 mod reference_part;
 mod refusal;
@@ -28,12 +30,13 @@ mod topic;
 mod values_document;
 mod visit;
 
+pub use budget::{KEPT_FOR_PROOF, MOST_RENDERINGS};
 pub use chart_list::{ChartList, Unsupported, UnsupportedValue};
 pub use contribution::Contribution;
 pub use prober::{Candidates, probe};
 pub use reference_part::ReferencePart;
 pub use result::{
-    Outcome, ProbeResult, ProbedPlace, ReferenceKey, Refusal, Switch, UnsettledReason,
+    Outcome, ProbeResult, ProbedPlace, ReferenceKey, Refusal, Switch, UnsettledReason, Untried,
 };
 pub use settle::settle;
 pub use subject::Subject;

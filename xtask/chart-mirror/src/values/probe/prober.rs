@@ -3,14 +3,17 @@
 use std::collections::BTreeSet;
 
 use super::budget::Purpose;
-use super::candidate::{Candidate, Class};
+use super::candidate::{Candidate, Class, Likelihood};
 use super::candidates;
 use super::chart_list::lists;
 use super::contribution::Section;
 use super::image_words::ImageWords;
 use super::observed::{Observed, Places};
+use super::origins::{Source, ValueUse};
 use super::refusal::PathIndex;
-use super::result::{Outcome, ProbeResult, ProbedPlace, ReferenceKey, Refusal, UnsettledReason};
+use super::result::{
+    Outcome, ProbeResult, ProbedPlace, ReferenceKey, Refusal, UnsettledReason, Untried,
+};
 use super::rounds::{Depth, Knowledge, explore};
 use super::search::Search;
 use super::subject::Subject;
@@ -51,7 +54,12 @@ pub fn probe(subject: &Subject<'_>, requested: Candidates<'_>) -> anyhow::Result
     }
     let (mut all, others, depth) = match requested {
         Candidates::OfChartAnd(others) => {
-            let found = candidates::candidates(subject.charts, &subject.whole, &words);
+            let mut found = candidates::candidates(subject.charts, &subject.whole, &words);
+            let uses = all_places
+                .iter()
+                .flatten()
+                .flat_map(|place| subject.origins.uses(place, &subject.whole));
+            candidates::add_used(&mut found, uses, &subject.whole);
             (found, others, Depth::Everything)
         }
         Candidates::Only(paths) => (Vec::new(), paths, Depth::Effects),
@@ -101,6 +109,9 @@ fn merge(all: &mut ProbeResult, one: ProbeResult) {
     all.untried.extend(one.untried);
     all.exhausted.extend(one.exhausted);
     all.refused.extend(one.refused);
+    for (path, places) in one.also_changed {
+        all.also_changed.entry(path).or_default().extend(places);
+    }
     all.refused.sort();
     all.refused.dedup_by(|a, b| a.path == b.path);
     for switch in one.switches {
@@ -120,7 +131,11 @@ fn summarise(search: &Search<'_>, knowledge: &Knowledge, rendering: &str) -> Pro
         }
     }
     let untried = (0..search.candidates.len()).filter(|it| !knowledge.tried.contains(it));
+    let untried = untried.filter(|it| search.candidates[*it].likelihood != Likelihood::Used);
     result.untried = untried.map(|number| path(&number)).collect();
+    let addresses = knowledge.addresses.iter();
+    let known = addresses.filter(|(number, _)| **number < search.candidates.len());
+    result.also_changed = known.map(|(number, places)| (path(number), places.clone())).collect();
     if !search.exhausted.is_empty() {
         result.exhausted.push(rendering.to_owned());
     }
@@ -160,10 +175,12 @@ fn outcome(
 ) -> Outcome {
     if is_composed(place) {
         let parts = place.keys.iter().filter(|key| key.contribution.first == Section::Registry);
-        let untried = parts.map(|key| key.path.clone()).collect();
+        let untried = parts.map(|key| key.path.clone().into()).collect();
         return Outcome::Unsettled { untried, reason: UnsettledReason::ComposedRegistry };
     }
-    let names = search.candidates.iter().enumerate().filter(|(_, it)| it.class() == Class::Name);
+    // Of the values that templates use, only those for this place count.
+    let is_name = |it: &Candidate| it.class() == Class::Name && it.likelihood != Likelihood::Used;
+    let names = search.candidates.iter().enumerate().filter(|(_, it)| is_name(it));
     let names: Vec<usize> = names.map(|(number, _)| number).collect();
     let mut refusal = None;
     let mut untried = Vec::new();
@@ -184,15 +201,45 @@ fn outcome(
         let ran_out = untried.iter().any(|open| search.exhausted.contains(open));
         let reason =
             if ran_out { UnsettledReason::RenderingsRanOut } else { UnsettledReason::Hidden };
-        let untried = untried.iter().map(|open| search.candidates[*open].path.clone()).collect();
+        let path = |open: &usize| search.candidates[*open].path.clone().into();
+        let untried = untried.iter().map(path).collect();
         return Outcome::Unsettled { untried, reason };
     }
     if let Some(refusal) = refusal {
         return Outcome::Refused(refusal);
     }
-    match values_with_text(search, place) {
-        texts if texts.is_empty() => Outcome::Fixed,
-        untried => Outcome::Unsettled { untried, reason: UnsettledReason::WithinText },
+    let texts = values_with_text(search, place);
+    if !texts.is_empty() {
+        let untried = texts.into_iter().map(Untried::from).collect();
+        return Outcome::Unsettled { untried, reason: UnsettledReason::WithinText };
+    }
+    fixed_or_used(search, knowledge, number)
+}
+
+/// A place is fixed if every value that its template uses for it was tried.
+fn fixed_or_used(search: &Search<'_>, knowledge: &Knowledge, number: usize) -> Outcome {
+    let observed = &search.places.places[number];
+    let uses = match search.subject.origins.source(observed, &search.subject.whole) {
+        Source::Values(uses) => uses,
+        Source::Unknown => {
+            let used_at = observed.place.template.clone();
+            let untried = vec![Untried { path: None, used_at }];
+            return Outcome::Unsettled { untried, reason: UnsettledReason::UnknownOrigin };
+        }
+    };
+    let was_tried = |used: &ValueUse| {
+        let Some(path) = &used.path else { return false };
+        let candidate = search.candidates.iter().position(|it| it.path == *path);
+        candidate.is_some_and(|candidate| knowledge.is_known(number, candidate))
+    };
+    let untried = uses.into_iter().filter(|used| !was_tried(used));
+    let mut untried: Vec<Untried> = untried
+        .map(|ValueUse { path, used_at }| Untried { path, used_at: Some(used_at) })
+        .collect();
+    untried.dedup_by(|a, b| a.path == b.path);
+    match untried.is_empty() {
+        true => Outcome::Fixed,
+        false => Outcome::Unsettled { untried, reason: UnsettledReason::UsedByTemplate },
     }
 }
 

@@ -1,6 +1,6 @@
 //! `ProbeResult`: the values that move each image of a chart, and what is known about the others.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::chart_list::ChartList;
 use super::contribution::Contribution;
@@ -21,6 +21,8 @@ pub struct ProbeResult {
     pub exhausted: Vec<String>,
     /// The switches that the chart requires before it accepts other images.
     pub switches: Vec<Switch>,
+    /// What values change besides images: addresses of the application, in the words of reports.
+    pub also_changed: BTreeMap<ValuePath, BTreeSet<String>>,
     /// The lists in the chart's values.
     pub lists: Vec<ChartList>,
     pub candidates: usize,
@@ -53,7 +55,16 @@ pub enum Outcome {
     /// No value moves it: every candidate was set while nothing hid it.
     Fixed,
     /// Not known: these values were not tried, for this reason.
-    Unsettled { untried: Vec<ValuePath>, reason: UnsettledReason },
+    Unsettled { untried: Vec<Untried>, reason: UnsettledReason },
+}
+
+/// What was not tried.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Untried {
+    /// `None` for all values of the chart.
+    pub path: Option<ValuePath>,
+    /// The template that uses it, with the line.
+    pub used_at: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -66,6 +77,16 @@ pub enum UnsettledReason {
     ComposedRegistry,
     #[error("a longer text names it, and probing does not change such texts")]
     WithinText,
+    #[error("the template uses values for it that are no texts, or cannot be set one by one")]
+    UsedByTemplate,
+    #[error("the template does not show where it comes from")]
+    UnknownOrigin,
+}
+
+impl From<ValuePath> for Untried {
+    fn from(path: ValuePath) -> Self {
+        Self { path: Some(path), used_at: None }
+    }
 }
 
 /// A value that the chart refuses.

@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::candidate::{Class, Likelihood};
 use super::contribution::{Contribution, contributions, numbers_in};
 use super::search::{Search, Success};
+use super::subject::{Addresses, Subject};
 use super::values_document::GLOBAL;
-use crate::list::Key;
+use crate::list::{Key, ValuePath};
 
 /// The limit for layers of values that hide each other.
 const MAX_ROUNDS: usize = 6;
@@ -32,6 +33,8 @@ pub(super) struct Knowledge {
     pub(super) tried: HashSet<usize>,
     /// Candidates whose sentinel breaks a reference in every form.
     pub(super) breaking: BTreeSet<usize>,
+    /// The addresses that candidates are a part of.
+    pub(super) addresses: Addresses,
 }
 
 /// How a place without sentinels looks.
@@ -83,8 +86,9 @@ pub(super) fn explore(search: &mut Search<'_>, depth: Depth) -> Knowledge {
         return knowledge;
     }
     if !knowledge.unmoved().is_empty() {
-        names.extend(&unlikely);
-        knowledge.rounds(search, vec![unlikely]);
+        let more = [unlikely, knowledge.used(search)].concat();
+        names.extend(&more);
+        knowledge.rounds(search, vec![more]);
     }
     knowledge.reveal_hidden(search, &names);
     knowledge.find_what_removes(search, &names);
@@ -140,6 +144,9 @@ impl Knowledge {
 
     fn learn(&mut self, search: &mut Search<'_>, success: &Success, news: &mut News) {
         self.tried.extend(&success.set);
+        for (number, places) in &success.addresses {
+            self.addresses.entry(*number).or_default().extend(places.iter().cloned());
+        }
         let mut malformed = BTreeSet::new();
         for (number, found) in success.found.iter().enumerate() {
             let Some(by_default) = search.places.places.get(number) else { continue };
@@ -204,6 +211,23 @@ impl Knowledge {
             !self.keys[place].contains_key(number) && !self.cleared[place].contains(number)
         };
         candidates.iter().copied().filter(is_open).collect()
+    }
+
+    /// The candidates that templates use for the places which no key moves.
+    fn used(&self, search: &Search<'_>) -> Vec<usize> {
+        let Subject { origins, whole, .. } = search.subject;
+        let places = self.unmoved().into_iter().map(|place| &search.places.places[place]);
+        let uses = places.flat_map(|place| origins.uses(place, whole));
+        let paths: BTreeSet<ValuePath> = uses.filter_map(|used| used.path).collect();
+        let all = search.candidates.iter().enumerate();
+        let used =
+            all.filter(|(_, it)| it.likelihood == Likelihood::Used && paths.contains(&it.path));
+        used.map(|(number, _)| number).collect()
+    }
+
+    /// Whether it is known what a candidate does at a place.
+    pub(super) fn is_known(&self, place: usize, candidate: usize) -> bool {
+        self.open(place, &[candidate]).is_empty()
     }
 
     /// For each place that no key moves, sets everything except what was observed there. Places with the

@@ -10,7 +10,7 @@ use super::contribution::Sentinels;
 use super::observed::{Observed, Places};
 use super::refusal::{PathIndex, ViolationKind, reason, reason_for_switch};
 use super::result::Switch;
-use super::subject::{Failure, Subject};
+use super::subject::{Addresses, Failure, Subject};
 use super::values_document::document;
 use crate::chart::in_parallel;
 use crate::list::ValuePath;
@@ -39,6 +39,7 @@ pub(super) struct Success {
     /// What is at each place of the chart.
     pub(super) found: Vec<Option<Observed>>,
     pub(super) sent: Sent,
+    pub(super) addresses: Addresses,
 }
 
 /// The sentinels of a rendering, by number, each with the value that it replaced.
@@ -124,8 +125,10 @@ impl<'a> Search<'a> {
         });
         let settings = constants.chain(switches).chain(sentinels);
         let document = document(settings, &self.subject.whole);
-        let found = self.subject.render(self.position, Some(&document))?;
-        Ok(Success { set: set.to_vec(), found: self.places.find(found), sent: Sent(sent) })
+        let (found, addresses) =
+            self.subject.render_with_addresses(self.position, Some(&document))?;
+        let found = self.places.find(found);
+        Ok(Success { set: set.to_vec(), found, sent: Sent(sent), addresses })
     }
 
     /// Tries the switches that a refusal names, and keeps those with which the chart renders.

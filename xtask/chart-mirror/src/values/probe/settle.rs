@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use super::budget::Purpose;
 use super::observed::{Observed, Places};
 use super::refusal::{PathIndex, reason, reason_for_switch};
-use super::result::{Outcome, ProbeResult, Switch};
+use super::result::{Outcome, ProbeResult, ProbedPlace, Switch};
 use super::subject::{Failure, Subject};
 use super::suggestion::{Experience, Proposal, Suggestion, Unsettled, propose, unlisted};
 use super::targets::Targets;
@@ -231,7 +231,7 @@ impl Settling<'_> {
             if matches!(probed.outcome, Outcome::Movable | Outcome::MovableWithSwitch) {
                 let (image, problem) =
                     (probed.image(), best.problems.get(&place).unwrap_or(problem));
-                let problem = problem.clone();
+                let problem = side_effect(self.probed, probed).unwrap_or_else(|| problem.clone());
                 best.suggestion.unsettled.push(Unsettled { place, image, problem });
             }
         }
@@ -367,6 +367,18 @@ impl Settling<'_> {
             }
         }
     }
+}
+
+/// Why a place is not moved, if all values that could do so change addresses of the application.
+fn side_effect(probed: &ProbeResult, place: &ProbedPlace) -> Option<String> {
+    let mut changed: Vec<String> = Vec::new();
+    for key in place.moving_keys() {
+        let places = probed.also_changed.get(&key.path)?;
+        let places: Vec<&str> = places.iter().map(String::as_str).collect();
+        changed.push(format!("`{}` moves it, and also changes {}", key.path, places.join(", ")));
+    }
+    let hint = "set it by hand if that is intended";
+    (!changed.is_empty()).then(|| format!("only {}; {hint}", changed.join("; ")))
 }
 
 impl Settled {

@@ -1,9 +1,13 @@
 //! `Subject`: the chart that is probed, with what all its renderings have in common.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde_yaml::Value;
 
+use super::addresses::addresses;
 use super::budget::{Budget, Purpose};
 use super::observed::{Observed, Observer};
+use super::origins::Origins;
 use super::values_document::whole_values;
 use crate::chart::{ChartValues, RenderError, Renderer, UnreadableManifest};
 use crate::list::{Chart, Rendering, SetValue, ValuePath};
@@ -18,12 +22,16 @@ pub struct Subject<'a> {
     /// Values of the list without placeholders, which every rendering sets.
     pub(super) constants: Vec<(ValuePath, Value)>,
     pub(super) budgets: Vec<Budget>,
+    pub(super) origins: Origins,
     /// The chart in images.toml, with rules about places.
     rules: Option<&'a Chart>,
     /// One for each rendering.
     observers: Vec<Observer>,
     pub(super) progress: &'a (dyn Fn(&str) + Sync),
 }
+
+/// By the number of a sentinel.
+pub(super) type Addresses = BTreeMap<usize, BTreeSet<String>>;
 
 /// Why a rendering of the chart cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -49,6 +57,7 @@ impl<'a> Subject<'a> {
         let budgets = renderings.iter().map(|_| Budget::default()).collect();
         let observers = renderings.iter().map(|_| Observer::default()).collect();
         let whole = whole_values(charts)?;
+        let origins = Origins::new(charts);
         Ok(Self {
             renderer,
             renderings,
@@ -56,6 +65,7 @@ impl<'a> Subject<'a> {
             whole,
             constants,
             budgets,
+            origins,
             observers,
             rules: None,
             progress,
@@ -80,8 +90,18 @@ impl<'a> Subject<'a> {
         rendering: usize,
         values: Option<&str>,
     ) -> Result<Vec<Observed>, Failure> {
+        Ok(self.render_with_addresses(rendering, values)?.0)
+    }
+
+    /// The images, and the sentinels in addresses.
+    pub(super) fn render_with_addresses(
+        &self,
+        rendering: usize,
+        values: Option<&str>,
+    ) -> Result<(Vec<Observed>, Addresses), Failure> {
         let rendered = self.renderer.render(&self.renderings[rendering], values)?;
-        Ok(self.observers[rendering].observe(&rendered, self.rules)?)
+        let observed = self.observers[rendering].observe(&rendered, self.rules)?;
+        Ok((observed, addresses(&rendered.text)))
     }
 
     /// Renders the chart as it is installed by someone who does not set the switches of a rendering. Returns

@@ -72,6 +72,7 @@ pub(super) fn whole_values(charts: &[ChartValues]) -> Result<Value, Advice> {
             .map_err(|error| format!("the values of `{}`: {error}", chart.path.join(".")))?;
         // Helm resolves merge keys (`<<`); those without an anchor stay as they are.
         let _ = values.apply_merge();
+        name_keys(&mut values);
         if !chart.path.is_empty()
             && let Some(globals) = values.as_mapping_mut().and_then(|map| map.remove(GLOBAL))
         {
@@ -83,6 +84,25 @@ pub(super) fn whole_values(charts: &[ChartValues]) -> Result<Value, Advice> {
         fill(&mut whole, values);
     }
     Ok(whole)
+}
+
+/// Makes texts of the keys that are numbers or booleans, as helm does.
+fn name_keys(value: &mut Value) {
+    match value {
+        Value::Mapping(entries) => {
+            for (key, mut below) in std::mem::take(entries) {
+                name_keys(&mut below);
+                let name = match key {
+                    Value::Number(number) => Value::String(number.to_string()),
+                    Value::Bool(boolean) => Value::String(boolean.to_string()),
+                    other => other,
+                };
+                entries.insert(name, below);
+            }
+        }
+        Value::Sequence(items) => items.iter_mut().for_each(name_keys),
+        _ => {}
+    }
 }
 
 /// Adds what is missing.
@@ -113,6 +133,14 @@ mod tests {
         let settings = [(&first, "S".into()), (&second, "T".into())];
         let expected = r#"{"a":{"l":[{"x":"1_0","y":"T"},{"x":"S","z":4}]}}"#;
         assert_eq!(document(settings, &whole), expected);
+    }
+
+    #[test]
+    fn numbers_as_keys_are_names() {
+        let text = "v: {1: a, true: [{2: b}]}".to_owned();
+        let whole = whole_values(&[ChartValues { text, ..ChartValues::default() }]).unwrap();
+        let expected: Value = serde_yaml::from_str("v: {'1': a, 'true': [{'2': b}]}").unwrap();
+        assert_eq!(whole, expected);
     }
 
     #[test]

@@ -56,6 +56,7 @@ pub(super) fn plan(targets: &Targets<'_>, probed: &ProbeResult, experience: &Exp
     let present = present(targets.list);
     let is_usable = |setting: &Setting| {
         !experience.harmful.contains(&setting.path)
+            && !probed.also_changed.contains_key(&setting.path)
             && present.get(&setting.path).is_none_or(|texts| texts.contains(&setting.text))
     };
     let mut open: Vec<OpenPlace<'_>> = Vec::new();

@@ -13,12 +13,17 @@ use crate::values::probe::{Candidates, Outcome, ProbeResult, Subject, Suggestion
 /// The images of the pods, or why the chart refuses.
 pub(super) type Template = fn(&Values) -> Result<Vec<String>, String>;
 
+/// How many images have a template.
+const MANY: usize = 4;
+
 pub(super) struct TestChart {
     pub(super) values: String,
     pub(super) template: Template,
     /// What the templates of a real chart would be, for the values that they name.
     pub(super) text: &'static str,
     pub(super) renderings: AtomicUsize,
+    /// A value that is the host of an Ingress.
+    pub(super) ingress: Option<&'static str>,
 }
 
 /// The values of one rendering.
@@ -59,7 +64,7 @@ impl Values {
 impl TestChart {
     pub(super) fn new(values: &str, template: Template) -> Self {
         let renderings = AtomicUsize::new(0);
-        Self { values: values.to_owned(), template, text: "", renderings }
+        Self { values: values.to_owned(), template, text: "", renderings, ingress: None }
     }
 
     pub(super) fn with_text(self, text: &'static str) -> Self {
@@ -86,6 +91,9 @@ impl TestChart {
         let list = ImageList::parse("images.toml", list).unwrap_or_else(|why| panic!("{why}"));
         let mut chart = ChartValues { text: self.values.clone(), ..ChartValues::default() };
         chart.templates.add(self.text);
+        for number in 0..MANY {
+            chart.files.insert(format!("templates/{number}.yaml"), self.text.to_owned());
+        }
         let (charts, renderings) = ([chart], [Rendering::default()]);
         let progress = |_: &str| ();
         let constants = list.values().iter().filter(|(_, value)| !value.has_placeholders());
@@ -109,7 +117,14 @@ impl Renderer for TestChart {
         if let Some(values) = values {
             merge(&mut merged, serde_yaml::from_str(values).unwrap());
         }
-        let images = (self.template)(&Values(merged)).map_err(|words| RenderError::Failed {
+        let values = Values(merged);
+        let ingress = self.ingress.map(|path| {
+            format!(
+                "---\n# Source: c/templates/i.yaml\nkind: Ingress\nhost: {}\n",
+                values.get(path)
+            )
+        });
+        let images = (self.template)(&values).map_err(|words| RenderError::Failed {
             attempt: "rendering".to_owned(),
             cause: words.clone().into(),
             output: format!("Error: execution error at (c/templates/a.yaml:1:1): {words}"),
@@ -120,7 +135,7 @@ impl Renderer for TestChart {
                  spec: {{containers: [{{image: \"{image}\"}}]}}\n"
             )
         };
-        let text = images.iter().enumerate().map(pod).collect();
+        let text = images.iter().enumerate().map(pod).chain(ingress).collect();
         Ok(Rendered { rendering: rendering.name.clone(), text, warnings: String::new() })
     }
 }
