@@ -15,6 +15,19 @@ pub(super) enum Expression {
     Call(String, Vec<Expression>),
 }
 
+/// Functions that leave a text as it is, except for its form.
+const WRAPPERS: [&str; 10] = [
+    "quote",
+    "squote",
+    "trim",
+    "nindent",
+    "indent",
+    "toString",
+    "trimSuffix",
+    "trimPrefix",
+    "lower",
+    "trimAll",
+];
 /// How an action declares or sets variables: `$a, $b := ...`, `$a = ...`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Assignment {
@@ -48,6 +61,20 @@ pub(super) fn parse(text: &str) -> (Option<Assignment>, Expression) {
     });
     let mut rest = &tokens[sign.map_or(0, |at| at + 1)..];
     (assignment, pipeline(&mut rest))
+}
+
+pub(super) fn is_wrapper(function: &str) -> bool {
+    WRAPPERS.contains(&function)
+}
+
+/// The operand that a wrapper prints.
+pub(super) fn operand(value: &Expression) -> &Expression {
+    match value {
+        Expression::Call(name, operands) if is_wrapper(name) => {
+            operands.last().map_or(value, operand)
+        }
+        _ => value,
+    }
 }
 
 fn variable(token: &Token) -> Option<String> {

@@ -6,19 +6,6 @@ use super::expression::Expression;
 use super::traced::{Input, Traced};
 use super::walk::Walk;
 
-/// Functions that leave a text as it is, except for its form.
-const WRAPPERS: [&str; 10] = [
-    "quote",
-    "squote",
-    "trim",
-    "nindent",
-    "indent",
-    "toString",
-    "trimSuffix",
-    "trimPrefix",
-    "lower",
-    "trimAll",
-];
 /// Functions of which only the result counts, not the text of the operands.
 const QUESTIONS: [&str; 24] = [
     "eq",
@@ -46,20 +33,6 @@ const QUESTIONS: [&str; 24] = [
     "sha256sum",
     "keys",
 ];
-
-pub(super) fn is_wrapper(function: &str) -> bool {
-    WRAPPERS.contains(&function)
-}
-
-/// The operand that a wrapper prints.
-pub(super) fn operand(value: &Expression) -> &Expression {
-    match value {
-        Expression::Call(name, operands) if is_wrapper(name) => {
-            operands.last().map_or(value, operand)
-        }
-        _ => value,
-    }
-}
 
 impl<'t> Walk<'t> {
     pub(super) fn value(&mut self, expression: &'t Expression, dot: &Traced) -> Traced {

@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::Origin;
-use super::traced::Use;
+use super::traced::{ImageOrigin, Use};
 use crate::chart::discovery::words;
 
 /// What a template can print as one line.
@@ -70,15 +69,15 @@ enum Sureness {
 
 const LONG_ENOUGH: usize = 4;
 
-pub(super) fn origin(lines: &[Line], path: &str, image: &str) -> Origin {
+pub(super) fn origin(lines: &[Line], path: &str, image: &str) -> ImageOrigin {
     let wanted = Wanted::new(path, image);
     let found: Vec<(Sureness, BTreeSet<Use>)> =
         lines.iter().flat_map(|line| line.origins(&wanted)).collect();
     let Some(most) = found.iter().map(|(sureness, _)| *sureness).max() else {
-        return Origin::Unknown;
+        return ImageOrigin::Unknown;
     };
     let chosen = found.into_iter().filter(|(sureness, _)| *sureness == most);
-    Origin::Values(chosen.flat_map(|(_, uses)| uses).collect())
+    ImageOrigin::Values(chosen.flat_map(|(_, uses)| uses).collect())
 }
 
 impl<'i> Wanted<'i> {

@@ -11,20 +11,19 @@ mod syntax;
 mod traced;
 mod walk;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
 use line::Line;
-use syntax::Node;
-pub use traced::{Step, Use};
+use syntax::{Helper, Helpers, Node};
+pub use traced::{ImageOrigin, Step, Use};
 
 /// The templates of a chart with all its subcharts.
 #[derive(Debug, Default)]
 pub struct Templates {
     /// By path below the chart.
     files: BTreeMap<String, Vec<Node>>,
-    /// By name. A chart and its subcharts may define one name several times.
-    helpers: BTreeMap<String, BTreeSet<Helper>>,
+    helpers: Helpers,
     /// The lines that were collected, by template.
     lines: Mutex<BTreeMap<String, Lines>>,
 }
@@ -32,28 +31,12 @@ pub struct Templates {
 /// `None` if there is too much to follow.
 type Lines = Arc<Option<Vec<Line>>>;
 
-/// The body of a `define`.
-#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Helper {
-    file: String,
-    body: Vec<Node>,
-}
-
-/// How an image came to its place.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Origin {
-    /// These values can become a part of it, or decide about it.
-    Values(BTreeSet<Use>),
-    /// No line of the templates could be found that writes it.
-    Unknown,
-}
-
 impl Templates {
     /// Adds a template by its path below the chart.
     pub fn add(&mut self, path: &str, text: &str) {
         let mut nodes = syntax::parse(text);
         let mut helpers = Vec::new();
-        take_helpers(&mut nodes, &mut helpers);
+        syntax::take_helpers(&mut nodes, &mut helpers);
         for (name, body) in helpers {
             let file = path.to_owned();
             let same = self.helpers.entry(name).or_default();
@@ -66,10 +49,10 @@ impl Templates {
     }
 
     /// Where an image comes from that a template writes at a path of its manifest.
-    pub fn origin(&self, template: &str, path: &str, image: &str) -> Origin {
+    pub fn origin(&self, template: &str, path: &str, image: &str) -> ImageOrigin {
         match self.lines(template).as_ref() {
             Some(lines) => line::origin(lines, path, image),
-            None => Origin::Unknown,
+            None => ImageOrigin::Unknown,
         }
     }
 
@@ -79,32 +62,10 @@ impl Templates {
             return Arc::clone(lines);
         }
         let nodes = self.files.get(template);
-        let lines = Arc::new(nodes.and_then(|nodes| walk::lines(self, template, nodes)));
+        let lines = Arc::new(nodes.and_then(|nodes| walk::lines(&self.helpers, template, nodes)));
         known().insert(template.to_owned(), Arc::clone(&lines));
         lines
     }
-}
-
-/// Takes the definitions of named templates out of other nodes.
-fn take_helpers(nodes: &mut Vec<Node>, helpers: &mut Vec<(String, Vec<Node>)>) {
-    let mut rest = Vec::new();
-    for node in std::mem::take(nodes) {
-        match node {
-            Node::Define { name, mut body } => {
-                take_helpers(&mut body, helpers);
-                helpers.push((name, body));
-            }
-            Node::Block { mut body, mut otherwise, opening } => {
-                take_helpers(&mut body, helpers);
-                if let Some(otherwise) = &mut otherwise {
-                    take_helpers(otherwise, helpers);
-                }
-                rest.push(Node::Block { body, otherwise, opening });
-            }
-            other => rest.push(other),
-        }
-    }
-    *nodes = rest;
 }
 
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The parts of a template: text, and actions in their nesting.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::expression::{self, Assignment, Expression};
 
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -37,6 +39,16 @@ pub(super) enum Kind {
     With,
     Range,
 }
+
+/// The body of a `define`.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Helper {
+    pub(super) file: String,
+    pub(super) body: Vec<Node>,
+}
+
+/// By name. A chart and its subcharts may define one name several times.
+pub(super) type Helpers = BTreeMap<String, BTreeSet<Helper>>;
 
 /// Text, or what stands in the braces of an action.
 enum Piece<'t> {
@@ -202,4 +214,26 @@ fn length_of_action(text: &str) -> usize {
         }
     }
     text.len()
+}
+
+/// Takes the definitions of named templates out of other nodes.
+pub(super) fn take_helpers(nodes: &mut Vec<Node>, helpers: &mut Vec<(String, Vec<Node>)>) {
+    let mut rest = Vec::new();
+    for node in std::mem::take(nodes) {
+        match node {
+            Node::Define { name, mut body } => {
+                take_helpers(&mut body, helpers);
+                helpers.push((name, body));
+            }
+            Node::Block { mut body, mut otherwise, opening } => {
+                take_helpers(&mut body, helpers);
+                if let Some(otherwise) = &mut otherwise {
+                    take_helpers(otherwise, helpers);
+                }
+                rest.push(Node::Block { body, otherwise, opening });
+            }
+            other => rest.push(other),
+        }
+    }
+    *nodes = rest;
 }

@@ -11,8 +11,8 @@ fn origin_in(files: &[(&str, &str)], path: &str, image: &str) -> String {
         Step::Any => "*".to_owned(),
     };
     match templates.origin(files[0].0, path, image) {
-        Origin::Unknown => "unknown".to_owned(),
-        Origin::Values(uses) => {
+        ImageOrigin::Unknown => "unknown".to_owned(),
+        ImageOrigin::Values(uses) => {
             let path = |it: &Use| it.path.iter().map(step).collect::<Vec<_>>().join(".");
             let uses = uses.iter().map(|it| format!("{}@{}:{}", path(it), it.file, it.line));
             uses.collect::<Vec<_>>().join(" ")

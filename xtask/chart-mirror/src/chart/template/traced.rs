@@ -42,6 +42,15 @@ pub struct Use {
     pub line: usize,
 }
 
+/// How an image came to its place.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageOrigin {
+    /// These values can become a part of it, or decide about it.
+    Values(BTreeSet<Use>),
+    /// No line of the templates could be found that writes it.
+    Unknown,
+}
+
 /// A place in the templates.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Position<'t> {

@@ -2,12 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::expression::{Assignment, Expression};
-use super::functions::{is_wrapper, operand};
+use super::expression::{Assignment, Expression, is_wrapper, operand};
 use super::line::{Line, Segment};
-use super::syntax::{Kind, Node, Opening};
+use super::syntax::{Helper, Helpers, Kind, Node, Opening};
 use super::traced::{Position, Traced, Use};
-use super::{Helper, Templates};
 
 /// The limit for templates that include each other.
 const MAX_DEPTH: usize = 24;
@@ -17,7 +15,7 @@ const MAX_NODES: usize = 400_000;
 const MAX_TEXTS: usize = 200;
 
 pub(super) struct Walk<'t> {
-    pub(super) templates: &'t Templates,
+    helpers: &'t Helpers,
     pub(super) at: Position<'t>,
     lines: Vec<Line>,
     scope: Scope<'t>,
@@ -49,9 +47,9 @@ struct Variable<'t> {
 }
 
 /// The lines that a template can print; `None` if there is too much to follow.
-pub(super) fn lines(templates: &Templates, file: &str, nodes: &[Node]) -> Option<Vec<Line>> {
+pub(super) fn lines(helpers: &Helpers, file: &str, nodes: &[Node]) -> Option<Vec<Line>> {
     let mut walk = Walk {
-        templates,
+        helpers,
         at: Position { file, line: 1 },
         lines: Vec::new(),
         scope: Scope::with(Traced::context(), BTreeSet::new()),
@@ -295,7 +293,7 @@ impl<'t> Walk<'t> {
 
     /// What a helper prints with a context. Its lines are collected, too.
     pub(super) fn include(&mut self, name: &str, context: &Traced) -> Traced {
-        let helpers = self.templates.helpers.get(name);
+        let helpers = self.helpers.get(name);
         let Some(helpers) = helpers.filter(|_| self.depth < MAX_DEPTH) else {
             return context.changed(self.at);
         };

@@ -7,7 +7,7 @@ use serde_yaml::Value;
 use super::observed::Observed;
 use super::values_document::GLOBAL;
 use super::visit::{Next, visit};
-use crate::chart::{ChartValues, Origin, Step, Templates, Use};
+use crate::chart::{ChartValues, ImageOrigin, Step, Templates, Use};
 use crate::list::{Key, ValuePath};
 
 /// The templates of a chart and its subcharts.
@@ -66,8 +66,8 @@ impl Origins {
             return Source::Values(Vec::new());
         }
         match self.templates.origin(template, &observed.place.path, &observed.written) {
-            Origin::Unknown => Source::Unknown,
-            Origin::Values(uses) => {
+            ImageOrigin::Unknown => Source::Unknown,
+            ImageOrigin::Values(uses) => {
                 let all: BTreeSet<ValueUse> =
                     uses.iter().flat_map(|used| values(used, chart, whole)).collect();
                 Source::Values(all.into_iter().collect())
