@@ -7,7 +7,7 @@ use serde_yaml::Value;
 
 use super::candidate::{Candidate, Class, Likelihood, Shape, is_host};
 use super::image_words::{ImageWords, Match};
-use super::origins::ValueUse;
+use super::origins::{Extent, ValueUse};
 use super::topic::{Topic, is_about_something_else, topic};
 use super::values_document::{GLOBAL, value_at};
 use super::visit::{Next, visit};
@@ -81,7 +81,8 @@ pub(super) fn add_used(
     whole: &Value,
 ) {
     let mut present: BTreeSet<ValuePath> = candidates.iter().map(|it| it.path.clone()).collect();
-    for path in uses.into_iter().filter_map(|used| used.path) {
+    let alone = uses.into_iter().filter(|used| used.extent == Extent::ByItself);
+    for path in alone.filter_map(|used| used.path) {
         let (original, shape) = match value_at(whole, &path) {
             None | Some(Value::Null) => (String::new(), Some(Shape::Host)),
             Some(Value::String(text)) if text.is_empty() => (String::new(), Some(Shape::Host)),

@@ -31,6 +31,15 @@ pub(super) struct ValueUse {
     pub(super) path: Option<ValuePath>,
     /// The template with the line.
     pub(super) used_at: String,
+    pub(super) extent: Extent,
+}
+
+/// How a template uses a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Extent {
+    ByItself,
+    /// With all of the map or list around it.
+    WithOthers,
 }
 
 /// Custom resources are not templates.
@@ -92,7 +101,11 @@ fn folder(chart: &[String]) -> String {
 /// The values that a template of a chart uses in one place.
 fn values(used: &Use, chart: &[String], whole: &Value) -> Vec<ValueUse> {
     let used_at = format!("{}:{}", used.file, used.line);
-    let new = |path: Option<ValuePath>| ValueUse { path, used_at: used_at.clone() };
+    let new = |path: Option<ValuePath>, extent: Extent| ValueUse {
+        path,
+        used_at: used_at.clone(),
+        extent,
+    };
     let is_global = used.path.first() == Some(&Step::Key(GLOBAL.to_owned()));
     let prefix: Vec<Key> = chart.iter().filter(|_| !is_global).cloned().map(Key::Name).collect();
     let below = prefix.iter().try_fold(whole, |value, key| match key {
@@ -101,14 +114,19 @@ fn values(used: &Use, chart: &[String], whole: &Value) -> Vec<ValueUse> {
     });
     let mut found = Vec::new();
     if used.path.is_empty() {
-        return vec![new(None)];
+        return vec![new(None, Extent::WithOthers)];
     }
     follow(&used.path, prefix, below, &mut found);
-    found.into_iter().map(|keys| new(ValuePath::new(keys))).collect()
+    found.into_iter().map(|(keys, extent)| new(ValuePath::new(keys), extent)).collect()
 }
 
 /// Collects the scalars, and the keys without a value, that a path leads to.
-fn follow(steps: &[Step], path: Vec<Key>, value: Option<&Value>, found: &mut Vec<Vec<Key>>) {
+fn follow(
+    steps: &[Step],
+    path: Vec<Key>,
+    value: Option<&Value>,
+    found: &mut Vec<(Vec<Key>, Extent)>,
+) {
     let Some((step, rest)) = steps.split_first() else {
         return scalars(path, value, found);
     };
@@ -132,20 +150,23 @@ fn follow(steps: &[Step], path: Vec<Key>, value: Option<&Value>, found: &mut Vec
             }
         }
         // A text has no keys: it decides by itself.
-        _ => found.push(path),
+        _ => found.push((path, Extent::ByItself)),
     }
 }
 
-fn scalars(path: Vec<Key>, value: Option<&Value>, found: &mut Vec<Vec<Key>>) {
-    let Some(value) = value else { return found.push(path) };
+fn scalars(path: Vec<Key>, value: Option<&Value>, found: &mut Vec<(Vec<Key>, Extent)>) {
+    let is_scalar = |value: &Value| !matches!(value, Value::Mapping(_) | Value::Sequence(_));
+    let Some(value) = value.filter(|value| !is_scalar(value)) else {
+        return found.push((path, Extent::ByItself));
+    };
     let before = found.len();
     visit(value, &mut path.clone(), &mut |value, path| {
-        if !matches!(value, Value::Mapping(_) | Value::Sequence(_)) {
-            found.push(path.to_vec());
+        if is_scalar(value) {
+            found.push((path.to_vec(), Extent::WithOthers));
         }
         Next::Below
     });
     if found.len() == before {
-        found.push(path);
+        found.push((path, Extent::WithOthers));
     }
 }

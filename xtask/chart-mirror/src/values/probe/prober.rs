@@ -234,7 +234,7 @@ fn fixed_or_used(search: &Search<'_>, knowledge: &Knowledge, number: usize) -> O
     };
     let untried = uses.into_iter().filter(|used| !was_tried(used));
     let mut untried: Vec<Untried> = untried
-        .map(|ValueUse { path, used_at }| Untried { path, used_at: Some(used_at) })
+        .map(|ValueUse { path, used_at, .. }| Untried { path, used_at: Some(used_at) })
         .collect();
     untried.dedup_by(|a, b| a.path == b.path);
     match untried.is_empty() {

@@ -86,9 +86,11 @@ pub(super) fn explore(search: &mut Search<'_>, depth: Depth) -> Knowledge {
         return knowledge;
     }
     if !knowledge.unmoved().is_empty() {
-        let more = [unlikely, knowledge.used(search)].concat();
-        names.extend(&more);
-        knowledge.rounds(search, vec![more]);
+        names.extend(&unlikely);
+        knowledge.rounds(search, vec![unlikely]);
+        let used = knowledge.used(search);
+        names.extend(&used);
+        knowledge.rounds(search, vec![used]);
     }
     knowledge.reveal_hidden(search, &names);
     knowledge.find_what_removes(search, &names);
