@@ -120,7 +120,7 @@ fn operands(words: &[&str]) -> Vec<usize> {
         return (position + 2..words.len()).filter(is_assignment).collect();
     }
     let is_program = |word: &&str| !PREFIXES.contains(word) && !word.contains('=');
-    let Some(program) = words.iter().position(|word| is_program(&word)) else { return Vec::new() };
+    let Some(program) = words.iter().position(is_program) else { return Vec::new() };
     let name = words[program].rsplit('/').next().unwrap_or_default();
     if COPIERS.contains(&name) {
         let is_image = |&word: &usize| {
