@@ -3,4 +3,5 @@
 mod damage;
 mod differences;
 mod round_trip;
+mod serving;
 mod site;

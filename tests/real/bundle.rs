@@ -1,5 +1,6 @@
 //! Bundles, read by skopeo and sha256sum, and written by a run that was killed.
 
+use std::io::{BufRead as _, BufReader};
 use std::time::Duration;
 
 use oci::Digest;
@@ -129,4 +130,30 @@ async fn an_export_that_was_killed_goes_on_where_it_was() {
         let names: Vec<&str> = bundles.iter().map(String::as_str).collect();
         outside.done(&[&["bundle", "verify"], &names[..]].concat());
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn skopeo_and_a_proxy_cache_pull_from_a_served_bundle() {
+    let outside = Outside::new().await;
+    outside.done(&["bundle", "export", "site.tar"]);
+    let folder = outside.xtask.directory();
+    let serve = ["bundle", "serve", "site.tar", "--listen", "127.0.0.1:0"];
+    let serve = duct::cmd(env!("CARGO_BIN_EXE_chart-mirror"), serve);
+    let serve = serve.dir(folder).full_env(clean_environment(std::env::vars_os(), folder));
+    let mut served = BufReader::new(serve.stdin_null().reader().unwrap());
+    let mut line = String::new();
+    served.read_line(&mut line).unwrap();
+    let address = line.split(" at ").nth(1).and_then(|rest| rest.split(' ').next()).unwrap();
+    let proxy = DockerRegistry::start_as_proxy_of(&format!("http://{address}"));
+    let target = DockerRegistry::start(Access::Anyone);
+    for registry in [address, proxy.address()] {
+        for (number, (name, digest)) in outside.images.iter().enumerate() {
+            let source = format!("{registry}/{name}");
+            assert_eq!(Skopeo::ANONYMOUS.digest_of(&source).unwrap(), *digest, "{source}");
+            let target = format!("{}/i{number}:1", target.address());
+            Skopeo::ANONYMOUS.copy_all(&source, &target).unwrap();
+            assert_eq!(Skopeo::ANONYMOUS.digest_of(&target).unwrap(), *digest, "{source}");
+        }
+    }
+    served.get_ref().kill().unwrap();
 }

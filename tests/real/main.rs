@@ -7,6 +7,7 @@
     reason = "tests start real programs, write temporary files and wait for both"
 )]
 
+mod air_gap;
 mod bundle;
 mod chart;
 mod docs;

@@ -128,7 +128,7 @@ async fn a_tag_that_is_gone_fails_although_its_pin_is_served() {
     stage.source.store().delete_tag("team/a", "1.0");
     let error = stage.mirror_fails().await;
     assert_eq!(error.mismatch(), Some("source-missing"));
-    assert!(words(&error).contains("but no longer the tag `1.0`"), "{error}");
+    assert!(words(&error).contains("but not the tag `1.0`"), "{error}");
     stage.pins = Pins::Alone;
     stage.mirror_all().await;
 }

@@ -94,7 +94,7 @@ async fn missing_content_at_the_source_is_not_reported_as_moved() {
     };
     let check = "check source and tag; some registries answer like this without credentials";
     scene.source.store().delete_tag("team/app", "1.0");
-    let message = "the source has the pinned APP, but no longer the tag `1.0`";
+    let message = "the source has the pinned APP, but not the tag `1.0`";
     assert_only(&scene, &[], &expected(message, check));
 
     let new = content::oci_image(&layers(&["base", "newer"]));

@@ -47,21 +47,38 @@ pub(crate) struct Request {
 impl DockerRegistry {
     /// Starts an empty registry and waits until it responds.
     pub(crate) fn start(access: Access) -> Self {
+        Self::start_with(access, None)
+    }
+
+    /// Starts a cache that pulls from another registry.
+    pub(crate) fn start_as_proxy_of(url: &str) -> Self {
+        Self::start_with(Access::Anyone, Some(url))
+    }
+
+    fn start_with(access: Access, proxied: Option<&str>) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let configuration = directory.path().join("config.yml");
         std::fs::write(directory.path().join("htpasswd"), HTPASSWD).unwrap();
-        std::fs::write(&configuration, configuration_text(directory.path(), access)).unwrap();
-        let serve = duct::cmd!("docker-registry", "serve", &configuration)
-            // A variable `REGISTRY_...` would override the configuration.
-            .full_env(clean_environment(std::env::vars_os(), directory.path()))
-            .stdin_null()
-            .stdout_path(access_log(directory.path()))
-            .stderr_path(error_log(directory.path()))
-            .unchecked();
-        let process = installed("docker-registry", serve.start());
+        std::fs::write(&configuration, configuration_text(directory.path(), access, proxied))
+            .unwrap();
+        let process = serve(directory.path());
         let mut registry = Self { process, address: String::new(), directory };
         registry.address = registry.wait_until_it_answers();
         registry
+    }
+
+    /// Ends it until [`DockerRegistry::start_again`]. It keeps its content.
+    pub(crate) fn stop(&self) {
+        self.process.kill().unwrap();
+    }
+
+    /// Starts it with the same content at the same address, and waits until it responds.
+    pub(crate) fn start_again(&mut self) {
+        let configuration = self.directory.path().join("config.yml");
+        let text = std::fs::read_to_string(&configuration).unwrap();
+        std::fs::write(&configuration, text.replace("127.0.0.1:0", &self.address)).unwrap();
+        self.process = serve(self.directory.path());
+        self.wait_until_it_answers();
     }
 
     /// `127.0.0.1:port`
@@ -113,7 +130,18 @@ impl Drop for DockerRegistry {
     }
 }
 
-fn configuration_text(directory: &Path, access: Access) -> String {
+fn serve(directory: &Path) -> duct::Handle {
+    let serve = duct::cmd!("docker-registry", "serve", directory.join("config.yml"))
+        // A variable `REGISTRY_...` would override the configuration.
+        .full_env(clean_environment(std::env::vars_os(), directory))
+        .stdin_null()
+        .stdout_path(access_log(directory))
+        .stderr_path(error_log(directory))
+        .unchecked();
+    installed("docker-registry", serve.start())
+}
+
+fn configuration_text(directory: &Path, access: Access, proxied: Option<&str>) -> String {
     let mut configuration = json!({
         "version": "0.1",
         "log": { "level": "info", "formatter": "json" },
@@ -123,6 +151,9 @@ fn configuration_text(directory: &Path, access: Access) -> String {
         },
         "http": { "addr": "127.0.0.1:0", "secret": "the same for every start" },
     });
+    if let Some(url) = proxied {
+        configuration["proxy"] = json!({ "remoteurl": url });
+    }
     if access == Access::PasswordOverTls {
         let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/data/tls");
         let files =

@@ -23,6 +23,7 @@ mod values;
 
 pub use bundle::{
     BundleCommand, BundleListArgs, BundleVerifyArgs, ExportArgs, ImportArgs, InventoryArgs,
+    ServeArgs,
 };
 pub use chart::ChartArgs;
 pub use ends::{DestinationArgs, SourceArgs, WithChartArgs};

@@ -17,7 +17,7 @@ struct CommandHelp {
     failed: Option<&'static str>,
 }
 
-const COMMANDS: [CommandHelp; 16] = [
+const COMMANDS: [CommandHelp; 17] = [
     CommandHelp {
         name: "init",
         examples: &[
@@ -143,6 +143,15 @@ const COMMANDS: [CommandHelp; 16] = [
         name: "bundle list",
         examples: &[("bundle list site.tar", "show images, charts and sizes")],
         done: "done",
+        failed: None,
+    },
+    CommandHelp {
+        name: "bundle serve",
+        examples: &[
+            ("bundle serve site.tar", "serve it at 127.0.0.1:5000"),
+            ("bundle serve site.tar --listen 10.0.0.7:5000", "serve it to other machines"),
+        ],
+        done: "interrupted, which is the regular end",
         failed: None,
     },
     CommandHelp {

@@ -2,6 +2,7 @@
 //! and the pipeline from the environment.
 
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -57,6 +58,19 @@ pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::R
             () = interruption() => Err(Interrupted.into()),
         }
     });
+    runtime.shutdown_timeout(Duration::from_millis(200));
+    result
+}
+
+/// Runs a service until an interruption, which is its regular end: the future that it gets is ready then.
+///
+/// # Errors
+/// When the service fails, or the runtime cannot start.
+pub fn block_on_service(
+    service: impl AsyncFnOnce(Pin<Box<dyn Future<Output = ()>>>) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let result = runtime.block_on(service(Box::pin(interruption())));
     runtime.shutdown_timeout(Duration::from_millis(200));
     result
 }

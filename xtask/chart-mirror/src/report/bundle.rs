@@ -1,6 +1,7 @@
 //! The reports of the commands for bundles.
 
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 
 use serde::Serialize;
 
@@ -72,6 +73,16 @@ pub fn summary(report: &ExportReport) -> String {
             text
         }
     }
+}
+
+/// The start of a service: where it is, and a reference to pull.
+pub fn served(bundle: &OpenBundle, address: SocketAddr) -> String {
+    let images = count(bundle.inventory.images.len() as u64, "image");
+    let mut text = format!("serving {images} at {address} until it is interrupted\n");
+    if let Some(image) = bundle.inventory.images.first() {
+        let _ = writeln!(text, "for example {}", printable(&format!("{address}/{}", image.source)));
+    }
+    text
 }
 
 /// The JSON report of an export.

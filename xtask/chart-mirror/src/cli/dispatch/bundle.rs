@@ -1,4 +1,4 @@
-//! `bundle export`, `import`, `list` and `verify`, from flags to their reports.
+//! The commands for bundles, from flags to their reports.
 
 use std::sync::Arc;
 
@@ -9,13 +9,14 @@ use crate::bundle::destination_inventory::DestinationInventory;
 use crate::cli::exit::Exit;
 use crate::cli::flags::{
     BundleCommand, BundleListArgs, BundleVerifyArgs, DestinationArgs, ExportArgs, Flags,
-    ImportArgs, TextOrJson,
+    ImportArgs, ServeArgs, TextOrJson,
 };
 use crate::cli::terminal::ProgressDisplay;
 use crate::cli::{runtime, terminal};
 use crate::commands::bundle::export::{self, ChartChoice, ExportOptions, ExportedList};
 use crate::commands::bundle::import::{self, ImportOptions, ImportedList};
 use crate::commands::bundle::open_bundle::{ListOrigin, OpenBundle, location};
+use crate::commands::bundle::serve;
 use crate::commands::mirror::Pins;
 use crate::copy::{ExistingContent, Progress as _};
 use crate::list::Attachments;
@@ -31,6 +32,7 @@ pub(super) fn run(flags: &Flags, command: &BundleCommand) -> anyhow::Result<Exit
         BundleCommand::Import(arguments) => run_import(flags, arguments),
         BundleCommand::List(arguments) => run_list(arguments),
         BundleCommand::Verify(arguments) => run_verify(arguments),
+        BundleCommand::Serve(arguments) => run_serve(arguments),
     }
 }
 
@@ -181,4 +183,21 @@ fn run_verify(arguments: &BundleVerifyArgs) -> anyhow::Result<Exit> {
     let verification = hashed(&bundle)?;
     terminal::result(&report::bundle::verified(&bundle, &verification, terminal::presentation()))?;
     Ok(if verification.damages.is_empty() { Exit::Done } else { Exit::Failed })
+}
+
+fn run_serve(arguments: &ServeArgs) -> anyhow::Result<Exit> {
+    let bundle = OpenBundle::open(&arguments.bundle)?;
+    runtime::block_on_service(async |end| {
+        let service = serve::open(&bundle, arguments.listen).await?;
+        let address = service.address();
+        terminal::result(&report::bundle::served(&bundle, address))?;
+        if !address.ip().is_loopback() {
+            terminal::message(
+                "warning: anyone who reaches this address can read the bundle; there is no TLS and no login",
+            );
+        }
+        service.serve(end).await;
+        Ok(())
+    })?;
+    Ok(Exit::Done)
 }

@@ -1,5 +1,6 @@
 //! The flags of `inventory` and of the commands for bundles.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
@@ -50,6 +51,11 @@ pub enum BundleCommand {
     List(BundleListArgs),
     /// Hash everything in a bundle
     Verify(BundleVerifyArgs),
+    /// Serve a bundle as a read-only registry
+    ///
+    /// Repositories have the full names of their sources: HOST:PORT/docker.io/library/busybox:1.36. It ends when it is
+    /// interrupted.
+    Serve(ServeArgs),
 }
 
 #[derive(Debug, Args)]
@@ -174,4 +180,18 @@ pub struct BundleVerifyArgs {
     /// The bundle, or some of its parts in any order
     #[arg(value_name = "BUNDLE", required = true)]
     pub bundle: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct ServeArgs {
+    /// The bundle, or some of its parts in any order
+    #[arg(value_name = "BUNDLE", required = true)]
+    pub bundle: Vec<String>,
+
+    /// The address and port to listen on
+    ///
+    /// Other machines reach it only if the address is not one of loopback. There is no TLS and no login. Port 0 is a
+    /// free one.
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1:5000")]
+    pub listen: SocketAddr,
 }

@@ -1,5 +1,6 @@
-//! The commands `bundle export`, `bundle import`, `bundle list` and `bundle verify`.
+//! The commands for bundles.
 
 pub mod export;
 pub mod import;
 pub mod open_bundle;
+pub mod serve;
