@@ -9,6 +9,7 @@ use oci::Digest;
 use crate::programs::docker_registry::{Access, DockerRegistry};
 use crate::programs::helm::program;
 use crate::programs::skopeo::Skopeo;
+use crate::support::pages::{commands, page};
 use crate::support::xtask::{Finished, Xtask};
 use crate::support::{assert_says, clean_environment, write};
 
@@ -196,4 +197,56 @@ fn a_site_without_a_connection_gets_everything_once_and_later_only_what_changed(
     let imported = import(&story, &carried);
     assert_says(&imported.stdout, &["2 copied", "2 up to date"]);
     assert_eq!(story.digests(&destination), digests);
+}
+
+#[test]
+fn the_commands_of_the_page_work_in_their_order() {
+    let story = Story::new();
+    let inner = DockerRegistry::start(Access::Anyone);
+    run(
+        &story.outside,
+        &["init", "-c", "./chart", "-d", &format!("site={}/mirror", inner.address())],
+    );
+    let commands = commands(&page("docs/air-gap.md"));
+    assert_eq!(commands.len(), 9, "{commands:?}");
+    for command in &commands {
+        let words: Vec<&str> = command.split(' ').collect();
+        match words.as_slice() {
+            ["chart-mirror", arguments @ ..] => {
+                run(&story.outside, arguments);
+            }
+            ["tar", ..] => {
+                carry(&story, &bundles(story.outside.directory()));
+                let folder = story.inside.directory();
+                duct::cmd(words[0], &words[1..]).dir(folder).run().unwrap();
+            }
+            ["bin/chart-mirror", arguments @ ..] => {
+                let folder = story.inside.directory();
+                let environment = clean_environment(std::env::vars_os(), folder);
+                let program = duct::cmd(folder.join("bin/chart-mirror"), arguments);
+                let deadline = Duration::from_secs(60);
+                let finished = Finished::of(&program, folder, environment, deadline);
+                assert_eq!(finished.exit_code, 0, "{command}: {finished:?}");
+                if arguments.first() == Some(&"inventory") {
+                    std::fs::copy(
+                        folder.join("have.json"),
+                        story.outside.directory().join("have.json"),
+                    )
+                    .unwrap();
+                }
+            }
+            // It needs a cluster. The same files are rendered.
+            ["helm", "install", arguments @ ..] => {
+                let helm = duct::cmd(
+                    program().canonicalize().unwrap(),
+                    [&["template"], arguments].concat(),
+                );
+                let text = helm.dir(story.inside.directory()).read().unwrap();
+                assert_eq!(text.matches(&format!("{}/mirror/team/", inner.address())).count(), 4);
+            }
+            _ => panic!("{command}"),
+        }
+    }
+    let digests = story.digests(story.source.address());
+    assert_eq!(story.digests(&format!("{}/mirror", inner.address())), digests);
 }

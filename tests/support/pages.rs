@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use super::example::{Example, Needs, Step};
 
-/// Its commands build on each other: `tests/real/guide.rs` runs the whole page.
-const GUIDE: &str = "docs/getting-started.md";
+/// Their commands build on each other: `tests/real/guide.rs` and `tests/real/air_gap.rs` run the whole pages.
+const GUIDES: [&str; 2] = ["docs/getting-started.md", "docs/air-gap.md"];
 
 /// Above a block that `tests/real` runs.
 const NEEDS_HELM: &str = "<!-- needs helm -->";
@@ -94,9 +94,9 @@ pub(crate) fn blocks(page: &str, language: &str) -> Vec<String> {
     blocks.map(|fence| fence.text).collect()
 }
 
-/// The examples of all pages, except those of the guide and the commands that are not run here.
+/// The examples of all pages, except those of the guides and the commands that are not run here.
 pub(crate) fn examples() -> Vec<Example> {
-    let pages = pages().into_iter().filter(|(name, _)| name != GUIDE);
+    let pages = pages().into_iter().filter(|(name, _)| !GUIDES.contains(&name.as_str()));
     pages.flat_map(|(name, text)| examples_of(&name, &text)).collect()
 }
 
