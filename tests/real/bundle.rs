@@ -148,7 +148,9 @@ async fn skopeo_and_a_proxy_cache_pull_from_a_served_bundle() {
     let target = DockerRegistry::start(Access::Anyone);
     for registry in [address, proxy.address()] {
         for (number, (name, digest)) in outside.images.iter().enumerate() {
-            let source = format!("{registry}/{name}");
+            // Clients accept no colon in a path.
+            let (host, path) = name.split_once('/').unwrap();
+            let source = format!("{registry}/{}/{path}", host.replace(':', "_"));
             assert_eq!(Skopeo::ANONYMOUS.digest_of(&source).unwrap(), *digest, "{source}");
             let target = format!("{}/i{number}:1", target.address());
             Skopeo::ANONYMOUS.copy_all(&source, &target).unwrap();

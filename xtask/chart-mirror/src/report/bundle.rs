@@ -80,7 +80,13 @@ pub fn served(bundle: &OpenBundle, address: SocketAddr) -> String {
     let images = count(bundle.inventory.images.len() as u64, "image");
     let mut text = format!("serving {images} at {address} until it is interrupted\n");
     if let Some(image) = bundle.inventory.images.first() {
-        let _ = writeln!(text, "for example {}", printable(&format!("{address}/{}", image.source)));
+        let name = image.source.to_string();
+        // Clients accept no colon in a path.
+        let name = match name.split_once('/') {
+            Some((host, path)) => format!("{}/{path}", host.replace(':', "_")),
+            None => name,
+        };
+        let _ = writeln!(text, "for example {}", printable(&format!("{address}/{name}")));
     }
     text
 }
