@@ -221,8 +221,9 @@ impl Line {
                 is_written || self.has_constant_of(number, wanted)
             }
         };
+        let is_whole = is_literal && cover.characters == wanted.image.len();
         match () {
-            () if !fits && !(is_literal && cover.characters == wanted.image.len()) => None,
+            () if !fits && !is_whole => None,
             () if is_literal => Some(Sureness::Literal),
             () if is_named && cover.divides => Some(Sureness::Likely),
             () => Some(Sureness::Possible),
