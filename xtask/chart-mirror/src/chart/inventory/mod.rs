@@ -172,13 +172,13 @@ impl Inventory {
         };
         let images = Images::of(self.entries.iter().filter(stays), &self.destinations);
         let mut changes = ListChanges { obstacles: images.obstacles, ..ListChanges::default() };
+        let updated = self.entries.iter().filter_map(|entry| match &entry.counterpart {
+            Some(Counterpart::Updates(listed)) => Some((listed.place, listed)),
+            _ => None,
+        });
+        let updated: BTreeMap<Place, _> = updated.collect();
         for image in images.images {
-            let updated = self.entries.iter().filter_map(|entry| match &entry.counterpart {
-                Some(Counterpart::Updates(listed)) => Some(listed),
-                _ => None,
-            });
-            let mut updated = updated.filter(|listed| listed.place == image.place);
-            match updated.next() {
+            match updated.get(&image.place) {
                 Some(listed) => changes.updated.push((Image::clone(listed), image)),
                 None if image.place == Place::NOWHERE => changes.added.push(image),
                 None => {}
