@@ -23,7 +23,10 @@ fn output_without_a_manifest_is_an_error_whatever_the_exit_status() {
         let error = render_with(script).unwrap_err().to_string();
         let (message, hint) = error.split_once("\nhint: ").unwrap();
         assert_eq!(message, format!("rendering `default`: {expected}"));
-        assert!(hint.contains("`helm template release relocation"), "{hint}");
+        assert!(
+            hint.contains("`helm template release ") && hint.contains("/relocation "),
+            "{hint}"
+        );
     }
 }
 

@@ -6,12 +6,11 @@ use registry_in_memory::{InMemoryRegistry, RegistryOptions};
 use crate::docs::documented;
 use crate::init::Folder;
 use crate::programs::helm::program;
-use crate::support::pages::page;
+use crate::support::pages::{blocks, page};
 
 /// A chart, the registry of its images, and an empty one.
 struct Guide {
-    /// Serves as long as it is kept.
-    _source: InMemoryRegistry,
+    source: InMemoryRegistry,
     destination: InMemoryRegistry,
     folder: Folder,
 }
@@ -20,13 +19,17 @@ impl Guide {
     async fn new() -> Self {
         let source = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
         let destination = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
-        for (repository, tag) in
-            [("team/api", "1.0"), ("team/job", "2.0"), ("team/db", "3.0"), ("team/api", "1.1")]
-        {
+        for (repository, tag) in [
+            ("team/api", "1.0"),
+            ("team/job", "2.0"),
+            ("team/db", "3.0"),
+            ("team/api", "1.1"),
+            ("team/backup", "4.0"),
+        ] {
             source.store().publish(repository, tag, &content(repository, tag));
         }
         let folder = Folder::new(source.address());
-        Self { _source: source, destination, folder }
+        Self { source, destination, folder }
     }
 
     /// Runs a command, which must succeed.
@@ -46,6 +49,17 @@ impl Guide {
             }
             _ => panic!("{command}"),
         }
+    }
+
+    /// Adds a feature to the chart that is off by default, and has an image.
+    fn add_backup(&self) {
+        let template = "{{ if .Values.backup.enabled }}\napiVersion: v1\nkind: Pod\nmetadata: {name: backup}\n\
+                        spec: {containers: [{name: c, image: \"{{ .Values.backup.image }}\"}]}\n{{ end }}\n";
+        self.folder.write("chart/templates/backup.yaml", template);
+        let image = format!("{}/team/backup:4.0", self.source.address());
+        let values = self.folder.read("chart/values.yaml");
+        let values = format!("{values}backup: {{enabled: false, image: \"{image}\"}}\n");
+        self.folder.write("chart/values.yaml", &values);
     }
 
     /// Whether the destination has the images of the chart below a path.
@@ -76,10 +90,12 @@ async fn the_commands_of_the_guide_work_in_their_order() {
     let guide = Guide::new().await;
     let text = page("docs/getting-started.md");
     let (first, rest) = text.split_once("\n## When the chart changes\n").unwrap();
-    let (then, local) = rest.split_once("\n## A registry without TLS\n").unwrap();
-    let [first, then, local] = [first, then, local]
+    let (then, rest) = rest.split_once("\n## A feature that is off by default\n").unwrap();
+    let (feature, local) = rest.split_once("\n## A registry without TLS\n").unwrap();
+    let [renderings] = <[String; 1]>::try_from(blocks(feature, "toml")).unwrap();
+    let [first, then, feature, local] = [first, then, feature, local]
         .map(|part| part.lines().filter_map(|line| line.strip_prefix("$ ")).collect::<Vec<_>>());
-    assert_eq!((first.len(), then.len(), local.len()), (4, 5, 2));
+    assert_eq!((first.len(), then.len(), feature.len(), local.len()), (4, 5, 6, 2));
 
     first.into_iter().for_each(|command| guide.run(command));
     guide.assert_mirrored("team");
@@ -92,6 +108,12 @@ async fn the_commands_of_the_guide_work_in_their_order() {
         list.replace("tag = \"1.0\"", "tag = \"1.1\"").replace(old.as_str(), new.as_str());
     assert_eq!(guide.folder.read("images.toml"), expected);
     assert!(guide.destination.store().manifest("team/team/api", "1.1").is_some());
+
+    guide.add_backup();
+    let list = guide.folder.read("images.toml");
+    guide.folder.write("images.toml", &format!("{list}\n{renderings}\n"));
+    feature.into_iter().for_each(|command| guide.run(command));
+    assert!(guide.destination.store().manifest("team/team/backup", "4.0").is_some());
 
     let guide = Guide::new().await;
     local.into_iter().for_each(|command| guide.run(command));

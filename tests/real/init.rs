@@ -109,6 +109,60 @@ fn a_new_list_lists_moves_and_verifies_every_image() {
 }
 
 #[test]
+fn a_proof_covers_all_destinations_and_the_next_step_mirrors_to_all_of_them() {
+    let folder = Folder::new("quay.io");
+    let destinations = ["-d", "north=n.example.com", "-d", "south=s.example.com"];
+    let run = folder.run(&[&["init", "-c", "chart", "--no-pin"][..], &destinations].concat());
+    assert_eq!(run.exit_code, 0, "{run:?}");
+    assert!(run.stdout.contains(" mirror --all-destinations  # copy"), "{}", run.stdout);
+    assert!(!run.stdout.contains("mirror -d"), "{}", run.stdout);
+    let values = folder.read("values/north.yaml");
+    assert!(values.starts_with("# Helm values that make the chart shop pull"), "{values}");
+
+    let proven = folder.run(&["values", "--prove"]);
+    assert_eq!(proven.exit_code, 0, "{proven:?}");
+    for name in ["north", "south"] {
+        assert!(proven.stdout.contains(&format!("images.toml to {name} ==\n")), "{proven:?}");
+    }
+    folder.write("values/south.yaml", &values.replace("north", "south"));
+    let proven = folder.run(&["values", "--prove"]);
+    assert_eq!(proven.exit_code, 1, "{proven:?}");
+    assert!(proven.stdout.contains("2 parts: 1 done, 1 failed"), "{}", proven.stdout);
+
+    let probed = folder.run(&["values", "--probe"]);
+    assert_eq!(probed.exit_code, 0, "{probed:?}");
+    let reported = |text: &str| probed.stderr.lines().filter(|line| line.starts_with(text)).count();
+    assert_eq!(reported("proving the values of the list in 2 renderings"), 1, "{}", probed.stderr);
+    assert_eq!(reported("proving the suggestion"), 0, "{}", probed.stderr);
+}
+
+#[test]
+fn a_workspace_is_not_a_list_for_init_and_hints_lead_to_the_list_of_a_member() {
+    let folder = Folder::new("quay.io");
+    folder.write("images.toml", "[workspace]\nmembers = [\"chart\"]\n");
+    let missing = folder.run(&["images", "--write"]);
+    assert_eq!(missing.exit_code, 2, "{missing:?}");
+    let refused = folder.run(&["init", "-c", "./chart/", "--no-pin"]);
+    assert_eq!(refused.exit_code, 2, "{refused:?}");
+    for error in [&missing.stderr, &refused.stderr] {
+        assert!(error.contains("`cd chart`, then `chart-mirror init -c .`"), "{error}");
+    }
+    let from_here = "init --images chart/images.toml -c chart";
+    assert!(refused.stderr.contains(&format!("`chart-mirror {from_here}`")), "{}", refused.stderr);
+    let arguments: Vec<&str> = from_here.split(' ').chain(["--no-pin"]).collect();
+    let run = folder.run(&arguments);
+    assert_eq!(run.exit_code, 0, "{run:?}");
+
+    // The command to repeat is for the folder where the user is.
+    folder.write("chart/templates/broken.yaml", "{{ fail \"broken\" }}\n");
+    for (here, path) in [("", "chart"), ("chart", "./")] {
+        let broken = folder.run_in(here, &["images"]);
+        let repeat = format!("`helm template release {path} --include-crds`");
+        assert!(broken.exit_code == 2 && broken.stderr.contains(&repeat), "{broken:?}");
+    }
+}
+
+#[test]
 fn the_list_of_a_member_has_the_settings_of_its_workspace() {
     let folder = Folder::new("quay.io");
     // Two images with one path fit only the destination of the workspace.
@@ -154,6 +208,10 @@ async fn every_tag_is_pinned_and_an_image_that_is_missing_is_reported() {
         "{run:?}"
     );
     assert_eq!(folder.read("images.toml").matches(content.top.as_str()).count(), 2);
+    assert_eq!(run.stdout.matches("written     images.toml").count(), 1, "{}", run.stdout);
+    let correction = format!("correct `source` or `tag` of {}/team/db:3.0", registry.address());
+    let (_, next) = run.stdout.split_once("next:\n").unwrap();
+    assert!(next.trim_start().starts_with(&correction), "{next}");
 
     registry.store().publish("team/db", "3.0", &content);
     std::fs::remove_file(folder.path("images.toml")).unwrap();

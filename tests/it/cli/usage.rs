@@ -45,7 +45,7 @@ fn the_error_about_an_unknown_destination_names_the_known_ones() {
         &["-d", "erc"],
         &[
             "no destination `erc`, and it is not a registry: ",
-            "\nhint: images.toml has `-d ecr`, `-d harbor`",
+            "\nhint: the list has `-d ecr`, `-d harbor`",
         ],
     );
     refused(list.as_bytes(), &[], &["several destinations", "`-d ecr`, `-d harbor`"]);
@@ -124,6 +124,11 @@ fn a_missing_list_is_reported_with_the_cause_before_the_hint() {
     let (cause, hint) = finished.stderr.split_once('\n').unwrap();
     assert!(cause.starts_with("error: cannot read the image list `nope.toml`: No such"), "{cause}");
     assert_eq!(hint, "hint: name another with `--images FILE`\n");
+    let xtask = Xtask::new();
+    write(&xtask, "web/images.toml", IMAGE);
+    let finished = xtask.run(&["mirror", "--images", "web"], &[]);
+    assert_eq!(finished.exit_code, 2, "{finished:?}");
+    assert_says(&finished.stderr, &["`web` is a folder", "`web/images.toml`"]);
 }
 
 #[test]

@@ -131,6 +131,10 @@ async fn flags_and_folders_select_members_and_destinations() {
     let refused = workspace.run_in("charts/b", &["mirror"]);
     assert_eq!(refused.exit_code, 2);
     assert_says(&refused.stderr, &["several destinations", "`-d north`", "`--all-destinations`"]);
+    // Once, and before anything is reported about a list.
+    let refused = workspace.run(&["mirror"]);
+    assert_eq!((refused.exit_code, refused.stdout.as_str()), (2, ""));
+    assert_eq!(refused.stderr.matches("several destinations").count(), 1, "{}", refused.stderr);
     let refused = workspace.run(&["pin", "--member", "c"]);
     assert_eq!(refused.exit_code, 2);
     assert_says(&refused.stderr, &["no member `c`", "`charts/a`, `charts/b`"]);
@@ -152,6 +156,9 @@ async fn a_report_in_json_has_a_part_for_each_and_the_exit_code_is_the_worst() {
     assert_eq!(lists, ["charts/a/images.toml", "charts/b/images.toml"]);
     assert_eq!(parts[0]["images"][0]["outcome"], "copied");
     assert_eq!(parts[1]["images"][0]["outcome"], "failed");
+    // The line about the image has the cause as well.
+    let line = finished.stderr.lines().find(|line| line.starts_with("failed ")).unwrap();
+    assert_says(line, &["/acme/b:1: source: ", "404"]);
     assert_eq!(parts[1]["requested-destination"], "north");
 }
 
@@ -193,6 +200,17 @@ async fn one_verification_covers_all_lists_and_findings_name_their_list() {
     let unknown = workspace.run(&["verify", "--only", "list", "--image", "nothing"]);
     assert_eq!(unknown.exit_code, 2);
     assert_says(&unknown.stderr, &["no list has an image `nothing`"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_examines_all_destinations_and_reports_the_machine_once() {
+    let workspace = Workspace::new().await;
+    let finished = workspace.run(&["doctor", "--member", "a"]);
+    assert_says(&finished.stdout, &["images.toml to north ==\n", "images.toml to south ==\n"]);
+    for part in ["credentials come from", "helm"] {
+        let lines = finished.stdout.lines().filter(|line| line.starts_with(part));
+        assert_eq!(lines.count(), 1, "{part}: {}", finished.stdout);
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -133,7 +133,7 @@ async fn stale_values_are_reported_with_a_diff() {
     scene.edit("values/mirror.yaml", "tool:\n  repository: ", "other:\n  repository: ");
     let verified = scene.verify(&[]);
     let details = json!([
-        "--- mirror.yaml",
+        "--- values/mirror.yaml",
         "+++ images.toml",
         "@@ -4,4 +4,4 @@",
         " global:",

@@ -2,7 +2,7 @@
 
 use registry_in_memory::content;
 use registry_in_memory::{Fault, InMemoryRegistry, RegistryOptions};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Scene, sum};
 use crate::support::requests::request_counts;
@@ -120,6 +120,23 @@ async fn an_image_deleted_at_the_destination_is_reported() {
         ..Only::default()
     };
     assert_only(&scene, &[], &expected);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_source_lacks_as_well_is_not_to_be_mirrored_before_that_is_corrected() {
+    let scene = Scene::new().await;
+    scene.destination.store().delete_tag("team/app", "1.0");
+    scene.source.store().delete_tag("team/app", "1.0");
+    let hint = || {
+        let verified = scene.verify(&["--only", "source,destination"]);
+        let findings = verified.findings.as_array().unwrap().clone();
+        let is_missing = |finding: &&Value| finding["code"] == "destination-missing";
+        findings.iter().find(is_missing).unwrap()["hint"].as_str().unwrap().to_owned()
+    };
+    // The content of the pin can still be copied.
+    assert_eq!(hint(), MIRROR_HINT);
+    scene.source.store().delete_manifest("team/app", &scene.app.top);
+    assert_eq!(hint(), format!("correct its source first; then {MIRROR_HINT}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -302,7 +319,7 @@ async fn a_check_that_cannot_start_is_a_finding_beside_the_others() {
     std::fs::remove_file(scene.path("values/mirror.yaml")).unwrap();
     let arguments = ["verify", "--only", "values", "--only", "source", "--format", "json"];
     let finished = scene.run_with(&arguments, &[("STS_REGISTRY_USERNAME", "robot")]);
-    let document: serde_json::Value = serde_json::from_str(&finished.stdout).unwrap();
+    let document: Value = serde_json::from_str(&finished.stdout).unwrap();
     let codes: Vec<_> =
         document["findings"].as_array().unwrap().iter().map(|found| &found["code"]).collect();
     assert_eq!(codes, ["values-missing", "check-not-run"], "{}", finished.stdout);
@@ -351,7 +368,7 @@ async fn a_subset_is_compared_with_its_record_and_a_missing_record_is_reported()
     assert_eq!(codes(), [unpinned("team/app:1.0"), unpinned("team/tool:2.0")]);
 
     let mirrored = scene.run(&["mirror", "--format", "json"]);
-    let report: serde_json::Value = serde_json::from_str(&mirrored.stdout).unwrap();
+    let report: Value = serde_json::from_str(&mirrored.stdout).unwrap();
     for (number, index) in [&scene.app.top, &scene.tool.top].into_iter().enumerate() {
         let pin = format!("digest = \"{index}\"\n");
         let subset = &report["images"][number]["digest"];

@@ -24,6 +24,32 @@ fn images_of_the_chart_and_the_list_are_printed_and_mismatches_are_marked() {
 }
 
 #[test]
+fn the_hint_counts_only_images_that_can_be_added_and_a_collision_names_the_ways_out() {
+    let project = Project::new(LIST);
+    project.chart("c", &["quay.io/example/app:1.2.0", "docker.io/example/old:1", "busybox:1.37"]);
+    let run = project.run(&["images", "-c", "c"]);
+    assert!(run.stdout.contains("`--write` adds 1 of the unlisted images"), "{}", run.stdout);
+    assert!(
+        run.stderr.contains("`chart-mirror --images lists/images.toml images --write --prune`"),
+        "{}",
+        run.stderr
+    );
+    let run = project.run(&["images", "-c", "c", "--write", "--prune"]);
+    assert_eq!(run.exit_code, 0, "{run:?}");
+    project.chart(
+        "c",
+        &[
+            "quay.io/example/app:1.2.0",
+            "docker.io/example/old:1",
+            "busybox:1.37",
+            "q.io/example/old:1",
+        ],
+    );
+    let run = project.run(&["images", "-c", "c"]);
+    assert!(!run.stdout.contains("`--write`") && run.stderr.contains("`replaces = "), "{run:?}");
+}
+
+#[test]
 fn the_json_contains_the_places_of_each_image() {
     let list = format!(
         "{LIST}[chart]\nname = \"c\"\n[[chart.rendering]]\nname = \"a\"\n[[chart.rendering]]\nname = \"b\"\n"

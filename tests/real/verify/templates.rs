@@ -184,6 +184,52 @@ async fn drift_is_found_and_mirroring_fixes_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn every_job_works_on_all_members_and_destinations_of_a_workspace() {
+    for (number, mirror) in jobs("mirror").into_iter().enumerate() {
+        let scene = workspace().await;
+        let job = |name| jobs(name).into_iter().nth(number).unwrap();
+        assert_eq!(ended(&scene, &job("drift")), [1]);
+        assert_eq!(ended(&scene, &mirror), [0, 0, 0]);
+        assert_eq!(ended(&scene, &job("drift")), [0]);
+        for tag in [("east/team/app", "1.0"), ("west/team/tool", "2.0")] {
+            assert!(scene.destination.store().delete_tag(tag.0, tag.1), "{tag:?}");
+            assert_eq!(ended(&scene, &job("drift")), [1]);
+            store(
+                &scene.destination,
+                tag.0,
+                tag.1,
+                [&scene.app, &scene.tool][usize::from(tag.1 == "2.0")],
+            );
+        }
+        scene.edit("web/values/west.yaml", "imageRegistry", "registry");
+        assert_eq!(ended(&scene, &job("gate")), [1]);
+    }
+}
+
+/// The scene with its files in the only member of a workspace with two destinations, which have no images.
+async fn workspace() -> Scene {
+    let scene = scene().await;
+    std::fs::remove_dir_all(scene.path("values")).unwrap();
+    let address = scene.destination.address();
+    scene.edit(
+        "images.toml",
+        &format!("[destinations.production]\nregistry = \"{address}\"\n"),
+        "",
+    );
+    std::fs::create_dir(scene.path("web")).unwrap();
+    for name in ["images.toml", "chart"] {
+        std::fs::rename(scene.path(name), scene.path("web").join(name)).unwrap();
+    }
+    let destinations = ["east", "west"].map(|name| {
+        format!("[destinations.{name}]\nregistry = \"{address}\"\nprefix = \"{name}\"\n")
+    });
+    let root = format!("[workspace]\nmembers = [\"web\"]\n{}", destinations.concat());
+    scene.write("images.toml", &root);
+    assert_eq!(run(&scene, "cargo xtask values --write", &[]).exit_code, 0);
+    scene
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn the_commands_that_replace_scripts_work() {
     let (_, section) =
         MIGRATING.split_once("\n## From other scripts of the StackState chart\n").unwrap();

@@ -82,6 +82,11 @@ pub fn read_draft_text(file: &Path) -> Result<String, Advice> {
 /// If the file cannot be read, or is not UTF-8 text.
 pub fn read_text(file: &Path) -> Result<String, Advice> {
     let name = file.display();
+    if file.is_dir() {
+        let list = file.join(NAME);
+        return Err(Advice::new(format!("`{name}` is a folder, not an image list"))
+            .with_hint(format!("`--images FILE` names a list, such as `{}`", list.display())));
+    }
     let bytes = std::fs::read(file).map_err(|error| {
         Advice::new(format!("cannot read the image list `{name}`: {error}"))
             .with_hint("name another with `--images FILE`")

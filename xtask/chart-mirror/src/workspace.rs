@@ -9,6 +9,7 @@ use crate::files::folder_of;
 use crate::list::{Contradiction, ImageList, place_of_key};
 use crate::list_file::{self, Images, NAME};
 use messages::Advice;
+use messages::program::command;
 
 /// What `--member` calls the list of the workspace itself.
 const ITSELF: &str = ".";
@@ -190,7 +191,11 @@ impl Workspace {
             if folders.is_empty() {
                 let file = self.file.display();
                 let message = format!("the member `{pattern}` of `{file}` has no {NAME}");
-                let hint = "correct `members`, or write a list there";
+                let folder = if pattern.contains(['*', '?', '[']) { "FOLDER" } else { pattern };
+                let hint = format!(
+                    "correct `members`, or write the list of a chart there: `cd {folder}`, then {}",
+                    command("init -c .")
+                );
                 missing.push(Advice::new(message).with_hint(hint));
             }
             found.extend(folders);

@@ -170,6 +170,9 @@ impl Error {
                 "name a file with the authority that signed the certificate: `ca-file` in \
                  `[registries.\"HOST\"]`, or `SSL_CERT_FILE`"
             }
+            Cause::Network { phase: Phase::Connect, .. } if self.request.contains(" http://") => {
+                "check the host name, the network and the proxy, and whether the registry runs on that port"
+            }
             Cause::Network { phase: Phase::Connect, .. } => {
                 "check the host name, the network and the proxy; a registry without TLS needs \
                  `plain-http = true` in `[registries.\"HOST\"]`"

@@ -55,6 +55,17 @@ mod tests {
     }
 
     #[test]
+    fn only_a_host_that_was_contacted_with_tls_may_need_plain_http() {
+        let hint = |scheme: &str| {
+            let (phase, detail) = (Phase::Connect, "refused".to_owned());
+            let error = Error::new(Side::Source, "ping", Cause::Network { phase, detail });
+            Error { request: format!("GET {scheme}://r.io/v2/"), ..error }.hint().unwrap()
+        };
+        assert!(hint("https").contains("`plain-http = true`"), "{}", hint("https"));
+        assert!(!hint("http").contains("plain-http"), "{}", hint("http"));
+    }
+
+    #[test]
     fn names_and_digests_are_left_out() {
         let denied = Cause::Status(Box::new(ErrorResponse::parse(403, b"no", None)));
         let table = [

@@ -176,6 +176,27 @@ impl Helm {
         found.into_iter().filter(is_named).map(|chart| chart.name).collect()
     }
 
+    /// The arguments of `helm template` for a user in the current folder, not in that of the list.
+    fn template_from_here(&self, rendering: &Rendering, values: Option<&str>) -> Vec<String> {
+        let (mut source, mut rendering) = (self.source.clone(), rendering.clone());
+        if matches!(self.path_on_disk(), Ok(Some(_))) {
+            source.chart = self.from_here(&source.chart);
+        }
+        for file in &mut rendering.values {
+            *file = self.from_here(file);
+        }
+        arguments::template(&arguments::chart(&source), &rendering, values)
+    }
+
+    /// A path below the folder of the list, from the current folder.
+    fn from_here(&self, path: &str) -> String {
+        if matches!(self.directory.to_str(), Some("" | ".")) {
+            return path.to_owned();
+        }
+        let joined: PathBuf = self.directory.join(path).components().collect();
+        joined.to_string_lossy().into_owned()
+    }
+
     fn fetch(&self) -> Result<LocalChart, RenderError> {
         let folder = temporary_folder(FETCH)?;
         self.of_chart("pull", folder.path(), &["--untar", "--untardir", "chart"])?;
@@ -259,7 +280,7 @@ impl Renderer for Helm {
         let file = file.as_ref().map(|file| file.to_string_lossy());
         let arguments = arguments::template(&[chart], rendering, file.as_deref());
         let placeholder = values.map(|_| "OVERLAY");
-        let repeat = arguments::template(&arguments::chart(&self.source), rendering, placeholder);
+        let repeat = self.template_from_here(rendering, placeholder);
         let Printed { text, warnings } =
             self.run(&attempt, &self.directory, &arguments, &repeat)?;
         if manifests::documents(&text).is_empty() {

@@ -45,12 +45,12 @@ impl ImageList {
                 return Advice::new(format!("`-d {printable}`: {why}"));
             }
             let error = Advice::new(format!(
-                "`-d {printable}`: images.toml has no destination `{printable}`, and it is not a registry: {why}"
+                "`-d {printable}`: the list has no destination `{printable}`, and it is not a registry: {why}"
             ));
             match names {
                 [] => error,
                 names => {
-                    error.with_hint(format!("images.toml has `-d {}`", names.join("`, `-d ")))
+                    error.with_hint(format!("the list has `-d {}`", names.join("`, `-d ")))
                 }
             }
         })

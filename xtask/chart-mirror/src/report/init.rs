@@ -2,6 +2,7 @@
 
 use crate::chart::inventory::Obstacle;
 use crate::commands::init::InitReport;
+use crate::commands::pin::result::PinOutcome;
 use crate::report::common::count;
 use crate::report::presentation::Presentation;
 use crate::report::{pin, probe};
@@ -11,7 +12,7 @@ use messages::program::command;
 pub fn text(report: &InitReport, presentation: Presentation) -> String {
     let mut text = String::new();
     if let Some(pins) = report.pins.as_ref().filter(|pins| !pins.is_settled()) {
-        text += &pin::human(pins, &report.file.display().to_string(), presentation);
+        text += &pin::unsettled(pins, presentation);
     }
     text += &probe::open(&report.probed, &report.suggestion);
     text.extend(report.obstacles.iter().map(obstacle));
@@ -35,21 +36,22 @@ fn obstacle(obstacle: &Obstacle) -> String {
 /// The commands that come next.
 fn next(report: &InitReport) -> String {
     let unpinned = report.list.images().iter().any(|image| image.digest.is_none());
+    let missing = report.pins.iter().flat_map(|pins| &pins.images);
+    let missing = missing.filter(|image| matches!(image.outcome, PinOutcome::Missing));
+    let corrections = missing.map(|image| {
+        format!("  correct `source` or `tag` of {} in {}\n", image.source, report.file.display())
+    });
     let is_local = report.list.destinations().is_empty();
     let to = if is_local { " -d REGISTRY" } else { "" };
     let mut steps = Vec::new();
     if unpinned {
         steps.push((command("pin"), "record the digest of every tag"));
     }
-    let names = report.list.destinations().keys();
-    match report.list.destinations().len() {
-        0 | 1 => steps.push((command(format_args!("mirror{to}")), "copy the images")),
-        _ => {
-            let each =
-                names.map(|name| (command(format_args!("mirror -d {name}")), "copy the images"));
-            steps.extend(each);
-        }
-    }
+    let mirror = match report.list.destinations().len() {
+        0 | 1 => command(format_args!("mirror{to}")),
+        _ => command("mirror --all-destinations"),
+    };
+    steps.push((mirror, "copy the images"));
     if is_local {
         let write = command("values -d REGISTRY --write");
         steps.push((write, "write the Helm values that make the chart use them"));
@@ -59,5 +61,5 @@ fn next(report: &InitReport) -> String {
     let lines = steps
         .iter()
         .map(|(step, what)| format!("  {:<widest$}  # {what}\n", step.trim_matches('`')));
-    format!("next:\n{}", lines.collect::<String>())
+    format!("next:\n{}{}", corrections.collect::<String>(), lines.collect::<String>())
 }

@@ -112,8 +112,9 @@ impl Obstacle {
                 ),
                 format!(
                     "if it is the same image, add `replaces = {{ source = \"{source}\", reason = \"...\" }}` to \
-                     the entry of `{other}`; otherwise add `source = \"{source}\"` to images.toml with another \
-                     `target`"
+                     the entry of `{other}`; if the chart needs only `{reference}`, {} removes unused entries; \
+                     otherwise add `source = \"{source}\"` to images.toml with another `target`",
+                    command("images --write --prune")
                 ),
             ),
             ObstacleKind::Unclear(unclear) => unclear_update(reference, unclear),

@@ -48,7 +48,7 @@ pub async fn run(list: &ImageList, program: &str) -> anyhow::Result<String> {
     let images = count(list.images().len() as u64, "generated image");
     story.line(&format!("In memory: a source with {images}, and an empty destination."));
     story.line("");
-    story.pin("pin", Mode::Pin).await?;
+    story.pin(None, Mode::Pin).await?;
     story.mirror(&[0, 1]).await?;
     story.line("# Again: one request per image, because nothing is missing.");
     story.mirror(&[1]).await?;
@@ -57,7 +57,7 @@ pub async fn run(list: &ImageList, program: &str) -> anyhow::Result<String> {
     let rebuilt = story.stage.rebuild_first()?;
     story.line(&format!("# A tag moves at the source: {rebuilt}"));
     story.verify(&[Code::SourceMoved]).await?;
-    story.pin("pin --update", Mode::Update).await?;
+    story.pin(Some(&story.stage.first_name()?), Mode::Update).await?;
     story.mirror(&[0]).await?;
 
     let deleted = story.stage.delete_first()?;
@@ -68,7 +68,7 @@ pub async fn run(list: &ImageList, program: &str) -> anyhow::Result<String> {
 
     story.line("Every tag names the digest of the source, and nothing below it is missing.");
     let time = seconds(began.elapsed().as_secs_f64());
-    story.line(&format!("It took {time}. Yours: `{program} mirror -t -d registry.example.com`"));
+    story.line(&format!("It took {time}. Yours: `{program} mirror -t{}`", destination_flag(list)));
     Ok(story.lines.join("\n") + "\n")
 }
 
@@ -82,9 +82,10 @@ impl Story<'_> {
         self.lines.push(format!("$ {} {arguments}", self.program));
     }
 
-    async fn pin(&mut self, arguments: &str, mode: Mode) -> anyhow::Result<()> {
+    /// Pins the image of this name, or all.
+    async fn pin(&mut self, image: Option<&str>, mode: Mode) -> anyhow::Result<()> {
         let options = pin::PinOptions {
-            images: Vec::new(),
+            images: image.iter().map(|&name| name.to_owned()).collect(),
             mode,
             retry: RetryPolicy::default(),
             source: None,
@@ -95,7 +96,10 @@ impl Story<'_> {
                 self.stage.write(&image.source, digest)?;
             }
         }
-        self.command(arguments);
+        match image {
+            Some(image) => self.command(&format!("pin --update {image}")),
+            None => self.command("pin"),
+        }
         if mode == Mode::Update {
             let images = report::pin::images(&report);
             let moved = images.lines().skip_while(|line| !line.starts_with("moved"));
@@ -162,7 +166,21 @@ fn fitting(line: &str) -> String {
     if let Some(fitting) = std::iter::once(line).chain(whole_parts).find(is_short) {
         return fitting.to_owned();
     }
-    line.chars().take(COLUMNS - 1).chain(['…']).collect()
+    let beginning: String = line.chars().take(COLUMNS - 1).collect();
+    let whole_words = beginning.rsplit_once(' ').filter(|(words, _)| words.len() > COLUMNS / 2);
+    match whole_words {
+        Some((words, _)) => format!("{words} …"),
+        None => beginning + "…",
+    }
+}
+
+/// What the command for the list itself needs to find its destinations.
+fn destination_flag(list: &ImageList) -> &'static str {
+    match list.destinations().len() {
+        0 => " -d registry.example.com",
+        1 => "",
+        _ => " --all-destinations",
+    }
 }
 
 #[cfg(test)]
@@ -189,7 +207,7 @@ mod tests {
             "requests: 0 to sources, 2 to the destination",
             "--only source --only destination\n2 images: passed",
             "error[source-moved]",
-            "$ cargo xtask pin --update\nmoved ",
+            "$ cargo xtask pin --update a\nmoved ",
             "1 copied, 1 up to date",
             "error[destination-missing]",
         ] {

@@ -27,6 +27,12 @@ impl Stage {
         Ok(Self { source, destination, list })
     }
 
+    /// What `pin` calls the first image: the last part of its path.
+    pub(super) fn first_name(&self) -> anyhow::Result<String> {
+        let path = self.first()?.source.path().as_str();
+        Ok(path.rsplit('/').next().unwrap_or(path).to_owned())
+    }
+
     /// Moves the tag of the first image at the source, as a rebuild does. Returns the image.
     pub(super) fn rebuild_first(&self) -> anyhow::Result<String> {
         let image = self.first()?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
-use super::parts::{self, Output, Part};
+use super::parts::{self, Output, Part, Unnamed};
 use crate::bundle::destination_inventory::DestinationInventory;
 use crate::cli::exit::Exit;
 use crate::cli::flags::{
@@ -113,7 +113,7 @@ fn run_import(flags: &Flags, arguments: &ImportArgs) -> anyhow::Result<Exit> {
         destination: arguments.destination.iter().cloned().collect(),
         all_destinations: false,
     };
-    let parts = parts::parts(&lists, &destination)?;
+    let parts = parts::parts(&lists, &destination, Unnamed::TheOnlyOne)?;
     hashed(&bundle)?.into_result()?;
     terminal::message(&report::bundle::opened(&bundle, origin));
     parts::run_each("bundle import", &parts, arguments.format, |part| {

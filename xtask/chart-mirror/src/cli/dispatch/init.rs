@@ -1,20 +1,25 @@
 //! `init`, from flags to a new list, its values, and the report.
 
+use std::path::Path;
+
 use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, InitArgs};
 use crate::cli::terminal::ProgressDisplay;
 use crate::cli::{runtime, terminal};
 use crate::commands::init::{self, InitOptions, NamedDestination, assignments};
 use crate::commands::pin::{self, result::Mode};
+use crate::files::folder_of;
 use crate::list::Rendering;
 use crate::list_file;
 use crate::report;
 use crate::workspace::{self, OpenList};
+use messages::Advice;
 use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
 
 pub(super) fn run(flags: &Flags, arguments: &InitArgs) -> anyhow::Result<Exit> {
     let file = flags.images.clone().unwrap_or_else(|| list_file::NAME.into());
+    refuse_workspace(&file, flags, arguments)?;
     let options = options(arguments)?;
     let OpenList { list: empty, .. } = workspace::open_new(&file)?;
     let new = init::prepare(&file, empty, &options, &terminal::message)?;
@@ -36,6 +41,32 @@ pub(super) fn run(flags: &Flags, arguments: &InitArgs) -> anyhow::Result<Exit> {
     let report = new.write(pins)?;
     terminal::result(&report::init::text(&report, terminal::presentation()))?;
     Ok(if report.is_complete() { Exit::Done } else { Exit::Failed })
+}
+
+/// A list at the root of a workspace would be for the chart of a member.
+fn refuse_workspace(file: &Path, flags: &Flags, arguments: &InitArgs) -> anyhow::Result<()> {
+    if !file.is_file() || list_file::read_workspace(file)?.is_none() {
+        return Ok(());
+    }
+    let root = folder_of(file);
+    let chart = arguments.chart.trim_end_matches('/');
+    let path = Path::new(chart);
+    let folder = match path.is_dir() && path.canonicalize().ok() != root.canonicalize().ok() {
+        true => chart.strip_prefix("./").unwrap_or(chart),
+        false => "FOLDER",
+    };
+    let message = format!(
+        "`{}` is a workspace, and `init` overwrites nothing: the list of a chart belongs in a folder of its own",
+        file.display()
+    );
+    let program = &flags.program;
+    Err(Advice::new(message)
+        .with_hint(format!(
+            "`cd {folder}`, then `{program} init -c .`; or from here: \
+             `{program} init --images {folder}/{} -c {folder}`",
+            list_file::NAME
+        ))
+        .into())
 }
 
 fn options(arguments: &InitArgs) -> anyhow::Result<InitOptions> {

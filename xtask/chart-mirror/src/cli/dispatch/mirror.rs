@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::parts::{self, Output, Part};
+use super::parts::{self, Output, Part, Unnamed};
 use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, MirrorArgs, TextOrJson};
 use crate::cli::terminal::ProgressDisplay;
@@ -22,7 +22,7 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
         false => vec![parts::only_list(flags, "`-c`, `-r` or `--version`")?],
     };
     let lists = parts::with_images(lists, &arguments.only)?;
-    let parts = parts::parts(&lists, &arguments.destination)?;
+    let parts = parts::parts(&lists, &arguments.destination, Unnamed::TheOnlyOne)?;
     parts::run_each("mirror", &parts, arguments.format, |part| run_part(part, &lists, arguments))
 }
 

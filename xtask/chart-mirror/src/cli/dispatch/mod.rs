@@ -27,7 +27,7 @@ use crate::report;
 use crate::workspace::{self, OpenList};
 use messages::Advice;
 use messages::program::command;
-use parts::{Output, Part};
+use parts::{Output, Part, Unnamed};
 use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
 
@@ -210,8 +210,10 @@ fn pin_images(
 
 fn run_doctor(flags: &Flags, arguments: &DoctorArgs) -> anyhow::Result<Exit> {
     let lists = parts::lists(flags)?;
-    let parts = parts::parts(&lists, &arguments.destination)?;
+    let parts = parts::parts(&lists, &arguments.destination, Unnamed::All)?;
     let programs = doctor::programs(&ProcessEnvironment);
+    // What is the same for all parts is reported with the first.
+    let mut machine = report::doctor::Machine::Shown;
     // The sources of each list.
     let mut sources: BTreeMap<PathBuf, Vec<HostReport>> = BTreeMap::new();
     parts::run_each("doctor", &parts, arguments.format, |part| {
@@ -221,12 +223,13 @@ fn run_doctor(flags: &Flags, arguments: &DoctorArgs) -> anyhow::Result<Exit> {
         sources.insert(part.open.file.clone(), report.sources());
         let output = match arguments.format {
             TextOrJson::Human => {
-                Output::human(report::doctor::human(&report, terminal::presentation()))
+                Output::human(report::doctor::human(&report, machine, terminal::presentation()))
             }
             TextOrJson::Json => {
                 Output::json(report::doctor::json(&report), report::doctor::summary(&report))
             }
         };
+        machine = report::doctor::Machine::ShownBefore;
         Ok((output, if report.is_well() { Exit::Done } else { Exit::Failed }))
     })
 }

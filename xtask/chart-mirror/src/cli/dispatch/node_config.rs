@@ -1,7 +1,7 @@
 //! `values` with a format for nodes, from flags to printed, written or compared files.
 
 use super::generated_files::{check, command_to_write, no_destination, write_word};
-use super::parts::{self, Part};
+use super::parts::{self, Part, Unnamed};
 use crate::cli::exit::Exit;
 use crate::cli::flags::ValuesArgs;
 use crate::cli::terminal;
@@ -18,7 +18,7 @@ pub(super) fn run(
     format: NodeFormat,
 ) -> anyhow::Result<Exit> {
     if !arguments.write && !arguments.check {
-        let parts = parts::parts(lists, &arguments.destination)?;
+        let parts = parts::parts(lists, &arguments.destination, Unnamed::None)?;
         let Part { open, destination } = parts::only_part(&parts)?;
         let requested = destination.as_deref();
         let config = node_config::of_destination(&open.list, &open.file, requested, format)?;

@@ -59,22 +59,38 @@ impl Part<'_> {
     }
 }
 
+/// What a run without `-d` and `--all-destinations` is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unnamed {
+    /// No destination yet: the command decides.
+    None,
+    /// The only destination of each list.
+    TheOnlyOne,
+    /// All destinations of each list.
+    All,
+}
+
 /// A part for each list and requested destination.
 ///
 /// # Errors
-/// With `--all-destinations`, if a list has none.
+/// With `--all-destinations`, if a list has none; and if a destination cannot be chosen.
 pub(super) fn parts<'a>(
     lists: &'a [OpenList],
     arguments: &DestinationArgs,
+    unnamed: Unnamed,
 ) -> Result<Vec<Part<'a>>, Advice> {
     let mut parts = Vec::new();
     for open in lists {
-        let destinations = requested(&open.list, arguments)?;
+        let destinations = requested(&open.list, arguments, unnamed)?;
         // Before anything is done for another part.
-        for name in destinations.iter().flatten() {
-            open.list.choose(Some(name)).map_err(|advice| Advice {
-                message: format!("{}: {}", open.file.display(), advice.message),
-                ..advice
+        let is_checked = |name: &&Option<String>| name.is_some() || unnamed == Unnamed::TheOnlyOne;
+        for name in destinations.iter().filter(is_checked) {
+            open.list.choose(name.as_deref()).map_err(|advice| match lists {
+                [_] => advice,
+                _ => Advice {
+                    message: format!("{}: {}", open.file.display(), advice.message),
+                    ..advice
+                },
             })?;
         }
         parts.extend(destinations.into_iter().map(|destination| Part { open, destination }));
@@ -135,14 +151,18 @@ pub(super) fn of_lists(lists: &[OpenList]) -> Vec<Part<'_>> {
     lists.iter().map(|open| Part { open, destination: None }).collect()
 }
 
-/// The destinations that the flags name. Without a flag, `None` alone: the default of the command.
-fn requested(list: &ImageList, arguments: &DestinationArgs) -> Result<Vec<Option<String>>, Advice> {
+/// The destinations that the flags name. Without a flag, `None` alone, unless all of several are meant.
+fn requested(
+    list: &ImageList,
+    arguments: &DestinationArgs,
+    unnamed: Unnamed,
+) -> Result<Vec<Option<String>>, Advice> {
     if arguments.all_destinations {
         if list.destinations().is_empty() {
             let hint = "add a `[destinations.NAME]`, or name a registry with `-d`";
             return Err(Advice::new("`--all-destinations`: the list has none").with_hint(hint));
         }
-        return Ok(list.destinations().keys().cloned().map(Some).collect());
+        return Ok(all(list));
     }
     let mut names: Vec<Option<String>> = Vec::new();
     for name in &arguments.destination {
@@ -150,7 +170,15 @@ fn requested(list: &ImageList, arguments: &DestinationArgs) -> Result<Vec<Option
             names.push(Some(name.clone()));
         }
     }
-    Ok(if names.is_empty() { vec![None] } else { names })
+    Ok(match (names.is_empty(), unnamed) {
+        (false, _) => names,
+        (true, Unnamed::All) if list.destinations().len() > 1 => all(list),
+        (true, _) => vec![None],
+    })
+}
+
+fn all(list: &ImageList) -> Vec<Option<String>> {
+    list.destinations().keys().cloned().map(Some).collect()
 }
 
 /// The report of one part.

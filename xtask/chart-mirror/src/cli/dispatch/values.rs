@@ -2,7 +2,7 @@
 
 use super::generated_files::{check, command_to_write, no_destination, write_word};
 use super::node_config;
-use super::parts::{self, Output, Part};
+use super::parts::{self, Output, Part, Unnamed};
 use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, TextOrJson, ValuesArgs, ValuesFormat};
 use crate::cli::terminal;
@@ -30,7 +30,7 @@ pub(super) fn run(flags: &Flags, arguments: &ValuesArgs) -> anyhow::Result<Exit>
         return node_config::run(&lists, arguments, format);
     }
     if !arguments.write && !arguments.check {
-        let parts = parts::parts(&lists, &arguments.destination)?;
+        let parts = parts::parts(&lists, &arguments.destination, Unnamed::None)?;
         let Part { open, destination } = parts::only_part(&parts)?;
         let values = values::of_destination(&open.list, &open.file, destination.as_deref())?;
         terminal::result(&values.text)?;
@@ -60,7 +60,9 @@ fn run_with_chart(flags: &Flags, arguments: &ValuesArgs) -> anyhow::Result<Exit>
         true => parts::lists(flags)?,
         false => vec![parts::only_list(flags, "`-c`, `-r` or `--version`")?],
     };
-    let parts = parts::parts(&lists, &arguments.destination)?;
+    // Probing looks for values that are right for all destinations at once.
+    let unnamed = if arguments.prove { Unnamed::All } else { Unnamed::None };
+    let parts = parts::parts(&lists, &arguments.destination, unnamed)?;
     parts::run_each("values", &parts, TextOrJson::Human, |part| {
         let OpenList { file, list } = part.open;
         let run = ChartRun::new(list, folder_of(file), &arguments.chart.options())?;

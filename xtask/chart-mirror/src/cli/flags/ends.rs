@@ -10,8 +10,8 @@ pub struct DestinationArgs {
     /// A destination: a name or a registry; repeatable
     ///
     /// Give one in images.toml, or a registry `host[:port][/path]`. `mirror` and `verify` also take an image layout:
-    /// `oci:DIR` or `oci-archive:FILE`. Default: the only destination in images.toml; for `verify`, `values --write`
-    /// and `values --check`, all of them.
+    /// `oci:DIR` or `oci-archive:FILE`. Default: the only destination in images.toml; for `verify`, `doctor`, and
+    /// `values` with `--prove`, `--write` or `--check`, all of them.
     #[arg(short, long, value_name = "NAME")]
     pub destination: Vec<String>,
 

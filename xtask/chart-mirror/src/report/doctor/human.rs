@@ -10,10 +10,32 @@ use crate::report::failures::{Failure, by_cause};
 use crate::report::presentation::{Presentation, Style};
 use registry::Error;
 
-pub fn human(report: &DoctorReport, presentation: Presentation) -> String {
+/// Whether the report has the files of credentials and the programs, which do not depend on the list.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Machine {
+    Shown,
+    /// The report of another list or destination had them.
+    ShownBefore,
+}
+
+pub fn human(report: &DoctorReport, machine: Machine, presentation: Presentation) -> String {
     let style = presentation.style;
     let mut text: String = report.hosts.iter().map(|host| host_lines(host, style)).collect();
-    text += "credentials come from environment variables, then from these files:\n";
+    if machine == Machine::Shown {
+        text += &machine_lines(report);
+    }
+    for warning in &report.warnings {
+        let _ = writeln!(text, "{}: {warning}", style.warning("warning"));
+    }
+    if report.destination.is_none() {
+        text += "no destination was examined\nhint: name one with `-d`\n";
+    }
+    text + &summary(report)
+}
+
+fn machine_lines(report: &DoctorReport) -> String {
+    let mut text =
+        "credentials come from environment variables, then from these files:\n".to_owned();
     for LoginFile { file, found } in &report.login_files {
         let state = if *found { "found   " } else { "missing " };
         let _ = writeln!(text, "  {state}  {}", file.display());
@@ -27,13 +49,7 @@ pub fn human(report: &DoctorReport, presentation: Presentation) -> String {
             Err(error) => writeln!(text, "{name}{path}: {error} (needed for {needed_for})"),
         };
     }
-    for warning in &report.warnings {
-        let _ = writeln!(text, "{}: {warning}", style.warning("warning"));
-    }
-    if report.destination.is_none() {
-        text += "no destination was examined\nhint: name one with `-d`\n";
-    }
-    text + &summary(report)
+    text
 }
 
 fn host_lines(host: &HostReport, style: Style) -> String {

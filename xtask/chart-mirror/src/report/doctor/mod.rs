@@ -3,5 +3,5 @@
 mod human;
 pub(super) mod json;
 
-pub use human::{human, summary};
+pub use human::{Machine, human, summary};
 pub use json::json;

@@ -84,9 +84,16 @@ pub fn summary(inventory: &Inventory) -> String {
     if updates > 0 {
         text += "\nhint: `--write` changes the tags of the updates in images.toml";
     }
-    if unlisted > 0 {
-        text += "\nhint: `--write` adds the unlisted images to images.toml";
-    }
+    text += &match inventory.changes(UnusedEntries::Keep).added.len() {
+        0 => String::new(),
+        added if added == unlisted => {
+            "\nhint: `--write` adds the unlisted images to images.toml".to_owned()
+        }
+        added => format!(
+            "\nhint: `--write` adds {added} of the unlisted images to images.toml; the warnings name what the \
+             others need"
+        ),
+    };
     if unused > 0 {
         text += "\nhint: check whether images.toml lacks a rendering; if not, `--write --prune` removes the \
                  unused images";

@@ -28,7 +28,7 @@ pub fn image(image: &ImageReport) -> String {
         CopyOutcome::UpToDate => format!("up to date  {}", image.target),
         // The report at the end has the whole error and the hint.
         CopyOutcome::Failed { error } => {
-            format!("failed      {}: {}: {}", image.source, error.side, error.operation)
+            format!("failed      {}: {}", image.source, error.shared_cause())
         }
         CopyOutcome::Copied(copied) => {
             let counters = &copied.counters;

@@ -23,10 +23,22 @@ pub fn human(report: &PinReport, file: &str, presentation: Presentation) -> Stri
         + "\n"
 }
 
+/// What was not pinned, for a report that has its own totals.
+pub fn unsettled(report: &PinReport, presentation: Presentation) -> String {
+    let is_pinned =
+        |image: &&PinnedImage| matches!(image.outcome, PinOutcome::New | PinOutcome::Unchanged);
+    let images = report.images.iter().filter(|image| !is_pinned(image));
+    lines_of(images) + &failures(report, presentation) + &insecure(&report.insecure)
+}
+
 /// One line per image, followed by its details.
 pub fn images(report: &PinReport) -> String {
+    lines_of(report.images.iter())
+}
+
+fn lines_of<'a>(images: impl Iterator<Item = &'a PinnedImage>) -> String {
     let mut text = String::new();
-    for image in &report.images {
+    for image in images {
         let _ = write!(text, "{:<11}{}", image.outcome.name(), image.source);
         let digest = image.digest.as_ref().map_or("", Digest::as_str);
         text += &match &image.outcome {

@@ -5,5 +5,5 @@ pub(super) mod json;
 #[cfg(test)]
 pub(super) mod tests;
 
-pub use human::{human, images, summary};
+pub use human::{human, images, summary, unsettled};
 pub use json::json;

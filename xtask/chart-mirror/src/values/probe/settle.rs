@@ -275,6 +275,8 @@ impl Settling<'_> {
 
     /// Renders the chart with the values that the list would have, for each destination.
     fn prove(&self, suggestion: &Suggestion) -> Proof {
+        let what =
+            if *suggestion == Suggestion::default() { "values of the list" } else { "suggestion" };
         let mut proof = Proof { wrong: BTreeMap::new(), refusal: None };
         let list = match suggestion.applied_to(self.targets.list) {
             Ok(list) => list,
@@ -304,7 +306,7 @@ impl Settling<'_> {
             1 => "1 rendering".to_owned(),
             several => format!("{several} renderings"),
         };
-        (self.subject.progress)(&format!("proving the suggestion in {renderings}"));
+        (self.subject.progress)(&format!("proving the {what} in {renderings}"));
         let results = in_parallel(&jobs, |(_, rendering, values)| {
             (self.subject.take(*rendering, 1, Purpose::Proof) > 0)
                 .then(|| self.subject.render(*rendering, Some(values)))

@@ -37,6 +37,24 @@ pub(super) struct AtDestination {
     pub(super) missing: Missing,
 }
 
+/// Whether an image that a destination lacks can be copied from its source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Supply {
+    /// As far as is known: the source may not have been checked.
+    Possible,
+    /// The source has neither the tag nor the pinned content, which is a finding of its own.
+    Gone,
+}
+
+impl Supply {
+    pub(super) fn of(observed: Option<&Result<AtSource, Error>>) -> Self {
+        match observed {
+            Some(Ok(AtSource { tag: None, has_pin: false, .. })) => Self::Gone,
+            _ => Self::Possible,
+        }
+    }
+}
+
 /// How many missing manifests and blobs a finding lists; it counts the rest.
 const MOST_DETAILS: usize = 10;
 
@@ -86,13 +104,13 @@ pub(super) fn source(
 }
 
 /// `image` is `None` for a chart. `expected` is the digest that the tag must name, if it is known. `mirror`
-/// copies it: `mirror -d NAME`.
+/// copies it: `mirror -d NAME`, if the supply allows that.
 pub(super) fn destination(
     findings: &mut Findings<'_>,
     image: Option<&Image>,
     target: &Reference,
     expected: Option<&Digest>,
-    mirror: &str,
+    (supply, mirror): (Supply, &str),
     observed: &Result<AtDestination, Error>,
 ) {
     const CHECK: Check = Check::Destination;
@@ -100,7 +118,10 @@ pub(super) fn destination(
         Ok(observed) => observed,
         Err(error) => return unreachable(findings, CHECK, image, error),
     };
-    let hint = format!("{} copies it", command(mirror));
+    let hint = match supply {
+        Supply::Possible => format!("{} copies it", command(mirror)),
+        Supply::Gone => format!("correct its source first; then {} copies it", command(mirror)),
+    };
     let Some(tag) = &observed.tag else {
         let message = format!("`{target}` does not exist");
         return findings

@@ -16,7 +16,7 @@ use crate::list::finding_code::{Check, Code};
 use crate::list::{Destination, Image, ImageList};
 use crate::plan::{Selection, Transfer, registry_settings, transfers};
 use crate::signatures::PublicKeys;
-use judge::{AtDestination, AtSource};
+use judge::{AtDestination, AtSource, Supply};
 use oci::{Digest, Platforms, Registry, Repository, Tag};
 use registry::auth::credentials::Environment;
 use registry::{Error, ManifestName, Registries, RemoteRepository, Requests, Side};
@@ -201,6 +201,7 @@ impl Observer<'_> {
     fn judge(&self, number: usize, observed: &Observed, findings: &mut Findings<'_>) {
         let image = &self.context.input.list.images()[number];
         let mut at_source = None;
+        let supply = Supply::of(observed.source.as_ref());
         if let Some(source) = &observed.source {
             judge::source(findings, image, source);
             at_source = source.as_ref().ok().and_then(|source| source.tag.as_ref());
@@ -216,7 +217,8 @@ impl Observer<'_> {
             findings.of_destination(Some(plan.name));
             let mirror = format!("mirror -d {}", plan.name);
             let target = transfer.target_reference();
-            judge::destination(findings, Some(image), &target, expected, &mirror, observed);
+            let mirror = (supply, mirror.as_str());
+            judge::destination(findings, Some(image), &target, expected, mirror, observed);
             let exists = observed.as_ref().is_ok_and(|observed| observed.tag.is_some());
             // The check `list` reports images without a digest.
             let is_reported = image.digest.is_none() && self.context.includes(Check::List);
@@ -248,7 +250,8 @@ impl Observer<'_> {
         };
         let mirror = format!("mirror -d {}{flag}", chart.destination);
         let target = chart.target.tagged(&chart.tag);
-        judge::destination(findings, None, &target, expected.as_ref(), &mirror, &observed);
+        let mirror = (Supply::Possible, mirror.as_str());
+        judge::destination(findings, None, &target, expected.as_ref(), mirror, &observed);
         Ok(())
     }
 
