@@ -180,16 +180,16 @@ impl Helm {
     fn template_from_here(&self, rendering: &Rendering, values: Option<&str>) -> Vec<String> {
         let (mut source, mut rendering) = (self.source.clone(), rendering.clone());
         if matches!(self.path_on_disk(), Ok(Some(_))) {
-            source.chart = self.from_here(&source.chart);
+            source.chart = self.path_from_here(&source.chart);
         }
         for file in &mut rendering.values {
-            *file = self.from_here(file);
+            *file = self.path_from_here(file);
         }
         arguments::template(&arguments::chart(&source), &rendering, values)
     }
 
     /// A path below the folder of the list, from the current folder.
-    fn from_here(&self, path: &str) -> String {
+    fn path_from_here(&self, path: &str) -> String {
         if matches!(self.directory.to_str(), Some("" | ".")) {
             return path.to_owned();
         }
