@@ -9,7 +9,6 @@ use serde::Deserialize;
 use super::helm::{Helm, chart_below, temporary_folder, unpack};
 use super::renderer::RenderError;
 use super::template_keys::TemplateKeys;
-use crate::list;
 
 /// No chart is nested deeper, except through symbolic links that lead back up.
 const MAX_DEPTH: usize = 16;
@@ -140,14 +139,6 @@ fn read_templates(
             templates.insert(name, text);
         }
     }
-}
-
-/// The name in the Chart.yaml of a chart that is a folder. `None` for any other chart, and if it cannot be read.
-pub fn name_in_folder(chart: &list::Chart, folder: &Path) -> Option<String> {
-    let is_local = chart.repository.is_none() && !chart.name.contains("://");
-    let file = folder.join(&chart.name).join("Chart.yaml");
-    let name = is_local.then(|| metadata(&file).ok()).flatten()?.name;
-    Some(name).filter(|name| !name.is_empty())
 }
 
 pub(super) fn dependencies(chart: &Path) -> Result<Vec<Dependency>, RenderError> {

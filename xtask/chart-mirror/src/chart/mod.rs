@@ -25,7 +25,7 @@ mod template_keys;
 pub use choice::{ChartOptions, ChartOrigin, choose, path_below};
 pub use content::{ChartContent, PlannedChart};
 pub use declared::DeclaredDifference;
-pub use default_values::{ChartValues, name_in_folder};
+pub use default_values::ChartValues;
 pub use discovery::{Discovery, discover};
 pub use found::{
     Evidence, FoundImage, IgnoredText, MalformedReference, ManifestLocation, Mention, MentionKind,

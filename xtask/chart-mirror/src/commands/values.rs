@@ -5,8 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::bail;
 
-use crate::chart;
-use crate::files::{Written, folder_of, write_atomically};
+use crate::files::{Written, write_atomically};
 use crate::list::{Destination, ImageList};
 use crate::values::{Header, Overlay, OverlayError, list_of, purpose_of_values};
 use messages::Advice;
@@ -146,10 +145,9 @@ fn values_file(
     destination: &Destination,
 ) -> Result<ValuesFile, OverlayError> {
     let file = file_of(list_file, name);
-    let chart = list.chart().and_then(|chart| chart::name_in_folder(chart, folder_of(list_file)));
     let list_file = list_file.file_name().unwrap_or_default().to_string_lossy().into_owned();
     let header = Header {
-        purpose: purpose_of_values(list, chart.as_deref(), destination),
+        purpose: purpose_of_values(list, destination),
         destination,
         name,
         list_file: &list_file,
@@ -226,26 +224,6 @@ mod tests {
             lines.contains("-  imageRegistry: \"old.io\"\n+  imageRegistry: \"a.io/x\"\n"),
             "{lines}"
         );
-    }
-
-    #[test]
-    fn a_chart_in_a_folder_is_called_by_its_name_and_not_by_its_path() {
-        let root = tempfile::tempdir().unwrap();
-        let first_line = |chart: &str| {
-            let text = format!(
-                "[chart]\nname = \"{chart}\"\n[destinations.a]\nregistry = \"a.io\"\n\
-                 [[image]]\nsource = \"q.io/a\"\ntag = \"1\"\n"
-            );
-            let list = ImageList::parse("images.toml", &text).unwrap();
-            let file = of_destination(&list, &root.path().join("images.toml"), None).unwrap();
-            file.text.lines().next().unwrap().to_owned()
-        };
-        let shop = "# Helm values that make the chart shop pull its images from";
-        let metadata = "apiVersion: v2\nname: shop\nversion: 1.0.0\n";
-        write_atomically(&root.path().join("Chart.yaml"), metadata).unwrap();
-        write_atomically(&root.path().join("sub/chart/Chart.yaml"), metadata).unwrap();
-        assert_eq!([".", "./", "./sub/chart"].map(first_line), [shop; 3]);
-        assert_eq!(first_line("team/shop"), shop.replace("shop", "team/shop"));
     }
 
     #[test]

@@ -47,18 +47,15 @@ impl Header<'_> {
     }
 }
 
-/// The purpose of a file with Helm values. `chart_name` is the name of a chart that the list has only the path of.
-pub fn purpose_of_values(
-    list: &ImageList,
-    chart_name: Option<&str>,
-    destination: &Destination,
-) -> Vec<String> {
+/// The purpose of a file with Helm values. It depends on the list alone, so that the file is the same where the
+/// chart is not.
+pub fn purpose_of_values(list: &ImageList, destination: &Destination) -> Vec<String> {
     let chart = list.chart().map_or_else(
         || "the chart".to_owned(),
-        |chart| match (chart_name, &chart.version) {
-            (Some(name), _) => format!("the chart {name}"),
-            (None, Some(version)) => format!("the chart {} {version}", chart.name),
-            (None, None) => format!("the chart {}", chart.name),
+        |chart| match &chart.version {
+            Some(version) => format!("the chart {} {version}", chart.name),
+            None if matches!(chart.name.as_str(), "." | "./") => "the chart".to_owned(),
+            None => format!("the chart {}", chart.name),
         },
     );
     vec![
@@ -85,7 +82,7 @@ mod tests {
     use crate::list::Chart;
 
     fn text_of(list: &ImageList, destination: &Destination, name: &str, list_file: &str) -> String {
-        let purpose = purpose_of_values(list, None, destination);
+        let purpose = purpose_of_values(list, destination);
         Header { purpose, destination, name, list_file, flags: String::new() }.text()
     }
 
