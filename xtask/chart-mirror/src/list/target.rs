@@ -157,7 +157,7 @@ mod tests {
         #[test]
         fn every_template_renders_every_source_to_a_path(
             template in "([a-z0-9]{0,2}([._-]|__|/)?\\{(path|name|registry)\\}([._-]|__|/)?){1,3}[a-z]?",
-            source in "([A-Za-z0-9]{1,3}[.][a-z]{1,3}(:[0-9]{1,3})?/)?[a-z0-9]{1,3}((/|[._]|-+)[a-z0-9]{1,3}){0,3}",
+            source in "([A-Za-z0-9]{1,3}[.][a-z]{1,3}(:[0-9]{1,3})?/)?[a-z0-9]{1,3}((/|[._]|-{1,5})[a-z0-9]{1,3}){0,3}",
             depth in 1_usize..4,
         ) {
             if let (Ok(template), Ok(source)) = (template.parse::<TargetTemplate>(), source.parse()) {

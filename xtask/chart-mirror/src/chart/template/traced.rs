@@ -80,6 +80,15 @@ impl Traced {
         })
     }
 
+    /// The number of things that are known, to limit work.
+    pub(super) fn size(&self) -> usize {
+        let below = |input: &Input| match input {
+            Input::Map(entries) => 1 + entries.values().map(Self::size).sum::<usize>(),
+            Input::Context | Input::Value(_) => 1,
+        };
+        self.may_be.iter().map(below).sum::<usize>() + self.made_from.len() + self.texts.len()
+    }
+
     /// A field of a map, or an entry by its key.
     pub(super) fn field(&self, name: &str) -> Self {
         let mut found = Self { made_from: self.made_from.clone(), ..Self::default() };

@@ -9,8 +9,9 @@ use super::traced::{Position, Traced, Use};
 
 /// The limit for templates that include each other.
 const MAX_DEPTH: usize = 24;
-/// The limit for nodes that are followed for one template.
-const MAX_NODES: usize = 400_000;
+/// The limit for the work on one template: nodes that are followed, and what is known about values that are
+/// handed on.
+const MAX_WORK: usize = 100_000;
 /// How many texts of a helper are remembered.
 const MAX_TEXTS: usize = 200;
 
@@ -23,7 +24,7 @@ pub(super) struct Walk<'t> {
     pub(super) put: BTreeMap<String, Traced>,
     included: BTreeMap<(String, Traced, BTreeSet<Use>), Traced>,
     depth: usize,
-    nodes: usize,
+    work: usize,
 }
 
 /// What belongs to one template or helper.
@@ -56,7 +57,7 @@ pub(super) fn lines(helpers: &Helpers, file: &str, nodes: &[Node]) -> Option<Vec
         put: BTreeMap::new(),
         included: BTreeMap::new(),
         depth: 0,
-        nodes: 0,
+        work: 0,
     };
     // What is put into a map may have been read before.
     walk.walk(nodes, &Traced::context());
@@ -67,7 +68,7 @@ pub(super) fn lines(helpers: &Helpers, file: &str, nodes: &[Node]) -> Option<Vec
         walk.walk(nodes, &Traced::context());
     }
     walk.end_line();
-    (walk.nodes < MAX_NODES).then_some(walk.lines)
+    (walk.work < MAX_WORK).then_some(walk.lines)
 }
 
 impl Scope<'_> {
@@ -81,8 +82,8 @@ impl<'t> Walk<'t> {
     fn walk(&mut self, nodes: &'t [Node], dot: &Traced) {
         let variables = self.scope.variables.len();
         for node in nodes {
-            self.nodes += 1;
-            if self.nodes >= MAX_NODES {
+            self.work += 1;
+            if self.work >= MAX_WORK {
                 break;
             }
             match node {
@@ -125,6 +126,7 @@ impl<'t> Walk<'t> {
             }
             Segment::Text(_) => {}
             Segment::Hole { uses, texts, .. } => {
+                self.work += uses.len() + texts.len();
                 output.made_from.extend(uses.iter().cloned());
                 output.texts.extend(texts.iter().cloned());
             }
@@ -297,6 +299,10 @@ impl<'t> Walk<'t> {
         let Some(helpers) = helpers.filter(|_| self.depth < MAX_DEPTH) else {
             return context.changed(self.at);
         };
+        self.work += context.size();
+        if self.work >= MAX_WORK {
+            return context.changed(self.at);
+        }
         let key = (name.to_owned(), context.clone(), self.scope.alternatives.clone());
         if let Some(known) = self.included.get(&key) {
             return known.clone();
