@@ -19,6 +19,7 @@ use oci::Reference;
 const MAX_ATTEMPTS: usize = 8;
 
 /// The chart with the values of a list.
+#[derive(Clone)]
 struct Proof {
     /// What is wrong at each place, by its position.
     wrong: BTreeMap<usize, String>,
@@ -26,6 +27,7 @@ struct Proof {
     refusal: Option<ProofRefusal>,
 }
 
+#[derive(Clone)]
 struct ProofRefusal {
     message: String,
     /// The value that two entries of the list contradict each other about.
@@ -38,6 +40,8 @@ struct Settling<'a> {
     probed: &'a ProbeResult,
     index: PathIndex,
     switches: Vec<Switch>,
+    /// The proof of the list as it is, if it has values.
+    of_list: Option<Proof>,
     /// Whether the chart refuses the values that the list has already.
     refuses_list: bool,
 }
@@ -67,6 +71,7 @@ pub fn settle(
         probed,
         index: PathIndex::new(&[], charts.into_iter().collect()),
         switches: missing_switches(list, &probed.switches),
+        of_list: None,
         refuses_list: false,
     };
     let mut experience = Experience::default();
@@ -78,6 +83,7 @@ pub fn settle(
             None => experience.right = settling.right(&proof.wrong),
             Some(refusal) => settling.refuses_list = refusal.clash.is_none(),
         }
+        settling.of_list = Some(proof);
     }
     let mut best = settling.attempts(&mut experience);
     settling.confirm(&mut best, &experience);
@@ -275,8 +281,10 @@ impl Settling<'_> {
 
     /// Renders the chart with the values that the list would have, for each destination.
     fn prove(&self, suggestion: &Suggestion) -> Proof {
-        let what =
-            if *suggestion == Suggestion::default() { "values of the list" } else { "suggestion" };
+        let adds_nothing = *suggestion == Suggestion::default();
+        if let Some(proof) = self.of_list.as_ref().filter(|_| adds_nothing) {
+            return proof.clone();
+        }
         let mut proof = Proof { wrong: BTreeMap::new(), refusal: None };
         let list = match suggestion.applied_to(self.targets.list) {
             Ok(list) => list,
@@ -306,6 +314,7 @@ impl Settling<'_> {
             1 => "1 rendering".to_owned(),
             several => format!("{several} renderings"),
         };
+        let what = if adds_nothing { "values of the list" } else { "suggestion" };
         (self.subject.progress)(&format!("proving the {what} in {renderings}"));
         let results = in_parallel(&jobs, |(_, rendering, values)| {
             (self.subject.take(*rendering, 1, Purpose::Proof) > 0)
