@@ -17,7 +17,7 @@ use crate::support::{assert_says, clean_environment, write};
 const IMAGES: [&str; 4] = ["team/app", "team/db", "team/job", "team/side"];
 const SKOPEO: Skopeo<'static> = Skopeo::ANONYMOUS;
 /// The bytes of the layer of an image; of one that changes, another one.
-const LAYER: usize = 400_000;
+const LAYER: usize = 4_000_000;
 
 /// The two sides, which share nothing but the files that are carried.
 struct Story {
@@ -131,6 +131,7 @@ fn kill_export(side: &Xtask, arguments: &[&str]) {
         std::thread::sleep(Duration::from_millis(1));
     }
     running.kill().unwrap();
+    assert!(has_partial(), "it ended before it was killed");
 }
 
 /// Moves bundles to the inner side, and returns their names there.
@@ -155,7 +156,7 @@ fn a_site_without_a_connection_gets_everything_once_and_later_only_what_changed(
     let destination = format!("{}/mirror", inner.address());
     run(&story.outside, &["init", "-c", "./chart", "-d", &format!("site={destination}")]);
 
-    let export = ["bundle", "export", "site.tar", "--split", "600kB"];
+    let export = ["bundle", "export", "site.tar", "--split", "6MB"];
     kill_export(&story.outside, &export);
     run(&story.outside, &export);
     let parts = bundles(story.outside.directory());

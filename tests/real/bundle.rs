@@ -9,9 +9,10 @@ use registry_in_memory::{Fault, InMemoryRegistry, Kind, RegistryOptions};
 
 use crate::programs::docker_registry::{Access, DockerRegistry};
 use crate::programs::skopeo::Skopeo;
+use crate::stored::store_team;
 use crate::support::requests::asked;
 use crate::support::xtask::{Finished, Xtask};
-use crate::support::{assert_says, clean_environment, layers, store, write};
+use crate::support::{assert_says, clean_environment, layers, write};
 
 /// A source with some images, and a list of them.
 struct Outside {
@@ -31,13 +32,7 @@ impl Outside {
             ("large", oci_image(&large)),
             ("docker", docker_image(&layers(&["base", "c"]))),
         ];
-        let (mut list, mut images) = (String::new(), Vec::new());
-        for (name, content) in kinds {
-            store(&source, &format!("team/{name}"), "1.0", &content);
-            let full = format!("{}/team/{name}", source.address());
-            list += &format!("[[image]]\nsource = \"{full}\"\ntag = \"1.0\"\n");
-            images.push((format!("{full}:1.0"), content.top));
-        }
+        let (list, images) = store_team(&source, &kinds);
         let xtask = Xtask::new();
         write(&xtask, "images.toml", list);
         Self { xtask, source, images }
@@ -105,14 +100,15 @@ async fn an_export_that_was_killed_goes_on_where_it_was() {
             let others = read().into_iter().filter(|it| !it.path.contains("team/large"));
             others.filter(|it| it.status == Some(200)).count() >= 8
         };
-        for _ in 0..300 {
+        for _ in 0..3000 {
             if has_others() {
                 break;
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
         assert!(has_others(), "{:?}", read());
-        tokio::time::sleep(Duration::from_millis(300)).await;
+        // They are requested, and a loaded machine takes a while to write them.
+        tokio::time::sleep(Duration::from_millis(1500)).await;
         running.kill().unwrap();
 
         outside.source.clear_faults();

@@ -32,6 +32,7 @@ mod registries;
 mod renovate;
 mod signatures;
 mod small_chart;
+mod stored;
 #[expect(dead_code, reason = "each test target uses its part")]
 #[path = "../support/mod.rs"]
 mod support;

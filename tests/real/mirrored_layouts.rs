@@ -11,8 +11,9 @@ use tokio::sync::oneshot;
 
 use crate::programs::docker_registry::{Access, DockerRegistry};
 use crate::programs::skopeo::Skopeo;
+use crate::stored::store_team;
 use crate::support::xtask::Xtask;
-use crate::support::{layers, store, write};
+use crate::support::{layers, write};
 
 /// A list with images of several kinds, mirrored into layouts of both forms.
 struct Written {
@@ -28,13 +29,7 @@ async fn written() -> Written {
         ("image", oci_image(&layers(&["base", "b"]))),
         ("docker", docker_image(&layers(&["base", "c"]))),
     ];
-    let (mut list, mut images) = (String::new(), Vec::new());
-    for (name, content) in kinds {
-        store(&source, &format!("team/{name}"), "1.0", &content);
-        let full = format!("{}/team/{name}", source.address());
-        list += &format!("[[image]]\nsource = \"{full}\"\ntag = \"1.0\"\n");
-        images.push((format!("{full}:1.0"), content.top));
-    }
+    let (list, images) = store_team(&source, &kinds);
     let xtask = Xtask::new();
     write(&xtask, "images.toml", list);
     for layout in ["oci:out", "oci-archive:out.tar"] {

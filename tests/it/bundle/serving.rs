@@ -118,4 +118,11 @@ async fn a_port_in_use_and_a_layout_that_is_no_bundle_are_refused() {
     assert_eq!(refused.exit_code, 2, "{refused:?}");
     assert_says(&refused.stderr, &["cannot listen on", "another port"]);
     assert_eq!(serve("localhost").exit_code, 2, "an address needs a port");
+
+    assert_eq!(site.outside(&["mirror", "-d", "oci:plain"]).exit_code, 0);
+    let plain = site.path("plain");
+    let arguments = ["bundle", "serve", plain.to_str().unwrap(), "--listen", "127.0.0.1:0"];
+    let refused = site.inside(&arguments);
+    assert_eq!(refused.exit_code, 2, "{refused:?}");
+    assert_says(&refused.stderr, &["it is a layout, but not a bundle"]);
 }

@@ -39,12 +39,16 @@ impl ImageNames {
     }
 }
 
-/// The name of a repository, and the one under which clients can pull it: they accept neither a colon nor
-/// capitals in a path, so `localhost:5000/app` is also `localhost_5000/app`.
-fn spellings(repository: &Repository) -> Vec<String> {
-    let complete = repository.to_string();
+/// The name under which clients can pull a repository of a layout. They accept neither a colon nor capitals in a
+/// path: `localhost:5000/app` is `localhost_5000/app`.
+pub fn pullable_name(repository: &Repository) -> String {
     let host = repository.registry().as_str().to_lowercase().replace(':', "_");
-    let pullable = format!("{host}/{}", repository.path());
+    format!("{host}/{}", repository.path())
+}
+
+/// The name of a repository, and the one under which clients can pull it.
+fn spellings(repository: &Repository) -> Vec<String> {
+    let (complete, pullable) = (repository.to_string(), pullable_name(repository));
     if pullable == complete { vec![complete] } else { vec![complete, pullable] }
 }
 

@@ -24,6 +24,7 @@ mod uploads;
 mod writable_layout;
 
 pub use body::{ReplyBody, RequestBody};
+pub use image_names::pullable_name;
 pub use layout_storage::LayoutStorage;
 pub use reply::{ErrorReply, Reply};
 pub use serve::Listening;

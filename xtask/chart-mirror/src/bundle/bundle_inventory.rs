@@ -1,6 +1,6 @@
 //! `BundleInventory`: what a bundle has, as its file `inventory.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use messages::Advice;
 use oci::{Digest, Platforms, Reference};
@@ -139,9 +139,8 @@ impl BundleInventory {
         self.against.iter().flat_map(|against| &against.left_out)
     }
 
-    /// The image with this source.
-    pub fn image(&self, source: &Reference) -> Option<&BundledImage> {
-        self.images.iter().find(|image| image.source == *source)
+    pub fn images_by_source(&self) -> HashMap<&Reference, &BundledImage> {
+        self.images.iter().map(|image| (&image.source, image)).collect()
     }
 }
 

@@ -12,6 +12,7 @@ use crate::commands::bundle::export::result::{ExportReport, ExportState, ExportT
 use crate::commands::bundle::open_bundle::{ListOrigin, OpenBundle};
 use layout::{LayoutLocation, LayoutVerification};
 use messages::printable::printable;
+use registry_server::pullable_name;
 
 /// The JSON report of `bundle export`.
 #[derive(Serialize)]
@@ -80,13 +81,8 @@ pub fn served(bundle: &OpenBundle, address: SocketAddr) -> String {
     let images = count(bundle.inventory.images.len() as u64, "image");
     let mut text = format!("serving {images} at {address} until it is interrupted\n");
     if let Some(image) = bundle.inventory.images.first() {
-        let name = image.source.to_string();
-        // Clients accept no colon in a path.
-        let name = match name.split_once('/') {
-            Some((host, path)) => format!("{}/{path}", host.replace(':', "_")),
-            None => name,
-        };
-        let _ = writeln!(text, "for example {}", printable(&format!("{address}/{name}")));
+        let (name, tag) = (pullable_name(image.source.repository()), image.source.tag());
+        let _ = writeln!(text, "for example {}", printable(&format!("{address}/{name}:{tag}")));
     }
     text
 }
@@ -163,7 +159,7 @@ pub fn listed(bundle: &OpenBundle) -> String {
     text
 }
 
-/// The damage in a bundle, or that there is none.
+/// The result of `bundle verify`: each damaged file, or `no damage`.
 pub fn verified(
     bundle: &OpenBundle,
     verification: &LayoutVerification,

@@ -10,7 +10,7 @@ pub(super) struct Word<'t> {
     /// Where it stands in the text, with its quotes.
     pub(super) range: Range<usize>,
     pub(super) text: Cow<'t, str>,
-    /// Whether a part of it was in quotes, and so may be a script of its own.
+    /// Whether a part of it was in quotes. Such a word may itself be a script.
     pub(super) is_quoted: bool,
 }
 

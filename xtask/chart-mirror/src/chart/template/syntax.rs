@@ -125,7 +125,7 @@ fn block(kind: Kind, text: &str, line: usize, pieces: &mut &[Piece<'_>]) -> Node
     let (assignment, value) = expression::parse(text);
     let (body, next) = sequence(pieces);
     let otherwise = next.map(|(text, line)| match first_word(text) {
-        // `else if x` is a block of its own that shares the `end`.
+        // `else if x` opens another block, and one `end` closes both.
         ("if", after) => vec![block(Kind::If, after, line, pieces)],
         ("with", after) => vec![block(Kind::With, after, line, pieces)],
         _ => body_to_end(pieces),

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 
+use super::mirror;
 use super::parts::{self, Output, Part, Unnamed};
 use crate::bundle::destination_inventory::DestinationInventory;
 use crate::cli::exit::Exit;
@@ -154,16 +155,7 @@ fn import_list(
     let report = import::run(bundle, &imported, &options, &ProcessEnvironment, events);
     let report = runtime::block_on(report);
     progress.finish();
-    let report = report?;
-    let output = match arguments.format {
-        TextOrJson::Human => {
-            Output::human(report::mirror::human(&report, terminal::presentation()))
-        }
-        TextOrJson::Json => {
-            Output::json(report::mirror::json(&report), report::mirror::summary(&report))
-        }
-    };
-    Ok((output, if report.has_failed() { Exit::Failed } else { Exit::Done }))
+    Ok(mirror::copied(&report?, arguments.format))
 }
 
 fn run_list(arguments: &BundleListArgs) -> anyhow::Result<Exit> {

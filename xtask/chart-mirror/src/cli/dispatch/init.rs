@@ -56,7 +56,7 @@ fn refuse_workspace(file: &Path, flags: &Flags, arguments: &InitArgs) -> anyhow:
         false => "FOLDER",
     };
     let message = format!(
-        "`{}` is a workspace, and `init` overwrites nothing: the list of a chart belongs in a folder of its own",
+        "`{}` is a workspace, and `init` overwrites nothing: write the list of a chart into another folder",
         file.display()
     );
     let program = &flags.program;

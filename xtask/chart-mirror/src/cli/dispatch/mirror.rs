@@ -7,6 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, MirrorArgs, TextOrJson};
 use crate::cli::terminal::ProgressDisplay;
 use crate::cli::{runtime, terminal};
+use crate::commands::mirror::result::MirrorReport;
 use crate::commands::mirror::{MirrorOptions, MirrorPlan, Pins};
 use crate::commands::{images, mirror};
 use crate::copy::ExistingContent;
@@ -66,15 +67,18 @@ fn run_part(
         runtime::block_on(mirror::run(&list, &plan, &options, &ProcessEnvironment, events));
     progress.finish();
     let report = report?;
-    let output = match arguments.format {
-        TextOrJson::Human => {
-            Output::human(report::mirror::human(&report, terminal::presentation()))
-        }
+    Ok(copied(&report, arguments.format))
+}
+
+/// The output and the exit code of a run that copied images.
+pub(super) fn copied(report: &MirrorReport, format: TextOrJson) -> (Output, Exit) {
+    let output = match format {
+        TextOrJson::Human => Output::human(report::mirror::human(report, terminal::presentation())),
         TextOrJson::Json => {
-            Output::json(report::mirror::json(&report), report::mirror::summary(&report))
+            Output::json(report::mirror::json(report), report::mirror::summary(report))
         }
     };
-    Ok((output, if report.has_failed() { Exit::Failed } else { Exit::Done }))
+    (output, if report.has_failed() { Exit::Failed } else { Exit::Done })
 }
 
 fn dry_run(plan: &MirrorPlan, format: TextOrJson) -> Output {

@@ -110,8 +110,9 @@ fn fit_to_bundle(
     origin: ListOrigin,
 ) -> Result<(), Advice> {
     let inventory = &bundle.inventory;
+    let bundled = inventory.images_by_source();
     if origin == ListOrigin::Bundle {
-        plan.transfers.retain(|transfer| inventory.image(&transfer.source_reference()).is_some());
+        plan.transfers.retain(|transfer| bundled.contains_key(&transfer.source_reference()));
         if plan.transfers.is_empty() {
             let show = command("bundle list");
             return Err(Advice::new("the bundle has none of the images that are selected")
@@ -134,7 +135,7 @@ fn fit_to_bundle(
         )));
     }
     plan.transfers.iter_mut().try_for_each(|transfer| {
-        let Some(image) = inventory.image(&transfer.source_reference()) else { return Ok(()) };
+        let Some(image) = bundled.get(&transfer.source_reference()) else { return Ok(()) };
         take_digest(transfer, &image.digest)
     })
 }

@@ -1,6 +1,6 @@
 //! Configuration for nodes and clusters that redirects pulls to a destination, for sites that cannot set the
-//! values of a chart. `redirects` decides what goes where, `access` how the destination is reached, and each
-//! format has a file of its own. Pure.
+//! values of a chart. `redirects` decides what goes where, `access` how the destination is reached, and there
+//! is one file for each format. Pure.
 
 mod access;
 mod containerd;
@@ -104,7 +104,8 @@ impl NodeConfig {
             NodeFormat::OpenShift => openshift::files(&redirects, &mirror, &object),
             NodeFormat::Kyverno => kyverno::files(&redirects, &object),
         };
-        left_out.sort_by_key(|left_out| redirects.position(&left_out.image));
+        let positions = redirects.positions();
+        left_out.sort_by_key(|left_out| positions.get(&left_out.image).copied());
         Ok(Self { files, left_out })
     }
 }

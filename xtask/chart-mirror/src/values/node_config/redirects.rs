@@ -1,7 +1,7 @@
 //! What nodes ask for, and where it is: one redirect for each image, and the choice of a rule for several images
 //! where a format cannot have one for each.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::file::NotRedirected;
 use crate::list::{Destination, Image, ImageList};
@@ -106,8 +106,9 @@ impl Redirects {
         &self.all
     }
 
-    pub(super) fn position(&self, asked: &Reference) -> Option<usize> {
-        self.all.iter().position(|redirect| redirect.asked == *asked)
+    /// The position of each reference in the list.
+    pub(super) fn positions(&self) -> HashMap<&Reference, usize> {
+        self.all.iter().enumerate().map(|(at, redirect)| (&redirect.asked, at)).collect()
     }
 
     /// By the host that nodes ask.

@@ -1,5 +1,7 @@
 //! The files of a bundle beside its images: the archives of charts, and the inventory.
 
+use std::collections::BTreeSet;
+
 use oci::{Descriptor, Digest, RepositoryPath, Tag};
 
 use super::options::ExportOptions;
@@ -25,13 +27,14 @@ pub(super) struct BlobFile {
     pub(super) blob: Descriptor,
 }
 
-/// What the bundle will have, from the reports of the first pass.
+/// What the bundle will have, from the reports of the first pass. `absent` are the digests that are left out.
 pub(super) fn inventory(
     plan: &ExportPlan,
     options: &ExportOptions,
     reports: &[MirrorReport],
     measured: &MeasuredImages,
     left_out: Vec<LeftOut>,
+    absent: &BTreeSet<Digest>,
 ) -> BundleInventory {
     let mut inventory = BundleInventory::new();
     for (list, report) in plan.lists.iter().zip(reports) {
@@ -42,12 +45,11 @@ pub(super) fn inventory(
         inventory.images.extend(images(list, report));
         inventory.charts.extend(chart(list, report));
     }
-    inventory.against = options.against.as_ref().map(|against| CountedOn {
-        destination: against.address.clone(),
-        left_out: left_out.clone(),
-    });
-    let is_there = |digest: &&Digest| !left_out.iter().any(|blob| blob.digest == **digest);
-    let blobs = measured.blobs.iter().filter(|(digest, _)| is_there(digest));
+    inventory.against = options
+        .against
+        .as_ref()
+        .map(|against| CountedOn { destination: against.address.clone(), left_out });
+    let blobs = measured.blobs.iter().filter(|(digest, _)| !absent.contains(digest));
     inventory.blobs = blobs.map(|(digest, blob)| (digest.clone(), blob.size)).collect();
     inventory
 }

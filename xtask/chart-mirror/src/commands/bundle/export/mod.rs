@@ -74,7 +74,8 @@ pub async fn run(
     let measured = passes.storage.measured();
     let left_out = difference::left_out(plan, options, &measured);
     let absent: BTreeSet<Digest> = left_out.iter().map(|blob| blob.digest.clone()).collect();
-    let mut inventory = contents::inventory(plan, options, &report.lists, &measured, left_out);
+    let mut inventory =
+        contents::inventory(plan, options, &report.lists, &measured, left_out, &absent);
     let archives = contents::archives(&inventory, &measured)?;
     let divided = parts::plan(plan, options, &measured, &absent, &inventory, &archives)?;
     inventory.parts = divided.as_ref().map_or(1, PartPlan::count);

@@ -42,7 +42,7 @@ pub(super) struct AtDestination {
 pub(super) enum Supply {
     /// As far as is known: the source may not have been checked.
     Possible,
-    /// The source has neither the tag nor the pinned content, which is a finding of its own.
+    /// The source has neither the tag nor the pinned content. The source check reports that.
     Gone,
 }
 
