@@ -2,6 +2,7 @@
 
 mod damage;
 mod differences;
+mod merging;
 mod round_trip;
 mod serving;
 mod site;

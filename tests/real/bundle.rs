@@ -81,6 +81,33 @@ async fn skopeo_reads_a_bundle_and_what_was_imported_from_it() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn skopeo_reads_a_bundle_that_was_merged_from_parts_and_a_folder() {
+    let outside = Outside::new().await;
+    outside.done(&["bundle", "export", "parts.tar", "--only", "team/large", "--split", "2MiB"]);
+    outside.done(&["bundle", "export", "others", "--only", "team/i*"]);
+    let registry = DockerRegistry::start(Access::Anyone);
+    let (name, _) = outside.images.iter().find(|(name, _)| name.contains("large")).unwrap();
+    let lacks = format!("oci:{}:{name}", outside.xtask.directory().join("others").display());
+    let target = format!("{}/lacks:1", registry.address());
+    assert!(Skopeo::ANONYMOUS.copy_from(&lacks, &target).is_err());
+    for (form, output) in [("oci", "all"), ("oci-archive", "all.tar")] {
+        let parts = ["parts-2.tar", "parts-1.tar", "parts-3.tar"].into_iter();
+        let there = |part: &&str| outside.xtask.directory().join(part).exists();
+        let parts: Vec<&str> = parts.filter(there).collect();
+        assert!(parts.len() > 1, "{parts:?}");
+        outside.done(&[&["bundle", "merge", output], &parts[..], &["others"]].concat());
+        let path = outside.xtask.directory().join(output);
+        let images = outside.images.iter().filter(|(name, _)| !name.contains("docker"));
+        for (number, (name, digest)) in images.enumerate() {
+            let target = format!("{}/{form}/m{number}:1", registry.address());
+            let source = format!("{form}:{}:{name}", path.display());
+            Skopeo::ANONYMOUS.copy_from(&source, &target).unwrap();
+            assert_eq!(Skopeo::ANONYMOUS.digest_of(&target).unwrap(), *digest, "{form} {name}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_export_that_was_killed_goes_on_where_it_was() {
     for (output, flags) in
         [("site.tar", &[][..]), ("site", &[][..]), ("parts.tar", &["--split", "2MiB"][..])]

@@ -12,7 +12,7 @@ use crate::support::stage::assert_holds;
 use crate::support::{assert_says, layers, store};
 
 /// Publishes a newer image of the tool, and changes the pin.
-fn update_tool(site: &Site) -> Content {
+pub(super) fn update_tool(site: &Site) -> Content {
     let newer = oci_image(&layers(&["base", "newer"]));
     store(&site.scene.source, "team/tool", "2.0", &newer);
     site.scene.edit("images.toml", site.scene.tool.top.as_str(), newer.top.as_str());
@@ -96,7 +96,7 @@ async fn an_inventory_of_another_destination_or_another_file_is_refused() {
 }
 
 /// Adds an image to the source and to the list.
-fn add_image(site: &Site, name: &str, layers: &[Layer]) -> Content {
+pub(super) fn add_image(site: &Site, name: &str, layers: &[Layer]) -> Content {
     let image = oci_image(layers);
     store(&site.scene.source, &format!("team/{name}"), "1", &image);
     let source = site.scene.source.address();
@@ -107,7 +107,7 @@ fn add_image(site: &Site, name: &str, layers: &[Layer]) -> Content {
 }
 
 /// Adds an image with layers of these sizes.
-fn with_large_layers(site: &Site, sizes: &[usize]) -> Content {
+pub(super) fn with_large_layers(site: &Site, sizes: &[usize]) -> Content {
     let layers: Vec<Layer> =
         sizes.iter().enumerate().map(|(n, size)| Layer::new(format!("large {n}"), *size)).collect();
     add_image(site, "large", &layers)

@@ -32,5 +32,5 @@ pub use parts::{PartPlan, PartedBlob};
 pub use reader::ContentReader;
 pub use scan::Strictness;
 pub use verify::{AbsentBlob, Damage, LayoutVerification};
-pub use volume::FileContent;
+pub use volume::{BundledFile, FileContent};
 pub use writer::{BlobWriter, IfComplete, LayoutWriter};

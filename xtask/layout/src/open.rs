@@ -11,6 +11,7 @@ use crate::parts::PartPlan;
 use crate::reader::ContentReader;
 use crate::scan::{Strictness, Table, scan};
 use crate::sums::Sums;
+use crate::volume::BundledFile;
 use crate::{LayoutEntry, LayoutLocation, index};
 
 /// For `index.json`, `SHA256SUMS` and `parts.json`, which are read as a whole.
@@ -260,6 +261,17 @@ impl Layout {
             return Ok(None);
         }
         table.reader(&ItemName::File(name.to_owned())).map(Some)
+    }
+
+    /// A file of a bundle that is not a blob, to be copied into another bundle. `None` if it is not there.
+    ///
+    /// # Errors
+    /// If it cannot be opened.
+    pub fn bundled_file(&self, name: &str) -> Result<Option<BundledFile>, Advice> {
+        let OpenPart { table, sums, .. } = &self.parts[0];
+        let Some(hex) = sums.as_ref().and_then(|sums| sums.0.get(name)) else { return Ok(None) };
+        let reader = table.reader(&ItemName::File(name.to_owned()))?;
+        Ok(Some(BundledFile { reader, hex: hex.clone() }))
     }
 
     /// How the bundle is divided, if it is.

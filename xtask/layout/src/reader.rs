@@ -74,7 +74,10 @@ impl ContentReader {
     }
 
     /// Calls `with` for the content, piece by piece.
-    pub(crate) fn for_each(&self, mut with: impl FnMut(&[u8])) -> Result<(), Advice> {
+    pub(crate) fn for_each(
+        &self,
+        mut with: impl FnMut(&[u8]) -> Result<(), Advice>,
+    ) -> Result<(), Advice> {
         let mut buffer = vec![0; 256 << 10];
         let mut offset = 0;
         loop {
@@ -82,7 +85,7 @@ impl ContentReader {
             if count == 0 {
                 return Ok(());
             }
-            with(&buffer[..count]);
+            with(&buffer[..count])?;
             offset += count as u64;
         }
     }

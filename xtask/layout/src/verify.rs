@@ -103,6 +103,7 @@ impl Layout {
             reader.for_each(|piece| {
                 hasher.update(piece);
                 on_bytes(piece.len() as u64);
+                Ok(())
             })?;
             let found = hasher.finish();
             if found != *digest {
@@ -182,6 +183,7 @@ fn check(
             hasher.update(piece);
         }
         on_bytes(piece.len() as u64);
+        Ok(())
     })?;
     for (expected, hasher) in hashers {
         let found = hasher.finish();

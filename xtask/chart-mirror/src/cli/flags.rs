@@ -23,7 +23,7 @@ mod values;
 
 pub use bundle::{
     BundleCommand, BundleListArgs, BundleVerifyArgs, ExportArgs, ImportArgs, InventoryArgs,
-    ServeArgs,
+    MergeArgs, ServeArgs,
 };
 pub use chart::ChartArgs;
 pub use ends::{DestinationArgs, SourceArgs, WithChartArgs};

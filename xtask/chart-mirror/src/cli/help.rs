@@ -17,7 +17,7 @@ struct CommandHelp {
     failed: Option<&'static str>,
 }
 
-const COMMANDS: [CommandHelp; 17] = [
+const COMMANDS: [CommandHelp; 18] = [
     CommandHelp {
         name: "init",
         examples: &[
@@ -138,6 +138,15 @@ const COMMANDS: [CommandHelp; 17] = [
         ],
         done: "the destination has every image of the bundle",
         failed: Some("images failed, or parts are missing"),
+    },
+    CommandHelp {
+        name: "bundle merge",
+        examples: &[
+            ("bundle merge all.tar site.tar new.tar", "add a difference to what it follows"),
+            ("bundle merge site.tar site-1.tar site-2.tar", "join the parts of a bundle"),
+        ],
+        done: "the bundle is complete",
+        failed: None,
     },
     CommandHelp {
         name: "bundle list",

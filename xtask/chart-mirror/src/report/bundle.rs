@@ -8,8 +8,9 @@ use serde::Serialize;
 use super::common::{bytes, count, seconds};
 use super::json::document;
 use super::presentation::Presentation;
-use crate::commands::bundle::export::result::{ExportReport, ExportState, ExportTotals};
+use crate::commands::bundle::export::result::{ExportReport, ExportState};
 use crate::commands::bundle::open_bundle::{ListOrigin, OpenBundle};
+use crate::commands::bundle::totals::BundleTotals;
 use layout::{LayoutLocation, LayoutVerification};
 use messages::printable::printable;
 use registry_server::pullable_name;
@@ -24,7 +25,7 @@ pub(super) struct Exported<'a> {
     state: &'static str,
     /// The bundle or its parts, complete or not.
     locations: Vec<String>,
-    totals: &'a ExportTotals,
+    totals: &'a BundleTotals,
     /// How each list was copied into the bundle, as `mirror` reports it.
     lists: Vec<super::mirror::json::Run<'a>>,
     seconds: f64,
@@ -42,7 +43,7 @@ pub fn exported(report: &ExportReport, presentation: Presentation) -> String {
 /// What was written.
 pub fn summary(report: &ExportReport) -> String {
     let output = &report.output;
-    let ExportTotals { images, charts, stored, left_out, against } = &report.totals;
+    let BundleTotals { images, charts, stored, left_out, against } = &report.totals;
     let again = "fix the causes and run the same command again";
     match &report.state {
         ExportState::NothingWritten => format!("{output}: nothing was written; {again}\n"),

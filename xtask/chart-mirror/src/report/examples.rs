@@ -13,7 +13,9 @@ use crate::bundle::bundle_inventory::{
 use crate::bundle::difference::LeftOut;
 use crate::chart::inventory::Inventory;
 use crate::chart::{ChartOptions, DeclaredDifference, Rendered};
-use crate::commands::bundle::export::result::{ExportReport, ExportState, ExportTotals};
+use crate::commands::bundle::export::result::{ExportReport, ExportState};
+use crate::commands::bundle::merge::result::{LeftBehind, MergeReport, TakenList};
+use crate::commands::bundle::totals::BundleTotals;
 use crate::commands::chart_copy::{ChartPlan, planned_chart};
 use crate::commands::doctor::result::{
     DoctorReport, HostAnswer, HostReport, LoginFile, LoginReport, ProgramReport,
@@ -276,7 +278,7 @@ fn export() -> ExportReport {
         output,
         lists: vec![mirror()],
         state: ExportState::Written(parts.into()),
-        totals: ExportTotals {
+        totals: BundleTotals {
             images: 3,
             charts: 1,
             stored: amount(103, 1_200_000_000),
@@ -320,6 +322,31 @@ fn bundle_inventory() -> BundleInventory {
     inventory
 }
 
+fn merge() -> MergeReport {
+    let image = |source: &str, replaced_by| LeftBehind {
+        list: "charts/app".to_owned(),
+        source: source.parse().unwrap(),
+        digest: digest("old"),
+        bundle: "oci-archive:first.tar".to_owned(),
+        replaced_by,
+    };
+    MergeReport {
+        output: LayoutLocation::Directory("all".into()),
+        bundles: vec!["oci-archive:first.tar".to_owned(), "oci-archive:new.tar".to_owned()],
+        lists: vec![TakenList {
+            name: "charts/app".to_owned(),
+            file: "lists/charts/app/images.toml".to_owned(),
+            bundle: "oci-archive:new.tar".to_owned(),
+        }],
+        left_behind: vec![
+            image("docker.io/library/busybox:1.37", Some(digest("new"))),
+            image("docker.io/library/unused:1", None),
+        ],
+        totals: BundleTotals::of(&bundle_inventory()),
+        seconds: 0.25,
+    }
+}
+
 /// Every JSON report: its file below `tests/data/reports`, the schema it follows, and its text.
 fn documents() -> Vec<(&'static str, &'static str, String)> {
     let doctor = doctor();
@@ -341,6 +368,7 @@ fn documents() -> Vec<(&'static str, &'static str, String)> {
         ("doctor-offline", "doctor", super::doctor::json(&no_destination)),
         ("bundle-export", "bundle-export", super::bundle::exported_json(&export())),
         ("bundle-inventory", "bundle-inventory", bundle_inventory().text()),
+        ("bundle-merge", "bundle-merge", super::bundle_merge::merged_json(&merge())),
         ("verify", "verify", super::verify::tests::json_of_every_kind()),
     ]
 }

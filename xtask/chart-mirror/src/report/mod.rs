@@ -1,6 +1,7 @@
 //! Renders the results of commands; one folder for each command, one file for each format.
 
 pub mod bundle;
+pub mod bundle_merge;
 pub mod common;
 pub mod doctor;
 #[cfg(test)]

@@ -16,6 +16,7 @@ use crate::list::finding_code::{Check, Code, Severity};
 pub(super) fn schemas() -> Vec<(&'static str, Value)> {
     vec![
         ("bundle-export", schema::<super::bundle::Exported<'_>>("bundle export", "")),
+        ("bundle-merge", schema::<super::bundle_merge::Merged<'_>>("bundle merge", "")),
         ("doctor", schema::<super::doctor::json::Doctor<'_>>("doctor", "")),
         ("bundle-inventory", bundle_inventory()),
         ("destination-inventory", destination_inventory()),

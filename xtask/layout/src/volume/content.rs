@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use messages::Advice;
 use oci::Digest;
 
+use crate::failure::refused;
 use crate::files::open_regular;
+use crate::reader::ContentReader;
 
 /// The content of a file that is not a blob.
 #[derive(Debug, Clone)]
@@ -14,12 +16,27 @@ pub enum FileContent {
     Bytes(Vec<u8>),
     /// A copy of a file. It is read when the layout is finished.
     Path(PathBuf),
+    /// A copy of a file of another bundle, read at the same time.
+    Bundled(BundledFile),
+}
+
+/// A file of a bundle, with the checksum that the bundle declares for it.
+#[derive(Debug, Clone)]
+pub struct BundledFile {
+    pub(crate) reader: ContentReader,
+    /// The hex digits of its sha256.
+    pub(crate) hex: String,
 }
 
 impl FileContent {
-    pub(crate) fn size(&self) -> Result<u64, Advice> {
+    /// In bytes.
+    ///
+    /// # Errors
+    /// If its file cannot be read.
+    pub fn size(&self) -> Result<u64, Advice> {
         match self {
             Self::Bytes(bytes) => Ok(bytes.len() as u64),
+            Self::Bundled(file) => Ok(file.reader.size()),
             Self::Path(path) => {
                 let (_, metadata) = open_regular(path).map_err(|why| unreadable(path, &why))?;
                 Ok(metadata.len())
@@ -39,6 +56,21 @@ impl FileContent {
             Self::Bytes(bytes) => {
                 hasher.update(bytes);
                 write(0, bytes)?;
+            }
+            Self::Bundled(BundledFile { reader, hex }) => {
+                let mut at = 0;
+                reader.for_each(|piece| {
+                    hasher.update(piece);
+                    write(at, piece)?;
+                    at += piece.len() as u64;
+                    Ok(())
+                })?;
+                let found = hasher.finish();
+                if found.hex() != hex {
+                    let why = format!("it is damaged: expected sha256:{hex}, found {found}");
+                    return Err(refused(&reader.location, &reader.name, why));
+                }
+                return Ok(found.hex().to_owned());
             }
             Self::Path(path) => {
                 let (file, _) = open_regular(path).map_err(|why| unreadable(path, &why))?;

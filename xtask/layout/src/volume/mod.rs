@@ -14,7 +14,7 @@ use crate::LayoutLocation;
 use crate::name::ItemName;
 use crate::reader::ContentReader;
 use archive::ArchiveVolume;
-pub use content::FileContent;
+pub use content::{BundledFile, FileContent};
 use folder::FolderVolume;
 pub(crate) use slot::Slot;
 

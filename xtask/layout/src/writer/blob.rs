@@ -9,6 +9,8 @@ use super::shared::{BlobState, Shared, sum_hasher};
 use crate::failure::{cannot, refused};
 use crate::name::ItemName;
 use crate::parallel::lock;
+use crate::reader::ContentReader;
+use crate::verify::Damage;
 use crate::volume::Slot;
 
 /// Dropped before it is finished, it leaves nothing that a reader would trust, and another writer can
@@ -121,15 +123,39 @@ impl BlobWriter {
     ///
     /// # Errors
     /// If one of them is not the expected one.
-    pub fn finish(mut self) -> Result<(), Advice> {
+    pub fn finish(self) -> Result<(), Advice> {
+        match self.difference() {
+            None => self.commit(),
+            Some((expected, found)) => {
+                Err(self.wrong(format!("expected {expected}, found {found}")))
+            }
+        }
+    }
+
+    /// Writes the content of another layout, and finishes. Returns the damage if it is not the expected content:
+    /// then nothing counts.
+    ///
+    /// # Errors
+    /// If the content cannot be read or written.
+    pub fn copy(mut self, reader: &ContentReader) -> Result<Option<Damage>, Advice> {
+        reader.for_each(|piece| self.write(piece))?;
+        let Some((expected, found)) = self.difference() else {
+            return self.commit().map(|()| None);
+        };
+        let (location, name) = (reader.location.clone(), reader.name.clone());
+        Ok(Some(Damage { location, name, expected, found }))
+    }
+
+    /// The expected and the found size or digest, if they differ.
+    fn difference(&self) -> Option<(String, String)> {
         if self.written != self.size {
-            let why = format!("expected {} bytes, found {}", self.size, self.written);
-            return Err(self.wrong(why));
+            return Some((format!("{} bytes", self.size), format!("{} bytes", self.written)));
         }
         let found = self.hasher.clone().finish();
-        if found != self.digest {
-            return Err(self.wrong(format!("expected {}, found {found}", self.digest)));
-        }
+        (found != self.digest).then(|| (self.digest.to_string(), found.to_string()))
+    }
+
+    fn commit(mut self) -> Result<(), Advice> {
         for Sink { volume, slot, .. } in &self.sinks {
             self.shared.volumes[*volume].commit(slot)?;
         }

@@ -116,6 +116,7 @@ impl Shared {
                     own.update(piece);
                 }
                 on_bytes(piece.len() as u64);
+                Ok(())
             })?;
             if !is_piece && copy.finish() != *digest {
                 return Ok(false);

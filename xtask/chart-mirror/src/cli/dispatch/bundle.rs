@@ -10,12 +10,13 @@ use crate::bundle::destination_inventory::DestinationInventory;
 use crate::cli::exit::Exit;
 use crate::cli::flags::{
     BundleCommand, BundleListArgs, BundleVerifyArgs, DestinationArgs, ExportArgs, Flags,
-    ImportArgs, ServeArgs, TextOrJson,
+    ImportArgs, MergeArgs, ServeArgs, TextOrJson,
 };
 use crate::cli::terminal::ProgressDisplay;
 use crate::cli::{runtime, terminal};
 use crate::commands::bundle::export::{self, ChartChoice, ExportOptions, ExportedList};
 use crate::commands::bundle::import::{self, ImportOptions, ImportedList};
+use crate::commands::bundle::merge::{self, MergeOptions};
 use crate::commands::bundle::open_bundle::{ListOrigin, OpenBundle, location};
 use crate::commands::bundle::serve;
 use crate::commands::mirror::Pins;
@@ -31,6 +32,7 @@ pub(super) fn run(flags: &Flags, command: &BundleCommand) -> anyhow::Result<Exit
     match command {
         BundleCommand::Export(arguments) => run_export(flags, arguments),
         BundleCommand::Import(arguments) => run_import(flags, arguments),
+        BundleCommand::Merge(arguments) => run_merge(arguments),
         BundleCommand::List(arguments) => run_list(arguments),
         BundleCommand::Verify(arguments) => run_verify(arguments),
         BundleCommand::Serve(arguments) => run_serve(arguments),
@@ -156,6 +158,26 @@ fn import_list(
     let report = runtime::block_on(report);
     progress.finish();
     Ok(mirror::copied(&report?, arguments.format))
+}
+
+fn run_merge(arguments: &MergeArgs) -> anyhow::Result<Exit> {
+    let output = location(&arguments.output)?;
+    let options = MergeOptions { output, bundles: arguments.bundles.clone() };
+    let progress = ProgressDisplay::of_terminal();
+    progress.checking("merging the bundles", 0);
+    // On a thread of its own, so that an interruption ends the run.
+    let merging = async { tokio::task::spawn_blocking(move || merge::run(&options)).await? };
+    let report = runtime::block_on(merging);
+    progress.finish();
+    let report = report?;
+    match arguments.format {
+        TextOrJson::Human => terminal::result(&report::bundle_merge::merged(&report))?,
+        TextOrJson::Json => terminal::result_for_programs(
+            &report::bundle_merge::merged_json(&report),
+            &report::bundle_merge::summary(&report),
+        )?,
+    }
+    Ok(Exit::Done)
 }
 
 fn run_list(arguments: &BundleListArgs) -> anyhow::Result<Exit> {

@@ -47,6 +47,10 @@ pub enum BundleCommand {
     /// Everything in the bundle is hashed before the first push. The list is the one in the bundle, unless --images
     /// names another.
     Import(ImportArgs),
+    /// Join bundles into one
+    ///
+    /// Bundles are named from the oldest to the newest. The result has what the newest list lists, and each blob once.
+    Merge(MergeArgs),
     /// Show what a bundle has, without reading its blobs
     List(BundleListArgs),
     /// Hash everything in a bundle
@@ -156,6 +160,23 @@ pub struct ImportArgs {
     /// Default: up to 48, fewer when throttled.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub jobs: Option<u16>,
+
+    /// Report format on stdout
+    #[arg(long, value_enum, default_value_t = TextOrJson::Human)]
+    pub format: TextOrJson,
+}
+
+#[derive(Debug, Args)]
+pub struct MergeArgs {
+    /// The bundle to write: a folder, or a file that ends in .tar
+    #[arg(value_name = "OUT")]
+    pub output: String,
+
+    /// The bundles, from the oldest to the newest
+    ///
+    /// Of a bundle in parts, name all parts, in any order.
+    #[arg(value_name = "BUNDLE", required = true)]
+    pub bundles: Vec<String>,
 
     /// Report format on stdout
     #[arg(long, value_enum, default_value_t = TextOrJson::Human)]

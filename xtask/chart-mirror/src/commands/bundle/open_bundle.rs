@@ -54,7 +54,15 @@ impl OpenBundle {
     /// If it is no bundle, a file does not belong there, or its inventory contradicts its index.
     pub fn open(arguments: &[String]) -> Result<Self, Advice> {
         let locations = arguments.iter().map(|argument| location(argument));
-        let layout = Layout::open_parts(&locations.collect::<Result<Vec<_>, _>>()?)?;
+        Self::open_at(&locations.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// The same for locations.
+    ///
+    /// # Errors
+    /// As [`OpenBundle::open`].
+    pub fn open_at(locations: &[LayoutLocation]) -> Result<Self, Advice> {
+        let layout = Layout::open_parts(locations)?;
         let Some(text) = layout.file(FILE, LARGEST)? else {
             let place = layout.location();
             let message =
@@ -114,8 +122,7 @@ impl OpenBundle {
     /// # Errors
     /// If one of them cannot be used, or there is no such member.
     pub fn lists(&self, members: &[String]) -> anyhow::Result<Vec<(PathBuf, ImageList)>> {
-        let root = self.text(ROOT)?;
-        let root = ImageList::parse(&self.place(ROOT), &root)?;
+        let root = self.root()?;
         let mut lists = Vec::new();
         for listed in &self.inventory.lists {
             let is_last = |member: &&String| {
@@ -126,14 +133,7 @@ impl OpenBundle {
             }
             let list = match listed.name.as_str() {
                 ITSELF => root.clone(),
-                _ => {
-                    let text = self.text(&listed.file)?;
-                    let member = root.parse_member(&self.place(&listed.file), &text)?;
-                    member.inherit(&root).map_err(|both| {
-                        let why = format!("`{}` contradicts the workspace", both.keys.join("."));
-                        at(&self.layout, &listed.file, &Advice::new(why))
-                    })?
-                }
+                _ => self.member(&root, &listed.file)?,
             };
             lists.push((PathBuf::from(&listed.file), list));
         }
@@ -147,7 +147,31 @@ impl OpenBundle {
         Ok(lists)
     }
 
-    fn text(&self, name: &str) -> Result<String, Advice> {
+    /// The list or the workspace in images.toml.
+    ///
+    /// # Errors
+    /// If it cannot be used.
+    pub(super) fn root(&self) -> anyhow::Result<ImageList> {
+        Ok(ImageList::parse(&self.place(ROOT), &self.text(ROOT)?)?)
+    }
+
+    /// The list of a member of a workspace.
+    ///
+    /// # Errors
+    /// If it cannot be used, or contradicts the workspace.
+    pub(super) fn member(&self, workspace: &ImageList, file: &str) -> anyhow::Result<ImageList> {
+        let member = workspace.parse_member(&self.place(file), &self.text(file)?)?;
+        Ok(member.inherit(workspace).map_err(|both| {
+            let why = format!("`{}` contradicts the workspace", both.keys.join("."));
+            at(&self.layout, file, &Advice::new(why))
+        })?)
+    }
+
+    /// The text of a list that the inventory names.
+    ///
+    /// # Errors
+    /// If it is missing or damaged, or is no text.
+    pub(super) fn text(&self, name: &str) -> Result<String, Advice> {
         let refuse = |why: &str| at(&self.layout, name, &Advice::new(why));
         let text = self.layout.file(name, LARGEST)?;
         let text = text.ok_or_else(|| refuse("the inventory names it, but it is missing"))?;

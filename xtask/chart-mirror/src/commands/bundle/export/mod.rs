@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::totals::BundleTotals;
 use crate::commands::mirror::result::MirrorReport;
 use crate::commands::mirror::{self, MirrorOptions};
 use crate::copy::{Copied, Progress};
@@ -28,7 +29,7 @@ mod space;
 
 pub use options::{ChartChoice, ExportOptions};
 pub use plan::{ExportPlan, ExportedList, ListExport, plan};
-use result::{ExportReport, ExportState, ExportTotals};
+use result::{ExportReport, ExportState};
 
 /// The connections of both passes, for each list.
 struct Passes<'a> {
@@ -94,7 +95,7 @@ pub async fn run(
         tokio::task::spawn_blocking(move || layout.finish()).await??;
         ExportState::Written(locations)
     };
-    report.totals = ExportTotals::of(&inventory);
+    report.totals = BundleTotals::of(&inventory);
     report.seconds = began.elapsed().as_secs_f64();
     Ok(report)
 }

@@ -10,7 +10,7 @@ use super::options::ExportOptions;
 use super::plan::ExportPlan;
 use crate::bundle::bundle_inventory::BundleInventory;
 use crate::layouts::{MeasuredImages, threads};
-use layout::{FileContent, IfComplete, LayoutLocation, LayoutWriter, PartPlan};
+use layout::{IfComplete, LayoutLocation, LayoutWriter, PartPlan};
 use messages::Advice;
 use registry_server::WritableLayout;
 
@@ -65,10 +65,7 @@ pub(super) fn plan(
     let mut common: Vec<u64> =
         measured.manifests.values().map(|manifest| manifest.bytes.len() as u64).collect();
     for (_, content) in &plan.files {
-        common.push(match content {
-            FileContent::Bytes(bytes) => bytes.len() as u64,
-            FileContent::Path(path) => std::fs::metadata(path)?.len(),
-        });
+        common.push(content.size()?);
     }
     common.extend(archives.iter().map(|file| file.blob.size));
     // With the digits of the number of parts.
