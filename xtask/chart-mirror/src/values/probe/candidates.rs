@@ -74,12 +74,13 @@ pub(super) fn add(candidates: &mut Vec<Candidate>, paths: &[ValuePath], whole: &
     }));
 }
 
-/// Adds values that a template uses for an image, if they may be texts.
-pub(super) fn add_used(
-    candidates: &mut Vec<Candidate>,
+/// The values that a template uses for an image, if they may be texts and are not candidates yet.
+pub(super) fn used(
+    candidates: &[Candidate],
     uses: impl IntoIterator<Item = ValueUse>,
     whole: &Value,
-) {
+) -> Vec<Candidate> {
+    let mut added = Vec::new();
     let mut present: BTreeSet<ValuePath> = candidates.iter().map(|it| it.path.clone()).collect();
     let alone = uses.into_iter().filter(|used| used.extent == Extent::ByItself);
     for path in alone.filter_map(|used| used.path) {
@@ -94,9 +95,10 @@ pub(super) fn add_used(
         if present.insert(path.clone()) {
             let new = Candidate::new(path, original);
             let shape = shape.filter(|_| new.class() == Class::Name).unwrap_or(new.shape);
-            candidates.push(Candidate { likelihood: Likelihood::Used, shape, ..new });
+            added.push(Candidate { likelihood: Likelihood::Used, shape, ..new });
         }
     }
+    added
 }
 
 fn name(key: &str) -> Key {

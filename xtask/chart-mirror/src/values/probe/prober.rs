@@ -54,12 +54,7 @@ pub fn probe(subject: &Subject<'_>, requested: Candidates<'_>) -> anyhow::Result
     }
     let (mut all, others, depth) = match requested {
         Candidates::OfChartAnd(others) => {
-            let mut found = candidates::candidates(subject.charts, &subject.whole, &words);
-            let uses = all_places
-                .iter()
-                .flatten()
-                .flat_map(|place| subject.origins.uses(place, &subject.whole));
-            candidates::add_used(&mut found, uses, &subject.whole);
+            let found = candidates::candidates(subject.charts, &subject.whole, &words);
             (found, others, Depth::Everything)
         }
         Candidates::Only(paths) => (Vec::new(), paths, Depth::Effects),
@@ -71,17 +66,20 @@ pub fn probe(subject: &Subject<'_>, requested: Candidates<'_>) -> anyhow::Result
     let searches: Vec<(usize, _)> = all_places.into_iter().enumerate().collect();
     let results = in_parallel(&searches, |(position, places)| {
         let places = Places::new(places.clone());
-        let mut search = Search::new(subject, &all, &index, *position, places);
+        let mut search = Search::new(subject, all.clone(), index.clone(), *position, places);
         let knowledge = explore(&mut search, depth);
-        summarise(&search, &knowledge, &subject.renderings[*position].name)
+        let added = search.candidates[all.len()..].iter().map(|it| it.path.clone());
+        let added: Vec<ValuePath> = added.collect();
+        (summarise(&search, &knowledge, &subject.renderings[*position].name), added)
     });
+    let added: BTreeSet<&ValuePath> = results.iter().flat_map(|(_, added)| added).collect();
     let mut probed = ProbeResult {
-        candidates: all.len(),
+        candidates: all.len() + added.len(),
         lists: lists(&subject.whole),
         malformed: without_repetitions(malformed),
         ..ProbeResult::default()
     };
-    for result in results {
+    for (result, _) in results {
         merge(&mut probed, result);
     }
     probed.renderings = subject.renderings();

@@ -10,6 +10,7 @@ use crate::list::ValuePath;
 use messages::printable::printable;
 
 /// Finds paths of values in messages. Messages about a subchart name its values without its key.
+#[derive(Clone)]
 pub(super) struct PathIndex {
     /// By path below a chart: the candidates, each with the position of that chart.
     numbers: HashMap<String, Vec<(usize, usize)>>,
@@ -34,20 +35,23 @@ pub(super) enum ViolationKind {
 
 impl PathIndex {
     pub(super) fn new(candidates: &[Candidate], charts: Vec<Vec<String>>) -> Self {
-        let mut numbers: HashMap<String, Vec<(usize, usize)>> = HashMap::new();
-        let prefix = |chart: &Vec<String>| {
-            chart.iter().fold(String::new(), |prefix, key| prefix + key + ".")
-        };
-        let prefixes: Vec<String> = charts.iter().map(prefix).collect();
+        let mut index = Self { numbers: HashMap::new(), charts };
         for (number, candidate) in candidates.iter().enumerate() {
-            let path = candidate.path.to_string();
-            for (chart, prefix) in prefixes.iter().enumerate() {
-                if let Some(path) = path.strip_prefix(prefix) {
-                    numbers.entry(path.to_owned()).or_default().push((number, chart));
-                }
+            index.add(number, candidate);
+        }
+        index
+    }
+
+    pub(super) fn add(&mut self, number: usize, candidate: &Candidate) {
+        let path = candidate.path.to_string();
+        for (position, chart) in self.charts.iter().enumerate() {
+            let below = chart.iter().try_fold(path.as_str(), |path, key| {
+                path.strip_prefix(key.as_str()).and_then(|path| path.strip_prefix('.'))
+            });
+            if let Some(below) = below {
+                self.numbers.entry(below.to_owned()).or_default().push((number, position));
             }
         }
-        Self { numbers, charts }
     }
 
     /// The candidates with a path below any chart.

@@ -7,11 +7,12 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::candidate::{Class, Likelihood};
+use super::candidates;
 use super::contribution::{Contribution, contributions, numbers_in};
 use super::search::{Search, Success};
 use super::subject::{Addresses, Subject};
 use super::values_document::GLOBAL;
-use crate::list::{Key, ValuePath};
+use crate::list::Key;
 
 /// The limit for layers of values that hide each other.
 const MAX_ROUNDS: usize = 6;
@@ -88,7 +89,7 @@ pub(super) fn explore(search: &mut Search<'_>, depth: Depth) -> Knowledge {
     if !knowledge.unmoved().is_empty() {
         names.extend(&unlikely);
         knowledge.rounds(search, vec![unlikely]);
-        let used = knowledge.used(search);
+        let used = knowledge.add_used(search);
         names.extend(&used);
         knowledge.rounds(search, vec![used]);
     }
@@ -215,16 +216,14 @@ impl Knowledge {
         candidates.iter().copied().filter(is_open).collect()
     }
 
-    /// The candidates that templates use for the places which no key moves.
-    fn used(&self, search: &Search<'_>) -> Vec<usize> {
+    /// Adds the values that templates use for the places which no key moves. Reading templates may take longer
+    /// than a rendering, so the templates of other places are not read.
+    fn add_used(&self, search: &mut Search<'_>) -> Vec<usize> {
         let Subject { origins, whole, .. } = search.subject;
         let places = self.unmoved().into_iter().map(|place| &search.places.places[place]);
         let uses = places.flat_map(|place| origins.uses(place, whole));
-        let paths: BTreeSet<ValuePath> = uses.filter_map(|used| used.path).collect();
-        let all = search.candidates.iter().enumerate();
-        let used =
-            all.filter(|(_, it)| it.likelihood == Likelihood::Used && paths.contains(&it.path));
-        used.map(|(number, _)| number).collect()
+        let used = candidates::used(&search.candidates, uses, whole);
+        search.add(used).collect()
     }
 
     /// Whether it is known what a candidate does at a place.

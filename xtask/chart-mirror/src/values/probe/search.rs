@@ -1,6 +1,7 @@
 //! `Search`: renders a chart with sets of sentinels, and narrows down the sets that it refuses.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use serde_yaml::Value;
 
@@ -18,8 +19,8 @@ use crate::list::ValuePath;
 /// The search in one rendering of the chart.
 pub(super) struct Search<'a> {
     pub(super) subject: &'a Subject<'a>,
-    pub(super) candidates: &'a [Candidate],
-    pub(super) index: &'a PathIndex,
+    pub(super) candidates: Vec<Candidate>,
+    index: PathIndex,
     /// The position of the rendering.
     position: usize,
     pub(super) places: Places,
@@ -54,23 +55,34 @@ impl Sentinels for Sent {
 impl<'a> Search<'a> {
     pub(super) fn new(
         subject: &'a Subject<'a>,
-        candidates: &'a [Candidate],
-        index: &'a PathIndex,
+        candidates: Vec<Candidate>,
+        index: PathIndex,
         position: usize,
         places: Places,
     ) -> Self {
         Self {
             subject,
+            forms: vec![0; candidates.len()],
             candidates,
             index,
             position,
             places,
-            forms: vec![0; candidates.len()],
             switches: Vec::new(),
             tried_switches: BTreeSet::new(),
             refused: BTreeMap::new(),
             exhausted: BTreeSet::new(),
         }
+    }
+
+    /// Adds candidates, and returns their numbers.
+    pub(super) fn add(&mut self, candidates: Vec<Candidate>) -> Range<usize> {
+        let first = self.candidates.len();
+        for candidate in candidates {
+            self.index.add(self.candidates.len(), &candidate);
+            self.candidates.push(candidate);
+            self.forms.push(0);
+        }
+        first..self.candidates.len()
     }
 
     /// Whether a candidate has another form of its sentinel.
