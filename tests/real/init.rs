@@ -261,6 +261,26 @@ fn a_chart_that_requires_values_names_them_and_they_are_written_into_the_renderi
 }
 
 #[test]
+fn what_a_rendering_sets_for_an_image_becomes_a_value_of_the_image() {
+    let folder = Folder::new("quay.io");
+    folder.write("mine.yaml", "image: {tag: \"1.1\"}\njob: {image: \"quay.io/team/job:2.1\"}\n");
+    let set = ["--values", "mine.yaml", "--set", "image.repository=team/api2", "--no-pin"];
+    let run = folder.run(&[&["init", "-c", "chart", "-d", "r.example.com"][..], &set].concat());
+    assert_eq!(run.exit_code, 0, "{run:?}");
+    let text = folder.read("images.toml");
+    for expected in [
+        "source = \"quay.io/team/api2\"\ntag = \"1.1\"",
+        "\"image.tag\" = \"{tag}\"",
+        "\"image.repository\" = \"{repository}\"",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    assert!(!text.contains("db.image.tag"), "no rendering sets it: {text}");
+    let verified = folder.run(&["verify", "--only", "list,values,chart"]);
+    assert_eq!(verified.exit_code, 0, "{verified:?}");
+}
+
+#[test]
 fn a_values_file_is_not_overwritten_and_then_nothing_is_written() {
     let folder = Folder::new("quay.io");
     folder.write("values/registry.yaml", "mine: true\n");

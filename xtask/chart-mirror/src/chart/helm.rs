@@ -197,6 +197,13 @@ impl Helm {
         joined.to_string_lossy().into_owned()
     }
 
+    /// The values files of a rendering that are on this machine and valid YAML. Helm reports the others.
+    pub fn values_files(&self, rendering: &Rendering) -> Vec<serde_yaml::Value> {
+        let paths = rendering.values.iter().map(|file| self.directory.join(file));
+        let texts = paths.filter_map(|path| std::fs::read_to_string(path).ok());
+        texts.filter_map(|text| serde_yaml::from_str(&text).ok()).collect()
+    }
+
     fn fetch(&self) -> Result<LocalChart, RenderError> {
         let folder = temporary_folder(FETCH)?;
         self.of_chart("pull", folder.path(), &["--untar", "--untardir", "chart"])?;

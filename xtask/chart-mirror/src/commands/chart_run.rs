@@ -71,7 +71,8 @@ impl ChartRun {
         let charts = self.helm.default_values()?;
         let constants = constants(list);
         let subject = Subject::new(&self.helm, &self.renderings, &charts, constants, progress)?
-            .with_rules(list.chart());
+            .with_rules(list.chart())
+            .with_values_files(&self.values_files());
         let mut probed = probe(&subject, Candidates::OfChartAnd(&templates(list)))?;
         let mut suggestion = settle(&subject, list, &probed)?;
         suggestion.check_present_values(list, &probed);
@@ -93,6 +94,11 @@ impl ChartRun {
     /// If the chart does not render without changes.
     pub fn places(&self, list: &ImageList) -> anyhow::Result<Vec<ProbedPlace>> {
         Ok(self.probe_list(list)?.places)
+    }
+
+    /// The values files of each rendering. Files that only helm can read are left out.
+    fn values_files(&self) -> Vec<Vec<serde_yaml::Value>> {
+        self.renderings.iter().map(|rendering| self.helm.values_files(rendering)).collect()
     }
 
     /// Tries the values of the list alone.

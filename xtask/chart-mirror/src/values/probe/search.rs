@@ -137,8 +137,9 @@ impl<'a> Search<'a> {
         });
         let settings = constants.chain(switches).chain(sentinels);
         let document = document(settings, &self.subject.whole);
+        let replaced = sent.keys().map(|&number| &self.candidates[number].path).collect();
         let (found, addresses) =
-            self.subject.render_with_addresses(self.position, Some(&document))?;
+            self.subject.render_replacing(self.position, &replaced, &document)?;
         let found = self.places.find(found);
         Ok(Success { set: set.to_vec(), found, sent: Sent(sent), addresses })
     }

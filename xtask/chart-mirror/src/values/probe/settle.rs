@@ -87,6 +87,7 @@ pub fn settle(
     }
     let mut best = settling.attempts(&mut experience);
     settling.confirm(&mut best, &experience);
+    settling.add_values_of_renderings(&mut best);
     settling.add_switches_of_renderings(&mut best.suggestion);
     best.suggestion.unlisted = unlisted(&settling.targets, probed);
     Ok(best.suggestion)
@@ -240,6 +241,22 @@ impl Settling<'_> {
                 let problem = side_effect(self.probed, probed).unwrap_or_else(|| problem.clone());
                 best.suggestion.unsettled.push(Unsettled { place, image, problem });
             }
+        }
+    }
+
+    /// What a rendering sets for an image, such as its tag, is missing where the values are used. Adds it
+    /// unless that makes more places wrong.
+    fn add_values_of_renderings(&self, best: &mut Settled) {
+        let is_set = |rendering: &str, path: &ValuePath| self.subject.is_set(rendering, path);
+        let suggestion = &best.suggestion;
+        let more = suggestion.with_values_of_renderings(&self.targets, self.probed, &is_set);
+        if more == *suggestion {
+            return;
+        }
+        let proof = self.prove(&more);
+        if proof.refusal.is_none() && proof.wrong.keys().all(|it| best.wrong.contains_key(it)) {
+            best.suggestion = more;
+            best.wrong = proof.wrong;
         }
     }
 

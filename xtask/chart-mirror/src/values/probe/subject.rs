@@ -9,6 +9,7 @@ use super::budget::{Budget, Purpose};
 use super::observed::{Observed, Observer};
 use super::origins::Origins;
 use super::values_document::whole_values;
+use super::visit::{Next, visit};
 use crate::chart::{ChartValues, RenderError, Renderer, UnreadableManifest};
 use crate::list::{Chart, Rendering, SetValue, ValuePath};
 use messages::Advice;
@@ -25,6 +26,8 @@ pub struct Subject<'a> {
     pub(super) origins: Origins,
     /// The chart in images.toml, with rules about places.
     rules: Option<&'a Chart>,
+    /// What each rendering sets.
+    set: Vec<BTreeSet<ValuePath>>,
     /// One for each rendering.
     observers: Vec<Observer>,
     pub(super) progress: &'a (dyn Fn(&str) + Sync),
@@ -56,6 +59,7 @@ impl<'a> Subject<'a> {
     ) -> Result<Self, Advice> {
         let budgets = renderings.iter().map(|_| Budget::default()).collect();
         let observers = renderings.iter().map(|_| Observer::default()).collect();
+        let set = renderings.iter().map(paths_set).collect();
         let whole = whole_values(charts)?;
         let origins = Origins::new(charts);
         Ok(Self {
@@ -66,6 +70,7 @@ impl<'a> Subject<'a> {
             constants,
             budgets,
             origins,
+            set,
             observers,
             rules: None,
             progress,
@@ -79,6 +84,26 @@ impl<'a> Subject<'a> {
         self
     }
 
+    /// Adds what the values files of each rendering set.
+    #[must_use]
+    pub fn with_values_files(mut self, files: &[Vec<Value>]) -> Self {
+        for (set, files) in self.set.iter_mut().zip(files) {
+            for file in files {
+                visit(file, &mut Vec::new(), &mut |_, path| {
+                    set.extend(ValuePath::new(path.to_vec()));
+                    Next::Below
+                });
+            }
+        }
+        self
+    }
+
+    /// Whether a rendering sets a value.
+    pub(super) fn is_set(&self, rendering: &str, path: &ValuePath) -> bool {
+        let mut renderings = self.renderings.iter().zip(&self.set);
+        renderings.any(|(of, set)| of.name == rendering && set.contains(path))
+    }
+
     /// How often the chart was rendered.
     pub fn renderings(&self) -> usize {
         self.budgets.iter().map(Budget::used).sum()
@@ -90,16 +115,24 @@ impl<'a> Subject<'a> {
         rendering: usize,
         values: Option<&str>,
     ) -> Result<Vec<Observed>, Failure> {
-        Ok(self.render_with_addresses(rendering, values)?.0)
+        let rendered = self.renderer.render(&self.renderings[rendering], values)?;
+        Ok(self.observers[rendering].observe(&rendered, self.rules)?)
     }
 
-    /// The images, and the sentinels in addresses.
-    pub(super) fn render_with_addresses(
+    /// Renders with values that may replace what the rendering sets, for which helm would ignore a file.
+    /// Returns the images, and the sentinels in addresses.
+    pub(super) fn render_replacing(
         &self,
         rendering: usize,
-        values: Option<&str>,
+        replaced: &BTreeSet<&ValuePath>,
+        values: &str,
     ) -> Result<(Vec<Observed>, Addresses), Failure> {
-        let rendered = self.renderer.render(&self.renderings[rendering], values)?;
+        let mut without = self.renderings[rendering].clone();
+        let stays =
+            |path: &str| !path.parse::<ValuePath>().is_ok_and(|path| replaced.contains(&path));
+        without.set.retain(|(path, _)| stays(path));
+        without.set_string.retain(|(path, _)| stays(path));
+        let rendered = self.renderer.render(&without, Some(values))?;
         let observed = self.observers[rendering].observe(&rendered, self.rules)?;
         Ok((observed, addresses(&rendered.text)))
     }
@@ -129,6 +162,12 @@ impl<'a> Subject<'a> {
     pub(super) fn take(&self, rendering: usize, number: usize, purpose: Purpose) -> usize {
         self.budgets.get(rendering).map_or(0, |budget| budget.take(number, purpose))
     }
+}
+
+fn paths_set(rendering: &Rendering) -> BTreeSet<ValuePath> {
+    let set = rendering.set.iter().map(|(path, _)| path);
+    let all = set.chain(rendering.set_string.iter().map(|(path, _)| path));
+    all.filter_map(|path| path.parse().ok()).collect()
 }
 
 impl Failure {

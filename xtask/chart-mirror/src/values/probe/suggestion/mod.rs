@@ -1,5 +1,6 @@
 //! `Suggestion`: the fewest values that move all images, compared with images.toml.
 
+mod of_renderings;
 mod plan;
 mod present;
 mod unlisted;

@@ -134,7 +134,8 @@ impl<'a> Ways<'a> {
         found.into_iter().collect()
     }
 
-    fn setting(
+    /// What images.toml needs so that a value gives a place its part of the target.
+    pub(super) fn setting(
         &self,
         key: &ReferenceKey,
         contribution: &Contribution,
