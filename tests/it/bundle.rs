@@ -5,4 +5,5 @@ mod differences;
 mod merging;
 mod round_trip;
 mod serving;
+mod signing;
 mod site;

@@ -162,3 +162,34 @@ fn the_commands_of_the_page_sign_a_file() {
         assert_eq!(detached::check(b"{}\n", &signature, &keys), Ok(()), "{command}");
     }
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bundle_that_openssl_signed_is_accepted_in_a_folder_and_as_an_archive() {
+    let source = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
+    store(&source, "team/app", "1.0", &oci_image(&layers(&["app"])));
+    let list = format!("[[image]]\nsource = \"{}/team/app\"\ntag = \"1.0\"\n", source.address());
+    for (generate, ways) in KINDS.iter().filter(|(_, ways)| !ways.is_empty()) {
+        let xtask = key(generate);
+        let folder = xtask.directory();
+        fs::write(folder.join("images.toml"), &list).unwrap();
+        let run = |arguments: &[&str]| tokio::task::block_in_place(|| xtask.run(arguments, &[]));
+        for (bundle, signature) in
+            [("site", "site/inventory.json.sig"), ("site.tar", "site.tar.sig")]
+        {
+            assert_eq!(run(&["bundle", "export", bundle]).exit_code, 0);
+            let inventory = match bundle {
+                "site" => fs::read(folder.join("site/inventory.json")).unwrap(),
+                _ => {
+                    let tar = duct::cmd!("tar", "-xOf", "site.tar", "inventory.json");
+                    tar.dir(folder).stdout_capture().run().unwrap().stdout
+                }
+            };
+            let verify = ["bundle", "verify", bundle, "--require-signature", "key.pub"];
+            let refused = run(&verify);
+            assert_eq!(refused.exit_code, 2, "{}", refused.stderr);
+            fs::write(folder.join(signature), sign(folder, ways[0], &inventory)).unwrap();
+            let accepted = run(&verify);
+            assert_eq!(accepted.exit_code, 0, "{generate}: {}", accepted.stderr);
+        }
+    }
+}

@@ -7,7 +7,7 @@ use oci::Digest;
 use super::site::Site;
 use crate::support::{assert_says, layers};
 
-fn refused(site: &Site, bundle: &str, expected: &[&str]) {
+pub(super) fn refused(site: &Site, bundle: &str, expected: &[&str]) {
     let before = site.target.requests().len();
     let refused = site.import(&[bundle], &[]);
     assert_eq!(refused.exit_code, 2, "{refused:?}");
@@ -79,12 +79,7 @@ async fn bundles_whose_files_contradict_each_other_are_refused() {
         copy_folder(&site.path("good"), &copy);
         let text = fs::read_to_string(copy.join(file)).unwrap();
         assert!(text.contains(&old), "{old}: {text}");
-        let text = text.replace(&old, &new);
-        let sums = fs::read_to_string(copy.join("SHA256SUMS")).unwrap();
-        let was = sums.lines().find(|line| line.ends_with(&format!("  {file}"))).unwrap();
-        let is = format!("{}  {file}", Digest::of(text.as_bytes()).hex());
-        fs::write(copy.join("SHA256SUMS"), sums.replace(was, &is)).unwrap();
-        fs::write(copy.join(file), text).unwrap();
+        replace(&copy, file, text.replace(&old, &new).as_bytes(), In::All);
         refused(&site, "bad", expected);
     }
 }
@@ -117,13 +112,42 @@ async fn a_layout_that_is_no_bundle_is_refused_with_the_command_for_it() {
     refused(&site, "absent.tar", &["absent.tar"]);
 }
 
-fn flip(file: &std::path::Path) {
+/// Where the digest of a file is replaced as well.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum In {
+    Sums,
+    All,
+}
+
+/// Replaces a file of a bundle, and its digest.
+pub(super) fn replace(bundle: &std::path::Path, file: &str, content: &[u8], digests: In) {
+    // Only in the line of the file: a chart is also a blob.
+    let change = |place: &str, file: &str, old: &Digest, new: &Digest| {
+        let text = fs::read_to_string(bundle.join(place)).unwrap();
+        let lines = text.lines().map(|line| match line.contains(file) {
+            true => line.replace(old.hex(), new.hex()) + "\n",
+            false => line.to_owned() + "\n",
+        });
+        fs::write(bundle.join(place), lines.collect::<String>()).unwrap();
+    };
+    let old = Digest::of(&fs::read(bundle.join(file)).unwrap());
+    fs::write(bundle.join(file), content).unwrap();
+    change("SHA256SUMS", file, &old, &Digest::of(content));
+    if digests == In::All && file != "inventory.json" {
+        let inventory = Digest::of(&fs::read(bundle.join("inventory.json")).unwrap());
+        change("inventory.json", file, &old, &Digest::of(content));
+        let changed = Digest::of(&fs::read(bundle.join("inventory.json")).unwrap());
+        change("SHA256SUMS", "inventory.json", &inventory, &changed);
+    }
+}
+
+pub(super) fn flip(file: &std::path::Path) {
     let mut bytes = fs::read(file).unwrap();
     bytes[0] ^= 1;
     fs::write(file, bytes).unwrap();
 }
 
-fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
+pub(super) fn copy_folder(from: &std::path::Path, to: &std::path::Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {
         let entry = entry.unwrap();

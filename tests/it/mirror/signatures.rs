@@ -159,10 +159,10 @@ async fn signatures_that_are_not_valid_are_refused_with_the_reason() {
     let huge = [payload(&image), vec![b' '; 1 << 20]].concat();
     let signed_huge = signer.sign(&huge);
     let table = [
-        (Signer::new().layer(&image), "no key of the policy made it"),
+        (Signer::new().layer(&image), "none of these keys made it"),
         (signer.layer(&Digest::of(b"other")), "it is for sha256:"),
-        ((damaged_payload, signature), "no key of the policy made it"),
-        ((good.clone(), damaged_signature), "no key of the policy made it"),
+        ((damaged_payload, signature), "none of these keys made it"),
+        ((good.clone(), damaged_signature), "none of these keys made it"),
         ((good, "?".to_owned()), "not base64"),
         ((b"{}".to_vec(), signer.sign(b"{}")), "critical"),
         ((huge, signed_huge), "more than 1048576"),

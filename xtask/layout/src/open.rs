@@ -263,6 +263,18 @@ impl Layout {
         table.reader(&ItemName::File(name.to_owned())).map(Some)
     }
 
+    /// The files of a bundle that are not blobs, of each open part, with the sha256 that the bundle declares:
+    /// reading and [`Layout::verify`] compare it with the content.
+    pub fn declared_files(&self) -> impl Iterator<Item = (&LayoutLocation, &str, &str)> {
+        self.parts.iter().flat_map(|part| {
+            let sums = part.sums.iter().flat_map(|sums| &sums.0);
+            let files = sums.filter(|(name, _)| {
+                part.table.items.contains_key(&ItemName::File((*name).clone()))
+            });
+            files.map(|(name, hex)| (&part.table.location, name.as_str(), hex.as_str()))
+        })
+    }
+
     /// A file of a bundle that is not a blob, to be copied into another bundle. `None` if it is not there.
     ///
     /// # Errors
@@ -301,12 +313,18 @@ fn listed(table: &Table) -> Result<Sums, Advice> {
         }
     }
     for name in &there {
-        if !sums.0.contains_key(name) && name != SUMS {
+        if !sums.0.contains_key(name) && name != SUMS && !is_signature(name, &sums) {
             let why = format!("`{SUMS}` does not list it");
             return Err(refused(location, name, why));
         }
     }
     Ok(sums)
+}
+
+/// A file is signed when the bundle is complete: its signature beside it is not listed.
+fn is_signature(name: &str, sums: &Sums) -> bool {
+    let signed = name.strip_suffix(".sig").filter(|signed| !signed.contains('/'));
+    signed.is_some_and(|signed| sums.0.contains_key(signed))
 }
 
 fn check_hash(

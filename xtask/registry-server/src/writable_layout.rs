@@ -68,6 +68,11 @@ impl WritableLayout {
         &self.writer
     }
 
+    /// The entries of the index, if nothing more is pushed.
+    pub fn entries(&self) -> Vec<LayoutEntry> {
+        self.pushed().entries_with(self.writer.entries())
+    }
+
     /// Writes the index, and gives the layout its name. A layout to which nothing was pushed stays as it is.
     ///
     /// # Errors

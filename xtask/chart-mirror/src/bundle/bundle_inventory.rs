@@ -11,6 +11,12 @@ use super::difference::LeftOut;
 /// Its name in a bundle.
 pub const FILE: &str = "inventory.json";
 
+/// The index of the layout.
+pub const INDEX: &str = "index.json";
+
+/// What it does not list, because it is not the same in each part, or always the same.
+pub const UNLISTED_FILES: [&str; 4] = [FILE, "SHA256SUMS", "parts.json", "oci-layout"];
+
 /// Written into the file, so that another file is not taken for one.
 const KIND: &str = "bundle";
 const VERSION: u32 = 1;
@@ -32,6 +38,9 @@ pub struct BundleInventory {
     pub lists: Vec<BundledList>,
     pub images: Vec<BundledImage>,
     pub charts: Vec<BundledChart>,
+    /// Every other file of the bundle with its digest, except for `inventory.json`, `SHA256SUMS` and what a layout
+    /// or a part is recognised by.
+    pub files: BTreeMap<String, Digest>,
     /// The blobs in the bundle with their sizes in bytes. Manifests are not among them.
     pub blobs: BTreeMap<Digest, u64>,
     /// What the bundle leaves out; null if it is complete.
@@ -104,6 +113,7 @@ impl BundleInventory {
             lists: Vec::new(),
             images: Vec::new(),
             charts: Vec::new(),
+            files: BTreeMap::new(),
             blobs: BTreeMap::new(),
             against: None,
         }

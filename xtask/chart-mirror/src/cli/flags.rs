@@ -22,8 +22,8 @@ mod init;
 mod values;
 
 pub use bundle::{
-    BundleCommand, BundleListArgs, BundleVerifyArgs, ExportArgs, ImportArgs, InventoryArgs,
-    MergeArgs, ServeArgs,
+    BundleArgs, BundleCommand, BundleListArgs, BundleVerifyArgs, ExportArgs, ImportArgs,
+    InventoryArgs, MergeArgs, ServeArgs,
 };
 pub use chart::ChartArgs;
 pub use ends::{DestinationArgs, SourceArgs, WithChartArgs};

@@ -310,6 +310,7 @@ fn bundle_inventory() -> BundleInventory {
         digest: digest("chart"),
         archive: "charts/app-1.0.0+b.tgz".to_owned(),
     }];
+    inventory.files = BTreeMap::from([("images.toml".to_owned(), digest("list"))]);
     inventory.blobs = BTreeMap::from([(digest("blob"), 4)]);
     inventory.against = Some(CountedOn {
         destination: "registry.example.com".to_owned(),

@@ -23,7 +23,7 @@ pub const LARGEST_PAYLOAD: u64 = 1 << 20;
 /// Why a signature is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Invalid {
-    #[error("no key of the policy made it ({0})")]
+    #[error("none of these keys made it: {0}")]
     OtherKey(String),
     #[error("it is for {0}")]
     OtherImage(String),

@@ -233,7 +233,7 @@ impl ArchiveVolume {
         self.file.set_len(start + size + padding(size)).map_err(failed)?;
         write_at(&self.file, state.end, &header).map_err(failed)?;
         let write = |at, piece: &[u8]| write_at(&self.file, start + at, piece).map_err(failed);
-        let hex = content.copy(size, write)?;
+        let hex = content.copy(size, write)?.hex().to_owned();
         state.end = start + size + padding(size);
         Ok(hex)
     }

@@ -44,13 +44,20 @@ impl FileContent {
         }
     }
 
-    /// Passes the content on, piece by piece with the position of each piece. Returns the hex digits of
-    /// its sha256.
+    /// Its sha256.
+    ///
+    /// # Errors
+    /// If its file cannot be read.
+    pub fn digest(&self) -> Result<Digest, Advice> {
+        self.copy(self.size()?, |_, _| Ok(()))
+    }
+
+    /// Passes the content on, piece by piece with the position of each piece. Returns its sha256.
     pub(crate) fn copy(
         &self,
         size: u64,
         mut write: impl FnMut(u64, &[u8]) -> Result<(), Advice>,
-    ) -> Result<String, Advice> {
+    ) -> Result<Digest, Advice> {
         let mut hasher = Digest::of(b"").hasher();
         match self {
             Self::Bytes(bytes) => {
@@ -70,7 +77,7 @@ impl FileContent {
                     let why = format!("it is damaged: expected sha256:{hex}, found {found}");
                     return Err(refused(&reader.location, &reader.name, why));
                 }
-                return Ok(found.hex().to_owned());
+                return Ok(found);
             }
             Self::Path(path) => {
                 let (file, _) = open_regular(path).map_err(|why| unreadable(path, &why))?;
@@ -93,7 +100,7 @@ impl FileContent {
                 }
             }
         }
-        Ok(hasher.finish().hex().to_owned())
+        Ok(hasher.finish())
     }
 }
 

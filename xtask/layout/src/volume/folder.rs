@@ -119,10 +119,10 @@ impl FolderVolume {
         }
         let file = create_new(&path).map_err(failed)?;
         let size = content.size()?;
-        let hex = content.copy(size, |at, piece| write_at(&file, at, piece).map_err(failed))?;
+        let digest = content.copy(size, |at, piece| write_at(&file, at, piece).map_err(failed))?;
         make_executable(name, &file).map_err(failed)?;
         lock(&self.files).push(name.to_owned());
-        Ok(hex)
+        Ok(digest.hex().to_owned())
     }
 
     pub(crate) fn end(&self) -> Result<(), Advice> {

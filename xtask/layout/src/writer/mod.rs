@@ -21,7 +21,7 @@ use crate::parts::PartPlan;
 use crate::reader::ContentReader;
 use crate::scan::Strictness;
 use crate::volume::{FileContent, Volume};
-use crate::{LayoutEntry, LayoutLocation};
+use crate::{LayoutEntry, LayoutLocation, index};
 pub use blob::BlobWriter;
 use shared::{BlobState, Shared, State};
 
@@ -164,6 +164,11 @@ impl LayoutWriter {
             }
             None => Ok(()),
         }
+    }
+
+    /// The text of `index.json` with these entries.
+    pub fn index_text(entries: &[LayoutEntry]) -> String {
+        index::render(entries)
     }
 
     /// Adds a file, which replaces an earlier one of the same name. It is written by

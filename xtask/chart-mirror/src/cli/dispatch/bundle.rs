@@ -9,8 +9,8 @@ use super::parts::{self, Output, Part, Unnamed};
 use crate::bundle::destination_inventory::DestinationInventory;
 use crate::cli::exit::Exit;
 use crate::cli::flags::{
-    BundleCommand, BundleListArgs, BundleVerifyArgs, DestinationArgs, ExportArgs, Flags,
-    ImportArgs, MergeArgs, ServeArgs, TextOrJson,
+    BundleArgs, BundleCommand, BundleListArgs, BundleVerifyArgs, DestinationArgs, ExportArgs,
+    Flags, ImportArgs, MergeArgs, ServeArgs, TextOrJson,
 };
 use crate::cli::terminal::ProgressDisplay;
 use crate::cli::{runtime, terminal};
@@ -19,6 +19,7 @@ use crate::commands::bundle::import::{self, ImportOptions, ImportedList};
 use crate::commands::bundle::merge::{self, MergeOptions};
 use crate::commands::bundle::open_bundle::{ListOrigin, OpenBundle, location};
 use crate::commands::bundle::serve;
+use crate::commands::bundle::signed_inventory::required_keys;
 use crate::commands::mirror::Pins;
 use crate::copy::{ExistingContent, Progress as _};
 use crate::list::Attachments;
@@ -103,7 +104,7 @@ fn export_options(arguments: &ExportArgs) -> anyhow::Result<ExportOptions> {
 }
 
 fn run_import(flags: &Flags, arguments: &ImportArgs) -> anyhow::Result<Exit> {
-    let bundle = OpenBundle::open(&arguments.bundle)?;
+    let bundle = open(&arguments.bundle)?;
     let (lists, origin) = match &flags.images {
         Some(file) => (workspace::open(file, &flags.member)?.all()?, ListOrigin::Site),
         None => {
@@ -122,6 +123,11 @@ fn run_import(flags: &Flags, arguments: &ImportArgs) -> anyhow::Result<Exit> {
     parts::run_each("bundle import", &parts, arguments.format, |part| {
         import_list(&bundle, part, origin, &lists, arguments)
     })
+}
+
+fn open(arguments: &BundleArgs) -> Result<OpenBundle, Advice> {
+    let keys = required_keys(&arguments.signature.require_signature)?;
+    OpenBundle::open(&arguments.bundle, keys.as_ref())
 }
 
 /// Hashes everything in a bundle.
@@ -162,7 +168,8 @@ fn import_list(
 
 fn run_merge(arguments: &MergeArgs) -> anyhow::Result<Exit> {
     let output = location(&arguments.output)?;
-    let options = MergeOptions { output, bundles: arguments.bundles.clone() };
+    let required = required_keys(&arguments.signature.require_signature)?;
+    let options = MergeOptions { output, bundles: arguments.bundles.clone(), required };
     let progress = ProgressDisplay::of_terminal();
     progress.checking("merging the bundles", 0);
     // On a thread of its own, so that an interruption ends the run.
@@ -181,7 +188,7 @@ fn run_merge(arguments: &MergeArgs) -> anyhow::Result<Exit> {
 }
 
 fn run_list(arguments: &BundleListArgs) -> anyhow::Result<Exit> {
-    let bundle = OpenBundle::open(&arguments.bundle)?;
+    let bundle = open(&arguments.bundle)?;
     match arguments.format {
         TextOrJson::Human => terminal::result(&report::bundle::listed(&bundle))?,
         TextOrJson::Json => terminal::result_for_programs(
@@ -193,14 +200,14 @@ fn run_list(arguments: &BundleListArgs) -> anyhow::Result<Exit> {
 }
 
 fn run_verify(arguments: &BundleVerifyArgs) -> anyhow::Result<Exit> {
-    let bundle = OpenBundle::open(&arguments.bundle)?;
+    let bundle = open(&arguments.bundle)?;
     let verification = hashed(&bundle)?;
     terminal::result(&report::bundle::verified(&bundle, &verification, terminal::presentation()))?;
     Ok(if verification.damages.is_empty() { Exit::Done } else { Exit::Failed })
 }
 
 fn run_serve(arguments: &ServeArgs) -> anyhow::Result<Exit> {
-    let bundle = OpenBundle::open(&arguments.bundle)?;
+    let bundle = open(&arguments.bundle)?;
     runtime::block_on_service(async |end| {
         let service = serve::open(&bundle, arguments.listen).await?;
         let address = service.address();

@@ -128,11 +128,31 @@ pub struct ExportArgs {
     pub format: TextOrJson,
 }
 
+/// A bundle that is read.
 #[derive(Debug, Args)]
-pub struct ImportArgs {
+pub struct BundleArgs {
     /// The bundle, or some of its parts in any order
     #[arg(value_name = "BUNDLE", required = true)]
     pub bundle: Vec<String>,
+
+    #[command(flatten)]
+    pub signature: SignatureArgs,
+}
+
+#[derive(Debug, Args)]
+pub struct SignatureArgs {
+    /// Refuse a bundle that this key did not sign
+    ///
+    /// It is a file with a public key, as PEM. The signature of inventory.json is beside it in a folder, and in FILE.sig
+    /// for an archive FILE. If the flag is repeated, one of the keys is enough.
+    #[arg(long, value_name = "KEY")]
+    pub require_signature: Vec<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    #[command(flatten)]
+    pub bundle: BundleArgs,
 
     /// The destination: a name or a registry
     ///
@@ -178,6 +198,9 @@ pub struct MergeArgs {
     #[arg(value_name = "BUNDLE", required = true)]
     pub bundles: Vec<String>,
 
+    #[command(flatten)]
+    pub signature: SignatureArgs,
+
     /// Report format on stdout
     #[arg(long, value_enum, default_value_t = TextOrJson::Human)]
     pub format: TextOrJson,
@@ -185,9 +208,8 @@ pub struct MergeArgs {
 
 #[derive(Debug, Args)]
 pub struct BundleListArgs {
-    /// The bundle, or some of its parts in any order
-    #[arg(value_name = "BUNDLE", required = true)]
-    pub bundle: Vec<String>,
+    #[command(flatten)]
+    pub bundle: BundleArgs,
 
     /// Report format on stdout
     ///
@@ -198,16 +220,14 @@ pub struct BundleListArgs {
 
 #[derive(Debug, Args)]
 pub struct BundleVerifyArgs {
-    /// The bundle, or some of its parts in any order
-    #[arg(value_name = "BUNDLE", required = true)]
-    pub bundle: Vec<String>,
+    #[command(flatten)]
+    pub bundle: BundleArgs,
 }
 
 #[derive(Debug, Args)]
 pub struct ServeArgs {
-    /// The bundle, or some of its parts in any order
-    #[arg(value_name = "BUNDLE", required = true)]
-    pub bundle: Vec<String>,
+    #[command(flatten)]
+    pub bundle: BundleArgs,
 
     /// The address and port to listen on
     ///

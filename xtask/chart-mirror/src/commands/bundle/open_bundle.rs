@@ -1,6 +1,6 @@
 //! `OpenBundle`: a bundle, or some of its parts, that is open for reading, and the lists in it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,9 +9,12 @@ use messages::Advice;
 use messages::program::command;
 use oci::Digest;
 
+use super::inventory_check::{at, blob_name, check_inventory};
+use super::signed_inventory;
 use crate::bundle::bundle_inventory::{BundleInventory, BundledChart, FILE};
 use crate::layouts::{missing_parts_of, threads};
 use crate::list::ImageList;
+use crate::signatures::PublicKeys;
 
 /// The largest inventory or list that is read, in bytes.
 const LARGEST: u64 = 64 << 20;
@@ -48,20 +51,24 @@ pub fn location(argument: &str) -> Result<LayoutLocation, Advice> {
 }
 
 impl OpenBundle {
-    /// Opens a bundle, or some parts of one. Hashes no blob.
+    /// Opens a bundle, or some parts of one. Hashes no blob. With keys, one of them must have signed the inventory,
+    /// which names everything else by its digest.
     ///
     /// # Errors
-    /// If it is no bundle, a file does not belong there, or its inventory contradicts its index.
-    pub fn open(arguments: &[String]) -> Result<Self, Advice> {
+    /// If it is no bundle, a file does not belong there, its inventory is not signed, or contradicts the other files.
+    pub fn open(arguments: &[String], required: Option<&PublicKeys>) -> Result<Self, Advice> {
         let locations = arguments.iter().map(|argument| location(argument));
-        Self::open_at(&locations.collect::<Result<Vec<_>, _>>()?)
+        Self::open_at(&locations.collect::<Result<Vec<_>, _>>()?, required)
     }
 
     /// The same for locations.
     ///
     /// # Errors
     /// As [`OpenBundle::open`].
-    pub fn open_at(locations: &[LayoutLocation]) -> Result<Self, Advice> {
+    pub fn open_at(
+        locations: &[LayoutLocation],
+        required: Option<&PublicKeys>,
+    ) -> Result<Self, Advice> {
         let layout = Layout::open_parts(locations)?;
         let Some(text) = layout.file(FILE, LARGEST)? else {
             let place = layout.location();
@@ -71,6 +78,9 @@ impl OpenBundle {
             return Err(Advice::new(message)
                 .with_hint(format!("{mirror} copies its images with `--source {place}`")));
         };
+        if let Some(keys) = required {
+            signed_inventory::check(locations, &text, keys)?;
+        }
         let inventory = BundleInventory::parse(&text).map_err(|why| at(&layout, FILE, &why))?;
         check_inventory(&layout, &inventory)?;
         Ok(Self { layout: Arc::new(layout), inventory })
@@ -180,53 +190,5 @@ impl OpenBundle {
 
     fn place(&self, name: &str) -> String {
         format!("{}: {name}", self.layout.location())
-    }
-}
-
-fn blob_name(digest: &Digest) -> String {
-    format!("blobs/{}", digest.as_str().replacen(':', "/", 1))
-}
-
-fn at(layout: &Layout, name: &str, why: &Advice) -> Advice {
-    let message = format!("{}: entry `{name}`: {}", layout.location(), why.message);
-    let hint = why.hint.clone();
-    Advice::new(message)
-        .with_hint(hint.unwrap_or_else(|| "export it again; nothing was used".into()))
-}
-
-/// Compares the inventory with the names in the index, and with the sizes of blobs.
-fn check_inventory(layout: &Layout, inventory: &BundleInventory) -> Result<(), Advice> {
-    let refuse = |why: String| Err(at(layout, FILE, &Advice::new(why)));
-    let entries = layout.entries().iter();
-    let names: BTreeMap<&str, &Digest> =
-        entries.filter_map(|entry| Some((entry.name()?, &entry.descriptor.digest))).collect();
-    let images = inventory.images.iter().map(|image| (image.source.to_string(), &image.digest));
-    let charts = inventory.charts.iter().map(|chart| (chart.name.clone(), &chart.digest));
-    for (name, digest) in images.chain(charts) {
-        match names.get(name.as_str()) {
-            Some(found) if *found == digest => {}
-            Some(found) => {
-                return refuse(format!("`{name}` is {digest}, but {found} in `index.json`"));
-            }
-            None => return refuse(format!("it names `{name}`, which is not in `index.json`")),
-        }
-    }
-    for (digest, size) in &inventory.blobs {
-        if let Some(found) = layout.size_of(digest).filter(|found| found != size) {
-            let why = format!("it has {found} bytes, and `{FILE}` declares {size}");
-            return Err(at(layout, &blob_name(digest), &Advice::new(why)));
-        }
-    }
-    let lists: BTreeSet<&str> = inventory.lists.iter().map(|list| list.name.as_str()).collect();
-    if lists.len() != inventory.lists.len() {
-        return refuse("it names a list twice".to_owned());
-    }
-    let owners = inventory.images.iter().map(|image| &image.list);
-    match owners
-        .chain(inventory.charts.iter().map(|chart| &chart.list))
-        .find(|list| !lists.contains(list.as_str()))
-    {
-        Some(list) => refuse(format!("it names no list `{list}`, but has something of it")),
-        None => Ok(()),
     }
 }

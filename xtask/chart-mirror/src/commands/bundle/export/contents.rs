@@ -7,14 +7,14 @@ use oci::{Descriptor, Digest, RepositoryPath, Tag};
 use super::options::ExportOptions;
 use super::plan::{ExportPlan, ListExport};
 use crate::bundle::bundle_inventory::{
-    BundleInventory, BundledChart, BundledImage, CountedOn, FILE,
+    BundleInventory, BundledChart, BundledImage, CountedOn, FILE, INDEX,
 };
 use crate::bundle::difference::LeftOut;
 use crate::chart::package::{ChartArtifact, ChartLayers};
 use crate::commands::mirror::result::MirrorReport;
 use crate::layouts::MeasuredImages;
 use crate::list::Attachments;
-use layout::FileContent;
+use layout::{FileContent, LayoutWriter};
 use messages::Advice;
 use registry_server::WritableLayout;
 
@@ -115,24 +115,46 @@ pub(super) fn archives(
     Ok(files)
 }
 
-/// Adds everything that is no blob.
+/// Adds the files to the inventory. The digests of the index and of the archives are not known until these are
+/// written; all digests are equally long.
+///
+/// # Errors
+/// If a file cannot be read.
+pub(super) fn announce_files(
+    plan: &ExportPlan,
+    inventory: &mut BundleInventory,
+    archives: &[BlobFile],
+) -> Result<(), Advice> {
+    for (name, content) in &plan.files {
+        inventory.files.insert(name.clone(), content.digest()?);
+    }
+    let later = archives.iter().map(|file| file.name.clone()).chain([INDEX.to_owned()]);
+    inventory.files.extend(later.map(|name| (name, Digest::of(b""))));
+    Ok(())
+}
+
+/// Adds everything that is no blob, at last the inventory.
 ///
 /// # Errors
 /// If a name is not possible in a bundle, or a file cannot be read.
 pub(super) fn add_files(
     plan: &ExportPlan,
     layout: &WritableLayout,
-    inventory: &BundleInventory,
+    inventory: &mut BundleInventory,
     archives: &[BlobFile],
 ) -> Result<(), Advice> {
     let writer = layout.writer();
     for (name, content) in &plan.files {
         writer.add_file(name, content.clone())?;
     }
+    let index = LayoutWriter::index_text(&layout.entries());
+    inventory.files.insert(INDEX.to_owned(), Digest::of(index.as_bytes()));
     for BlobFile { name, blob } in archives {
         let reader = writer.reader(&blob.digest)?;
         let reader = reader.ok_or_else(|| Advice::new(format!("`{name}` was not written")))?;
-        writer.add_file(name, FileContent::Bytes(reader.read_all(LARGEST_CHART)?))?;
+        let content = reader.read_all(LARGEST_CHART)?;
+        inventory.files.insert(name.clone(), Digest::of(&content));
+        writer.add_file(name, FileContent::Bytes(content))?;
     }
     writer.add_file(FILE, FileContent::Bytes(inventory.text().into_bytes()))
 }

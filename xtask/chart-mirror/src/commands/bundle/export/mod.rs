@@ -78,6 +78,7 @@ pub async fn run(
     let mut inventory =
         contents::inventory(plan, options, &report.lists, &measured, left_out, &absent);
     let archives = contents::archives(&inventory, &measured)?;
+    contents::announce_files(plan, &mut inventory, &archives)?;
     let divided = parts::plan(plan, options, &measured, &absent, &inventory, &archives)?;
     inventory.parts = divided.as_ref().map_or(1, PartPlan::count);
     let locations = parts::locations(&plan.output, divided.as_ref());
@@ -91,7 +92,7 @@ pub async fn run(
     report.state = if report.has_failed() {
         ExportState::Unfinished(locations.iter().map(LayoutLocation::unfinished).collect())
     } else {
-        contents::add_files(plan, &layout, &inventory, &archives)?;
+        contents::add_files(plan, &layout, &mut inventory, &archives)?;
         tokio::task::spawn_blocking(move || layout.finish()).await??;
         ExportState::Written(locations)
     };

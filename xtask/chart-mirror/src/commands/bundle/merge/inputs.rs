@@ -9,6 +9,7 @@ use oci::Digest;
 
 use super::choice::{MergedBundle, MergedList};
 use crate::commands::bundle::open_bundle::{OpenBundle, ROOT};
+use crate::signatures::PublicKeys;
 
 pub(super) struct Input {
     pub(super) open: OpenBundle,
@@ -22,11 +23,12 @@ pub(super) struct Input {
 pub(super) fn open(
     locations: &[LayoutLocation],
     output: &LayoutLocation,
+    required: Option<&PublicKeys>,
 ) -> anyhow::Result<Vec<Input>> {
     for location in locations {
         check_apart(location, output)?;
     }
-    joined(locations)?.iter().map(|parts| input(parts)).collect()
+    joined(locations)?.iter().map(|parts| input(parts, required)).collect()
 }
 
 /// The locations of each bundle: several if it is divided.
@@ -47,8 +49,8 @@ fn joined(locations: &[LayoutLocation]) -> Result<Vec<Vec<LayoutLocation>>, Advi
     Ok(bundles.into_iter().map(|(_, parts)| parts).collect())
 }
 
-fn input(parts: &[LayoutLocation]) -> anyhow::Result<Input> {
-    let open = OpenBundle::open_at(parts)?;
+fn input(parts: &[LayoutLocation], required: Option<&PublicKeys>) -> anyhow::Result<Input> {
+    let open = OpenBundle::open_at(parts, required)?;
     let place = open.layout.location().to_string();
     let missing: Vec<String> = open.layout.missing_parts().iter().map(u32::to_string).collect();
     if !missing.is_empty() {

@@ -6,12 +6,14 @@ use std::time::Instant;
 
 use layout::{FileContent, IfComplete, LayoutLocation, LayoutVerification, LayoutWriter};
 use messages::Advice;
+use oci::Digest;
 
 use super::free_space::{self, room_for};
 use super::open_bundle::{ROOT, location};
 use super::totals::BundleTotals;
-use crate::bundle::bundle_inventory::{BundleInventory, BundledList, FILE};
+use crate::bundle::bundle_inventory::{BundleInventory, BundledList, FILE, INDEX};
 use crate::layouts::threads;
+use crate::signatures::PublicKeys;
 use choice::Choice;
 use contents::{Contents, Source};
 use inputs::Input;
@@ -27,6 +29,8 @@ pub struct MergeOptions {
     pub output: LayoutLocation,
     /// From the oldest to the newest; parts in any order.
     pub bundles: Vec<String>,
+    /// One of these must have signed the inventory of each bundle.
+    pub required: Option<PublicKeys>,
 }
 
 /// Merges bundles. Blocks while it copies.
@@ -39,12 +43,16 @@ pub fn run(options: &MergeOptions) -> anyhow::Result<MergeReport> {
     let output = &options.output;
     LayoutWriter::check_new(output)?;
     let locations = options.bundles.iter().map(|argument| location(argument));
-    let inputs = inputs::open(&locations.collect::<Result<Vec<_>, _>>()?, output)?;
+    let inputs = inputs::open(
+        &locations.collect::<Result<Vec<_>, _>>()?,
+        output,
+        options.required.as_ref(),
+    )?;
     let bundles: Vec<_> = inputs.iter().map(|input| &input.bundle).collect();
     let choice = choice::choose(&bundles)?;
     let contents = contents::contents(&inputs, &choice)?;
-    let inventory = inventory(&inputs, &choice, &contents);
-    let files = files(&inputs, &choice, &inventory)?;
+    let mut inventory = inventory(&inputs, &choice, &contents);
+    let files = files(&inputs, &choice, &contents, &mut inventory)?;
     check_lists(&inputs, &choice)?;
     write(output, &inputs, &contents, files)?;
     let taken = choice.lists.iter().zip(&inventory.lists).map(|((name, at), listed)| TakenList {
@@ -99,11 +107,12 @@ fn check_lists(inputs: &[Input], choice: &Choice) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Everything that is no blob, by name.
+/// Everything that is no blob, by name. The inventory gets the digests.
 fn files(
     inputs: &[Input],
     choice: &Choice,
-    inventory: &BundleInventory,
+    contents: &Contents,
+    inventory: &mut BundleInventory,
 ) -> Result<BTreeMap<String, FileContent>, Advice> {
     let mut names = Vec::new();
     for (at, Input { open, .. }) in inputs.iter().enumerate() {
@@ -128,6 +137,11 @@ fn files(
         if let Some(file) = inputs[at].open.layout.bundled_file(&name)? {
             files.insert(name, FileContent::Bundled(file));
         }
+    }
+    let index = LayoutWriter::index_text(&contents.entries);
+    inventory.files.insert(INDEX.to_owned(), Digest::of(index.as_bytes()));
+    for (name, content) in &files {
+        inventory.files.insert(name.clone(), content.digest()?);
     }
     files.insert(FILE.to_owned(), FileContent::Bytes(inventory.text().into_bytes()));
     Ok(files)

@@ -1,0 +1,96 @@
+//! The signature of a bundle's inventory, which is made after the bundle: in a folder, it is beside the inventory, and
+//! otherwise beside the archive.
+
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+
+use layout::LayoutLocation;
+use messages::Advice;
+
+use crate::bundle::bundle_inventory::FILE;
+use crate::signatures::{LARGEST_PAYLOAD, PublicKey, PublicKeys, detached};
+
+/// Reads keys; `None` if no signature is required.
+///
+/// # Errors
+/// If a key cannot be read or used.
+pub fn required_keys(files: &[PathBuf]) -> Result<Option<PublicKeys>, Advice> {
+    let read = |file: &PathBuf| {
+        let name = file.display().to_string();
+        let content = std::fs::read(file).map_err(|why| {
+            Advice::new(format!("cannot read the public key `{name}`: {why}"))
+                .with_hint("correct `--require-signature`")
+        })?;
+        PublicKey::parse(&name, &content)
+    };
+    let keys = files.iter().map(read).collect::<Result<Vec<_>, _>>()?;
+    Ok((!keys.is_empty()).then(|| PublicKeys::new(keys)))
+}
+
+/// Checks that one of the keys signed the inventory. The same inventory is in each part, so a signature beside one of
+/// them is enough.
+///
+/// # Errors
+/// If there is no signature, or none of the keys made it.
+pub(super) fn check(
+    locations: &[LayoutLocation],
+    inventory: &[u8],
+    keys: &PublicKeys,
+) -> Result<(), Advice> {
+    let files: Vec<PathBuf> = locations.iter().map(signature_of).collect();
+    let names: Vec<String> = files.iter().map(|file| format!("`{}`", file.display())).collect();
+    let mut invalid = None;
+    for (location, file) in locations.iter().zip(&files) {
+        let Some(signature) = read(file)? else { continue };
+        match detached::check(inventory, &signature, keys) {
+            Ok(()) => return Ok(()),
+            Err(why) => invalid = invalid.or(Some((location, file, why))),
+        }
+    }
+    let (message, hint) = match invalid {
+        Some((location, file, why)) => (
+            format!(
+                "{location}: `{}` is no valid signature of its `{FILE}`: {why}",
+                file.display()
+            ),
+            "the bundle was changed, or is of someone else: get bundle and signature again, or name the key that signed \
+             it with `--require-signature`",
+        ),
+        None => (
+            format!(
+                "{}: its `{FILE}` is not signed by {}: there is no {}",
+                locations.first().map(ToString::to_string).unwrap_or_default(),
+                keys.files(),
+                names.join(" or ")
+            ),
+            "sign it where the bundle was written, and carry the signature with it",
+        ),
+    };
+    Err(Advice::new(format!("{message}; nothing was used")).with_hint(hint))
+}
+
+/// `site/inventory.json.sig`, or `site.tar.sig`.
+fn signature_of(location: &LayoutLocation) -> PathBuf {
+    match location {
+        LayoutLocation::Directory(folder) => folder.join(format!("{FILE}.sig")),
+        LayoutLocation::Archive(file) => {
+            let mut name = file.clone().into_os_string();
+            name.push(".sig");
+            name.into()
+        }
+    }
+}
+
+fn read(file: &Path) -> Result<Option<Vec<u8>>, Advice> {
+    let failed = |why: std::io::Error| {
+        Advice::new(format!("cannot read the signature `{}`: {why}", file.display()))
+    };
+    let opened = match std::fs::File::open(file) {
+        Ok(opened) => opened,
+        Err(why) if why.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(why) => return Err(failed(why)),
+    };
+    let mut content = Vec::new();
+    opened.take(LARGEST_PAYLOAD).read_to_end(&mut content).map_err(failed)?;
+    Ok(Some(content))
+}
