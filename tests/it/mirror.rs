@@ -8,6 +8,7 @@ mod blobs;
 mod charts;
 mod failures;
 mod fresh;
+mod hosts;
 mod killed;
 mod kinds;
 mod pins;

@@ -94,10 +94,7 @@ impl FromStr for Repository {
         if text.contains("://") {
             return Err(invalid("a repository has no scheme: leave out `https://`"));
         }
-        // Only a dot, a port or `localhost` makes the first part a registry.
-        let registry = text
-            .split_once('/')
-            .filter(|(first, _)| first.contains(['.', ':']) || *first == "localhost");
+        let registry = text.split_once('/').filter(|(first, _)| Registry::is_meant_by(first));
         let (registry, path) = match registry {
             Some((registry, path)) => (registry.parse()?, path),
             None => (Registry::docker_hub(), text),
@@ -211,6 +208,9 @@ mod tests {
             ("a.b/c", "a.b", "c"),
             ("localhost:5000/stackstate/wait", "localhost:5000", "stackstate/wait"),
             ("localhost/wait", "localhost", "wait"),
+            ("LOCALHOST/wait", "localhost", "wait"),
+            ("Quay.IO/wait", "quay.io", "wait"),
+            ("Docker.io/busybox", "docker.io", "library/busybox"),
             ("127.0.0.1:5000/wait", "127.0.0.1:5000", "wait"),
             ("registry.suse.com/a/b/c/d", "registry.suse.com", "a/b/c/d"),
             ("[::1]:5000/a/b", "[::1]:5000", "a/b"),
@@ -287,7 +287,8 @@ mod tests {
     /// The result of the parser of `oci-distribution`, for a repository without a tag.
     fn oracle(text: &str) -> Option<(String, String)> {
         let reference = oci_distribution::Reference::try_from(format!("{text}:tag")).ok()?;
-        Some((reference.registry().to_owned(), reference.repository().to_owned()))
+        // It keeps the case of hosts.
+        Some((reference.registry().to_ascii_lowercase(), reference.repository().to_owned()))
     }
 
     proptest::proptest! {
@@ -316,7 +317,7 @@ mod tests {
 
         #[test]
         fn repositories_parse_as_in_oci_distribution(
-            text in "([a-zA-Z0-9.-]{1,6}(:[0-9]{1,4})?/)?[a-z0-9._/-]{1,12}|(docker\\.io|index\\.docker\\.io|localhost)(:5000)?/[a-z/]{1,9}"
+            text in "([a-zA-Z0-9.-]{1,6}(:[1-9][0-9]{0,3})?/)?[a-z0-9._/-]{1,12}|(docker\\.io|index\\.docker\\.io|localhost)(:5000)?/[a-z/]{1,9}"
         ) {
             let ours = text.parse::<Repository>().ok().map(|r| (r.registry.to_string(), r.path.0.clone()));
             // The other parser checks before it splits, so a host can become a path and a path a host.

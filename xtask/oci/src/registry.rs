@@ -19,6 +19,12 @@ impl Registry {
         Self(DOCKER_HUB.to_owned())
     }
 
+    /// Whether the first part of a repository is a registry, which may be invalid. Without a dot, a port or
+    /// `localhost`, it belongs to the path.
+    pub fn is_meant_by(first: &str) -> bool {
+        first.contains(['.', ':']) || first.eq_ignore_ascii_case("localhost")
+    }
+
     pub fn is_docker_hub(&self) -> bool {
         self.0 == DOCKER_HUB
     }
@@ -64,7 +70,8 @@ fn is_port(text: &str) -> bool {
 impl FromStr for Registry {
     type Err = InvalidReference;
 
-    /// Checks `host[:port]`. The other names of Docker Hub become `docker.io`.
+    /// Checks `host[:port]`. Texts that name the same host become equal: upper case, leading zeros of the port
+    /// and the other names of Docker Hub are replaced.
     fn from_str(text: &str) -> Result<Self, InvalidReference> {
         if text.contains("://") {
             return Err(invalid("a registry has no scheme: leave out `https://`"));
@@ -80,12 +87,15 @@ impl FromStr for Registry {
                     "a registry in brackets is an IPv6 address, with or without a port: `[::1]:5000`",
                 )
             })?;
-            return Ok(Self(format!("[{address}]{port}")));
+            let port = port.strip_prefix(':');
+            return Ok(Self(with_port(&format!("[{address}]"), port)));
         }
         let (host, port) = match text.split_once(':') {
             Some((host, port)) => (host, Some(port)),
             None => (text, None),
         };
+        // Names of hosts have no case (RFC 4343).
+        let host = host.to_ascii_lowercase();
         let is_host = host.split('.').all(is_label) && port.is_none_or(is_port);
         if !is_host || (port.is_none() && !host.contains('.') && host != "localhost") {
             return Err(invalid(
@@ -93,8 +103,19 @@ impl FromStr for Registry {
             ));
         }
         // The host of its index, and that of its API.
-        let is_hub = matches!(text, "index.docker.io" | "registry-1.docker.io");
-        Ok(if is_hub { Self::docker_hub() } else { Self(text.to_owned()) })
+        let text = with_port(&host, port);
+        let is_hub = matches!(text.as_str(), "index.docker.io" | "registry-1.docker.io");
+        Ok(if is_hub { Self::docker_hub() } else { Self(text) })
+    }
+}
+
+fn with_port(host: &str, port: Option<&str>) -> String {
+    match port {
+        Some(port) => {
+            let significant = port.trim_start_matches('0');
+            format!("{host}:{}", if significant.is_empty() { "0" } else { significant })
+        }
+        None => host.to_owned(),
     }
 }
 
@@ -147,8 +168,17 @@ mod tests {
         ] {
             assert_eq!(good.parse::<Registry>().unwrap().as_str(), good);
         }
-        let written =
-            [("[::1]:5000", "[::1]:5000"), ("[0:0::1]", "[::1]"), ("[FD00::A]:1", "[fd00::a]:1")];
+        let written = [
+            ("[::1]:5000", "[::1]:5000"),
+            ("[0:0::1]", "[::1]"),
+            ("[FD00::A]:01", "[fd00::a]:1"),
+            ("Quay.IO", "quay.io"),
+            ("LOCALHOST", "localhost"),
+            ("LocalHost:05000", "localhost:5000"),
+            ("host:0", "host:0"),
+            ("Docker.IO", "docker.io"),
+            ("INDEX.docker.io", "docker.io"),
+        ];
         for (text, expected) in written {
             assert_eq!(text.parse::<Registry>().unwrap().as_str(), expected);
         }

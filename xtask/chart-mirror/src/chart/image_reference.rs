@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use oci::{Digest, Repository, Tag};
+use oci::{Digest, Registry, Repository, Tag};
 
 /// `[registry/]path[:tag][@digest]`.
 ///
@@ -76,10 +76,7 @@ impl FromStr for ImageReference {
             None => (name, None),
         };
         let repository: Repository = name.parse().map_err(invalid)?;
-        // As in `Repository`: the first part is a registry only if it is `localhost` or has a dot or port.
-        let registry = name
-            .split_once('/')
-            .filter(|(first, _)| first.contains(['.', ':']) || *first == "localhost");
+        let registry = name.split_once('/').filter(|(first, _)| Registry::is_meant_by(first));
         let (registry, path) = match registry {
             Some((registry, path)) => (Some(registry.to_owned()), path.to_owned()),
             None => (None, name.to_owned()),
@@ -145,6 +142,8 @@ mod tests {
             ),
             ("minio/mc:RELEASE.2021", None, "minio/mc", Some("docker.io/minio/mc:RELEASE.2021")),
             ("gcr.io/pause:3.9", Some("gcr.io"), "pause", None),
+            ("GCR.io/pause:3.9", Some("GCR.io"), "pause", Some("gcr.io/pause:3.9")),
+            ("LOCALHOST/a:1", Some("LOCALHOST"), "a", Some("localhost/a:1")),
             (
                 "localhost:5000/stackstate/wait:1.0.6",
                 Some("localhost:5000"),
@@ -201,7 +200,7 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn another_parser_reads_references_in_the_same_way(
-            host in "((quay\\.io|localhost|127\\.0\\.0\\.1|docker\\.io|index\\.docker\\.io)(:[0-9]{1,4})?/)?",
+            host in "((quay\\.io|localhost|127\\.0\\.0\\.1|docker\\.io|index\\.docker\\.io)(:[1-9][0-9]{0,3})?/)?",
             path in "[a-zA-Z0-9]([a-z0-9._/-]{0,10}[a-z0-9])?",
             tag in "(:[a-zA-Z0-9_.-]{0,3})?|:[a-z]{127,130}",
             digest in "(@(sha256|sha512|md5|SHA256):[0-9a-f]{64})?|@sha256:[0-9a-fA-F]{62,66}",

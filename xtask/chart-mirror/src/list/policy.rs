@@ -100,6 +100,29 @@ mod tests {
     use crate::list::ImageList;
 
     #[test]
+    fn the_host_in_a_pattern_and_in_a_source_has_no_case() {
+        let table = [
+            ("LOCALHOST:5000/*", "localhost:5000/a:1", true),
+            ("localhost:5000/*", "LocalHost:5000/a:1", true),
+            ("*.IO/a:V*", "q.io/a:V1", true),
+            ("*.IO/a:V*", "q.io/a:v1", false),
+            ("QUAY.io*", "quay.io/a:1", true),
+            ("Docker.io/library/*", "busybox:1", true),
+            ("index.docker.io/library/*", "busybox:1", true),
+            ("*:V1", "q.io/a:V1", true),
+        ];
+        for (pattern, source, expected) in table {
+            let text = format!(
+                "[[image]]\nsource = 'q.io/x'\ntag = '1'\n\
+                 [[policy.signatures]]\nsources = ['{pattern}']\nkeys = ['a.pub']\n"
+            );
+            let list = ImageList::parse("images.toml", &text).unwrap();
+            let keys = list.policy().keys_for(&source.parse().unwrap());
+            assert_eq!(keys.is_some(), expected, "{pattern} {source}");
+        }
+    }
+
+    #[test]
     fn the_first_rule_that_matches_an_image_decides() {
         let list = ImageList::parse(
             "images.toml",

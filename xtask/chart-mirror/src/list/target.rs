@@ -42,8 +42,8 @@ impl SourcePart {
         match self {
             Self::Path => source.path().to_string(),
             Self::Name => source.path().name().to_owned(),
-            // Colons and capitals are the only characters of a host that a path cannot have.
-            Self::Registry => source.registry().as_str().to_lowercase().replace(':', "-"),
+            // Colons are the only characters of a host that a path cannot have.
+            Self::Registry => source.registry().as_str().replace(':', "-"),
         }
     }
 }

@@ -32,15 +32,15 @@ fn address(run: &str) -> Option<String> {
         Some((host, "443")) => host,
         _ => host,
     };
-    let host = match host {
-        "index.docker.io" | "registry-1.docker.io" => "docker.io",
-        host => host,
+    let host = match host.to_ascii_lowercase().as_str() {
+        "index.docker.io" | "registry-1.docker.io" => "docker.io".to_owned(),
+        host => host.to_owned(),
     };
     let path = path.trim_end_matches(['/', '.', ':']);
     if !host.contains(['.', ':']) {
         return None;
     }
-    Some(if path.is_empty() { host.to_owned() } else { format!("{host}/{path}") })
+    Some(if path.is_empty() { host } else { format!("{host}/{path}") })
 }
 
 #[cfg(test)]
@@ -49,12 +49,13 @@ mod tests {
 
     #[test]
     fn addresses_have_a_host_and_a_path_at_most() {
-        let table: [(&str, &[&str]); 9] = [
+        let table: [(&str, &[&str]); 10] = [
             ("quay.io", &["quay.io"]),
             ("--registry=quay.io", &["quay.io"]),
             ("https://user@quay.io:443/v2/", &["quay.io/v2"]),
             ("docker.io,index.docker.io", &["docker.io", "docker.io"]),
             ("registry:quay.io", &["quay.io"]),
+            ("Quay.IO", &["quay.io"]),
             ("localhost:5000", &["localhost:5000"]),
             ("r.io:5000/a", &["r.io:5000/a"]),
             ("quay.io.", &["quay.io"]),

@@ -3,7 +3,7 @@
 use super::collector::Collector;
 use super::context::Context;
 use super::embedded;
-use super::host_mentions::{contains_host, host_mentions};
+use super::host_mentions::{contains_host, host_mentions, names_host};
 use super::image_fields::Field;
 use super::texts::{Repositories, TextImage, TextKind, text_images, whole_registry};
 use super::verdict::Verdict;
@@ -27,7 +27,7 @@ pub(super) fn free_text(out: &mut Collector<'_>, text: &str, context: Context) {
         if kind != TextKind::Documentation {
             add_fields(&mut of_line, line, start, context.evidence());
         }
-        if !of_line.is_empty() || out.hosts.iter().any(|host| line.contains(host)) {
+        if !of_line.is_empty() || out.hosts.iter().any(|host| names_host(line, host)) {
             let covered: Vec<_> = of_line.iter().map(|found| found.start - start).collect();
             let collect = |out: &mut Collector<'_>| {
                 host_mentions(out, line, &covered, context);

@@ -14,7 +14,8 @@ pub(super) fn host_mentions(
     covered: &[usize],
     context: Context,
 ) {
-    let hosts: Vec<&str> = out.hosts.iter().copied().filter(|host| text.contains(host)).collect();
+    let hosts: Vec<&str> =
+        out.hosts.iter().copied().filter(|host| names_host(text, host)).collect();
     if hosts.is_empty() {
         return;
     }
@@ -88,6 +89,11 @@ fn address(word: &str, host: usize) -> String {
     format!("{scheme}{}", rest[..end].trim_end_matches('.'))
 }
 
+/// Whether a text contains the name of a host, possibly as a part of another. Names of hosts have no case.
+pub(super) fn names_host(text: &str, host: &str) -> bool {
+    text.to_ascii_lowercase().contains(host)
+}
+
 /// Whether a word contains a host as a whole.
 pub(super) fn contains_host(word: &str, host: &str) -> bool {
     position_of_host(word, host).is_some()
@@ -96,7 +102,8 @@ pub(super) fn contains_host(word: &str, host: &str) -> bool {
 /// Where a word contains a host as a whole: `myquay.io` and `quay.io.example.com` do not contain `quay.io`.
 fn position_of_host(word: &str, host: &str) -> Option<usize> {
     let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
-    let found = word.match_indices(host).find(|(start, _)| {
+    let lower = word.to_ascii_lowercase();
+    let found = lower.match_indices(host).find(|(start, _)| {
         let before = word[..*start].chars().next_back();
         let mut after = word[start + host.len()..].chars();
         let ends = match after.next() {
@@ -118,6 +125,7 @@ mod tests {
             ("--registries=quay.io,docker.io", "quay.io,docker.io"),
             ("['quay.io/v2','a.b']", "quay.io/v2"),
             ("quay.io:hunter2;pw=hunter3.docker.io", "quay.io"),
+            ("--registries=QUAY.io,a.b", "QUAY.io"),
         ];
         for (word, expected) in table {
             assert_eq!(addresses(word, &["quay.io"]), expected, "{word}");

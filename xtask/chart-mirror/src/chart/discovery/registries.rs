@@ -21,7 +21,8 @@ const NAMES: [&str; 6] = ["cr", "docker", "ghcr", "oci", "registry", "xpkg"];
 
 /// Whether a host, with or without a port, is known as a registry.
 pub(super) fn is_known_registry(host: &str) -> bool {
-    let name = host.split(':').next().unwrap_or(host);
+    let name = &host.split(':').next().unwrap_or(host).to_ascii_lowercase();
+    let name = name.as_str();
     let names_registry = || {
         let (first, domain) = name.split_once('.').unwrap_or((name, ""));
         domain.contains('.') && NAMES.contains(&first)
@@ -41,6 +42,7 @@ mod tests {
         for host in [
             "quay.io",
             "docker.io:443",
+            "Quay.IO",
             "eu.gcr.io",
             "europe-docker.pkg.dev",
             "1.dkr.ecr.eu-west-1.amazonaws.com",

@@ -197,8 +197,9 @@ impl Repositories<'_> {
         match self {
             Self::None => false,
             Self::AtRegistries(hosts) => {
-                let is_registry = |host: &str| is_known_registry(host) || hosts.contains(host);
-                shape.reference.registry.as_deref().is_some_and(is_registry)
+                let host = shape.reference.repository.registry().as_str();
+                shape.reference.registry.is_some()
+                    && (is_known_registry(host) || hosts.contains(host))
             }
             Self::AtAnyHost => true,
         }

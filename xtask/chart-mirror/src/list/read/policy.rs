@@ -97,7 +97,7 @@ impl<'t> Reader<'t> {
                             `\"docker.io/library/*\"`";
                 reader.report(text.span(), "this matches no source", hint)?;
             }
-            Some(text.into_inner())
+            Some(with_normal_host(pattern))
         })
     }
 
@@ -138,4 +138,15 @@ impl<'t> Reader<'t> {
         }
         Some(code)
     }
+}
+
+/// A pattern for sources, with its host as sources have it. Only tags may have capitals.
+fn with_normal_host(pattern: &str) -> String {
+    let end = pattern.find('/').or_else(|| pattern.find('*')).unwrap_or(pattern.len());
+    let (host, rest) = pattern.split_at(end);
+    let host = match host.parse::<Registry>() {
+        Ok(host) => host.to_string(),
+        Err(_) => host.to_ascii_lowercase(),
+    };
+    format!("{host}{rest}")
 }

@@ -177,8 +177,10 @@ impl Key {
         // Old entries are URLs, and their path is the version of the API.
         let is_registry = bare.is_some() || matches!(path, "" | "v1" | "v2");
         let path = (!is_registry).then(|| path.to_owned());
-        let is_hub = matches!(host, "index.docker.io" | "registry-1.docker.io");
-        let host = if is_hub { "docker.io" } else { host }.to_owned();
+        let host = match host.parse::<Registry>() {
+            Ok(host) => host.to_string(),
+            Err(_) => host.to_owned(),
+        };
         Self { written, host, path }
     }
 
@@ -274,6 +276,7 @@ mod tests {
                 "quay.io/team-a": {"username": "a", "password": "x"},
                 "quay.io/team-a/deep": {"username": "deep", "password": "x"},
                 "quay.io:443/team-a": {"username": "port", "password": "x"},
+                "Case.Local": {"username": "case", "password": "x"},
                 "empty.local": {}},
               "credHelpers": {"quay.io": "quay"}, "credsStore": "desktop"}"#,
         );
@@ -284,6 +287,7 @@ mod tests {
             ("quay.io", Some("team-a/deep/er"), format!("deep a {rest}")),
             ("quay.io", Some("team-ab/wait"), rest.to_owned()),
             ("quay.io", None, format!("deep a {rest}")),
+            ("CASE.local", Some("a"), "case docker-credential-desktop".to_owned()),
             ("empty.local", Some("a"), "docker-credential-desktop".to_owned()),
         ];
         for (host, repository, expected) in table {
@@ -300,6 +304,7 @@ mod tests {
             "registry-1.docker.io",
             "https://index.docker.io/v1/",
             "index.docker.io/v1/",
+            "Docker.IO",
         ] {
             assert_eq!(
                 candidates(&file(&hub(key)), "docker.io", Some("library/busybox")),
