@@ -3,6 +3,7 @@
 mod damage;
 mod differences;
 mod merging;
+mod random_damage;
 mod round_trip;
 mod serving;
 mod signing;
