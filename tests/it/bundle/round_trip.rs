@@ -309,3 +309,30 @@ async fn a_chart_of_a_registry_keeps_its_digest_on_its_way() {
     let refused = site.import(&["without"], &["--with-chart"]);
     assert_says(&refused.stderr, &["the bundle has no chart"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bundle_that_the_disk_has_no_room_for_is_refused_before_a_blob_is_read() {
+    let site = Site::new().await;
+    // The sizes are known from the manifests.
+    let mut huge = oci_image(&layers(&["huge"]));
+    let top = huge.manifests.last_mut().unwrap();
+    let mut document: Value = serde_json::from_slice(&top.bytes).unwrap();
+    document["layers"][0]["size"] = (1_u64 << 60).into();
+    top.bytes = document.to_string().into();
+    top.digest = Digest::of(&top.bytes);
+    huge.top = top.digest.clone();
+    store(&site.scene.source, "team/huge", "1", &huge);
+    let source = site.scene.source.address();
+    let image = format!("[[image]]\nsource = \"{source}/team/huge\"\ntag = \"1\"\n");
+    site.scene.write("images.toml", &image);
+    for output in ["site", "site.tar"] {
+        let refused = site.outside(&["bundle", "export", output]);
+        assert_eq!(refused.exit_code, 2, "{refused:?}");
+        assert_says(
+            &refused.stderr,
+            &[output, "are free there", "nothing was written", "--against"],
+        );
+        assert!(!site.path(output).exists());
+    }
+    assert_eq!(site.blobs_read().len(), 0);
+}
