@@ -99,11 +99,13 @@ async fn a_served_bundle_is_pulled_by_tag_digest_and_range_and_refuses_pushes() 
 async fn an_interruption_is_the_regular_end_of_a_served_bundle() {
     let site = Site::new().await;
     site.export("site", &["--no-chart"]);
-    let mut served = Served::new(&site, "site");
-    let pid = served.process.id().to_string();
-    duct::cmd("kill", ["-TERM", &pid]).run().unwrap();
-    let status = tokio::task::block_in_place(|| served.process.wait()).unwrap();
-    assert_eq!(status.code(), Some(0));
+    for signal in ["-INT", "-TERM"] {
+        let mut served = Served::new(&site, "site");
+        let pid = served.process.id().to_string();
+        duct::cmd("kill", [signal, &pid]).run().unwrap();
+        let status = tokio::task::block_in_place(|| served.process.wait()).unwrap();
+        assert_eq!(status.code(), Some(0), "{signal}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

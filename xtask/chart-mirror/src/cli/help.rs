@@ -160,7 +160,7 @@ const COMMANDS: [CommandHelp; 18] = [
             ("bundle serve site.tar", "serve it at 127.0.0.1:5000"),
             ("bundle serve site.tar --listen 10.0.0.7:5000", "serve it to other machines"),
         ],
-        done: "interrupted, which is the regular end",
+        done: "interrupted or terminated, which is the regular end",
         failed: None,
     },
     CommandHelp {
@@ -194,6 +194,8 @@ const COMMANDS: [CommandHelp; 18] = [
 
 const COULD_NOT_RUN: &str =
     "the command could not run: usage, images.toml, credentials, helm or the chart";
+/// The command that an interruption ends regularly.
+const SERVICE: &str = "bundle serve";
 const INTERRUPTED: &str = "interrupted; run the same command again to continue";
 
 /// Adds to `--help` what the definitions of the flags do not contain. `program` is how the user called it.
@@ -244,6 +246,7 @@ fn after_commands(program: &str) -> String {
     help + &exit_codes(
         "done",
         Some("some images failed, tags moved, files differ, or there are findings"),
+        Some(INTERRUPTED),
     )
 }
 
@@ -255,7 +258,8 @@ pub(super) fn after_flags(command: &str, program: &str) -> Option<String> {
         let _ = writeln!(text, "  {program} {arguments}\n      {effect}");
     }
     text.push('\n');
-    Some(text + &exit_codes(help.done, help.failed))
+    let interrupted = (command != SERVICE).then_some(INTERRUPTED);
+    Some(text + &exit_codes(help.done, help.failed, interrupted))
 }
 
 /// The error about an unknown command with a suggestion only if the word is a mistyped command. Clap suggests
@@ -276,9 +280,9 @@ pub(super) fn with_near_commands(mut error: clap::Error, command: &Command) -> c
     error
 }
 
-fn exit_codes(done: &str, failed: Option<&str>) -> String {
+fn exit_codes(done: &str, failed: Option<&str>, interrupted: Option<&str>) -> String {
     let codes =
-        [("0", Some(done)), ("1", failed), ("2", Some(COULD_NOT_RUN)), ("130", Some(INTERRUPTED))];
+        [("0", Some(done)), ("1", failed), ("2", Some(COULD_NOT_RUN)), ("130", interrupted)];
     let codes = codes.into_iter().filter_map(|(code, meaning)| Some((code, meaning?)));
     let lines = codes.map(|(code, meaning)| format!("\n  {code:<4} {meaning}"));
     format!("Exit codes:{}", lines.collect::<String>())
@@ -342,6 +346,13 @@ mod tests {
             let parsed = command.clone().try_get_matches_from(["x"].into_iter().chain(arguments));
             assert!(parsed.is_ok(), "{parsed:?}");
         }
+    }
+
+    #[test]
+    fn a_service_that_is_interrupted_has_not_failed() {
+        let help = after_flags(SERVICE, "x").unwrap();
+        assert!(help.contains("\n  0    interrupted") && !help.contains("130"), "{help}");
+        assert!(after_flags("bundle export", "x").unwrap().contains("\n  130  interrupted"));
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub fn remember_interruptions() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let Ok(runtime) = runtime else { return };
         let remember = move || {
-            runtime.block_on(interruption());
+            runtime.block_on(async { interruption().await });
             INTERRUPTED.store(true, Ordering::Relaxed);
         };
         drop(std::thread::Builder::new().name("interruption".to_owned()).spawn(remember));
@@ -70,7 +70,7 @@ pub fn block_on_service(
     service: impl AsyncFnOnce(Pin<Box<dyn Future<Output = ()>>>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = runtime.block_on(service(Box::pin(interruption())));
+    let result = runtime.block_on(async { service(Box::pin(interruption())).await });
     runtime.shutdown_timeout(Duration::from_millis(200));
     result
 }
@@ -110,15 +110,20 @@ pub fn step_summary() -> Option<PathBuf> {
     (!file.is_empty()).then(|| file.into())
 }
 
+/// Ready at an interruption. From the call on, one does not end this program by itself, even if nothing waits for the
+/// future yet: it must be called inside of a runtime.
 #[cfg(unix)]
-async fn interruption() {
+fn interruption() -> impl Future<Output = ()> {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = tokio::signal::ctrl_c() => {}
-        _ = terminate.recv() => {}
+    let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
+    async {
+        let [Ok(mut interrupt), Ok(mut terminate)] = signals else {
+            return std::future::pending().await;
+        };
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
     }
 }
 
