@@ -6,7 +6,7 @@ use chart_mirror::list::ImageList;
 use serde_json::Value;
 
 use crate::programs::helm::{charts, program};
-use crate::support::xtask::{Finished, Xtask};
+use crate::support::xtask::{DEADLINE, Finished, Xtask};
 
 mod inventory;
 mod mirror_of_a_chart;

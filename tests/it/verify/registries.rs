@@ -70,7 +70,8 @@ async fn a_tag_that_moved_at_the_source_is_reported() {
     let scene = Scene::new().await;
     let new = content::oci_image(&layers(&["base", "newer"]));
     store(&scene.source, "team/app", "1.0", &new);
-    let message = format!("the tag now names {} at the source; the list pins APP", new.top);
+    let message =
+        format!("the tag now names {} at the source; the image is pinned to APP", new.top);
     let expected = Only {
         code: "source-moved",
         message: &message,

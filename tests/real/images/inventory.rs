@@ -28,7 +28,7 @@ fn the_hint_counts_only_images_that_can_be_added_and_a_collision_names_the_ways_
     let project = Project::new(LIST);
     project.chart("c", &["quay.io/example/app:1.2.0", "docker.io/example/old:1", "busybox:1.37"]);
     let run = project.run(&["images", "-c", "c"]);
-    assert!(run.stdout.contains("`--write` adds 1 of the unlisted images"), "{}", run.stdout);
+    assert!(run.stdout.contains("images --write` adds 1 of the unlisted images"), "{}", run.stdout);
     assert!(
         run.stderr.contains("`chart-mirror --images lists/images.toml images --write --prune`"),
         "{}",
@@ -46,7 +46,7 @@ fn the_hint_counts_only_images_that_can_be_added_and_a_collision_names_the_ways_
         ],
     );
     let run = project.run(&["images", "-c", "c"]);
-    assert!(!run.stdout.contains("`--write`") && run.stderr.contains("`replaces = "), "{run:?}");
+    assert!(!run.stdout.contains("--write`") && run.stderr.contains("`replaces = "), "{run:?}");
 }
 
 #[test]

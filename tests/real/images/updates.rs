@@ -66,6 +66,37 @@ fn a_newer_tag_changes_the_entry_in_place_and_removals_are_named_as_a_whole() {
     assert_eq!(after.stdout, "quay.io/example/cache:7.4\n");
 }
 
+/// Someone who asks for a report that cannot be written still learns what is gone.
+#[test]
+fn what_was_removed_goes_to_stderr_if_stdout_cannot_be_written_to() {
+    let project = Project::new(CACHE);
+    project.chart("c", &["quay.io/example/cache:7.2"]);
+    let tool = env!("CARGO_BIN_EXE_chart-mirror");
+    let arguments = ["--images", "lists/images.toml", "images", "-c", "c", "--write", "--prune"];
+    let command = duct::cmd(tool, arguments).stdout_path("/dev/full");
+    let environment = [("HELM", program().canonicalize().unwrap())];
+    let run = Finished::of(&command, project.0.directory(), environment, DEADLINE);
+    assert_eq!(run.exit_code, 2, "{run:?}");
+    for expected in
+        ["removed     quay.io/example/tool:1", "# Started by hand.", "written to stdout"]
+    {
+        assert!(run.stderr.contains(expected), "{expected}\n{}", run.stderr);
+    }
+    assert!(!project.list().contains("Started by hand"), "the list was written");
+}
+
+#[test]
+fn images_of_the_chart_in_the_list_are_not_offered_for_removal_with_another_chart() {
+    let project = Project::new(&format!("[chart]\nname = \"../own\"\n\n{CACHE}"));
+    project.chart("own", &["quay.io/example/cache:7.2"]);
+    project.chart("other", &["quay.io/example/cache:7.2"]);
+    let own = project.run(&["images"]).stdout;
+    assert!(own.contains("images --write --prune` removes the unused images"), "{own}");
+    let other = project.run(&["images", "-c", "other"]).stdout;
+    assert!(other.contains("1 unused") && !other.contains("--prune"), "{other}");
+    assert!(other.contains("note: the list is for the chart in its `[chart]`"), "{other}");
+}
+
 #[test]
 fn several_tags_that_may_belong_to_one_entry_fail_the_command_and_change_nothing_of_their_source() {
     let project = Project::new(CACHE);

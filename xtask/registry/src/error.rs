@@ -184,7 +184,7 @@ impl Error {
             | Cause::NoRepository(advice)
             | Cause::Mismatch { advice, .. } => return advice.hint.clone(),
             Cause::Integrity(_) => {
-                "nothing was committed; if it happens again, the registry or a proxy on the way alters content"
+                "if it happens again, the registry or a proxy on the way alters content"
             }
             Cause::Protocol(_) => "check that this is the address of a container registry",
             Cause::Unsupported(_) => return None,

@@ -133,6 +133,10 @@ pub fn choose(
     options: &ChartOptions,
 ) -> Result<(Helm, Vec<Rendering>), Advice> {
     let mut source = ChartSource::choose(list.chart(), options)?;
+    if !folder.is_dir() {
+        return Err(Advice::new(format!("there is no folder `{}`", folder.display()))
+            .with_hint("create it, or name a list in another folder with `--images FILE`"));
+    }
     let path = PathBuf::from(&source.chart);
     // A path in a flag starts at the current folder, a path in images.toml at that file.
     if options.chart.is_some() && source.repository.is_none() && path.exists() {

@@ -23,6 +23,8 @@ pub struct ValuesFile {
 pub enum Difference {
     None,
     Missing,
+    /// It was not generated from the list. With the reason why it is not overwritten.
+    OfOthers(Advice),
     /// The lines of a diff.
     Lines(String),
 }
@@ -98,21 +100,28 @@ impl ValuesFile {
     /// If it cannot be written, or there is a file that was not generated from the same list.
     pub fn write(&self) -> anyhow::Result<Written> {
         let present = std::fs::read_to_string(&self.file).unwrap_or_default();
+        match self.refusal(&present) {
+            Some(refusal) => bail!(refusal),
+            None => write_atomically(&self.file, &self.text),
+        }
+    }
+
+    /// Why the file is not overwritten.
+    fn refusal(&self, present: &str) -> Option<Advice> {
         let name = self.file.display();
-        match list_of(&present) {
+        match list_of(present) {
             Some(list) if list != self.list_file => {
                 let message = format!("`{name}` was generated from another list, `{list}`");
-                bail!(Advice::new(message).with_hint(
+                Some(Advice::new(message).with_hint(
                     "two lists cannot share a values file: rename the destination in one of them, or put \
-                     the lists into folders of their own"
-                ));
+                     the lists into folders of their own",
+                ))
             }
             None if !present.trim().is_empty() => {
                 let message = format!("`{name}` was not generated from a list, and would be lost");
-                let hint = "move it, or delete it if it is not needed";
-                bail!(Advice::new(message).with_hint(hint));
+                Some(Advice::new(message).with_hint("move it, or delete it if it is not needed"))
             }
-            _ => write_atomically(&self.file, &self.text),
+            _ => None,
         }
     }
 
@@ -128,8 +137,12 @@ impl ValuesFile {
             }
             Err(error) => bail!("cannot read `{}`: {error}", self.file.display()),
         };
-        if old == self.text {
+        // Git may have changed the line ends.
+        if old == self.text || old.replace("\r\n", "\n") == self.text {
             return Ok(Difference::None);
+        }
+        if let Some(refusal) = self.refusal(&old) {
+            return Ok(Difference::OfOthers(refusal));
         }
         let diff = similar::TextDiff::from_lines(&old, &self.text);
         let name = self.file.display().to_string();
@@ -235,7 +248,12 @@ mod tests {
         let refused = of_list("two.toml").write().unwrap_err().to_string();
         assert!(refused.contains("another list, `one.toml`"), "{refused}");
         assert_eq!(of_list("one.toml").check().unwrap(), Difference::None);
+        let checked = of_list("two.toml").check().unwrap();
+        assert!(matches!(checked, Difference::OfOthers(_)), "{checked:?}");
         let file = of_list("one.toml").file;
+        let crlf = std::fs::read_to_string(&file).unwrap().replace('\n', "\r\n");
+        write_atomically(&file, &crlf).unwrap();
+        assert_eq!(of_list("one.toml").check().unwrap(), Difference::None);
         write_atomically(&file, "mine: true\n").unwrap();
         let refused = of_list("one.toml").write().unwrap_err().to_string();
         assert!(refused.contains("was not generated from a list"), "{refused}");

@@ -21,7 +21,7 @@ pub(crate) fn mismatch(
         (Some(now), _) if now == pin => return None,
         (Some(now), Served) => (
             Code::SourceMoved,
-            format!("the tag now names {now} at the source; the list pins {pin}"),
+            format!("the tag now names {now} at the source; the image is pinned to {pin}"),
         ),
         (Some(now), Missing) => (
             Code::SourceMissing,
@@ -96,7 +96,7 @@ fn error(copy: &ImageCopy, pin: &Digest, now: Option<&Digest>, content: PinnedCo
     let (code, message) =
         mismatch(&transfer.tag, pin, now, content).unwrap_or((Code::SourceMoved, String::new()));
     let name = transfer.source_reference();
-    let pinned = format!("{} copies the pinned content", command("mirror --pinned"));
+    let pinned = "`--pinned` copies the pinned content";
     let check = command(format_args!("pin --check {name}"));
     let update = command(format_args!("pin --update {name}"));
     let hint = match (now, content) {
@@ -108,8 +108,8 @@ fn error(copy: &ImageCopy, pin: &Digest, now: Option<&Digest>, content: PinnedCo
             format!("{check} shows what changed, {update} accepts it")
         }
         (None, PinnedContent::Served) => format!(
-            "correct `tag`, remove `digest`, and record the right one with {}; or {pinned}",
-            command("pin")
+            "correct `tag`, and record its digest with {}; or {pinned}",
+            command("pin --update")
         ),
         (None, PinnedContent::Missing) => {
             "check source and tag; some registries answer like this without credentials".to_owned()

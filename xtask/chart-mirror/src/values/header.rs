@@ -66,14 +66,17 @@ pub fn purpose_of_values(list: &ImageList, destination: &Destination) -> Vec<Str
 
 /// The file name of the list that a file was generated from. `None` if it was written otherwise.
 pub fn list_of(text: &str) -> Option<&str> {
-    text.lines().take_while(|line| line.starts_with('#')).find_map(|line| {
-        if let Some((name, _)) = line.strip_prefix(GENERATED).and_then(|rest| rest.split_once('`'))
-        {
-            return Some(name);
-        }
-        let command = line.strip_prefix(FORMERLY.0)?.strip_suffix(FORMERLY.1)?;
-        command.split_once("` from ").map(|(_, name)| name)
-    })
+    text.trim_start_matches('\u{feff}').lines().take_while(|line| line.starts_with('#')).find_map(
+        |line| {
+            if let Some((name, _)) =
+                line.strip_prefix(GENERATED).and_then(|rest| rest.split_once('`'))
+            {
+                return Some(name);
+            }
+            let command = line.strip_prefix(FORMERLY.0)?.strip_suffix(FORMERLY.1)?;
+            command.split_once("` from ").map(|(_, name)| name)
+        },
+    )
 }
 
 #[cfg(test)]

@@ -20,18 +20,18 @@ pub(super) fn check(files: &[ValuesFile], hint: &str) -> anyhow::Result<Exit> {
     let mut exit = Exit::Done;
     for values in files {
         let name = values.file.display();
-        let state = match values.check()? {
+        let advice = match values.check()? {
             Difference::None => {
                 terminal::result(&format!("up to date  {name}\n"))?;
                 continue;
             }
-            Difference::Missing => "missing   ",
+            Difference::Missing => Advice::new(format!("missing     {name}")).with_hint(hint),
             Difference::Lines(lines) => {
                 terminal::result(&lines)?;
-                "stale     "
+                Advice::new(format!("stale       {name}")).with_hint(hint)
             }
+            Difference::OfOthers(reason) => reason,
         };
-        let advice = Advice::new(format!("{state}  {name}")).with_hint(hint);
         terminal::result(&format!("{advice}\n"))?;
         exit = Exit::Failed;
     }

@@ -147,14 +147,16 @@ fn compare_images(
     if let Some(edit) = &report.edit {
         let text = report::images::edited(edit, &file.display().to_string());
         let exit = if report.is_complete() { Exit::Done } else { Exit::Failed };
-        return Ok((Output::human(text), exit));
+        return Ok((Output::record(text), exit));
     }
     let inventory = &report.inventory;
     for obstacle in &inventory.changes(UnusedEntries::Keep).obstacles {
         terminal::message(&format!("warning: {obstacle}"));
     }
+    let other_chart = arguments.chart.chart.as_deref();
+    let other_chart = other_chart.filter(|name| list.chart().is_some_and(|it| it.name != *name));
     let (plain, summary) =
-        (|| report::images::plain(inventory), report::images::summary(inventory));
+        (|| report::images::plain(inventory), report::images::summary(inventory, other_chart));
     let output = match arguments.format {
         InventoryFormat::Human => Output::human(format!("{}{summary}\n", plain())),
         InventoryFormat::Plain => Output::json(plain(), summary),

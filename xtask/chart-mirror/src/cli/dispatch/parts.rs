@@ -186,19 +186,33 @@ pub(super) struct Output {
     text: String,
     /// For people who see a report for programs.
     summary: String,
+    purpose: Purpose,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Purpose {
+    Answer,
+    /// Names what a command has changed or removed already.
+    Record,
 }
 
 impl Output {
     pub(super) fn human(text: String) -> Self {
-        Self { text, summary: String::new() }
+        Self { text, summary: String::new(), purpose: Purpose::Answer }
+    }
+
+    /// Of what was changed or removed. If stdout cannot be written to, it goes to stderr.
+    pub(super) fn record(text: String) -> Self {
+        Self { purpose: Purpose::Record, ..Self::human(text) }
     }
 
     pub(super) fn json(text: String, summary: String) -> Self {
-        Self { text, summary }
+        Self { text, summary, purpose: Purpose::Answer }
     }
 
     fn write(&self) -> std::io::Result<()> {
         match self.summary.is_empty() {
+            true if self.purpose == Purpose::Record => terminal::record(&self.text),
             true => terminal::result(&self.text),
             false => terminal::result_for_programs(&self.text, &self.summary),
         }

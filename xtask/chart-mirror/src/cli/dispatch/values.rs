@@ -87,15 +87,20 @@ fn prove(
     }
     let mut text = report::proof::text(&proof, &destination.pull_address().to_string());
     let file = values::of_destination(&open.list, &open.file, name)?;
-    let is_stale = matches!(file.check()?, Difference::Lines(_));
-    if is_stale {
-        let file = file.file.display();
-        let message = format!("`{file}` differs from these values, so its use is not proven");
-        let advice =
-            Advice::new(message).with_hint(format!("{} writes it", command_to_write(arguments)));
-        text += &format!("error: {advice}\n");
+    let problem = match file.check()? {
+        Difference::None | Difference::Missing => None,
+        Difference::OfOthers(reason) => Some(reason),
+        Difference::Lines(_) => {
+            let file = file.file.display();
+            let message = format!("`{file}` differs from these values, so its use is not proven");
+            let hint = format!("{} writes it", command_to_write(arguments));
+            Some(Advice::new(message).with_hint(hint))
+        }
+    };
+    if let Some(problem) = &problem {
+        text += &format!("error: {problem}\n");
     }
-    let is_proven = proof.holds() && !is_stale;
+    let is_proven = proof.holds() && problem.is_none();
     Ok((Output::human(text), if is_proven { Exit::Done } else { Exit::Failed }))
 }
 

@@ -5,7 +5,7 @@
 pub use progress::ProgressDisplay;
 pub use streams::{
     Appearance, LogWriter, Verbosity, appear_as, error, message, message_style, presentation,
-    result, result_for_programs, verbosity,
+    record, result, result_for_programs, verbosity,
 };
 
 mod colour;

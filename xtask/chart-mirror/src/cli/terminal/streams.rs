@@ -48,11 +48,37 @@ pub fn verbosity() -> Verbosity {
 /// # Errors
 /// When stdout cannot be written to for another reason, such as a full disk.
 pub fn result(text: &str) -> std::io::Result<()> {
-    let mut stdout = std::io::stdout().lock();
-    match stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush()) {
+    match write_result(text) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written,
     }
+}
+
+/// Writes what a command has changed or removed. It must not get lost, so it goes to stderr if stdout cannot be
+/// written to.
+///
+/// # Errors
+/// As for [`result`].
+pub fn record(text: &str) -> std::io::Result<()> {
+    let written = write_result(text);
+    if written.is_err() {
+        message(text.trim_end());
+    }
+    match written {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
+}
+
+fn write_result(text: &str) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    let written = stdout.write_all(text.as_bytes()).and_then(|()| stdout.flush());
+    written.map_err(|error| {
+        std::io::Error::new(
+            error.kind(),
+            format!("the result cannot be written to stdout: {error}"),
+        )
+    })
 }
 
 /// Writes a result that programs read. People find its summary on stderr.

@@ -143,20 +143,22 @@ impl NewList {
 /// Before the chart is rendered, because that may take a while.
 fn refuse_existing(file: &Path, empty: &ImageList, options: &InitOptions) -> Result<(), Advice> {
     let names = options.destinations.iter().map(|named| &named.name);
-    let values = names.chain(empty.destinations().keys()).map(|name| values::file_of(file, name));
-    for existing in std::iter::once(file.to_path_buf()).chain(values) {
-        if existing.exists() {
-            let name = existing.display();
-            return Err(Advice::new(format!(
-                "`{name}` exists already, and `init` overwrites nothing"
-            ))
-            .with_hint(format!(
-                "{} adds the images of a chart to a list; `--images FILE` names another list",
-                command("images --write")
-            )));
-        }
+    let mut values =
+        names.chain(empty.destinations().keys()).map(|name| values::file_of(file, name));
+    let exists = |file: &Path| {
+        Advice::new(format!("`{}` exists already, and `init` overwrites nothing", file.display()))
+    };
+    if file.exists() {
+        return Err(exists(file).with_hint(format!(
+            "{} adds the images of a chart to a list; `--images FILE` names another list",
+            command("images --write")
+        )));
     }
-    Ok(())
+    match values.find(|values| values.exists()) {
+        Some(values) => Err(exists(&values)
+            .with_hint("move it away, or give the destination another name: `-d NAME=REGISTRY`")),
+        None => Ok(()),
+    }
 }
 
 /// The rendering with its files relative to the folder of the list.

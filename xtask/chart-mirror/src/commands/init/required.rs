@@ -13,10 +13,11 @@ const MOST: usize = 5;
 pub(super) fn explained(error: &RenderError, charts: &[ChartValues]) -> Advice {
     let RenderError::Failed { .. } = error else { return error.advice() };
     let advice = error.advice();
-    if is_broken(&advice.message) {
-        return Advice {
-            message: format!("the chart does not render: {}", advice.message),
-            ..advice
+    if !asks_for_values(&advice.message) {
+        let message = format!("the chart does not render: {}", advice.message);
+        return match advice.hint.or_else(|| hint(&message).map(str::to_owned)) {
+            Some(hint) => Advice::new(message).with_hint(hint),
+            None => Advice::new(message),
         };
     }
     let keys = named_values(error.output(), charts);
@@ -34,11 +35,26 @@ pub(super) fn explained(error: &RenderError, charts: &[ChartValues]) -> Advice {
     ))
 }
 
-/// Whether the text that the chart renders is broken. No value is known to repair that.
-fn is_broken(message: &str) -> bool {
-    ["YAML parse error", "parse error at", "error unmarshaling JSON"]
-        .iter()
-        .any(|words| message.contains(words))
+/// Whether values may help: a template or the schema of the chart refuses them, or nothing is rendered with
+/// them.
+fn asks_for_values(message: &str) -> bool {
+    let words = ["execution error at", "error calling", "nil pointer", "wrong type for value"];
+    let others = ["meet the specifications of the schema", "helm printed no manifest"];
+    words.iter().chain(&others).any(|words| message.contains(words))
+}
+
+/// What to do about other reasons.
+fn hint(message: &str) -> Option<&'static str> {
+    let table = [
+        ("dependency build", "`helm dependency build CHART` fetches them"),
+        (
+            "incompatible with Kubernetes",
+            "`kube-version` of a `[[chart.rendering]]` sets the version",
+        ),
+        ("unable to detect chart", "name the folder that has Chart.yaml"),
+        ("--set data", "correct `--set`"),
+    ];
+    table.iter().find(|(words, _)| message.contains(words)).map(|(_, hint)| *hint)
 }
 
 /// The paths in a message that may be values: those that the values of a chart have, then other dotted
@@ -108,14 +124,24 @@ mod tests {
         let table = [
             ("YAML parse error on c/a.yaml: cannot unmarshal into util.SimpleHead", false),
             ("parse error at (c/templates/a.yaml:1): function \"x\" not defined", false),
+            (
+                "chart requires kubeVersion: >=99 which is incompatible with Kubernetes v1.37.0",
+                false,
+            ),
+            ("You may need to run 'helm dependency build' to fetch missing dependencies", false),
+            ("unable to detect chart at c/Chart.yaml: no such file or directory", false),
+            ("failed parsing --set data: unable to parse key", false),
             ("execution error at (c/templates/a.yaml:1:3): license.key is required", true),
+            ("values don't meet the specifications of the schema(s)", true),
+            ("template: c/templates/a.yaml:1:3: nil pointer evaluating interface {}.key", true),
         ];
         for (message, asks) in table {
             let (attempt, cause) = ("rendering".to_owned(), Advice::new(message));
             let error = RenderError::Failed { attempt, cause, output: String::new() };
             let advice = explained(&error, &[]);
             assert!(advice.message.contains(message), "{advice:?}");
-            assert_eq!(advice.hint.is_some_and(|hint| hint.contains("--set")), asks, "{message}");
+            let has_asked = advice.hint.is_some_and(|hint| hint.contains("=VALUE"));
+            assert_eq!(has_asked, asks, "{message}");
         }
     }
 

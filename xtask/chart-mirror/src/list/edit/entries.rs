@@ -5,7 +5,9 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::lines::{below, end_of_line, line_end, quoted, separator, split_mark, start_of_line};
+use super::lines::{
+    below, end_of_line, indent, line_end, quoted, separator, split_mark, start_of_line,
+};
 use super::spans::{images, sections, with_comments};
 use super::updates::{TagUpdate, update_tag};
 use super::values::value_line;
@@ -185,6 +187,9 @@ impl Entry {
     /// Where new entries go, and their text.
     fn addition(&self, text: &str, new: &[Image]) -> (Range<usize>, String) {
         if self.is_inline {
+            if let Some(addition) = self.addition_below(text, new) {
+                return addition;
+            }
             let separator = separator(text, self.parts[0].start);
             let entry = |image| format!("{separator}{}", in_braces(image));
             return (self.end()..self.end(), new.iter().map(entry).collect());
@@ -192,6 +197,26 @@ impl Entry {
         let (at, before) = below(text, self.end());
         let entries: String = new.iter().map(|image| format!("\n{}", image_entry(image))).collect();
         (at..at, format!("{before}{}", lines(&entries, line_end(text))))
+    }
+
+    /// Below an entry in braces that has its line to itself, so that a comment behind it stays there.
+    fn addition_below(&self, text: &str, new: &[Image]) -> Option<(Range<usize>, String)> {
+        let (start, line_start) = (self.parts[0].start, start_of_line(text, self.parts[0].start));
+        let line = self.end()..end_of_line(text, self.end());
+        let rest = &text[line.clone()];
+        let (behind, last) = match rest.trim_start().strip_prefix(',') {
+            Some(behind) => (behind, ","),
+            None => (rest, ""),
+        };
+        let is_comment = behind.trim().is_empty() || behind.trim_start().starts_with('#');
+        if !text[line_start..start].trim().is_empty() || !is_comment {
+            return None;
+        }
+        let (indent, line_end) = (indent(text, start), line_end(text));
+        let entries: Vec<String> =
+            new.iter().map(|image| format!("{indent}{}", in_braces(image))).collect();
+        let entries = entries.join(&format!(",{line_end}"));
+        Some((line, format!(",{behind}{entries}{last}{line_end}")))
     }
 
     /// The ranges to remove, in the order of the text.

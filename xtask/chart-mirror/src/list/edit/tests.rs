@@ -119,7 +119,7 @@ fn every_form_of_a_list_can_be_edited() {
         (
             format!("image = [\n  {a},\n  {b}, # b\n]\n"),
             vec![],
-            format!("image = [\n  {a},\n  {b},\n  {new}, # b\n]\n"),
+            format!("image = [\n  {a},\n  {b}, # b\n  {new},\n]\n"),
         ),
         (
             format!("image = [\n  # a\n  {a}, # a\n\n  # b\n  {b}\n]\n"),
@@ -189,6 +189,25 @@ fn kept_and_replacing_entries_are_written_and_removed_as_a_whole() {
     let edited = edit(inline, &new, &[]);
     assert!(edited.contains("replaces = { source = \"docker.io/old/e\", reason"), "{edited}");
     assert!(edited.contains("tag = '1', keep = 'x' }, {"), "{edited}");
+}
+
+#[test]
+fn a_comment_behind_an_entry_in_braces_stays_there() {
+    for comma in [",", ""] {
+        for end in ["\n", "\r\n"] {
+            let text = |text: &str| text.replace('\n', end);
+            let before = format!(
+                "image = [\n  {{ source = 'q.io/a', tag = '1' }}{comma} # ask team X\n  # the end\n]\n"
+            );
+            let new = [image("q.io/b", "2"), image("q.io/c", "3")];
+            let expected = format!(
+                "image = [\n  {{ source = 'q.io/a', tag = '1' }}, # ask team X\n  \
+                 {{ source = \"q.io/b\", tag = \"2\" }},\n  \
+                 {{ source = \"q.io/c\", tag = \"3\" }}{comma}\n  # the end\n]\n"
+            );
+            assert_eq!(edit(&text(&before), &new, &[]), text(&expected));
+        }
+    }
 }
 
 #[test]

@@ -108,7 +108,7 @@ impl<'t> Reader<'t> {
             )),
             (Scope::UnpinnedImage, Placeholder::Digest) => Some((
                 "`{digest}` needs a pinned image".to_owned(),
-                "give the image its `digest`, or use `{tag}`",
+                "use `{tag}` until the image has a `digest`",
             )),
             (Scope::UnpinnedImage, _) => None,
         });

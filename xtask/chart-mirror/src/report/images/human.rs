@@ -60,8 +60,9 @@ pub fn toml(inventory: &Inventory) -> String {
     entries.chain(comments).collect::<Vec<String>>().join("\n")
 }
 
-/// How many images there are, and what to do about unlisted and unused ones.
-pub fn summary(inventory: &Inventory) -> String {
+/// How many images there are, and what to do about unlisted and unused ones. `other_chart` is the chart if it is
+/// not the one in the list.
+pub fn summary(inventory: &Inventory, other_chart: Option<&str>) -> String {
     let [unlisted, unused, updates] =
         [Mismatch::Unlisted, Mismatch::Unused, Mismatch::Update].map(|it| inventory.count(it));
     let images = inventory.entries.len() - inventory.count(Mismatch::Outdated);
@@ -82,22 +83,30 @@ pub fn summary(inventory: &Inventory) -> String {
         }
     }
     if updates > 0 {
-        text += "\nhint: `--write` changes the tags of the updates in images.toml";
+        text += &format!("\nhint: {} changes the tags of the updates", command("images --write"));
     }
     text += &match inventory.changes(UnusedEntries::Keep).added.len() {
         0 => String::new(),
         added if added == unlisted => {
-            "\nhint: `--write` adds the unlisted images to images.toml".to_owned()
+            format!("\nhint: {} adds the unlisted images", command("images --write"))
         }
         added => format!(
-            "\nhint: `--write` adds {added} of the unlisted images to images.toml; the warnings name what the \
-             others need"
+            "\nhint: {} adds {added} of the unlisted images; the warnings name what the others need",
+            command("images --write")
         ),
     };
-    if unused > 0 {
-        text += "\nhint: check whether images.toml lacks a rendering; if not, `--write --prune` removes the \
-                 unused images";
-    }
+    let removable = inventory.changes(UnusedEntries::Remove).removed.len();
+    text += &match other_chart {
+        _ if removable == 0 => String::new(),
+        Some(chart) => format!(
+            "\nnote: the list is for the chart in its `[chart]`; `{}` does not use all of its images",
+            printable(chart)
+        ),
+        None => format!(
+            "\nhint: check whether the list lacks a rendering; if not, {} removes the unused images",
+            command("images --write --prune")
+        ),
+    };
     text
 }
 

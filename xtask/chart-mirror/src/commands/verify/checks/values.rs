@@ -64,6 +64,9 @@ fn compare(input: Input<'_>, file: &ValuesFile, destination: &str) -> Option<Fin
         Ok(Difference::Missing) => {
             Finding::new(CHECK, Code::ValuesMissing, format!("`{file_name}` does not exist"))
         }
+        Ok(Difference::OfOthers(reason)) => {
+            return Some(Finding::from_error(CHECK, Code::ValuesStale, reason));
+        }
         Ok(Difference::Lines(lines)) => {
             let message = format!("`{file_name}` is not up to date with {}", input.file_name);
             let lines = lines.lines().map(str::to_owned).collect();
