@@ -286,8 +286,9 @@ async fn lists_that_disagree_about_an_image_are_not_exported_together() {
     site.scene.write("charts/a/images.toml", &image(&site.scene.app.top));
     site.scene.write("charts/b/images.toml", &image(&newer.top));
     let failed = site.outside(&["bundle", "export", "all.tar", "--pinned"]);
-    assert_eq!(failed.exit_code, 1, "{failed:?}");
-    assert_says(&failed.stdout, &["would name two images", newer.top.as_str(), "--member"]);
+    assert_eq!(failed.exit_code, 2, "{failed:?}");
+    let words = ["has the target", "in `charts/b/images.toml`", newer.top.as_str(), "--member"];
+    assert_says(&failed.stderr, &words);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

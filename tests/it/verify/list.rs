@@ -248,3 +248,43 @@ async fn digests_of_subsets_of_another_index_are_an_error() {
         assert!(verified.human.contains("`chart-mirror pin` records them again"));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_target_with_two_contents_is_reported() {
+    let scene = Scene::new().await;
+    let other =
+        "[destinations.other]\nregistry = \"DESTINATION\"\nplatforms = [\"linux/amd64\"]\n\n";
+    let other = other.replace("DESTINATION", scene.destination.address());
+    let list = scene.list().replacen("[[image]]\n", &format!("{other}[[image]]\n"), 1);
+    scene.write("images.toml", &list);
+    let hint = "give both destinations the same `platforms`, or one of them another `prefix`";
+    let (mut human, mut findings) = (String::new(), Vec::new());
+    // The report shows equal hints once.
+    let shown = format!("    hint: {hint}\n");
+    for (name, line, shown) in [("team/app:1.0", 14, shown.as_str()), ("team/tool:2.0", 19, "\n")] {
+        let message = format!(
+            "`SOURCE/{name}` has the target `DESTINATION/{name}` with all platforms at `mirror` and with only \
+             linux/amd64 at `other`"
+        );
+        human += &format!(
+            "SOURCE/{name}\n  error[target-conflict] {message} (images.toml:{line}:1)\n{shown}"
+        );
+        findings.push(json!({
+            "code": "target-conflict",
+            "severity": "error",
+            "check": "list",
+            "image": format!("SOURCE/{name}"),
+            "location": { "file": "images.toml", "line": line, "column": 1 },
+            "message": message,
+            "details": [],
+            "hint": hint,
+        }));
+    }
+    human += &sum(["2 errors", NOTHING, NOTHING, NOTHING, NOTHING], "2 images: 2 errors");
+    scene.verify(&["--only", "list"]).assert(1, &human, &json!(findings));
+    scene.verify(&["--only", "list", "-d", "other"]).assert(
+        0,
+        &sum(["passed", NOTHING, NOTHING, NOTHING, NOTHING], "2 images: passed"),
+        &json!([]),
+    );
+}

@@ -86,6 +86,17 @@ impl ChartPlan {
         }
     }
 
+    /// The transfer, as far as it is known without a request; `None` if the version is not, or the chart cannot be
+    /// copied.
+    pub fn known_transfer(&self) -> Option<Transfer> {
+        if self.chart.is_known() {
+            return Some(self.fetch().ok()?.transfer);
+        }
+        let (tag, target) = (self.chart.tag.clone()?, self.target.clone());
+        let source = made_here(&self.chart.name).ok()?;
+        Some(Transfer { source, tag, digest: None, target, platforms: None })
+    }
+
     /// Fetches what is not known yet. Blocks while helm runs.
     ///
     /// # Errors

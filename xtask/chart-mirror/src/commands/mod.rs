@@ -12,6 +12,7 @@ pub mod list_edit;
 pub mod mirror;
 pub mod node_config;
 pub mod pin;
+pub mod publications;
 mod signature_keys;
 pub mod values;
 pub mod verify;

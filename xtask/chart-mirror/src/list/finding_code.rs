@@ -84,6 +84,8 @@ codes! {
         "the tag does not name a version";
     RegistryNotAllowed "registry-not-allowed" Error
         "the image comes from a registry that the policy does not allow";
+    TargetConflict "target-conflict" Error
+        "two lists, destinations or charts publish different content under one reference, or the target of an image is the source of another one";
     ValuesMissing "values-missing" Error
         "a destination has no file in `values/`";
     ValuesStale "values-stale" Error
@@ -140,6 +142,7 @@ impl Code {
         matches!(
             self,
             Self::ListInvalid
+                | Self::TargetConflict
                 | Self::ValuesClash
                 | Self::ChartFails
                 | Self::Unreachable

@@ -123,7 +123,7 @@ impl Story<'_> {
             ..VerifyOptions::default()
         };
         let (list, file_name) = (&self.stage.list, "images.toml");
-        let input = Input { list, file: Path::new(file_name), file_name };
+        let input = Input { list, file: Path::new(file_name), file_name, conflicts: &[] };
         let mut verification = Verification::begin(input, &options)?;
         verification.check_registries(&EmptyEnvironment, &Silent).await;
         let report = verification.finish();

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 
 use super::mirror;
 use super::parts::{self, Output, Part, Unnamed};
+use super::targets::{self, Charts};
 use crate::bundle::destination_inventory::DestinationInventory;
 use crate::cli::exit::Exit;
 use crate::cli::flags::{
@@ -42,7 +43,15 @@ pub(super) fn run(flags: &Flags, command: &BundleCommand) -> anyhow::Result<Exit
 
 fn run_export(flags: &Flags, arguments: &ExportArgs) -> anyhow::Result<Exit> {
     let options = export_options(arguments)?;
-    let lists = parts::with_images(parts::lists(flags)?, &arguments.only)?;
+    let (lists, others) = targets::lists(flags)?;
+    let charts = match options.chart {
+        ChartChoice::Included => Charts::requested(None, &arguments.only),
+        ChartChoice::LeftOut => Charts::LeftOut,
+    };
+    let all = lists.iter().chain(&others);
+    let destination = destination_of(arguments.destination.as_ref());
+    targets::publications(all, &destination, Unnamed::All, charts).check()?;
+    let lists = parts::with_images(lists, &arguments.only)?;
     let workspace = workspace::workspace_of(&flags.list_file()?)?;
     let exported: Vec<ExportedList<'_>> = lists
         .iter()
@@ -105,24 +114,51 @@ fn export_options(arguments: &ExportArgs) -> anyhow::Result<ExportOptions> {
 
 fn run_import(flags: &Flags, arguments: &ImportArgs) -> anyhow::Result<Exit> {
     let bundle = open(&arguments.bundle)?;
-    let (lists, origin) = match &flags.images {
-        Some(file) => (workspace::open(file, &flags.member)?.all()?, ListOrigin::Site),
-        None => {
-            let lists = bundle.lists(&flags.member)?.into_iter();
-            (lists.map(|(file, list)| OpenList { file, list }).collect(), ListOrigin::Bundle)
-        }
-    };
+    let (lists, others, origin) = imported_lists(flags, &bundle)?;
+    let destination = destination_of(arguments.destination.as_ref());
+    let all = || lists.iter().chain(&others);
+    let (unnamed, charts) = (Unnamed::TheOnlyOne, Charts::LeftOut);
+    let mut published = targets::publications(all(), &destination, unnamed, charts);
+    let with_chart = arguments.with_chart.with_chart.as_ref();
+    if with_chart.is_some() || arguments.only.is_empty() {
+        targets::each(all(), &destination, unnamed, |at| {
+            let plan = import::chart_plan(&bundle, at, origin, with_chart);
+            published.add(plan.and_then(|plan| at.chart(&plan)));
+        });
+    }
+    published.check()?;
     let lists = parts::with_images(lists, &arguments.only)?;
-    let destination = DestinationArgs {
-        destination: arguments.destination.iter().cloned().collect(),
-        all_destinations: false,
-    };
     let parts = parts::parts(&lists, &destination, Unnamed::TheOnlyOne)?;
     hashed(&bundle)?.into_result()?;
     terminal::message(&report::bundle::opened(&bundle, origin));
     parts::run_each("bundle import", &parts, arguments.format, |part| {
         import_list(&bundle, part, origin, &lists, arguments)
     })
+}
+
+fn destination_of(requested: Option<&String>) -> DestinationArgs {
+    DestinationArgs {
+        destination: requested.into_iter().cloned().collect(),
+        all_destinations: false,
+    }
+}
+
+/// The lists to import, the others beside them, and where they come from.
+fn imported_lists(
+    flags: &Flags,
+    bundle: &OpenBundle,
+) -> anyhow::Result<(Vec<OpenList>, Vec<OpenList>, ListOrigin)> {
+    if flags.images.is_some() {
+        let (lists, others) = targets::lists(flags)?;
+        return Ok((lists, others, ListOrigin::Site));
+    }
+    let lists = |members: &[String]| -> anyhow::Result<Vec<OpenList>> {
+        let lists = bundle.lists(members)?.into_iter();
+        Ok(lists.map(|(file, list)| OpenList { file, list }).collect())
+    };
+    let (selected, mut others) = (lists(&flags.member)?, lists(&[])?);
+    others.retain(|other| selected.iter().all(|list| list.file != other.file));
+    Ok((selected, others, ListOrigin::Bundle))
 }
 
 fn open(arguments: &BundleArgs) -> Result<OpenBundle, Advice> {

@@ -3,34 +3,48 @@
 use std::sync::Arc;
 
 use super::parts::{self, Output, Part, Unnamed};
+use super::targets::{self, Charts};
 use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, MirrorArgs, TextOrJson};
 use crate::cli::terminal::ProgressDisplay;
 use crate::cli::{runtime, terminal};
 use crate::commands::mirror::result::MirrorReport;
 use crate::commands::mirror::{MirrorOptions, MirrorPlan, Pins};
+use crate::commands::publications::Publications;
 use crate::commands::{images, mirror};
 use crate::copy::ExistingContent;
 use crate::files::folder_of;
 use crate::list::Attachments;
 use crate::report;
 use crate::workspace::OpenList;
+use messages::Advice;
 use registry::auth::credentials::ProcessEnvironment;
 
 pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit> {
-    let lists = match arguments.chart.options().is_empty() {
-        true => parts::lists(flags)?,
-        false => vec![parts::only_list(flags, "`-c`, `-r` or `--version`")?],
+    let (lists, others) = targets::lists(flags)?;
+    let is_of_list = arguments.chart.options().is_empty();
+    let lists = match is_of_list {
+        true => lists,
+        false => vec![parts::only(lists, "`-c`, `-r` or `--version`")?],
     };
+    let charts = Charts::requested(arguments.with_chart.with_chart.as_ref(), &arguments.only);
+    // The images of another chart are not known yet.
+    let known = lists.iter().filter(|_| is_of_list).chain(&others);
+    let (unnamed, destinations) = (Unnamed::TheOnlyOne, &arguments.destination);
+    let mut published = targets::publications(known, destinations, unnamed, charts);
+    published.check()?;
     let lists = parts::with_images(lists, &arguments.only)?;
-    let parts = parts::parts(&lists, &arguments.destination, Unnamed::TheOnlyOne)?;
-    parts::run_each("mirror", &parts, arguments.format, |part| run_part(part, &lists, arguments))
+    let parts = parts::parts(&lists, destinations, unnamed)?;
+    parts::run_each("mirror", &parts, arguments.format, |part| {
+        run_part(part, &lists, arguments, &mut published)
+    })
 }
 
 fn run_part(
     part: &Part<'_>,
     lists: &[OpenList],
     arguments: &MirrorArgs,
+    published: &mut Publications,
 ) -> anyhow::Result<(Output, Exit)> {
     let (mut list, requested) = (part.open.list.clone(), &part.destination);
     let chart = arguments.chart.options();
@@ -56,11 +70,18 @@ fn run_part(
     };
     let mut plan = mirror::plan(&list, &options)?;
     plan.add_chart(&part.open.list, folder_of(&part.open.file), &options, &chart)?;
+    if !chart.is_empty() {
+        replace(published, part, &plan)?;
+    }
     if arguments.dry_run {
         return Ok((dry_run(&plan, arguments.format), Exit::Done));
     }
     // Outside of the runtime: an interruption ends helm and this program at once.
+    let chart_was_known = plan.knows_chart();
     plan.fetch_chart();
+    if !chart_was_known {
+        replace(published, part, &plan)?;
+    }
     let progress = Arc::new(ProgressDisplay::of_terminal());
     let events = Arc::clone(&progress) as Arc<_>;
     let report =
@@ -68,6 +89,16 @@ fn run_part(
     progress.finish();
     let report = report?;
     Ok(copied(&report, arguments.format))
+}
+
+/// Adds what was not known when the run began.
+fn replace(
+    published: &mut Publications,
+    Part { open, destination }: &Part<'_>,
+    plan: &MirrorPlan,
+) -> Result<(), Advice> {
+    let name = targets::name_of(&open.list, destination.clone());
+    published.replace(plan.publications(&open.file.display().to_string(), &name))
 }
 
 /// The output and the exit code of a run that copied images.

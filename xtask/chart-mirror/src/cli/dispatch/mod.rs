@@ -38,6 +38,7 @@ mod inventory;
 mod mirror;
 mod node_config;
 mod parts;
+mod targets;
 mod values;
 mod verify;
 
@@ -254,7 +255,7 @@ fn examine(
 
 #[cfg(feature = "demo")]
 fn run_demo(flags: &Flags) -> anyhow::Result<Exit> {
-    let OpenList { list, .. } = parts::only_list(flags, "the demonstration")?;
+    let OpenList { list, .. } = parts::only(parts::lists(flags)?, "the demonstration")?;
     let story = runtime::block_on(demo::run(&list, &flags.program))
         .map_err(|error| error.context("the demonstration failed"))?;
     terminal::result(&story)?;

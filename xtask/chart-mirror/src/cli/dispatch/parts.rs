@@ -25,14 +25,6 @@ pub(super) fn lists(flags: &Flags) -> anyhow::Result<Vec<OpenList>> {
     workspace::open(&flags.list_file()?, &flags.member)?.all()
 }
 
-/// The list of a run that can have only one.
-///
-/// # Errors
-/// As [`lists`], and if there are several.
-pub(super) fn only_list(flags: &Flags, what: &str) -> anyhow::Result<OpenList> {
-    Ok(only(lists(flags)?, what)?)
-}
-
 /// The only one of some lists. `what` needs it.
 pub(super) fn only(mut lists: Vec<OpenList>, what: &str) -> Result<OpenList, Advice> {
     match (lists.pop(), lists.is_empty()) {
@@ -152,7 +144,7 @@ pub(super) fn of_lists(lists: &[OpenList]) -> Vec<Part<'_>> {
 }
 
 /// The destinations that the flags name. Without a flag, `None` alone, unless all of several are meant.
-fn requested(
+pub(super) fn requested(
     list: &ImageList,
     arguments: &DestinationArgs,
     unnamed: Unnamed,

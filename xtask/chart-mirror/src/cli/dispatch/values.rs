@@ -3,6 +3,7 @@
 use super::generated_files::{check, command_to_write, no_destination, write_word};
 use super::node_config;
 use super::parts::{self, Output, Part, Unnamed};
+use super::targets;
 use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, TextOrJson, ValuesArgs, ValuesFormat};
 use crate::cli::terminal;
@@ -25,12 +26,14 @@ pub(super) fn run(flags: &Flags, arguments: &ValuesArgs) -> anyhow::Result<Exit>
     if !arguments.chart.options().is_empty() {
         anyhow::bail!("`-c`, `-r` and `--version` need `--prove` or `--probe`");
     }
-    let lists = parts::lists(flags)?;
+    let is_printed = !arguments.write && !arguments.check;
+    let unnamed = if is_printed { Unnamed::None } else { Unnamed::All };
+    let lists = targets::checked_lists(flags, &arguments.destination, unnamed)?;
     if let ValuesFormat::Nodes(format) = arguments.format {
         return node_config::run(&lists, arguments, format);
     }
-    if !arguments.write && !arguments.check {
-        let parts = parts::parts(&lists, &arguments.destination, Unnamed::None)?;
+    if is_printed {
+        let parts = parts::parts(&lists, &arguments.destination, unnamed)?;
         let Part { open, destination } = parts::only_part(&parts)?;
         let values = values::of_destination(&open.list, &open.file, destination.as_deref())?;
         terminal::result(&values.text)?;
@@ -56,12 +59,16 @@ pub(super) fn run(flags: &Flags, arguments: &ValuesArgs) -> anyhow::Result<Exit>
 
 /// `--prove` and `--probe`, which render the chart.
 fn run_with_chart(flags: &Flags, arguments: &ValuesArgs) -> anyhow::Result<Exit> {
-    let lists = match arguments.chart.options().is_empty() {
-        true => parts::lists(flags)?,
-        false => vec![parts::only_list(flags, "`-c`, `-r` or `--version`")?],
-    };
     // Probing looks for values that are right for all destinations at once.
     let unnamed = if arguments.prove { Unnamed::All } else { Unnamed::None };
+    let lists = match arguments.prove {
+        true => targets::checked_lists(flags, &arguments.destination, unnamed)?,
+        false => parts::lists(flags)?,
+    };
+    let lists = match arguments.chart.options().is_empty() {
+        true => lists,
+        false => vec![parts::only(lists, "`-c`, `-r` or `--version`")?],
+    };
     let parts = parts::parts(&lists, &arguments.destination, unnamed)?;
     parts::run_each("values", &parts, TextOrJson::Human, |part| {
         let OpenList { file, list } = part.open;

@@ -6,12 +6,14 @@ use std::path::{Component, Path, PathBuf};
 
 use anyhow::Context as _;
 
-use super::parts;
+use super::parts::{self, Unnamed};
+use super::targets::{self, Charts};
 use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, VerifyArgs};
 use crate::cli::runtime::Interrupted;
 use crate::cli::terminal::ProgressDisplay;
 use crate::cli::{runtime, terminal};
+use crate::commands::publications::Publications;
 use crate::commands::verify::{
     Input, Verification, VerifyOptions, VerifyReport, not_run, unusable,
 };
@@ -34,19 +36,22 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
         Ok(opened) => opened,
         Err(error) => return refuse(file, error, arguments),
     };
-    let Opened { lists, unreadable } = opened;
+    let Opened { lists, unreadable, others } = opened;
     let files = lists.iter().map(|open| &open.file);
     for file in files.chain(unreadable.iter().map(|list| &list.file)) {
         refuse_shared_files(file, &arguments.report)?;
     }
     let (mut reports, mut interrupted) = (Vec::new(), None);
+    let charts = Charts::requested(arguments.with_chart.with_chart.as_ref(), &arguments.image);
+    let all = lists.iter().chain(&others);
+    let published = targets::publications(all, &arguments.destination, Unnamed::All, charts);
     // What no list has may be in one that cannot be read.
     let lists = match unreadable.is_empty() {
         true => parts::with_images(lists, &arguments.image)?,
         false => parts::with_any_image(lists, &arguments.image)?,
     };
     if !lists.is_empty() {
-        (reports, interrupted) = verify_each(arguments, &lists)?;
+        (reports, interrupted) = verify_each(arguments, &lists, &published)?;
     }
     for Unreadable { file, error } in &unreadable {
         reports.push(unusable(&runtime::name_in_reports(file), error));
@@ -92,6 +97,7 @@ fn refuse(file: &Path, error: anyhow::Error, arguments: &VerifyArgs) -> anyhow::
 fn verify_each(
     arguments: &VerifyArgs,
     lists: &[OpenList],
+    published: &Publications,
 ) -> anyhow::Result<(Vec<VerifyReport>, Option<anyhow::Error>)> {
     let (mut reports, mut interrupted) = (Vec::new(), None);
     if lists.len() > 1 {
@@ -106,7 +112,8 @@ fn verify_each(
             reports.push(not_run(file_name, checks(arguments), INTERRUPTED));
             continue;
         }
-        let input = Input { list: &open.list, file: &open.file, file_name };
+        let conflicts = &published.conflicts_of(&open.file);
+        let input = Input { list: &open.list, file: &open.file, file_name, conflicts };
         let globs = parts::globs_of(open, lists, &arguments.image);
         match verified(arguments, globs, input) {
             // Helm was interrupted as well, so what failed may be due to that.

@@ -6,10 +6,13 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, stream};
 
 use super::open_bundle::{ListOrigin, OpenBundle};
+use crate::bundle::bundle_inventory::BundledChart;
 use crate::bundle::difference::LeftOut;
 use crate::chart::PlannedChart;
+use crate::commands::chart_copy::ChartPlan;
 use crate::commands::mirror::result::MirrorReport;
 use crate::commands::mirror::{self, MirrorOptions, MirrorPlan};
+use crate::commands::publications::ListAt;
 use crate::copy::{ExistingContent, Progress};
 use crate::layouts::BundleStorage;
 use crate::list::{Attachments, ImageList};
@@ -171,13 +174,28 @@ fn add_chart(
                 .with_hint("write one with the chart, or leave out `--with-chart`")),
         };
     };
+    plan.set_chart(imported.list, Arc::new(planned_chart(bundled)?), &charts)?;
+    plan.fetch_chart();
+    Ok(())
+}
+
+fn planned_chart(bundled: &BundledChart) -> Result<PlannedChart, Advice> {
     let name = bundled.name.parse::<Reference>().map_err(|why| {
         Advice::new(format!("the chart `{}` in the bundle: {why}", bundled.name.escape_debug()))
     })?;
-    let chart = PlannedChart::in_registry(bundled.source.clone(), &name, bundled.digest.clone())?;
-    plan.set_chart(imported.list, Arc::new(chart), &charts)?;
-    plan.fetch_chart();
-    Ok(())
+    PlannedChart::in_registry(bundled.source.clone(), &name, bundled.digest.clone())
+}
+
+/// The chart of a list in the bundle, if the destination has a place for it, or `charts` is one.
+pub fn chart_plan(
+    bundle: &OpenBundle,
+    at: ListAt<'_>,
+    origin: ListOrigin,
+    charts: Option<&RepositoryPath>,
+) -> Option<ChartPlan> {
+    let charts = charts.or(at.destination.charts.as_ref())?;
+    let chart = planned_chart(bundle.chart_of(at.file, origin)?).ok()?;
+    ChartPlan::new(Arc::new(chart), at.destination, charts).ok()
 }
 
 /// Asks the destination for the blobs that the bundle leaves out.

@@ -13,7 +13,7 @@ use crate::copy::{CopyOptions, ExistingContent, Progress, TagCheck, copy_all};
 use crate::ecr::{Repositories, RepositoryPlan};
 use crate::layouts::{self, WrittenLayout};
 use crate::list::{Attachments, Creation, Destination, ImageList};
-use crate::plan::{Selection, Transfer, registry_settings, transfers};
+use crate::plan::{Publication, Selection, Transfer, registry_settings, transfers};
 use layout::LayoutLocation;
 use messages::Advice;
 use oci::{Digest, RepositoryPath};
@@ -280,10 +280,29 @@ impl MirrorPlan {
         self.fetched.as_ref()?.as_ref().ok()
     }
 
+    /// What a list publishes at a destination: the images, and the chart if it was fetched.
+    pub fn publications(&self, list: &str, destination: &str) -> Vec<Publication> {
+        let chart = self.chart.as_ref().map(|plan| plan.chart.source.clone());
+        let of_images = self.transfers.iter().map(|transfer| (transfer, None));
+        let of_chart = self.fetched_chart().map(|chart_copy| (&chart_copy.transfer, chart));
+        let publication = |(transfer, chart): (&Transfer, Option<String>)| Publication {
+            list: list.to_owned(),
+            destination: destination.to_owned(),
+            transfer: transfer.clone(),
+            chart,
+        };
+        of_images.chain(of_chart).map(publication).collect()
+    }
+
     /// With the chart, which is last.
     fn all_transfers(&self) -> Vec<Transfer> {
         let chart = self.fetched_chart().map(|chart| chart.transfer.clone());
         self.transfers.iter().cloned().chain(chart).collect()
+    }
+
+    /// Whether there is nothing to fetch: no chart, or one that is known.
+    pub fn knows_chart(&self) -> bool {
+        self.chart.as_ref().is_none_or(|plan| plan.chart.is_known())
     }
 
     /// Fetches the chart. If that fails, the error is in the report. Blocks while helm runs.

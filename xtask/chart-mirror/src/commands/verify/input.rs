@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::commands::publications::TargetConflict;
 use crate::list::ImageList;
 
 #[derive(Clone, Copy)]
@@ -10,4 +11,7 @@ pub struct Input<'a> {
     pub file: &'a Path,
     /// The file as reports name it.
     pub file_name: &'a str,
+    /// What the list publishes at the destinations, and cannot be right beside what another list or destination
+    /// publishes.
+    pub conflicts: &'a [TargetConflict],
 }

@@ -56,6 +56,7 @@ impl<'a> Verification<'a> {
         let Self { context, findings, .. } = self;
         if context.includes(Check::List) {
             list::check(context.input.list, findings);
+            list::check_targets(context.input, findings);
         }
         if context.includes(Check::Values) {
             values::check(context, findings);

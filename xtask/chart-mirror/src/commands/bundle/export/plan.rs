@@ -13,7 +13,7 @@ use crate::commands::values;
 use crate::files::folder_of;
 use crate::list::{Attachments, Destination, ImageList};
 use crate::list_file;
-use crate::plan::{Selection, Transfer, transfers};
+use crate::plan::{Publication, Selection, Transfer, refuse_conflicts, transfers};
 use layout::{FileContent, LayoutLocation};
 use messages::Advice;
 use oci::RepositoryPath;
@@ -178,7 +178,7 @@ impl ExportPlan {
     /// Fetches the charts that are not on disk. Blocks while helm runs.
     ///
     /// # Errors
-    /// If a chart cannot be fetched.
+    /// If a chart cannot be fetched, or lists have different content under one name.
     pub fn fetch_charts(&mut self) -> Result<(), Advice> {
         for list in &mut self.lists {
             list.mirror.fetch_chart();
@@ -189,6 +189,21 @@ impl ExportPlan {
                 Advice::new(why.message).with_hint(format!("{hint}{separator}{without}"))
             })?;
         }
-        Ok(())
+        self.check_names()
+    }
+
+    /// Refuses different content under one name in the bundle.
+    fn check_names(&self) -> Result<(), Advice> {
+        let of_list = |list: &ListExport| {
+            let folder = Path::new(&list.listed.name);
+            let file = folder.strip_prefix(ITSELF).unwrap_or(folder).join(ROOT);
+            list.mirror.publications(&file.display().to_string(), "the bundle")
+        };
+        let written: Vec<Publication> = self.lists.iter().flat_map(of_list).collect();
+        refuse_conflicts(&written.iter().collect::<Vec<_>>()).map_err(|why| {
+            let hint = why.hint.unwrap_or_default();
+            let separately = "or export the lists separately with `--member`";
+            Advice::new(why.message).with_hint(format!("{hint}; {separately}"))
+        })
     }
 }

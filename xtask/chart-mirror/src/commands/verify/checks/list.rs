@@ -1,6 +1,8 @@
 //! The check `list`: the content of images.toml itself. Pure.
 
+use crate::commands::publications::TargetConflict;
 use crate::commands::verify::{
+    Input,
     finding::{Finding, Location},
     findings::Findings,
 };
@@ -38,6 +40,16 @@ pub(in crate::commands::verify) fn check(list: &ImageList, findings: &mut Findin
         }
     }
     check_signature_rules(list, findings);
+}
+
+/// Targets that a run would overwrite.
+pub(in crate::commands::verify) fn check_targets(input: Input<'_>, findings: &mut Findings<'_>) {
+    for TargetConflict { image, advice } in input.conflicts {
+        let mut images = input.list.images().iter();
+        let image = images.find(|listed| Some(listed.reference()) == *image);
+        let finding = findings.about(CHECK, Code::TargetConflict, image, &advice.message);
+        findings.add(Finding { hint: advice.hint.clone(), ..finding });
+    }
 }
 
 /// A pattern with a typing error would let unsigned images pass. Those of a workspace need not match in every

@@ -1,6 +1,8 @@
 //! What a run does with the images of the list: the selected images as transfers, and the decision
 //! about each one. Pure: no file, network or process.
 
+mod conflicts;
+
 use globset::{Glob, GlobMatcher};
 
 use crate::list::{Destination, Image, ImageList};
@@ -8,6 +10,8 @@ use messages::Advice;
 use messages::program::command;
 use oci::{Digest, Platforms, Reference, Repository, Tag};
 use registry::{HostSide, RetryPolicy, Settings, Side};
+
+pub use conflicts::{Conflict, Publication, conflicts, refuse_conflicts};
 
 /// One image, and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
