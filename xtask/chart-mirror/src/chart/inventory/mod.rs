@@ -148,12 +148,31 @@ impl Inventory {
         for entry in self.entries.iter().filter(is_other) {
             images.obstacles.extend(images.overwritten(entry, &self.entries, destinations));
         }
+        images.obstacles.extend(self.unclear_targets());
         images.obstacles.extend(self.malformed());
         if images.obstacles.is_empty() {
             Ok(images.images)
         } else {
             Err(Obstacles(images.obstacles))
         }
+    }
+
+    /// Images that may belong to one of several entries of the list, which go or come from elsewhere than others.
+    fn unclear_targets(&self) -> impl Iterator<Item = Obstacle> {
+        let has_own_place = |entry: &InventoryEntry| {
+            let listed = self.entries.iter().filter_map(|other| other.listed.as_ref());
+            listed
+                .filter(|image| *image.chart_source() == entry.source)
+                .any(|image| image.target.is_some() || image.replaces.is_some())
+        };
+        self.entries.iter().filter_map(move |entry| match &entry.counterpart {
+            Some(Counterpart::Unclear(unclear))
+                if entry.listed.is_none() && has_own_place(entry) =>
+            {
+                Some(entry.obstacle(ObstacleKind::Unclear(unclear.clone())))
+            }
+            _ => None,
+        })
     }
 
     /// How the list has to change. Of several tags that may belong together, none is changed.

@@ -157,9 +157,11 @@ fn unclear_update(reference: &str, unclear: &Unclear) -> (String, String) {
                 joined(listed),
                 named.join("`, `")
             ),
-            "set `tag` of the entry that it updates in images.toml, and remove its `digest` and \
-             `subsets`; then run this command again, which adds the other images"
-                .to_owned(),
+            format!(
+                "set `tag` of the entry that it updates in images.toml, and remove its `digest` and \
+                 `subsets`; then {} adds the other images",
+                command("images --write")
+            ),
         ),
         Unclear::MappedTag { listed } => (
             format!(

@@ -137,7 +137,13 @@ fn references_without_a_version_are_those_of_the_list() {
 #[test]
 fn all_obstacles_are_reported_at_once_with_place_and_hint() {
     type Row<'a> = (&'a [&'a str], &'a [&'a str], &'a [&'a str], &'a str);
-    let table: [Row<'_>; 8] = [
+    let table: [Row<'_>; 9] = [
+        (
+            &["q.io/a:8 > x", "q.io/a:9 > y"],
+            &["q.io/a:2"],
+            &["Unclear"],
+            "the list has `q.io/a:8`, `q.io/a:9`, and the chart names `q.io/a:2`",
+        ),
         (&["x:1"], &["busybox"], &["NoTag"], "`docker.io/library/busybox` has no tag"),
         (&["x:1"], &["busybox:latest"], &["MovingTag"], "source = \"docker.io/library/busybox\""),
         (&["x:1"], &["q.io/a@A"], &["OnlyDigest"], A),
@@ -172,6 +178,15 @@ fn all_obstacles_are_reported_at_once_with_place_and_hint() {
         assert!(text.contains(expected), "{named:?}: {text}");
         assert_eq!(text.matches("\nhint: ").count(), kinds.len(), "{text}");
     }
+}
+
+#[test]
+fn a_tag_of_several_entries_without_targets_of_their_own_has_the_usual_target() {
+    let inventory = take(&["q.io/a:8", "q.io/a:9"], [&["q.io/a:2"], &[]]);
+    assert_eq!(
+        images(&inventory.images_of_chart(&"m.io".parse().unwrap(), ChartOrigin::Other).unwrap()),
+        ["q.io/a:2@ > a"]
+    );
 }
 
 #[test]
