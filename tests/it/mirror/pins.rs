@@ -109,7 +109,7 @@ async fn a_tag_that_names_another_digest_than_its_pin_fails_with_both() {
         newer.top.as_str(),
         "`chart-mirror pin --check ",
         "`chart-mirror pin --update ",
-        "`chart-mirror mirror --pinned`",
+        "`--pinned` copies the pinned content",
     ] {
         assert!(words.contains(expected), "{expected}\n{words}");
     }
