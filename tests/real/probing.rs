@@ -262,3 +262,43 @@ fn what_stays_open_is_reported_with_what_settles_it() {
         }
     }
 }
+
+/// Setting a value that keeps a place from being rendered would lose its image.
+#[test]
+fn a_value_that_removes_another_image_is_not_chosen_if_there_is_another_way() {
+    let template = pods(&["{{ .Values.global.hub | default .Values.image.hub }}/acme/a:1"])
+        + "---\n{{ if not .Values.global.hub }}"
+        + &pods(&["{{ .Values.tool.image }}"]).replace("p0", "tool")
+        + "{{ end }}";
+    let values = "global: {hub: ''}\nimage: {hub: quay.io}\ntool: {image: 'quay.io/acme/tool:1'}";
+    let case = Case::new(values, &template, &["quay.io/acme/a:1", "quay.io/acme/tool:1"], "");
+    let run = case.values(&["--probe", "--write"]);
+    assert_eq!(run.exit_code, 0, "{run:?}");
+    let list = case.list();
+    assert!(list.contains("\"image.hub\" = \"{registry}\"") && !list.contains("global"), "{list}");
+    let proof = case.values(&["-d", "registry.example.com/mirror", "--prove"]);
+    assert_eq!(proof.exit_code, 0, "{proof:?}");
+}
+
+#[test]
+fn an_image_is_fixed_only_if_nothing_decides_about_it_that_was_not_tried() {
+    let image = "quay.io/acme/a:1";
+    let compared = "image: {{ if eq .Values.flavor \"own\" }}{{ .Values.own }}{{ else }}quay.io{{ end }}/acme/a:1";
+    let truthy =
+        "image: {{ if .Values.flavor }}quay.io{{ else }}{{ .Values.own }}{{ end }}/acme/a:1";
+    let list = "image: {{ (index .Values.images 0).image }}";
+    let set = "[[chart.rendering]]\nname = \"own\"\nset = { \"images\" = { json = '[{\"image\": \"quay.io/acme/a:1\"}]' } }";
+    let table = [
+        ("flavor: public\nown: ''", compared, "", "not tried: flavor"),
+        ("flavor: public\nown: ''", truthy, "", "not tried: flavor"),
+        ("images: []", list, set, "not tried: images"),
+    ];
+    for (values, template, rendering, expected) in table {
+        let pod = pods(&["IMAGE"]).replace("image: \"IMAGE\"", template);
+        let case = Case::new(values, &pod, &[image], rendering);
+        let run = case.values(&["--probe"]);
+        assert_eq!(run.exit_code, 1, "{template}\n{run:?}");
+        let text = run.stdout + &run.stderr;
+        assert!(text.contains(expected) && !text.contains("fixed"), "{template}\n{text}");
+    }
+}

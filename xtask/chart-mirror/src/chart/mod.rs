@@ -36,5 +36,5 @@ pub use manifests::UnreadableManifest;
 pub use parallel::in_parallel;
 pub use renderer::{RenderError, Rendered, Renderer, render_all};
 pub use source::ChartSource;
-pub use template::{ImageOrigin, Step, Templates, Use};
+pub use template::{ImageOrigin, Role, Step, Templates, Use};
 pub use template_keys::TemplateKeys;

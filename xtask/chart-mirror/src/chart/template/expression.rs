@@ -143,8 +143,11 @@ fn field(of: Expression, name: String) -> Expression {
 fn tokens(text: &str) -> Vec<Token> {
     let mut tokens = Vec::new();
     let mut rest = text;
+    // The token right before the rest, without a space between them.
+    let mut previous = None;
     while let Some(first) = rest.chars().next() {
-        let (token, length) = token(rest, first, tokens.last());
+        let (token, length) = token(rest, first, previous.as_ref());
+        previous.clone_from(&token);
         tokens.extend(token);
         rest = &rest[length..];
     }

@@ -3,19 +3,17 @@
 use std::collections::BTreeMap;
 
 use super::expression::Expression;
-use super::traced::{Input, Traced};
+use super::traced::{Input, Role, Traced};
 use super::walk::Walk;
 
 /// Functions of which only the result counts, not the text of the operands.
-const QUESTIONS: [&str; 24] = [
+const QUESTIONS: [&str; 22] = [
     "eq",
     "ne",
     "lt",
     "le",
     "gt",
     "ge",
-    "not",
-    "empty",
     "hasKey",
     "has",
     "contains",
@@ -84,7 +82,8 @@ impl<'t> Walk<'t> {
                 Traced::union(names.texts.iter().map(|name| self.include(name, &context)))
             }
             ("tpl", [text, context @ ..]) => {
-                let is_template = text.texts.iter().any(|text| text.contains("{{"));
+                let is_template = text.may_be.contains(&Input::File)
+                    || text.texts.iter().any(|text| text.contains("{{"));
                 let context = context.first().filter(|_| is_template);
                 let context = context.map(|context| context.changed(self.at));
                 Traced::union([text.clone()].into_iter().chain(context))
@@ -110,12 +109,22 @@ impl<'t> Walk<'t> {
             ("values", [of]) => of.any(),
             ("required", [_, value]) => value.clone(),
             ("fail" | "lookup", _) => Traced::default(),
+            ("not" | "empty", values) => self.answer(values, Role::Presence),
             (question, values) if QUESTIONS.contains(&question) => {
-                let made_from = values.iter().flat_map(|value| value.uses(self.at)).collect();
-                Traced { made_from, ..Traced::default() }
+                self.answer(values, Role::Comparison)
+            }
+            ("ternary", [either, or, decision]) => {
+                let decision = self.answer(std::slice::from_ref(decision), Role::Presence);
+                Traced::union([either.clone(), or.clone(), decision])
             }
             (_, values) => Traced::union(values.iter().cloned()),
         }
+    }
+
+    /// The answer to a question about values.
+    fn answer(&self, values: &[Traced], role: Role) -> Traced {
+        let made_from = values.iter().flat_map(|value| value.deciding(self.at, role)).collect();
+        Traced { made_from, ..Traced::default() }
     }
 
     /// Keys and values in turn.

@@ -16,7 +16,7 @@ use std::sync::{Arc, Mutex};
 
 use line::Line;
 use syntax::{Helper, Helpers, Node};
-pub use traced::{ImageOrigin, Step, Use};
+pub use traced::{ImageOrigin, Role, Step, Use};
 
 /// The templates of a chart with all its subcharts.
 #[derive(Debug, Default)]

@@ -13,8 +13,18 @@ fn origin_in(files: &[(&str, &str)], path: &str, image: &str) -> String {
     match templates.origin(files[0].0, path, image) {
         ImageOrigin::Unknown => "unknown".to_owned(),
         ImageOrigin::Values(uses) => {
-            let path = |it: &Use| it.path.iter().map(step).collect::<Vec<_>>().join(".");
-            let uses = uses.iter().map(|it| format!("{}@{}:{}", path(it), it.file, it.line));
+            let path = |it: &Use| match it.path.as_slice() {
+                [] => "all".to_owned(),
+                steps => steps.iter().map(step).collect::<Vec<_>>().join("."),
+            };
+            // `a?` for a value of which the presence decides, `a=` for one that is compared.
+            let role = |it: &Use| match it.role {
+                Role::Part => "",
+                Role::Presence => "?",
+                Role::Comparison => "=",
+            };
+            let uses =
+                uses.iter().map(|it| format!("{}{}@{}:{}", path(it), role(it), it.file, it.line));
             uses.collect::<Vec<_>>().join(" ")
         }
     }
@@ -40,9 +50,20 @@ fn values_are_followed_through_every_way_to_name_them() {
         ("image: {{ printf \"%s/web:%s\" .Values.a (.Values.b | toString) }}", "a b"),
         ("image: {{ trimPrefix \"https://\" .Values.a }}/web:1", "a"),
         ("image: {{ regexReplaceAll \"x\" .Values.a \"y\" }}/web:1", "a"),
-        ("image: {{ if .Values.a }}r.io{{ else }}q.io{{ end }}/acme/web:1", "a"),
-        ("image: {{ if eq .Values.a \"x\" }}r.io/{{ end }}acme/web:1", "a"),
-        ("image: {{ ternary \"r.io\" \"q.io\" .Values.a }}/acme/web:1", "a"),
+        ("image: {{ if .Values.a }}r.io{{ else }}q.io{{ end }}/acme/web:1", "a?"),
+        ("image: {{ if not (empty .Values.a) }}r.io{{ else }}q.io{{ end }}/acme/web:1", "a?"),
+        ("image: {{ if has .Values.a (list \"x\") }}r.io/{{ end }}acme/web:1", "a="),
+        ("image: {{ tpl (.Files.Get \"a.tpl\") . }}", "all"),
+        (
+            "{{ $i := mergeOverwrite (.Files.Get \"a.yaml\" | fromYaml) .Values.o }}image: {{ $i.a }}",
+            "o.a",
+        ),
+        (
+            "{{ $i := mergeOverwrite (.Files.Get \"a.yaml\" | fromYaml) .Values.o }}apiVersion: v1\nkind: Pod\nspec: {containers: [{name: a, image: \"{{ $i.a }}\"}]}",
+            "o.a@x:3",
+        ),
+        ("image: {{ if eq .Values.a \"x\" }}r.io/{{ end }}acme/web:1", "a="),
+        ("image: {{ ternary \"r.io\" \"q.io\" .Values.a }}/acme/web:1", "a?"),
         ("image: {{ tpl .Values.a $ }}", "a"),
         ("image: {{ (merge dict .Values.a .Values.b).c }}/web:1", "a.c b.c"),
         ("spec: {c: [{name: {{ .Values.n }}, image: \"{{ .Values.a }}/web:1\"}]}", "a"),
@@ -62,7 +83,10 @@ fn a_literal_registry_depends_on_nothing_but_its_alternatives() {
         ("{{ $r := \"q.io\" }}image: {{ $r }}/acme/web:{{ .Values.tag }}", ""),
         ("image: {{ printf \"q.io/acme/web:%s\" .Values.tag }}", ""),
         ("{{ if .Values.on }}\nimage: q.io/acme/web:1\n{{ end }}", ""),
-        ("{{ if .Values.on }}\nimage: q.io/acme/web:1\n{{ else }}\nimage: r.io/x\n{{ end }}", "on"),
+        (
+            "{{ if .Values.on }}\nimage: q.io/acme/web:1\n{{ else }}\nimage: r.io/x\n{{ end }}",
+            "on?",
+        ),
         ("# image: q.io/acme/web:1\nimage: {{ .Values.a }}", "a@x:2"),
         ("image: {{ .Values.a }}\nother: q.io/acme/web:1\n", ""),
         ("image: {{ .Values.r }}/other/thing:1\n", "unknown"),
@@ -84,12 +108,12 @@ fn helpers_are_followed_with_the_context_that_they_get() {
         ),
         (
             "{{ define \"img\" }}{{ include \"reg\" .root }}/acme/web:1{{ end }}{{ define \"reg\" }}{{ if .Values.x }}r.io{{ else }}q.io{{ end }}{{ end }}",
-            "x@h:1",
+            "x?@h:1",
         ),
         ("{{ define \"img\" }}q.io/acme/web:{{ .v.tag }}{{ end }}", ""),
         (
             "{{ define \"img\" }}{{ $r := \"q.io\" }}{{ if .v.m }}{{ $r = \"r.io\" }}{{ end }}{{ $r }}/acme/web:1{{ end }}",
-            "web.m@h:1",
+            "web.m?@h:1",
         ),
         (
             "{{ define \"img\" }}{{ $_ := set . \"r\" .v.reg }}{{ .r }}/acme/web:1{{ end }}",

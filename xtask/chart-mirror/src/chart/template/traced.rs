@@ -20,6 +20,8 @@ pub(super) enum Input {
     Context,
     /// A value of the chart; with no steps, all of them.
     Value(Vec<Step>),
+    /// A file of the chart outside of its templates, or a part of one.
+    File,
     /// What `dict` has made.
     Map(BTreeMap<String, Traced>),
 }
@@ -40,6 +42,18 @@ pub struct Use {
     /// The path of the template below the chart.
     pub file: String,
     pub line: usize,
+    pub role: Role,
+}
+
+/// What a template does with a value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Role {
+    /// It can become a part of a text.
+    Part,
+    /// A text depends on whether it is empty.
+    Presence,
+    /// A text depends on its content.
+    Comparison,
 }
 
 /// How an image came to its place.
@@ -84,7 +98,7 @@ impl Traced {
     pub(super) fn size(&self) -> usize {
         let below = |input: &Input| match input {
             Input::Map(entries) => 1 + entries.values().map(Self::size).sum::<usize>(),
-            Input::Context | Input::Value(_) => 1,
+            Input::Context | Input::Value(_) | Input::File => 1,
         };
         self.may_be.iter().map(below).sum::<usize>() + self.made_from.len() + self.texts.len()
     }
@@ -101,7 +115,13 @@ impl Traced {
                 Input::Context if name == "Subcharts" => {
                     found.may_be.insert(Input::Value(Vec::new()));
                 }
+                Input::Context if name == "Files" => {
+                    found.may_be.insert(Input::File);
+                }
                 Input::Context => {}
+                Input::File => {
+                    found.may_be.insert(Input::File);
+                }
                 Input::Value(path) => {
                     found.may_be.insert(Input::Value(longer(path, Step::Key(name.to_owned()))));
                 }
@@ -119,6 +139,7 @@ impl Traced {
         for input in &self.may_be {
             let below = match input {
                 Input::Context => Input::Value(Vec::new()).into(),
+                Input::File => Input::File.into(),
                 Input::Value(path) => Input::Value(longer(path, Step::Any)).into(),
                 Input::Map(entries) => Self::union(entries.values().cloned()),
             };
@@ -134,14 +155,21 @@ impl Traced {
             let path = match input {
                 Input::Context => Vec::new(),
                 Input::Value(path) => path.clone(),
+                Input::File => continue,
                 Input::Map(entries) => {
                     entries.values().for_each(|entry| uses.extend(entry.uses(at)));
                     continue;
                 }
             };
-            uses.insert(Use { path, file: at.file.to_owned(), line: at.line });
+            uses.insert(Use { path, file: at.file.to_owned(), line: at.line, role: Role::Part });
         }
         uses
+    }
+
+    /// Every use, if the value decides about something else.
+    pub(super) fn deciding(&self, at: Position<'_>, role: Role) -> BTreeSet<Use> {
+        let uses = self.uses(at).into_iter();
+        uses.map(|used| Use { role: used.role.max(role), ..used }).collect()
     }
 
     /// What depends on this value, but is not known otherwise.

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::expression::{Assignment, Expression, is_wrapper, operand};
 use super::line::{Line, Segment};
 use super::syntax::{Helper, Helpers, Kind, Node, Opening};
-use super::traced::{Position, Traced, Use};
+use super::traced::{Position, Role, Traced, Use};
 
 /// The limit for templates that include each other.
 const MAX_DEPTH: usize = 24;
@@ -197,7 +197,7 @@ impl<'t> Walk<'t> {
     ) {
         self.at.line = opening.line;
         let value = self.value(&opening.value, dot);
-        let uses = value.uses(self.at);
+        let uses = value.deciding(self.at, Role::Presence);
         self.scope.output.made_from.extend(uses.iter().cloned());
         let variables = self.scope.variables.len();
         let within = match opening.kind {

@@ -27,6 +27,7 @@ mod subject;
 mod suggestion;
 mod targets;
 mod topic;
+mod trial;
 mod values_document;
 mod visit;
 

@@ -7,7 +7,7 @@ use serde_yaml::Value;
 use super::observed::Observed;
 use super::values_document::GLOBAL;
 use super::visit::{Next, visit};
-use crate::chart::{ChartValues, ImageOrigin, Step, Templates, Use};
+use crate::chart::{ChartValues, ImageOrigin, Role, Step, Templates, Use};
 use crate::list::{Key, ValuePath};
 
 /// The templates of a chart and its subcharts.
@@ -32,6 +32,7 @@ pub(super) struct ValueUse {
     /// The template with the line.
     pub(super) used_at: String,
     pub(super) extent: Extent,
+    pub(super) role: Role,
 }
 
 /// How a template uses a value.
@@ -105,6 +106,7 @@ fn values(used: &Use, chart: &[String], whole: &Value) -> Vec<ValueUse> {
         path,
         used_at: used_at.clone(),
         extent,
+        role: used.role,
     };
     let is_global = used.path.first() == Some(&Step::Key(GLOBAL.to_owned()));
     let prefix: Vec<Key> = chart.iter().filter(|_| !is_global).cloned().map(Key::Name).collect();

@@ -19,7 +19,7 @@ use super::search::Search;
 use super::subject::Subject;
 use super::values_document::document;
 use super::visit::{Next, visit};
-use crate::chart::{ImageReference, MalformedReference, in_parallel};
+use crate::chart::{ImageReference, MalformedReference, Role, in_parallel};
 use crate::list::ValuePath;
 
 /// Which values to try.
@@ -139,13 +139,17 @@ fn summarise(search: &Search<'_>, knowledge: &Knowledge, rendering: &str) -> Pro
     }
     for (number, observed) in search.places.places.iter().enumerate() {
         let Some(reference) = observed.reference.clone() else { continue };
-        let keys: BTreeSet<ReferenceKey> = knowledge.keys[number]
+        // The list of the suggestion would replace the list of the rendering.
+        let is_replaced = |path: &ValuePath| {
+            path.list().is_some() && search.subject.is_below_set(rendering, path)
+        };
+        let (replaced, keys): (BTreeSet<ReferenceKey>, BTreeSet<_>) = knowledge.keys[number]
             .iter()
             .map(|(candidate, contribution)| ReferenceKey {
                 path: path(candidate),
                 contribution: contribution.clone(),
             })
-            .collect();
+            .partition(|key| is_replaced(&key.path));
         let mut place = ProbedPlace {
             reference,
             place: observed.place.clone(),
@@ -154,7 +158,10 @@ fn summarise(search: &Search<'_>, knowledge: &Knowledge, rendering: &str) -> Pro
             keys,
             outcome: Outcome::Movable,
         };
-        if place.moving_keys().next().is_none() {
+        if place.moving_keys().next().is_none() && !replaced.is_empty() {
+            let untried = replaced.into_iter().map(|key| key.path.into()).collect();
+            place.outcome = Outcome::Unsettled { untried, reason: UnsettledReason::SetByRendering };
+        } else if place.moving_keys().next().is_none() {
             place.outcome = outcome(search, knowledge, number, &place);
         } else if !search.switches.is_empty() {
             place.outcome = Outcome::MovableWithSwitch;
@@ -211,6 +218,14 @@ fn outcome(
         let untried = texts.into_iter().map(Untried::from).collect();
         return Outcome::Unsettled { untried, reason: UnsettledReason::WithinText };
     }
+    let candidates: BTreeSet<&ValuePath> = search.candidates.iter().map(|it| &it.path).collect();
+    let name = place.reference.path.rsplit('/').next().unwrap_or_default();
+    let mut set = search.subject.set_with(&place.place.rendering, name);
+    set.retain(|path| !candidates.contains(path));
+    if !set.is_empty() {
+        let untried = set.into_iter().map(Untried::from).collect();
+        return Outcome::Unsettled { untried, reason: UnsettledReason::SetByRendering };
+    }
     fixed_or_used(search, knowledge, number)
 }
 
@@ -227,8 +242,25 @@ fn fixed_or_used(search: &Search<'_>, knowledge: &Knowledge, number: usize) -> O
     };
     let was_tried = |used: &ValueUse| {
         let Some(path) = &used.path else { return false };
-        let candidate = search.candidates.iter().position(|it| it.path == *path);
-        candidate.is_some_and(|candidate| knowledge.is_known(number, candidate))
+        let Some(candidate) = search.candidates.iter().position(|it| it.path == *path) else {
+            return false;
+        };
+        // A sentinel is never empty, and equals nothing.
+        let shows_all = match used.role {
+            Role::Part => true,
+            Role::Presence => search.candidates[candidate].known().is_empty(),
+            Role::Comparison => false,
+        };
+        // Something else than it was expected to be a part of shows no more.
+        let reference = search.places.places[number].reference.as_ref();
+        let registry = reference.and_then(|it| it.registry.as_deref()).unwrap_or_default();
+        let is_cut = knowledge.keys[number].contains_key(&candidate)
+            && !registry.is_empty()
+            && search.candidates[candidate].known().contains(registry);
+        shows_all
+            && !is_cut
+            && !search.subject.is_below_set(&observed.place.rendering, path)
+            && knowledge.is_known(number, candidate)
     };
     let untried = uses.into_iter().filter(|used| !was_tried(used));
     let mut untried: Vec<Untried> = untried

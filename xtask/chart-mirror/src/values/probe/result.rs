@@ -77,8 +77,12 @@ pub enum UnsettledReason {
     ComposedRegistry,
     #[error("a longer text names it, and probing does not change such texts")]
     WithinText,
-    #[error("the template uses values for it that are no texts, or cannot be set one by one")]
+    #[error(
+        "the template uses values for it that are no texts, are compared, or cannot be set one by one"
+    )]
     UsedByTemplate,
+    #[error("a `[[chart.rendering]]` sets them, or the list that contains them")]
+    SetByRendering,
     #[error("the template does not show where it comes from")]
     UnknownOrigin,
 }

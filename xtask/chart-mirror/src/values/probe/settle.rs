@@ -3,36 +3,21 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::budget::Purpose;
-use super::observed::{Observed, Places};
-use super::refusal::{PathIndex, reason, reason_for_switch};
+use super::refusal::{PathIndex, reason_for_switch};
 use super::result::{Outcome, ProbeResult, ProbedPlace, Switch};
-use super::subject::{Failure, Subject};
+use super::subject::Subject;
 use super::suggestion::{Experience, Proposal, Suggestion, Unsettled, propose, unlisted};
 use super::targets::Targets;
+use super::trial::{Trial, TrialRefusal};
 use crate::chart::in_parallel;
-use crate::list::{Destination, ImageList, SetValue, ValuePath};
-use crate::values::{Clash, DestinationImages, Overlay, OverlayError};
+use crate::list::{ImageList, SetValue, ValuePath};
+use crate::values::Overlay;
 use oci::Reference;
 
 /// How often other values are tried.
 const MAX_ATTEMPTS: usize = 8;
-
-/// The chart with the values of a list.
-#[derive(Clone)]
-struct Proof {
-    /// What is wrong at each place, by its position.
-    wrong: BTreeMap<usize, String>,
-    /// Why nothing could be compared.
-    refusal: Option<ProofRefusal>,
-}
-
-#[derive(Clone)]
-struct ProofRefusal {
-    message: String,
-    /// The value that two entries of the list contradict each other about.
-    clash: Option<ValuePath>,
-}
+/// How many values are left out one by one to find what removes a place.
+const MAX_REMOVING: usize = 4;
 
 struct Settling<'a> {
     subject: &'a Subject<'a>,
@@ -41,7 +26,7 @@ struct Settling<'a> {
     index: PathIndex,
     switches: Vec<Switch>,
     /// The proof of the list as it is, if it has values.
-    of_list: Option<Proof>,
+    of_list: Option<Trial>,
     /// Whether the chart refuses the values that the list has already.
     refuses_list: bool,
 }
@@ -124,18 +109,27 @@ impl Settling<'_> {
                 }
                 continue;
             }
+            let mut is_new = false;
             let failed: Vec<usize> =
                 proof.wrong.keys().filter(|place| used.contains_key(place)).copied().collect();
             for place in &failed {
                 problems.entry(*place).or_insert_with(|| proof.wrong[place].clone());
                 experience.failed.insert((*place, used[place].clone()));
             }
+            for &place in &proof.lost {
+                let used = used.get(&place).map(Vec::as_slice).unwrap_or_default();
+                if let Some(path) = self.what_removes(place, used, &suggestion) {
+                    experience.harmful.insert(path);
+                    experience.failed.retain(|(failed, _)| *failed != place);
+                    is_new = true;
+                }
+            }
             let (wrong, problems) = (proof.wrong, BTreeMap::new());
             let settled = Settled { suggestion, wrong, problems };
             if best.as_ref().is_none_or(|best| settled.is_better_than(best)) {
                 best = Some(settled);
             }
-            if failed.is_empty() {
+            if failed.is_empty() && !is_new {
                 break;
             }
         }
@@ -146,6 +140,28 @@ impl Settling<'_> {
         });
         best.problems = problems;
         best
+    }
+
+    /// The value of a suggestion without which a place is rendered, if it is not for the place itself.
+    fn what_removes(
+        &self,
+        place: usize,
+        used: &[ValuePath],
+        suggestion: &Suggestion,
+    ) -> Option<ValuePath> {
+        let of_images = suggestion.image_values.values().flatten();
+        let paths = suggestion.values.iter().chain(of_images).map(|(path, _)| path);
+        let others = paths.filter(|path| !used.contains(path)).take(MAX_REMOVING);
+        let is_cause = |path: &&ValuePath| {
+            let mut without = suggestion.clone();
+            without.values.retain(|(other, _)| other != *path);
+            for values in without.image_values.values_mut() {
+                values.retain(|(other, _)| other != *path);
+            }
+            let proof = self.prove(&without);
+            proof.refusal.is_none() && !proof.lost.contains(&place)
+        };
+        others.into_iter().find(is_cause).cloned()
     }
 
     /// If a place is wrong in every way because of a value for other places, does without that value.
@@ -175,7 +191,7 @@ impl Settling<'_> {
     /// What to do differently after a refusal. Returns whether there is anything.
     fn learn_from(
         &mut self,
-        refusal: &ProofRefusal,
+        refusal: &TrialRefusal,
         experience: &mut Experience,
         suggestion: &Suggestion,
     ) -> bool {
@@ -297,102 +313,11 @@ impl Settling<'_> {
     }
 
     /// Renders the chart with the values that the list would have, for each destination.
-    fn prove(&self, suggestion: &Suggestion) -> Proof {
+    fn prove(&self, suggestion: &Suggestion) -> Trial {
         let adds_nothing = *suggestion == Suggestion::default();
-        if let Some(proof) = self.of_list.as_ref().filter(|_| adds_nothing) {
-            return proof.clone();
-        }
-        let mut proof = Proof { wrong: BTreeMap::new(), refusal: None };
-        let list = match suggestion.applied_to(self.targets.list) {
-            Ok(list) => list,
-            Err(error) => {
-                let message = error.to_string();
-                proof.refusal = Some(ProofRefusal { message, clash: None });
-                return proof;
-            }
-        };
-        let mut jobs = Vec::new();
-        for destination in &self.targets.destinations {
-            match Overlay::of(&list, destination) {
-                Ok(overlay) => {
-                    let values = overlay.yaml();
-                    jobs.extend(
-                        (0..self.subject.renderings.len())
-                            .map(|rendering| (destination, rendering, values.clone())),
-                    );
-                }
-                Err(error) => proof.refusal = Some(ProofRefusal::from(&error)),
-            }
-        }
-        if proof.refusal.is_some() {
-            return proof;
-        }
-        let renderings = match jobs.len() {
-            1 => "1 rendering".to_owned(),
-            several => format!("{several} renderings"),
-        };
-        let what = if adds_nothing { "values of the list" } else { "suggestion" };
-        (self.subject.progress)(&format!("proving the {what} in {renderings}"));
-        let results = in_parallel(&jobs, |(_, rendering, values)| {
-            (self.subject.take(*rendering, 1, Purpose::Proof) > 0)
-                .then(|| self.subject.render(*rendering, Some(values)))
-        });
-        for ((destination, rendering, _), result) in jobs.into_iter().zip(results) {
-            self.compare(&list, destination, rendering, result, &mut proof);
-        }
-        proof
-    }
-
-    fn compare(
-        &self,
-        list: &ImageList,
-        destination: &Destination,
-        rendering: usize,
-        result: Option<Result<Vec<Observed>, Failure>>,
-        proof: &mut Proof,
-    ) {
-        let name = &self.subject.renderings[rendering].name;
-        let of_rendering = self.probed.places.iter().enumerate();
-        let of_rendering: Vec<_> =
-            of_rendering.filter(|(_, place)| place.place.rendering == *name).collect();
-        let found = match result {
-            Some(Ok(found)) => found,
-            Some(Err(error)) => {
-                let message = error.output();
-                let words = format!("the chart refuses it: {}", reason(&message));
-                proof.refusal.get_or_insert(ProofRefusal { message, clash: None });
-                proof.wrong.extend(of_rendering.iter().map(|(place, _)| (*place, words.clone())));
-                return;
-            }
-            None => {
-                let words = "the renderings ran out before the proof".to_owned();
-                proof.wrong.extend(of_rendering.iter().map(|(place, _)| (*place, words.clone())));
-                return;
-            }
-        };
-        let by_default = of_rendering.iter().map(|(_, place)| Observed {
-            place: place.place.clone(),
-            written: place.reference.to_string(),
-            reference: Some(place.reference.clone()),
-            evidence: None,
-            is_test: place.is_test,
-        });
-        let found = Places::new(by_default.collect()).find(found);
-        let named = self.probed.places.iter().map(|place| &place.reference);
-        let images = DestinationImages::new(list, destination).naming(named);
-        for ((position, place), found) in of_rendering.into_iter().zip(found) {
-            let problem = match found {
-                None => self.targets.image_at(place).map(|_| "it is not rendered".to_owned()),
-                Some(Observed { reference: None, written, .. }) => {
-                    Some(format!("it becomes `{}`", messages::printable::printable(&written)))
-                }
-                Some(Observed { reference: Some(after), evidence, .. }) => {
-                    images.problem(&place.reference, &after, evidence)
-                }
-            };
-            if let Some(problem) = problem {
-                proof.wrong.entry(position).or_insert(problem);
-            }
+        match &self.of_list {
+            Some(of_list) if adds_nothing => of_list.clone(),
+            _ => Trial::run(self.subject, &self.targets, self.probed, suggestion),
         }
     }
 }
@@ -418,17 +343,5 @@ impl Settled {
                 + suggestion.image_values.values().map(Vec::len).sum::<usize>()
         };
         (self.wrong.len(), size(&self.suggestion)) < (other.wrong.len(), size(&other.suggestion))
-    }
-}
-
-impl ProofRefusal {
-    fn from(error: &OverlayError) -> Self {
-        let clash = match error {
-            OverlayError::Clash(Clash::Values { path, .. } | Clash::Shapes { path, .. })
-            | OverlayError::NoDigest { path, .. } => Some(path.clone()),
-            OverlayError::Clash(Clash::MissingItem { list, .. }) => Some(list.clone()),
-            OverlayError::Target(_) => None,
-        };
-        Self { message: error.to_string(), clash }
     }
 }

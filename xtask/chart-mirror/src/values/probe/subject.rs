@@ -26,8 +26,8 @@ pub struct Subject<'a> {
     pub(super) origins: Origins,
     /// The chart in images.toml, with rules about places.
     rules: Option<&'a Chart>,
-    /// What each rendering sets.
-    set: Vec<BTreeSet<ValuePath>>,
+    /// What each rendering sets, as text.
+    set: Vec<BTreeMap<ValuePath, String>>,
     /// One for each rendering.
     observers: Vec<Observer>,
     pub(super) progress: &'a (dyn Fn(&str) + Sync),
@@ -59,7 +59,7 @@ impl<'a> Subject<'a> {
     ) -> Result<Self, Advice> {
         let budgets = renderings.iter().map(|_| Budget::default()).collect();
         let observers = renderings.iter().map(|_| Observer::default()).collect();
-        let set = renderings.iter().map(paths_set).collect();
+        let set = renderings.iter().map(values_set).collect();
         let whole = whole_values(charts)?;
         let origins = Origins::new(charts);
         Ok(Self {
@@ -89,9 +89,13 @@ impl<'a> Subject<'a> {
     pub fn with_values_files(mut self, files: &[Vec<Value>]) -> Self {
         for (set, files) in self.set.iter_mut().zip(files) {
             for file in files {
-                visit(file, &mut Vec::new(), &mut |_, path| {
-                    set.extend(ValuePath::new(path.to_vec()));
-                    Next::Below
+                visit(file, &mut Vec::new(), &mut |value, path| match value {
+                    Value::Mapping(_) => Next::Below,
+                    _ => {
+                        let text = serde_json::to_string(value).unwrap_or_default();
+                        set.extend(ValuePath::new(path.to_vec()).map(|path| (path, text)));
+                        Next::Sibling
+                    }
                 });
             }
         }
@@ -101,7 +105,25 @@ impl<'a> Subject<'a> {
     /// Whether a rendering sets a value.
     pub(super) fn is_set(&self, rendering: &str, path: &ValuePath) -> bool {
         let mut renderings = self.renderings.iter().zip(&self.set);
-        renderings.any(|(of, set)| of.name == rendering && set.contains(path))
+        renderings.any(|(of, set)| of.name == rendering && set.contains_key(path))
+    }
+
+    /// Whether a rendering sets the list or the map that contains a value as a whole.
+    pub(super) fn is_below_set(&self, rendering: &str, path: &ValuePath) -> bool {
+        let is_above = |set: &ValuePath| {
+            let (set_keys, keys) = (set.keys(), path.keys());
+            (set_keys.len() < keys.len() && keys.starts_with(set_keys))
+                || (set.list().is_some() && set.list() == path.list())
+        };
+        let mut renderings = self.renderings.iter().zip(&self.set);
+        renderings.any(|(of, set)| of.name == rendering && set.keys().any(is_above))
+    }
+
+    /// The values that a rendering sets and that contain a text.
+    pub(super) fn set_with(&self, rendering: &str, text: &str) -> Vec<ValuePath> {
+        let renderings = self.renderings.iter().zip(&self.set);
+        let set = renderings.filter(|(of, _)| of.name == rendering).flat_map(|(_, set)| set);
+        set.filter(|(_, it)| it.contains(text)).map(|(path, _)| path.clone()).collect()
     }
 
     /// How often the chart was rendered.
@@ -164,10 +186,10 @@ impl<'a> Subject<'a> {
     }
 }
 
-fn paths_set(rendering: &Rendering) -> BTreeSet<ValuePath> {
-    let set = rendering.set.iter().map(|(path, _)| path);
-    let all = set.chain(rendering.set_string.iter().map(|(path, _)| path));
-    all.filter_map(|path| path.parse().ok()).collect()
+fn values_set(rendering: &Rendering) -> BTreeMap<ValuePath, String> {
+    let set = rendering.set.iter().map(|(path, value)| (path, value.to_string()));
+    let texts = rendering.set_string.iter().map(|(path, text)| (path, text.clone()));
+    set.chain(texts).filter_map(|(path, text)| Some((path.parse().ok()?, text))).collect()
 }
 
 impl Failure {
