@@ -94,6 +94,8 @@ pub enum MentionKind {
     Documentation,
     /// A whole value names a registry or a repository: a program may add the version.
     Repository,
+    /// A variable stands for a part of a reference.
+    Variable,
     /// The image of another place, without its registry.
     Copy,
 }
@@ -105,6 +107,7 @@ impl MentionKind {
             Self::Text => "a mention in a longer text",
             Self::Documentation => "a mention in a description",
             Self::Repository => "a registry or repository without a version",
+            Self::Variable => "a reference with a variable in it",
             Self::Copy => "the image of another place, without its registry",
         }
     }

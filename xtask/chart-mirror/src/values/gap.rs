@@ -59,6 +59,8 @@ pub enum GapKind {
     Copy,
     /// Another text names an image or a registry, and the values change it.
     ChangedMention,
+    /// A variable stands for a part of a reference that the values change.
+    Variable,
     /// Another text names an image or a registry, and with the values neither.
     LostMention,
     /// A text names a registry from which a program does not get the listed images.
@@ -123,6 +125,9 @@ impl Gap {
             GapKind::ChangedMention => format!(
                 "`{written}` is in a text that the values change, and it is not the target of an image"
             ),
+            GapKind::Variable => {
+                format!("`{written}` is changed by the values, and a variable hides which image it names")
+            }
             GapKind::LostMention => {
                 format!("the values replace `{written}` in a text, and not by the destination")
             }
@@ -196,6 +201,7 @@ impl Gap {
             | GapKind::Copy
             | GapKind::Mention
             | GapKind::ChangedMention
+            | GapKind::Variable
             | GapKind::LostMention
             | GapKind::Misplaced(Misplaced::OtherTarget { .. }) => self.fixed_hint().to_owned(),
         }
@@ -252,6 +258,10 @@ impl Gap {
             GapKind::Misplaced(_) => {
                 "give the image the target that the program expects; if nothing pulls it from there, exclude the \
                  text with a `[[chart.ignore]]` in images.toml"
+            }
+            GapKind::Variable => {
+                "if the list has each image that it may name, exclude the text with a `[[chart.ignore]]` in \
+                 images.toml"
             }
             GapKind::ChangedMention => {
                 "if it is an image, declare its place with a `[[chart.place]]` in images.toml; otherwise \

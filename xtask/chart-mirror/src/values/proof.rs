@@ -215,7 +215,10 @@ impl Judge<'_> {
         });
         if is_listed && mention.kind != MentionKind::Documentation {
             self.gap(GapKind::Mention, &mention.written, None, &mention.place);
-        } else if mention.reference.is_some() || !addresses.iter().all(is_moved) {
+        } else if mention.reference.is_some()
+            || mention.kind == MentionKind::Variable
+            || !addresses.iter().all(is_moved)
+        {
             self.warn(mention);
         }
     }
@@ -225,7 +228,11 @@ impl Judge<'_> {
         let written = before.map(|before| before.written.as_str());
         let reference = |mention: &'_ Mention| mention.reference.clone().filter(has_version);
         let (was, is) = (before.and_then(reference), reference(after));
+        let mut mentions = before.into_iter().chain([after]);
         let kind = match (was, is) {
+            _ if mentions.any(|mention| mention.kind == MentionKind::Variable) => {
+                GapKind::Variable
+            }
             (Some(was), Some(is)) if self.images.is_right(&was, &is, None) => return,
             (None, None) => match self.moved(before, after) {
                 Moved::Rightly => return,
@@ -261,7 +268,9 @@ impl Judge<'_> {
         let kind = match mention.kind {
             MentionKind::Repository => GapKind::Repository,
             MentionKind::Copy => GapKind::Copy,
-            MentionKind::Text | MentionKind::Documentation => GapKind::Mention,
+            MentionKind::Text | MentionKind::Documentation | MentionKind::Variable => {
+                GapKind::Mention
+            }
         };
         let gap = new_gap(kind, &mention.written, None, &mention.place);
         add(&mut self.proof.mentions, &mut self.seen, key, gap);

@@ -2,6 +2,7 @@
 //! operands of programs that pull or set images (`docker run a/b:1`). Pure.
 
 use super::image_fields::{Field, is_picture, names_no_image};
+use super::variables;
 use super::verdict::Verdict;
 use crate::chart::found::{Evidence, MentionKind};
 use crate::chart::image_reference::ImageReference;
@@ -76,9 +77,7 @@ fn verdict(field: Field, text: &str) -> Option<Verdict> {
         return None;
     }
     let Ok(reference) = text.parse::<ImageReference>() else {
-        let is_word = !text.contains(char::is_whitespace);
-        return (field.is_image() && has_variable(text) && is_word)
-            .then(|| Verdict::Mention(MentionKind::Text, before_variable(text)));
+        return if field.is_image() { of_variable(text) } else { None };
     };
     if field.accepts(&reference) {
         return Some(Verdict::Image(Evidence::Argument, reference));
@@ -89,21 +88,20 @@ fn verdict(field: Field, text: &str) -> Option<Verdict> {
     is_named.then_some(Verdict::Mention(MentionKind::Repository, Some(reference)))
 }
 
-fn has_variable(text: &str) -> bool {
-    text.contains("$(") || text.contains("${")
-}
-
-/// The repository of a reference whose version is a variable.
-fn before_variable(text: &str) -> Option<ImageReference> {
-    let name = text[..text.find('$')?].strip_suffix([':', '@'])?;
-    name.parse().ok()
+/// The mention of a reference with a variable in it.
+fn of_variable(text: &str) -> Option<Verdict> {
+    let is_word = !text.contains(char::is_whitespace);
+    let mention = || Verdict::Mention(MentionKind::Variable, variables::repository_before(text));
+    (is_word && variables::are_in(text)).then(mention)
 }
 
 /// The image of an operand: `a/b:1`, `docker://a/b:1`, or `container=a/b:1`.
 fn operand(text: &str) -> Option<(&str, Verdict)> {
     let written = text.strip_prefix("docker://").unwrap_or(text);
     let written = written.rsplit('=').next().unwrap_or(written);
-    let reference: ImageReference = written.parse().ok()?;
+    let Ok(reference) = written.parse::<ImageReference>() else {
+        return Some((written, of_variable(written).filter(|_| written.contains('/'))?));
+    };
     let verdict = match reference.is_versioned() {
         true => Verdict::Image(Evidence::Argument, reference),
         false => Verdict::Mention(MentionKind::Repository, Some(reference)),

@@ -2,6 +2,7 @@
 //! images in its lines. Pure, and linear in the length of the text.
 
 use super::image_fields::is_named_image;
+use super::template_actions::without_actions;
 use crate::chart::image_reference::ImageReference;
 use crate::chart::manifests;
 use crate::chart::node::Node;
@@ -11,16 +12,43 @@ const MAX_FLOW_DEPTH: usize = 64;
 /// Words of which a manifest with an image contains one.
 const HINTS: [&str; 6] = ["image", "img", "repo", "registry", "hub", "containers"];
 
+/// The documents of a text.
+#[derive(Debug)]
+pub(super) enum Documents {
+    Whole(Vec<Node>),
+    /// The text is the template of a template: a parser accepts what is left without its actions.
+    WithoutActions(Vec<Node>),
+}
+
+impl Documents {
+    pub(super) fn nodes(&self) -> &[Node] {
+        match self {
+            Self::Whole(nodes) | Self::WithoutActions(nodes) => nodes,
+        }
+    }
+}
+
 /// The documents of a text that is YAML or JSON as a whole, and not a single text. `None` for others.
-pub(super) fn documents(text: &str) -> Option<Vec<Node>> {
+pub(super) fn documents(text: &str) -> Option<Documents> {
     if !is_structured(text) || !may_hold_fields(text) {
         return None;
     }
-    parse(text).or_else(|| {
-        // The template of a template: a parser accepts what is left without its braces.
-        let plain = text.contains("{{").then(|| without_templates(text))?;
-        parse(&plain)
+    // For the parser, `{{ x }}` is a map with a map as its key.
+    let is_whole = |nodes: &Vec<Node>| !text.contains("{{") || !nodes.iter().any(has_unnamed_key);
+    parse(text).filter(is_whole).map(Documents::Whole).or_else(|| {
+        let plain = text.contains("{{").then(|| without_actions(text))?;
+        parse(&plain).map(Documents::WithoutActions)
     })
+}
+
+fn has_unnamed_key(node: &Node) -> bool {
+    match node {
+        Node::Map(entries) => {
+            entries.iter().any(|(key, node)| key.is_empty() || has_unnamed_key(node))
+        }
+        Node::List(items) => items.iter().any(has_unnamed_key),
+        Node::Text(_) | Node::Other(_) => false,
+    }
 }
 
 fn is_structured(text: &str) -> bool {
@@ -68,30 +96,6 @@ fn flow_depth(text: &str) -> usize {
         deepest = deepest.max(depth);
     }
     deepest
-}
-
-/// The text with `$` in place of each `{{ ... }}`, and without lines that consist of them.
-fn without_templates(text: &str) -> String {
-    let mut plain = String::with_capacity(text.len());
-    let mut rest = text;
-    // Where the last line starts in what is kept.
-    let mut line_start = 0;
-    while let Some(start) = rest.find("{{") {
-        let (before, template) = rest.split_at(start);
-        plain.push_str(before);
-        if let Some(newline) = before.rfind('\n') {
-            line_start = plain.len() - before.len() + newline + 1;
-        }
-        let end = template.find("}}").map_or(template.len(), |end| end + 2);
-        rest = &template[end..];
-        let ends_line = rest.trim_start_matches([' ', '\t', '\r']).starts_with('\n');
-        let is_line = ends_line || rest.trim_start().is_empty();
-        if !(is_line && plain[line_start..].trim_start().is_empty()) {
-            plain.push('$');
-        }
-    }
-    plain.push_str(rest);
-    plain
 }
 
 /// The images of a line: `- image: "quay.io/stackstate/wait:1.0.6"  # remark`, `{image: a/b:1}`, or
@@ -187,7 +191,6 @@ mod tests {
     fn a_template_is_parsed_without_its_braces() {
         let text = "{{- if .x }}\na:\n  image: a/b:1\n  b: {{ .y }}-c\n{{- end }}\n";
         assert!(documents(text).is_some());
-        assert_eq!(without_templates("a{{ x }}b\n{{ y }}\nc"), "a$b\n\nc");
         assert!(documents("image: just a sentence:\n no").is_none());
         assert!(documents("the image\nis here").is_none());
     }

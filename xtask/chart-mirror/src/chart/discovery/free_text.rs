@@ -5,6 +5,7 @@ use super::context::Context;
 use super::embedded;
 use super::host_mentions::{contains_host, host_mentions, names_host};
 use super::image_fields::Field;
+use super::template_actions::{actions, images_of_actions};
 use super::texts::{Repositories, TextImage, TextKind, text_images, whole_registry};
 use super::verdict::Verdict;
 use crate::chart::found::{Evidence, MentionKind};
@@ -14,8 +15,14 @@ pub(super) fn free_text(out: &mut Collector<'_>, text: &str, context: Context) {
     let is_one_line = !text.trim_end().contains('\n');
     let context = if is_script(text) { context.field(Field::Arguments) } else { context };
     let kind = context.text_kind();
-    let mut images =
-        text_images(text, kind, context.repositories(out.hosts)).into_iter().peekable();
+    let repositories = context.repositories(out.hosts);
+    let mut images = text_images(text, kind, repositories);
+    for image in images_of_actions(text, context.field, repositories) {
+        if let Err(position) = images.binary_search_by_key(&image.start, |have| have.start) {
+            images.insert(position, image);
+        }
+    }
+    let mut images = images.into_iter().peekable();
     registry(out, text, context);
     let mut start = 0;
     for (number, line) in (1..).zip(text.split_inclusive('\n')) {
@@ -64,6 +71,29 @@ pub(super) fn comments(out: &mut Collector<'_>, text: &str, context: Context) {
             host_mentions(out, comment, &covered, context);
             images.into_iter().for_each(|found| out.text_image(found, context));
         });
+    }
+}
+
+/// The actions of a template, which are left out when the rest of it is read.
+pub(super) fn template_actions(out: &mut Collector<'_>, text: &str, context: Context) {
+    let repositories = context.repositories(out.hosts);
+    let mut images = images_of_actions(text, context.field, repositories).into_iter().peekable();
+    let (mut number, mut counted) = (1, 0);
+    for action in actions(text) {
+        number += text[counted..action.start].matches('\n').count();
+        counted = action.start;
+        let end = action.start + action.text.len();
+        let mut of_action = Vec::new();
+        while let Some(image) = images.next_if(|image| image.start < end) {
+            of_action.push(image);
+        }
+        if !of_action.is_empty() || out.hosts.iter().any(|host| names_host(action.text, host)) {
+            let covered: Vec<_> = of_action.iter().map(|it| it.start - action.start).collect();
+            out.at_line(number, |out| {
+                host_mentions(out, action.text, &covered, context);
+                of_action.into_iter().for_each(|found| out.text_image(found, context));
+            });
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Every text of every document is looked at. `image_fields` says which fields hold images, `split_forms`
 //! puts references in parts together, `commands` and `texts` judge arguments, variables and data, `embedded` reads
-//! YAML and JSON in texts, and `walk` visits everything.
+//! YAML and JSON in texts, `template_actions` reads the actions of templates in them, and `walk` visits everything.
 
 mod collector;
 mod commands;
@@ -21,7 +21,9 @@ mod rules;
 mod shapes;
 mod shell;
 mod split_forms;
+mod template_actions;
 mod texts;
+mod variables;
 mod verdict;
 mod walk;
 mod walked_texts;

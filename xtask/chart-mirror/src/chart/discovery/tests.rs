@@ -12,6 +12,7 @@ mod mentions;
 mod outer_parts;
 mod secrets;
 mod shells;
+mod templates;
 
 fn references_in(rendered: &Rendered) -> Result<Vec<FoundImage>, UnreadableManifest> {
     Ok(discover(rendered, None, &BTreeSet::new())?.images)

@@ -9,6 +9,7 @@ use super::image_fields::Field;
 use super::registries::is_known_registry;
 use super::shapes::{Shape, is_registry, shapes, whole};
 use super::shell::{Script, Word};
+use super::variables;
 use super::verdict::Verdict;
 use crate::chart::found::{Evidence, MentionKind};
 use crate::chart::image_reference::ImageReference;
@@ -88,14 +89,24 @@ impl<'t> TextImage<'t> {
         reference: ImageReference,
         evidence: Evidence,
     ) -> Self {
-        let verdict = Verdict::Image(evidence, reference);
+        Self::with(start, written, Verdict::Image(evidence, reference))
+    }
+
+    /// A part of the text at a position.
+    pub(super) fn with(start: usize, written: &'t str, verdict: Verdict) -> Self {
         Self { start, end: start + written.len(), written: Cow::Borrowed(written), verdict }
+    }
+
+    /// The same in a text that has more in front of it.
+    pub(super) fn moved_by(self, offset: usize) -> Self {
+        Self { start: self.start + offset, end: self.end + offset, ..self }
     }
 
     fn names(&self, reference: &ImageReference) -> bool {
         match &self.verdict {
             Verdict::Image(_, named) | Verdict::Mention(_, Some(named)) => named == reference,
-            Verdict::Mention(_, None) => false,
+            // A variable stands for a part of it.
+            Verdict::Mention(_, None) => true,
         }
     }
 }
@@ -164,16 +175,23 @@ impl<'t> Judge<'t> {
             let image = image.map(|evidence| Verdict::Image(evidence, shape.reference.clone()));
             return (end, Some(image.unwrap_or_else(|| mention(MentionKind::Text))));
         }
-        if let Some(length) = variable_version(&self.text[end..]) {
-            return (end + length, Some(mention(MentionKind::Text)));
+        if let Some(length) = variables::version_or_name(&self.text[end..]) {
+            let is_version = !self.text[end..].starts_with('/');
+            if is_version || repositories.include(shape) {
+                return (end + length, Some(mention(MentionKind::Variable)));
+            }
         }
         let is_known =
-            |judge: &Self| repositories.include(shape) || names_registry(judge.text, shape.start);
+            |judge: &Self| repositories.include(shape) || judge.is_at_registry_field(shape.start);
         let is_repository = is_known(self)
             && (self.is_whole
                 || self.lines.is_list_of_images(shape.start)
                 || follows_equals(self.text, shape.start));
         (end, is_repository.then(|| mention(MentionKind::Repository)))
+    }
+
+    fn is_at_registry_field(&self, start: usize) -> bool {
+        field_before(self.text, start) == Field::Registry
     }
 
     /// Why a reference with a version at a position is an image. `None` if it is a mention.
@@ -193,7 +211,7 @@ impl<'t> Judge<'t> {
 }
 
 impl Repositories<'_> {
-    fn include(self, shape: &Shape<'_>) -> bool {
+    pub(super) fn include(self, shape: &Shape<'_>) -> bool {
         match self {
             Self::None => false,
             Self::AtRegistries(hosts) => {
@@ -216,22 +234,14 @@ pub(super) fn whole_registry(text: &str, field: Field) -> Option<&str> {
     (is_registry(host) && (is_named || is_known_registry(host))).then_some(host)
 }
 
-/// Whether the name before the `=` or `:` at a position is one for a registry: `--image-prefix=`.
-fn names_registry(text: &str, start: usize) -> bool {
+/// The field of which the value starts at a position: `--image-prefix=`, or `image: "`.
+pub(super) fn field_before(text: &str, start: usize) -> Field {
     let before = text[..start].trim_end_matches(['"', '\'', ' ']);
-    let Some(before) = before.strip_suffix(['=', ':']) else { return false };
+    let Some(before) = before.strip_suffix(['=', ':']) else { return Field::Other };
     let before = before.trim_end_matches(['"', '\'', ' ']);
     let is_name = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);
     let name = before.rfind(|c| !is_name(c)).map_or(before, |at| &before[at..]);
-    Field::of_flag(name.trim_start_matches(|c| !is_name(c))) == Field::Registry
-}
-
-/// The length of a version that is a variable: `:$(VERSION)`, `:${VERSION}` or `:$VERSION`.
-fn variable_version(text: &str) -> Option<usize> {
-    let rest = text.strip_prefix([':', '@'])?;
-    let is_part = |c: char| c.is_ascii_alphanumeric() || "._-$(){}:@".contains(c);
-    let length = rest.find(|c| !is_part(c)).unwrap_or(rest.len());
-    rest.starts_with('$').then_some(1 + length)
+    Field::of_flag(name.trim_start_matches(|c| !is_name(c)))
 }
 
 /// The images of a variable whose name says that it holds images, or of a list of them: `acme/db:8`, or

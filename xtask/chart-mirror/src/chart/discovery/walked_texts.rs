@@ -5,7 +5,8 @@ use std::ops::ControlFlow;
 
 use super::commands::{Named, named_images};
 use super::context::{Context, Origin};
-use super::free_text::{comments, free_text};
+use super::embedded::Documents;
+use super::free_text::{comments, free_text, template_actions};
 use super::image_fields::{Field, is_machine_image, is_picture, names_no_image};
 use super::texts::images_in_list;
 use super::verdict::Verdict;
@@ -31,9 +32,9 @@ impl Walk<'_> {
         let is_documentation = context.origin == Origin::Documentation;
         if self.depth < MAX_DEPTH
             && !is_documentation
-            && let Some(nodes) = embedded::documents(text)
+            && let Some(documents) = embedded::documents(text)
         {
-            return self.embedded(text, &nodes, context);
+            return self.embedded(text, &documents, context);
         }
         free_text(&mut self.out, text, context);
     }
@@ -92,16 +93,19 @@ impl Walk<'_> {
             || (context.field == Field::Image && is_word && !text.contains("://") && has_registry())
     }
 
-    fn embedded(&mut self, text: &str, nodes: &[Node], context: Context) {
+    fn embedded(&mut self, text: &str, documents: &Documents, context: Context) {
         let context = context.field(Field::Other);
         let outside = std::mem::take(&mut self.outer);
         self.depth += 1;
-        for node in nodes {
+        for node in documents.nodes() {
             self.below(|path| path.push_str(" > "), |walk| walk.node(node, context));
         }
         self.depth -= 1;
         self.outer = outside;
         comments(&mut self.out, text, context);
+        if let Documents::WithoutActions(_) = documents {
+            template_actions(&mut self.out, text, context);
+        }
     }
 
     pub(super) fn arguments(&mut self, words: &[&str], context: Context) {

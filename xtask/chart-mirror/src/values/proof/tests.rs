@@ -47,6 +47,11 @@ fn a_mention_is_a_gap_if_it_is_listed_or_changed() {
         ("at https://quay.io/x", "at https://quay.io/x", 0, 1),
         ("at quay.io/stackstate/wait", "at quay.io/stackstate/wait", 1, 0),
         ("at r.io", "at r.io", 0, 0),
+        ("quay.io/stackstate/wait:$(V)", "quay.io/stackstate/wait:$(V)", 1, 0),
+        ("quay.io/stackstate/wait:$(V)", "r.io/stackstate/wait:$(V)", 1, 0),
+        ("quay.io/stackstate/$N:1", "r.io/stackstate/$N:1", 1, 0),
+        ("x.io/a/b:%s", "x.io/a/b:%s", 0, 1),
+        ("x.io/a/b:%s", "r.io/a/b:%s", 1, 0),
     ];
     for (before, after, gaps, mentions) in table {
         let proof = judge(
