@@ -30,7 +30,7 @@ pub fn text(proof: &Proof, destination: &str) -> String {
         );
     }
     for reliance in &proof.relied_on {
-        let hint = reliance.without.hint();
+        let hint = reliance.hint();
         let _ = writeln!(text, "error: with these values {reliance}\n  hint: {hint}");
     }
     let are_pulled = match proof.proven.len() {

@@ -126,7 +126,9 @@ impl Gap {
                 "`{written}` is in a text that the values change, and it is not the target of an image"
             ),
             GapKind::Variable => {
-                format!("`{written}` is changed by the values, and a variable hides which image it names")
+                format!(
+                    "`{written}` is changed by the values, and a variable hides which image it names"
+                )
             }
             GapKind::LostMention => {
                 format!("the values replace `{written}` in a text, and not by the destination")

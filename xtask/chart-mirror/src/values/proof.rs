@@ -230,9 +230,7 @@ impl Judge<'_> {
         let (was, is) = (before.and_then(reference), reference(after));
         let mut mentions = before.into_iter().chain([after]);
         let kind = match (was, is) {
-            _ if mentions.any(|mention| mention.kind == MentionKind::Variable) => {
-                GapKind::Variable
-            }
+            _ if mentions.any(|mention| mention.kind == MentionKind::Variable) => GapKind::Variable,
             (Some(was), Some(is)) if self.images.is_right(&was, &is, None) => return,
             (None, None) => match self.moved(before, after) {
                 Moved::Rightly => return,

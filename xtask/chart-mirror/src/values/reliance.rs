@@ -137,14 +137,19 @@ impl fmt::Display for Reliance {
     }
 }
 
-impl WithoutSetting {
+impl Reliance {
     pub fn hint(&self) -> &'static str {
-        match self {
-            Self::NotRendered => {
+        let is_name = ["release = ", "namespace = "].iter().any(|it| self.setting.starts_with(it));
+        match &self.without {
+            _ if is_name => {
+                "a `[[chart.rendering]]` sets it, and who installs the chart may choose another: look for a value \
+                 that does not depend on it, or prescribe the name to everyone"
+            }
+            WithoutSetting::NotRendered => {
                 "a `[[chart.rendering]]` sets it, and who installs the chart may not: add it to `[values]` in \
                  images.toml"
             }
-            Self::Gap(_) => {
+            WithoutSetting::Gap(_) => {
                 "a `[[chart.rendering]]` sets it, and who installs the chart may not: add it to the values of the \
                  image in images.toml (`\"image.tag\" = \"{tag}\"`), or to `[values]`"
             }
@@ -164,6 +169,8 @@ enum Position {
     Set(usize),
     SetString(usize),
     File(usize),
+    Release,
+    Namespace,
 }
 
 fn settings(rendering: &Rendering) -> Vec<Setting> {
@@ -179,7 +186,15 @@ fn settings(rendering: &Rendering) -> Vec<Setting> {
         let position = Position::File(index);
         Setting { name: format!("the file `{file}`"), position }
     });
-    set.chain(set_string).chain(files).collect()
+    let names = [
+        ("release", &rendering.release, Position::Release),
+        ("namespace", &rendering.namespace, Position::Namespace),
+    ];
+    let names = names.into_iter().filter_map(|(key, value, position)| {
+        let name = format!("{key} = {:?}", value.as_ref()?);
+        Some(Setting { name, position })
+    });
+    set.chain(set_string).chain(files).chain(names).collect()
 }
 
 fn without(rendering: &Rendering, settings: &[&Setting]) -> Rendering {
@@ -188,6 +203,8 @@ fn without(rendering: &Rendering, settings: &[&Setting]) -> Rendering {
         set: kept(&rendering.set, |index| stays(Position::Set(index))),
         set_string: kept(&rendering.set_string, |index| stays(Position::SetString(index))),
         values: kept(&rendering.values, |index| stays(Position::File(index))),
+        release: rendering.release.clone().filter(|_| stays(Position::Release)),
+        namespace: rendering.namespace.clone().filter(|_| stays(Position::Namespace)),
         ..rendering.clone()
     }
 }
@@ -285,6 +302,39 @@ mod tests {
         let both = text("mirror=true` or `mirrors=true");
         assert_eq!(relied_on(chart, &["license", "mirror", "mirrors"]), both);
         assert_eq!(relied_on(chart, &["license", "trial", "mirror", "mirrors"]), both);
+    }
+
+    #[test]
+    fn the_name_of_a_release_and_its_namespace_are_settings() {
+        struct Named;
+        impl Renderer for Named {
+            fn render(
+                &self,
+                rendering: &Rendering,
+                values: Option<&str>,
+            ) -> Result<Rendered, RenderError> {
+                let is_moved = rendering.namespace.is_some() && values.is_some();
+                let text = if is_moved || values.is_none() { "right" } else { "wrong" };
+                Ok(Rendered {
+                    rendering: "r".to_owned(),
+                    text: text.to_owned(),
+                    warnings: String::new(),
+                })
+            }
+        }
+        let problem = |_: &Rendered, after: &Rendered| {
+            Some(after.text.clone()).filter(|text| text == "wrong")
+        };
+        let rendering = Rendering {
+            release: Some("prod".to_owned()),
+            namespace: Some("web".to_owned()),
+            ..Rendering::default()
+        };
+        let mut needed = BTreeSet::new();
+        let found = settings_relied_on(&Named, &rendering, "a: b", &problem, &mut needed);
+        let names: Vec<_> = found.iter().map(|it| it.setting.as_str()).collect();
+        assert_eq!(names, ["namespace = \"web\""]);
+        assert!(found[0].hint().contains("choose another"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! YAML and JSON in a text: parses the whole of it if possible, otherwise finds the fields named like
 //! images in its lines. Pure, and linear in the length of the text.
 
-use super::image_fields::is_named_image;
+use super::image_fields::{Field, is_named_image, names_no_image};
 use super::template_actions::without_actions;
 use crate::chart::image_reference::ImageReference;
 use crate::chart::manifests;
@@ -28,9 +28,10 @@ impl Documents {
     }
 }
 
-/// The documents of a text that is YAML or JSON as a whole, and not a single text. `None` for others.
-pub(super) fn documents(text: &str) -> Option<Documents> {
-    if !is_structured(text) || !may_hold_fields(text) {
+/// The documents of a text that is YAML or JSON as a whole, and not a single text. `None` for others. `field` is
+/// that of the text.
+pub(super) fn documents(text: &str, field: Field) -> Option<Documents> {
+    if !is_structured(text) || !(field.may_be_image() || may_hold_fields(text)) {
         return None;
     }
     // For the parser, `{{ x }}` is a map with a map as its key.
@@ -116,7 +117,11 @@ pub(super) fn images_of_line(line: &str) -> Vec<(usize, &str, ImageReference)> {
             Some(at) => (&word[..at], &word[at + 1..]),
             None => (word, ""),
         };
-        let is_key = !key_ended && is_named_image(key) && starts_field(&line[..start]);
+        // `image!="a"` selects metrics.
+        let is_key = !key_ended
+            && !key.ends_with(['!', '~'])
+            && is_named_image(key)
+            && starts_field(&line[..start]);
         if is_key && rest.is_empty() {
             key_ended = true;
         } else if is_key {
@@ -129,7 +134,7 @@ pub(super) fn images_of_line(line: &str) -> Vec<(usize, &str, ImageReference)> {
 fn value(start: usize, written: &str) -> Option<(usize, &str, ImageReference)> {
     let reference: ImageReference = written.parse().ok()?;
     // Prose has lines such as `image: none`.
-    let is_sure = reference.is_versioned() || written.contains('/');
+    let is_sure = (reference.is_versioned() || written.contains('/')) && !names_no_image(written);
     is_sure.then_some((start, written, reference))
 }
 
@@ -190,19 +195,21 @@ mod tests {
     #[test]
     fn a_template_is_parsed_without_its_braces() {
         let text = "{{- if .x }}\na:\n  image: a/b:1\n  b: {{ .y }}-c\n{{- end }}\n";
-        assert!(documents(text).is_some());
-        assert!(documents("image: just a sentence:\n no").is_none());
-        assert!(documents("the image\nis here").is_none());
+        assert!(documents(text, Field::Other).is_some());
+        assert!(documents("image: just a sentence:\n no", Field::Other).is_none());
+        assert!(documents("the image\nis here", Field::Other).is_none());
     }
 
     /// The parser would take minutes for 16,000 braces.
     #[test]
     fn a_text_with_deep_braces_is_not_parsed() {
         let text = |depth: usize| format!("image:\n  {}{}\n", "[".repeat(depth), "]".repeat(depth));
-        assert!(documents(&text(MAX_FLOW_DEPTH)).is_some());
-        assert!(documents(&text(MAX_FLOW_DEPTH + 1)).is_none());
+        assert!(documents(&text(MAX_FLOW_DEPTH), Field::Other).is_some());
+        assert!(documents(&text(MAX_FLOW_DEPTH + 1), Field::Other).is_none());
         // Pairs that are closed are not deep.
-        assert!(documents(&format!("image:\n{}", " x {{ a }}\n".repeat(1000))).is_some());
+        assert!(
+            documents(&format!("image:\n{}", " x {{ a }}\n".repeat(1000)), Field::Other).is_some()
+        );
         assert_eq!(flow_depth("{[}]]]{"), 2);
     }
 }

@@ -6,10 +6,11 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::image_fields::Field;
+use super::sources::Sources;
 use crate::chart::node::{Node, value_of};
 
 /// The longest text that variables are put into, in bytes: each may double the length of the next.
-const LONGEST: usize = 64 << 10;
+pub(super) const LONGEST: usize = 64 << 10;
 
 /// The variables with known values.
 #[derive(Debug, Clone, Default)]
@@ -18,22 +19,56 @@ pub(super) struct Environment(Rc<HashMap<String, String>>);
 impl Environment {
     /// Takes the variables of a map, and returns those of the map around it. A container without variables
     /// does not have those of the object around it.
-    pub(super) fn enter(&mut self, entries: &[(String, Node)], field: Field) -> Self {
-        let own = match value_of(entries, "env") {
-            Some(Node::List(items)) => Self::of(items),
-            _ if field == Field::Container => Self::default(),
-            _ => return self.clone(),
+    pub(super) fn enter(
+        &mut self,
+        entries: &[(String, Node)],
+        field: Field,
+        sources: &Sources,
+    ) -> Self {
+        let items = |key| match value_of(entries, key) {
+            Some(Node::List(items)) => Some(items.as_slice()),
+            _ => None,
+        };
+        let own = match (items("envFrom"), items("env")) {
+            (None, None) if field == Field::Container => Self::default(),
+            (None, None) => return self.clone(),
+            (objects, items) => {
+                Self::of(objects.unwrap_or_default(), items.unwrap_or_default(), sources)
+            }
         };
         std::mem::replace(self, own)
     }
 
-    fn of(items: &[Node]) -> Self {
-        let mut known = Self::default();
-        for (name, value) in literals(items) {
-            let value = known.expand(value).into_owned();
-            Rc::make_mut(&mut known.0).insert(name.to_owned(), value);
+    /// `objects` are those of which all keys are variables.
+    fn of(objects: &[Node], items: &[Node], sources: &Sources) -> Self {
+        let mut known: HashMap<String, String> = HashMap::new();
+        for object in objects {
+            let prefix = object.get("prefix").and_then(Node::text).unwrap_or_default();
+            let values = sources.values_of(object).into_iter().flatten();
+            known.extend(values.map(|(key, value)| (format!("{prefix}{key}"), value.clone())));
+        }
+        let mut known = Self(Rc::new(known));
+        for item in items {
+            let Some(name) = item.get("name").and_then(Node::text) else { continue };
+            let value = match item.get("value").and_then(Node::scalar) {
+                Some(value) => Some(known.expand(value).into_owned()),
+                None => item.get("valueFrom").and_then(|from| sources.value_of(from)).cloned(),
+            };
+            let variables = Rc::make_mut(&mut known.0);
+            match value {
+                Some(value) => variables.insert(name.to_owned(), value),
+                None => variables.remove(name),
+            };
         }
         known
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(super) fn get(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(String::as_str)
     }
 
     /// The names and values of variables.
@@ -80,11 +115,6 @@ impl Environment {
     }
 }
 
-/// Variables whose values are in the manifest, and not in another object.
-fn literals(items: &[Node]) -> impl Iterator<Item = (&str, &str)> {
-    items.iter().filter_map(|item| Some((item.get("name")?.text()?, item.get("value")?.scalar()?)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,7 +124,8 @@ mod tests {
             let text = |text: &str| Node::Text(text.to_owned());
             Node::Map(vec![("name".to_owned(), text(name)), ("value".to_owned(), text(value))])
         };
-        Environment::of(&variables.iter().map(item).collect::<Vec<_>>())
+        let items: Vec<_> = variables.iter().map(item).collect();
+        Environment::of(&[], &items, &Sources::default())
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::context::Context;
 use super::embedded;
 use super::host_mentions::{contains_host, host_mentions, names_host};
 use super::image_fields::Field;
+use super::sections::Sections;
 use super::template_actions::{actions, images_of_actions};
 use super::texts::{Repositories, TextImage, TextKind, text_images, whole_registry};
 use super::verdict::Verdict;
@@ -17,19 +18,37 @@ pub(super) fn free_text(out: &mut Collector<'_>, text: &str, context: Context) {
     let kind = context.text_kind();
     let repositories = context.repositories(out.hosts);
     let mut images = text_images(text, kind, repositories);
-    for image in images_of_actions(text, context.field, repositories) {
-        if let Err(position) = images.binary_search_by_key(&image.start, |have| have.start) {
-            images.insert(position, image);
-        }
-    }
+    let is_new = |image: &TextImage<'_>| {
+        images.binary_search_by_key(&image.start, |have| have.start).is_err()
+    };
+    let of_actions = images_of_actions(text, context.field, repositories);
+    let of_actions: Vec<_> = of_actions.into_iter().filter(is_new).collect();
+    images.extend(of_actions);
+    images.sort_by_key(|image| image.start);
     let mut images = images.into_iter().peekable();
     registry(out, text, context);
+    let mut sections = match kind {
+        TextKind::Documentation => Sections::default(),
+        _ => Sections::of(text),
+    };
     let mut start = 0;
     for (number, line) in (1..).zip(text.split_inclusive('\n')) {
         let end = start + line.len();
         let mut of_line = Vec::new();
         while let Some(image) = images.next_if(|image| image.start < end) {
             of_line.push(image);
+        }
+        if let Some(joined) = sections.images.remove(&number) {
+            let add = |out: &mut Collector<'_>| {
+                for (written, reference) in joined {
+                    out.image(&written, reference, Evidence::Parts, context);
+                }
+            };
+            out.at_line(number, add);
+        }
+        if sections.parts.contains(&number) {
+            start = end;
+            continue;
         }
         if kind != TextKind::Documentation {
             add_fields(&mut of_line, line, start, context.evidence());

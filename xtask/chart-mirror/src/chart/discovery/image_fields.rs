@@ -31,6 +31,10 @@ pub(super) enum Field {
     Arguments,
     /// `env`: variables with a name and a value.
     Variables,
+    /// `git`, `helm`: source code or a chart.
+    Source,
+    /// Labels of an object, which can hold no reference.
+    Labels,
     /// A value of a variable, or of `data` in a ConfigMap or Secret.
     Value,
 }
@@ -100,7 +104,7 @@ impl Field {
             "containers" | "initcontainers" | "ephemeralcontainers" => return Self::Containers,
             "image" if self == Self::Container => return Self::ContainerImage,
             "env" | "envs" | "environment" | "variables" => return Self::Variables,
-            _ if key.contains(char::is_whitespace) => return Self::Other,
+            _ if key.contains(char::is_whitespace) || self == Self::Labels => return Self::Other,
             _ => {}
         }
         let of_words = Self::of_words(&words);
@@ -121,6 +125,8 @@ impl Field {
             (_, Self::Variables) => Self::of_variable(key),
             // `images: {wait: quay.io/a/wait:1}`.
             (_, Self::NamedImage) if of_words != Self::Registry => Self::NamedImage,
+            // `imageVersions: {"1": "a/b:1"}`.
+            (_, Self::ImageWord | Self::OtherImage) if of_words == Self::Other => Self::OtherImage,
             _ => of_words,
         }
     }
@@ -144,6 +150,7 @@ impl Field {
             _ if is_kept_in(words, &REPOSITORY_WORDS) => Self::Repository,
             _ if has_image_word(words) && is_image => Self::ImageWord,
             _ if has_image_word(words) => Self::OtherImage,
+            last if OTHER_REPOSITORIES.contains(&last) => Self::Source,
             _ => Self::Other,
         }
     }
@@ -154,7 +161,7 @@ impl Field {
             Self::Containers => Self::Container,
             Self::Image | Self::ContainerImage | Self::NamedImage => Self::NamedImage,
             Self::Arguments | Self::Variables | Self::Repository | Self::Registry => self,
-            Self::ImageWord | Self::OtherImage => self,
+            Self::ImageWord | Self::OtherImage | Self::Source | Self::Labels => self,
             Self::Other | Self::Container | Self::Value => Self::Other,
         }
     }
@@ -169,7 +176,7 @@ impl Field {
             }
             // A variable names an image, or a part of one.
             Self::Image => Self::NamedImage,
-            Self::Other => Self::Value,
+            Self::Other | Self::Source => Self::Value,
             field => field,
         }
     }
@@ -200,6 +207,15 @@ impl Field {
         matches!(self, Self::ContainerImage | Self::Image | Self::NamedImage)
     }
 
+    /// What the values of a text in the field are, if it is YAML.
+    pub(super) fn of_embedded(self) -> Self {
+        match self {
+            Self::Image | Self::NamedImage => Self::NamedImage,
+            Self::ImageWord | Self::OtherImage => Self::OtherImage,
+            _ => Self::Other,
+        }
+    }
+
     /// Whether a text in the field may be an image.
     pub(super) fn may_be_image(self) -> bool {
         self.is_image() || matches!(self, Self::ImageWord | Self::OtherImage)
@@ -217,9 +233,16 @@ pub(super) fn is_part(key: &str) -> bool {
     PARTS.contains(&key)
 }
 
-/// Whether a value of `image` obviously names no image: `auto`.
+/// Whether a value of `image` obviously names no image: `auto`, or a digest alone.
 pub(super) fn names_no_image(text: &str) -> bool {
-    NO_IMAGES.iter().any(|none| text.trim().eq_ignore_ascii_case(none))
+    let text = text.trim();
+    NO_IMAGES.iter().any(|none| text.eq_ignore_ascii_case(none)) || is_digest(text)
+}
+
+/// Whether a text is a digest or its start, which would be a reference to the repository `sha256`.
+fn is_digest(text: &str) -> bool {
+    let hex = ["sha256:", "sha512:"].iter().find_map(|algorithm| text.strip_prefix(algorithm));
+    hex.is_some_and(|hex| hex.len() >= 7 && hex.bytes().all(|byte| byte.is_ascii_hexdigit()))
 }
 
 /// Whether a text can only be the image of a machine: `ami-0123456789`, or
@@ -345,10 +368,12 @@ mod tests {
 
     #[test]
     fn obvious_values_name_no_image() {
-        for text in ["auto", "None", " true "] {
+        for text in ["auto", "None", " true ", "sha256:0123456789ab"] {
             assert!(names_no_image(text), "{text}");
         }
-        assert!(!names_no_image("automatic"));
+        for text in ["automatic", "sha256:v1", "a/sha256:0123456789ab"] {
+            assert!(!names_no_image(text), "{text}");
+        }
         for text in ["ami-0a1b2c", "projects/debian-cloud/global/images/family/debian-12"] {
             assert!(is_machine_image(text), "{text}");
         }

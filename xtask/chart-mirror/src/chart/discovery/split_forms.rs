@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::image_fields::{holds_container_image, names_no_image};
 use super::outer_parts::OuterParts;
+use super::shapes::names_no_registry;
 use super::words::words;
 use crate::chart::image_reference::ImageReference;
-use crate::chart::node::Node;
+use crate::chart::node::{Node, value_of};
 
 /// References that several entries of a map form.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,6 +26,8 @@ pub(super) struct SplitForm {
 pub(super) enum Under {
     ImageField,
     OtherField,
+    /// The map is about source code or a chart.
+    Source,
     /// The keys are the names of variables.
     Variables,
 }
@@ -45,6 +48,11 @@ const CHARTS: [&str; 4] = ["chart", "chartname", "chartversion", "targetrevision
 /// The same for source code.
 const SOURCE_CODE: [&str; 4] = ["branch", "commit", "ref", "revision"];
 
+/// Words of keys about source code and packages: what they name is no image.
+const CODE: [&str; 7] = ["apt", "code", "git", "github", "maven", "npm", "schema"];
+/// Words of keys about charts: what they name in a version is no image.
+const CHART_WORDS: [&str; 3] = ["chart", "charts", "helm"];
+
 /// Words before `image` that do not tell one image from another.
 const GENERAL: [&str; 4] = ["base", "container", "default", "docker"];
 
@@ -62,8 +70,11 @@ pub(super) fn split_forms(
     outer: &OuterParts,
 ) -> Vec<SplitForm> {
     let is_other = names_chart(entries) || has_key(entries, &SOURCE_CODE);
-    if is_other && under != Under::ImageField {
+    if is_other && matches!(under, Under::OtherField | Under::Source) {
         return Vec::new();
+    }
+    if let Some(form) = replacement(entries) {
+        return vec![form];
     }
     let mut groups: BTreeMap<Vec<String>, Group<'_>> = BTreeMap::new();
     for (key, node) in entries {
@@ -74,10 +85,54 @@ pub(super) fn split_forms(
             group.parts.insert(part, (key, node));
         }
     }
+    join_general_images(&mut groups);
     if under == Under::Variables {
         add_versions_of_suffixes(&mut groups);
+        if is_other {
+            groups.remove(&Vec::new());
+        }
     }
     groups.iter().filter_map(|(stem, group)| group.form(stem, under, outer)).collect()
+}
+
+/// The image of Kustomize that takes the place of another: `{name: a/b, newName: q.io/a/b, newTag: '2'}`.
+fn replacement(entries: &[(String, Node)]) -> Option<SplitForm> {
+    let text = |key| value_of(entries, key).and_then(Node::scalar).filter(|text| !text.is_empty());
+    let (name, tag) = (text("newName"), text("newTag"));
+    if name.is_none() && tag.is_none() {
+        return None;
+    }
+    let mut written = name.or_else(|| text("name"))?.to_owned();
+    written.extend(tag.into_iter().flat_map(|tag| [":", tag]));
+    written.extend(text("digest").into_iter().flat_map(|digest| ["@", digest]));
+    let references = vec![(written.clone(), written.parse().ok()?)];
+    let keys = ["name", "newName", "newTag", "digest"].map(str::to_owned).into();
+    Some(SplitForm { references, keys, has_outer_registry: false })
+}
+
+/// `baseImage` goes with `baseTag`, or with `version` if there is none.
+fn join_general_images<'n>(groups: &mut BTreeMap<Vec<String>, Group<'n>>) {
+    let is_general = |stem: &[String]| stem.last().is_some_and(|it| GENERAL.contains(&it.as_str()));
+    let has =
+        |group: &Group<'n>, parts: &[Part]| parts.iter().any(|it| group.parts.contains_key(it));
+    let is_whole = |group: &Group<'n>| {
+        has(group, &[Part::Repository, Part::Image])
+            && has(group, &[Part::Tag, Part::Version, Part::Digest])
+    };
+    let stems: Vec<_> = groups
+        .iter()
+        .filter(|(stem, group)| is_general(stem) && group.names_image && !is_whole(group))
+        .map(|(stem, _)| stem.clone())
+        .collect();
+    for mut stem in stems {
+        let Some(general) = groups.remove(&stem) else { continue };
+        stem.pop();
+        let group = groups.entry(stem).or_default();
+        group.names_image = true;
+        for (part, found) in general.parts {
+            group.parts.entry(part).or_insert(found);
+        }
+    }
 }
 
 /// Whether a map names a chart in parts.
@@ -117,6 +172,11 @@ fn add_versions_of_suffixes<'n>(groups: &mut BTreeMap<Vec<String>, Group<'n>>) {
     }
 }
 
+/// Whether a key is one for a part of an image.
+pub(super) fn is_part_of_image(key: &str) -> bool {
+    part_of(key).is_some()
+}
+
 /// Splits a key into what stands before the part, the part, and whether the word `image` is in it.
 fn part_of(key: &str) -> Option<(Vec<String>, Part, bool)> {
     let mut words = words(key);
@@ -133,12 +193,6 @@ fn part_of(key: &str) -> Option<(Vec<String>, Part, bool)> {
         _ => return None,
     };
     if names_image {
-        words.pop();
-    }
-    // `baseImage` goes with `version`.
-    if (names_image || last == "image")
-        && words.last().is_some_and(|word| GENERAL.contains(&word.as_str()))
-    {
         words.pop();
     }
     // `sidecarName` is the name of the sidecar, and `sidecarImageName` that of its image.
@@ -191,13 +245,16 @@ impl Group<'_> {
         if used.len() < 2 && (under != Under::ImageField || !stem.is_empty()) {
             return None;
         }
+        // `{name: debian-11, project: x}` is the image of a machine.
+        let is_bare_name = used.len() == 1 && used.contains(&Part::Name) && !name.contains('/');
+        if is_bare_name || self.is_source(stem, under, &name, &used) {
+            return None;
+        }
         let has_registry =
             || name.parse::<ImageReference>().is_ok_and(|name| name.registry.is_some());
         // A registry, a path with a tag, or the word `image` tell an image from a chart or a program.
-        let has_path = || match used.contains(&Part::Version) {
-            true => has_registry(),
-            false => name.contains('/'),
-        };
+        let is_vague = used.contains(&Part::Version) || under == Under::Variables;
+        let has_path = || if is_vague { has_registry() } else { name.contains('/') };
         let is_sure =
             under == Under::ImageField || (is_versioned && (self.names_image || has_path()));
         // `toolRepository` and `toolTag` are an image if the repository has a registry.
@@ -220,6 +277,16 @@ impl Group<'_> {
         let keys = used.iter().filter_map(|part| Some(self.parts.get(part)?.0.to_owned()));
         let keys = keys.collect();
         (!references.is_empty()).then_some(SplitForm { references, keys, has_outer_registry })
+    }
+
+    /// Whether the keys are about source code or a chart.
+    fn is_source(&self, stem: &[String], under: Under, name: &str, used: &BTreeSet<Part>) -> bool {
+        let has = |words: &[&str]| stem.iter().any(|word| words.contains(&word.as_str()));
+        // `maven.example.com/a/b`
+        let host = name.split('.').next().unwrap_or_default();
+        let is_host = || CODE.contains(&host) || CHART_WORDS.contains(&host);
+        let is_chart = under == Under::Source || has(&CHART_WORDS) || is_host();
+        !self.names_image && (has(&CODE) || (is_chart && used.contains(&Part::Version)))
     }
 
     /// The registries of an outer map, if the parts have a name without one, and a version or the outer map
@@ -279,7 +346,14 @@ impl Group<'_> {
         let name = texts.join("/");
         // The image may be whole in one key: `{image: quay.io/a/b:1, version: 1}`.
         let parsed: ImageReference = name.parse().ok()?;
-        (parsed.tag.is_none() && parsed.digest.is_none()).then_some(name)
+        if parsed.registry.is_some_and(|host| names_no_registry(&host)) {
+            return None;
+        }
+        let has = |part| self.parts.contains_key(&part);
+        // A digest may stand beside it: `{image: quay.io/a/b:1, digest: sha256:...}`.
+        let is_without_digest = has(Part::Digest) && !has(Part::Tag) && !has(Part::Version);
+        let is_complete = parsed.tag.is_some() && !is_without_digest;
+        (!is_complete && parsed.digest.is_none()).then_some(name)
     }
 
     /// Whether a whole reference has the repository that the other parts name. If these name no registry, the
@@ -316,112 +390,4 @@ impl Group<'_> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::chart::manifests::documents;
-
-    fn found(yaml: &str, under: Under) -> Vec<String> {
-        let node = documents(yaml)[0].parse().unwrap().remove(0);
-        let Node::Map(entries) = node else { panic!("{yaml}") };
-        let forms = split_forms(&entries, under, &OuterParts::default());
-        forms.into_iter().flat_map(|form| form.references).map(|(written, _)| written).collect()
-    }
-
-    #[test]
-    fn parts_are_joined_in_every_sensible_combination() {
-        let hex = "1".repeat(64);
-        let sha = format!("{{registry: quay.io, repository: a/b, sha256: \"{hex}\"}}");
-        let pinned = format!("quay.io/a/b@sha256:{hex}");
-        let table: [(&str, &[&str]); 21] = [
-            ("{registry: quay.io, repository: a/b, tag: '1'}", &["quay.io/a/b:1"]),
-            ("{registry: quay.io, name: b, tag: '1'}", &["quay.io/b:1"]),
-            ("{hub: docker.io/istio, image: pilot, tag: '1'}", &["docker.io/istio/pilot:1"]),
-            (
-                "{repository: nvcr.io/nvidia, image: driver, version: '1'}",
-                &["nvcr.io/nvidia/driver:1"],
-            ),
-            ("{image: quay.io/a/b, tag: 2}", &["quay.io/a/b:2"]),
-            ("{baseImage: quay.io/a/b, version: '2'}", &["quay.io/a/b:2"]),
-            ("{image: a, versions: ['1', '2']}", &["a:1", "a:2"]),
-            ("{imageRepository: quay.io/a/b, imageTag: x}", &["quay.io/a/b:x"]),
-            ("{sidecarImageRepository: a/b, sidecarImageTag: x}", &["a/b:x"]),
-            ("{sidecarImage: a/b, sidecarImageTag: x}", &["a/b:x"]),
-            ("{sidecarImage: a/b, sidecarTag: x}", &["a/b:x"]),
-            ("{imageName: a/b, imageTag: x, name: y}", &["a/b:x"]),
-            ("{X_IMAGE_REPOSITORY: a/b, X_IMAGE_TAG: x}", &["a/b:x"]),
-            ("{tool.repository: quay.io/a/b, tool.tag: x}", &["quay.io/a/b:x"]),
-            ("{repository: quay.io/a/b, image: 'quay.io/a/b:1', tag: '1'}", &[]),
-            ("{registry: r.io, repository: quay.io/a/b, tag: '1'}", &["quay.io/a/b:1"]),
-            (&sha, &[&pinned]),
-            ("{repository: a/b, name: sidecar, tag: '1'}", &["a/b:1"]),
-            (
-                "{registry: quay.io, repository: a/b, tag: '1', image: 'r.io/x/a/b:1'}",
-                &["quay.io/a/b:1"],
-            ),
-            ("{registry: quay.io, repository: a/b, tag: '1', image: 'quay.io/a/b:1'}", &[]),
-            ("{repository: a/b, tag: '1', image: 'quay.io/a/b:1'}", &[]),
-        ];
-        for (yaml, expected) in table {
-            assert_eq!(found(yaml, Under::OtherField), expected, "{yaml}");
-        }
-    }
-
-    #[test]
-    fn a_version_goes_with_the_variable_that_ends_in_its_words() {
-        let table: [(&str, &[&str]); 6] = [
-            (
-                "{ACME_BIG_DB_IMAGE: quay.io/a/db, DB_VERSION: '1', INIT_DB_IMAGE_REPOSITORY: quay.io/a/i, \
-                 INIT_DB_VERSION: '2'}",
-                &["quay.io/a/db:1", "quay.io/a/i:2"],
-            ),
-            (
-                "{A_DB_IMAGE: quay.io/a/x, B_DB_IMAGE: quay.io/a/y, DB_TAG: 3}",
-                &["quay.io/a/x:3", "quay.io/a/y:3"],
-            ),
-            ("{A_B_DB_IMAGE: quay.io/a/x, B_DB_VERSION: '1', DB_VERSION: '2'}", &["quay.io/a/x:1"]),
-            // The operator takes the version of the manager from elsewhere.
-            ("{MANAGER_IMAGE_REPOSITORY: quay.io/a/m, INIT_MANAGER_VERSION: '1'}", &[]),
-            ("{A_DB_IMAGE: 'quay.io/a/x:2', DB_VERSION: '1'}", &[]),
-            ("{A_DB_IMAGE: a/x, DB_VERSION: '1', VERSION: '2'}", &[]),
-        ];
-        for (yaml, expected) in table {
-            assert_eq!(found(yaml, Under::Variables), expected, "{yaml}");
-        }
-        assert_eq!(found("{aDbImage: quay.io/a/x, dbVersion: 1}", Under::OtherField), [""; 0]);
-    }
-
-    #[test]
-    fn charts_programs_and_sources_are_not_images() {
-        for yaml in [
-            "{repository: 'https://charts.example.com', name: x, version: '1'}",
-            "{repository: team/charts, chart: x, version: '1'}",
-            "{repository: org/code, branch: main, tag: v1}",
-            "{name: x, version: '1'}",
-            "{repository: snapshots, version: '1'}",
-            "{repository: a/b}",
-            "{image: a/b}",
-            "{version: '1', tag: x}",
-            "{toolRepository: a/b, toolTag: x}",
-            "{chartRepository: ghcr.io/a/b, chartVersion: '1'}",
-            "{image: a/b, version: '>=1'}",
-            "{repository: acme/infra, version: '1'}",
-            "{repoURL: ghcr.io/a/charts, repository: ghcr.io/a/b, chart: x, targetRevision: '1'}",
-            "{repository: ghcr.io/a/charts, chartVersion: '1', version: '2'}",
-        ] {
-            assert_eq!(found(yaml, Under::OtherField), [""; 0], "{yaml}");
-        }
-    }
-
-    #[test]
-    fn below_an_image_field_a_name_is_enough() {
-        let table: [(&str, &[&str]); 4] = [
-            ("{repository: a/b}", &["a/b"]),
-            ("{name: quay.io/a/b, tag: '4.1'}", &["quay.io/a/b:4.1"]),
-            ("{repository: a/b, tag: '', digest: ''}", &["a/b"]),
-            ("{pullPolicy: Always}", &[]),
-        ];
-        for (yaml, expected) in table {
-            assert_eq!(found(yaml, Under::ImageField), expected, "{yaml}");
-        }
-    }
-}
+mod tests;

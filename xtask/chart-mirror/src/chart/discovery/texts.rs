@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::commands::named_images;
-use super::image_fields::Field;
+use super::image_fields::{Field, names_no_image};
 use super::registries::is_known_registry;
 use super::shapes::{Shape, is_registry, shapes, whole};
 use super::shell::{Script, Word};
@@ -104,7 +104,11 @@ impl<'t> TextImage<'t> {
 
     fn names(&self, reference: &ImageReference) -> bool {
         match &self.verdict {
-            Verdict::Image(_, named) | Verdict::Mention(_, Some(named)) => named == reference,
+            Verdict::Image(_, named) | Verdict::Mention(_, Some(named)) => {
+                // The version may be in another word.
+                let is_part = !reference.is_versioned() && named.repository == reference.repository;
+                is_part || named == reference
+            }
             // A variable stands for a part of it.
             Verdict::Mention(_, None) => true,
         }
@@ -117,13 +121,13 @@ fn images_of_script<'t>(text: &str, script: &Script<'_>, depth: usize) -> Vec<Te
     for command in &script.commands {
         let words: Vec<&str> = command.iter().map(|word| &*word.text).collect();
         let mut position = 0;
-        for named in named_images(&words) {
+        for named in named_images(&words).images {
             let range = &command[named.word].range;
             position = range.start.max(position);
             // With quotes in it, the word may not contain what it stands for.
-            let start = text[position..range.end].find(named.written);
+            let start = text[position..range.end].find(&*named.written);
             position += start.unwrap_or(0);
-            let written = Cow::Owned(named.written.to_owned());
+            let written = Cow::Owned(named.written.into_owned());
             let verdict = named.verdict;
             found.push(TextImage { start: position, end: range.end, written, verdict });
         }
@@ -246,13 +250,19 @@ pub(super) fn field_before(text: &str, start: usize) -> Field {
 
 /// The images of a variable whose name says that it holds images, or of a list of them: `acme/db:8`, or
 /// `8=acme/db:8,9=acme/db:9`. `None` if a part of it is not an image.
-pub(super) fn images_in_list<'t>(text: &'t str, evidence: Evidence) -> Option<Vec<TextImage<'t>>> {
+pub(super) fn images_in_list<'t>(
+    text: &'t str,
+    field: Field,
+    evidence: Evidence,
+) -> Option<Vec<TextImage<'t>>> {
     let pieces = words_with_positions(text).filter(|(_, piece)| !piece.is_empty());
     let image = |(start, piece): (usize, &'t str)| {
         let at = piece.rfind('=').map_or(0, |at| at + 1);
         let reference: ImageReference = piece[at..].parse().ok()?;
-        let is_versioned = reference.is_versioned();
-        is_versioned.then(|| TextImage::new(start + at, &piece[at..], reference, evidence))
+        let is_image = reference.is_versioned()
+            && (field.is_image() || field.accepts(&reference))
+            && !names_no_image(&piece[at..]);
+        is_image.then(|| TextImage::new(start + at, &piece[at..], reference, evidence))
     };
     pieces.map(image).collect()
 }

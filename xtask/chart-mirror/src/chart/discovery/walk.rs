@@ -2,16 +2,16 @@
 
 use std::collections::BTreeSet;
 
-use base64::Engine as _;
-
 use super::collector::{Collector, push_key};
 use super::context::{Context, Origin};
 use super::discovered::Discovery;
+use super::encoded::decoded;
 use super::environment::Environment;
 use super::image_fields::{Field, is_container, is_part};
 use super::outer_parts::{OuterParts, is_registry_key};
 use super::rules::{Rules, without};
 use super::shapes;
+use super::sources::Sources;
 use super::split_forms::{SplitForm, Under, names_chart, split_forms};
 use crate::chart::found::Evidence;
 use crate::chart::manifests::{self, UnreadableManifest};
@@ -28,6 +28,8 @@ pub(super) struct Walk<'a> {
     pub(super) outer: OuterParts,
     /// The variables of the container that the node is in.
     pub(super) environment: Environment,
+    /// Where containers take variables from.
+    sources: Sources,
     /// How many maps have been visited.
     maps: usize,
     /// The numbers of maps with a registry that is part of an image below.
@@ -43,8 +45,10 @@ pub(super) fn walk(
     let out = Collector::new(&rendered.rendering, rules, hosts);
     let (outer, owners) = (OuterParts::default(), BTreeSet::new());
     let environment = Environment::default();
-    let mut walk = Walk { out, depth: 0, outer, environment, maps: 0, owners };
-    for document in manifests::documents(&rendered.text) {
+    let documents = manifests::documents(&rendered.text);
+    let sources = Sources::of(&rendered.text, &documents);
+    let mut walk = Walk { out, depth: 0, outer, environment, sources, maps: 0, owners };
+    for document in documents {
         let template = document.template.map(str::to_owned);
         let nodes = document.parse().map_err(|(line, reason)| UnreadableManifest {
             rendering: rendered.rendering.clone(),
@@ -158,9 +162,10 @@ impl<'a> Walk<'a> {
             Field::Container if keys.clone().any(is_part) => context.field(Field::Other),
             _ => context,
         };
-        let outer_environment = self.environment.enter(entries, context.field);
+        let outer_environment = self.environment.enter(entries, context.field, &self.sources);
         let under = match context.field {
             Field::Variables => Under::Variables,
+            Field::Source => Under::Source,
             field if field.is_image() => Under::ImageField,
             _ => Under::OtherField,
         };
@@ -199,6 +204,10 @@ impl<'a> Walk<'a> {
     ) {
         let text_at = |key| value_of(entries, key).and_then(Node::text);
         let (variable, kind) = (text_at("name"), text_at("kind").unwrap_or_default());
+        // The key that an operation of a JSON patch sets.
+        let patched =
+            text_at("path").filter(|path| text_at("op").is_some() && path.starts_with('/'));
+        let patched = patched.and_then(|path| path.rsplit('/').next());
         // The repository of a chart holds no images.
         let names_chart = context.origin == Origin::Manifest && names_chart(entries);
         // The credentials of a registry name its host, and no image.
@@ -206,7 +215,8 @@ impl<'a> Walk<'a> {
             |key: &str| !CREDENTIALS.contains(&key) || context.origin == Origin::Manifest;
         for (key, node) in visited.iter().filter(|(key, _)| is_searched(key)) {
             self.key(key, context);
-            let context = match self.context_of(key, kind, variable, context) {
+            let name = if key == "value" { patched.unwrap_or(key) } else { key };
+            let context = match self.context_of(name, kind, variable, context) {
                 Context { field: Field::Repository | Field::Registry, .. } if names_chart => {
                     Context { field: Field::Other, origin: Origin::Metadata }
                 }
@@ -240,9 +250,14 @@ impl<'a> Walk<'a> {
                 let field = Field::of_variable(variable.unwrap_or_default());
                 return Context { field, origin: Origin::Variable };
             }
-            ("annotations" | "labels", _) if context.origin == Origin::Manifest => {
+            ("labels" | "matchLabels", _) if context.origin == Origin::Manifest => {
+                return Context { field: Field::Labels, origin: Origin::Metadata };
+            }
+            ("annotations", _) if context.origin == Origin::Manifest => {
                 return Context { field: Field::Other, origin: Origin::Metadata };
             }
+            // The builds and streams of OpenShift.
+            ("name", "DockerImage") => return context.field(Field::Image),
             // By convention, an example that documents the other keys.
             ("_example", _) if context.origin == Origin::Data => {
                 return Context { field: Field::Other, origin: Origin::Documentation };
@@ -262,17 +277,7 @@ impl<'a> Walk<'a> {
         let is_encoded = matches!(key, "data" | "binaryData")
             && context == Context { field: Field::Variables, origin: Origin::Secret };
         let Node::Map(entries) = node else { return None };
-        let decode = |(key, node): &(String, Node)| {
-            let text = node.scalar().unwrap_or_default();
-            // Lines of base64 may be wrapped.
-            let encoded: String = text.chars().filter(|c| !c.is_whitespace()).collect();
-            let decoded = base64::prelude::BASE64_STANDARD.decode(&encoded);
-            let text = decoded.map_or_else(
-                |_| text.to_owned(),
-                |bytes| String::from_utf8_lossy(&bytes).into_owned(),
-            );
-            (key.clone(), Node::Text(text))
-        };
+        let decode = |(key, node): &(String, Node)| (key.clone(), Node::Text(decoded(node)));
         is_encoded.then(|| entries.iter().map(decode).collect())
     }
 

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 
-use super::commands::{Named, named_images};
+use super::commands::{Named, NamedImages, named_images};
 use super::context::{Context, Origin};
 use super::embedded::Documents;
 use super::free_text::{comments, free_text, template_actions};
@@ -11,7 +11,7 @@ use super::image_fields::{Field, is_machine_image, is_picture, names_no_image};
 use super::texts::images_in_list;
 use super::verdict::Verdict;
 use super::walk::Walk;
-use super::{embedded, shapes};
+use super::{embedded, shapes, shell_variables};
 use crate::chart::found::MentionKind;
 use crate::chart::image_reference::ImageReference;
 use crate::chart::node::Node;
@@ -25,14 +25,14 @@ impl Walk<'_> {
             (Field::Arguments, _) | (_, Origin::Variable) => self.environment.expand(text),
             _ => Cow::Borrowed(text),
         };
-        let text = &*expanded;
+        let text = &*shell_variables::expand(&expanded, &self.environment);
         if context.field.may_be_image() && self.field(text, context).is_break() {
             return;
         }
         let is_documentation = context.origin == Origin::Documentation;
         if self.depth < MAX_DEPTH
             && !is_documentation
-            && let Some(documents) = embedded::documents(text)
+            && let Some(documents) = embedded::documents(text, context.field)
         {
             return self.embedded(text, &documents, context);
         }
@@ -46,6 +46,12 @@ impl Walk<'_> {
             return ControlFlow::Break(());
         }
         match text.trim().parse::<ImageReference>() {
+            // Kubernetes refuses it.
+            Ok(_) if is_container && text.trim() != text => {
+                let reason = "a reference has no white space around it".to_owned();
+                self.out.malformed(text, reason, context);
+                return ControlFlow::Break(());
+            }
             Ok(reference) if context.field.accepts(&reference) => {
                 self.out.image(text.trim(), reference, context.evidence(), context);
                 return ControlFlow::Break(());
@@ -61,8 +67,8 @@ impl Walk<'_> {
             }
             _ => {}
         }
-        let images = context.field.is_image().then(|| images_in_list(text, context.evidence()));
-        match images.flatten().filter(|images| !images.is_empty()) {
+        let images = images_in_list(text, context.field, context.evidence());
+        match images.filter(|images| !images.is_empty()) {
             Some(images) => {
                 images.into_iter().for_each(|found| self.out.text_image(found, context));
                 ControlFlow::Break(())
@@ -94,7 +100,7 @@ impl Walk<'_> {
     }
 
     fn embedded(&mut self, text: &str, documents: &Documents, context: Context) {
-        let context = context.field(Field::Other);
+        let context = context.field(context.field.of_embedded());
         let outside = std::mem::take(&mut self.outer);
         self.depth += 1;
         for node in documents.nodes() {
@@ -111,7 +117,8 @@ impl Walk<'_> {
     pub(super) fn arguments(&mut self, words: &[&str], context: Context) {
         let words: Vec<_> = words.iter().map(|word| self.environment.expand(word)).collect();
         let words: Vec<&str> = words.iter().map(|word| word.trim()).collect();
-        let mut named = named_images(&words).into_iter().peekable();
+        let NamedImages { images, parts } = named_images(&words);
+        let mut named = images.into_iter().peekable();
         let mut flag = "";
         for (index, word) in words.iter().copied().enumerate() {
             let mut of_word = Vec::new();
@@ -121,6 +128,9 @@ impl Walk<'_> {
             let is_registry = flag.starts_with('-') && Field::of_flag(flag) == Field::Registry;
             self.below_index(index, |walk| {
                 if walk.declared(&Node::Text(word.to_owned()), context).is_some() {
+                    return;
+                }
+                if of_word.is_empty() && parts.contains(&index) {
                     return;
                 }
                 if of_word.is_empty() && is_registry {
@@ -139,10 +149,10 @@ impl Walk<'_> {
     fn named(&mut self, named: Named<'_>, context: Context) {
         match named.verdict {
             Verdict::Image(evidence, reference) => {
-                self.out.image(named.written, reference, evidence, context);
+                self.out.image(&named.written, reference, evidence, context);
             }
             Verdict::Mention(kind, reference) => {
-                self.out.mention(named.written, reference, kind, context);
+                self.out.mention(&named.written, reference, kind, context);
             }
         }
     }

@@ -203,3 +203,91 @@ fn a_name_without_a_version_is_a_mention() {
         assert_eq!((mentions.as_slice(), found.images.len()), (expected, 0), "{text}");
     }
 }
+
+#[test]
+fn white_space_around_the_image_of_a_container_is_malformed() {
+    for text in [
+        "containers: [{image: ' q.io/a/b:1'}]",
+        "containers: [{image: \"q.io/a/b:1\\n\"}]",
+        "kind: Pod\nspec: {volumes: [{image: {reference: \"\\tq.io/a/b:1\"}}]}",
+    ] {
+        let found = discover(&rendered(text), None, &BTreeSet::new()).unwrap();
+        assert_eq!((found.images.len(), found.malformed.len()), (0, 1), "{text}");
+    }
+    check(&[(
+        "containers:\n- image: >-\n    q.io/a/b:1\n",
+        &[("q.io/a/b:1", "containers[0].image")],
+    )]);
+}
+
+#[test]
+fn a_digest_alone_is_no_image_and_belongs_to_the_one_beside_it() {
+    check(&[
+        ("kind: Web\nspec: {imageDigest: 'DIGEST', imageId: 'DIGEST', images: ['DIGEST']}", &[]),
+        ("kind: Web\nspec: {image: 'q.io/a:1', digest: 'DIGEST'}", &[("q.io/a:1@DIGEST", "spec")]),
+        (
+            "env: [{name: X_IMAGE, value: 'q.io/a:1'}, {name: X_SHA256, value: 'DIGEST'}]",
+            &[("q.io/a:1@DIGEST", "env")],
+        ),
+        ("env: [{name: X, value: 'a/b:1@DIGEST'}]", &[("a/b:1@DIGEST", "env[0].value")]),
+    ]);
+}
+
+#[test]
+fn machines_sources_and_labels_are_no_images() {
+    check(&[
+        (
+            "kind: Web\nspec: {image: {name: debian-11, project: x}, images: [{name: x, size: 3}]}",
+            &[],
+        ),
+        ("kind: Web\nspec: {git: {repository: github.com/a/b, version: v1}}", &[]),
+        ("kind: Web\nspec: {helm: {registry: ghcr.io, repository: a/charts/b, version: '1'}}", &[]),
+        (
+            "kind: Web\nspec: {helm: {repository: q.io/a/helm, tag: '3'}}",
+            &[("q.io/a/helm:3", "spec.helm")],
+        ),
+        ("metadata: {labels: {image: 'v1'}}\nspec: {selector: {matchLabels: {image: v1}}}", &[]),
+        ("kind: ConfigMap\ndata: {x: 'info{image!=\"a/b:1\", image=~\"a/c:1\"}'}", &[]),
+    ]);
+    let text = "metadata: {labels: {image: v1}}";
+    assert!(discover(&rendered(text), None, &BTreeSet::new()).unwrap().mentions.is_empty());
+}
+
+#[test]
+fn maps_and_texts_that_are_named_like_images_hold_images() {
+    check(&[
+        ("env: [{name: X_IMAGES, value: '{\"a\": \"a/x:1\"}'}]", &[("a/x:1", "env[0].value > a")]),
+        (
+            "env: [{name: X_IMAGES, value: '[\"a/x:1\", \"a/y:2\"]'}]",
+            &[("a/x:1", "env[0].value > [0]"), ("a/y:2", "env[0].value > [1]")],
+        ),
+        (
+            "env: [{name: IMAGES, value: \"a: a/x:1\\nb: a/y:2\\n\"}]",
+            &[("a/x:1", "env[0].value > a"), ("a/y:2", "env[0].value > b")],
+        ),
+        (
+            "env: [{name: IMAGE_MAP, value: 'a=a/x:1;b=a/y:2'}]",
+            &[("a/x:1", "env[0].value"), ("a/y:2", "env[0].value")],
+        ),
+        (
+            "kind: ConfigMap\ndata: {images.json: '{\"o\": \"a/q:1\", \"p\": {\"ref\": \"a/r:2\"}, \"n\": 3, \"t\": \"03:00\"}'}",
+            &[("a/q:1", "data[\"images.json\"] > o"), ("a/r:2", "data[\"images.json\"] > p.ref")],
+        ),
+        (
+            "kind: Web\nspec: {imageVersions: {'1.0': 'a/z:1.0'}}",
+            &[("a/z:1.0", "spec.imageVersions[\"1.0\"]")],
+        ),
+        (
+            "kind: ImageStream\nspec: {tags: [{from: {kind: DockerImage, name: 'a/y:1'}}]}",
+            &[("a/y:1", "spec.tags[0].from.name")],
+        ),
+        (
+            "kind: ConfigMap\ndata: {x: '[{\"op\": \"replace\", \"path\": \"/spec/image\", \"value\": \"a/x:1\"}]'}",
+            &[("a/x:1", "data.x > [0].value")],
+        ),
+        (
+            "kind: Kustomization\nspec: {images: [{name: nginx, newName: q.io/a, newTag: '1'}]}",
+            &[("q.io/a:1", "spec.images[0]")],
+        ),
+    ]);
+}

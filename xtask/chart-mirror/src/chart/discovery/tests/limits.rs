@@ -66,3 +66,20 @@ fn a_line_of_many_templates_is_read_once() {
     let text = format!("kind: ConfigMap\ndata:\n  a: \"image: ]\\n{text}\"\n");
     assert!(discover(&rendered(&text), None, &BTreeSet::new()).unwrap().images.is_empty());
 }
+
+#[test]
+fn long_texts_of_every_kind_are_read_once() {
+    for line in [
+        "x.repository=q.io/a\\n",
+        "A=$A\\n",
+        "[a]\\nimage=b\\n",
+        "$R/a:1 ",
+        "q.io/a:${ ",
+        "image: {{ `a/b:1` }}\\n",
+        "{{ `",
+        "é//q.io/a:1:ro ",
+    ] {
+        let text = format!("kind: ConfigMap\ndata:\n  a: \"image: ]\\n{}\"\n", line.repeat(50_000));
+        assert!(discover(&rendered(&text), None, &BTreeSet::new()).is_ok());
+    }
+}

@@ -94,3 +94,80 @@ fn a_reference_with_an_unknown_variable_is_a_mention() {
         assert_eq!((mentions.as_slice(), found.images.len()), ([expected].as_slice(), 0), "{text}");
     }
 }
+
+#[test]
+fn arguments_and_lines_with_parts_of_an_image_are_joined() {
+    check(&[
+        (
+            "containers: [{args: ['--x-repository=q.io/a/b', -v, '--x-tag=1', '--y=q.io/c:2']}]",
+            &[("q.io/a/b:1", "containers[0].args[0]"), ("q.io/c:2", "containers[0].args[3]")],
+        ),
+        (
+            "containers: [{command: [sh, -c, 'run --x-image q.io/a/b --x-version 1']}]",
+            &[("q.io/a/b:1", "containers[0].command[2]")],
+        ),
+        (
+            "kind: ConfigMap\ndata: {x: \"a=1\\nx.repository=q.io/a/b\\nx.tag=2\\n\"}",
+            &[("q.io/a/b:2", "data.x > line 2")],
+        ),
+        (
+            "kind: ConfigMap\ndata: {x: \"[x]\\nimage = 'q.io/a/b'\\ntag = '2'\\n\"}",
+            &[("q.io/a/b:2", "data.x > line 2")],
+        ),
+    ]);
+}
+
+#[test]
+fn variables_of_other_objects_and_of_scripts_are_known() {
+    let map = "kind: ConfigMap\nmetadata: {name: x}\ndata: {R: q.io}\n---\n";
+    let secret = "kind: Secret\nmetadata: {name: x}\ndata: {R: cS5pbw==, P: aHVudGVyMg==}\n---\n";
+    let argument = "args: ['--image=$(R)/a:1']";
+    check(&[
+        (
+            &format!("{map}containers: [{{{argument}, envFrom: [{{configMapRef: {{name: x}}}}]}}]"),
+            &[("q.io/a:1", "containers[0].args[0]")],
+        ),
+        (
+            &format!(
+                "containers: [{{{argument}, envFrom: [{{secretRef: {{name: x}}}}]}}]\n---\n{secret}"
+            ),
+            &[("q.io/a:1", "containers[0].args[0]")],
+        ),
+        (
+            &format!(
+                "{map}containers: [{{{argument}, env: [{{name: R, valueFrom: {{configMapKeyRef: {{name: x, key: R}}}}}}]}}]"
+            ),
+            &[("q.io/a:1", "containers[0].args[0]")],
+        ),
+        (
+            &format!(
+                "{map}containers: [{{args: ['--image=$(P_R)/a:1'], envFrom: [{{prefix: P_, configMapRef: {{name: x}}}}]}}]"
+            ),
+            &[("q.io/a:1", "containers[0].args[0]")],
+        ),
+        // A variable of its own counts more.
+        (
+            &format!(
+                "{map}containers: [{{{argument}, env: [{{name: R, value: r.io}}], envFrom: [{{configMapRef: {{name: x}}}}]}}]"
+            ),
+            &[("r.io/a:1", "containers[0].args[0]")],
+        ),
+        (
+            "containers: [{env: [{name: R, value: q.io}], command: [sh, -c, 'run --image=$R/a:1']}]",
+            &[("q.io/a:1", "containers[0].command[2]")],
+        ),
+        (
+            "containers: [{command: [sh, -c, \"export R=q.io\\ndocker run ${R}/a:1\"]}]",
+            &[("q.io/a:1", "containers[0].command[2] > line 2")],
+        ),
+        (
+            "kind: ConfigMap\ndata: {x: \"R=quay.io\\nrun x --image=$R/a/b:9\\n\"}",
+            &[("quay.io/a/b:9", "data.x > line 2")],
+        ),
+    ]);
+    let text = format!(
+        "{secret}containers: [{{args: ['--image=$(P)'], envFrom: [{{secretRef: {{name: x}}}}]}}]"
+    );
+    let found = discover(&rendered(&text), None, &BTreeSet::new()).unwrap();
+    assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+}

@@ -37,8 +37,14 @@ fn what_an_action_names_is_a_mention() {
             "a:\n  image: \"{{ annotation .x \"a.io/image\" \"a/b:1\" }}\"\n  side: x\n",
             &["mention a/b:1"],
         ),
-        ("image: {{ if .x }}\n  quay.io/a/b:1\n{{ else }}\n  c\n{{ end }}\n", &["mention quay.io/a/b:1"]),
-        ("a: 1\nb: {{ default \"reg.acme.io\" .x }}\nimage: c/d:1\n", &["c/d:1", "mention reg.acme.io"]),
+        (
+            "image: {{ if .x }}\n  quay.io/a/b:1\n{{ else }}\n  c\n{{ end }}\n",
+            &["mention quay.io/a/b:1"],
+        ),
+        (
+            "a: 1\nb: {{ default \"reg.acme.io\" .x }}\nimage: c/d:1\n",
+            &["c/d:1", "mention reg.acme.io"],
+        ),
     ];
     for (text, expected) in table {
         assert_eq!(found(text), expected, "{text}");
@@ -82,7 +88,9 @@ fn a_variable_hides_no_reference_wherever_it_is_pulled_from() {
             assert_eq!(found, expected, "{text}");
         }
     }
-    for text in ["set image deploy/x c=reg.acme.io/a/$N:9", "image = \"reg.acme.io/a/\" + n + \":9\"\n"] {
+    for text in
+        ["set image deploy/x c=reg.acme.io/a/$N:9", "image = \"reg.acme.io/a/\" + n + \":9\"\n"]
+    {
         let hosts = BTreeSet::from(["reg.acme.io"]);
         let found = discover(&rendered(&config_map(text)), None, &hosts).unwrap();
         assert_eq!(found.mentions[0].kind, MentionKind::Variable, "{text}: {found:?}");

@@ -157,7 +157,7 @@ fn report_proof(
     for reliance in &proof.relied_on {
         let message = format!("with the values of the destination, {reliance}");
         let finding = Finding::new(CHECK, Code::ValuesNotRelocated, message);
-        findings.add_once(finding.hint(reliance.without.hint()));
+        findings.add_once(finding.hint(reliance.hint()));
     }
     if proof.proven.is_empty() && proof.errors() == 0 {
         let message = "the chart uses no image, so nothing is proven";
