@@ -4,6 +4,7 @@
 
 mod authentication;
 mod downloads;
+mod heads;
 mod hostile;
 mod locations;
 mod manifests;

@@ -76,7 +76,7 @@ async fn resolved_digests_are_written_even_if_other_images_fail() {
         "failed     127.0.0.1:1/team/down:1\n",
         "error: 127.0.0.1:1/team/down:1\n  source: look for manifest `1`: HEAD http://127.0.0.1:1/v2/team/down/manifests/1: cannot connect: ",
         "\n  hint: check the host name, ",
-        "error: SOURCE/team/denied:1\n  source: look for manifest `1`: HEAD http://SOURCE/v2/team/denied/manifests/1: 403",
+        "error: SOURCE/team/denied:1\n  source: get manifest `1`: GET http://SOURCE/v2/team/denied/manifests/1: 403 DENIED: not yours",
         "\n  hint: the account has no permission to read this repository\n",
         &format!("new        SOURCE/team/good:1 {good}\n"),
     ];

@@ -308,7 +308,7 @@ async fn a_failure_that_images_share_is_one_message_and_several_findings() {
     scene.source.inject(Fault::status(403).always());
     let verified = scene.verify(&["--only", "source"]);
     assert_eq!((verified.exit_code, verified.findings.as_array().unwrap().len()), (1, 2));
-    let shared = "error[unreachable] 2 images: source: look for manifest: http://SOURCE: 403\n  \
+    let shared = "error[unreachable] 2 images: source: get manifest: http://SOURCE: 403\n  \
                   SOURCE/team/app:1.0 (images.toml:10:1)\n";
     assert!(verified.human.starts_with(shared), "{}", verified.human);
     assert_eq!(verified.human.matches("403").count(), 1, "{}", verified.human);

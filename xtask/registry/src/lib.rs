@@ -11,6 +11,7 @@ pub mod http;
 pub mod known;
 mod lock;
 pub mod ping;
+mod presence;
 mod referrers;
 pub mod registries;
 pub mod repository;

@@ -17,6 +17,7 @@ use crate::embedded::EmbeddedRegistry;
 use crate::error::Side;
 use crate::http::attempts::RetryPolicy;
 use crate::http::clients::ClientPool;
+use crate::http::head_support::LearnedHeadSupport;
 use crate::http::host::Host;
 use crate::http::liveness::Liveness;
 use crate::http::net::is_loopback;
@@ -150,6 +151,7 @@ impl Registries {
             retry,
             requests: AtomicU64::new(0),
             liveness: Liveness::default(),
+            head_support: LearnedHeadSupport::default(),
             snapshot: (side == Side::Source).then(|| self.settings.snapshot()).flatten(),
             pinged: tokio::sync::OnceCell::new(),
         })

@@ -1,5 +1,5 @@
-//! The distribution API of one repository: manifests, and whether blobs exist (distribution-spec 1.1,
-//! "Pull" and "Push"). Upload sessions and referrers have files of their own.
+//! The distribution API of one repository: fetching and pushing manifests (distribution-spec 1.1, "Pull" and
+//! "Push"). Upload sessions, referrers, and whether something exists have files of their own.
 
 use std::fmt;
 use std::sync::Arc;
@@ -9,12 +9,9 @@ use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderVal
 use reqwest::{Method, StatusCode, Url};
 
 use crate::auth::Scope;
-use crate::auth::challenge::Scheme;
 use crate::error::{Cause, Error, ErrorCode, ErrorResponse, Side};
 use crate::http::host::Host;
-use crate::http::request::{
-    ApiRequest, BufferedResponse, PermittedResponse, content_length, header,
-};
+use crate::http::request::{ApiRequest, BufferedResponse, header};
 use messages::Advice;
 use messages::printable::printable;
 use oci::{Descriptor, Digest, InvalidManifest, Manifest, RepositoryPath, Tag, manifest};
@@ -54,46 +51,6 @@ pub struct Pushed {
 }
 
 impl RemoteRepository {
-    /// The digest that a name stands for; `None` if there is no such manifest.
-    ///
-    /// One HEAD; a GET follows only if the response contains no digest.
-    ///
-    /// # Errors
-    /// When the registry cannot be queried.
-    pub async fn resolve(&self, name: &ManifestName) -> Result<Option<Digest>, Error> {
-        let request = self.manifest_request(Method::HEAD, name)?.expecting(self.absent());
-        if self.host.keeps_manifest(&request) {
-            return Ok(self.manifest_if_present(name).await?.map(|manifest| manifest.digest));
-        }
-        let found = self.find(&request).await?;
-        self.digest_from(name, found).await
-    }
-
-    /// Like [`RemoteRepository::resolve`], for callers that will not push: only 404 counts as absent, 403 is
-    /// an error.
-    ///
-    /// # Errors
-    /// When the registry cannot be queried, or refuses.
-    pub async fn resolve_strictly(&self, name: &ManifestName) -> Result<Option<Digest>, Error> {
-        let request = self.manifest_request(Method::HEAD, name)?.expecting(&[404]);
-        let found = self.host.call(&request).await?;
-        self.digest_from(name, Some(found).filter(is_success)).await
-    }
-
-    /// The digest from the response header, or by fetching the manifest if the header is missing.
-    async fn digest_from(
-        &self,
-        name: &ManifestName,
-        found: Option<PermittedResponse>,
-    ) -> Result<Option<Digest>, Error> {
-        let Some(found) = found else { return Ok(None) };
-        if let Some(digest) = header_digest(found.response.headers()) {
-            return Ok(Some(digest));
-        }
-        drop(found);
-        Ok(self.manifest_if_present(name).await?.map(|manifest| manifest.digest))
-    }
-
     /// Fetches a manifest.
     ///
     /// # Errors
@@ -112,7 +69,7 @@ impl RemoteRepository {
         &self,
         name: &ManifestName,
     ) -> Result<Option<Manifest>, Error> {
-        self.manifest_with_digest(name, expected_digest).await
+        self.manifest_unless(self.absent(), name, expected_digest).await
     }
 
     /// The manifest of a tag, with its computed digest, whatever digest the registry reports; `None` if the
@@ -121,7 +78,7 @@ impl RemoteRepository {
         &self,
         tag: &Tag,
     ) -> Result<Option<Manifest>, Error> {
-        self.manifest_with_digest(&ManifestName::Tag(tag.clone()), |_, _| None).await
+        self.manifest_unless(self.absent(), &ManifestName::Tag(tag.clone()), |_, _| None).await
     }
 
     /// The content of a tag that should be a pinned digest. If it is, the digest that the registry reports
@@ -158,12 +115,14 @@ impl RemoteRepository {
         }
     }
 
-    async fn manifest_with_digest(
+    /// A manifest, or `None` for one of the statuses that mean that it does not exist.
+    pub(crate) async fn manifest_unless(
         &self,
+        absent: &'static [u16],
         name: &ManifestName,
         expected_digest: impl Fn(&ManifestName, &HeaderMap) -> Option<Digest>,
     ) -> Result<Option<Manifest>, Error> {
-        let request = self.manifest_request(Method::GET, name)?.expecting(self.absent());
+        let request = self.manifest_request(Method::GET, name)?.expecting(absent);
         let response = self.host.read_manifest(&request, LARGEST_MANIFEST).await?;
         if !response.status.is_success() {
             return Ok(None);
@@ -266,31 +225,6 @@ impl RemoteRepository {
         Err(error)
     }
 
-    /// Whether a blob is in this repository, with the size of its descriptor.
-    pub async fn has_blob(&self, blob: &Descriptor) -> Result<bool, Error> {
-        let digest = &blob.digest;
-        let operation = format!("look for blob {}", digest.short());
-        let request = self.request(operation, Method::HEAD, &format!("blobs/{digest}"))?;
-        let Some(found) = self.find(&request.expecting(self.absent())).await? else {
-            return Ok(false);
-        };
-        // A blob of another size is something else, or a part of it.
-        Ok(content_length(found.response.headers()).is_none_or(|size| size == blob.size))
-    }
-
-    /// Finds out whether something exists.
-    async fn find(&self, request: &ApiRequest) -> Result<Option<PermittedResponse>, Error> {
-        let is_destination = self.host.side == Side::Destination;
-        let has_token = || matches!(self.host.authenticator.scheme(), Scheme::Bearer(_));
-        match self.host.call(request).await {
-            Ok(found) => Ok(Some(found).filter(is_success)),
-            // Some registries refuse their own token if the repository does not exist. The push that
-            // follows creates it, or fails with the reason.
-            Err(error) if error.is_unauthorized() && is_destination && has_token() => Ok(None),
-            Err(error) => Err(error),
-        }
-    }
-
     /// An address below this repository's part of the API.
     pub(crate) fn url(&self, rest: &str) -> Result<Url, Error> {
         let path = format!("/v2/{}/{rest}", self.path);
@@ -326,14 +260,18 @@ impl RemoteRepository {
 
     /// Statuses that mean "does not exist". A destination that returns 403 to a HEAD may still accept the
     /// push, and otherwise refuses it then; Artifactory does that.
-    fn absent(&self) -> &'static [u16] {
+    pub(crate) fn absent(&self) -> &'static [u16] {
         match self.host.side {
             Side::Source => &[404],
             Side::Destination => &[404, 403],
         }
     }
 
-    fn manifest_request(&self, method: Method, name: &ManifestName) -> Result<ApiRequest, Error> {
+    pub(crate) fn manifest_request(
+        &self,
+        method: Method,
+        name: &ManifestName,
+    ) -> Result<ApiRequest, Error> {
         let operation = match method {
             Method::HEAD => format!("look for manifest {name}"),
             Method::PUT => format!("push manifest {name}"),
@@ -386,10 +324,6 @@ impl fmt::Display for ManifestName {
     }
 }
 
-fn is_success(found: &PermittedResponse) -> bool {
-    found.response.status().is_success()
-}
-
 /// Whether a registry refuses to move a tag. ECR, Harbor and Artifactory each have their own wording.
 fn is_about_immutable_tag(response: &ErrorResponse) -> bool {
     let message = response.message.to_lowercase();
@@ -405,7 +339,7 @@ fn is_about_immutable_tag(response: &ErrorResponse) -> bool {
 
 /// The digest that a manifest must have. For a tag our own hash counts; a header with another digest means
 /// that something on the way alters content.
-fn expected_digest(name: &ManifestName, headers: &HeaderMap) -> Option<Digest> {
+pub(crate) fn expected_digest(name: &ManifestName, headers: &HeaderMap) -> Option<Digest> {
     match name {
         ManifestName::Digest(digest) => Some(digest.clone()),
         ManifestName::Tag(_) => header_digest(headers),

@@ -102,7 +102,7 @@ async fn copy_tag(
 ) -> Result<Option<Digest>, Error> {
     let Ok(tag) = format!("{}.{suffix}", subject.as_tag()).parse() else { return Ok(None) };
     let name = ManifestName::Tag(tag);
-    let Some(digest) = copy.source.resolve(&name).await? else { return Ok(None) };
+    let Some(digest) = copy.source.resolve_unlikely(&name).await? else { return Ok(None) };
     let arrival = copy_attachment(copy, &name, &digest).await?;
     Ok(Some(digest).filter(|_| !matches!(arrival, Arrival::Refused)))
 }

@@ -132,11 +132,7 @@ async fn ask_source(copy: &ImageCopy, name: &ManifestName) -> Result<SourceState
             .await
             .map(|selected| SourceState::Manifest(Box::new(selected)));
     }
-    match copy.source.resolve(name).await? {
-        Some(digest) => Ok(SourceState::Tag(digest)),
-        // The response to HEAD has no body. GET returns the server's error message as well.
-        None => copy.source.manifest(name).await.map(|it| SourceState::Tag(it.digest)),
-    }
+    copy.source.require(name).await.map(SourceState::Tag)
 }
 
 /// The manifest to copy, and the one it was made from. `resolved` is what the tag names.

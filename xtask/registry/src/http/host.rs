@@ -12,6 +12,7 @@ use tokio::time::Instant;
 
 use super::attempts::{Attempts, Next, RetryPolicy, retry_after};
 use super::body::read_limited;
+use super::head_support::LearnedHeadSupport;
 use super::liveness::Liveness;
 use super::queue::{Priority, Queue};
 use super::redact::RequestSecrets;
@@ -45,6 +46,7 @@ pub struct Host {
     pub retry: RetryPolicy,
     pub(crate) requests: AtomicU64,
     pub(crate) liveness: Liveness,
+    pub(crate) head_support: LearnedHeadSupport,
     /// `None`: manifests are requested each time.
     pub(crate) snapshot: Option<Snapshot>,
     /// Set after the ping, which finds out how the host authenticates.

@@ -8,6 +8,7 @@ use super::queue::Permit;
 use crate::auth::Scope;
 
 /// One request, independent of how often it is sent.
+#[derive(Clone)]
 pub(crate) struct ApiRequest {
     /// For errors: `get manifest `1.0.6``.
     pub(crate) operation: String,
