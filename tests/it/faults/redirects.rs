@@ -101,3 +101,14 @@ async fn a_redirect_without_a_valid_address_is_an_error() {
         assert!(!error.is_transient(), "{location}: {error:?}");
     }
 }
+
+#[tokio::test]
+async fn a_metadata_service_is_not_contacted_even_if_the_list_names_it() {
+    for host in ["169.254.169.254", "100.100.100.200:80", "[fd00:ec2::254]:5000"] {
+        let mut stage = Stage::unpinned(RegistryOptions::default()).await;
+        stage.list_missing(Some(host), "latest/meta-data", "1");
+        let error = stage.try_mirror().await.unwrap_err().to_string();
+        assert!(error.contains(host) && error.contains("a cloud's metadata service"), "{error}");
+        assert!(stage.destination.requests().is_empty(), "nothing is started");
+    }
+}

@@ -14,6 +14,7 @@ use reqwest::{Certificate, Client, ClientBuilder, Identity, Response, Url};
 
 use super::net::AddressKind;
 use super::proxy::Proxies;
+use super::resolver::{CheckedResolver, NamedBy};
 use crate::error::{authority, root_cause};
 use crate::known::settings::RegistrySettings;
 use crate::lock::lock;
@@ -23,7 +24,7 @@ use oci::Registry;
 pub(crate) struct ClientPool {
     registries: BTreeMap<Registry, RegistrySettings>,
     proxies: Proxies,
-    clients: Mutex<HashMap<TlsSettings, Client>>,
+    clients: Mutex<HashMap<(TlsSettings, NamedBy), Client>>,
 }
 
 /// The settings by which clients are shared.
@@ -58,10 +59,16 @@ impl ClientPool {
     /// The clients for the registry with this address.
     ///
     /// # Errors
-    /// When a file that images.toml names cannot be used, or the system has no certificates.
+    /// When a file that images.toml names cannot be used, the system has no certificates, or the address is
+    /// no registry's.
     pub(crate) fn of(self: &Arc<Self>, name: &Registry, base: Url) -> Result<HttpClients, Advice> {
+        let kind = AddressKind::of_url(&base);
+        if !NamedBy::User.allows(kind) {
+            return Err(Advice::new(format!("`{name}` is {kind}, and is never contacted"))
+                .with_hint("name a registry"));
+        }
         Ok(HttpClients {
-            own: self.client(name.as_str(), self.settings(name.as_str(), &base))?,
+            own: self.client(name.as_str(), self.settings(name.as_str(), &base), NamedBy::User)?,
             base,
             pool: Arc::clone(self),
             own_http2: OnceLock::new(),
@@ -87,13 +94,19 @@ impl ClientPool {
 
     /// One client for each set of settings: reading the system's certificates takes longer than a run with
     /// nothing to do.
-    fn client(&self, name: &str, settings: TlsSettings) -> Result<Client, Advice> {
+    fn client(
+        &self,
+        name: &str,
+        settings: TlsSettings,
+        named_by: NamedBy,
+    ) -> Result<Client, Advice> {
         let mut clients = lock(&self.clients);
-        if let Some(client) = clients.get(&settings) {
+        let key = (settings, named_by);
+        if let Some(client) = clients.get(&key) {
             return Ok(client.clone());
         }
-        let client = build(name, &settings, &self.proxies)?;
-        clients.insert(settings, client.clone());
+        let client = build(name, &key.0, named_by, &self.proxies)?;
+        clients.insert(key, client.clone());
         Ok(client)
     }
 }
@@ -115,7 +128,16 @@ impl HttpClients {
         // and presents no certificate.
         let name = authority(url);
         let settings = TlsSettings { client_certificate: None, ..self.pool.settings(&name, url) };
-        self.pool.client(&name, settings)
+        // The name of a proxy is looked up with the same client.
+        let named_by = match self.proxy(url) {
+            None => NamedBy::Registry(self.kind()),
+            Some(_) => NamedBy::User,
+        };
+        self.pool.client(&name, settings, named_by)
+    }
+
+    fn kind(&self) -> AddressKind {
+        self.kind.get().copied().unwrap_or_else(|| AddressKind::of_url(&self.base))
     }
 
     /// The client for the registry itself and for its token server.
@@ -143,17 +165,19 @@ impl HttpClients {
         }
         let name = name.as_str();
         let settings = TlsSettings { http2: true, ..self.pool.settings(name, &self.base) };
-        self.pool.client(name, settings).is_ok_and(|client| self.own_http2.set(client).is_ok())
+        self.pool
+            .client(name, settings, NamedBy::User)
+            .is_ok_and(|client| self.own_http2.set(client).is_ok())
     }
 
     pub(crate) fn proxy(&self, url: &Url) -> Option<String> {
         self.pool.proxies.on_the_way_to(url)
     }
 
-    /// Refuses addresses that the registry has no reason to name. Each name is looked up once: the result
-    /// may change before the request, but only a malicious registry would arrange that.
+    /// Refuses addresses that the registry has no reason to name. Each name is looked up once, for a clear
+    /// error before a connection is made; the resolver of the client checks it again when one is.
     async fn check_address(&self, url: &Url) -> Result<(), Advice> {
-        let own = self.kind.get().copied().unwrap_or_else(|| AddressKind::of_url(&self.base));
+        let own = self.kind();
         let verdict = |refused: Option<AddressKind>| match refused {
             None => Ok(()),
             Some(kind) => {
@@ -180,13 +204,19 @@ impl HttpClients {
     }
 }
 
-fn build(name: &str, settings: &TlsSettings, proxies: &Proxies) -> Result<Client, Advice> {
+fn build(
+    name: &str,
+    settings: &TlsSettings,
+    named_by: NamedBy,
+    proxies: &Proxies,
+) -> Result<Client, Advice> {
     // Fails only if this process has installed one already.
     drop(rustls::crypto::ring::default_provider().install_default());
     let builder = Client::builder()
         .user_agent(concat!("chart-mirror/", env!("CARGO_PKG_VERSION")))
         .connect_timeout(Duration::from_secs(15))
         .tcp_keepalive(Duration::from_secs(30))
+        .dns_resolver(CheckedResolver { named_by })
         // `redirect` follows them, because the next host decides which client is used.
         .redirect(reqwest::redirect::Policy::none());
     // HTTP/1.1 unless configured otherwise: with a round trip of 50 ms a fresh mirror took 1.3 s with it and

@@ -18,6 +18,7 @@ use super::queue::{Priority, Queue};
 use super::redact::RequestSecrets;
 use super::redirect::SendError;
 use super::request::{ApiRequest, BufferedResponse, PermittedResponse};
+use super::resolver::refusal;
 use super::snapshot::Snapshot;
 use super::transport::Transport;
 use crate::auth::authenticator::Authenticator;
@@ -345,6 +346,9 @@ impl Host {
         let detail = located(&detail, &at);
         if error.is_redirect() || error.is_builder() {
             return fail(Cause::Protocol(detail));
+        }
+        if let Some(refused) = refusal(&error) {
+            return fail(Cause::Unsupported(located(&refused.to_string(), &at)));
         }
         let phase = if error.is_connect() { Phase::Connect } else { Phase::Response };
         let cause = Cause::Network { phase, detail };

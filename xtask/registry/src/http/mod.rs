@@ -12,5 +12,6 @@ pub(crate) mod queue;
 pub(crate) mod redact;
 pub(crate) mod redirect;
 pub(crate) mod request;
+pub(crate) mod resolver;
 pub mod snapshot;
 pub(crate) mod transport;
