@@ -64,9 +64,9 @@ pub(super) fn images_of_actions<'t>(
     repositories: Repositories<'_>,
 ) -> Vec<TextImage<'t>> {
     let mut found = Vec::new();
+    let first = text.len() - text.trim_start().len();
     for action in actions(text) {
-        let is_value = text[..action.start].trim().is_empty();
-        let field = if is_value { field } else { field_before(text, action.start) };
+        let field = if action.start == first { field } else { field_before(text, action.start) };
         let mut of_action: Vec<_> = literals(action.text)
             .filter_map(|(start, literal)| {
                 let verdict = verdict(literal, field, repositories)?;

@@ -17,8 +17,7 @@ const LONGEST: usize = 100;
 /// `:$(VERSION)`, `/$NAME:1`.
 pub(super) fn version_or_name(text: &str) -> Option<usize> {
     let rest = text.strip_prefix([':', '@', '/'])?;
-    let end = rest.char_indices().nth(LONGEST).map_or(rest.len(), |(at, _)| at);
-    let rest = rest[..end].lines().next().unwrap_or_default();
+    let rest = start(rest).lines().next().unwrap_or_default();
     if let Some(after) = rest.strip_prefix(['"', '\'']) {
         let after = after.trim_start();
         return OPERATORS.iter().any(|it| after.starts_with(it)).then_some(1);
@@ -29,8 +28,15 @@ pub(super) fn version_or_name(text: &str) -> Option<usize> {
     Some(1 + length + more)
 }
 
+/// As much of a text as a variable may have.
+fn start(text: &str) -> &str {
+    let end = text.char_indices().nth(LONGEST).map_or(text.len(), |(at, _)| at);
+    &text[..end]
+}
+
 /// The length of a variable at the start of a text.
 fn length(text: &str) -> Option<usize> {
+    let text = start(text);
     let between = NOTATIONS.iter().find_map(|(open, close)| {
         let inner = text.strip_prefix(open)?;
         let length = inner.find(close).filter(|length| *length > 0)?;

@@ -78,6 +78,8 @@ fn long_texts_of_every_kind_are_read_once() {
         "image: {{ `a/b:1` }}\\n",
         "{{ `",
         "é//q.io/a:1:ro ",
+        "--image=${/",
+        "{/%",
     ] {
         let text = format!("kind: ConfigMap\ndata:\n  a: \"image: ]\\n{}\"\n", line.repeat(50_000));
         assert!(discover(&rendered(&text), None, &BTreeSet::new()).is_ok());
