@@ -24,7 +24,7 @@ fn slow_requests() -> [(&'static str, Fault); 4] {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_interrupted_run_leaves_no_incomplete_image_behind_a_tag() {
-    for signal in ["-INT", "-TERM"] {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
         for (what, fault) in slow_requests() {
             let mut stage = Stage::new().await;
             stage.publish_many(3);
@@ -59,7 +59,7 @@ async fn an_interrupted_run_leaves_no_incomplete_image_behind_a_tag() {
                 panic!("{what}: it does not end after {signal}")
             };
             let stderr = String::from_utf8_lossy(&output.stderr);
-            assert_eq!(output.status.code(), Some(130), "{what} {signal}: {stderr}");
+            assert_eq!(output.status.code(), Some(code), "{what} {signal}: {stderr}");
             let words =
                 ["error: interrupted", "no tag points to an incomplete", "hint: run the same"];
             assert_says(&stderr, &words);
@@ -72,5 +72,59 @@ async fn an_interrupted_run_leaves_no_incomplete_image_behind_a_tag() {
             assert_eq!(again.exit_code, 0, "{what}: {}", again.stdout);
             stage.assert_mirrored();
         }
+    }
+}
+
+/// Programs do not get the signal of the terminal, because each has a process group.
+#[test]
+fn an_interruption_ends_helm_with_its_children_and_leaves_no_temporary_files() {
+    for (signal, code) in [("-INT", 130), ("-TERM", 143)] {
+        let xtask = Xtask::new();
+        let folder = xtask.directory();
+        let chart = folder.join("chart");
+        std::fs::create_dir_all(chart.join("templates")).unwrap();
+        std::fs::write(chart.join("Chart.yaml"), "apiVersion: v2\nname: c\nversion: 1.0.0\n")
+            .unwrap();
+        std::fs::create_dir(folder.join("tmp")).unwrap();
+        let helm = folder.join("helm");
+        let started = folder.join("started");
+        let wait =
+            format!("sleep 300 & echo $! > '{0}.new'; mv '{0}.new' '{0}'; wait", started.display());
+        script::write_script(&helm, &format!("[ \"$1\" = template ] || exec echo v3.0.0\n{wait}"));
+        let list = "[chart]\nname = \"chart\"\n[values]\na = \"{registry}\"\n[[image]]\nsource = \"q.io/a\"\n\
+                    tag = \"1\"\n[destinations]\nd.registry = \"r.example.com\"\n";
+        write(&xtask, "images.toml", list);
+        let variables = [("HELM", helm.as_os_str()), ("TMPDIR", folder.join("tmp").as_os_str())]
+            .map(|(name, value)| (name.into(), value.to_owned()));
+        let mut environment = clean_environment(std::env::vars_os(), folder);
+        environment.extend(variables);
+        let running = duct::cmd!(env!("CARGO_BIN_EXE_chart-mirror"), "values", "--probe")
+            .dir(folder)
+            .full_env(environment)
+            .stdin_null()
+            .stdout_capture()
+            .stderr_capture()
+            .unchecked()
+            .start()
+            .unwrap();
+        let deadline = Instant::now() + Duration::from_secs(20);
+        while !started.exists() {
+            assert!(Instant::now() < deadline, "helm is not started");
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        script::kill(signal, running.pids()[0]);
+        let ended = running.wait_timeout(Duration::from_secs(10)).unwrap();
+        let Some(output) = ended else {
+            running.kill().unwrap();
+            panic!("it does not end after {signal}")
+        };
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "{signal}: {stderr}");
+        assert_says(&stderr, &["error: interrupted", "hint: run the same command again"]);
+        let left: Vec<_> = std::fs::read_dir(folder.join("tmp")).unwrap().collect();
+        assert!(left.is_empty(), "{left:?}");
+        let child = std::fs::read_to_string(&started).unwrap();
+        let state = std::fs::read_to_string(format!("/proc/{}/stat", child.trim()));
+        assert!(!state.is_ok_and(|state| !state.contains(") Z ")), "a child of helm still runs");
     }
 }

@@ -364,9 +364,8 @@ async fn an_interruption_while_helm_runs_ends_the_run_after_the_finished_parts()
             assert!(Instant::now() < deadline, "helm is not started");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        // As a terminal does.
+        // As a terminal does: helm is in another process group.
         script::kill("-INT", running.pids()[0]);
-        script::kill("-INT", std::fs::read_to_string(&started).unwrap().trim().parse().unwrap());
         let output = ended(&running);
         assert_eq!(output.exit_code, 130, "{output:?}");
         let report: Value = serde_json::from_str(&output.stdout).unwrap();

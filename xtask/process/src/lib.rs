@@ -5,8 +5,10 @@
 
 mod find;
 mod program;
+mod stop;
 mod temp_folder;
 
 pub use find::find_program;
 pub use program::{Output, ProcessError, Program};
+pub use stop::stop_programs;
 pub use temp_folder::TempFolder;

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver};
 use std::time::{Duration, Instant};
 
+use crate::stop::{self, Running};
+
 pub use std::process::Output;
 
 /// How long output is awaited after the program has ended. What the program wrote is in the pipe by
@@ -35,6 +37,8 @@ pub enum ProcessError {
     Deadline(Duration),
     #[error("its output is longer than {0} bytes")]
     OutputLimit(u64),
+    #[error("it was stopped, because there was an interruption")]
+    Stopped,
 }
 
 impl Program {
@@ -81,12 +85,17 @@ impl Program {
     /// Runs the program to its end, whatever its exit status. Blocks.
     ///
     /// # Errors
-    /// If the program cannot be started, misses its deadline or exceeds the output limit.
+    /// If the program cannot be started, misses its deadline, exceeds the output limit, or is stopped by
+    /// [`stop_programs`](crate::stop_programs).
     pub fn run(&self) -> Result<Output, ProcessError> {
         let output = self
             .run_until_deadline()
             .map_err(|error| ProcessError::Start { program: self.program.clone(), error })?
-            .ok_or(ProcessError::Deadline(self.deadline))?;
+            .ok_or(ProcessError::Deadline(self.deadline));
+        if stop::is_stopped() {
+            return Err(ProcessError::Stopped);
+        }
+        let output = output?;
         if output.stdout.len().max(output.stderr.len()) as u64 > self.output_limit {
             return Err(ProcessError::OutputLimit(self.output_limit));
         }
@@ -110,7 +119,15 @@ impl Program {
         for (name, value) in &self.variables {
             command = command.env(name, value);
         }
-        let running = command.start()?;
+        #[cfg(unix)]
+        {
+            command = command.before_spawn(|command| {
+                std::os::unix::process::CommandExt::process_group(command, 0);
+                Ok(())
+            });
+        }
+        let program = command.start()?;
+        let running = Running::new(program.pids().first().copied().unwrap_or_default());
         // It holds the program's ends of the pipes, which have to end with the program.
         drop(command);
         // The threads for the pipes are not joined: a background process that the program leaves
@@ -119,12 +136,14 @@ impl Program {
         std::thread::spawn(move || drop(input.write_all(&text)));
         let limit = self.output_limit + 1;
         let (stdout, stderr) = (chunks(stdout, limit), chunks(stderr, limit));
-        let Some(ended) = running.wait_timeout(self.deadline)? else {
-            running.kill()?;
-            running.wait_timeout(DRAIN)?;
+        let Some(ended) = program.wait_timeout(self.deadline)? else {
+            program.kill()?;
+            program.wait_timeout(DRAIN)?;
             return Ok(None);
         };
         let status = ended.status;
+        // What the program has left behind keeps its pipes open.
+        drop(running);
         Ok(Some(Output { status, stdout: drain(&stdout), stderr: drain(&stderr) }))
     }
 }
@@ -196,6 +215,27 @@ mod tests {
     fn output_is_kept_if_a_background_process_holds_the_pipe_open() {
         let output = shell("printf x; sleep 60 & exit 0").run().unwrap();
         assert_eq!(output.stdout, b"x");
+    }
+
+    /// Whether a process whose number a script has written still runs.
+    fn runs(folder: &TempFolder) -> bool {
+        let number = std::fs::read_to_string(folder.path().join("number"));
+        let number = number.expect("the script has written it");
+        let state = std::fs::read_to_string(format!("/proc/{}/stat", number.trim()));
+        state.is_ok_and(|state| !state.contains(") Z "))
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn children_end_with_their_program_however_it_ends() {
+        for (script, deadline) in [("exit 0", 60), ("sleep 60", 1)] {
+            let folder = TempFolder::new().unwrap();
+            let script = format!("sleep 60 & echo $! > number; {script}");
+            let program = within(Duration::from_secs(deadline), &script).folder(folder.path());
+            assert_eq!(program.run().is_ok(), script.ends_with("exit 0"));
+            shell("sleep 0.1").run().unwrap();
+            assert!(!runs(&folder), "{script}");
+        }
     }
 
     #[test]

@@ -8,7 +8,10 @@ pub enum Exit {
     /// Something was found or has failed, and was reported.
     Failed = 1,
     CouldNotRun = 2,
+    /// By Ctrl-C (SIGINT).
     Interrupted = 130,
+    /// By SIGTERM.
+    Terminated = 143,
 }
 
 impl From<Exit> for ExitCode {

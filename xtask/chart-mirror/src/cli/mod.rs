@@ -8,6 +8,7 @@ use crate::report::presentation::Style;
 use crate::workspace::UnreadableLists;
 use exit::Exit;
 use flags::Flags;
+use messages::Advice;
 
 #[cfg(feature = "demo")]
 pub mod demo;
@@ -28,11 +29,14 @@ pub fn main() -> ExitCode {
     messages::program::called_as(flags.command_prefix());
     terminal::appear_as(flags.appearance());
     runtime::start_logging();
-    let exit = dispatch::run(&flags).unwrap_or_else(|error| {
+    runtime::remember_interruptions();
+    let result = dispatch::run(&flags);
+    if let Some(exit) = runtime::interrupted_by() {
+        return interrupted(result, exit).into();
+    }
+    let exit = result.unwrap_or_else(|error| {
         terminal::error(&rendered(&error));
-        if error.is::<runtime::Interrupted>() {
-            Exit::Interrupted
-        } else if error.is::<Obstacles>() {
+        if error.is::<Obstacles>() {
             // The run worked; images of the chart cannot be mirrored.
             Exit::Failed
         } else {
@@ -40,6 +44,17 @@ pub fn main() -> ExitCode {
         }
     });
     exit.into()
+}
+
+/// After an interruption, a failure is due to it: a program was stopped, for example.
+fn interrupted(result: anyhow::Result<Exit>, exit: Exit) -> Exit {
+    let advice = Advice::new("interrupted").with_hint("run the same command again");
+    match result {
+        Ok(Exit::Done) => return Exit::Done,
+        Err(error) if error.is::<runtime::Interrupted>() => terminal::error(&rendered(&error)),
+        Ok(_) | Err(_) => terminal::error(&rendered(&advice.into())),
+    }
+    exit
 }
 
 /// The problems of a list are drawn, each with its line. Any other error is a sentence.

@@ -3,14 +3,15 @@
 
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
-use std::sync::Once;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
+use futures_util::FutureExt as _;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use super::exit::Exit;
 use super::terminal::{self, LogWriter, Verbosity};
 use messages::Advice;
 
@@ -20,26 +21,45 @@ use messages::Advice;
     .with_hint("run the same command again to continue"))]
 pub struct Interrupted;
 
-static INTERRUPTED: AtomicBool = AtomicBool::new(false);
-static REMEMBER: Once = Once::new();
+/// The exit code of the first interruption; 0 without one.
+static INTERRUPTION: AtomicU8 = AtomicU8::new(0);
 
-/// From now on, an interruption outside of [`block_on`] does not end this program: a run with several parts
-/// reports the finished ones. Without a thread for it, nothing changes.
+/// From now on, an interruption does not end this program by itself. The programs that it runs are ended, what
+/// it has begun is undone or reported, and temporary files are deleted. A second interruption ends it at once.
+/// Without a thread for it, nothing changes.
 pub fn remember_interruptions() {
-    REMEMBER.call_once(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let Ok(runtime) = runtime else { return };
-        let remember = move || {
-            runtime.block_on(async { interruption().await });
-            INTERRUPTED.store(true, Ordering::Relaxed);
-        };
-        drop(std::thread::Builder::new().name("interruption".to_owned()).spawn(remember));
-    });
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let Ok(runtime) = runtime else { return };
+    let wait = move || {
+        runtime.block_on(async {
+            let exit = interruption().await;
+            remember(exit);
+            let exit = interruption().await;
+            end(exit)
+        });
+    };
+    drop(std::thread::Builder::new().name("interruption".to_owned()).spawn(wait));
+}
+
+fn remember(exit: Exit) {
+    INTERRUPTION.store(exit as u8, Ordering::SeqCst);
+    process::stop_programs();
+}
+
+#[expect(clippy::exit, reason = "the user does not wait for the regular end")]
+fn end(exit: Exit) {
+    std::process::exit(i32::from(exit as u8));
 }
 
 /// Whether there was an interruption since [`remember_interruptions`].
 pub fn is_interrupted() -> bool {
-    INTERRUPTED.load(Ordering::Relaxed)
+    interrupted_by().is_some()
+}
+
+/// How an interruption ends this program.
+pub fn interrupted_by() -> Option<Exit> {
+    let all = [Exit::Interrupted, Exit::Terminated];
+    all.into_iter().find(|exit| *exit as u8 == INTERRUPTION.load(Ordering::SeqCst))
 }
 
 /// Runs a command's future to its end or until an interruption, which drops everything in progress:
@@ -55,7 +75,10 @@ pub fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::R
     let result = runtime.block_on(async {
         tokio::select! {
             result = future => result,
-            () = interruption() => Err(Interrupted.into()),
+            exit = interruption() => {
+                remember(exit);
+                Err(Interrupted.into())
+            }
         }
     });
     runtime.shutdown_timeout(Duration::from_millis(200));
@@ -70,7 +93,7 @@ pub fn block_on_service(
     service: impl AsyncFnOnce(Pin<Box<dyn Future<Output = ()>>>) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let result = runtime.block_on(async { service(Box::pin(interruption())).await });
+    let result = runtime.block_on(async { service(Box::pin(interruption().map(drop))).await });
     runtime.shutdown_timeout(Duration::from_millis(200));
     result
 }
@@ -113,7 +136,7 @@ pub fn step_summary() -> Option<PathBuf> {
 /// Ready at an interruption. From the call on, one does not end this program by itself, even if nothing waits for the
 /// future yet: it must be called inside of a runtime.
 #[cfg(unix)]
-fn interruption() -> impl Future<Output = ()> {
+fn interruption() -> impl Future<Output = Exit> {
     use tokio::signal::unix::{SignalKind, signal};
     let signals = [SignalKind::interrupt(), SignalKind::terminate()].map(signal);
     async {
@@ -121,15 +144,16 @@ fn interruption() -> impl Future<Output = ()> {
             return std::future::pending().await;
         };
         tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+            _ = interrupt.recv() => Exit::Interrupted,
+            _ = terminate.recv() => Exit::Terminated,
         }
     }
 }
 
 #[cfg(not(unix))]
-async fn interruption() {
-    if tokio::signal::ctrl_c().await.is_err() {
-        std::future::pending::<()>().await;
+async fn interruption() -> Exit {
+    match tokio::signal::ctrl_c().await {
+        Ok(()) => Exit::Interrupted,
+        Err(_) => std::future::pending().await,
     }
 }

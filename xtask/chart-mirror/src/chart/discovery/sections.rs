@@ -91,9 +91,12 @@ fn assignment(line: &str) -> Option<(&str, &str)> {
 mod tests {
     use super::*;
 
+    /// A text, the images in it with their lines, and all lines that belong to one.
+    type Row<'a> = (&'a str, &'a [(usize, &'a str)], &'a [usize]);
+
     #[test]
     fn parts_in_several_lines_are_joined() {
-        let table: [(&str, &[(usize, &str)], &[usize]); 11] = [
+        let table: [Row<'_>; 11] = [
             ("x.repository=q.io/a/b\ny=1\nx.tag=2\n", &[(1, "q.io/a/b:2")], &[1, 3]),
             ("[x]\nrepository = \"q.io/a/b\"\ntag = \"2\" # no\n", &[(2, "q.io/a/b:2")], &[2, 3]),
             ("[x]\nimage = 'q.io/a/b'\ntag = '2'", &[(2, "q.io/a/b:2")], &[2, 3]),

@@ -247,7 +247,7 @@ impl Group<'_> {
         }
         // `{name: debian-11, project: x}` is the image of a machine.
         let is_bare_name = used.len() == 1 && used.contains(&Part::Name) && !name.contains('/');
-        if is_bare_name || self.is_source(stem, under, &name, &used) {
+        if is_bare_name || self.is_source(stem, under, name, &used) {
             return None;
         }
         let has_registry =

@@ -228,7 +228,6 @@ pub(super) fn run_each(
         output.write()?;
         return Ok(exit);
     }
-    runtime::remember_interruptions();
     let (mut documents, mut exits, mut interrupted) = (Vec::new(), Vec::new(), None);
     for part in parts {
         if interrupted.is_none() && runtime::is_interrupted() {

@@ -100,9 +100,6 @@ fn verify_each(
     published: &Publications,
 ) -> anyhow::Result<(Vec<VerifyReport>, Option<anyhow::Error>)> {
     let (mut reports, mut interrupted) = (Vec::new(), None);
-    if lists.len() > 1 {
-        runtime::remember_interruptions();
-    }
     for open in lists {
         let file_name = &runtime::name_in_reports(&open.file);
         if interrupted.is_none() && runtime::is_interrupted() {
