@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod authentication;
+mod damaged;
 mod downloads;
 mod heads;
 mod hostile;

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use chart_mirror::commands::mirror::result::MirrorReport;
 use chart_mirror::commands::mirror::{self, MirrorOptions, Pins};
-use chart_mirror::copy::Silent;
+use chart_mirror::copy::{ExistingContent, Silent};
 use chart_mirror::list::{Attachments, ImageList};
 use oci::Digest;
 use registry::auth::credentials::{Environment, FileText};
@@ -45,6 +45,8 @@ pub(crate) struct Stage {
     pub(crate) attachments: Attachments,
     /// What pinned images are copied by.
     pub(crate) pins: Pins,
+    /// What is checked of images that the destination has.
+    pub(crate) existing: ExistingContent,
     /// Whether images are listed with their digests.
     pub(crate) pinned: bool,
     images: Vec<Listed>,
@@ -86,6 +88,7 @@ impl Stage {
             destination_keys: "",
             attachments: Attachments::Ignore,
             pins: Pins::MatchTags,
+            existing: ExistingContent::Trusted,
             pinned: true,
             images: Vec::new(),
         }
@@ -221,6 +224,7 @@ impl Stage {
             concurrency: self.jobs,
             attachments: self.attachments,
             pins: self.pins,
+            existing: self.existing,
             retry: self.retry,
             ..MirrorOptions::default()
         };

@@ -40,8 +40,8 @@ pub struct Error {
 pub enum HostHint {
     /// If the cause is the credentials: the host knows which ones it uses.
     ForCredentials(String),
-    /// Whatever the cause suggests for a server: the host is in this process.
-    Embedded(String),
+    /// Whatever the cause suggests.
+    Fixed(String),
 }
 
 #[derive(Debug, Clone)]
@@ -139,6 +139,11 @@ impl Error {
         }
     }
 
+    /// Whether the server failed on this one request: content that it cannot read, or a fault of its own.
+    pub fn is_server_failure(&self) -> bool {
+        self.status() == Some(500)
+    }
+
     pub fn has_code(&self, code: &ErrorCode) -> bool {
         matches!(&self.cause, Cause::Status(response) if response.codes.contains(code))
     }
@@ -158,7 +163,7 @@ impl Error {
             Some(HostHint::ForCredentials(hint)) => hint.as_str(),
             _ => "log in",
         };
-        if let Some(HostHint::Embedded(hint)) = self.host_hint.as_deref() {
+        if let Some(HostHint::Fixed(hint)) = self.host_hint.as_deref() {
             return Some(hint.clone());
         }
         let hint = match &self.cause {

@@ -1,15 +1,15 @@
-//! The distribution API of one repository: fetching and pushing manifests (distribution-spec 1.1, "Pull" and
-//! "Push"). Upload sessions, referrers, and whether something exists have files of their own.
+//! The distribution API of one repository: fetching manifests and small blobs (distribution-spec 1.1, "Pull").
+//! Pushes, upload sessions, referrers, and whether something exists have files of their own.
 
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
-use reqwest::{Method, StatusCode, Url};
+use reqwest::{Method, Url};
 
 use crate::auth::Scope;
-use crate::error::{Cause, Error, ErrorCode, ErrorResponse, Side};
+use crate::error::{Cause, Error, Side};
 use crate::http::host::Host;
 use crate::http::request::{ApiRequest, BufferedResponse, header};
 use messages::Advice;
@@ -18,10 +18,8 @@ use oci::{Descriptor, Digest, InvalidManifest, Manifest, RepositoryPath, Tag, ma
 
 /// In bytes. The specification requires registries to accept manifests of 4 MiB; there is no reason to send
 /// four times that.
-pub(super) const LARGEST_MANIFEST: usize = 16 << 20;
+pub(crate) const LARGEST_MANIFEST: usize = 16 << 20;
 const CONTENT_DIGEST: &str = "docker-content-digest";
-/// Names the subject of the manifest that was pushed, if the registry tracks referrers.
-const OCI_SUBJECT: &str = "oci-subject";
 
 /// A repository of a registry, on one side of the copy.
 #[derive(Clone)]
@@ -42,12 +40,6 @@ pub enum Tagged {
     Pinned(Box<Manifest>),
     Other(Digest),
     Absent,
-}
-
-/// The result of pushing a manifest.
-pub struct Pushed {
-    /// Whether the registry lists it among the referrers of its subject.
-    pub subject_is_tracked: bool,
 }
 
 impl RemoteRepository {
@@ -152,79 +144,6 @@ impl RemoteRepository {
         Ok(body)
     }
 
-    /// Pushes a manifest under a name.
-    pub async fn push_manifest(
-        &self,
-        name: &ManifestName,
-        manifest: &Manifest,
-    ) -> Result<Pushed, Error> {
-        let mut request = self.manifest_request(Method::PUT, name)?;
-        request.scope = Scope::push(self.path.as_str());
-        request.body = Some(manifest.bytes.clone());
-        let protocol = |why: &str| Cause::Protocol(why.to_owned());
-        let media_type = HeaderValue::from_str(&manifest.media_type);
-        let media_type = media_type.map_err(|_| {
-            self.host.error(&request, protocol("its media type is not a valid header value"))
-        })?;
-        request.headers.insert(CONTENT_TYPE, media_type);
-        let response = match self.host.call(&request).await {
-            Ok(permitted) => permitted.response,
-            Err(error) => return self.explain_refusal(&request, name, manifest, error).await,
-        };
-        let subject_is_tracked = response.headers().contains_key(OCI_SUBJECT);
-        let is_created = response.status() == StatusCode::CREATED;
-        // Detects a server that accepts everything: the response names what was stored, or a HEAD finds it.
-        let stored = match header_digest(response.headers()).filter(|_| is_created) {
-            Some(stored) => Some(stored),
-            None => self.resolve(name).await?,
-        };
-        let expected = &manifest.digest;
-        let cause = match stored {
-            Some(stored) if stored == *expected => return Ok(Pushed { subject_is_tracked }),
-            Some(stored) => {
-                Cause::Integrity(format!("the registry stored {stored} instead of {expected}"))
-            }
-            None => protocol("the registry accepted the manifest but does not have it"),
-        };
-        Err(self.host.error(&request, cause))
-    }
-
-    /// Interprets the refusal of a push. An immutable tag is fine if it names this very manifest. Otherwise
-    /// the registry may not accept this kind of manifest.
-    async fn explain_refusal(
-        &self,
-        request: &ApiRequest,
-        name: &ManifestName,
-        manifest: &Manifest,
-        mut error: Error,
-    ) -> Result<Pushed, Error> {
-        let Cause::Status(response) = &mut error.cause else { return Err(error) };
-        if let ManifestName::Tag(tag) = name
-            && is_about_immutable_tag(response)
-            && let Some(present) = self.resolve(name).await?
-        {
-            if present == manifest.digest {
-                return Ok(Pushed { subject_is_tracked: false });
-            }
-            let why = format!(
-                "the tag `{tag}` is immutable and names {present}, not {}: delete it there, or list \
-                 another tag ({response})",
-                manifest.digest,
-            );
-            return Err(self.host.error(request, Cause::Unsupported(why)));
-        }
-        let is_about_media_type = response.status == 415
-            || response.codes.contains(&ErrorCode::ManifestInvalid)
-            || response.codes.contains(&ErrorCode::Unsupported);
-        if is_about_media_type {
-            let media_type = printable(&manifest.media_type);
-            response.remark(&format!(
-                "the media type is `{media_type}`, which the registry may not accept; nothing is converted"
-            ));
-        }
-        Err(error)
-    }
-
     /// An address below this repository's part of the API.
     pub(crate) fn url(&self, rest: &str) -> Result<Url, Error> {
         let path = format!("/v2/{}/{rest}", self.path);
@@ -321,19 +240,6 @@ impl fmt::Display for ManifestName {
             Self::Tag(tag) => write!(f, "`{tag}`"),
             Self::Digest(digest) => write!(f, "{}", digest.short()),
         }
-    }
-}
-
-/// Whether a registry refuses to move a tag. ECR, Harbor and Artifactory each have their own wording.
-fn is_about_immutable_tag(response: &ErrorResponse) -> bool {
-    let message = response.message.to_lowercase();
-    let is_worded_so = ["immutable", "already exists", "tagalreadyexists", "overwrit"]
-        .iter()
-        .any(|word| message.contains(word));
-    match response.status {
-        409 => true,
-        400 | 403 | 405 | 412 => is_worded_so || response.codes.contains(&ErrorCode::TagInvalid),
-        _ => false,
     }
 }
 

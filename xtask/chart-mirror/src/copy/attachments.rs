@@ -18,7 +18,7 @@ use super::options::ExistingContent;
 use super::signed::ValidSignature;
 use crate::list::Attachments;
 use oci::{Descriptor, Digest, Manifest};
-use registry::{Cause, Error, ManifestName, Pushed, RemoteRepository, Side};
+use registry::{Cause, Error, ManifestName, Pushed, ReadBack, RemoteRepository, Side};
 
 const COSIGN_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
 /// Signatures may have signatures. The limit stops a registry that invents more and more of them.
@@ -248,7 +248,7 @@ async fn list_under_fallback_tag(
     let index = Manifest::parse(bytes, digest, Some(media_type)).map_err(|why| {
         error(copy, "write the list of referrers", Cause::Protocol(why.to_string()))
     })?;
-    copy.destination.push_manifest(&name, &index).await.map(|_| ())
+    copy.destination.push_manifest(&name, &index, ReadBack::InDoubt).await.map(|_| ())
 }
 
 fn entries(index: &Manifest) -> Vec<Value> {

@@ -19,7 +19,7 @@ pub(super) async fn ensure(
     ticket: Ticket,
 ) -> Result<(), Error> {
     let tracker = &copy.run.tracker;
-    if existing == ExistingContent::Checked && !copy.destination.has_blob(blob).await? {
+    if existing == ExistingContent::Checked && !is_readable(copy, blob).await? {
         tracker.mark_missing(&blob.digest, copy.target());
     }
     let access = |from: &RepositoryPath| copy.destination.mount_access(from);
@@ -45,6 +45,14 @@ pub(super) async fn ensure(
         mount_or_send(copy, blob, &from, access).await?;
         guard.complete();
         return Ok(());
+    }
+}
+
+/// Whether the destination has a blob. One that it fails on is sent again.
+async fn is_readable(copy: &ImageCopy, blob: &Descriptor) -> Result<bool, Error> {
+    match copy.destination.has_blob(blob).await {
+        Err(error) if error.is_server_failure() => Ok(false),
+        result => result,
     }
 }
 

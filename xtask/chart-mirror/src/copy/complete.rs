@@ -21,7 +21,7 @@ pub(super) const MOST_MANIFESTS: usize = 1000;
 pub(crate) struct Missing {
     pub(crate) manifests: Vec<Digest>,
     pub(crate) blobs: Vec<Digest>,
-    /// Errors of manifests that are there but cannot be read.
+    /// Errors of manifests and blobs that are there but cannot be read.
     pub(crate) unreadable: Vec<String>,
 }
 
@@ -32,7 +32,15 @@ pub(crate) struct BlobChecks(Mutex<HashMap<BlobPlace, IsPresent>>);
 /// A repository with its registry, and a digest.
 type BlobPlace = (String, Digest);
 /// Empty until the registry has answered.
-type IsPresent = Arc<OnceCell<bool>>;
+type IsPresent = Arc<OnceCell<BlobState>>;
+
+#[derive(Clone)]
+enum BlobState {
+    Present,
+    Absent,
+    /// The registry fails on it.
+    Unreadable(String),
+}
 
 impl Missing {
     pub(crate) fn is_empty(&self) -> bool {
@@ -42,17 +50,27 @@ impl Missing {
 
 impl BlobChecks {
     /// Asks each registry for each blob at most once.
-    async fn has_blob(
+    async fn state(
         &self,
         repository: &RemoteRepository,
         blob: &Descriptor,
-    ) -> Result<bool, Error> {
+    ) -> Result<BlobState, Error> {
         let cell = {
             let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
             let name = format!("{}/{}", repository.host.name, repository.path);
             Arc::clone(all.entry((name, blob.digest.clone())).or_default())
         };
-        cell.get_or_try_init(|| repository.has_blob(blob)).await.copied()
+        let state = cell.get_or_try_init(|| async {
+            match repository.has_blob(blob).await {
+                Ok(true) => Ok(BlobState::Present),
+                Ok(false) => Ok(BlobState::Absent),
+                Err(error) if error.is_server_failure() => {
+                    Ok(BlobState::Unreadable(error.to_string()))
+                }
+                Err(error) => Err(error),
+            }
+        });
+        state.await.cloned()
     }
 }
 
@@ -82,7 +100,13 @@ pub(crate) async fn missing(
             }
             Err(error) => return Err(error),
         };
-        missing.blobs.extend(missing_blobs(repository, &manifest, checks).await?);
+        for (digest, state) in blob_states(repository, &manifest, checks).await? {
+            match state {
+                BlobState::Present => {}
+                BlobState::Absent => missing.blobs.push(digest),
+                BlobState::Unreadable(why) => missing.unreadable.push(why),
+            }
+        }
         let children = manifest.manifests.into_iter().map(|child| child.digest);
         pending.extend(children.filter(|digest| seen.insert(digest.clone())));
         if seen.len() > MOST_MANIFESTS {
@@ -95,27 +119,28 @@ pub(crate) async fn missing(
     missing.manifests.sort();
     missing.blobs.sort();
     missing.blobs.dedup();
+    missing.unreadable.sort();
+    missing.unreadable.dedup();
     Ok(missing)
 }
 
-async fn missing_blobs(
+async fn blob_states(
     repository: &RemoteRepository,
     manifest: &Manifest,
     checks: &BlobChecks,
-) -> Result<Vec<Digest>, Error> {
+) -> Result<Vec<(Digest, BlobState)>, Error> {
     let mut seen = HashSet::new();
     let blobs = manifest.blobs.iter().filter(|blob| seen.insert(&blob.digest));
     let blobs: Vec<Descriptor> = blobs.cloned().collect();
-    let check = async |blob: Descriptor| -> Result<Option<Digest>, Error> {
-        let is_present = checks.has_blob(repository, &blob).await?;
-        Ok((!is_present).then_some(blob.digest))
+    let check = async |blob: Descriptor| -> Result<(Digest, BlobState), Error> {
+        let state = checks.state(repository, &blob).await?;
+        Ok((blob.digest, state))
     };
-    let missing: Vec<_> =
-        stream::iter(blobs).map(check).buffer_unordered(AT_ONCE).try_collect().await?;
-    Ok(missing.into_iter().flatten().collect())
+    stream::iter(blobs).map(check).buffer_unordered(AT_ONCE).try_collect().await
 }
 
-/// Whether the registry answered with content that cannot be used.
+/// Whether the registry answered with content that cannot be used, or fails on this content alone.
 fn is_about_content(error: &Error) -> bool {
     matches!(error.cause, Cause::Integrity(_) | Cause::Protocol(_) | Cause::Unsupported(_))
+        || error.is_server_failure()
 }

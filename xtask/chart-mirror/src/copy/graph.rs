@@ -15,7 +15,7 @@ use super::image_copy::ImageCopy;
 use super::options::ExistingContent;
 use super::tracker::Ticket;
 use oci::{Descriptor, Digest, Manifest};
-use registry::{Cause, Error, ErrorCode, ManifestName, Pushed, Side};
+use registry::{Cause, Error, ErrorCode, ManifestName, Pushed, ReadBack, Side};
 
 /// Levels of nested indexes. More are a mistake or an attack.
 const DEEPEST: usize = 8;
@@ -77,7 +77,9 @@ async fn push_with_blobs(
     let pushed = async {
         ensure_blobs(copy, manifest, existing, ticket).await?;
         match existing {
-            ExistingContent::Trusted => copy.destination.push_manifest(name, manifest).await,
+            ExistingContent::Trusted => {
+                copy.destination.push_manifest(name, manifest, ReadBack::InDoubt).await
+            }
             ExistingContent::Checked => push_until_accepted(copy, manifest, name).await,
         }
     };
@@ -98,7 +100,9 @@ async fn push_until_accepted(
 ) -> Result<Pushed, Error> {
     let mut pauses = copy.destination.host.retry.pauses().take(PAUSES_TO_SEE);
     loop {
-        let error = match copy.destination.push_manifest(name, manifest).await {
+        // What is repaired here may have been stored damaged.
+        let pushed = copy.destination.push_manifest(name, manifest, ReadBack::Always).await;
+        let error = match pushed {
             Err(error) if is_missing_content(&error) => error,
             result => return result,
         };

@@ -26,7 +26,13 @@ enum SourceState {
 pub(super) async fn copy(copy: &Arc<ImageCopy>) -> Result<Copied, Error> {
     let (transfer, options) = (&copy.transfer, copy.run.options);
     let name = ManifestName::Tag(transfer.tag.clone());
-    let present = copy.destination.resolve(&name).await?;
+    let present = match copy.destination.resolve(&name).await {
+        // A repair pushes what the registry fails on.
+        Err(error) if options.existing == ExistingContent::Checked && error.is_server_failure() => {
+            None
+        }
+        result => result?,
+    };
     let mut source = SourceState::Unknown;
     let mut decision = decide(transfer.pin(), present.as_ref(), None);
     if decision == Decision::AskSource {

@@ -72,7 +72,7 @@ async fn an_image_is_copied_between_them_and_no_request_is_counted() {
     );
     let digest = Digest::of(text.as_bytes());
     let manifest = Manifest::parse(Bytes::from(text), digest.clone(), None).unwrap();
-    ends.destination.push_manifest(&tag(), &manifest).await.unwrap();
+    ends.destination.push_manifest(&tag(), &manifest, ReadBack::InDoubt).await.unwrap();
     assert_eq!(ends.destination.resolve(&tag()).await.unwrap(), Some(digest));
     let pulled = ends.destination.manifest(&tag()).await.unwrap();
     assert_eq!(pulled.bytes, manifest.bytes);

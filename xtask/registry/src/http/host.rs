@@ -204,7 +204,7 @@ impl Host {
         if self.transport.is_embedded() {
             error.request = self.name.to_string();
             let hint = embedded::hint(&error.cause, side, b"");
-            error.host_hint = hint.map(|hint| Box::new(HostHint::Embedded(hint)));
+            error.host_hint = hint.map(|hint| Box::new(HostHint::Fixed(hint)));
         } else {
             error.request = self.request_line(request);
             let hint = self.authenticator.hint(&request.scope.repository).to_string();
@@ -236,7 +236,7 @@ impl Host {
             let response = ErrorResponse::parse(status, &body, None);
             let error = self.error(request, Cause::Status(Box::new(response)));
             let hint = embedded::hint(&error.cause, self.side, &body);
-            let host_hint = hint.map(|hint| Box::new(HostHint::Embedded(hint)));
+            let host_hint = hint.map(|hint| Box::new(HostHint::Fixed(hint)));
             return Error { host_hint, ..error };
         }
         let mut secrets =
