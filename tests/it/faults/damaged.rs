@@ -109,8 +109,12 @@ async fn a_repair_sends_a_blob_that_the_destination_fails_on() {
 async fn verify_deep_names_every_damaged_manifest() {
     let scene = Scene::new().await;
     let app = oci_index(&layers(&["base", "app"]));
-    let children: Vec<&str> =
-        app.manifests.iter().map(|it| it.digest.as_str()).filter(|it| *it != app.top.as_str()).collect();
+    let children: Vec<&str> = app
+        .manifests
+        .iter()
+        .map(|it| it.digest.as_str())
+        .filter(|it| *it != app.top.as_str())
+        .collect();
     assert!(children.len() > 1);
     for child in &children {
         scene.destination.inject(damaged("GET", child).always());

@@ -44,14 +44,29 @@ async fn the_digest_header_is_ignored_for_a_request_by_digest() {
 }
 
 #[tokio::test]
-async fn wrong_content_for_a_digest_is_an_error_and_not_fetched_again() {
+async fn one_flipped_byte_in_a_manifest_is_an_accident_and_the_manifest_is_read_again() {
+    for pinned in [true, false] {
+        let mut stage = Stage::new().await;
+        stage.pinned = pinned;
+        stage.publish(REPOSITORY, TAG, &docker_list(&[Layer::new("layer", 1000)]));
+        let corrupt = Fault::new(Effect::Corrupt { at: 20 }).method("GET").kind(Kind::Manifest);
+        // The index itself, and then one of its images.
+        stage.source.inject(corrupt.clone());
+        stage.source.inject(corrupt.skip(1));
+        stage.mirror_all().await;
+        assert_eq!(asked(&stage.source, "GET", Kind::Manifest).len(), 3 + 2, "{pinned}");
+    }
+}
+
+#[tokio::test]
+async fn content_that_stays_wrong_for_a_digest_is_an_error() {
     let (stage, _) = Stage::with_layer(1000).await;
     let corrupt = Fault::new(Effect::Corrupt { at: 20 }).kind(Kind::Manifest);
     stage.source.inject(corrupt.always());
     let error = stage.mirror_fails().await;
     assert_eq!(error.side, Side::Source);
     assert!(matches!(error.cause, Cause::Integrity(_)), "{error:?}");
-    assert_eq!(statuses(&stage.source, "GET", Kind::Manifest), [200]);
+    assert_eq!(statuses(&stage.source, "GET", Kind::Manifest), [200, 200]);
     assert_eq!(asked(&stage.destination, "PUT", Kind::Upload).len(), 0);
 }
 

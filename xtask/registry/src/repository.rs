@@ -49,8 +49,10 @@ impl RemoteRepository {
     /// When it does not exist, cannot be fetched, or does not match its digest.
     pub async fn manifest(&self, name: &ManifestName) -> Result<Manifest, Error> {
         let request = self.manifest_request(Method::GET, name)?;
-        let response = self.host.read_manifest(&request, LARGEST_MANIFEST).await?;
-        self.parse_manifest(&request, &response, expected_digest(name, &response.headers))
+        let expected = |response: &BufferedResponse| expected_digest(name, &response.headers);
+        let response =
+            self.read(&request, |response| has_digest(response, expected(response))).await?;
+        self.parse_manifest(&request, &response, expected(&response))
     }
 
     /// Like [`RemoteRepository::manifest`], with `None` for a manifest that does not exist.
@@ -81,12 +83,18 @@ impl RemoteRepository {
     pub async fn tagged(&self, tag: &Tag, pin: &Digest) -> Result<Tagged, Error> {
         let name = ManifestName::Tag(tag.clone());
         let request = self.manifest_request(Method::GET, &name)?.expecting(self.absent());
-        let response = self.host.read_manifest(&request, LARGEST_MANIFEST).await?;
+        let is_pinned = |response: &BufferedResponse| pin.of_same_kind(&response.body) == *pin;
+        let is_consistent = |response: &BufferedResponse| {
+            let reported = header_digest(&response.headers);
+            reported.is_some_and(|reported| reported.of_same_kind(&response.body) == reported)
+        };
+        let response =
+            self.read(&request, |response| is_pinned(response) || is_consistent(response)).await?;
         if !response.status.is_success() {
             return Ok(Tagged::Absent);
         }
         let (digest, reported) = (Digest::of(&response.body), header_digest(&response.headers));
-        if pin.of_same_kind(&response.body) == *pin {
+        if is_pinned(&response) {
             let manifest = self.parse_manifest(&request, &response, Some(pin.clone()))?;
             return Ok(Tagged::Pinned(Box::new(manifest)));
         }
@@ -115,12 +123,28 @@ impl RemoteRepository {
         expected_digest: impl Fn(&ManifestName, &HeaderMap) -> Option<Digest>,
     ) -> Result<Option<Manifest>, Error> {
         let request = self.manifest_request(Method::GET, name)?.expecting(absent);
-        let response = self.host.read_manifest(&request, LARGEST_MANIFEST).await?;
+        let expected = |response: &BufferedResponse| expected_digest(name, &response.headers);
+        let response =
+            self.read(&request, |response| has_digest(response, expected(response))).await?;
         if !response.status.is_success() {
             return Ok(None);
         }
-        let expected = expected_digest(name, &response.headers);
-        self.parse_manifest(&request, &response, expected).map(Some)
+        self.parse_manifest(&request, &response, expected(&response)).map(Some)
+    }
+
+    /// Reads a manifest. One with a wrong digest may be an accident of one transmission, as with a blob: it is
+    /// read once more.
+    async fn read(
+        &self,
+        request: &ApiRequest,
+        is_intact: impl Fn(&BufferedResponse) -> bool,
+    ) -> Result<BufferedResponse, Error> {
+        let response = self.host.read_manifest(request, LARGEST_MANIFEST).await?;
+        if !response.status.is_success() || is_intact(&response) {
+            return Ok(response);
+        }
+        tracing::debug!("{}: the digest is wrong; reading it once more", request.operation);
+        self.host.read_manifest_again(request, LARGEST_MANIFEST).await
     }
 
     /// Fetches a blob into memory.
@@ -136,7 +160,10 @@ impl RemoteRepository {
             return Err(self.host.error(&request, Cause::Unsupported(why)));
         }
         // A blob that is longer than its descriptor is not read to its end.
-        let body = self.host.call_and_read(&request, *size as usize).await?.body;
+        let mut body = self.host.call_and_read(&request, *size as usize).await?.body;
+        if expected.of_same_kind(&body) != *expected {
+            body = self.host.call_and_read(&request, *size as usize).await?.body;
+        }
         let digest = expected.of_same_kind(&body);
         if digest != *expected {
             return Err(self.host.error(&request, Cause::wrong_digest(&digest, expected)));
@@ -241,6 +268,10 @@ impl fmt::Display for ManifestName {
             Self::Digest(digest) => write!(f, "{}", digest.short()),
         }
     }
+}
+
+fn has_digest(response: &BufferedResponse, expected: Option<Digest>) -> bool {
+    expected.is_none_or(|expected| expected.of_same_kind(&response.body) == expected)
 }
 
 /// The digest that a manifest must have. For a tag our own hash counts; a header with another digest means

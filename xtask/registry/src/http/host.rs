@@ -100,6 +100,15 @@ impl Host {
         if let Some(kept) = kept {
             return Ok(kept);
         }
+        self.read_manifest_again(request, limit).await
+    }
+
+    /// Like [`Host::read_manifest`], but does not use what was kept.
+    pub(crate) async fn read_manifest_again(
+        &self,
+        request: &ApiRequest,
+        limit: usize,
+    ) -> Result<BufferedResponse, Error> {
         let response = self.call_and_read(request, limit).await?;
         if let Some(snapshot) = &self.snapshot {
             snapshot.keep(&request.url, &response);
