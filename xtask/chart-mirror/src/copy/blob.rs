@@ -42,9 +42,21 @@ pub(super) async fn ensure(
                 }
                 NextStep::Upload(guard) => (guard, copy.target().clone(), MountAccess::SameLogin),
             };
-        mount_or_send(copy, blob, &from, access).await?;
-        guard.complete();
-        return Ok(());
+        if from == *copy.target()
+            && let Some(error) = guard.earlier_failure(&copy.source.host.name)
+        {
+            return Err(error);
+        }
+        return match mount_or_send(copy, blob, &from, access).await {
+            Ok(()) => {
+                guard.complete();
+                Ok(())
+            }
+            Err(error) => {
+                guard.fail(&copy.source.host.name, &error);
+                Err(error)
+            }
+        };
     }
 }
 
