@@ -9,6 +9,7 @@ mod heads;
 mod hostile;
 mod locations;
 mod manifests;
+mod patience;
 mod pieces;
 mod redirects;
 mod refusals;

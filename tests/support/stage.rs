@@ -294,6 +294,8 @@ pub(crate) fn quick() -> RetryPolicy {
         retries: 6,
         silence: Duration::from_secs(5),
         longest_wait: Duration::from_secs(5),
+        total: Duration::from_secs(10),
+        ..RetryPolicy::default()
     }
 }
 

@@ -4,12 +4,14 @@
 //! request body at its `Content-Length`, so it would not notice an error after the last byte.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_RANGE, HeaderValue, RANGE};
 use reqwest::{Method, Response, StatusCode};
+use tokio::time::Instant;
 
-use crate::error::{Cause, Error};
+use crate::error::{Cause, Error, Phase};
 use crate::http::body::next_chunk;
 use crate::http::host::Host;
 use crate::http::request::{ApiRequest, content_length, header};
@@ -18,6 +20,8 @@ use oci::{Descriptor, Hasher};
 
 /// A source that delivers this many bytes between two breaks has made progress.
 const PROGRESS: u64 = 1 << 20;
+/// How long a source may be slow before it counts as a break. Only the time spent waiting for it counts.
+const WINDOW: Duration = Duration::from_secs(30);
 /// How often in a row a source may break off without progress.
 const BREAKS: u32 = 5;
 
@@ -38,6 +42,9 @@ pub(crate) struct Download {
     hashed: u64,
     breaks: u32,
     position_at_break: u64,
+    /// The time spent waiting for the source, and the bytes that came, in the current window.
+    waited: Duration,
+    received: u64,
 }
 
 impl Download {
@@ -57,6 +64,8 @@ impl Download {
             hashed: 0,
             breaks: 0,
             position_at_break: 0,
+            waited: Duration::ZERO,
+            received: 0,
         };
         if blob.size > 0 {
             download.connect().await?;
@@ -132,7 +141,17 @@ impl Download {
     async fn read(&mut self) -> Result<Bytes, Cause> {
         let not_connected = || Cause::interrupted("not connected");
         let response = self.response.as_mut().ok_or_else(not_connected)?;
+        let began = Instant::now();
         let chunk = next_chunk(response, self.host.retry.silence).await?;
+        self.waited += began.elapsed();
+        self.received += chunk.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        if self.waited >= WINDOW.min(self.host.retry.silence) {
+            let (waited, received) = (self.waited.as_secs_f64(), self.received as f64);
+            (self.waited, self.received) = (Duration::ZERO, 0);
+            if received < waited * self.host.retry.slowest as f64 {
+                return Err(Cause::too_slow(self.host.retry.slowest));
+            }
+        }
         let mut bytes = chunk.ok_or_else(|| Cause::interrupted("the response ended early"))?;
         let skipped = self.skip.min(bytes.len() as u64);
         self.skip -= skipped;
@@ -146,7 +165,9 @@ impl Download {
                 self.breaks = 0;
             }
             self.position_at_break = self.position;
-            self.breaks += 1;
+            // A slow source has had its time already.
+            let is_silent = matches!(interruption, Cause::Network { phase: Phase::Silence, .. });
+            self.breaks += if is_silent { BREAKS.div_ceil(2) } else { 1 };
             let error = self.error(interruption);
             tracing::debug!("{error} at byte {}", self.position);
             if self.breaks > BREAKS {

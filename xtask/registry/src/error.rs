@@ -249,6 +249,16 @@ impl Cause {
         Self::Integrity(format!("the content has the digest {actual}, not {expected}"))
     }
 
+    pub(crate) fn unfinished(limit: Duration) -> Self {
+        let detail = format!("not finished within {} s", limit.as_secs());
+        Self::Network { phase: Phase::Silence, detail }
+    }
+
+    pub(crate) fn too_slow(least: u64) -> Self {
+        let detail = format!("fewer than {least} bytes per second");
+        Self::Network { phase: Phase::Silence, detail }
+    }
+
     pub(crate) fn silent_for(silence: Duration) -> Self {
         let detail = format!("nothing received for {} s", silence.as_secs());
         Self::Network { phase: Phase::Silence, detail }

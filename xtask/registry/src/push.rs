@@ -117,9 +117,13 @@ impl RemoteRepository {
     }
 
     async fn check_stored(&self, name: &ManifestName, manifest: &Manifest) -> Result<(), Error> {
-        let request = self.manifest_request(Method::GET, name)?;
+        // A registry that fails on what it has just accepted will not recover by waiting.
+        let request = self.manifest_request(Method::GET, name)?.expecting(&[404, 500]);
         let stored = match self.host.call_and_read(&request, LARGEST_MANIFEST).await {
             Ok(stored) if stored.body == manifest.bytes => return Ok(()),
+            Ok(stored) if !stored.status.is_success() => {
+                format!("returns {} for it", stored.status)
+            }
             Ok(stored) => format!("serves {} other bytes under this name", stored.body.len()),
             Err(Error { cause: Cause::Status(response), .. }) => format!("returns {response}"),
             Err(error) => return Err(error),

@@ -106,7 +106,8 @@ impl Registries {
         let credentials = CredentialStore::read(&settings.registries, &remote, environment)?;
         let warnings = credentials.warnings();
         let proxies = Proxies::of(environment)?;
-        let clients = Arc::new(ClientPool::new(settings.registries.clone(), proxies));
+        let clients =
+            Arc::new(ClientPool::new(settings.registries.clone(), proxies, settings.retry));
         let mut registries =
             Self { settings, credentials: Arc::new(credentials), hosts: BTreeMap::new() };
         let mut queues = BTreeMap::new();
@@ -129,15 +130,16 @@ impl Registries {
         let declared = self.settings.registries.get(name);
         let token_server = declared.and_then(|registry| registry.token_server.clone());
         let credentials = Arc::clone(&self.credentials);
+        let policy =
+            declared.map_or(self.settings.retry, |it| self.settings.retry.with_settings(it));
         let (transport, retry) = match self.settings.embedded.get(name) {
             // Nothing changes by waiting for a registry in this process.
-            Some(embedded) => (
-                Transport::Embedded(Arc::clone(embedded)),
-                RetryPolicy { retries: 0, ..self.settings.retry },
-            ),
+            Some(embedded) => {
+                (Transport::Embedded(Arc::clone(embedded)), RetryPolicy { retries: 0, ..policy })
+            }
             None => {
                 let clients = clients.of(name, self.settings.base(name)?)?;
-                (Transport::Network(Box::new(clients)), self.settings.retry)
+                (Transport::Network(Box::new(clients)), policy)
             }
         };
         Ok(Host {

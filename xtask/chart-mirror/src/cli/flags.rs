@@ -1,6 +1,7 @@
 //! Every command and flag. The doc comments are the help; nothing here does more than parse.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Args, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use messages::Advice;
@@ -14,6 +15,7 @@ use super::terminal::{Appearance, Verbosity};
 use crate::list::finding_code::Check;
 use crate::list_file;
 use crate::report::verify::Format;
+use registry::RetryPolicy;
 
 mod bundle;
 mod chart;
@@ -58,6 +60,15 @@ pub struct Flags {
     /// Write only results and errors
     #[arg(short, long, global = true, conflicts_with = "verbose", help_heading = GLOBAL)]
     pub quiet: bool,
+
+    /// Limit the time of a request
+    ///
+    /// A request to a registry is given up then. For the transfer of a blob, it is the time without a byte. A
+    /// registry that never answers in this time is given up for the rest of the run. `[registries]` has more exact
+    /// settings. Default: 60.
+    #[arg(long, global = true, value_name = "SECONDS", help_heading = GLOBAL)]
+    #[arg(value_parser = clap::value_parser!(u16).range(1..))]
+    pub timeout: Option<u16>,
 
     /// When to use colours
     ///
@@ -326,6 +337,19 @@ impl Flags {
         let parsed = Self::from_arg_matches(&matches);
         let flags = parsed.unwrap_or_else(|error| error.format(&mut command).exit());
         Self { program, ..flags }
+    }
+
+    /// How long to wait for registries.
+    pub fn patience(&self) -> RetryPolicy {
+        self.patience_like(RetryPolicy::default())
+    }
+
+    /// The same, for a command that is less patient by itself.
+    pub fn patience_like(&self, usual: RetryPolicy) -> RetryPolicy {
+        match self.timeout {
+            Some(seconds) => usual.within(Duration::from_secs(seconds.into())),
+            None => usual,
+        }
     }
 
     /// Where the image list is: what `--images` names, or else the nearest images.toml in the current

@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use reqwest::header::{HeaderMap, RETRY_AFTER};
 
 use crate::error::Error;
+use crate::known::settings::RegistrySettings;
 
 /// No pause between two attempts grows beyond this, before jitter.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
@@ -18,8 +19,15 @@ pub struct RetryPolicy {
     pub first_pause: Duration,
     /// How often a request is repeated.
     pub retries: usize,
-    /// A connection without a byte for this long is abandoned.
+    /// A connection that is not made within this time is given up.
+    pub connect: Duration,
+    /// The transfer of a blob without a byte for this long is abandoned.
     pub silence: Duration,
+    /// Any other request that is not finished within this time is abandoned. A host that never answered in this
+    /// time is down for the rest of the run.
+    pub total: Duration,
+    /// A source that delivers a blob with fewer bytes per second is treated like a broken connection.
+    pub slowest: u64,
     /// The longest `Retry-After` that is waited for; a longer one is an error.
     pub longest_wait: Duration,
 }
@@ -46,13 +54,36 @@ impl Default for RetryPolicy {
         Self {
             first_pause: Duration::from_millis(250),
             retries: 6,
+            connect: Duration::from_secs(15),
             silence: Duration::from_secs(60),
+            total: Duration::from_secs(60),
+            slowest: 1024,
             longest_wait: Duration::from_secs(300),
         }
     }
 }
 
 impl RetryPolicy {
+    /// A policy for which no single step takes longer than this, except the whole transfer of a blob.
+    #[must_use]
+    pub fn within(self, limit: Duration) -> Self {
+        Self { connect: self.connect.min(limit), silence: limit, total: limit, ..self }
+    }
+
+    /// The policy with what the user declares for a registry.
+    #[must_use]
+    pub(crate) fn with_settings(self, settings: &RegistrySettings) -> Self {
+        let seconds =
+            |declared: Option<u64>, default| declared.map_or(default, Duration::from_secs);
+        Self {
+            connect: seconds(settings.connect_timeout, self.connect),
+            silence: seconds(settings.silence_timeout, self.silence),
+            total: seconds(settings.request_timeout, self.total),
+            slowest: settings.minimum_rate.unwrap_or(self.slowest),
+            ..self
+        }
+    }
+
     /// The pauses between attempts, with jitter so that tasks do not all come back at once.
     pub fn pauses(self) -> impl Iterator<Item = Duration> {
         (0..self.retries).map(move |number| self.pause(number))

@@ -12,6 +12,7 @@ use std::time::Duration;
 use messages::Advice;
 use reqwest::{Certificate, Client, ClientBuilder, Identity, Response, Url};
 
+use super::attempts::RetryPolicy;
 use super::net::AddressKind;
 use super::proxy::Proxies;
 use super::resolver::{CheckedResolver, NamedBy};
@@ -24,6 +25,7 @@ use oci::Registry;
 pub(crate) struct ClientPool {
     registries: BTreeMap<Registry, RegistrySettings>,
     proxies: Proxies,
+    policy: RetryPolicy,
     clients: Mutex<HashMap<(TlsSettings, NamedBy), Client>>,
 }
 
@@ -36,6 +38,7 @@ struct TlsSettings {
     authorities: Option<PathBuf>,
     /// The certificate and its key.
     client_certificate: Option<(PathBuf, PathBuf)>,
+    connect_timeout: Duration,
 }
 
 /// The clients for one registry, and for the hosts that it sends requests to.
@@ -52,8 +55,12 @@ pub(crate) struct HttpClients {
 }
 
 impl ClientPool {
-    pub(crate) fn new(registries: BTreeMap<Registry, RegistrySettings>, proxies: Proxies) -> Self {
-        Self { registries, proxies, clients: Mutex::default() }
+    pub(crate) fn new(
+        registries: BTreeMap<Registry, RegistrySettings>,
+        proxies: Proxies,
+        policy: RetryPolicy,
+    ) -> Self {
+        Self { registries, proxies, policy, clients: Mutex::default() }
     }
 
     /// The clients for the registry with this address.
@@ -78,10 +85,13 @@ impl ClientPool {
     }
 
     fn settings(&self, name: &str, url: &Url) -> TlsSettings {
+        let declared = self.registries.get(name);
+        let policy = declared.map_or(self.policy, |settings| self.policy.with_settings(settings));
+        let default = TlsSettings { connect_timeout: policy.connect, ..TlsSettings::default() };
         if url.scheme() == "http" {
-            return TlsSettings { plain: true, ..TlsSettings::default() };
+            return TlsSettings { plain: true, ..default };
         }
-        let Some(settings) = self.registries.get(name) else { return TlsSettings::default() };
+        let Some(settings) = declared else { return default };
         let key = settings.client_key_file.clone();
         TlsSettings {
             plain: false,
@@ -89,6 +99,7 @@ impl ClientPool {
             http2: settings.http2,
             authorities: settings.ca_file.clone(),
             client_certificate: settings.client_certificate_file.clone().zip(key),
+            ..default
         }
     }
 
@@ -214,7 +225,7 @@ fn build(
     drop(rustls::crypto::ring::default_provider().install_default());
     let builder = Client::builder()
         .user_agent(concat!("chart-mirror/", env!("CARGO_PKG_VERSION")))
-        .connect_timeout(Duration::from_secs(15))
+        .connect_timeout(settings.connect_timeout)
         .tcp_keepalive(Duration::from_secs(30))
         .dns_resolver(CheckedResolver { named_by })
         // `redirect` follows them, because the next host decides which client is used.

@@ -80,10 +80,15 @@ impl Host {
     ) -> Result<BufferedResponse, Error> {
         self.with_retries(|| async {
             let _permit = self.queue.acquire(Priority::Small).await;
+            let began = Instant::now();
             let response = self.call_once(request).await?;
             let (status, headers) = (response.status(), response.headers().clone());
             let url = response.url().clone();
-            let body = read_limited(response, limit, self.retry.silence).await;
+            // A body that trickles is never silent.
+            let left = self.retry.total.saturating_sub(began.elapsed());
+            let body = read_limited(response, limit, self.retry.silence);
+            let body = tokio::time::timeout(left, body).await;
+            let body = body.unwrap_or_else(|_| Err(Cause::unfinished(self.retry.total)));
             let body = body.map_err(|cause| self.error(request, cause))?;
             Ok(BufferedResponse { status, headers, url, body })
         })
@@ -158,7 +163,7 @@ impl Host {
     /// authenticates as the response requires.
     pub(crate) async fn call_once(&self, request: &ApiRequest) -> Result<Response, Error> {
         let body = request.body.clone().map(Body::from);
-        self.send(request, body, self.retry.silence).await
+        self.send(request, body, self.retry.total.min(self.retry.silence)).await
     }
 
     /// Like [`Host::call_once`], with another body and another timeout.
@@ -201,9 +206,19 @@ impl Host {
         timeout: Duration,
         sent: impl Future<Output = Result<Response, SendError>>,
     ) -> Result<Response, Error> {
-        match tokio::time::timeout(timeout, sent).await {
+        let (limit, began) = (self.retry.total, Instant::now());
+        // An upload takes as long as it takes.
+        let is_short = timeout <= limit;
+        let left = if is_short { timeout.min(self.liveness.time_left(limit)) } else { timeout };
+        match tokio::time::timeout(left, sent).await {
             Ok(result) => result.map_err(|failed| self.send_error(request, failed)),
-            Err(_) => Err(self.error(request, Cause::silent_for(timeout))),
+            Err(_) => {
+                let cause = Cause::silent_for(timeout);
+                if is_short {
+                    self.liveness.was_silent(&cause, began.elapsed(), limit);
+                }
+                Err(self.error(request, cause))
+            }
         }
     }
 
@@ -239,8 +254,9 @@ impl Host {
     ) -> Error {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let sent_by = response.url().clone();
-        let body =
-            read_limited(response, LONGEST_ERROR, self.retry.silence).await.unwrap_or_default();
+        let read = read_limited(response, LONGEST_ERROR, self.retry.silence);
+        let body = tokio::time::timeout(self.retry.total, read).await;
+        let body = body.ok().and_then(Result::ok).unwrap_or_default();
         if self.transport.is_embedded() {
             let response = ErrorResponse::parse(status, &body, None);
             let error = self.error(request, Cause::Status(Box::new(response)));

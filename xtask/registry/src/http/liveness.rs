@@ -1,4 +1,4 @@
-//! `Liveness`: whether a host can be reached, as far as the requests of this run have shown.
+//! `Liveness`: whether a host can be reached and answers, as far as the requests of this run have shown.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -14,11 +14,17 @@ use crate::lock::lock;
 const PATIENCE_WITH_UNKNOWN: u32 = 6;
 /// A host that has responded in this run is probably being restarted.
 const PATIENCE: u32 = 120;
+/// A host that has responded, and then no more, is considered down after the time of this many requests.
+const SILENT_REQUESTS: u32 = 3;
 
 #[derive(Default)]
 pub(crate) struct Liveness {
     has_responded: AtomicBool,
     unreachable_since: Mutex<Option<Instant>>,
+    /// The first request that was sent, until the host has responded to one.
+    first_sent: Mutex<Option<Instant>>,
+    /// The beginning of the first request without a response since the last one with a response.
+    silent_since: Mutex<Option<Instant>>,
     /// Why the host is considered down for the rest of the run.
     pub(crate) down: OnceLock<Cause>,
 }
@@ -27,6 +33,29 @@ impl Liveness {
     pub(crate) fn responded(&self) {
         self.has_responded.store(true, Ordering::Relaxed);
         *lock(&self.unreachable_since) = None;
+        *lock(&self.silent_since) = None;
+    }
+
+    /// How long a request that is sent now may wait. All requests to a host that never responded share the
+    /// time of one.
+    pub(crate) fn time_left(&self, limit: Duration) -> Duration {
+        if self.has_responded.load(Ordering::Relaxed) {
+            return limit;
+        }
+        let first = *lock(&self.first_sent).get_or_insert_with(Instant::now);
+        limit.saturating_sub(first.elapsed())
+    }
+
+    /// Records a request that got no response in this time.
+    pub(crate) fn was_silent(&self, cause: &Cause, waited: Duration, limit: Duration) {
+        let began = Instant::now().checked_sub(waited);
+        let since = *lock(&self.silent_since).get_or_insert(began.unwrap_or_else(Instant::now));
+        let has_responded = self.has_responded.load(Ordering::Relaxed);
+        if !has_responded && self.time_left(limit).is_zero()
+            || since.elapsed() >= limit.saturating_mul(SILENT_REQUESTS)
+        {
+            drop(self.down.set(cause.clone()));
+        }
     }
 
     /// Records a failed connection. After too many for too long, all requests fail at once.
@@ -43,6 +72,34 @@ impl Liveness {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn all_requests_to_a_host_that_never_responded_share_the_time_of_one() {
+        let (limit, cause) = (Duration::from_secs(60), Cause::Internal("silent".to_owned()));
+        let host = Liveness::default();
+        assert_eq!(host.time_left(limit), limit);
+        tokio::time::advance(Duration::from_secs(45)).await;
+        assert_eq!(host.time_left(limit).as_secs(), 15);
+        host.was_silent(&cause, Duration::from_secs(20), limit);
+        assert!(host.down.get().is_none());
+        tokio::time::advance(Duration::from_secs(15)).await;
+        host.was_silent(&cause, Duration::from_secs(15), limit);
+        assert!(host.down.get().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_falls_silent_is_down_after_three_requests() {
+        let (limit, cause) = (Duration::from_secs(60), Cause::Internal("silent".to_owned()));
+        let host = Liveness::default();
+        host.responded();
+        for request in 1..=3 {
+            assert_eq!(host.time_left(limit), limit);
+            assert!(host.down.get().is_none(), "{request}");
+            tokio::time::advance(limit).await;
+            host.was_silent(&cause, limit, limit);
+        }
+        assert!(host.down.get().is_some());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_host_is_down_sooner_if_it_never_responded() {

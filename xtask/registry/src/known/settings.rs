@@ -28,6 +28,12 @@ pub struct RegistrySettings {
     pub token_server: Option<String>,
     /// At least 1.
     pub concurrency: Option<usize>,
+    /// In seconds, each at least 1.
+    pub connect_timeout: Option<u64>,
+    pub silence_timeout: Option<u64>,
+    pub request_timeout: Option<u64>,
+    /// Of a blob, in bytes per second; at least 1.
+    pub minimum_rate: Option<u64>,
     pub kind: Option<RegistryKind>,
     pub mounts: Option<Mounts>,
     /// The largest blob that is sent in one request, in bytes.

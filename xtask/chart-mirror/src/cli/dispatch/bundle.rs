@@ -27,7 +27,6 @@ use crate::list::Attachments;
 use crate::report;
 use crate::workspace::{self, OpenList};
 use messages::Advice;
-use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
 
 pub(super) fn run(flags: &Flags, command: &BundleCommand) -> anyhow::Result<Exit> {
@@ -42,7 +41,7 @@ pub(super) fn run(flags: &Flags, command: &BundleCommand) -> anyhow::Result<Exit
 }
 
 fn run_export(flags: &Flags, arguments: &ExportArgs) -> anyhow::Result<Exit> {
-    let options = export_options(arguments)?;
+    let options = export_options(flags, arguments)?;
     let (lists, others) = targets::lists(flags)?;
     let charts = match options.chart {
         ChartChoice::Included => Charts::requested(None, &arguments.only),
@@ -81,7 +80,7 @@ fn run_export(flags: &Flags, arguments: &ExportArgs) -> anyhow::Result<Exit> {
     Ok(if report.has_failed() { Exit::Failed } else { Exit::Done })
 }
 
-fn export_options(arguments: &ExportArgs) -> anyhow::Result<ExportOptions> {
+fn export_options(flags: &Flags, arguments: &ExportArgs) -> anyhow::Result<ExportOptions> {
     let against = arguments.against.as_ref().map(|file| {
         let name = file.display();
         let text = std::fs::read_to_string(file)
@@ -108,7 +107,7 @@ fn export_options(arguments: &ExportArgs) -> anyhow::Result<ExportOptions> {
         split: arguments.split,
         tool,
         concurrency: arguments.jobs.map(usize::from),
-        retry: RetryPolicy::default(),
+        retry: flags.patience(),
     })
 }
 
@@ -132,7 +131,7 @@ fn run_import(flags: &Flags, arguments: &ImportArgs) -> anyhow::Result<Exit> {
     hashed(&bundle)?.into_result()?;
     terminal::message(&report::bundle::opened(&bundle, origin));
     parts::run_each("bundle import", &parts, arguments.format, |part| {
-        import_list(&bundle, part, origin, &lists, arguments)
+        import_list(flags, &bundle, part, origin, &lists, arguments)
     })
 }
 
@@ -176,6 +175,7 @@ fn hashed(bundle: &OpenBundle) -> Result<layout::LayoutVerification, Advice> {
 }
 
 fn import_list(
+    flags: &Flags,
     bundle: &OpenBundle,
     part: &Part<'_>,
     origin: ListOrigin,
@@ -191,7 +191,7 @@ fn import_list(
         charts: arguments.with_chart.with_chart.clone(),
         concurrency: arguments.jobs.map(usize::from),
         existing,
-        retry: RetryPolicy::default(),
+        retry: flags.patience(),
     };
     let imported = ImportedList { list, file, origin };
     let progress = Arc::new(ProgressDisplay::of_terminal());

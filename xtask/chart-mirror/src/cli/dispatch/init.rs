@@ -14,7 +14,6 @@ use crate::list_file;
 use crate::report;
 use crate::workspace::{self, OpenList};
 use messages::Advice;
-use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
 
 pub(super) fn run(flags: &Flags, arguments: &InitArgs) -> anyhow::Result<Exit> {
@@ -29,7 +28,7 @@ pub(super) fn run(flags: &Flags, arguments: &InitArgs) -> anyhow::Result<Exit> {
         let options = pin::PinOptions {
             images: Vec::new(),
             mode: Mode::Pin,
-            retry: RetryPolicy::default(),
+            retry: flags.patience(),
             source: None,
         };
         let progress = ProgressDisplay::of_terminal();

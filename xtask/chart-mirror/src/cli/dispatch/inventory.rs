@@ -8,7 +8,6 @@ use crate::cli::{runtime, terminal};
 use crate::commands::inventory::{self, InventoryOptions};
 use crate::files::write_atomically;
 use crate::report;
-use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
 
 pub(super) fn run(flags: &Flags, arguments: &InventoryArgs) -> anyhow::Result<Exit> {
@@ -19,7 +18,7 @@ pub(super) fn run(flags: &Flags, arguments: &InventoryArgs) -> anyhow::Result<Ex
             destination: arguments.destination.clone(),
             only: parts::globs_of(open, &lists, &arguments.only),
             concurrency: arguments.jobs.map(usize::from),
-            retry: RetryPolicy::default(),
+            retry: flags.patience(),
         };
         let found = runtime::block_on(inventory::run(&open.list, &options, &ProcessEnvironment))?;
         match &mut whole {

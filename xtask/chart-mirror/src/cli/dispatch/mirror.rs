@@ -36,11 +36,12 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
     let lists = parts::with_images(lists, &arguments.only)?;
     let parts = parts::parts(&lists, destinations, unnamed)?;
     parts::run_each("mirror", &parts, arguments.format, |part| {
-        run_part(part, &lists, arguments, &mut published)
+        run_part(flags, part, &lists, arguments, &mut published)
     })
 }
 
 fn run_part(
+    flags: &Flags,
     part: &Part<'_>,
     lists: &[OpenList],
     arguments: &MirrorArgs,
@@ -66,6 +67,7 @@ fn run_part(
         existing,
         pins: if arguments.pinned { Pins::Alone } else { Pins::MatchTags },
         source: arguments.source.source.clone(),
+        retry: flags.patience(),
         ..MirrorOptions::default()
     };
     let mut plan = mirror::plan(&list, &options)?;

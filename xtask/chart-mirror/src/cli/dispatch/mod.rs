@@ -28,7 +28,6 @@ use crate::workspace::{self, OpenList};
 use messages::Advice;
 use messages::program::command;
 use parts::{Output, Part, Unnamed};
-use registry::RetryPolicy;
 use registry::auth::credentials::ProcessEnvironment;
 
 mod bundle;
@@ -172,11 +171,12 @@ fn compare_images(
 fn run_pin(flags: &Flags, arguments: &PinArgs) -> anyhow::Result<Exit> {
     let lists = parts::with_images(parts::lists(flags)?, &arguments.image)?;
     parts::run_each("pin", &parts::of_lists(&lists), arguments.format, |part| {
-        pin_images(part.open, &lists, arguments)
+        pin_images(flags, part.open, &lists, arguments)
     })
 }
 
 fn pin_images(
+    flags: &Flags,
     open: &OpenList,
     lists: &[OpenList],
     arguments: &PinArgs,
@@ -190,7 +190,7 @@ fn pin_images(
     };
     let images = parts::globs_of(open, lists, &arguments.image);
     let source = arguments.source.source.clone();
-    let options = pin::PinOptions { images, mode, retry: RetryPolicy::default(), source };
+    let options = pin::PinOptions { images, mode, retry: flags.patience(), source };
     let progress = ProgressDisplay::of_terminal();
     let resolved = runtime::block_on(pin::resolve(list, &options, &ProcessEnvironment, &progress));
     progress.finish();
@@ -221,7 +221,7 @@ fn run_doctor(flags: &Flags, arguments: &DoctorArgs) -> anyhow::Result<Exit> {
     let mut sources: BTreeMap<PathBuf, Vec<HostReport>> = BTreeMap::new();
     parts::run_each("doctor", &parts, arguments.format, |part| {
         let known = sources.get(&part.open.file).cloned().unwrap_or_default();
-        let mut report = examine(part, arguments, known)?;
+        let mut report = examine(flags, part, arguments, known)?;
         report.programs.clone_from(&programs);
         sources.insert(part.open.file.clone(), report.sources());
         let output = match arguments.format {
@@ -238,14 +238,19 @@ fn run_doctor(flags: &Flags, arguments: &DoctorArgs) -> anyhow::Result<Exit> {
 }
 
 fn examine(
+    flags: &Flags,
     part: &Part<'_>,
     arguments: &DoctorArgs,
     known: Vec<HostReport>,
 ) -> anyhow::Result<DoctorReport> {
     let reach = if arguments.offline { doctor::Reach::Offline } else { doctor::Reach::Registries };
     let destination = part.destination.clone();
-    let options =
-        doctor::DoctorOptions { destination, reach, known, retry: doctor::short_retries() };
+    let options = doctor::DoctorOptions {
+        destination,
+        reach,
+        known,
+        retry: flags.patience_like(doctor::short_retries()),
+    };
     let progress = ProgressDisplay::of_terminal();
     let list = &part.open.list;
     let examined = runtime::block_on(doctor::run(list, &options, &ProcessEnvironment, &progress));

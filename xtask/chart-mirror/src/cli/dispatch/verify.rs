@@ -51,7 +51,7 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
         false => parts::with_any_image(lists, &arguments.image)?,
     };
     if !lists.is_empty() {
-        (reports, interrupted) = verify_each(arguments, &lists, &published)?;
+        (reports, interrupted) = verify_each(flags, arguments, &lists, &published)?;
     }
     for Unreadable { file, error } in &unreadable {
         reports.push(unusable(&runtime::name_in_reports(file), error));
@@ -95,6 +95,7 @@ fn refuse(file: &Path, error: anyhow::Error, arguments: &VerifyArgs) -> anyhow::
 /// A report for each list. An interruption is returned beside the reports: those of the lists that were not
 /// checked have findings about it.
 fn verify_each(
+    flags: &Flags,
     arguments: &VerifyArgs,
     lists: &[OpenList],
     published: &Publications,
@@ -112,7 +113,7 @@ fn verify_each(
         let conflicts = &published.conflicts_of(&open.file);
         let input = Input { list: &open.list, file: &open.file, file_name, conflicts };
         let globs = parts::globs_of(open, lists, &arguments.image);
-        match verified(arguments, globs, input) {
+        match verified(flags, arguments, globs, input) {
             // Helm was interrupted as well, so what failed may be due to that.
             Ok(report) if !report.passes() && runtime::is_interrupted() => {
                 reports.push(not_run(file_name, checks(arguments), INTERRUPTED));
@@ -137,6 +138,7 @@ fn checks(arguments: &VerifyArgs) -> Vec<Check> {
 }
 
 fn verified(
+    flags: &Flags,
     arguments: &VerifyArgs,
     images: Vec<String>,
     input: Input<'_>,
@@ -154,6 +156,7 @@ fn verified(
         charts: arguments.with_chart.with_chart.clone(),
         concurrency: arguments.jobs.map(usize::from),
         source: arguments.source.source.clone(),
+        retry: flags.patience(),
         ..VerifyOptions::default()
     };
     let mut verification = Verification::begin(input, &options)?;

@@ -45,8 +45,8 @@ pub fn short_retries() -> RetryPolicy {
     RetryPolicy {
         first_pause: Duration::from_millis(250),
         retries: 2,
-        silence: Duration::from_secs(15),
         longest_wait: Duration::from_secs(15),
+        ..RetryPolicy::default().within(Duration::from_secs(15))
     }
 }
 

@@ -117,6 +117,10 @@ impl<'t> Reader<'t> {
             password_env: self.optional(t, "password-env", Self::environment_variable),
             token_server: self.optional(t, "token-server", Self::token_server),
             concurrency: self.optional(t, "concurrency", Self::at_least_one),
+            connect_timeout: self.optional(t, "connect-timeout", Self::at_least_one),
+            silence_timeout: self.optional(t, "silence-timeout", Self::at_least_one),
+            request_timeout: self.optional(t, "request-timeout", Self::at_least_one),
+            minimum_rate: self.optional(t, "minimum-rate", Self::at_least_one),
             kind: self.optional(t, "kind", |reader, text| {
                 reader.one_of(&text, RegistryKind::ALL, RegistryKind::name)
             }),

@@ -234,6 +234,19 @@ struct Registry {
     /// The maximum number of concurrent requests.
     #[schemars(range(min = 1))]
     concurrency: Option<i64>,
+    /// How long a connection may take, in seconds. Default: 15.
+    #[schemars(range(min = 1))]
+    connect_timeout: Option<i64>,
+    /// How long the transfer of a blob may go without a byte, in seconds. Default: 60.
+    #[schemars(range(min = 1))]
+    silence_timeout: Option<i64>,
+    /// How long any other request may take in total, in seconds. A registry that never answers in this time is
+    /// given up for the rest of the run. Default: 60.
+    #[schemars(range(min = 1))]
+    request_timeout: Option<i64>,
+    /// The least rate of a blob from this registry, in bytes per second. Default: 1024.
+    #[schemars(range(min = 1))]
+    minimum_rate: Option<i64>,
     /// The kind of registry, which determines its abilities. Needed only if the host name does not
     /// reveal it.
     #[schemars(extend("enum" = RegistryKind::ALL.map(RegistryKind::name)))]
