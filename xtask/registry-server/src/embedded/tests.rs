@@ -8,7 +8,9 @@ use bytes::Bytes;
 use oci::{Descriptor, Digest, LayoutForm, Manifest, Registry, Repository, RepositoryPath};
 use registry::auth::credentials::EmptyEnvironment;
 use registry::transfer::transfer;
-use registry::{ManifestName, Registries, RemoteRepository, Requests, RetryPolicy, Settings, Side};
+use registry::{
+    ManifestName, ReadBack, Registries, RemoteRepository, Requests, RetryPolicy, Settings, Side,
+};
 
 use crate::memory::Memory;
 use crate::served::ServedRegistry;

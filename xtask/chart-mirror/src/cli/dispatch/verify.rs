@@ -157,7 +157,6 @@ fn verified(
         concurrency: arguments.jobs.map(usize::from),
         source: arguments.source.source.clone(),
         retry: flags.patience(),
-        ..VerifyOptions::default()
     };
     let mut verification = Verification::begin(input, &options)?;
     let progress = ProgressDisplay::of_terminal();
