@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
@@ -24,6 +25,7 @@ use tokio_rustls::server::TlsStream;
 pub(crate) struct Front {
     pub(crate) address: String,
     seen: Arc<Mutex<Vec<Connection>>>,
+    handshakes: Arc<AtomicUsize>,
     accepting: AbortHandle,
 }
 
@@ -66,9 +68,12 @@ impl Front {
         let address = listener.local_addr().unwrap().to_string();
         let acceptor = TlsAcceptor::from(Arc::new(configuration));
         let seen = Arc::new(Mutex::new(Vec::new()));
+        let handshakes = Arc::new(AtomicUsize::new(0));
+        let begun = Arc::clone(&handshakes);
         let (log, behind) = (Arc::clone(&seen), behind.parse().unwrap());
         let accepting = tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
+                begun.fetch_add(1, Ordering::Relaxed);
                 let (acceptor, log) = (acceptor.clone(), Arc::clone(&log));
                 tokio::spawn(async move {
                     let _ = stream.set_nodelay(true);
@@ -88,7 +93,12 @@ impl Front {
                 });
             }
         });
-        Self { address, seen, accepting: accepting.abort_handle() }
+        Self { address, seen, handshakes, accepting: accepting.abort_handle() }
+    }
+
+    /// Connections, whether their handshake succeeded or not.
+    pub(crate) fn handshakes(&self) -> usize {
+        self.handshakes.load(Ordering::Relaxed)
     }
 
     /// Connections whose handshake succeeded.

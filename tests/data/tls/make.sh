@@ -53,4 +53,11 @@ by_authority other-name "tests server elsewhere" "$end" "subjectAltName=DNS:else
 extendedKeyUsage=serverAuth"
 by_itself self-signed "tests server of its own" "$end" "subjectAltName=$here
 extendedKeyUsage=serverAuth"
+# As `openssl req -x509` makes them: they call themselves authorities.
+by_itself own-authority "tests server as its own authority" "$end" "basicConstraints=critical,CA:TRUE
+subjectAltName=$here"
+by_itself own-ended "tests server as its own authority that has ended" 20210101000000Z "basicConstraints=critical,CA:TRUE
+subjectAltName=$here"
+by_itself own-elsewhere "tests server as its own authority elsewhere" "$end" "basicConstraints=critical,CA:TRUE
+subjectAltName=DNS:elsewhere.example.com"
 rm authority-key.pem

@@ -1,7 +1,7 @@
 //! Certificates: which authorities are trusted, which client certificate is presented, and the warnings about
 //! `insecure`.
 
-use registry::{Cause, Phase};
+use registry::Cause;
 
 use crate::support::stage::{REPOSITORY, Stage, TAG, report_text, words};
 use crate::support::tls::{Asks, Connection, Front, behind, file, table, trusted};
@@ -35,7 +35,7 @@ async fn an_authority_is_trusted_only_for_the_registry_that_names_it() {
     stage.tables = table(&source.address, &[&trusted()])
         + &table(&stage.reached_at(), &["plain-http = false"]);
     let error = stage.mirror_fails().await;
-    assert!(matches!(error.cause, Cause::Network { phase: Phase::Connect, .. }), "{error:?}");
+    assert!(matches!(error.cause, Cause::Tls { .. }), "{error:?}");
     let text = words(&error);
     assert!(text.contains("certificate") && text.contains("`ca-file`"), "{text}");
 }
@@ -59,36 +59,64 @@ async fn an_insecure_registry_is_accepted_and_every_report_warns_about_it() {
 #[tokio::test]
 async fn an_invalid_certificate_is_refused_before_any_request() {
     let table = [
-        ("ended", &trusted()[..], "certificate expired"),
-        ("other-name", &trusted(), "not valid for name"),
-        ("self-signed", &trusted(), "UnknownIssuer"),
-        ("self-signed", "plain-http = false", "UnknownIssuer"),
+        ("ended", &trusted()[..], "certificate expired", "renew it"),
+        ("other-name", &trusted(), "not valid for name", "a name that is in its certificate"),
+        ("self-signed", &trusted(), "UnknownIssuer", "`ca-file`"),
+        ("self-signed", "plain-http = false", "UnknownIssuer", "`ca-file`"),
+        ("own-authority", &trusted(), "CaUsedAsEndEntity", "this very certificate in `ca-file`"),
     ];
-    for (certificate, trust, why) in table {
+    for (certificate, trust, why, hint) in table {
         let mut stage = Stage::with(behind(), behind()).await;
         stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", 5000)]));
-        stage.retry.retries = 0;
         let front = Front::showing(certificate, &stage.source).await;
         stage.source_at = Some(front.address.clone());
         stage.tables = table_of_one(&front, trust);
         let error = stage.mirror_fails().await;
-        assert!(matches!(error.cause, Cause::Network { phase: Phase::Connect, .. }), "{error:?}");
+        assert!(matches!(error.cause, Cause::Tls { .. }), "{error:?}");
         let text = words(&error);
         assert!(text.contains("certificate") && text.contains(why), "{certificate}: {text}");
-        assert!(text.contains("hint: ") && text.contains("`ca-file`"), "{text}");
+        assert!(text.contains(hint), "{certificate}: {text}");
         assert_eq!((front.connections(), stage.source.requests().len()), (vec![], 0));
+        assert_eq!(front.handshakes(), 1, "{certificate}: none is tried again");
     }
 }
 
 #[tokio::test]
-async fn a_self_signed_certificate_is_trusted_if_the_list_names_it() {
-    let mut stage = Stage::with(behind(), behind()).await;
-    stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", 5000)]));
-    let front = Front::showing("self-signed", &stage.source).await;
-    stage.source_at = Some(front.address.clone());
-    stage.tables = table_of_one(&front, &format!("ca-file = {:?}", file("self-signed.pem")));
-    let report = stage.mirror_all().await;
-    assert!(report.insecure.is_empty(), "{:?}", report.insecure);
+async fn a_self_signed_certificate_is_trusted_if_the_list_or_the_environment_names_it() {
+    for name in ["self-signed", "own-authority"] {
+        for in_list in [true, false] {
+            let mut stage = Stage::with(behind(), behind()).await;
+            stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", 5000)]));
+            let front = Front::showing(name, &stage.source).await;
+            stage.source_at = Some(front.address.clone());
+            let certificate = file(&format!("{name}.pem"));
+            if in_list {
+                stage.tables = table_of_one(&front, &format!("ca-file = {certificate:?}"));
+            } else if name == "own-authority" {
+                stage.tables = table_of_one(&front, "plain-http = false");
+                stage.set("SSL_CERT_FILE", certificate.to_str().unwrap());
+            } else {
+                // The library reads this variable of the process, which is not the stage's.
+                continue;
+            }
+            let report = stage.mirror_all().await;
+            assert!(report.insecure.is_empty(), "{:?}", report.insecure);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_named_certificate_must_still_be_valid_and_have_the_name_of_the_registry() {
+    for (certificate, why) in [("own-ended", "expired"), ("own-elsewhere", "not valid for name")] {
+        let mut stage = Stage::with(behind(), behind()).await;
+        stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", 5000)]));
+        let front = Front::showing(certificate, &stage.source).await;
+        stage.source_at = Some(front.address.clone());
+        let named = file(&format!("{certificate}.pem"));
+        stage.tables = table_of_one(&front, &format!("ca-file = {named:?}"));
+        let error = stage.mirror_fails().await;
+        assert!(words(&error).contains(why), "{}", words(&error));
+    }
 }
 
 fn table_of_one(front: &Front, line: &str) -> String {

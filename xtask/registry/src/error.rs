@@ -6,6 +6,7 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::http::tls_problem::TlsProblem;
 use messages::Advice;
 use oci::Digest;
 use reqwest::Url;
@@ -50,6 +51,8 @@ pub enum Cause {
     Status(Box<ErrorResponse>),
     /// The server could not be reached, or the connection broke.
     Network { phase: Phase, detail: String },
+    /// No TLS connection was made, and another attempt would end in the same way.
+    Tls { problem: TlsProblem, detail: String },
     /// The host asks for a longer pause than the retry policy allows.
     RateLimited { wait: Duration, message: String },
     /// 401, and there are no credentials that the server would accept.
@@ -171,10 +174,7 @@ impl Error {
                 401 => for_credentials(),
                 status => hint_for_status(status, self.side)?,
             },
-            Cause::Network { phase: Phase::Connect, detail } if detail.contains("certificate") => {
-                "name a file with the authority that signed the certificate: `ca-file` in \
-                 `[registries.\"HOST\"]`, or `SSL_CERT_FILE`"
-            }
+            Cause::Tls { problem, .. } => problem.hint(),
             Cause::Network { phase: Phase::Connect, .. } if self.request.contains(" http://") => {
                 "check the host name, the network and the proxy, and whether the registry runs on that port"
             }
@@ -371,6 +371,7 @@ impl fmt::Display for Cause {
                 Phase::Response => write!(f, "the connection broke: {detail}"),
                 Phase::Silence => write!(f, "timed out: {detail}"),
             },
+            Self::Tls { detail, .. } => write!(f, "cannot connect: {detail}"),
             Self::RateLimited { wait, message } => {
                 let why = format!(
                     "the registry asks for a pause of {} s, which is too long",

@@ -28,6 +28,7 @@ pub use http::attempts::RetryPolicy;
 pub use http::host::Host;
 pub use http::net::is_loopback;
 pub use http::snapshot::SourceManifests;
+pub use http::tls_problem::TlsProblem;
 pub use push::{Pushed, ReadBack};
 pub use registries::{Registries, Requests, Settings, is_plain};
 pub use repository::{ManifestName, RemoteRepository, Tagged};

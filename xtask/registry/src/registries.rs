@@ -2,6 +2,7 @@
 //! for each registry.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -106,8 +107,13 @@ impl Registries {
         let credentials = CredentialStore::read(&settings.registries, &remote, environment)?;
         let warnings = credentials.warnings();
         let proxies = Proxies::of(environment)?;
-        let clients =
-            Arc::new(ClientPool::new(settings.registries.clone(), proxies, settings.retry));
+        let system_file = environment.variable("SSL_CERT_FILE").map(PathBuf::from);
+        let clients = Arc::new(ClientPool::new(
+            settings.registries.clone(),
+            proxies,
+            settings.retry,
+            system_file,
+        ));
         let mut registries =
             Self { settings, credentials: Arc::new(credentials), hosts: BTreeMap::new() };
         let mut queues = BTreeMap::new();

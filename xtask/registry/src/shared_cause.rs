@@ -8,7 +8,9 @@ impl Error {
     pub fn shared_cause(&self) -> String {
         let mut parts = vec![self.side.to_string()];
         // If no connection was made, it does not matter what for.
-        if !matches!(self.cause, Cause::Network { phase: Phase::Connect, .. }) {
+        let is_connected =
+            !matches!(self.cause, Cause::Network { phase: Phase::Connect, .. } | Cause::Tls { .. });
+        if is_connected {
             parts.push(self.kind_of_operation());
         }
         parts.extend(self.origin().map(str::to_owned));

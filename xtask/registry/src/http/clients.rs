@@ -10,12 +10,14 @@ use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use messages::Advice;
-use reqwest::{Certificate, Client, ClientBuilder, Identity, Response, Url};
+use reqwest::{Client, ClientBuilder, Response, Url};
 
 use super::attempts::RetryPolicy;
+use super::named_certificates::{self, ClientIdentity};
 use super::net::AddressKind;
 use super::proxy::Proxies;
 use super::resolver::{CheckedResolver, NamedBy};
+use super::tls_problem;
 use crate::error::{authority, root_cause};
 use crate::known::settings::RegistrySettings;
 use crate::lock::lock;
@@ -26,6 +28,8 @@ pub(crate) struct ClientPool {
     registries: BTreeMap<Registry, RegistrySettings>,
     proxies: Proxies,
     policy: RetryPolicy,
+    /// What `SSL_CERT_FILE` names.
+    system_file: Option<PathBuf>,
     clients: Mutex<HashMap<(TlsSettings, NamedBy), Client>>,
 }
 
@@ -38,6 +42,8 @@ struct TlsSettings {
     authorities: Option<PathBuf>,
     /// The certificate and its key.
     client_certificate: Option<(PathBuf, PathBuf)>,
+    /// What `SSL_CERT_FILE` names.
+    system_file: Option<PathBuf>,
     connect_timeout: Duration,
 }
 
@@ -59,8 +65,9 @@ impl ClientPool {
         registries: BTreeMap<Registry, RegistrySettings>,
         proxies: Proxies,
         policy: RetryPolicy,
+        system_file: Option<PathBuf>,
     ) -> Self {
-        Self { registries, proxies, policy, clients: Mutex::default() }
+        Self { registries, proxies, policy, system_file, clients: Mutex::default() }
     }
 
     /// The clients for the registry with this address.
@@ -91,6 +98,7 @@ impl ClientPool {
         if url.scheme() == "http" {
             return TlsSettings { plain: true, ..default };
         }
+        let default = TlsSettings { system_file: self.system_file.clone(), ..default };
         let Some(settings) = declared else { return default };
         let key = settings.client_key_file.clone();
         TlsSettings {
@@ -239,10 +247,7 @@ fn build(
     } else {
         builder.http1_only()
     };
-    let mut builder = trust(builder, name, settings)?;
-    if let Some((certificate, key)) = &settings.client_certificate {
-        builder = builder.identity(identity(name, certificate, key)?);
-    }
+    let builder = with_tls(builder, name, settings)?;
     let client = proxies.apply(builder).and_then(ClientBuilder::build);
     client.map_err(|error| {
         Advice::new(format!("cannot set up TLS: {}", root_cause(&error))).with_hint(
@@ -251,35 +256,56 @@ fn build(
     })
 }
 
-fn trust(
+/// What a client trusts besides the system's authorities, and which certificate it shows.
+fn with_tls(
     builder: ClientBuilder,
     name: &str,
     settings: &TlsSettings,
 ) -> Result<ClientBuilder, Advice> {
+    let identity = match &settings.client_certificate {
+        Some((certificate, key)) => Some(identity(name, certificate, key)?),
+        None => None,
+    };
     if settings.plain {
         return Ok(builder.tls_certs_only([]));
     }
-    if settings.insecure {
-        return Ok(builder.tls_danger_accept_invalid_certs(true));
+    let authorities = match &settings.authorities {
+        Some(file) if !settings.insecure => {
+            let found = named_certificates::certificates(&read(name, "ca-file", file)?);
+            if found.is_empty() {
+                return Err(unusable(name, "ca-file", file, "it has no certificate in PEM format"));
+            }
+            found
+        }
+        _ => Vec::new(),
+    };
+    let of_system = settings.system_file.as_deref().map(named_certificates::of_system_file);
+    let named = [authorities.clone(), of_system.unwrap_or_default()].concat();
+    if settings.insecure || named.is_empty() {
+        let builder = match identity.and_then(|identity| identity.for_library()) {
+            Some(identity) => builder.identity(identity),
+            None => builder,
+        };
+        return Ok(builder.tls_danger_accept_invalid_certs(settings.insecure));
     }
-    let Some(file) = &settings.authorities else { return Ok(builder) };
-    let pem = read(name, "ca-file", file)?;
-    let authorities = Certificate::from_pem_bundle(&pem).unwrap_or_default();
-    if authorities.is_empty() {
-        return Err(unusable(name, "ca-file", file, "it has no certificate in PEM format"));
-    }
-    Ok(builder.tls_certs_merge(authorities))
+    let protocols: &[&str] = if settings.http2 { &["h2", "http/1.1"] } else { &["http/1.1"] };
+    let configuration = named_certificates::configuration(authorities, named, identity, protocols);
+    configuration.map(|it| builder.tls_backend_preconfigured(it)).map_err(|error| {
+        Advice::new(format!("cannot set up TLS for `{name}`: {error}"))
+            .with_hint("check the files of `[registries]`, and `SSL_CERT_FILE`")
+    })
 }
 
-fn identity(name: &str, certificate: &Path, key: &Path) -> Result<Identity, Advice> {
-    let mut pem = read(name, "client-key-file", key)?;
-    pem.push(b'\n');
-    pem.extend(read(name, "client-certificate-file", certificate)?);
-    Identity::from_pem(&pem).map_err(|_| {
-        let why =
-            format!("it and `{}` have no certificate with its key in PEM format", key.display());
-        unusable(name, "client-certificate-file", certificate, &why)
-    })
+fn identity(name: &str, certificate: &Path, key: &Path) -> Result<ClientIdentity, Advice> {
+    let identity = ClientIdentity {
+        key: read(name, "client-key-file", key)?,
+        certificate: read(name, "client-certificate-file", certificate)?,
+    };
+    if identity.for_library().is_some() {
+        return Ok(identity);
+    }
+    let why = format!("it and `{}` have no certificate with its key in PEM format", key.display());
+    Err(unusable(name, "client-certificate-file", certificate, &why))
 }
 
 fn read(name: &str, key: &str, file: &Path) -> Result<Vec<u8>, Advice> {
@@ -295,17 +321,5 @@ fn unusable(name: &str, key: &str, file: &Path, why: &str) -> Advice {
 /// Whether the server sent the alert that it supports none of the offered protocols (RFC 7301, section 3.2).
 fn has_no_common_protocol(error: &reqwest::Error) -> bool {
     let alert = rustls::Error::AlertReceived(rustls::AlertDescription::NoApplicationProtocol);
-    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.downcast_ref::<rustls::Error>() == Some(&alert) {
-            return true;
-        }
-        // The source of an `io::Error` is that of the error inside it, which it skips.
-        let inner = error.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref);
-        cause = match inner {
-            Some(inner) => Some(inner),
-            None => error.source(),
-        };
-    }
-    false
+    tls_problem::find(error) == Some(&alert)
 }

@@ -20,6 +20,7 @@ use super::redirect::SendError;
 use super::request::{ApiRequest, BufferedResponse, PermittedResponse};
 use super::resolver::refusal;
 use super::snapshot::Snapshot;
+use super::tls_problem::TlsProblem;
 use super::transport::Transport;
 use crate::auth::authenticator::Authenticator;
 use crate::auth::challenge::Scheme;
@@ -374,6 +375,13 @@ impl Host {
         }
         if let Some(refused) = refusal(&error) {
             return fail(Cause::Unsupported(located(&refused.to_string(), &at)));
+        }
+        if let Some(problem) = TlsProblem::of(&error) {
+            let cause = Cause::Tls { problem, detail };
+            if at.origin() == self.base.origin() {
+                drop(self.liveness.down.set(cause.clone()));
+            }
+            return fail(cause);
         }
         let phase = if error.is_connect() { Phase::Connect } else { Phase::Response };
         let cause = Cause::Network { phase, detail };
