@@ -210,3 +210,19 @@ fn the_sources_of_a_list_without_destination_are_examined() {
     ];
     assert_says(&finished.stdout, &words);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_web_page_is_not_a_registry() {
+    let mut stage = Stage::new().await;
+    stage.publish_many(1);
+    stage.destination.inject(Fault::new(Effect::HtmlOk).always());
+    let finished = doctor(&stage, &[]);
+    assert_eq!(finished.exit_code, 1, "{finished:?}");
+    assert_says(&finished.stdout, &["an HTML page, not that of a registry", "1 of 2 registries"]);
+    stage.destination.clear_faults();
+    stage.destination.inject(Fault::status(404).path("/v2/").always());
+    let finished = doctor(&stage, &[]);
+    assert_eq!(finished.exit_code, 1, "{finished:?}");
+    assert_says(&finished.stdout, &["address of a container registry"]);
+    assert!(!finished.stdout.contains("create the repository"), "{}", finished.stdout);
+}

@@ -4,7 +4,9 @@ use registry::Cause;
 use registry_in_memory::{Effect, Fault, Kind, LocationStyle, RegistryOptions};
 
 use crate::support::requests::asked;
-use crate::support::stage::{REPOSITORY, Stage, words};
+use crate::support::stage::{REPOSITORY, Stage, TAG, words};
+use crate::support::tls::{Asks, Front, table, trusted};
+use registry_in_memory::content::{Layer, docker_image};
 
 #[tokio::test]
 async fn the_query_of_a_location_is_kept_and_the_digest_is_appended() {
@@ -53,4 +55,43 @@ async fn an_invalid_location_is_an_error() {
         assert!(matches!(error.cause, Cause::Protocol(_)), "{written}: {error:?}");
         assert!(words(&error).contains("is not an address"), "{}", words(&error));
     }
+}
+
+/// A stage whose destination is behind TLS and names this `Location`, or its usual one without TLS.
+async fn behind_tls(location: Option<&str>) -> (Stage, Front) {
+    let mut stage = Stage::new().await;
+    stage.publish(REPOSITORY, TAG, &docker_image(&[Layer::new("layer", 5000)]));
+    let front = Front::of(&stage.destination, Asks::NoCertificate, &["http/1.1"]).await;
+    stage.reached_at = Some(front.address.clone());
+    stage.tables = table(&front.address, &[&trusted()]);
+    if let Some(location) = location {
+        let location = Effect::SetHeader("Location".to_owned(), location.to_owned());
+        stage.destination.inject(Fault::new(location).method("POST").always());
+    }
+    (stage, front)
+}
+
+#[tokio::test]
+async fn a_registry_that_does_not_know_of_the_tls_in_front_of_it_is_contacted_with_tls() {
+    let (stage, front) = behind_tls(None).await;
+    stage.mirror_all().await;
+    assert!(!front.connections().is_empty());
+}
+
+#[tokio::test]
+async fn a_location_elsewhere_without_tls_is_refused_with_its_usual_cause() {
+    let (stage, _front) = behind_tls(Some("http://registry.internal:5000/v2/x")).await;
+    let error = stage.mirror_fails().await;
+    assert!(words(&error).contains("leaves TLS"), "{}", words(&error));
+    assert!(words(&error).contains("`X-Forwarded-Proto: https`"), "{}", words(&error));
+}
+
+#[tokio::test]
+async fn a_location_that_has_lost_the_port_of_the_registry_is_explained() {
+    let (mut stage, _) = Stage::with_layer(5000).await;
+    stage.retry.retries = 0;
+    let location = Effect::SetHeader("Location".to_owned(), "http://127.0.0.1:1/v2/x".to_owned());
+    stage.destination.inject(Fault::new(location).method("POST").always());
+    let error = stage.mirror_fails().await;
+    assert!(words(&error).contains("names itself with another port"), "{}", words(&error));
 }

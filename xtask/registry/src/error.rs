@@ -6,22 +6,17 @@
 use std::fmt;
 use std::time::Duration;
 
+use crate::error_response::with_text;
+pub use crate::error_response::{ErrorCode, ErrorResponse};
+use crate::hints::{RUN_AGAIN, RUN_LATER, hint_for_response};
 use crate::http::tls_problem::TlsProblem;
 use messages::Advice;
+use messages::program::command;
 use oci::Digest;
 use reqwest::Url;
-use serde::{Deserialize, Serialize};
 
+pub use crate::side::Side;
 pub(crate) use messages::printable::printable;
-
-/// Which end of a copy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
-#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(rename_all = "kebab-case")]
-pub enum Side {
-    Source,
-    Destination,
-}
 
 #[derive(Debug, Clone)]
 pub struct Error {
@@ -76,35 +71,6 @@ pub enum Cause {
     Internal(String),
 }
 
-/// A response with an error status.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ErrorResponse {
-    pub status: u16,
-    /// The codes of the error envelope (distribution-spec, "Error Codes").
-    pub codes: Vec<ErrorCode>,
-    /// The server's text on one line: shortened, and without control characters.
-    pub message: String,
-    /// The pause that `Retry-After` asks for.
-    pub retry_after: Option<Duration>,
-}
-
-/// The error codes that this client acts on; all others are kept as text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "SCREAMING_SNAKE_CASE")]
-pub enum ErrorCode {
-    BlobUnknown,
-    BlobUploadUnknown,
-    ManifestBlobUnknown,
-    ManifestInvalid,
-    ManifestUnknown,
-    NameUnknown,
-    /// Not in the specification; registries with immutable tags use it.
-    TagInvalid,
-    Unsupported,
-    #[serde(untagged)]
-    Other(String),
-}
-
 /// How far a request got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
@@ -119,6 +85,12 @@ impl Error {
     pub fn new(side: Side, operation: impl Into<String>, cause: Cause) -> Self {
         let (operation, request) = (operation.into(), String::new());
         Self { side, operation, request, cause, host_hint: None }
+    }
+
+    /// The error with advice that does not follow from its cause alone.
+    #[must_use]
+    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { host_hint: Some(Box::new(HostHint::Fixed(hint.into()))), ..self }
     }
 
     pub fn status(&self) -> Option<u16> {
@@ -147,6 +119,11 @@ impl Error {
         self.status() == Some(500)
     }
 
+    fn is_about_stored_content(&self) -> bool {
+        let is_read = self.request.starts_with("GET ") || self.request.starts_with("HEAD ");
+        self.side == Side::Destination && self.is_server_failure() && is_read
+    }
+
     pub fn has_code(&self, code: &ErrorCode) -> bool {
         matches!(&self.cause, Cause::Status(response) if response.codes.contains(code))
     }
@@ -172,7 +149,16 @@ impl Error {
         let hint = match &self.cause {
             Cause::Status(response) | Cause::NoCredentials(response) => match response.status {
                 401 => for_credentials(),
-                status => hint_for_status(status, self.side)?,
+                _ => match hint_for_response(response, self.side)? {
+                    RUN_AGAIN if self.is_about_stored_content() => {
+                        let repair = command("mirror --repair");
+                        return Some(format!(
+                            "{RUN_AGAIN}; if this stays, the registry cannot read what it has stored, and \
+                             {repair} pushes it once more"
+                        ));
+                    }
+                    hint => hint,
+                },
             },
             Cause::Tls { problem, .. } => problem.hint(),
             Cause::Network { phase: Phase::Connect, .. } if self.request.contains(" http://") => {
@@ -201,44 +187,6 @@ impl Error {
     }
 }
 
-const RUN_AGAIN: &str = "run the same command again: it continues where it stopped";
-const RUN_LATER: &str =
-    "run the command again later; authenticated requests often have a higher limit";
-
-fn hint_for_status(status: u16, side: Side) -> Option<&'static str> {
-    Some(match (status, side) {
-        (403, Side::Source) => "the account has no permission to read this repository",
-        (403, Side::Destination) => {
-            "the account has no permission to write to this repository, or the repository has to be created first"
-        }
-        (404, Side::Source) => {
-            "check source and tag; some registries return 404 if credentials are required"
-        }
-        (404, Side::Destination) => {
-            "create the repository: this registry does not create it on the first push"
-        }
-        (413, _) => {
-            "a proxy in front of the registry limits the size of requests: raise the limit there"
-        }
-        (429, _) => RUN_LATER,
-        (500..=599, _) => RUN_AGAIN,
-        _ => return None,
-    })
-}
-
-/// The body of an error response (distribution-spec, "Error Codes").
-#[derive(Deserialize)]
-struct Envelope {
-    errors: Vec<EnvelopeError>,
-}
-
-#[derive(Deserialize)]
-struct EnvelopeError {
-    code: ErrorCode,
-    #[serde(default)]
-    message: String,
-}
-
 impl Cause {
     /// The connection broke during the response.
     pub(crate) fn interrupted(detail: impl Into<String>) -> Self {
@@ -265,50 +213,6 @@ impl Cause {
     }
 }
 
-impl ErrorResponse {
-    /// Reads the body of an error response: the envelope of the specification, or any other text.
-    pub(crate) fn parse(status: u16, body: &[u8], retry_after: Option<Duration>) -> Self {
-        let (codes, message) = match serde_json::from_slice::<Envelope>(body) {
-            Ok(Envelope { errors }) => {
-                // Some servers send only the code.
-                let text = |error: &EnvelopeError| with_text(&error.code, ": ", &error.message);
-                let texts: Vec<String> = errors.iter().map(text).collect();
-                (errors.into_iter().map(|error| error.code).collect(), texts.join("; "))
-            }
-            Err(_) => (Vec::new(), plain_text(body)),
-        };
-        Self { status, codes, message: printable(&message), retry_after }
-    }
-
-    /// Adds a remark to the server's message, in parentheses.
-    pub fn remark(&mut self, text: &str) {
-        self.message = match self.message.as_str() {
-            "" => text.to_owned(),
-            message => format!("{message} ({text})"),
-        };
-    }
-
-    pub(crate) fn is_transient(&self) -> bool {
-        // Proxies in front of registries return 499 and 522 if their backend is slow.
-        matches!(self.status, 408 | 429 | 499 | 500 | 502 | 503 | 504 | 522)
-    }
-
-    pub(crate) fn is_throttling(&self) -> bool {
-        matches!(self.status, 429 | 503)
-    }
-}
-
-/// Appends a text, unless it is empty.
-fn with_text(start: impl fmt::Display, separator: &str, text: &str) -> String {
-    if text.is_empty() { start.to_string() } else { format!("{start}{separator}{text}") }
-}
-
-fn plain_text(body: &[u8]) -> String {
-    let text = String::from_utf8_lossy(body);
-    let text = text.trim();
-    if text.starts_with('<') { "an HTML page".to_owned() } else { text.to_owned() }
-}
-
 /// An address without the parts that may be secret: user, password, query (signatures, upload state).
 pub(crate) fn address(url: &Url) -> String {
     format!("{}://{}{}", url.scheme(), authority(url), url.path())
@@ -327,24 +231,6 @@ pub(crate) fn root_cause(error: &reqwest::Error) -> String {
         cause = next;
     }
     cause.to_string()
-}
-
-impl fmt::Display for Side {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.serialize(f)
-    }
-}
-
-impl fmt::Display for ErrorCode {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.serialize(f)
-    }
-}
-
-impl fmt::Display for ErrorResponse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&with_text(self.status, " ", &self.message))
-    }
 }
 
 impl fmt::Display for Error {

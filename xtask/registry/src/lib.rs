@@ -7,6 +7,8 @@ pub mod download;
 mod embedded;
 mod error;
 mod error_json;
+mod error_response;
+mod hints;
 pub mod http;
 pub mod known;
 mod lock;
@@ -18,6 +20,7 @@ pub mod registries;
 pub mod repository;
 pub mod session;
 mod shared_cause;
+mod side;
 pub mod transfer;
 mod upload;
 

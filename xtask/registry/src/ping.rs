@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use messages::Advice;
 use reqwest::Method;
+use reqwest::header::CONTENT_TYPE;
 
 use crate::auth::Scope;
 use crate::auth::challenge::Scheme;
@@ -13,9 +14,14 @@ pub use crate::auth::credentials::Origin;
 use crate::auth::credentials::candidate::{CredentialCandidate, CredentialSource};
 use crate::auth::credentials::{Environment, auth_file};
 use crate::error::{Cause, Error, Side};
-use crate::http::request::ApiRequest;
+use crate::http::request::{ApiRequest, BufferedResponse, header};
 use crate::registries::Registries;
 use oci::Repository;
+
+/// The most of a response that is read, in bytes. A registry returns two.
+const LARGEST_PAGE: usize = 1 << 20;
+const NO_BASE: &str = "check that this is the address of a container registry; a proxy in front of one may also hide \
+    `/v2/` itself";
 
 /// How a host is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,7 +144,14 @@ impl Registries {
             self.host(contacted.registry(), side).map_err(|advice| failed(advice.to_string()))?;
         let url = host.base.join("/v2/").map_err(|error| failed(error.to_string()))?;
         let request = ApiRequest::new(operation, Method::GET, url, Scope::pull(path));
-        let result = host.call(&request).await.map(drop);
+        let result = host.call_and_read(&request, LARGEST_PAGE).await;
+        let result = result.and_then(|response| match is_page(&response) {
+            true => {
+                let why = "the response is an HTML page, not that of a registry".to_owned();
+                Err(host.error(&request, Cause::Protocol(why)))
+            }
+            false => Ok(()),
+        });
         let authenticator = &host.authenticator;
         let is_anonymous =
             authenticator.credentials(path).await.is_ok_and(|found| found.credentials.is_none());
@@ -148,7 +161,11 @@ impl Registries {
             let is_refused = matches!(&error.cause, Cause::Status(response)
                 if matches!(response.status, 401 | 403));
             if !(is_anonymous && has_token && is_refused) {
-                return Err(error);
+                return Err(match error.status() {
+                    // What this means for a repository does not apply here.
+                    Some(404 | 405) => error.with_hint(NO_BASE),
+                    _ => error,
+                });
             }
         }
         // By now the connection is open and the token is cached.
@@ -167,4 +184,11 @@ impl Registries {
         };
         Ok(Ping { round_trip, authentication })
     }
+}
+
+/// Whether a response is for people.
+fn is_page(response: &BufferedResponse) -> bool {
+    let is_html = header(&response.headers, CONTENT_TYPE)
+        .is_some_and(|kind| kind.trim().to_ascii_lowercase().starts_with("text/html"));
+    is_html || response.body.trim_ascii_start().starts_with(b"<")
 }

@@ -8,7 +8,7 @@ use reqwest::{Method, Response, StatusCode};
 use tokio::time::Instant;
 
 use crate::auth::Scope;
-use crate::error::{Cause, Error, ErrorCode, ErrorResponse, HostHint, Phase};
+use crate::error::{Cause, Error, ErrorCode, ErrorResponse, Phase};
 use crate::http::queue::Priority;
 use crate::http::request::ApiRequest;
 use crate::repository::{LARGEST_MANIFEST, ManifestName, RemoteRepository, header_digest};
@@ -134,8 +134,7 @@ impl RemoteRepository {
              this manifest there, run its garbage collection, and then {}",
             command("mirror --repair")
         );
-        let error = self.host.error(&request, Cause::Integrity(why));
-        Err(Error { host_hint: Some(Box::new(HostHint::Fixed(hint))), ..error })
+        Err(self.host.error(&request, Cause::Integrity(why)).with_hint(hint))
     }
 
     /// Interprets the refusal of a push. An immutable tag is fine if it names this very manifest. Otherwise

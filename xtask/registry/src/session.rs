@@ -8,6 +8,7 @@ use reqwest::{Method, Response, StatusCode, Url};
 use crate::auth::Scope;
 use crate::capabilities::MountAccess;
 use crate::error::{Cause, Error};
+use crate::hints::FORWARDED_PROTO;
 use crate::http::queue::Priority;
 use crate::http::request::ApiRequest;
 use crate::repository::RemoteRepository;
@@ -124,10 +125,14 @@ impl RemoteRepository {
             None => "the response has no `Location` for the upload",
             Some(location) => match response.url().join(location) {
                 Err(_) => "the `Location` of the upload is not an address",
-                Ok(url) if url.scheme() == "https" || url.scheme() == self.host.base.scheme() => {
-                    return Ok(url);
-                }
-                Ok(_) => "the `Location` of the upload leaves TLS",
+                Ok(url) => match self.host.keeping_tls(url) {
+                    Some(url) => return Ok(url),
+                    None => {
+                        let why = "the `Location` of the upload leaves TLS".to_owned();
+                        let error = self.host.error(request, Cause::Protocol(why));
+                        return Err(error.with_hint(FORWARDED_PROTO));
+                    }
+                },
             },
         };
         Err(self.host.error(request, Cause::Protocol(problem.to_owned())))

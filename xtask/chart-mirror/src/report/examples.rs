@@ -97,6 +97,7 @@ fn denied() -> Error {
         status: 418,
         codes: Vec::new(),
         message: "DENIED: no".to_owned(),
+        is_html: false,
         retry_after: None,
     };
     let cause = Cause::Status(Box::new(response));

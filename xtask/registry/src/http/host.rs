@@ -30,6 +30,7 @@ use crate::embedded;
 use crate::error::{
     Cause, Error, ErrorResponse, HostHint, Phase, Side, address, printable, root_cause,
 };
+use crate::hints::{FORWARDED_PROTO, LOST_PORT};
 use oci::Registry;
 
 /// At most this many bytes of an error response are read.
@@ -340,20 +341,44 @@ impl Host {
         }
     }
 
+    /// An address that the registry named, if requests may go there. A registry behind TLS that does not know of
+    /// it names its own address without TLS; it means the other one.
+    pub(crate) fn keeping_tls(&self, mut url: Url) -> Option<Url> {
+        if url.scheme() == "https" || url.scheme() == self.base.scheme() {
+            return Some(url);
+        }
+        let is_own = url.host() == self.base.host() && url.port() == self.base.port();
+        (is_own && url.set_scheme("https").is_ok()).then_some(url)
+    }
+
+    /// Whether an address is this registry with another port.
+    fn has_lost_port(&self, at: &Url) -> bool {
+        at.path().starts_with("/v2/")
+            && at.host() == self.base.host()
+            && at.port_or_known_default() != self.base.port_or_known_default()
+    }
+
     fn send_error(&self, request: &ApiRequest, error: SendError) -> Error {
         let is_redirected = |at: &Url| at.origin() != request.url.origin();
         let located = |detail: &str, at: &Url| match is_redirected(at) {
             true => format!("{detail} (at {}, where the registry redirects to)", address(at)),
             false => detail.to_owned(),
         };
-        let fail = |cause| self.error(request, cause);
+        let fail = |cause: Cause, at: &Url| match self.error(request, cause) {
+            error if self.has_lost_port(at) => error.with_hint(LOST_PORT),
+            error => error,
+        };
         let (error, at) = match error {
             // The address of a redirect may contain a signature.
             SendError::Library(error, at) => (error.without_url(), at),
-            SendError::Broken(why, at) => return fail(Cause::Protocol(located(why, &at))),
+            SendError::Broken(why, at) => {
+                let leaves_tls = at.scheme() == "http" && self.base.scheme() == "https";
+                let error = fail(Cause::Protocol(located(why, &at)), &at);
+                return if leaves_tls { error.with_hint(FORWARDED_PROTO) } else { error };
+            }
             SendError::Refused(why, at) => {
                 let why = format!("the registry sends the client to {}: {why}", address(&at));
-                return fail(Cause::Unsupported(why));
+                return fail(Cause::Unsupported(why), &at);
             }
         };
         tracing::debug!("{} failed: {error:?}", self.request_line(request));
@@ -371,24 +396,24 @@ impl Host {
         }
         let detail = located(&detail, &at);
         if error.is_redirect() || error.is_builder() {
-            return fail(Cause::Protocol(detail));
+            return fail(Cause::Protocol(detail), &at);
         }
         if let Some(refused) = refusal(&error) {
-            return fail(Cause::Unsupported(located(&refused.to_string(), &at)));
+            return fail(Cause::Unsupported(located(&refused.to_string(), &at)), &at);
         }
         if let Some(problem) = TlsProblem::of(&error) {
             let cause = Cause::Tls { problem, detail };
             if at.origin() == self.base.origin() {
                 drop(self.liveness.down.set(cause.clone()));
             }
-            return fail(cause);
+            return fail(cause, &at);
         }
         let phase = if error.is_connect() { Phase::Connect } else { Phase::Response };
         let cause = Cause::Network { phase, detail };
         if phase == Phase::Connect && at.origin() == self.base.origin() {
             self.liveness.failed_to_connect(&cause, self.retry.first_pause);
         }
-        fail(cause)
+        fail(cause, &at)
     }
 }
 
