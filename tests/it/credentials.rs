@@ -5,6 +5,7 @@ mod canaries;
 mod doctor;
 mod files;
 mod helpers;
+mod shared_tokens;
 mod sweep;
 mod tokens;
 

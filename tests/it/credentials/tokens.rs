@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use registry_in_memory::content::{Layer, docker_image};
 use registry_in_memory::{
-    Authentication, Effect, Fault, InMemoryRegistry, Kind, RefreshToken, TokenKey, TokenStyle,
+    Authentication, Effect, Fault, Grants, InMemoryRegistry, Kind, RefreshToken, TokenKey,
+    TokenStyle,
 };
 use serde_json::json;
 
@@ -57,6 +58,10 @@ async fn a_refresh_token_is_used_and_then_its_replacement() {
     for kind in [RefreshToken::Replaced, RefreshToken::Lasting] {
         let (mut stage, _home) = with_refresh_token(kind).await;
         stage.publish_many(6);
+        for registry in [&stage.source, &stage.destination] {
+            // Each image needs a token of its own.
+            registry.set_grants(Grants::FirstSigned);
+        }
         stage.mirror_all().await;
         for registry in [&stage.source, &stage.destination] {
             assert_eq!(asked(registry, "GET", Kind::Token).len(), 0);
@@ -104,7 +109,7 @@ async fn a_wrong_clock_causes_no_renewal_of_tokens() {
             registry.set_issued_at(issued_at);
         }
         stage.mirror_all().await;
-        assert_eq!(asked(&stage.source, "GET", Kind::Token).len(), 3, "{issued_at}");
+        assert_eq!(asked(&stage.source, "GET", Kind::Token).len(), 1, "{issued_at}");
     }
 }
 

@@ -77,7 +77,7 @@ async fn an_anonymous_token_is_enough_to_read() {
 }
 
 #[tokio::test]
-async fn each_scope_costs_one_token_however_many_tasks_need_it() {
+async fn each_side_costs_one_token_however_many_tasks_need_it() {
     let mut stage = both(Authentication::bearer("u", "right")).await;
     for number in 0..6 {
         let own = (0..6).map(|n| Layer::new(format!("{number} {n}"), 2000));
@@ -92,10 +92,9 @@ async fn each_scope_costs_one_token_however_many_tasks_need_it() {
     stage.mirror_all().await;
     for registry in [&stage.source, &stage.destination] {
         let all = asked(registry, "GET", Kind::Token);
-        let scopes: BTreeSet<_> = all.iter().map(|request| request.query.clone()).collect();
-        assert_eq!(all.len(), scopes.len(), "{scopes:#?}");
+        assert_eq!(all.len(), 1, "{all:#?}");
+        assert_eq!(all[0].query.matches("scope=").count(), 6);
     }
-    assert_eq!(asked(&stage.source, "GET", Kind::Token).len(), 6);
 }
 
 /// A run that takes about two seconds.
@@ -119,7 +118,7 @@ async fn a_token_is_renewed_before_it_expires() {
         assert_eq!(refused(registry).len(), 1, "only the ping was refused");
     }
     let renewed = asked(&stage.destination, "GET", Kind::Token);
-    assert!(renewed.len() > 8, "{}", renewed.len());
+    assert!(renewed.len() > 1, "{}", renewed.len());
 }
 
 #[tokio::test]

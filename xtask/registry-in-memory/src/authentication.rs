@@ -31,6 +31,26 @@ pub enum TokenStyle {
     Both,
 }
 
+/// What the token endpoint grants, and how its tokens look.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Grants {
+    /// Whatever is requested, by opaque tokens.
+    #[default]
+    Everything,
+    /// The same, by tokens that can be read, and that get longer with each scope.
+    EverythingSigned { bytes_per_scope: usize },
+    /// The first scope.
+    First,
+    /// The first scope, by tokens that can be read.
+    FirstSigned,
+    /// A request with several scopes is refused.
+    OnlyOne,
+    /// To pull only, by tokens that can be read.
+    PullSigned,
+    /// A request to push is refused.
+    OnlyPull,
+}
+
 /// How often a refresh token can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RefreshToken {

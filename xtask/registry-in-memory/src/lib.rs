@@ -23,7 +23,7 @@ mod store;
 mod tokens;
 mod uploads;
 
-pub use authentication::{Authentication, RefreshToken, TokenKey, TokenStyle};
+pub use authentication::{Authentication, Grants, RefreshToken, TokenKey, TokenStyle};
 pub use faults::{Effect, Fault, Matcher, dead_from_nth_request, fail_nth_request};
 pub use log::LoggedRequest;
 pub use options::{LocationStyle, RegistryOptions};

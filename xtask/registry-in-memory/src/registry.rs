@@ -13,7 +13,7 @@ use crate::faults::Faults;
 use crate::lock::lock;
 use crate::log::Log;
 use crate::tokens::Tokens;
-use crate::{Fault, LoggedRequest, RefreshToken, RegistryOptions, Store, server};
+use crate::{Fault, Grants, LoggedRequest, RefreshToken, RegistryOptions, Store, server};
 
 /// A running registry. Dropping it closes the port and every connection.
 pub struct InMemoryRegistry {
@@ -82,6 +82,11 @@ impl InMemoryRegistry {
     pub fn expire_tokens(&self) {
         let mut issued = lock(&self.shared.tokens.issued);
         issued.values_mut().for_each(|grant| grant.expires = Instant::now());
+    }
+
+    /// Sets what the token endpoint grants from now on.
+    pub fn set_grants(&self, grants: Grants) {
+        *lock(&self.shared.tokens.grants) = grants;
     }
 
     /// Makes the token endpoint accept this refresh token, by POST.

@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use hyper::header::AUTHORIZATION;
 use hyper::{HeaderMap, Method, StatusCode};
 use registry_server::route::{Kind, Parameters, Route};
 use registry_server::{ErrorReply, Reply};
 use serde_json::json;
 
-use crate::authentication::{Authentication, RefreshToken, TokenKey, TokenStyle};
+use crate::authentication::{Authentication, Grants, RefreshToken, TokenKey, TokenStyle};
 use crate::body::RequestBody;
 use crate::failure::Failure;
 use crate::lock::lock;
@@ -28,6 +28,7 @@ pub(super) struct Tokens {
     pub(super) refresh: Mutex<HashMap<String, RefreshToken>>,
     /// The `issued_at` of all further tokens.
     pub(super) issued_at: Mutex<Option<String>>,
+    pub(super) grants: Mutex<Grants>,
     count: AtomicU64,
     secret: RandomState,
 }
@@ -116,10 +117,9 @@ impl Tokens {
             return Err(ErrorReply::new(StatusCode::UNAUTHORIZED, "UNAUTHORIZED", why).into());
         }
 
-        let scopes = form.all("scope").flat_map(str::split_whitespace).map(str::to_owned).collect();
-        let token = self.next_token();
-        lock(&self.issued)
-            .insert(token.clone(), Grant { expires: Instant::now() + *lifetime, scopes });
+        let scopes: Vec<String> =
+            form.all("scope").flat_map(str::split_whitespace).map(str::to_owned).collect();
+        let token = self.grant(scopes, Instant::now() + *lifetime)?;
         let name = match key {
             TokenKey::Token => "token",
             TokenKey::AccessToken => "access_token",
@@ -135,6 +135,21 @@ impl Tokens {
             reply["issued_at"] = issued_at.as_str().into();
         }
         Ok(Reply::json("application/json", &reply))
+    }
+
+    /// Makes a token for the scopes that are granted.
+    fn grant(&self, scopes: Vec<String>, expires: Instant) -> Result<String, Failure> {
+        let grants = *lock(&self.grants);
+        let Some(scopes) = grants.of(scopes) else {
+            let why = "requested access to the resource is denied";
+            return Err(ErrorReply::new(StatusCode::FORBIDDEN, "DENIED", why).into());
+        };
+        let token = match grants.padding() {
+            Some(padding) => signed(&self.next_token(), &scopes, padding),
+            None => self.next_token(),
+        };
+        lock(&self.issued).insert(token.clone(), Grant { expires, scopes });
+        Ok(token)
     }
 
     fn allows(&self, headers: &HeaderMap, needs: &Needs) -> Result<(), TokenProblem> {
@@ -156,6 +171,46 @@ impl Tokens {
         let word = |salt: u8| self.secret.hash_one((count, salt));
         format!("{:016x}{:016x}", word(0), word(1))
     }
+}
+
+impl Grants {
+    /// What is granted of the requested scopes; `None` if the request is refused.
+    fn of(self, mut scopes: Vec<String>) -> Option<Vec<String>> {
+        match self {
+            Self::Everything | Self::EverythingSigned { .. } => {}
+            Self::First | Self::FirstSigned => scopes.truncate(1),
+            Self::OnlyOne if scopes.len() > 1 => return None,
+            Self::OnlyPull if scopes.iter().any(|scope| scope.contains("push")) => return None,
+            Self::OnlyOne | Self::OnlyPull => {}
+            Self::PullSigned => {
+                scopes = scopes.iter().map(|scope| scope.replace(":pull,push", ":pull")).collect();
+            }
+        }
+        Some(scopes)
+    }
+
+    /// The extra bytes of a signed token for each scope; `None` for opaque tokens.
+    fn padding(self) -> Option<usize> {
+        match self {
+            Self::EverythingSigned { bytes_per_scope } => Some(bytes_per_scope),
+            Self::FirstSigned | Self::PullSigned => Some(0),
+            Self::Everything | Self::First | Self::OnlyOne | Self::OnlyPull => None,
+        }
+    }
+}
+
+/// A token in the form of distribution's token specification, without a real signature.
+fn signed(id: &str, scopes: &[String], padding: usize) -> String {
+    let access = scopes.iter().filter_map(|scope| {
+        let (kind, rest) = scope.split_once(':')?;
+        let (name, actions) = rest.rsplit_once(':')?;
+        let actions: Vec<&str> = actions.split(',').collect();
+        Some(
+            json!({"type": kind, "name": name, "actions": actions, "padding": "x".repeat(padding)}),
+        )
+    });
+    let claims = json!({"jti": id, "access": access.collect::<Vec<_>>()}).to_string();
+    format!("e30.{}.{id}", URL_SAFE_NO_PAD.encode(claims))
 }
 
 fn needs(request: &Request) -> Needs {

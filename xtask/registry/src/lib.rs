@@ -24,7 +24,7 @@ mod side;
 pub mod transfer;
 mod upload;
 
-pub use auth::HostSide;
+pub use auth::{Access, HostSide};
 pub use embedded::EmbeddedRegistry;
 pub use error::{Cause, Error, ErrorCode, ErrorResponse, Phase, Side};
 pub use http::attempts::RetryPolicy;

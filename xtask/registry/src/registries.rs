@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use messages::Advice;
 use reqwest::Url;
 
-use crate::auth::HostSide;
 use crate::auth::authenticator::Authenticator;
 use crate::auth::credential_store::CredentialStore;
 use crate::auth::credentials::Environment;
+use crate::auth::{Access, HostSide};
 use crate::capabilities::Capabilities;
 use crate::embedded::EmbeddedRegistry;
 use crate::error::Side;
@@ -43,6 +43,8 @@ pub struct Settings {
     pub concurrency: Option<usize>,
     pub retry: RetryPolicy,
     pub source_manifests: SourceManifests,
+    /// What the run does at destinations.
+    pub destination_access: Access,
     /// The registries in this process.
     pub embedded: BTreeMap<Registry, Arc<dyn EmbeddedRegistry>>,
     /// The embedded registry that all sources are read from, each below the name of its own registry.
@@ -55,6 +57,8 @@ pub struct Settings {
 pub struct Requests {
     pub source: u64,
     pub destination: u64,
+    /// How many of them were for tokens.
+    pub tokens: u64,
 }
 
 /// All hosts of a run.
@@ -158,6 +162,7 @@ impl Registries {
             capabilities: Capabilities::new(Profile::of_host(name, declared)),
             retry,
             requests: AtomicU64::new(0),
+            token_requests: AtomicU64::new(0),
             liveness: Liveness::default(),
             head_support: LearnedHeadSupport::default(),
             snapshot: (side == Side::Source).then(|| self.settings.snapshot()).flatten(),
@@ -165,7 +170,8 @@ impl Registries {
         })
     }
 
-    /// A repository as one side of a copy.
+    /// A repository as one side of a copy. If its registry issues tokens, it shares one with others that are
+    /// known when the first is needed.
     ///
     /// # Errors
     /// When the registry is not part of this run, or its name does not form an address.
@@ -176,6 +182,11 @@ impl Registries {
     ) -> Result<RemoteRepository, Advice> {
         let contacted = self.contacted(repository, side);
         let host = self.host(contacted.registry(), side)?;
+        let access = match side {
+            Side::Source => Access::Pull,
+            Side::Destination => self.settings.destination_access,
+        };
+        host.authenticator.tokens.sharing().announce(contacted.path().as_str(), access);
         Ok(RemoteRepository { host, path: contacted.path().clone() })
     }
 
@@ -213,7 +224,12 @@ impl Registries {
             let hosts = self.hosts.values().filter(|host| host.side == side);
             hosts.map(|host| host.requests.load(Ordering::Relaxed)).sum()
         };
-        Requests { source: of_side(Side::Source), destination: of_side(Side::Destination) }
+        let tokens = self.hosts.values().map(|host| host.token_requests.load(Ordering::Relaxed));
+        Requests {
+            source: of_side(Side::Source),
+            destination: of_side(Side::Destination),
+            tokens: tokens.sum(),
+        }
     }
 
     pub(super) fn host(&self, name: &Registry, side: Side) -> Result<Arc<Host>, Advice> {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
 
-use crate::auth::Scope;
+use crate::auth::{Access, Scope};
 use crate::error::{Cause, Error, Side};
 use crate::http::host::Host;
 use crate::http::request::{ApiRequest, BufferedResponse, header};
@@ -43,6 +43,11 @@ pub enum Tagged {
 }
 
 impl RemoteRepository {
+    /// Announces that blobs may be mounted from another repository, so that a token can grant that too.
+    pub fn expect_mounts_from(&self, from: &RepositoryPath) {
+        self.host.authenticator.tokens.sharing().announce(from.as_str(), Access::Pull);
+    }
+
     /// Fetches a manifest.
     ///
     /// # Errors

@@ -58,6 +58,9 @@ pub(crate) async fn copy_all(
     for transfer in transfers {
         let source = registries.repository(&transfer.source, Side::Source)?;
         let destination = registries.repository(&transfer.target, Side::Destination)?;
+        if source.host.name == destination.host.name {
+            destination.expect_mounts_from(&source.path);
+        }
         ends.push((source, destination));
     }
     let needs_manifest = ends

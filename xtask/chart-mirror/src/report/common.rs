@@ -1,7 +1,7 @@
 //! Text that several reports share: amounts, hints, and the warning about unverified certificates.
 
 use oci::Registry;
-use registry::Error;
+use registry::{Error, Requests};
 
 /// A line for each registry whose certificate was not verified.
 pub fn insecure(registries: &[Registry]) -> String {
@@ -41,6 +41,16 @@ pub fn bytes(amount: u64) -> String {
 /// `1 image`, `2 images`.
 pub fn count(number: u64, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
+}
+
+/// `23 to sources, 30 to the destination (4 of them for tokens)`.
+pub(super) fn requests(requests: &Requests) -> String {
+    let Requests { source, destination, tokens } = requests;
+    let tokens = match tokens {
+        0 => String::new(),
+        tokens => format!(" ({tokens} of them for tokens)"),
+    };
+    format!("{source} to sources, {destination} to the destination{tokens}")
 }
 
 /// The verb that goes with a number.

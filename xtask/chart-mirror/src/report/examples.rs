@@ -158,7 +158,7 @@ fn mirror() -> MirrorReport {
             warnings: Vec::new(),
             outcome: ChartOutcome::Copied(copied(true)),
         }),
-        requests: Requests { source: 23, destination: 30 },
+        requests: Requests { source: 23, destination: 30, tokens: 4 },
         seconds: 1.9,
         insecure: vec!["registry.example.com".parse().unwrap()],
         repositories: Some(RepositoryReport {

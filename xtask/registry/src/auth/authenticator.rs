@@ -2,25 +2,30 @@
 //! and its tokens.
 //!
 //! It covers Basic (RFC 7617) and the token protocol of the distribution project: a 401 names a realm,
-//! and the realm issues a token for a scope. There is one token request per scope, however many tasks
-//! wait for it.
+//! and the realm issues a token for scopes. `tokens` decides which of these share a token.
 
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use messages::Advice;
 use oci::Registry;
 use reqwest::Url;
 use reqwest::header::HeaderMap;
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::challenge::Scheme;
 use super::credential_store::{CredentialStore, ResolvedCredentials};
-use super::credentials::Secret;
 use super::scope::Scope;
-use super::token::Token;
+use super::sharing::TokenId;
+use super::tokens::Tokens;
 use crate::error::Side;
 use crate::lock::lock;
+
+/// Requests wait this long for the response to the first one. A slow host must not hold up those that may
+/// need no token.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
 
 /// The state of authentication at one host.
 pub(crate) struct Authenticator {
@@ -30,7 +35,9 @@ pub(crate) struct Authenticator {
     /// The token server that images.toml names for the host, as `host[:port]`.
     token_server: Option<String>,
     scheme: Mutex<Scheme>,
-    tokens: Mutex<HashMap<Scope, TokenSlot>>,
+    pub(crate) tokens: Tokens,
+    /// Closed when the first request has a response, which shows how the host authenticates.
+    first_request: Semaphore,
     /// The credentials of the repositories that have been used so far.
     resolved: Mutex<Resolved>,
     /// Whether the token server accepts passwords only by POST.
@@ -40,8 +47,17 @@ pub(crate) struct Authenticator {
 /// Credentials by repository, or why there are none.
 type Resolved = HashMap<String, Result<Arc<ResolvedCredentials>, Advice>>;
 
-/// One scope's token; the asynchronous lock makes concurrent requests wait for one token request.
-pub(crate) type TokenSlot = Arc<tokio::sync::Mutex<Option<Token>>>;
+/// The first request to a host, until it has a response or fails. The others wait for that.
+pub(crate) struct FirstRequest<'a> {
+    semaphore: &'a Semaphore,
+    _permit: SemaphorePermit<'a>,
+}
+
+impl Drop for FirstRequest<'_> {
+    fn drop(&mut self) {
+        self.semaphore.close();
+    }
+}
 
 impl Authenticator {
     pub(crate) fn new(
@@ -56,7 +72,8 @@ impl Authenticator {
             store,
             token_server,
             scheme: Mutex::new(Scheme::Unknown),
-            tokens: Mutex::default(),
+            tokens: Tokens::default(),
+            first_request: Semaphore::new(1),
             resolved: Mutex::default(),
             requires_post: AtomicBool::new(false),
         }
@@ -97,6 +114,14 @@ impl Authenticator {
         found
     }
 
+    /// Records that repositories use these credentials.
+    pub(crate) fn assign(&self, credentials: &Arc<ResolvedCredentials>, repositories: Vec<String>) {
+        let mut resolved = lock(&self.resolved);
+        for repository in repositories {
+            resolved.entry(repository).or_insert_with(|| Ok(Arc::clone(credentials)));
+        }
+    }
+
     /// Whether two repositories use the same credentials, as far as these are known.
     pub(crate) fn share_credentials(&self, one: &str, other: &str) -> bool {
         let resolved = lock(&self.resolved);
@@ -120,16 +145,22 @@ impl Authenticator {
         lock(&self.resolved).get(repository)?.clone().ok()
     }
 
-    pub(crate) fn token_slot(&self, scope: &Scope) -> TokenSlot {
-        Arc::clone(lock(&self.tokens).entry(scope.clone()).or_default())
+    /// Waits until the host has responded to one request. Returns that request itself as `Some`.
+    pub(crate) async fn first_request(&self) -> Option<FirstRequest<'_>> {
+        let acquired = tokio::time::timeout(LONGEST_WAIT, self.first_request.acquire()).await;
+        let permit = acquired.ok()?.ok()?;
+        Some(FirstRequest { semaphore: &self.first_request, _permit: permit })
     }
 
-    /// Drops a token that the host refused, unless another request has renewed it meanwhile.
-    pub(crate) async fn forget(&self, scope: &Scope, refused: &Secret) {
-        let slot = self.token_slot(scope);
-        let mut token = slot.lock().await;
-        if token.as_ref().is_some_and(|token| token.header == *refused) {
-            *token = None;
-        }
+    /// The host has responded: no request has to wait any more.
+    pub(crate) fn has_responded(&self) {
+        self.first_request.close();
+    }
+
+    /// Which token serves a request.
+    pub(crate) fn choose_token(&self, scope: &Scope) -> TokenId {
+        let candidates =
+            |repository: &str| self.store.candidates(&self.host, self.side, Some(repository));
+        self.tokens.sharing().choose(scope, &candidates)
     }
 }

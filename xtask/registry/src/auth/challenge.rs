@@ -48,6 +48,14 @@ impl Scheme {
     }
 }
 
+/// Whether a 401 is about the token itself and not about what it grants (RFC 6750, section 3.1).
+pub(crate) fn is_about_invalid_token(headers: &HeaderMap) -> bool {
+    let values = headers.get_all(WWW_AUTHENTICATE).iter();
+    let values = values.map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let mut challenges = values.flat_map(|value| challenges(&value));
+    challenges.any(|challenge| challenge.parameter("error") == Some("invalid_token"))
+}
+
 #[derive(Debug, PartialEq, Eq)]
 struct Challenge {
     scheme: String,
@@ -161,6 +169,18 @@ mod tests {
                 Err(why) => why.message,
             };
             assert!(found.contains(expected), "{values:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn a_challenge_tells_an_invalid_token_from_one_that_grants_too_little() {
+        for (error, expected) in [
+            (r#",error="invalid_token""#, true),
+            (r#",error="insufficient_scope""#, false),
+            ("", false),
+        ] {
+            let value = format!(r#"Bearer realm="/t",service="x"{error}"#);
+            assert_eq!(is_about_invalid_token(&headers(&[&value])), expected, "{error}");
         }
     }
 

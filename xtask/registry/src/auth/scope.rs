@@ -1,22 +1,34 @@
 //! `Scope`: what a request needs permission for, as token servers understand it (distribution's token
 //! specification).
 
+/// What may be done with a repository.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Access {
+    #[default]
+    Pull,
+    /// Includes pulling.
+    Push,
+}
+
 /// The permissions that a request needs.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Scope {
     pub(crate) repository: String,
-    push: bool,
+    pub(crate) access: Access,
     /// The repository that a blob is mounted from.
-    also_pull: Option<String>,
+    pub(crate) also_pull: Option<String>,
 }
+
+/// Repositories with the access that one token is requested for.
+pub(crate) type Scopes = Vec<(String, Access)>;
 
 impl Scope {
     pub(crate) fn pull(repository: &str) -> Self {
-        Self { repository: repository.to_owned(), push: false, also_pull: None }
+        Self { repository: repository.to_owned(), access: Access::Pull, also_pull: None }
     }
 
     pub(crate) fn push(repository: &str) -> Self {
-        Self { repository: repository.to_owned(), push: true, also_pull: None }
+        Self { repository: repository.to_owned(), access: Access::Push, also_pull: None }
     }
 
     /// To mount a blob of another repository. A mount from the repository itself needs nothing more.
@@ -25,14 +37,21 @@ impl Scope {
         Self { also_pull, ..Self::push(repository) }
     }
 
-    /// The values of the parameter `scope`. The repository to push to comes first: some token servers
-    /// honour only that one.
-    pub(crate) fn parameters(&self) -> Vec<String> {
-        let actions = if self.push { "pull,push" } else { "pull" };
-        let own = format!("repository:{}:{actions}", self.repository);
-        let other = self.also_pull.iter().map(|from| format!("repository:{from}:pull"));
+    /// The repository to push to comes first: some token servers honour only that one.
+    pub(crate) fn to_scopes(&self) -> Scopes {
+        let own = (self.repository.clone(), self.access);
+        let other = self.also_pull.iter().map(|from| (from.clone(), Access::Pull));
         std::iter::once(own).chain(other).collect()
     }
+}
+
+/// The value of a parameter `scope`.
+pub(crate) fn parameter((repository, access): &(String, Access)) -> String {
+    let actions = match access {
+        Access::Pull => "pull",
+        Access::Push => "pull,push",
+    };
+    format!("repository:{repository}:{actions}")
 }
 
 #[cfg(test)]
@@ -41,7 +60,8 @@ mod tests {
 
     #[test]
     fn a_mount_needs_both_repositories_unless_they_are_the_same() {
-        let scopes = Scope::mount("a/new", "a/old").parameters();
+        let scopes: Vec<_> =
+            Scope::mount("a/new", "a/old").to_scopes().iter().map(parameter).collect();
         assert_eq!(scopes, ["repository:a/new:pull,push", "repository:a/old:pull"]);
         assert_eq!(Scope::mount("a", "a"), Scope::push("a"));
     }

@@ -1,12 +1,16 @@
 //! `Token`: an access token, and when to renew it.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use messages::Advice;
 use serde::Deserialize;
 use tokio::time::Instant;
 
 use super::credentials::Secret;
+use super::scope::Access;
 
 /// The lifetime of a token without `expires_in`, in seconds (distribution's token specification).
 const DEFAULT_LIFETIME: u64 = 60;
@@ -21,6 +25,8 @@ pub(crate) struct Token {
     pub(crate) header: Secret,
     /// A replacement refresh token, if the response had one.
     pub(crate) refresh_token: Option<Secret>,
+    /// What it grants by repository, if it can be read.
+    pub(crate) granted: Option<HashMap<String, Access>>,
     renew_at: Instant,
 }
 
@@ -53,6 +59,7 @@ impl Token {
         let useful = lifetime.saturating_sub(MARGIN).max(lifetime / 2);
         let refresh_token = response.refresh_token.filter(|token| !token.is_empty());
         Ok(Self {
+            granted: granted(&token),
             header: Secret::new(format!("Bearer {token}")),
             refresh_token: refresh_token.map(Secret::new),
             renew_at: requested_at + useful,
@@ -62,6 +69,38 @@ impl Token {
     pub(crate) fn is_fresh(&self) -> bool {
         Instant::now() < self.renew_at
     }
+}
+
+/// The claims of a signed token (distribution's token specification, "Token Authentication Implementation").
+#[derive(Deserialize)]
+struct Claims {
+    access: Vec<AccessClaim>,
+}
+
+#[derive(Deserialize)]
+struct AccessClaim {
+    name: String,
+    #[serde(default)]
+    actions: Vec<String>,
+}
+
+/// What a token grants, if it is a signed one of that specification. Its signature is the registry's matter: this
+/// only decides what another token is requested for.
+fn granted(token: &str) -> Option<HashMap<String, Access>> {
+    let claims = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
+    let claims: Claims = serde_json::from_slice(&claims).ok()?;
+    let allows = |claim: &AccessClaim, action: &str| {
+        claim.actions.iter().any(|granted| granted == action || granted == "*")
+    };
+    let access = claims.access.into_iter().filter_map(|claim| {
+        let access = match (allows(&claim, "pull"), allows(&claim, "push")) {
+            (_, true) => Access::Push,
+            (true, false) => Access::Pull,
+            (false, false) => return None,
+        };
+        Some((claim.name, access))
+    });
+    Some(access.collect())
 }
 
 /// A lifetime as servers write it; some send a fraction or a string. Zero and less are ignored: they
@@ -99,6 +138,24 @@ mod tests {
         }
         for bad in [&br#"{"token":""}"#[..], b"{}", b"<html>"] {
             assert!(Token::parse(bad, now).is_err());
+        }
+    }
+
+    #[test]
+    fn what_a_signed_token_grants_is_read_and_any_other_token_is_opaque() {
+        let signed = |claims: &str| format!("e30.{}.c2ln", URL_SAFE_NO_PAD.encode(claims));
+        let claims = r#"{"access": [
+            {"type": "repository", "name": "a/b", "actions": ["pull", "push"]},
+            {"type": "repository", "name": "c", "actions": ["pull"]},
+            {"type": "repository", "name": "d", "actions": ["*"]},
+            {"type": "repository", "name": "e", "actions": []}
+        ]}"#;
+        let expected = [("a/b", Access::Push), ("c", Access::Pull), ("d", Access::Push)];
+        let expected = expected.map(|(name, access)| (name.to_owned(), access));
+        assert_eq!(granted(&signed(claims)), Some(HashMap::from(expected)));
+        assert_eq!(granted(&signed(r#"{"access": []}"#)), Some(HashMap::new()));
+        for opaque in ["", "abc", "a.b.c", &signed("{}"), &signed(r#"{"access": null}"#), "e30.."] {
+            assert_eq!(granted(opaque), None, "{opaque}");
         }
     }
 }

@@ -6,14 +6,16 @@ use std::sync::atomic::Ordering;
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Request};
-use tokio::sync::MutexGuard;
+use tokio::sync::{MutexGuard, OwnedMutexGuard};
 use tokio::time::Instant;
 
+use super::authenticator::FirstRequest;
 use super::challenge::Scheme;
 use super::credential_store::{RefreshTokenState, ResolvedCredentials, Reuse};
 use super::credentials::{Credentials, Secret};
 use super::realm::{Realm, TokenServerTrust};
-use super::scope::Scope;
+use super::scope::{Scope, Scopes, parameter};
+use super::sharing::{Issued, Refused, TokenId};
 use super::token::Token;
 use crate::error::{Cause, Error, HostHint, address};
 use crate::http::attempts::retry_after;
@@ -30,34 +32,87 @@ const CLIENT: &str = "chart-mirror";
 struct TokenRequest<'a> {
     host: &'a Host,
     realm: &'a Realm,
+    /// What the token is to grant.
+    scopes: &'a Scopes,
+    /// The request that waits for the token needs only this.
     scope: &'a Scope,
 }
 
+/// How a request is authorized.
+#[derive(Default)]
+pub(crate) struct Authorization<'a> {
+    /// The value of the `Authorization` header.
+    pub(crate) header: Option<Secret>,
+    /// If this is the first request: kept until its response has been read.
+    pub(crate) _first: Option<FirstRequest<'a>>,
+}
+
 impl Host {
-    /// The value of the `Authorization` header, from a cache or from the token server.
-    pub(crate) async fn authorization(&self, call: &ApiRequest) -> Result<Option<Secret>, Error> {
+    /// The value of the `Authorization` header, from a cache or from the token server. Before it is known how
+    /// the host authenticates, one request finds out, and the others wait.
+    pub(crate) async fn authorization(
+        &self,
+        call: &ApiRequest,
+    ) -> Result<Authorization<'_>, Error> {
         // Credentials go neither to the target of a redirect nor to an upload URL of another server.
         // An embedded registry requires none.
         if call.url.origin() != self.base.origin() || self.transport.is_embedded() {
-            return Ok(None);
+            return Ok(Authorization::default());
         }
         self.ping().await;
-        match self.authenticator.scheme() {
-            Scheme::Unknown => Ok(None),
+        let first = self.authenticator.first_request().await;
+        let header = match self.authenticator.scheme() {
+            Scheme::Unknown => None,
             Scheme::Basic => {
                 let resolved = self.credentials(call).await?;
-                Ok(resolved.credentials.as_ref().and_then(Credentials::basic))
+                resolved.credentials.as_ref().and_then(Credentials::basic)
             }
-            Scheme::Bearer(realm) => {
-                let slot = self.authenticator.token_slot(&call.scope);
-                let mut token = slot.lock().await;
-                if let Some(token) = token.as_ref().filter(|token| token.is_fresh()) {
-                    return Ok(Some(token.header.clone()));
+            Scheme::Bearer(realm) => Some(self.token(&realm, call).await?),
+        };
+        Ok(Authorization { header, _first: first })
+    }
+
+    /// The token for a request, as the value of a header. If the server refuses a token for more than the
+    /// request needs, less is requested; until it is clear what the server grants, those that would share the token
+    /// wait.
+    async fn token(&self, realm: &Realm, call: &ApiRequest) -> Result<Secret, Error> {
+        let authenticator = &self.authenticator;
+        let tokens = &authenticator.tokens;
+        let mut held: Vec<(TokenId, OwnedMutexGuard<Option<Token>>)> = Vec::new();
+        loop {
+            let id = authenticator.choose_token(&call.scope);
+            if held.last().is_none_or(|(of, _)| *of != id) {
+                let guard = tokens.slot(&id).lock_owned().await;
+                // What was learned in the meantime may have changed the choice.
+                if authenticator.choose_token(&call.scope) != id {
+                    continue;
                 }
-                let fetched = self.fetch_token(&realm, call).await?;
-                let header = fetched.header.clone();
-                *token = Some(fetched);
-                Ok(Some(header))
+                held.push((id.clone(), guard));
+            }
+            let Some((_, slot)) = held.last_mut() else { continue };
+            if let Some(token) = slot.as_ref().filter(|token| token.is_fresh()) {
+                return Ok(token.header.clone());
+            }
+            let credentials = self.credentials(call).await?;
+            authenticator.assign(&credentials, tokens.sharing().members(&id));
+            let scopes = tokens.sharing().scopes(&id, &call.scope);
+            match self.fetch_token(realm, call, &scopes).await {
+                Ok(token) => {
+                    let issued = tokens.sharing().issued(&id, &call.scope, &token);
+                    let header = token.header.clone();
+                    if issued != Issued::TooLong {
+                        **slot = Some(token);
+                    }
+                    if issued == Issued::Serves {
+                        return Ok(header);
+                    }
+                }
+                Err(error) if matches!(error.cause, Cause::Token(_)) => {
+                    if tokens.sharing().refused(&id, &call.scope) == Refused::Final {
+                        return Err(error);
+                    }
+                }
+                Err(error) => return Err(error),
             }
         }
     }
@@ -94,11 +149,17 @@ impl Host {
             }
         };
         self.pinged.get_or_init(|| once).await;
+        self.authenticator.has_responded();
     }
 
-    async fn fetch_token(&self, realm: &Realm, call: &ApiRequest) -> Result<Token, Error> {
+    async fn fetch_token(
+        &self,
+        realm: &Realm,
+        call: &ApiRequest,
+        scopes: &Scopes,
+    ) -> Result<Token, Error> {
         let resolved = self.credentials(call).await?;
-        let request = TokenRequest { host: self, realm, scope: &call.scope };
+        let request = TokenRequest { host: self, realm, scopes, scope: &call.scope };
         if resolved.credentials.is_some() && realm.trust != TokenServerTrust::Credentials {
             let why = "the token server does not belong to the registry's owner, so no credentials were sent";
             let error = self.error(&request.call(Method::GET), Cause::Token(why.to_owned()));
@@ -177,11 +238,12 @@ impl TokenRequest<'_> {
         let fail = |cause| host.error(call, cause);
         let requested_at = Instant::now();
         host.requests.fetch_add(1, Ordering::Relaxed);
+        host.token_requests.fetch_add(1, Ordering::Relaxed);
         let request = match credentials {
             Some(credentials) if call.method == Method::POST => {
-                form_request(self.realm, self.scope, credentials)
+                form_request(self.realm, self.scopes, credentials)
             }
-            _ => query_request(self.realm, self.scope, credentials),
+            _ => query_request(self.realm, self.scopes, credentials),
         };
         let Some(clients) = host.transport.clients() else {
             return Err(fail(Cause::Internal("a token is requested from no server".to_owned())));
@@ -220,11 +282,11 @@ impl TokenRequest<'_> {
 }
 
 /// A GET with a query, and the password in a header (distribution's token specification).
-fn query_request(realm: &Realm, scope: &Scope, credentials: Option<&Credentials>) -> Request {
+fn query_request(realm: &Realm, scopes: &Scopes, credentials: Option<&Credentials>) -> Request {
     let mut url = realm.url.clone();
     url.query_pairs_mut()
         .extend_pairs(realm.service.iter().map(|service| ("service", service)))
-        .extend_pairs(scope.parameters().iter().map(|scope| ("scope", scope)));
+        .extend_pairs(scopes.iter().map(|scope| ("scope", parameter(scope))));
     let mut request = Request::new(Method::GET, url);
     if let Some(basic) = credentials.and_then(Credentials::basic) {
         authorize(&mut request, &basic);
@@ -233,11 +295,12 @@ fn query_request(realm: &Realm, scope: &Scope, credentials: Option<&Credentials>
 }
 
 /// A POST with a form that contains the credentials, as in OAuth2.
-fn form_request(realm: &Realm, scope: &Scope, credentials: &Credentials) -> Request {
+fn form_request(realm: &Realm, scopes: &Scopes, credentials: &Credentials) -> Request {
     let (username, grant_type) = match credentials {
         Credentials::Password { username, .. } => (Some(username), "password"),
         Credentials::RefreshToken(_) => (None, "refresh_token"),
     };
+    let scopes: Vec<String> = scopes.iter().map(parameter).collect();
     // A form is encoded like the query of a URL.
     let mut form = realm.url.clone();
     form.set_query(None);
@@ -246,7 +309,7 @@ fn form_request(realm: &Realm, scope: &Scope, credentials: &Credentials) -> Requ
         .append_pair("client_id", CLIENT)
         .extend_pairs(realm.service.iter().map(|service| ("service", service)))
         // A form has one value with spaces; a query has several parameters.
-        .append_pair("scope", &scope.parameters().join(" "))
+        .append_pair("scope", &scopes.join(" "))
         .extend_pairs(username.map(|username| ("username", username)))
         .append_pair(grant_type, credentials.secret().expose());
     let mut request = Request::new(Method::POST, realm.url.clone());
@@ -272,7 +335,7 @@ mod tests {
 
     #[test]
     fn the_query_of_a_token_request_has_every_scope() {
-        let request = query_request(&realm(), &Scope::mount("a/new", "a/old"), None);
+        let request = query_request(&realm(), &Scope::mount("a/new", "a/old").to_scopes(), None);
         let query: Vec<String> =
             request.url().query_pairs().map(|(key, value)| format!("{key}={value}")).collect();
         assert_eq!(
@@ -294,7 +357,7 @@ mod tests {
             ),
         ];
         for (credentials, expected) in table {
-            let request = form_request(&realm(), &Scope::pull("a"), &credentials);
+            let request = form_request(&realm(), &Scope::pull("a").to_scopes(), &credentials);
             assert_eq!(request.url().as_str(), "https://auth.local/token?x=1");
             let body = request.body().and_then(reqwest::Body::as_bytes).unwrap();
             assert_eq!(String::from_utf8_lossy(body), expected);

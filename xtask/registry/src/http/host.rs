@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Body, Request, Response, Url};
 use tokio::time::Instant;
 
@@ -23,8 +23,7 @@ use super::snapshot::Snapshot;
 use super::tls_problem::TlsProblem;
 use super::transport::Transport;
 use crate::auth::authenticator::Authenticator;
-use crate::auth::challenge::Scheme;
-use crate::auth::credentials::{Credentials, Secret};
+use crate::auth::credentials::Secret;
 use crate::capabilities::Capabilities;
 use crate::embedded;
 use crate::error::{
@@ -48,6 +47,8 @@ pub struct Host {
     pub capabilities: Capabilities,
     pub retry: RetryPolicy,
     pub(crate) requests: AtomicU64,
+    /// How many of the requests were for tokens.
+    pub(crate) token_requests: AtomicU64,
     pub(crate) liveness: Liveness,
     pub(crate) head_support: LearnedHeadSupport,
     /// `None`: manifests are requested each time.
@@ -164,8 +165,21 @@ impl Host {
     /// Sends a request once. The caller holds a permit of the queue. If the error is a 401, the next attempt
     /// authenticates as the response requires.
     pub(crate) async fn call_once(&self, request: &ApiRequest) -> Result<Response, Error> {
-        let body = request.body.clone().map(Body::from);
-        self.send(request, body, self.retry.total.min(self.retry.silence)).await
+        let tokens = &self.authenticator.tokens;
+        let was_shared = tokens.sharing().is_shared(&request.scope);
+        let timeout = self.retry.total.min(self.retry.silence);
+        let send = || self.send(request, request.body.clone().map(Body::from), timeout);
+        let result = send().await;
+        let status = match &result {
+            Ok(response) => Some(response.status().as_u16()),
+            Err(error) => error.status(),
+        };
+        let is_refused = matches!(status, Some(401 | 403));
+        // The registry refused the shared token, so this request gets one of its own.
+        if is_refused && was_shared && !tokens.sharing().is_shared(&request.scope) {
+            return send().await;
+        }
+        result
     }
 
     /// Like [`Host::call_once`], with another body and another timeout.
@@ -181,7 +195,7 @@ impl Host {
         let authorization = self.authorization(request).await?;
         let mut message = Request::new(request.method.clone(), request.url.clone());
         *message.headers_mut() = request.headers.clone();
-        if let Some(secret) = &authorization {
+        if let Some(secret) = &authorization.header {
             authorize(&mut message, secret);
         }
         *message.body_mut() = body;
@@ -194,11 +208,14 @@ impl Host {
         let status = response.status().as_u16();
         let milliseconds = began.elapsed().as_millis();
         tracing::debug!("{} {status} {milliseconds} ms", self.request_line(request));
+        if let Some(token) = &authorization.header {
+            self.learn_about_token(request, &response, token).await;
+        }
         if response.status().is_success() || request.expected.contains(&status) {
             self.queue.grow();
             return Ok(response);
         }
-        Err(self.error_from(request, response, authorization).await)
+        Err(self.error_from(request, response, authorization.header.as_ref()).await)
     }
 
     /// Waits for the response to a request that is being sent.
@@ -252,7 +269,7 @@ impl Host {
         &self,
         request: &ApiRequest,
         response: Response,
-        authorization: Option<Secret>,
+        authorization: Option<&Secret>,
     ) -> Error {
         let (status, headers) = (response.status().as_u16(), response.headers().clone());
         let sent_by = response.url().clone();
@@ -268,7 +285,7 @@ impl Host {
         }
         let mut secrets =
             RequestSecrets::default().with_query_of(&request.url).with_query_of(&sent_by);
-        if let Some(header) = &authorization {
+        if let Some(header) = authorization {
             secrets = secrets.with_secret(header);
             let known = self.authenticator.known(&request.scope.repository);
             if let Some(credentials) = known.as_ref().and_then(|known| known.credentials.as_ref()) {
@@ -298,33 +315,6 @@ impl Host {
         let is_final = status == 401 && problem.is_some();
         let cause = if is_final { Cause::NoCredentials } else { Cause::Status };
         self.error(request, cause(Box::new(response)))
-    }
-
-    /// Learns from a 401 how to authenticate. Returns what makes another attempt pointless.
-    ///
-    /// # Errors
-    /// When the credentials cannot be obtained.
-    async fn learn_challenge(
-        &self,
-        request: &ApiRequest,
-        headers: &HeaderMap,
-        refused: Option<Secret>,
-    ) -> Result<Option<String>, Error> {
-        if let Some(refused) = &refused {
-            self.authenticator.forget(&request.scope, refused).await;
-        }
-        if let Err(problem) = self.authenticator.learn(headers, &self.base) {
-            return Ok(Some(problem.to_string()));
-        }
-        if self.authenticator.scheme() != Scheme::Basic {
-            return Ok(None);
-        }
-        let missing = match &self.credentials(request).await?.credentials {
-            Some(Credentials::Password { .. }) => return Ok(None),
-            Some(Credentials::RefreshToken(_)) => "only an identity token is configured",
-            None => "none are configured",
-        };
-        Ok(Some(format!("the registry requires a user and a password, and {missing}")))
     }
 
     /// The cause of an error if a response asks for a longer pause than the retry policy allows.

@@ -19,7 +19,7 @@ use messages::Advice;
 use oci::{Digest, RepositoryPath};
 use registry::auth::credentials::Environment;
 use registry::known::kind::Profile;
-use registry::{Registries, RetryPolicy, Settings};
+use registry::{Access, Registries, RetryPolicy, Settings};
 use result::{ChartReport, ImageReport, MirrorReport};
 
 pub mod result;
@@ -132,6 +132,7 @@ pub(super) fn connect(
     mut settings: Settings,
     environment: &dyn Environment,
 ) -> Result<Registries, Advice> {
+    settings.destination_access = Access::Push;
     settings.embedded.extend(plan.fetched_chart().and_then(ChartCopy::embedded));
     let hosts = plan.all_transfers().into_iter().flat_map(|transfer| transfer.hosts());
     Registries::new(settings, hosts, environment)

@@ -3,11 +3,11 @@
 use crate::commands::chart_copy::ChartPlan;
 use crate::commands::mirror::result::{CopyOutcome, ImageReport, MirrorReport, MirrorTotals};
 use crate::plan::Transfer;
-use crate::report::common::{bytes, count, insecure, is_are, seconds};
+use crate::report::common::{bytes, count, insecure, is_are, requests, seconds};
 use crate::report::failures::{Failure, by_cause};
 use crate::report::presentation::Presentation;
 use messages::program::command;
-use registry::{Error, Requests};
+use registry::Error;
 
 /// The lines of a dry run, in the format of `copy_images.sh`. The chart is last.
 pub fn dry_run(transfers: &[Transfer], chart: Option<&ChartPlan>) -> String {
@@ -84,11 +84,11 @@ pub fn summary(report: &MirrorReport) -> String {
     let totals = report.totals();
     let MirrorTotals { copied, up_to_date, failed, .. } = totals;
     let (images, elapsed) = (count(totals.images as u64, "image"), seconds(report.seconds));
-    let Requests { source, destination } = report.requests;
+    let requests = requests(&report.requests);
     let chart = report.chart.as_ref().map(super::chart::summary).unwrap_or_default();
     format!(
         "{images} to {}: {copied} copied, {up_to_date} up to date, {failed} failed in {elapsed}\n\
-         {chart}{}; requests: {source} to sources, {destination} to the destination\n",
+         {chart}{}; requests: {requests}\n",
         report.destination,
         amounts(&totals)
     )

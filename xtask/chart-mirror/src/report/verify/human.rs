@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 use super::text;
 use crate::commands::verify::{Finding, VerifyReport};
 use crate::list::finding_code::{Check, Code, Severity};
-use crate::report::common::{count, insecure, seconds};
+use crate::report::common::{count, insecure, requests, seconds};
 use crate::report::failures::listed;
 use crate::report::presentation::Presentation;
 
@@ -115,13 +115,8 @@ impl Writer {
             self.line("", &format!("{:<12} {}", check.name(), text::state_of(report, check)));
         }
         let mut totals = text::totals(report);
-        let requests = report.requests;
-        if requests.source + requests.destination > 0 {
-            let _ = write!(
-                totals,
-                "; requests: {} to sources, {} to the destination",
-                requests.source, requests.destination
-            );
+        if report.requests.source + report.requests.destination > 0 {
+            let _ = write!(totals, "; requests: {}", requests(&report.requests));
         }
         let _ = write!(totals, "; {}", seconds(report.seconds));
         self.line("", &totals);

@@ -11,13 +11,13 @@ use super::helper::HelperName;
 use super::secret::Credentials;
 
 /// A possible source of credentials, and how to name it to users.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct CredentialCandidate {
     pub(crate) origin: Origin,
     pub(crate) source: CredentialSource,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum CredentialSource {
     Known(Credentials),
     /// A credential helper has to be started.

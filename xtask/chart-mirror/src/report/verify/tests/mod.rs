@@ -24,7 +24,7 @@ fn clean() -> VerifyReport {
         findings: Vec::new(),
         ignored: 0,
         is_strict: false,
-        requests: Requests { source: 2, destination: 2 },
+        requests: Requests { source: 2, destination: 2, tokens: 0 },
         seconds: 1.5,
         ..VerifyReport::default()
     }

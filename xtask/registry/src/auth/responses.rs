@@ -1,0 +1,68 @@
+//! What the responses of a registry show about authentication: the scheme that it requires, and which tokens it
+//! accepts.
+
+use reqwest::header::HeaderMap;
+use reqwest::{Method, Response, StatusCode};
+
+use super::challenge::{Scheme, is_about_invalid_token};
+use super::credentials::{Credentials, Secret};
+use super::tokens::Rejection;
+use crate::error::{Error, Side};
+use crate::http::host::Host;
+use crate::http::request::ApiRequest;
+
+impl Host {
+    /// Learns from a response whether the registry accepts a token for such a request. A 401 is left to the
+    /// caller, who reads the challenge as well.
+    pub(crate) async fn learn_about_token(
+        &self,
+        call: &ApiRequest,
+        response: &Response,
+        token: &Secret,
+    ) {
+        let tokens = &self.authenticator.tokens;
+        if response.url().origin() != self.base.origin() {
+            return;
+        }
+        match response.status() {
+            StatusCode::UNAUTHORIZED => {}
+            // It may mean that nothing is there.
+            StatusCode::FORBIDDEN
+                if self.side == Side::Destination && call.method == Method::HEAD => {}
+            StatusCode::FORBIDDEN => tokens.rejected(&call.scope, token, Rejection::Denied).await,
+            _ => tokens.sharing().accepted(&call.scope),
+        }
+    }
+
+    /// Learns from a 401 how to authenticate. Returns what makes another attempt pointless.
+    ///
+    /// # Errors
+    /// When the credentials cannot be obtained.
+    pub(crate) async fn learn_challenge(
+        &self,
+        request: &ApiRequest,
+        headers: &HeaderMap,
+        refused: Option<&Secret>,
+    ) -> Result<Option<String>, Error> {
+        if let Some(refused) = refused {
+            let tokens = &self.authenticator.tokens;
+            let rejection = match is_about_invalid_token(headers) {
+                true => Rejection::Invalid,
+                false => Rejection::Unauthorized,
+            };
+            tokens.rejected(&request.scope, refused, rejection).await;
+        }
+        if let Err(problem) = self.authenticator.learn(headers, &self.base) {
+            return Ok(Some(problem.to_string()));
+        }
+        if self.authenticator.scheme() != Scheme::Basic {
+            return Ok(None);
+        }
+        let missing = match &self.credentials(request).await?.credentials {
+            Some(Credentials::Password { .. }) => return Ok(None),
+            Some(Credentials::RefreshToken(_)) => "only an identity token is configured",
+            None => "none are configured",
+        };
+        Ok(Some(format!("the registry requires a user and a password, and {missing}")))
+    }
+}
