@@ -163,7 +163,7 @@ async fn each_part_is_checked_and_imported_alone_and_the_last_one_completes_the_
     assert_eq!(first.exit_code, 1, "{first:?}");
     assert_says(
         &first.stdout,
-        &["team/large", "it is in part 1 of the bundle", "what is here was pushed"],
+        &["team/large", "it is in part 1 of the bundle", "import that part as well"],
     );
     assert_eq!(site.target.store().tags("team/large"), [""; 0]);
     let second = site.imported(&["site-1.tar"], &[]);

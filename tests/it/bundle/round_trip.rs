@@ -337,3 +337,29 @@ async fn a_bundle_that_the_disk_has_no_room_for_is_refused_before_a_blob_is_read
     }
     assert_eq!(site.blobs_read().len(), 0);
 }
+
+/// Its author could otherwise have the credentials of this site sent to another server.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_list_of_an_unsigned_bundle_does_not_decide_who_gets_credentials() {
+    let site = Site::new().await;
+    let own = fs::read_to_string(site.path("images.toml")).unwrap();
+    let settings = [
+        ("token-server", "token-server = \"elsewhere.example.com\""),
+        ("username-env", "username-env = \"USER\"\npassword-env = \"HOME\""),
+        ("insecure", "insecure = true"),
+    ];
+    for (key, setting) in settings {
+        let registry = format!("[registries.\"{}\"]\n{setting}\n", site.target.address());
+        fs::write(site.path("images.toml"), format!("{own}\n{registry}")).unwrap();
+        site.export(key, &[]);
+        let refused = site.import(&[key], &[]);
+        assert_eq!(refused.exit_code, 2, "{refused:?}");
+        assert_says(
+            &refused.stderr,
+            &[&format!("`{key}`"), "--images FILE", "--require-signature"],
+        );
+        assert!(site.target.requests().is_empty(), "no request is sent");
+    }
+    let list = write(&site.inner, "own.toml", own);
+    site.imported(&["insecure"], &["--images", &list]);
+}

@@ -1,6 +1,6 @@
 //! Parts: which blobs are in which part of a bundle, and `parts.json`, which records it in each part.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use messages::Advice;
 use oci::Digest;
@@ -152,6 +152,12 @@ impl PartPlan {
             };
             plan.blobs.insert(digest, PartedBlob { size, pieces });
         }
+        // Missing parts are counted and named one by one.
+        let pieces = plan.blobs.values().flat_map(|blob| &blob.pieces);
+        let used: BTreeSet<u32> = pieces.map(|(part, _)| *part).collect();
+        if used.len().max(1) != count as usize {
+            return Err(bad(format!("{} of {count} parts have a blob", used.len())));
+        }
         Ok((plan, part))
     }
 }
@@ -201,6 +207,11 @@ mod tests {
         assert_eq!(plan.location_of(&folder, 2).to_string(), "oci:a/out.1-2");
         let too_high = plan.render(9);
         assert!(PartPlan::parse(&location, too_high.as_bytes()).is_err());
+        let counts =
+            |count: u32| plan.render(2).replace("\"count\":2", &format!("\"count\":{count}"));
+        assert!(PartPlan::parse(&location, counts(2).as_bytes()).is_ok());
+        let error = PartPlan::parse(&location, counts(u32::MAX).as_bytes()).unwrap_err();
+        assert!(error.to_string().contains("2 of 4294967295 parts have a blob"), "{error}");
     }
 
     #[test]

@@ -28,9 +28,14 @@ impl BundleStorage {
         if let Some(parts) = missing_parts_of(&self.layout, digest) {
             let advice =
                 Advice::new(format!("it is in {parts} of the bundle, not in what was named"));
-            return Some(advice.with_hint(
-                "import that part as well, alone or together with this one; what is here was pushed",
-            ));
+            let pieces = self.layout.part_plan().and_then(|plan| plan.blobs().get(digest));
+            let numbers = pieces.map(|blob| blob.pieces.iter().map(|(part, _)| *part).collect());
+            return Some(advice.with_hint(match numbers {
+                Some(numbers) if pieces.is_some_and(|blob| blob.pieces.len() > 1) => {
+                    format!("the blob is cut: name {} in one command", words_for(&numbers))
+                }
+                _ => "import that part as well, alone or together with this one".to_owned(),
+            }));
         }
         self.left_out.contains(digest).then(|| {
             Advice::new("the bundle leaves it out, because the destination had it").with_hint(
@@ -45,13 +50,18 @@ impl BundleStorage {
 pub fn missing_parts_of(layout: &Layout, digest: &Digest) -> Option<String> {
     let blob = layout.part_plan()?.blobs().get(digest)?;
     let missing = layout.missing_parts();
-    let parts: BTreeSet<u32> = blob.pieces.iter().map(|(part, _)| *part).collect();
-    let parts: Vec<String> =
-        parts.iter().filter(|part| missing.contains(part)).map(ToString::to_string).collect();
+    let parts = blob.pieces.iter().map(|(part, _)| *part);
+    let absent: BTreeSet<u32> = parts.filter(|part| missing.contains(part)).collect();
+    (!absent.is_empty()).then(|| words_for(&absent))
+}
+
+fn words_for(parts: &BTreeSet<u32>) -> String {
+    let parts: Vec<String> = parts.iter().map(ToString::to_string).collect();
     match parts.as_slice() {
-        [] => None,
-        [part] => Some(format!("part {part}")),
-        [parts @ .., last] => Some(format!("parts {} and {last}", parts.join(", "))),
+        [parts @ .., last] if !parts.is_empty() => {
+            format!("parts {} and {last}", parts.join(", "))
+        }
+        parts => format!("part {}", parts.concat()),
     }
 }
 

@@ -46,6 +46,19 @@ pub struct RegistrySettings {
 }
 
 impl RegistrySettings {
+    /// The keys that are set and decide who gets credentials, or who is trusted, as images.toml has them.
+    pub fn trusting_keys(&self) -> Vec<&'static str> {
+        let keys = [
+            ("plain-http", self.plain_http == Some(true)),
+            ("ca-file", self.ca_file.is_some()),
+            ("client-certificate-file", self.client_certificate_file.is_some()),
+            ("insecure", self.insecure),
+            ("username-env", self.username_env.is_some()),
+            ("token-server", self.token_server.is_some()),
+        ];
+        keys.into_iter().filter(|(_, is_set)| *is_set).map(|(key, _)| key).collect()
+    }
+
     /// Resolves relative paths of files against a folder.
     #[must_use]
     pub fn with_files_below(self, folder: &Path) -> Self {

@@ -19,8 +19,9 @@ use crate::list::{Attachments, ImageList};
 use crate::plan::{Transfer, registry_settings};
 use messages::Advice;
 use messages::program::command;
-use oci::{Descriptor, Reference, Repository, RepositoryPath};
+use oci::{Descriptor, Reference, Registry, Repository, RepositoryPath};
 use registry::auth::credentials::Environment;
+use registry::known::settings::RegistrySettings;
 use registry::{Registries, RetryPolicy, Settings, Side};
 use registry_server::ServedRegistry;
 
@@ -87,6 +88,9 @@ pub async fn run(
     fit_to_bundle(&mut plan, bundle, imported.origin)?;
     add_chart(&mut plan, imported, bundle, &options)?;
     let mut settings = registry_settings(list, options.concurrency, options.retry);
+    if imported.origin == ListOrigin::Bundle && !bundle.is_signed {
+        distrust(&mut settings, &plan.destination.address.registry)?;
+    }
     read_from(bundle, &mut settings);
     let layout = mirror::layouts_of(&plan, &options, &mut settings)?;
     let registries = mirror::connect(&plan, settings, environment)?;
@@ -95,6 +99,24 @@ pub async fn run(
     let mut report = copied.await?;
     report.unfinished = mirror::finish(layout, &report)?;
     Ok(report)
+}
+
+/// A list that may be anyone's does not decide who gets credentials, and which certificates are accepted.
+fn distrust(settings: &mut Settings, destination: &Registry) -> Result<(), Advice> {
+    settings.registries.retain(|registry, _| registry == destination);
+    let keys = settings.registries.get(destination).map(RegistrySettings::trusting_keys);
+    let keys = keys.unwrap_or_default();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let message = format!(
+        "the list in the bundle sets `{}` for `{destination}`, and no signature proves who wrote it",
+        keys.join("`, `")
+    );
+    Err(Advice::new(message).with_hint(
+        "name a list of this site that has these settings with `--images FILE`, or the key of the bundle with \
+         `--require-signature KEY`",
+    ))
 }
 
 /// Reads all sources from the bundle.

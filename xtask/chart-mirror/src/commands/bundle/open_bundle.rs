@@ -28,6 +28,8 @@ pub const ROOT: &str = "images.toml";
 pub struct OpenBundle {
     pub layout: Arc<Layout>,
     pub inventory: BundleInventory,
+    /// Whether a required signature proves who wrote it.
+    pub is_signed: bool,
 }
 
 /// Where a list comes from.
@@ -83,7 +85,7 @@ impl OpenBundle {
         }
         let inventory = BundleInventory::parse(&text).map_err(|why| at(&layout, FILE, &why))?;
         check_inventory(&layout, &inventory)?;
-        Ok(Self { layout: Arc::new(layout), inventory })
+        Ok(Self { layout: Arc::new(layout), inventory, is_signed: required.is_some() })
     }
 
     /// Hashes everything. Content that is neither there, nor in another part, nor counted on is damage as well.
