@@ -37,41 +37,6 @@ fn the_readme_is_short() {
     assert!(text.lines().count() <= 150, "{} lines", text.lines().count());
 }
 
-/// A promise of SECURITY.md is worth as much as the tests that it names.
-#[test]
-fn every_promise_about_security_names_tests_that_exist() {
-    let mut sources = String::new();
-    for folder in ["tests", "xtask"] {
-        for file in rust_files(&root().join(folder)) {
-            sources += &std::fs::read_to_string(file).unwrap();
-        }
-    }
-    let text = page("SECURITY.md");
-    let rows: Vec<&str> = text.lines().filter(|line| line.starts_with("| ")).skip(1).collect();
-    assert!(rows.len() > 20, "{} rows", rows.len());
-    for row in rows {
-        let held_by = row.trim_end_matches('|').rsplit('|').next().unwrap();
-        let tests: Vec<&str> = held_by.split('`').skip(1).step_by(2).collect();
-        assert!(!tests.is_empty(), "no test holds this: {row}");
-        for test in tests {
-            assert!(sources.contains(&format!("fn {test}()")), "there is no test `{test}`");
-        }
-    }
-}
-
-fn rust_files(folder: &Path) -> Vec<std::path::PathBuf> {
-    let mut files = Vec::new();
-    for entry in std::fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(rust_files(&path));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            files.push(path);
-        }
-    }
-    files
-}
-
 #[test]
 fn every_link_leads_to_a_file_and_a_heading() {
     let mut pages: BTreeMap<_, _> = pages().into_iter().collect();

@@ -1,5 +1,6 @@
 //! Runs the built tool in its own directory and environment.
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::Path;
 use std::time::Duration;
@@ -47,6 +48,20 @@ impl Finished {
     }
 }
 
+/// The result of a tool that got a signal.
+pub(crate) fn ended(running: &duct::Handle) -> Finished {
+    let ended = running.wait_timeout(Duration::from_secs(10)).unwrap();
+    let Some(output) = ended else {
+        running.kill().unwrap();
+        panic!("it does not end after the signal");
+    };
+    Finished {
+        stdout: String::from_utf8(output.stdout.clone()).unwrap(),
+        stderr: String::from_utf8(output.stderr.clone()).unwrap(),
+        exit_code: output.status.code().expect("the signal killed it"),
+    }
+}
+
 impl Xtask {
     pub(crate) fn new() -> Self {
         Self { directory: tempfile::tempdir().unwrap() }
@@ -76,9 +91,23 @@ impl Xtask {
         arguments: &[&str],
         variables: &[(&str, &str)],
     ) -> Finished {
+        let tool = duct::cmd(env!("CARGO_BIN_EXE_chart-mirror"), arguments);
+        let environment = self.environment(variables);
+        Finished::of(&tool, &self.directory().join(folder), environment, DEADLINE)
+    }
+
+    /// Starts the tool like [`Xtask::run`], and returns at once.
+    pub(crate) fn start(&self, arguments: &[&str], variables: &[(&str, &str)]) -> duct::Handle {
+        let tool = duct::cmd(env!("CARGO_BIN_EXE_chart-mirror"), arguments)
+            .dir(self.directory())
+            .full_env(self.environment(variables));
+        let tool = tool.stdin_null().stdout_capture().stderr_capture();
+        tool.unchecked().start().unwrap()
+    }
+
+    fn environment(&self, variables: &[(&str, &str)]) -> BTreeMap<OsString, OsString> {
         let mut environment = clean_environment(std::env::vars_os(), self.directory());
         environment.extend(variables.iter().map(|(name, value)| (name.into(), value.into())));
-        let tool = duct::cmd(env!("CARGO_BIN_EXE_chart-mirror"), arguments);
-        Finished::of(&tool, &self.directory().join(folder), environment, DEADLINE)
+        environment
     }
 }

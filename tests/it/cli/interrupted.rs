@@ -6,9 +6,9 @@ use registry_in_memory::{Effect, Fault, Kind};
 
 use super::{assert_says, mirror, write};
 use crate::support::requests::asked;
+use crate::support::script;
 use crate::support::stage::Stage;
-use crate::support::xtask::Xtask;
-use crate::support::{clean_environment, script};
+use crate::support::xtask::{Xtask, ended};
 
 /// The request that is in progress at the interruption.
 fn slow_requests() -> [(&'static str, Fault); 4] {
@@ -36,14 +36,7 @@ async fn an_interrupted_run_leaves_no_incomplete_image_behind_a_tag() {
             let xtask = Xtask::new();
             let images = write(&xtask, "images.toml", stage.list());
             let arguments = ["mirror", "--images", &images, "-d", stage.destination.address()];
-            let running = duct::cmd(env!("CARGO_BIN_EXE_chart-mirror"), arguments)
-                .full_env(clean_environment(std::env::vars_os(), xtask.directory()))
-                .stdin_null()
-                .stdout_capture()
-                .stderr_capture()
-                .unchecked()
-                .start()
-                .unwrap();
+            let running = xtask.start(&arguments, &[]);
             let method = method.unwrap_or_else(|| "GET".to_owned());
             let deadline = Instant::now() + Duration::from_secs(20);
             while asked(registry, &method, kind).is_empty() {
@@ -52,17 +45,11 @@ async fn an_interrupted_run_leaves_no_incomplete_image_behind_a_tag() {
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
             script::kill(signal, running.pids()[0]);
-            let ended =
-                tokio::task::block_in_place(|| running.wait_timeout(Duration::from_secs(10)));
-            let Some(output) = ended.unwrap() else {
-                running.kill().unwrap();
-                panic!("{what}: it does not end after {signal}")
-            };
-            let stderr = String::from_utf8_lossy(&output.stderr);
-            assert_eq!(output.status.code(), Some(code), "{what} {signal}: {stderr}");
+            let output = tokio::task::block_in_place(|| ended(&running));
+            assert_eq!(output.exit_code, code, "{what} {signal}: {output:?}");
             let words =
                 ["error: interrupted", "no tag points to an incomplete", "hint: run the same"];
-            assert_says(&stderr, &words);
+            assert_says(&output.stderr, &words);
             assert!(output.stdout.is_empty(), "{what}");
             assert_eq!(stage.destination.store().incomplete_tags(), [""; 0], "{what}");
 
@@ -94,34 +81,20 @@ fn an_interruption_ends_helm_with_its_children_and_leaves_no_temporary_files() {
         let list = "[chart]\nname = \"chart\"\n[values]\na = \"{registry}\"\n[[image]]\nsource = \"q.io/a\"\n\
                     tag = \"1\"\n[destinations]\nd.registry = \"r.example.com\"\n";
         write(&xtask, "images.toml", list);
-        let variables = [("HELM", helm.as_os_str()), ("TMPDIR", folder.join("tmp").as_os_str())]
-            .map(|(name, value)| (name.into(), value.to_owned()));
-        let mut environment = clean_environment(std::env::vars_os(), folder);
-        environment.extend(variables);
-        let running = duct::cmd!(env!("CARGO_BIN_EXE_chart-mirror"), "values", "--probe")
-            .dir(folder)
-            .full_env(environment)
-            .stdin_null()
-            .stdout_capture()
-            .stderr_capture()
-            .unchecked()
-            .start()
-            .unwrap();
+        let temporary = folder.join("tmp");
+        let variables = [("HELM", helm.to_str().unwrap()), ("TMPDIR", temporary.to_str().unwrap())];
+        let running = xtask.start(&["values", "--probe"], &variables);
         let deadline = Instant::now() + Duration::from_secs(20);
         while !started.exists() {
             assert!(Instant::now() < deadline, "helm is not started");
             std::thread::sleep(Duration::from_millis(5));
         }
         script::kill(signal, running.pids()[0]);
-        let ended = running.wait_timeout(Duration::from_secs(10)).unwrap();
-        let Some(output) = ended else {
-            running.kill().unwrap();
-            panic!("it does not end after {signal}")
-        };
-        let stderr = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(code), "{signal}: {stderr}");
-        assert_says(&stderr, &["error: interrupted", "hint: run the same command again"]);
-        let left: Vec<_> = std::fs::read_dir(folder.join("tmp")).unwrap().collect();
+        let output = ended(&running);
+        assert_eq!(output.exit_code, code, "{signal}: {output:?}");
+        let words = ["error: interrupted", "hint: run the same command again"];
+        assert_says(&output.stderr, &words);
+        let left: Vec<_> = std::fs::read_dir(&temporary).unwrap().collect();
         assert!(left.is_empty(), "{left:?}");
         let child = std::fs::read_to_string(&started).unwrap();
         let state = std::fs::read_to_string(format!("/proc/{}/stat", child.trim()));

@@ -59,7 +59,7 @@ async fn a_refresh_token_is_used_and_then_its_replacement() {
         let (mut stage, _home) = with_refresh_token(kind).await;
         stage.publish_many(6);
         for registry in [&stage.source, &stage.destination] {
-            // Each image needs a token of its own.
+            // So that each image needs its own token.
             registry.set_grants(Grants::FirstSigned);
         }
         stage.mirror_all().await;

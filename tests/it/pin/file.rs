@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use registry_in_memory::{Effect, Fault};
 
 use super::{Place, named};
-use crate::support::clean_environment;
+use crate::support::xtask::ended;
 
 const LIST: &str = "\
 #:schema ./schemas/images.schema.json
@@ -131,16 +131,7 @@ async fn an_interrupted_run_reports_that_nothing_was_written() {
     let before = place.text();
     let hour = Effect::Delay(Duration::from_secs(3600));
     place.source.inject(Fault::new(hour).repository("team/slow").always());
-    let arguments = ["pin", "--images", "images.toml"];
-    let running = duct::cmd(env!("CARGO_BIN_EXE_chart-mirror"), arguments)
-        .dir(place.xtask.directory())
-        .full_env(clean_environment(std::env::vars_os(), place.xtask.directory()))
-        .stdin_null()
-        .stdout_capture()
-        .stderr_capture()
-        .unchecked()
-        .start()
-        .unwrap();
+    let running = place.xtask.start(&["pin", "--images", "images.toml"], &[]);
     let deadline = Instant::now() + Duration::from_secs(20);
     // One image is resolved by then, and the request for the other is pending.
     while place.source.requests().len() < 3 {
@@ -149,10 +140,9 @@ async fn an_interrupted_run_reports_that_nothing_was_written() {
     }
     tokio::time::sleep(Duration::from_millis(100)).await;
     crate::support::script::kill("-INT", running.pids()[0]);
-    let ended = tokio::task::block_in_place(|| running.wait_timeout(Duration::from_secs(10)));
-    let output = ended.unwrap().expect("it does not end after SIGINT");
-    let stderr = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(130), "{stderr}");
-    assert!(stderr.starts_with("error: `images.toml` is unchanged: interrupted"), "{stderr}");
+    let output = tokio::task::block_in_place(|| ended(&running));
+    assert_eq!(output.exit_code, 130, "{output:?}");
+    let start = "error: `images.toml` is unchanged: interrupted";
+    assert!(output.stderr.starts_with(start), "{}", output.stderr);
     assert_eq!((place.text(), output.stdout.len()), (before, 0));
 }

@@ -9,8 +9,8 @@ use registry_in_memory::content::docker_image;
 use registry_in_memory::{Effect, Fault, InMemoryRegistry, RegistryOptions};
 use serde_json::Value;
 
-use crate::support::xtask::{Finished, Xtask};
-use crate::support::{assert_says, clean_environment, layers, script, store, write};
+use crate::support::xtask::{Finished, Xtask, ended};
+use crate::support::{assert_says, layers, script, store, write};
 
 /// A source, two destinations, and a workspace with two lists of one image each.
 struct Workspace {
@@ -54,7 +54,7 @@ impl Workspace {
     /// Interrupts a command once it has requested something of a repository at the source.
     async fn interrupted(&self, arguments: &[&str], repository: &str) -> Finished {
         self.source.forget_requests();
-        let running = self.start(arguments, &[]);
+        let running = self.xtask.start(arguments, &[]);
         let deadline = Instant::now() + Duration::from_secs(20);
         let is_reached =
             || self.source.requests().iter().any(|request| request.path.contains(repository));
@@ -63,15 +63,7 @@ impl Workspace {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         script::kill("-INT", running.pids()[0]);
-        ended(&running)
-    }
-
-    fn start(&self, arguments: &[&str], variables: &[(&str, &str)]) -> duct::Handle {
-        let mut environment = clean_environment(std::env::vars_os(), self.xtask.directory());
-        environment.extend(variables.iter().map(|(name, value)| (name.into(), value.into())));
-        let tool = duct::cmd(env!("CARGO_BIN_EXE_chart-mirror"), arguments).full_env(environment);
-        let tool = tool.dir(self.xtask.directory()).stdin_null().stdout_capture().stderr_capture();
-        tool.unchecked().start().unwrap()
+        tokio::task::block_in_place(|| ended(&running))
     }
 
     fn text(&self, file: &str) -> String {
@@ -80,17 +72,6 @@ impl Workspace {
 
     fn repositories(&self) -> [Vec<String>; 2] {
         self.destinations.each_ref().map(|registry| registry.store().repositories())
-    }
-}
-
-/// The result of a command that was interrupted.
-fn ended(running: &duct::Handle) -> Finished {
-    let ended = tokio::task::block_in_place(|| running.wait_timeout(Duration::from_secs(10)));
-    let output = ended.unwrap().expect("it does not end after SIGINT");
-    Finished {
-        stdout: String::from_utf8(output.stdout.clone()).unwrap(),
-        stderr: String::from_utf8(output.stderr.clone()).unwrap(),
-        exit_code: output.status.code().expect("the signal killed it"),
     }
 }
 
@@ -358,7 +339,7 @@ async fn an_interruption_while_helm_runs_ends_the_run_after_the_finished_parts()
         &["images", "--format", "json"][..],
         &["verify", "--only", "chart,source", "--format", "json"],
     ] {
-        let running = workspace.start(command, &[("HELM", helm.to_str().unwrap())]);
+        let running = workspace.xtask.start(command, &[("HELM", helm.to_str().unwrap())]);
         let deadline = Instant::now() + Duration::from_secs(20);
         while !started.is_file() {
             assert!(Instant::now() < deadline, "helm is not started");
@@ -366,7 +347,7 @@ async fn an_interruption_while_helm_runs_ends_the_run_after_the_finished_parts()
         }
         // As a terminal does: helm is in another process group.
         script::kill("-INT", running.pids()[0]);
-        let output = ended(&running);
+        let output = tokio::task::block_in_place(|| ended(&running));
         assert_eq!(output.exit_code, 130, "{output:?}");
         let report: Value = serde_json::from_str(&output.stdout).unwrap();
         std::fs::remove_file(&started).unwrap();

@@ -114,6 +114,23 @@ fn words_are_plain() {
     report(texts.flat_map(|(path, text)| words::banned_words(path, text)).collect());
 }
 
+/// A promise of SECURITY.md is worth as much as the tests that it names.
+#[test]
+fn every_promise_about_security_names_tests_that_exist() {
+    let rows = WORKSPACE.texts["SECURITY.md"].lines().filter(|line| line.starts_with("| "));
+    let rows: Vec<&str> = rows.skip(1).collect();
+    assert!(rows.len() > 20, "{} rows", rows.len());
+    for row in rows {
+        let held_by = row.trim_end_matches('|').rsplit('|').next().unwrap();
+        let tests: Vec<&str> = held_by.split('`').skip(1).step_by(2).collect();
+        assert!(!tests.is_empty(), "no test holds this: {row}");
+        for test in tests {
+            let is_declared = |file: &File| file.text.contains(&format!("fn {test}()"));
+            assert!(WORKSPACE.files.iter().any(is_declared), "there is no test `{test}`");
+        }
+    }
+}
+
 fn each(rule: fn(&File) -> Vec<Offence>) {
     report(WORKSPACE.files.iter().flat_map(rule).collect());
 }

@@ -1,7 +1,9 @@
 //! The checks `source` and `destination`. In each test one thing at a registry differs from the list.
 
+use std::time::Duration;
+
 use registry_in_memory::content;
-use registry_in_memory::{Fault, InMemoryRegistry, RegistryOptions};
+use registry_in_memory::{Effect, Fault, InMemoryRegistry, RegistryOptions};
 use serde_json::{Value, json};
 
 use super::{Scene, sum};
@@ -113,6 +115,9 @@ async fn missing_content_at_the_source_is_not_reported_as_moved() {
 async fn an_image_deleted_at_the_destination_is_reported() {
     let scene = Scene::new().await;
     scene.destination.store().delete_tag("team/app", "1.0");
+    // The HEAD for the other image is under way by then, and works: no GET confirms the 404.
+    let late = Effect::Delay(Duration::from_millis(300));
+    scene.destination.inject(Fault::new(late).method("HEAD").repository("team/app").always());
     let expected = Only {
         check: "destination",
         code: "destination-missing",

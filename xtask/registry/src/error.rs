@@ -114,7 +114,7 @@ impl Error {
         }
     }
 
-    /// Whether the server failed on this one request: content that it cannot read, or a fault of its own.
+    /// Whether the server failed on this one request: content that it cannot read, or an internal error.
     pub fn is_server_failure(&self) -> bool {
         self.status() == Some(500)
     }

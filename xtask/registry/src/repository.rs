@@ -1,5 +1,5 @@
 //! The distribution API of one repository: fetching manifests and small blobs (distribution-spec 1.1, "Pull").
-//! Pushes, upload sessions, referrers, and whether something exists have files of their own.
+//! Other files have pushes, upload sessions, referrers, and whether something exists.
 
 use std::fmt;
 use std::sync::Arc;

@@ -196,7 +196,7 @@ const COULD_NOT_RUN: &str =
     "the command could not run: usage, images.toml, credentials, helm or the chart";
 /// The command that an interruption ends regularly.
 const SERVICE: &str = "bundle serve";
-const INTERRUPTED: &str = "interrupted; run the same command again to continue";
+const INTERRUPTED: &str = "interrupted (143 by SIGTERM); run the same command again to continue";
 
 /// Adds to `--help` what the definitions of the flags do not contain. `program` is how the user called it.
 pub fn complete(command: Command, program: &str) -> Command {

@@ -114,7 +114,7 @@ impl ValuesFile {
                 let message = format!("`{name}` was generated from another list, `{list}`");
                 Some(Advice::new(message).with_hint(
                     "two lists cannot share a values file: rename the destination in one of them, or put \
-                     the lists into folders of their own",
+                     the lists into separate folders",
                 ))
             }
             None if !present.trim().is_empty() => {

@@ -1,7 +1,7 @@
 //! `Sharing`: which repositories of a host share a token. Decides, and requests nothing.
 //!
 //! The repositories of a run that use the same credentials share tokens, some of them at a time: a longer
-//! token would exceed the limits of headers. What a shared token does not grant gets a token of its own.
+//! token would exceed the limits of headers. What a shared token does not grant gets a separate token.
 //! What a token server grants together is learned from its responses and from those of the registry.
 
 use std::collections::{HashMap, HashSet, VecDeque};
@@ -70,7 +70,7 @@ struct Expected {
 enum Membership {
     Waiting,
     Group(usize),
-    /// It has tokens of its own.
+    /// It shares no token.
     Alone,
     /// Like `Alone`, because the registry refused the shared token.
     Left,
@@ -211,7 +211,7 @@ impl Sharing {
     }
 
     /// The registry refused a token for a request, and it has never accepted it for that: if it is shared, the
-    /// repository gets tokens of its own. Returns whether that happens.
+    /// repository shares no token from now on. Returns whether that happens.
     pub(crate) fn leave(&mut self, scope: &Scope) -> bool {
         let TokenId::Shared(number, _) = self.id(scope) else { return false };
         let leaves = !self.groups[number].accepted.contains(scope);

@@ -56,8 +56,6 @@ pub(crate) struct HttpClients {
     own_http2: OnceLock<Client>,
     /// The kind of the registry's address, once it has responded.
     kind: OnceLock<AddressKind>,
-    /// Hosts that were looked up: `Some` if one of their addresses is off limits.
-    refused: Mutex<HashMap<String, Option<AddressKind>>>,
 }
 
 impl ClientPool {
@@ -87,7 +85,6 @@ impl ClientPool {
             pool: Arc::clone(self),
             own_http2: OnceLock::new(),
             kind: OnceLock::new(),
-            refused: Mutex::default(),
         })
     }
 
@@ -135,14 +132,14 @@ impl HttpClients {
     ///
     /// # Errors
     /// When the registry may not send the client there.
-    pub(crate) async fn client_for(&self, url: &Url) -> Result<Client, Advice> {
+    pub(crate) fn client_for(&self, url: &Url) -> Result<Client, Advice> {
         if url.origin() == self.base.origin() {
             return Ok(self.own().clone());
         }
         if url.scheme() != "https" && self.base.scheme() == "https" {
             return Err(Advice::new("it leaves TLS"));
         }
-        self.check_address(url).await?;
+        self.check_address(url)?;
         // Another host that a registry names: the client trusts what images.toml declares for that host,
         // and presents no certificate.
         let name = authority(url);
@@ -193,33 +190,14 @@ impl HttpClients {
         self.pool.proxies.on_the_way_to(url)
     }
 
-    /// Refuses addresses that the registry has no reason to name. Each name is looked up once, for a clear
-    /// error before a connection is made; the resolver of the client checks it again when one is.
-    async fn check_address(&self, url: &Url) -> Result<(), Advice> {
-        let own = self.kind();
-        let verdict = |refused: Option<AddressKind>| match refused {
-            None => Ok(()),
-            Some(kind) => {
-                let registry = self.base.host_str().unwrap_or_default();
-                Err(Advice::new(format!("{kind} is off limits for `{registry}`, which is {own}")))
-            }
-        };
-        let kind = AddressKind::of_url(url);
-        if !own.may_lead_to(kind) {
-            return verdict(Some(kind));
+    /// Refuses addresses that the registry has no reason to name. Names are checked by the resolver of the client.
+    fn check_address(&self, url: &Url) -> Result<(), Advice> {
+        let (own, kind) = (self.kind(), AddressKind::of_url(url));
+        if own.may_lead_to(kind) {
+            return Ok(());
         }
-        // A proxy looks the name up itself.
-        let (Some(name), None) = (url.domain(), self.proxy(url)) else { return Ok(()) };
-        if let Some(known) = lock(&self.refused).get(name) {
-            return verdict(*known);
-        }
-        let port = url.port_or_known_default().unwrap_or(443);
-        // If the name has no address, the request itself reports that.
-        let Ok(addresses) = tokio::net::lookup_host((name, port)).await else { return Ok(()) };
-        let mut kinds = addresses.map(|address| AddressKind::of_ip(address.ip()));
-        let refused = kinds.find(|kind| !own.may_lead_to(*kind));
-        lock(&self.refused).insert(name.to_owned(), refused);
-        verdict(refused)
+        let registry = self.base.host_str().unwrap_or_default();
+        Err(Advice::new(format!("{kind} is off limits for `{registry}`, which is {own}")))
     }
 }
 

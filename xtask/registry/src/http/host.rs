@@ -175,7 +175,7 @@ impl Host {
             Err(error) => error.status(),
         };
         let is_refused = matches!(status, Some(401 | 403));
-        // The registry refused the shared token, so this request gets one of its own.
+        // The registry refused the shared token, so this request gets a separate one.
         if is_refused && was_shared && !tokens.sharing().is_shared(&request.scope) {
             return send().await;
         }

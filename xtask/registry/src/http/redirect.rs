@@ -18,7 +18,7 @@ pub(crate) enum SendError {
     /// The server violated the rules of HTTP.
     Broken(&'static str, Url),
     /// The client does not contact this address.
-    Refused(Advice, Url),
+    Refused(Box<Advice>, Url),
 }
 
 /// Sends a request, and follows redirects.
@@ -26,7 +26,7 @@ pub(crate) async fn send(
     clients: &HttpClients,
     mut request: Request,
 ) -> Result<Response, SendError> {
-    let mut client = client_for(clients, request.url()).await?;
+    let mut client = client_for(clients, request.url())?;
     for _ in 0..=LONGEST_CHAIN {
         let at = request.url().clone();
         // A stream cannot be sent twice: its sender gets the redirect as the response.
@@ -51,7 +51,7 @@ pub(crate) async fn send(
             for header in [AUTHORIZATION, COOKIE] {
                 next.headers_mut().remove(header);
             }
-            client = client_for(clients, &target).await?;
+            client = client_for(clients, &target)?;
         }
         *next.url_mut() = target;
         request = next;
@@ -68,7 +68,7 @@ pub(crate) async fn send_to_realm(
 ) -> Result<Response, SendError> {
     let client = match trust {
         TokenServerTrust::Credentials => clients.own().clone(),
-        TokenServerTrust::Anonymous => client_for(clients, request.url()).await?,
+        TokenServerTrust::Anonymous => client_for(clients, request.url())?,
     };
     execute(&client, request).await
 }
@@ -78,8 +78,8 @@ async fn execute(client: &Client, request: Request) -> Result<Response, SendErro
     client.execute(request).await.map_err(|error| SendError::Library(error, at))
 }
 
-async fn client_for(clients: &HttpClients, url: &Url) -> Result<Client, SendError> {
-    clients.client_for(url).await.map_err(|why| SendError::Refused(why, url.clone()))
+fn client_for(clients: &HttpClients, url: &Url) -> Result<Client, SendError> {
+    clients.client_for(url).map_err(|why| SendError::Refused(Box::new(why), url.clone()))
 }
 
 /// The target of a redirect: `None` if the response is not one, `Some(None)` if the target cannot be parsed.

@@ -64,7 +64,7 @@ impl TlsProblem {
             }
             Self::AuthorityAsServer => {
                 "the server shows a certificate of an authority: name a file with this very certificate in \
-                 `ca-file` of `[registries.\"HOST\"]`, or give the registry a certificate of its own"
+                 `ca-file` of `[registries.\"HOST\"]`, or give the registry a separate certificate"
             }
             Self::Ended => {
                 "the certificate has ended: renew it at the registry, or correct the clock of this machine"

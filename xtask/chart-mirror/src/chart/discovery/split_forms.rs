@@ -110,7 +110,7 @@ fn replacement(entries: &[(String, Node)]) -> Option<SplitForm> {
     Some(SplitForm { references, keys, has_outer_registry: false })
 }
 
-/// `baseImage` goes with `baseTag`, or with `version` if there is none.
+/// Joins `baseImage` with a plain `tag` or `version` if there is no `baseTag`.
 fn join_general_images<'n>(groups: &mut BTreeMap<Vec<String>, Group<'n>>) {
     let is_general = |stem: &[String]| stem.last().is_some_and(|it| GENERAL.contains(&it.as_str()));
     let has =

@@ -208,7 +208,7 @@ fn run_merge(arguments: &MergeArgs) -> anyhow::Result<Exit> {
     let options = MergeOptions { output, bundles: arguments.bundles.clone(), required };
     let progress = ProgressDisplay::of_terminal();
     progress.checking("merging the bundles", 0);
-    // On a thread of its own, so that an interruption ends the run.
+    // On another thread, so that an interruption ends the run.
     let merging = async { tokio::task::spawn_blocking(move || merge::run(&options)).await? };
     let report = runtime::block_on(merging);
     progress.finish();

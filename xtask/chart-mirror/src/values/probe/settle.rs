@@ -151,7 +151,7 @@ impl Settling<'_> {
     ) -> Option<ValuePath> {
         let of_images = suggestion.image_values.values().flatten();
         let paths = suggestion.values.iter().chain(of_images).map(|(path, _)| path);
-        let others = paths.filter(|path| !used.contains(path)).take(MAX_REMOVING);
+        let mut others = paths.filter(|path| !used.contains(path)).take(MAX_REMOVING);
         let is_cause = |path: &&ValuePath| {
             let mut without = suggestion.clone();
             without.values.retain(|(other, _)| other != *path);
@@ -161,7 +161,7 @@ impl Settling<'_> {
             let proof = self.prove(&without);
             proof.refusal.is_none() && !proof.lost.contains(&place)
         };
-        others.into_iter().find(is_cause).cloned()
+        others.find(is_cause).cloned()
     }
 
     /// If a place is wrong in every way because of a value for other places, does without that value.

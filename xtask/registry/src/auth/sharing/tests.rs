@@ -9,7 +9,7 @@ use super::*;
 use crate::auth::credentials::Credentials;
 use crate::auth::credentials::candidate::{CredentialSource, Origin};
 
-/// Repositories below `b/` have a login of their own.
+/// Repositories below `b/` have another login.
 fn candidates(repository: &str) -> Vec<CredentialCandidate> {
     let user = if repository.starts_with("b/") { "b" } else { "any" };
     let origin = Origin::CloudCli { command: user.to_owned() };
@@ -103,7 +103,7 @@ fn a_repository_leaves_a_shared_token_that_never_worked_for_it() {
     assert!(tokens.leave(&Scope::pull("a/2")));
     assert_eq!(requested(&mut tokens, &Scope::pull("a/2")), "repository:a/2:pull,push");
     assert_eq!(choose(&mut tokens, &Scope::pull("a/3")), id);
-    // A token of its own works for what the shared one did not: nothing more is shared.
+    // A separate token works for what the shared one did not: nothing more is shared.
     tokens.accepted(&Scope::pull("a/2"));
     assert_eq!(requested(&mut tokens, &Scope::pull("a/3")), "repository:a/3:pull,push");
     assert_eq!(choose(&mut tokens, &works), id, "this one has worked");

@@ -145,7 +145,7 @@ fn variables_of_other_objects_and_of_scripts_are_known() {
             ),
             &[("q.io/a:1", "containers[0].args[0]")],
         ),
-        // A variable of its own counts more.
+        // `env` overrides `envFrom`.
         (
             &format!(
                 "{map}containers: [{{{argument}, env: [{{name: R, value: r.io}}], envFrom: [{{configMapRef: {{name: x}}}}]}}]"
