@@ -152,6 +152,11 @@ impl Authenticator {
         Some(FirstRequest { semaphore: &self.first_request, _permit: permit })
     }
 
+    /// Whether requests still wait for the first response.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.first_request.is_closed()
+    }
+
     /// The host has responded: no request has to wait any more.
     pub(crate) fn has_responded(&self) {
         self.first_request.close();

@@ -20,6 +20,7 @@ use super::token::Token;
 use crate::error::{Cause, Error, HostHint, address};
 use crate::http::attempts::retry_after;
 use crate::http::body::read_limited;
+use crate::http::early_connections;
 use crate::http::host::{Host, LONGEST_ERROR, authorize};
 use crate::http::redact::RequestSecrets;
 use crate::http::redirect;
@@ -58,6 +59,11 @@ impl Host {
         // An embedded registry requires none.
         if call.url.origin() != self.base.origin() || self.transport.is_embedded() {
             return Ok(Authorization::default());
+        }
+        if self.authenticator.is_waiting()
+            && let Some(clients) = self.transport.clients()
+        {
+            clients.open_early().await;
         }
         self.ping().await;
         let first = self.authenticator.first_request().await;
@@ -139,7 +145,7 @@ impl Host {
             let Ok(url) = self.base.join("/v2/") else { return };
             self.requests.fetch_add(1, Ordering::Relaxed);
             let Some(clients) = self.transport.clients() else { return };
-            let sent = clients.own().get(url).send();
+            let sent = early_connections::execute(clients.own(), Request::new(Method::GET, url));
             if let Ok(Ok(response)) = tokio::time::timeout(self.retry.silence, sent).await
                 && response.status().as_u16() == 401
                 && response.url().origin() == self.base.origin()

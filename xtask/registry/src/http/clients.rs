@@ -13,6 +13,7 @@ use messages::Advice;
 use reqwest::{Client, ClientBuilder, Response, Url};
 
 use super::attempts::RetryPolicy;
+use super::early_connections::{self, EarlyConnections};
 use super::named_certificates::{self, ClientIdentity};
 use super::net::AddressKind;
 use super::proxy::Proxies;
@@ -50,6 +51,7 @@ struct TlsSettings {
 /// The clients for one registry, and for the hosts that it sends requests to.
 pub(crate) struct HttpClients {
     pub(crate) base: Url,
+    name: Registry,
     pool: Arc<ClientPool>,
     own: Client,
     /// Replaces `own` for a registry that offers only HTTP/2.
@@ -82,6 +84,7 @@ impl ClientPool {
         Ok(HttpClients {
             own: self.client(name.as_str(), self.settings(name.as_str(), &base), NamedBy::User)?,
             base,
+            name: name.clone(),
             pool: Arc::clone(self),
             own_http2: OnceLock::new(),
             kind: OnceLock::new(),
@@ -161,6 +164,19 @@ impl HttpClients {
         self.own_http2.get().unwrap_or(&self.own)
     }
 
+    /// Opens a connection to the registry for a request that cannot be sent yet.
+    pub(crate) async fn open_early(&self) {
+        // All requests share one connection of HTTP/2.
+        if !self.is_http2() {
+            early_connections::open(&self.own, &self.base).await;
+        }
+    }
+
+    fn is_http2(&self) -> bool {
+        let declared = self.pool.registries.get(&self.name);
+        self.own_http2.get().is_some() || declared.is_some_and(|settings| settings.http2)
+    }
+
     /// Learns from a response of the registry what kind of address it has. A proxy hides that.
     pub(crate) fn observe(&self, response: &Response) {
         if response.url().origin() != self.base.origin() {
@@ -175,11 +191,11 @@ impl HttpClients {
     }
 
     /// Whether a registry that offers only HTTP/2 is contacted with that from now on.
-    pub(crate) fn switches_to_http2(&self, name: &Registry, error: &reqwest::Error) -> bool {
+    pub(crate) fn switches_to_http2(&self, error: &reqwest::Error) -> bool {
         if !has_no_common_protocol(error) || self.own_http2.get().is_some() {
             return false;
         }
-        let name = name.as_str();
+        let name = self.name.as_str();
         let settings = TlsSettings { http2: true, ..self.pool.settings(name, &self.base) };
         self.pool
             .client(name, settings, NamedBy::User)
@@ -223,7 +239,7 @@ fn build(
         let builder = builder.http2_initial_stream_window_size(4 << 20);
         builder.http2_initial_connection_window_size(16 << 20)
     } else {
-        builder.http1_only()
+        builder.http1_only().connector_layer(EarlyConnections)
     };
     let builder = with_tls(builder, name, settings)?;
     let client = proxies.apply(builder).and_then(ClientBuilder::build);

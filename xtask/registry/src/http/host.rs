@@ -373,9 +373,7 @@ impl Host {
         };
         tracing::debug!("{} failed: {error:?}", self.request_line(request));
         let clients = self.transport.clients();
-        if !is_redirected(&at)
-            && clients.is_some_and(|clients| clients.switches_to_http2(&self.name, &error))
-        {
+        if !is_redirected(&at) && clients.is_some_and(|clients| clients.switches_to_http2(&error)) {
             tracing::debug!("{} offers only HTTP/2", self.name);
         }
         let mut detail = printable(&root_cause(&error));

@@ -7,6 +7,7 @@ use reqwest::header::{AUTHORIZATION, COOKIE, LOCATION};
 use reqwest::{Client, Method, Request, Response, StatusCode, Url};
 
 use super::clients::HttpClients;
+use super::early_connections;
 use crate::auth::realm::TokenServerTrust;
 
 /// More redirects than any registry needs to reach its storage.
@@ -75,7 +76,7 @@ pub(crate) async fn send_to_realm(
 
 async fn execute(client: &Client, request: Request) -> Result<Response, SendError> {
     let at = request.url().clone();
-    client.execute(request).await.map_err(|error| SendError::Library(error, at))
+    early_connections::execute(client, request).await.map_err(|error| SendError::Library(error, at))
 }
 
 fn client_for(clients: &HttpClients, url: &Url) -> Result<Client, SendError> {
