@@ -136,6 +136,15 @@ fn a_proof_covers_all_destinations_and_the_next_step_mirrors_to_all_of_them() {
 }
 
 #[test]
+fn a_chart_on_disk_has_only_its_own_version() {
+    let folder = Folder::new("quay.io");
+    let refused = folder.run(&["init", "-c", "chart", "--version", "9.9.9", "--no-pin"]);
+    assert_eq!(refused.exit_code, 2, "{refused:?}");
+    assert!(refused.stderr.contains("`--version` does not apply to `chart`"), "{refused:?}");
+    assert!(!folder.path("images.toml").exists());
+}
+
+#[test]
 fn a_workspace_is_not_a_list_for_init_and_hints_lead_to_the_list_of_a_member() {
     let folder = Folder::new("quay.io");
     folder.write("images.toml", "[workspace]\nmembers = [\"chart\"]\n");

@@ -87,6 +87,11 @@ pub fn read_text(file: &Path) -> Result<String, Advice> {
         return Err(Advice::new(format!("`{name}` is a folder, not an image list"))
             .with_hint(format!("`--images FILE` names a list, such as `{}`", list.display())));
     }
+    if std::fs::metadata(file).is_ok_and(|metadata| !metadata.is_file()) {
+        // Commands read a list several times, and write beside it.
+        return Err(Advice::new(format!("`{name}` is not a regular file"))
+            .with_hint("save the list in a file, and name that with `--images FILE`"));
+    }
     let bytes = std::fs::read(file).map_err(|error| {
         Advice::new(format!("cannot read the image list `{name}`: {error}"))
             .with_hint("name another with `--images FILE`")

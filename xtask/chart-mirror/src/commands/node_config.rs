@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use super::values::{ValuesFile, all_named, file_stem, named};
 use crate::list::{Destination, ImageList};
 use crate::values::node_config::{NodeConfig, NodeFormat, NotRedirected, with_other_digests};
-use crate::values::{Header, list_of};
+use crate::values::{Header, is_list, list_of};
 use oci::{Platforms, Reference};
 
 /// The folder in `values/` with a folder for each destination.
@@ -105,7 +105,7 @@ fn generated_below(folder: &Path, list_name: &str) -> anyhow::Result<Vec<PathBuf
         let files = if entry.is_dir() { entries(&entry)? } else { vec![entry] };
         found.extend(files.into_iter().filter(|file| {
             let text = fs::read_to_string(file).unwrap_or_default();
-            list_of(&text) == Some(list_name)
+            list_of(&text).is_some_and(|list| is_list(list, list_name))
         }));
     }
     found.sort();

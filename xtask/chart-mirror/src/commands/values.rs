@@ -7,7 +7,7 @@ use anyhow::bail;
 
 use crate::files::{Written, write_atomically};
 use crate::list::{Destination, ImageList};
-use crate::values::{Header, Overlay, OverlayError, list_of, purpose_of_values};
+use crate::values::{Header, Overlay, OverlayError, is_list, list_of, purpose_of_values};
 use messages::Advice;
 
 /// A file that is generated for one destination: its values, or a configuration of nodes.
@@ -110,7 +110,7 @@ impl ValuesFile {
     fn refusal(&self, present: &str) -> Option<Advice> {
         let name = self.file.display();
         match list_of(present) {
-            Some(list) if list != self.list_file => {
+            Some(list) if !is_list(list, &self.list_file) => {
                 let message = format!("`{name}` was generated from another list, `{list}`");
                 Some(Advice::new(message).with_hint(
                     "two lists cannot share a values file: rename the destination in one of them, or put \

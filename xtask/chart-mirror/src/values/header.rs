@@ -7,6 +7,7 @@ use messages::shell::quote;
 /// The limit for a line, in characters.
 const MAX_LINE: usize = 1000;
 const GENERATED: &str = "# Generated from `";
+const AFTER_LIST: &str = "`: change that file, ";
 /// What earlier versions wrote: `# Made by `...` from images.toml: edit that, not this.`
 const FORMERLY: (&str, &str) = ("# Made by `", ": edit that, not this.");
 
@@ -39,7 +40,7 @@ impl Header<'_> {
             other => format!("--images {} ", quote(other)),
         };
         lines.push(format!(
-            "{GENERATED}{list_file}`: change that file, then run `{images}values -d {}{flags} --write`.",
+            "{GENERATED}{list_file}{AFTER_LIST}then run `{images}values -d {}{flags} --write`.",
             quote(name)
         ));
         // A line break in a name must not end the comment.
@@ -64,12 +65,18 @@ pub fn purpose_of_values(list: &ImageList, destination: &Destination) -> Vec<Str
     ]
 }
 
-/// The file name of the list that a file was generated from. `None` if it was written otherwise.
+/// Whether the list of a header has this file name.
+pub fn is_list(in_header: &str, list_file: &str) -> bool {
+    in_header == printable_within(MAX_LINE, list_file)
+}
+
+/// The file name of the list that a file was generated from, as its header shows it. `None` if it was written
+/// otherwise.
 pub fn list_of(text: &str) -> Option<&str> {
     text.trim_start_matches('\u{feff}').lines().take_while(|line| line.starts_with('#')).find_map(
         |line| {
             if let Some((name, _)) =
-                line.strip_prefix(GENERATED).and_then(|rest| rest.split_once('`'))
+                line.strip_prefix(GENERATED).and_then(|rest| rest.split_once(AFTER_LIST))
             {
                 return Some(name);
             }
@@ -130,6 +137,11 @@ mod tests {
         ];
         for (text, expected) in table {
             assert_eq!(list_of(&text), expected, "{text}");
+        }
+        for name in ["p.toml", "two  spaces.toml", "a`b.toml", "c\td.toml"] {
+            let text = of_list(IMAGE, "r.io", name);
+            assert!(list_of(&text).is_some_and(|list| is_list(list, name)), "{text}");
+            assert!(!list_of(&text).is_some_and(|list| is_list(list, "b.toml")), "{text}");
         }
     }
 

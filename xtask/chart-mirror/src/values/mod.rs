@@ -20,7 +20,7 @@ mod yaml;
 
 pub use destination_images::DestinationImages;
 pub use gap::{Gap, GapKind, Misplaced};
-pub use header::{Header, list_of, purpose_of_values};
+pub use header::{Header, is_list, list_of, purpose_of_values};
 pub use listed::ListedImages;
 pub use overlay::{Overlay, OverlayError};
 pub use places::{Pair, pair};

@@ -1,6 +1,7 @@
 //! The lists that a command works on: one list, or the members of a workspace. Reads files; which lists
 //! belong together is decided by `[workspace]` in images.toml.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 mod folders;
@@ -249,7 +250,22 @@ impl Workspace {
         }
         found.sort();
         found.dedup();
+        self.refuse_links(&found)?;
         Ok((found, missing))
+    }
+
+    /// Refuses two members that are one folder, through a link: both would write its files.
+    fn refuse_links(&self, members: &[String]) -> Result<(), Advice> {
+        let root = folder_of(&self.file);
+        let mut known: BTreeMap<PathBuf, &str> = BTreeMap::new();
+        for member in members {
+            let Ok(folder) = root.join(member).canonicalize() else { continue };
+            if let Some(first) = known.insert(folder, member) {
+                let message = format!("the members `{first}` and `{member}` are one folder");
+                return Err(Advice::new(message).with_hint("remove one of them from `members`"));
+            }
+        }
+        Ok(())
     }
 
     /// The list of a member, with the settings of the workspace.

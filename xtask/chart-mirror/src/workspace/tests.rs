@@ -140,3 +140,19 @@ fn members_that_are_not_selected_are_read_if_that_is_possible() {
     assert_eq!(others("extra/images.toml", &[]), ["", "charts/a"]);
     assert_eq!(others("images.toml", &[]), [""; 0]);
 }
+
+#[cfg(unix)]
+#[test]
+fn two_members_cannot_be_one_folder() {
+    let root = folder(&[("images.toml", ROOT), ("charts/a/images.toml", IMAGE)]);
+    std::os::unix::fs::symlink("charts/a", root.path().join("extra")).unwrap();
+    let error = opened(&root, "images.toml", &[]).unwrap_err();
+    assert!(error.contains("`charts/a` and `extra` are one folder"), "{error}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_list_is_a_regular_file() {
+    let error = open(Path::new("/dev/null"), &[]).unwrap_err().to_string();
+    assert!(error.contains("`/dev/null` is not a regular file"), "{error}");
+}

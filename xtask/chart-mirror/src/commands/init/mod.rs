@@ -80,6 +80,11 @@ pub fn prepare(
     let folder = folder_of(file);
     let rendering = rendering_below(folder, &options.rendering)?;
     let (helm, _) = choose(&empty, folder, &options.chart)?;
+    if options.chart.version.is_some() && helm.source().is_on_disk(folder) {
+        let chart = &helm.source().as_listed(folder).name;
+        let message = format!("`--version` does not apply to `{chart}`, a chart on this disk");
+        return Err(Advice::new(message).with_hint("leave it out").into());
+    }
     let renderings = vec![rendering];
     let rendered = render(&helm, &renderings)?;
     let mut chart = helm.source().as_listed(folder);

@@ -130,7 +130,7 @@ fn plan<'a>(
             Err(error) => {
                 let message = format!("destination `{name}`: {error}");
                 let destination = Some(name.clone());
-                let finding = Finding::new(Check::Destination, Code::CheckNotRun, message);
+                let finding = Finding::from_error(Check::Destination, Code::CheckNotRun, message);
                 findings.add(Finding { destination, ..finding });
             }
         }
