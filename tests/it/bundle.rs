@@ -2,6 +2,8 @@
 
 mod damage;
 mod differences;
+mod forged;
+mod hostile;
 mod merging;
 mod random_damage;
 mod round_trip;

@@ -1,9 +1,9 @@
 //! Everything that the entries of an index need.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use messages::Advice;
-use oci::{Descriptor, Digest, Manifest};
+use oci::{Descriptor, Digest, Manifest, TooLarge, limits};
 
 use crate::LayoutEntry;
 
@@ -18,7 +18,12 @@ pub(crate) struct Closure {
     pub(crate) unreadable: Vec<(Digest, String)>,
     /// Content whose size is not the one that a manifest declares: the declared and the other size.
     pub(crate) contradictions: Vec<(Digest, u64, u64)>,
+    /// Entries that no program here would copy.
+    pub(crate) too_large: Vec<(Digest, TooLarge)>,
 }
+
+/// The manifests that each index lists.
+type Children = HashMap<Digest, HashSet<Digest>>;
 
 /// Reads a manifest, if it is there.
 type ReadManifest<'a> = &'a dyn Fn(&Digest) -> Result<Option<Vec<u8>>, Advice>;
@@ -26,6 +31,7 @@ type ReadManifest<'a> = &'a dyn Fn(&Digest) -> Result<Option<Vec<u8>>, Advice>;
 /// Follows the entries. `read` returns `None` for a manifest that is not there.
 pub(crate) fn closure(entries: &[LayoutEntry], read: ReadManifest<'_>) -> Result<Closure, Advice> {
     let mut closure = Closure::default();
+    let mut indexes = Children::new();
     let mut seen = HashSet::new();
     let mut manifests: Vec<_> =
         entries.iter().map(|entry| (entry.descriptor.clone(), None)).collect();
@@ -41,13 +47,38 @@ pub(crate) fn closure(entries: &[LayoutEntry], read: ReadManifest<'_>) -> Result
                 for blob in &manifest.blobs {
                     closure.add(blob, Some(digest.clone()));
                 }
+                if !manifest.manifests.is_empty() {
+                    let children = manifest.manifests.iter().map(|child| child.digest.clone());
+                    indexes.insert(digest.clone(), children.collect());
+                }
                 let children = manifest.manifests.into_iter();
                 manifests.extend(children.map(|child| (child, Some(digest.clone()))));
             }
             Err(why) => closure.unreadable.push((digest, why.to_string())),
         }
     }
+    for LayoutEntry { descriptor, .. } in entries {
+        if let Err(why) = check_size(&descriptor.digest, &indexes) {
+            closure.too_large.push((descriptor.digest.clone(), why));
+        }
+    }
     Ok(closure)
+}
+
+/// Checks how deep and wide the indexes below a manifest are.
+fn check_size(top: &Digest, indexes: &Children) -> Result<(), TooLarge> {
+    let mut below: HashSet<&Digest> = HashSet::new();
+    let mut level = HashSet::from([top]);
+    for depth in 1.. {
+        level = level.into_iter().filter_map(|index| indexes.get(index)).flatten().collect();
+        if level.is_empty() {
+            break;
+        }
+        limits::check_depth(depth)?;
+        below.extend(&level);
+        limits::check_count(below.len())?;
+    }
+    Ok(())
 }
 
 impl Closure {

@@ -122,6 +122,9 @@ impl Layout {
         for (digest, why) in found.unreadable {
             damages.push(self.damage(&digest, "a manifest", why));
         }
+        for (digest, why) in found.too_large {
+            damages.push(self.damage(&digest, "an image that can be copied", why));
+        }
         for (digest, one, other) in found.contradictions {
             damages.push(self.damage(&digest, format!("{one} bytes"), format!("{other} bytes")));
         }

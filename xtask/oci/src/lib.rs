@@ -3,6 +3,7 @@
 pub mod config;
 pub mod digest;
 pub mod invalid_reference;
+pub mod limits;
 pub mod manifest;
 pub mod platform;
 pub mod reference;
@@ -15,6 +16,7 @@ mod text;
 pub use config::ImageConfig;
 pub use digest::{Digest, Hasher};
 pub use invalid_reference::InvalidReference;
+pub use limits::TooLarge;
 pub use manifest::{Descriptor, InvalidManifest, Manifest};
 pub use platform::{DeclaredPlatform, Platform, Platforms};
 pub use reference::{Reference, Repository, RepositoryPath, Tag};

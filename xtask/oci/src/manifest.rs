@@ -67,6 +67,9 @@ pub enum InvalidManifest {
     /// Neither an image, an index nor an artifact.
     #[error("the manifest is neither an image, an index nor an artifact ({0})")]
     UnknownKind(String),
+    /// Clients that read it as an image and clients that read it as an index would pull different content.
+    #[error("the manifest is ambiguous: it has `manifests` as an index, and `{0}` as an image")]
+    Ambiguous(&'static str),
     #[error("the manifest has an invalid descriptor, `{}`: {why}", .digest.escape_debug())]
     BadDescriptor { digest: String, why: String },
 }
@@ -131,6 +134,14 @@ impl Manifest {
             || stated.is_some_and(|stated| SCHEMA_1.contains(&stated))
         {
             return Err(InvalidManifest::Schema1);
+        }
+        let image_key = match (&document.layers, &document.config) {
+            (Some(_), _) => Some("layers"),
+            (None, Some(_)) => Some("config"),
+            (None, None) => None,
+        };
+        if let (Some(_), Some(key)) = (&document.manifests, image_key) {
+            return Err(InvalidManifest::Ambiguous(key));
         }
         let inferred = if document.manifests.is_some() {
             media::OCI_IMAGE_INDEX_MEDIA_TYPE
@@ -325,6 +336,7 @@ mod tests {
     #[test]
     fn a_manifest_that_cannot_be_copied_under_its_digest_is_refused() {
         let bad_digest = r#"{"schemaVersion":2,"config":{"mediaType":"c","digest":"sha256:../x","size":1},"layers":[]}"#;
+        let both = r#"{"schemaVersion":2,"manifests":[],"config":{"mediaType":"c","digest":"DIGEST","size":1}}"#;
         let bad_size = r#"{"schemaVersion":2,"config":{"mediaType":"c","digest":"DIGEST","size":-1},"layers":[]}"#;
         let table = [
             (r#"{"schemaVersion":1,"fsLayers":[]}"#, None, "schema 1"),
@@ -337,6 +349,8 @@ mod tests {
             ),
             (bad_digest, None, "invalid descriptor"),
             (bad_size, None, "its size is -1"),
+            (r#"{"schemaVersion":2,"manifests":[],"layers":[]}"#, None, "`layers` as an image"),
+            (both, None, "`config` as an image"),
         ];
         for (text, header, expected) in table {
             let error = parse(text, header).unwrap_err().to_string();

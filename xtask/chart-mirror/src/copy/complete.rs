@@ -7,14 +7,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::OnceCell;
 
-use oci::{Descriptor, Digest, Manifest};
+use oci::{Descriptor, Digest, Manifest, limits};
 use registry::{Cause, Error, ManifestName, RemoteRepository};
 
 /// Concurrent blob checks of one manifest. The queue of the host limits them further.
 const AT_ONCE: usize = 16;
-/// The most manifests of one image. No image has as many platforms; the limit stops a registry that
-/// lists more and more of them.
-pub(super) const MOST_MANIFESTS: usize = 1000;
 
 /// Content that manifests point to and that the registry does not have.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -109,10 +106,8 @@ pub(crate) async fn missing(
         }
         let children = manifest.manifests.into_iter().map(|child| child.digest);
         pending.extend(children.filter(|digest| seen.insert(digest.clone())));
-        if seen.len() > MOST_MANIFESTS {
-            let why =
-                format!("the image has more than {MOST_MANIFESTS} manifests; not all were checked");
-            missing.unreadable.push(why);
+        if let Err(why) = limits::check_count(seen.len() - 1) {
+            missing.unreadable.push(format!("{why}; not all were checked"));
             break;
         }
     }

@@ -10,15 +10,12 @@ use futures_util::{StreamExt as _, stream};
 use tokio::task::JoinSet;
 
 use super::blob;
-use super::complete::MOST_MANIFESTS;
 use super::image_copy::ImageCopy;
 use super::options::ExistingContent;
 use super::tracker::Ticket;
-use oci::{Descriptor, Digest, Manifest};
+use oci::{Descriptor, Digest, Manifest, TooLarge, limits};
 use registry::{Cause, Error, ErrorCode, ManifestName, Pushed, ReadBack, Side};
 
-/// Levels of nested indexes. More are a mistake or an attack.
-const DEEPEST: usize = 8;
 /// Manifests of one index that are in memory at a time.
 const CHILDREN_AT_ONCE: usize = 8;
 /// How often to wait for a registry that has all of the content but does not see it yet.
@@ -147,15 +144,16 @@ async fn push_child(
 ) -> Result<(), Error> {
     let name = ManifestName::Digest(child.digest.clone());
     let depth = level.depth + 1;
-    let refuse = |why: String| {
+    let refuse = |why: TooLarge| {
         let operation = format!("get manifest {name}");
-        Err(Error::new(copy.source.host.side, operation, Cause::Unsupported(why)))
+        Err(Error::new(copy.source.host.side, operation, Cause::Unsupported(why.to_string())))
     };
-    if depth > DEEPEST {
-        return refuse(format!("indexes are nested more than {DEEPEST} deep"));
+    if let Err(why) = limits::check_depth(depth) {
+        return refuse(why);
     }
-    let Some(once) = copy.child(&child.digest, level.existing) else {
-        return refuse(format!("the image has more than {MOST_MANIFESTS} manifests"));
+    let once = match copy.child(&child.digest, level.existing) {
+        Ok(once) => once,
+        Err(why) => return refuse(why),
     };
     let pushed = once.get_or_try_init(|| async {
         // The stale index lists it, so its content should be there. Only the manifest itself is checked.

@@ -5,12 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
-use super::complete::MOST_MANIFESTS;
 use super::copied::Counters;
 use super::options::ExistingContent;
 use super::run::Run;
 use crate::plan::Transfer;
-use oci::{Digest, RepositoryPath};
+use oci::{Digest, RepositoryPath, TooLarge, limits};
 use registry::{Error, RemoteRepository};
 
 pub(super) struct ImageCopy {
@@ -70,14 +69,18 @@ impl ImageCopy {
         update(&mut self.counters.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The cell of a child manifest; `None` if there are too many.
-    pub(super) fn child(&self, digest: &Digest, existing: ExistingContent) -> Option<Once> {
+    /// The cell of a child manifest.
+    pub(super) fn child(
+        &self,
+        digest: &Digest,
+        existing: ExistingContent,
+    ) -> Result<Once, TooLarge> {
         let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
         let key = (digest.clone(), existing);
-        if children.len() >= MOST_MANIFESTS && !children.contains_key(&key) {
-            return None;
+        if !children.contains_key(&key) {
+            limits::check_count(children.len() + 1)?;
         }
-        Some(Arc::clone(children.entry(key).or_default()))
+        Ok(Arc::clone(children.entry(key).or_default()))
     }
 
     pub(super) fn counters(&self) -> Counters {

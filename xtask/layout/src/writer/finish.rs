@@ -65,6 +65,10 @@ fn check_entries(shared: &Shared, entries: &[LayoutEntry]) -> Result<(), Advice>
 /// stay.
 fn leave_out_unneeded(shared: &Shared, entries: &[LayoutEntry]) -> Result<(), Advice> {
     let closure = closure(entries, &|digest| shared.read_manifest(digest))?;
+    if let Some((digest, why)) = closure.too_large.first() {
+        let name = ItemName::Blob(digest.clone()).to_string();
+        return Err(refused(&shared.location, &name, why));
+    }
     if !closure.unreadable.is_empty() {
         return Ok(());
     }
