@@ -10,3 +10,5 @@ mod round_trip;
 mod serving;
 mod signing;
 mod site;
+#[cfg(unix)]
+mod special_files;

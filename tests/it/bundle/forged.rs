@@ -1,4 +1,4 @@
-//! A bundle that somebody wrote by hand: all checksums are right, whatever its content is.
+//! A bundle that was written by hand: all checksums are right, whatever its content is.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -93,6 +93,11 @@ fn no_code_is_unfinished() {
 }
 
 #[test]
+fn files_are_read_only_after_a_look_at_their_type_and_size() {
+    each(rules::direct_reads);
+}
+
+#[test]
 fn hints_repeat_the_command_as_it_was_called() {
     each(rules::own_commands);
 }

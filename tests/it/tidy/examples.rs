@@ -271,6 +271,8 @@ fn each_rule_for_one_file_finds_its_offences() {
             "fn f() { command(\"pin\") }\n#[cfg(test)]\nmod tests {\nconst A: &str = \"`pin`\"; }",
             &[],
         ),
+        (rules::direct_reads, "fn f() {\n std::fs::read(x);\n File::open(x) }", &[2, 3]),
+        (rules::direct_reads, "#[cfg(test)]\nmod tests {\n fn f() { fs::read(x) } }", &[]),
         (rules::headers, "//! An owner.", &[]),
         (rules::headers, "use a; // Late.", &[1]),
         (rules::headers, "", &[1]),

@@ -73,6 +73,21 @@ pub(crate) fn own_commands(file: &File) -> Vec<Offence> {
     offences.filter(|_| !is_exempt).collect()
 }
 
+/// Calls that wait for a FIFO, or fill the memory from a device.
+pub(crate) fn direct_reads(file: &File) -> Vec<Offence> {
+    const CALLS: [&str; 3] = ["fs::read(", "fs::read_to_string(", "File::open("];
+    let code = file.text.split("\nmod tests {").next().unwrap_or_default();
+    let lines = code.lines().enumerate();
+    let found = lines.filter(|(_, line)| CALLS.iter().any(|call| line.contains(call)));
+    let what = "use the crate `regular-file`, which looks at the type and the size first";
+    let offences = found.map(|(index, _)| Offence::at(&file.path, index + 1, what));
+    // A folder is opened to make its names survive a loss of power.
+    let is_exempt = file.is_test
+        || ["regular-file", "xtask"].contains(&file.crate_name.as_str())
+        || file.path.ends_with("layout/src/files.rs");
+    offences.filter(|_| !is_exempt).collect()
+}
+
 /// Modules that do no I/O: the modules in `pure`, given as paths without `.rs`, use no path below
 /// `outside`.
 pub(crate) fn doors(workspace: &Workspace, outside: &[&str], pure: &[&str]) -> Vec<Offence> {

@@ -32,7 +32,7 @@ pub fn write_atomically(file: &Path, text: &str) -> anyhow::Result<Written> {
         // A device or a pipe cannot be replaced by a file.
         anyhow::bail!("cannot write `{}`: it is not a regular file", file.display());
     }
-    if std::fs::read(file).is_ok_and(|old| old == text.as_bytes()) {
+    if regular_file::read(file, u64::MAX - 1).is_ok_and(|old| old == text.as_bytes()) {
         return Ok(Written::Unchanged);
     }
     let name = file.display();

@@ -7,6 +7,9 @@ use messages::Advice;
 use crate::files::{Written, folder_of, write_atomically};
 use crate::list::{ImageList, place_of_key};
 
+/// The largest list, in bytes.
+const LARGEST: u64 = 64 << 20;
+
 /// The name of the list that commands look for.
 pub const NAME: &str = "images.toml";
 
@@ -92,7 +95,7 @@ pub fn read_text(file: &Path) -> Result<String, Advice> {
         return Err(Advice::new(format!("`{name}` is not a regular file"))
             .with_hint("save the list in a file, and name that with `--images FILE`"));
     }
-    let bytes = std::fs::read(file).map_err(|error| {
+    let bytes = regular_file::read(file, LARGEST).map_err(|error| {
         Advice::new(format!("cannot read the image list `{name}`: {error}"))
             .with_hint("name another with `--images FILE`")
     })?;

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use messages::Advice;
 use oci::{Descriptor, Digest, Manifest, TooLarge, limits};
 
 use crate::LayoutEntry;
+use crate::failure::LayoutError;
 
 /// A registry accepts no larger ones.
 pub(crate) const LARGEST_MANIFEST: u64 = 16 << 20;
@@ -26,10 +26,13 @@ pub(crate) struct Closure {
 type Children = HashMap<Digest, HashSet<Digest>>;
 
 /// Reads a manifest, if it is there.
-type ReadManifest<'a> = &'a dyn Fn(&Digest) -> Result<Option<Vec<u8>>, Advice>;
+type ReadManifest<'a> = &'a dyn Fn(&Digest) -> Result<Option<Vec<u8>>, LayoutError>;
 
 /// Follows the entries. `read` returns `None` for a manifest that is not there.
-pub(crate) fn closure(entries: &[LayoutEntry], read: ReadManifest<'_>) -> Result<Closure, Advice> {
+pub(crate) fn closure(
+    entries: &[LayoutEntry],
+    read: ReadManifest<'_>,
+) -> Result<Closure, LayoutError> {
     let mut closure = Closure::default();
     let mut indexes = Children::new();
     let mut seen = HashSet::new();

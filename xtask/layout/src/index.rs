@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use messages::Advice;
 use oci::{Descriptor, Digest};
 use serde::{Deserialize, Serialize};
 
 use crate::LayoutLocation;
-use crate::failure::refused;
+use crate::failure::{LayoutError, refused};
 use crate::name::{INDEX, OCI_LAYOUT};
 
 /// What skopeo and podman read.
@@ -72,7 +71,7 @@ struct Entry {
 }
 
 /// Checks the file `oci-layout`.
-pub(crate) fn check_version(location: &LayoutLocation, text: &[u8]) -> Result<(), Advice> {
+pub(crate) fn check_version(location: &LayoutLocation, text: &[u8]) -> Result<(), LayoutError> {
     let parsed: OciLayout = serde_json::from_slice(text)
         .map_err(|why| refused(location, OCI_LAYOUT, format!("it is not valid JSON: {why}")))?;
     match parsed.image_layout_version.as_str() {
@@ -84,7 +83,10 @@ pub(crate) fn check_version(location: &LayoutLocation, text: &[u8]) -> Result<()
     }
 }
 
-pub(crate) fn parse(location: &LayoutLocation, text: &[u8]) -> Result<Vec<LayoutEntry>, Advice> {
+pub(crate) fn parse(
+    location: &LayoutLocation,
+    text: &[u8],
+) -> Result<Vec<LayoutEntry>, LayoutError> {
     let bad = |why: String| refused(location, INDEX, why);
     let document: Document =
         serde_json::from_slice(text).map_err(|why| bad(format!("it is not valid JSON: {why}")))?;
@@ -146,7 +148,7 @@ mod tests {
         Descriptor { media_type, digest, size, platform: None }
     }
 
-    fn parsed(text: &str) -> Result<Vec<LayoutEntry>, Advice> {
+    fn parsed(text: &str) -> Result<Vec<LayoutEntry>, LayoutError> {
         parse(&LayoutLocation::Directory(PathBuf::from("x")), text.as_bytes())
     }
 

@@ -24,6 +24,7 @@ mod verify;
 mod volume;
 mod writer;
 
+pub use failure::{LayoutError, LayoutErrorKind};
 pub use files::free_space;
 pub use index::LayoutEntry;
 pub use location::LayoutLocation;

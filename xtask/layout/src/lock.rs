@@ -4,11 +4,10 @@ use std::fs::{File, OpenOptions};
 use std::path::PathBuf;
 
 use fs4::{FileExt, TryLockError};
-use messages::Advice;
 
 use crate::LayoutLocation;
-use crate::failure::cannot;
-use crate::files::is_same_file;
+use crate::failure::{LayoutError, cannot};
+use regular_file::is_same_file;
 
 /// A locked file beside the layout. It is removed when the run ends; the system releases the lock of a
 /// killed run.
@@ -18,7 +17,7 @@ pub(crate) struct RunLock {
 }
 
 impl RunLock {
-    pub(crate) fn take(location: &LayoutLocation) -> Result<Self, Advice> {
+    pub(crate) fn take(location: &LayoutLocation) -> Result<Self, LayoutError> {
         let path = location.with_suffix(".partial.lock");
         let failed = |why: &std::io::Error| cannot("lock", location, "", why);
         if let Some(folder) = path.parent() {
@@ -33,7 +32,9 @@ impl RunLock {
                 Ok(()) => {}
                 Err(TryLockError::WouldBlock) => {
                     let message = format!("{location}: another run is writing it");
-                    return Err(Advice::new(message).with_hint("wait until the other run ends"));
+                    return Err(
+                        LayoutError::new(message).with_hint("wait until the other run ends")
+                    );
                 }
                 Err(TryLockError::Error(why)) => return Err(failed(&why)),
             }

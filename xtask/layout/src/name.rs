@@ -2,12 +2,11 @@
 
 use std::fmt;
 
-use messages::Advice;
 use messages::printable::is_unprintable;
 use oci::Digest;
 
 use crate::LayoutLocation;
-use crate::failure::refused;
+use crate::failure::{LayoutError, refused};
 
 pub(crate) const OCI_LAYOUT: &str = "oci-layout";
 pub(crate) const INDEX: &str = "index.json";
@@ -29,7 +28,7 @@ pub(crate) enum ItemName {
 impl ItemName {
     /// # Errors
     /// If the name could lead out of the folder, differs between systems, or names a blob wrongly.
-    pub(crate) fn parse(location: &LayoutLocation, text: &str) -> Result<Self, Advice> {
+    pub(crate) fn parse(location: &LayoutLocation, text: &str) -> Result<Self, LayoutError> {
         check_path(location, text)?;
         let bad = |why: &str| Err(refused(location, text, why));
         let parts: Vec<_> = text.split('/').collect();
@@ -71,7 +70,7 @@ impl fmt::Display for ItemName {
 }
 
 /// Checks the path of a file or a folder.
-pub(crate) fn check_path(location: &LayoutLocation, path: &str) -> Result<(), Advice> {
+pub(crate) fn check_path(location: &LayoutLocation, path: &str) -> Result<(), LayoutError> {
     let bad = |why: &str| Err(refused(location, path, why));
     if path.is_empty() || path.len() > LONGEST {
         return bad("its name is empty or too long");

@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use messages::Advice;
 use oci::Digest;
 
-use crate::failure::{refused, unusable};
+use crate::failure::{LayoutError, foreign, refused};
+use crate::index::OCI_LAYOUT_TEXT;
 use crate::name::{INDEX, ItemName, OCI_LAYOUT, PARTS, SUMS};
 use crate::parts::PartPlan;
 use crate::reader::ContentReader;
@@ -48,14 +48,20 @@ impl Layout {
     ///
     /// # Errors
     /// If a file does not belong there, is missing, or has another size than the index declares.
-    pub fn open(location: &LayoutLocation, strictness: Strictness) -> Result<Self, Advice> {
+    pub fn open(location: &LayoutLocation, strictness: Strictness) -> Result<Self, LayoutError> {
         let table = scan(location, strictness)?;
-        let text = table.file(OCI_LAYOUT, 4 << 10)?;
-        index::check_version(location, &text)?;
         let sums = match strictness {
             Strictness::Bundle => Some(listed(&table)?),
             Strictness::Foreign => None,
         };
+        let text = table.file(OCI_LAYOUT, 4 << 10)?;
+        match strictness {
+            Strictness::Bundle if text != OCI_LAYOUT_TEXT.as_bytes() => {
+                let why = format!("expected `{OCI_LAYOUT_TEXT}`");
+                return Err(refused(location, OCI_LAYOUT, why));
+            }
+            _ => index::check_version(location, &text)?,
+        }
         let text = table.file(INDEX, LARGEST_LIST)?;
         check_hash(location, sums.as_ref(), INDEX, &text)?;
         let entries = index::parse(location, &text)?;
@@ -75,7 +81,7 @@ impl Layout {
     ///
     /// # Errors
     /// If one of them cannot be opened, is there twice or belongs to another bundle.
-    pub fn open_parts(locations: &[LayoutLocation]) -> Result<Self, Advice> {
+    pub fn open_parts(locations: &[LayoutLocation]) -> Result<Self, LayoutError> {
         let mut parts: BTreeMap<u32, OpenPart> = BTreeMap::new();
         let mut first: Option<(LayoutLocation, Vec<LayoutEntry>, Option<PartPlan>)> = None;
         for location in locations {
@@ -85,7 +91,7 @@ impl Layout {
                 Some((other, same_entries, same_plan)) => {
                     if plan.is_none() || *same_entries != entries || *same_plan != plan {
                         let why = format!("it is not a part of the same bundle as {other}");
-                        return Err(Advice::new(format!("{location}: {why}"))
+                        return Err(LayoutError::new(format!("{location}: {why}"))
                             .with_hint("name only the parts of one bundle"));
                     }
                 }
@@ -96,12 +102,12 @@ impl Layout {
                 if let Some(other) = parts.insert(number, part) {
                     let other = other.table.location;
                     let message = format!("{location}: part {number} is there twice, also {other}");
-                    return Err(Advice::new(message).with_hint("name each part once"));
+                    return Err(LayoutError::new(message).with_hint("name each part once"));
                 }
             }
         }
         let Some((_, entries, plan)) = first else {
-            return Err(Advice::new("no part of a bundle is named"));
+            return Err(LayoutError::new("no part of a bundle is named"));
         };
         Self::of_parts(parts.into_values().collect(), entries, plan)
     }
@@ -110,7 +116,7 @@ impl Layout {
         parts: Vec<OpenPart>,
         entries: Vec<LayoutEntry>,
         plan: Option<PartPlan>,
-    ) -> Result<Self, Advice> {
+    ) -> Result<Self, LayoutError> {
         let mut contents = HashMap::new();
         for (at, part) in parts.iter().enumerate() {
             for (name, stored) in &part.table.items {
@@ -163,7 +169,7 @@ impl Layout {
         }
     }
 
-    fn check_entries(&self) -> Result<(), Advice> {
+    fn check_entries(&self) -> Result<(), LayoutError> {
         for LayoutEntry { descriptor, .. } in &self.entries {
             let name = ItemName::Blob(descriptor.digest.clone()).to_string();
             let size = descriptor.size;
@@ -200,7 +206,7 @@ impl Layout {
     ///
     /// # Errors
     /// If its file cannot be opened.
-    pub fn reader(&self, digest: &Digest) -> Result<Option<ContentReader>, Advice> {
+    pub fn reader(&self, digest: &Digest) -> Result<Option<ContentReader>, LayoutError> {
         let Some(content) = self.contents.get(digest) else { return Ok(None) };
         let mut whole: Option<ContentReader> = None;
         for (part, name) in &content.items {
@@ -217,7 +223,7 @@ impl Layout {
     ///
     /// # Errors
     /// If it is larger than the limit, cannot be read, or has another digest.
-    pub fn blob(&self, digest: &Digest, limit: u64) -> Result<Option<Vec<u8>>, Advice> {
+    pub fn blob(&self, digest: &Digest, limit: u64) -> Result<Option<Vec<u8>>, LayoutError> {
         let Some(reader) = self.reader(digest)? else { return Ok(None) };
         let content = reader.read_all(limit)?;
         let found = digest.of_same_kind(&content);
@@ -241,7 +247,7 @@ impl Layout {
     ///
     /// # Errors
     /// If it is larger than the limit, cannot be read, or is damaged.
-    pub fn file(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, Advice> {
+    pub fn file(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>, LayoutError> {
         let OpenPart { table, sums, .. } = &self.parts[0];
         if !table.has_file(name) {
             return Ok(None);
@@ -255,7 +261,7 @@ impl Layout {
     ///
     /// # Errors
     /// If it cannot be opened.
-    pub fn file_reader(&self, name: &str) -> Result<Option<ContentReader>, Advice> {
+    pub fn file_reader(&self, name: &str) -> Result<Option<ContentReader>, LayoutError> {
         let table = &self.parts[0].table;
         if !table.has_file(name) {
             return Ok(None);
@@ -279,7 +285,7 @@ impl Layout {
     ///
     /// # Errors
     /// If it cannot be opened.
-    pub fn bundled_file(&self, name: &str) -> Result<Option<BundledFile>, Advice> {
+    pub fn bundled_file(&self, name: &str) -> Result<Option<BundledFile>, LayoutError> {
         let OpenPart { table, sums, .. } = &self.parts[0];
         let Some(hex) = sums.as_ref().and_then(|sums| sums.0.get(name)) else { return Ok(None) };
         let reader = table.reader(&ItemName::File(name.to_owned()))?;
@@ -300,10 +306,10 @@ impl Layout {
 }
 
 /// `SHA256SUMS`, after comparing its names with those in the table.
-fn listed(table: &Table) -> Result<Sums, Advice> {
+fn listed(table: &Table) -> Result<Sums, LayoutError> {
     let location = &table.location;
     if !table.has_file(SUMS) {
-        return Err(unusable(location, format!("it has no `{SUMS}`, so it is not a bundle")));
+        return Err(foreign(location, format!("it has no `{SUMS}`, so it is not a bundle")));
     }
     let sums = Sums::parse(location, &table.file(SUMS, LARGEST_LIST)?)?;
     let there: BTreeSet<String> = table.items.keys().map(ToString::to_string).collect();
@@ -332,7 +338,7 @@ fn check_hash(
     sums: Option<&Sums>,
     name: &str,
     content: &[u8],
-) -> Result<(), Advice> {
+) -> Result<(), LayoutError> {
     // `SHA256SUMS` does not list itself.
     let Some(expected) = sums.and_then(|sums| sums.0.get(name)) else { return Ok(()) };
     let found = Digest::of(content);

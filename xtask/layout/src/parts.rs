@@ -2,12 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use messages::Advice;
 use oci::Digest;
 use serde::{Deserialize, Serialize};
 
 use crate::LayoutLocation;
-use crate::failure::refused;
+use crate::failure::{LayoutError, refused};
 use crate::name::{ItemName, PARTS};
 use crate::tar::{header, padding};
 
@@ -50,7 +49,11 @@ impl PartPlan {
     ///
     /// # Errors
     /// If `limit` leaves too little room beside what every part holds.
-    pub fn new(blobs: &BTreeMap<Digest, u64>, common: &[u64], limit: u64) -> Result<Self, Advice> {
+    pub fn new(
+        blobs: &BTreeMap<Digest, u64>,
+        common: &[u64],
+        limit: u64,
+    ) -> Result<Self, LayoutError> {
         let common: u64 = common.iter().map(|size| MOST_PER_ITEM + size + padding(*size)).sum();
         // The lines of a blob in `parts.json` and `SHA256SUMS`.
         let lists: u64 = blobs.keys().map(|digest| digest.as_str().len() as u64 * 4 + 100).sum();
@@ -59,7 +62,7 @@ impl PartPlan {
         if room < SMALLEST_ROOM {
             let message =
                 format!("parts of {limit} bytes are too small: {common} bytes are in every part");
-            return Err(Advice::new(message).with_hint("choose larger parts"));
+            return Err(LayoutError::new(message).with_hint("choose larger parts"));
         }
         let mut by_size: Vec<_> = blobs.iter().collect();
         by_size.sort_by_key(|(digest, size)| (std::cmp::Reverse(**size), *digest));
@@ -132,7 +135,10 @@ impl PartPlan {
     }
 
     /// Parses `parts.json`: the plan, and the number of the part that it is in.
-    pub(crate) fn parse(location: &LayoutLocation, text: &[u8]) -> Result<(Self, u32), Advice> {
+    pub(crate) fn parse(
+        location: &LayoutLocation,
+        text: &[u8],
+    ) -> Result<(Self, u32), LayoutError> {
         let bad = |why: String| refused(location, PARTS, why);
         let document: Document =
             serde_json::from_slice(text).map_err(|why| bad(format!("it is not valid: {why}")))?;

@@ -4,10 +4,8 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-use messages::Advice;
-
 use crate::LayoutLocation;
-use crate::failure::{cannot, refused};
+use crate::failure::{LayoutError, cannot, refused};
 use crate::files;
 
 /// Reads one blob or file at any position. It stays open for as long as the reader lives.
@@ -36,7 +34,7 @@ impl ContentReader {
     ///
     /// # Errors
     /// If the file cannot be read, or became shorter.
-    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, Advice> {
+    pub fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<usize, LayoutError> {
         let mut filled = 0;
         let mut start = 0;
         for segment in &self.segments {
@@ -62,7 +60,7 @@ impl ContentReader {
     ///
     /// # Errors
     /// If it is larger, or cannot be read.
-    pub fn read_all(&self, limit: u64) -> Result<Vec<u8>, Advice> {
+    pub fn read_all(&self, limit: u64) -> Result<Vec<u8>, LayoutError> {
         let size = self.size();
         if size > limit {
             let why = format!("it has {size} bytes; at most {limit} are accepted");
@@ -76,8 +74,8 @@ impl ContentReader {
     /// Calls `with` for the content, piece by piece.
     pub(crate) fn for_each(
         &self,
-        mut with: impl FnMut(&[u8]) -> Result<(), Advice>,
-    ) -> Result<(), Advice> {
+        mut with: impl FnMut(&[u8]) -> Result<(), LayoutError>,
+    ) -> Result<(), LayoutError> {
         let mut buffer = vec![0; 256 << 10];
         let mut offset = 0;
         loop {
@@ -90,7 +88,7 @@ impl ContentReader {
         }
     }
 
-    fn failed(&self, why: &io::Error) -> Advice {
+    fn failed(&self, why: &io::Error) -> LayoutError {
         cannot("read", &self.location, &self.name, why)
     }
 }

@@ -2,10 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use messages::Advice;
-
 use crate::LayoutLocation;
-use crate::failure::refused;
+use crate::failure::{LayoutError, refused};
 use crate::name::SUMS;
 
 /// By name, sorted. The values are 64 hex digits.
@@ -15,7 +13,7 @@ pub(crate) struct Sums(pub(crate) BTreeMap<String, String>);
 impl Sums {
     /// # Errors
     /// If the text is not exactly what [`Sums::render`] writes.
-    pub(crate) fn parse(location: &LayoutLocation, text: &[u8]) -> Result<Self, Advice> {
+    pub(crate) fn parse(location: &LayoutLocation, text: &[u8]) -> Result<Self, LayoutError> {
         let mut sums = BTreeMap::new();
         let text = str::from_utf8(text).map_err(|why| refused(location, SUMS, why))?;
         for (number, line) in (1..).zip(text.lines()) {

@@ -1,5 +1,6 @@
 //! Hashes everything in a layout, and reports every damage.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::num::NonZeroUsize;
 
@@ -8,6 +9,7 @@ use oci::Digest;
 
 use crate::LayoutLocation;
 use crate::closure::{LARGEST_MANIFEST, closure};
+use crate::failure::LayoutError;
 use crate::name::ItemName;
 use crate::open::{Layout, OpenPart};
 use crate::parallel;
@@ -19,6 +21,8 @@ pub struct LayoutVerification {
     /// What manifests need and the layout does not hold. This is no damage by itself: a bundle may leave
     /// out what its destination has, and may be divided.
     pub absent: Vec<AbsentBlob>,
+    /// The manifests and blobs that the entries need. Empty if there is damage.
+    pub needed: BTreeSet<Digest>,
 }
 
 /// A file or an entry whose content is not the expected one.
@@ -42,12 +46,13 @@ pub struct AbsentBlob {
 impl LayoutVerification {
     /// # Errors
     /// If there is damage: a message that names all of it.
-    pub fn into_result(self) -> Result<Self, Advice> {
+    pub fn into_result(self) -> Result<Self, LayoutError> {
         if self.damages.is_empty() {
             return Ok(self);
         }
         let lines: Vec<_> = self.damages.iter().map(ToString::to_string).collect();
-        Err(Advice::new(lines.join("\n")).with_hint("copy or write it again; nothing was used"))
+        let advice = Advice::new(lines.join("\n"));
+        Err(LayoutError::damaged(advice.with_hint("copy or write it again; nothing was used")))
     }
 }
 
@@ -68,7 +73,7 @@ impl Layout {
         &self,
         threads: NonZeroUsize,
         on_bytes: &(dyn Fn(u64) + Sync),
-    ) -> Result<LayoutVerification, Advice> {
+    ) -> Result<LayoutVerification, LayoutError> {
         let mut items: Vec<_> = Vec::new();
         for part in &self.parts {
             for (name, stored) in &part.table.items {
@@ -78,16 +83,16 @@ impl Layout {
         // Large ones first, so that no thread starts the largest one last.
         items.sort_by_key(|(_, _, size)| std::cmp::Reverse(*size));
         let damages = parallel::map(threads, &items, |(part, name, _)| check(part, name, on_bytes));
-        let damages: Result<Vec<_>, Advice> = damages.into_iter().collect();
+        let damages: Result<Vec<_>, LayoutError> = damages.into_iter().collect();
         let mut damages: Vec<_> = damages?.into_iter().flatten().collect();
-        let mut absent = Vec::new();
         self.joined_damages(&mut damages, on_bytes)?;
         // What damaged manifests declare does not matter.
-        if damages.is_empty() {
-            self.follow(&mut damages, &mut absent)?;
-        }
-        damages.sort();
-        Ok(LayoutVerification { damages, absent })
+        let mut verification = match damages.is_empty() {
+            true => self.follow()?,
+            false => LayoutVerification { damages, ..LayoutVerification::default() },
+        };
+        verification.damages.sort();
+        Ok(verification)
     }
 
     /// Cut blobs are also hashed as a whole: each piece may be right in its own part.
@@ -95,7 +100,7 @@ impl Layout {
         &self,
         damages: &mut Vec<Damage>,
         on_bytes: &(dyn Fn(u64) + Sync),
-    ) -> Result<(), Advice> {
+    ) -> Result<(), LayoutError> {
         let cut = self.part_plan().into_iter().flat_map(|plan| plan.blobs());
         for (digest, _) in cut.filter(|(_, blob)| blob.pieces.len() > 1) {
             let Some(reader) = self.reader(digest)? else { continue };
@@ -113,11 +118,8 @@ impl Layout {
         Ok(())
     }
 
-    fn follow(
-        &self,
-        damages: &mut Vec<Damage>,
-        absent: &mut Vec<AbsentBlob>,
-    ) -> Result<(), Advice> {
+    fn follow(&self) -> Result<LayoutVerification, LayoutError> {
+        let (mut damages, mut absent, mut needed) = (Vec::new(), Vec::new(), BTreeSet::new());
         let found = closure(self.entries(), &|digest| self.blob(digest, LARGEST_MANIFEST))?;
         for (digest, why) in found.unreadable {
             damages.push(self.damage(&digest, "a manifest", why));
@@ -130,15 +132,21 @@ impl Layout {
         }
         for (digest, (size, manifest)) in found.needed {
             match self.size_of(&digest) {
-                None => absent.push(AbsentBlob { digest, size, manifest }),
+                None => {
+                    needed.insert(digest.clone());
+                    absent.push(AbsentBlob { digest, size, manifest });
+                }
                 Some(there) if there != size => {
                     let found = format!("{there} bytes");
                     damages.push(self.damage(&digest, format!("{size} bytes"), found));
                 }
-                Some(_) => {}
+                Some(_) => drop(needed.insert(digest)),
             }
         }
-        Ok(())
+        if !damages.is_empty() {
+            needed.clear();
+        }
+        Ok(LayoutVerification { damages, absent, needed })
     }
 
     fn damage(
@@ -161,7 +169,7 @@ fn check(
     part: &OpenPart,
     name: &ItemName,
     on_bytes: &(dyn Fn(u64) + Sync),
-) -> Result<Option<Damage>, Advice> {
+) -> Result<Option<Damage>, LayoutError> {
     let text = name.to_string();
     let listed = part.sums.as_ref().and_then(|sums| sums.0.get(&text));
     let listed = listed.map(|hex| format!("sha256:{hex}"));

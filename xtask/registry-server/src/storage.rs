@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use layout::LayoutError;
 use messages::Advice;
 use oci::Digest;
 use registry::ManifestName;
@@ -116,10 +117,9 @@ impl StorageError {
     }
 }
 
-/// An error of a layout.
-impl From<Advice> for StorageError {
-    fn from(advice: Advice) -> Self {
-        Self::Failed(advice)
+impl From<LayoutError> for StorageError {
+    fn from(error: LayoutError) -> Self {
+        Self::Failed(error.advice)
     }
 }
 

@@ -85,7 +85,7 @@ impl WritableLayout {
             }
             pushed.entries_with(self.writer.entries())
         };
-        self.writer.finish(&entries)
+        Ok(self.writer.finish(&entries)?)
     }
 
     /// A manifest that was pushed, that the complete layout has, or that an interrupted run left.

@@ -11,6 +11,9 @@ use super::difference::LeftOut;
 /// Its name in a bundle.
 pub const FILE: &str = "inventory.json";
 
+/// The list of a bundle, or its workspace.
+pub const ROOT: &str = "images.toml";
+
 /// The index of the layout.
 pub const INDEX: &str = "index.json";
 
@@ -102,6 +105,27 @@ pub struct CountedOn {
     pub left_out: Vec<LeftOut>,
 }
 
+/// Why a text is not an inventory that can be read.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum InvalidInventory {
+    #[error("it is not the inventory of a bundle: {0}")]
+    Malformed(String),
+    #[error("it is a `{}` of version {version}, not a `{KIND}` of version {VERSION}", .kind.escape_debug())]
+    OtherVersion { version: u32, kind: String },
+}
+
+impl From<&InvalidInventory> for Advice {
+    fn from(invalid: &InvalidInventory) -> Self {
+        let advice = Self::new(invalid.to_string());
+        match invalid {
+            InvalidInventory::Malformed(_) => advice,
+            InvalidInventory::OtherVersion { .. } => {
+                advice.with_hint("use the program that wrote it, or a newer one")
+            }
+        }
+    }
+}
+
 impl BundleInventory {
     pub fn new() -> Self {
         Self {
@@ -123,17 +147,12 @@ impl BundleInventory {
     ///
     /// # Errors
     /// If it is something else, or of a newer version.
-    pub fn parse(text: &[u8]) -> Result<Self, Advice> {
-        let inventory: Self = serde_json::from_slice(text).map_err(|error| {
-            Advice::new(format!("it is not the inventory of a bundle: {error}"))
-        })?;
-        if inventory.kind != KIND || inventory.version != VERSION {
-            let Self { version, kind, .. } = inventory;
-            let kind = kind.escape_debug();
-            return Err(Advice::new(format!(
-                "it is a `{kind}` of version {version}, not a `{KIND}` of version {VERSION}"
-            ))
-            .with_hint("import it with the program that wrote it, or a newer one"));
+    pub fn parse(text: &[u8]) -> Result<Self, InvalidInventory> {
+        let inventory: Self = serde_json::from_slice(text)
+            .map_err(|error| InvalidInventory::Malformed(error.to_string()))?;
+        let Self { version, kind, .. } = &inventory;
+        if kind != KIND || *version != VERSION {
+            return Err(InvalidInventory::OtherVersion { version: *version, kind: kind.clone() });
         }
         Ok(inventory)
     }

@@ -172,7 +172,8 @@ fn made_from(path: &Path) -> Result<ChartArtifact, RenderError> {
 
 fn read_metadata(folder: &Path) -> Result<ChartMetadata, RenderError> {
     let file = folder.join("Chart.yaml");
-    let text = fs::read_to_string(&file).map_err(|error| unreadable(&file, &error))?;
+    let text = regular_file::read_text(&file, regular_file::LARGEST)
+        .map_err(|error| unreadable(&file, &error))?;
     ChartMetadata::parse(&text).map_err(|error| {
         invalid(Advice { message: format!("{}: {}", file.display(), error.message), ..error })
     })
@@ -185,7 +186,7 @@ fn read(file: &Path) -> Result<Bytes, RenderError> {
             format!("{} has more than {} MiB, too much for a chart", file.display(), LARGEST >> 20);
         return Err(invalid(Advice::new(message)));
     }
-    fs::read(file).map(Bytes::from).map_err(|error| unreadable(file, &error))
+    regular_file::read(file, LARGEST).map(Bytes::from).map_err(|error| unreadable(file, &error))
 }
 
 /// A chart without its subcharts would be pushed, and then fail to install.

@@ -134,7 +134,7 @@ fn read_templates(
         if path.is_dir() && depth < MAX_DEPTH {
             read_templates(&path, &name, depth + 1, templates);
         } else if path.metadata().is_ok_and(|file| file.is_file() && file.len() <= MAX_TEMPLATE)
-            && let Ok(text) = std::fs::read_to_string(&path)
+            && let Ok(text) = regular_file::read_text(&path, MAX_TEMPLATE)
         {
             templates.insert(name, text);
         }
@@ -192,7 +192,7 @@ fn is_archive(path: &Path) -> bool {
 }
 
 fn read_if_present(file: &Path) -> Result<String, RenderError> {
-    match std::fs::read_to_string(file) {
+    match regular_file::read_text(file, regular_file::LARGEST) {
         Ok(text) => Ok(text),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(String::new()),
         Err(error) => Err(unreadable(file, &error.to_string())),

@@ -200,7 +200,8 @@ impl Helm {
     /// The values files of a rendering that are on this machine and valid YAML. Helm reports the others.
     pub fn values_files(&self, rendering: &Rendering) -> Vec<serde_yaml::Value> {
         let paths = rendering.values.iter().map(|file| self.directory.join(file));
-        let texts = paths.filter_map(|path| std::fs::read_to_string(path).ok());
+        let texts =
+            paths.filter_map(|path| regular_file::read_text(&path, regular_file::LARGEST).ok());
         texts.filter_map(|text| serde_yaml::from_str(&text).ok()).collect()
     }
 

@@ -167,7 +167,7 @@ const COMMANDS: [CommandHelp; 18] = [
         name: "bundle verify",
         examples: &[("bundle verify site.tar", "hash everything in it")],
         done: "nothing is damaged",
-        failed: Some("something is damaged or missing"),
+        failed: Some("something in the bundle is damaged, missing, foreign or not signed"),
     },
     CommandHelp {
         name: "demo",

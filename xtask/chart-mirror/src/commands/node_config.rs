@@ -104,7 +104,7 @@ fn generated_below(folder: &Path, list_name: &str) -> anyhow::Result<Vec<PathBuf
     for entry in entries(folder)? {
         let files = if entry.is_dir() { entries(&entry)? } else { vec![entry] };
         found.extend(files.into_iter().filter(|file| {
-            let text = fs::read_to_string(file).unwrap_or_default();
+            let text = regular_file::read_text(file, regular_file::LARGEST).unwrap_or_default();
             list_of(&text).is_some_and(|list| is_list(list, list_name))
         }));
     }

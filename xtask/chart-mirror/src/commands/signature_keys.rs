@@ -7,5 +7,5 @@ use messages::Advice;
 /// # Errors
 /// If a key cannot be read or used.
 pub(super) fn signature_policy(policy: &Policy) -> Result<SignaturePolicy, Advice> {
-    SignaturePolicy::new(policy, |file| std::fs::read(file))
+    SignaturePolicy::new(policy, |file| regular_file::read(file, regular_file::LARGEST))
 }

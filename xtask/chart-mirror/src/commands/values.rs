@@ -99,7 +99,8 @@ impl ValuesFile {
     /// # Errors
     /// If it cannot be written, or there is a file that was not generated from the same list.
     pub fn write(&self) -> anyhow::Result<Written> {
-        let present = std::fs::read_to_string(&self.file).unwrap_or_default();
+        let present =
+            regular_file::read_text(&self.file, regular_file::LARGEST).unwrap_or_default();
         match self.refusal(&present) {
             Some(refusal) => bail!(refusal),
             None => write_atomically(&self.file, &self.text),
@@ -130,7 +131,7 @@ impl ValuesFile {
     /// # Errors
     /// If the file exists but cannot be read.
     pub fn check(&self) -> anyhow::Result<Difference> {
-        let old = match std::fs::read_to_string(&self.file) {
+        let old = match regular_file::read_text(&self.file, regular_file::LARGEST) {
             Ok(old) => old,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Ok(Difference::Missing);

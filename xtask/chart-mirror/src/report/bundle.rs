@@ -12,6 +12,7 @@ use crate::commands::bundle::export::result::{ExportReport, ExportState};
 use crate::commands::bundle::open_bundle::{ListOrigin, OpenBundle};
 use crate::commands::bundle::totals::BundleTotals;
 use layout::{LayoutLocation, LayoutVerification};
+use messages::Advice;
 use messages::printable::printable;
 use registry_server::pullable_name;
 
@@ -177,6 +178,13 @@ pub fn verified(
             count(number as u64, "case")
         ),
     }
+}
+
+/// A bundle that is damaged in a way that leaves nothing to hash.
+pub fn refused(why: &Advice, presentation: Presentation) -> String {
+    let error = presentation.style.error("error");
+    let hint = why.hint.as_deref().unwrap_or("copy it again from where it came from");
+    format!("{error}: {}\n1 case of damage; {hint}\n", why.message)
 }
 
 fn names(places: &[LayoutLocation]) -> String {

@@ -3,29 +3,28 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use messages::Advice;
-
 use super::table::{Position, Stored, Strictness, Table};
 use crate::LayoutLocation;
-use crate::failure::{cannot, unusable};
-use crate::files::open_regular;
+use crate::failure::{LayoutError, cannot, foreign};
 use crate::name::{ItemName, check_path};
 use crate::tar::{Archive, TarEntry};
+use regular_file::Links;
 
 pub(crate) fn scan(
     location: &LayoutLocation,
     path: &Path,
     strictness: Strictness,
-) -> Result<Table, Advice> {
+) -> Result<Table, LayoutError> {
     if path.is_dir() {
-        return Err(Advice::new(format!("{location}: it is a directory"))
+        return Err(LayoutError::new(format!("{location}: it is a directory"))
             .with_hint("write `oci:DIR` for a layout in a directory"));
     }
     // Users may give a link to an archive; inside of one, nothing is followed.
     let path = path.canonicalize().map_err(|why| cannot("open", location, "", &why))?;
-    let (file, metadata) = open_regular(&path).map_err(|why| cannot("open", location, "", &why))?;
+    let (file, metadata) = regular_file::open(&path, Links::Refuse)
+        .map_err(|why| cannot("open", location, "", &why))?;
     if metadata.len() == 0 {
-        return Err(unusable(location, "the file is empty"));
+        return Err(foreign(location, "the file is empty"));
     }
     let file = Arc::new(file);
     let size = metadata.len();

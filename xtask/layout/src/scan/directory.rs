@@ -2,17 +2,15 @@
 
 use std::path::Path;
 
-use messages::Advice;
-
 use super::table::{Position, Stored, Table};
 use crate::LayoutLocation;
-use crate::failure::{cannot, refused};
+use crate::failure::{LayoutError, cannot, refused};
 use crate::name::{ItemName, check_path};
 
-pub(crate) fn scan(location: &LayoutLocation, root: &Path) -> Result<Table, Advice> {
+pub(crate) fn scan(location: &LayoutLocation, root: &Path) -> Result<Table, LayoutError> {
     let metadata = root.metadata().map_err(|why| cannot("open", location, "", &why))?;
     if !metadata.is_dir() {
-        return Err(Advice::new(format!("{location}: it is not a directory"))
+        return Err(LayoutError::new(format!("{location}: it is not a directory"))
             .with_hint("write `oci-archive:FILE` for a layout in a tar archive"));
     }
     let mut table = Table::new(location);

@@ -5,13 +5,11 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use messages::Advice;
-
 use crate::LayoutLocation;
-use crate::failure::{cannot, refused, unusable};
-use crate::files::open_regular;
+use crate::failure::{LayoutError, broken, cannot, refused};
 use crate::name::ItemName;
 use crate::reader::{ContentReader, Segment};
+use regular_file::Links;
 
 /// More entries would take too much memory, and no chart has so many blobs.
 const MOST_ENTRIES: usize = 250_000;
@@ -50,9 +48,9 @@ impl Table {
         Self { location: location.clone(), items: BTreeMap::new() }
     }
 
-    pub(crate) fn insert(&mut self, name: ItemName, stored: Stored) -> Result<(), Advice> {
+    pub(crate) fn insert(&mut self, name: ItemName, stored: Stored) -> Result<(), LayoutError> {
         if self.items.len() >= MOST_ENTRIES {
-            return Err(unusable(&self.location, format!("it has more than {MOST_ENTRIES} files")));
+            return Err(broken(&self.location, format!("it has more than {MOST_ENTRIES} files")));
         }
         match self.items.insert(name.clone(), stored) {
             None => Ok(()),
@@ -61,7 +59,7 @@ impl Table {
     }
 
     /// Opens a file that is in the table.
-    pub(crate) fn reader(&self, name: &ItemName) -> Result<ContentReader, Advice> {
+    pub(crate) fn reader(&self, name: &ItemName) -> Result<ContentReader, LayoutError> {
         let text = name.to_string();
         let Some(stored) = self.items.get(name) else {
             return Err(refused(&self.location, &text, "it is missing"));
@@ -71,7 +69,7 @@ impl Table {
                 Segment { file: file.clone(), start: *start, size: stored.size }
             }
             Position::File(path) => {
-                let (file, metadata) = open_regular(path)
+                let (file, metadata) = regular_file::open(path, Links::Refuse)
                     .map_err(|why| cannot("open", &self.location, &text, &why))?;
                 if metadata.len() != stored.size {
                     let why = format!("its size changed to {} bytes", metadata.len());
@@ -83,7 +81,7 @@ impl Table {
         Ok(ContentReader { location: self.location.clone(), name: text, segments: vec![segment] })
     }
 
-    pub(crate) fn file(&self, name: &str, limit: u64) -> Result<Vec<u8>, Advice> {
+    pub(crate) fn file(&self, name: &str, limit: u64) -> Result<Vec<u8>, LayoutError> {
         self.reader(&ItemName::File(name.to_owned()))?.read_all(limit)
     }
 

@@ -3,10 +3,8 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use messages::Advice;
-
 use super::{BLOCK, header, padding};
-use crate::failure::{cannot, refused, unusable};
+use crate::failure::{LayoutError, broken, cannot, foreign, refused};
 use crate::scan::Strictness;
 use crate::{LayoutLocation, files};
 
@@ -54,7 +52,7 @@ impl Archive {
     /// # Errors
     /// If it is not a header, or that of something else than a file or a folder, or if the content is cut
     /// off.
-    pub(crate) fn next(&self, start: u64) -> Result<TarEntry, Advice> {
+    pub(crate) fn next(&self, start: u64) -> Result<TarEntry, LayoutError> {
         let mut extension = Extension::default();
         let mut at = start;
         loop {
@@ -104,7 +102,7 @@ impl Archive {
         start: u64,
         size: u64,
         found: TarEntry,
-    ) -> Result<TarEntry, Advice> {
+    ) -> Result<TarEntry, LayoutError> {
         let TarEntry::File { content, end, .. } = found else { return Ok(found) };
         if self.strictness == Strictness::Foreign {
             return Ok(found);
@@ -122,7 +120,12 @@ impl Archive {
         Ok(found)
     }
 
-    fn extend(&self, extension: &mut Extension, kind: u8, content: &[u8]) -> Result<(), Advice> {
+    fn extend(
+        &self,
+        extension: &mut Extension,
+        kind: u8,
+        content: &[u8],
+    ) -> Result<(), LayoutError> {
         let text = String::from_utf8(content.to_vec())
             .map_err(|why| refused(&self.location, "extended header", why))?;
         match kind {
@@ -155,27 +158,27 @@ impl Archive {
 
     /// After the last entry there are at least two blocks of zeros, and nothing else. A bundle has exactly
     /// two.
-    fn check_end(&self, at: u64) -> Result<(), Advice> {
+    fn check_end(&self, at: u64) -> Result<(), LayoutError> {
         let left = self.size - at;
         if left < 2 * BLOCK {
-            return Err(unusable(&self.location, "the archive is cut off: its end is missing"));
+            return Err(broken(&self.location, "the archive is cut off: its end is missing"));
         }
         if self.strictness == Strictness::Bundle && left != 2 * BLOCK {
             let why = format!("{} bytes follow the end of the archive", left - 2 * BLOCK);
-            return Err(unusable(&self.location, why));
+            return Err(broken(&self.location, why));
         }
         let mut at = at;
         while at < self.size {
             let count = (self.size - at).min(64 << 10);
             if self.read(at, count as usize)?.iter().any(|byte| *byte != 0) {
-                return Err(unusable(&self.location, "content follows the end of the archive"));
+                return Err(broken(&self.location, "content follows the end of the archive"));
             }
             at += count;
         }
         Ok(())
     }
 
-    fn check_sum(&self, at: u64, block: &[u8; 512]) -> Result<(), Advice> {
+    fn check_sum(&self, at: u64, block: &[u8; 512]) -> Result<(), LayoutError> {
         let sum = |byte: (usize, &u8)| match byte.0 {
             148..156 => u64::from(b' '),
             _ => u64::from(*byte.1),
@@ -185,13 +188,14 @@ impl Archive {
             return Ok(());
         }
         if at == 0 && block.starts_with(&[0x1f, 0x8b]) || block.starts_with(b"\x28\xb5\x2f\xfd") {
-            return Err(unusable(&self.location, "the archive is compressed")
+            return Err(foreign(&self.location, "the archive is compressed")
                 .with_hint("decompress it first, for example with `gzip -d` or `zstd -d`"));
         }
-        Err(unusable(&self.location, format!("byte {at} does not begin a header of a tar archive")))
+        let why = format!("byte {at} does not begin a header of a tar archive");
+        Err(if at == 0 { foreign(&self.location, why) } else { broken(&self.location, why) })
     }
 
-    fn name(&self, at: u64, block: &[u8; 512]) -> Result<String, Advice> {
+    fn name(&self, at: u64, block: &[u8; 512]) -> Result<String, LayoutError> {
         let until_zero = |field: &[u8]| {
             let end = field.iter().position(|byte| *byte == 0).unwrap_or(field.len());
             field[..end].to_vec()
@@ -208,13 +212,15 @@ impl Archive {
         })
     }
 
-    fn read(&self, at: u64, count: usize) -> Result<Vec<u8>, Advice> {
+    fn read(&self, at: u64, count: usize) -> Result<Vec<u8>, LayoutError> {
         let mut bytes = vec![0; count];
         let read = files::read_at(&self.file, at, &mut bytes)
             .map_err(|why| cannot("read", &self.location, "", &why))?;
         if read < count {
             let why = format!("the archive is cut off at byte {}", at + read as u64);
-            return Err(unusable(&self.location, why));
+            let has_header = self.size >= BLOCK;
+            let error = if has_header { broken } else { foreign };
+            return Err(error(&self.location, why));
         }
         Ok(bytes)
     }

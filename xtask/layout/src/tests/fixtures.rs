@@ -3,9 +3,9 @@
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
-use messages::Advice;
 use oci::{Descriptor, Digest};
 
+use crate::failure::LayoutError;
 use crate::{
     FileContent, IfComplete, Layout, LayoutEntry, LayoutLocation, LayoutVerification, LayoutWriter,
     Strictness,
@@ -72,7 +72,7 @@ pub(crate) fn open_writer(location: &LayoutLocation) -> LayoutWriter {
     try_writer(location).unwrap_or_else(|error| panic!("{error}"))
 }
 
-pub(crate) fn try_writer(location: &LayoutLocation) -> Result<LayoutWriter, Advice> {
+pub(crate) fn try_writer(location: &LayoutLocation) -> Result<LayoutWriter, LayoutError> {
     LayoutWriter::open(location, IfComplete::Refuse, THREADS, &|_| {})
 }
 
@@ -92,7 +92,7 @@ pub(crate) fn write_bundle(location: &LayoutLocation) {
 }
 
 /// Opens a bundle and hashes all of it.
-pub(crate) fn check(location: &LayoutLocation) -> Result<LayoutVerification, Advice> {
+pub(crate) fn check(location: &LayoutLocation) -> Result<LayoutVerification, LayoutError> {
     Layout::open(location, Strictness::Bundle)?.verify(THREADS, &|_| {})?.into_result()
 }
 

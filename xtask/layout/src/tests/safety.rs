@@ -146,8 +146,8 @@ fn what_exists_is_never_overwritten() {
     ];
     for (location, if_complete) in table {
         let error = LayoutWriter::open(location, if_complete, THREADS, &|_| {}).err().unwrap();
-        assert!(error.message.contains("exists"), "{location}: {error}");
-        assert!(error.hint.is_some(), "{location}: {error}");
+        assert!(error.advice.message.contains("exists"), "{location}: {error}");
+        assert!(error.advice.hint.is_some(), "{location}: {error}");
         assert_eq!(names_below(root), before, "{location}");
     }
     // A name that was taken in the meantime.

@@ -7,12 +7,10 @@ use std::fs::{File, OpenOptions};
 use std::io;
 use std::sync::{Arc, Mutex};
 
-use messages::Advice;
-
 use super::content::FileContent;
 use super::slot::Slot;
 use crate::LayoutLocation;
-use crate::failure::{cannot, refused};
+use crate::failure::{LayoutError, cannot, refused};
 use crate::files::{read_at, write_at};
 use crate::index::OCI_LAYOUT_TEXT;
 use crate::name::{ItemName, OCI_LAYOUT};
@@ -60,7 +58,7 @@ impl Region {
 }
 
 impl ArchiveVolume {
-    pub(crate) fn open(location: &LayoutLocation) -> Result<Self, Advice> {
+    pub(crate) fn open(location: &LayoutLocation) -> Result<Self, LayoutError> {
         let path = location.path();
         let failed = |why: io::Error| cannot("create", location, "", &why);
         if let Some(folder) = path.parent() {
@@ -121,7 +119,7 @@ impl ArchiveVolume {
         complete.map(|region| (region.name.clone(), region.size)).collect()
     }
 
-    pub(crate) fn reader(&self, name: &ItemName) -> Result<ContentReader, Advice> {
+    pub(crate) fn reader(&self, name: &ItemName) -> Result<ContentReader, LayoutError> {
         let text = name.to_string();
         let state = lock(&self.state);
         let found = state
@@ -144,7 +142,7 @@ impl ArchiveVolume {
         }
     }
 
-    pub(crate) fn begin(&self, name: &ItemName, size: u64) -> Result<Slot, Advice> {
+    pub(crate) fn begin(&self, name: &ItemName, size: u64) -> Result<Slot, LayoutError> {
         let failed = |why: io::Error| cannot("reserve", &self.location, &name.to_string(), &why);
         let mut state = lock(&self.state);
         let slot = |start: u64| {
@@ -186,7 +184,7 @@ impl ArchiveVolume {
     }
 
     /// Moves regions to the front until there are no unused ones between them.
-    pub(crate) fn compact(&self) -> Result<(), Advice> {
+    pub(crate) fn compact(&self) -> Result<(), LayoutError> {
         let mut state = lock(&self.state);
         let Some(first) = state.regions.keys().next().copied() else { return Ok(()) };
         let mut end = first;
@@ -224,7 +222,7 @@ impl ArchiveVolume {
         Ok(())
     }
 
-    pub(crate) fn add(&self, name: &str, content: &FileContent) -> Result<String, Advice> {
+    pub(crate) fn add(&self, name: &str, content: &FileContent) -> Result<String, LayoutError> {
         let failed = |why: io::Error| cannot("write", &self.location, name, &why);
         let size = content.size()?;
         let mut state = lock(&self.state);
@@ -238,7 +236,7 @@ impl ArchiveVolume {
         Ok(hex)
     }
 
-    pub(crate) fn end(&self) -> Result<(), Advice> {
+    pub(crate) fn end(&self) -> Result<(), LayoutError> {
         let end = lock(&self.state).end;
         write_at(&self.file, end, &END)
             .and_then(|()| self.file.sync_all())
@@ -246,7 +244,7 @@ impl ArchiveVolume {
     }
 }
 
-fn not_ours(location: &LayoutLocation) -> Advice {
+fn not_ours(location: &LayoutLocation) -> LayoutError {
     let path = location.path().display().to_string();
     refused(location, &path, "it exists, and is not an unfinished archive of this program")
         .with_hint(format!("move `{path}` away or choose another name"))

@@ -3,12 +3,11 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use messages::Advice;
 use oci::Digest;
 
-use crate::failure::refused;
-use crate::files::open_regular;
+use crate::failure::{LayoutError, refused};
 use crate::reader::ContentReader;
+use regular_file::Links;
 
 /// The content of a file that is not a blob.
 #[derive(Debug, Clone)]
@@ -33,12 +32,13 @@ impl FileContent {
     ///
     /// # Errors
     /// If its file cannot be read.
-    pub fn size(&self) -> Result<u64, Advice> {
+    pub fn size(&self) -> Result<u64, LayoutError> {
         match self {
             Self::Bytes(bytes) => Ok(bytes.len() as u64),
             Self::Bundled(file) => Ok(file.reader.size()),
             Self::Path(path) => {
-                let (_, metadata) = open_regular(path).map_err(|why| unreadable(path, &why))?;
+                let (_, metadata) = regular_file::open(path, Links::Refuse)
+                    .map_err(|why| unreadable(path, &why))?;
                 Ok(metadata.len())
             }
         }
@@ -48,7 +48,7 @@ impl FileContent {
     ///
     /// # Errors
     /// If its file cannot be read.
-    pub fn digest(&self) -> Result<Digest, Advice> {
+    pub fn digest(&self) -> Result<Digest, LayoutError> {
         self.copy(self.size()?, |_, _| Ok(()))
     }
 
@@ -56,8 +56,8 @@ impl FileContent {
     pub(crate) fn copy(
         &self,
         size: u64,
-        mut write: impl FnMut(u64, &[u8]) -> Result<(), Advice>,
-    ) -> Result<Digest, Advice> {
+        mut write: impl FnMut(u64, &[u8]) -> Result<(), LayoutError>,
+    ) -> Result<Digest, LayoutError> {
         let mut hasher = Digest::of(b"").hasher();
         match self {
             Self::Bytes(bytes) => {
@@ -80,7 +80,8 @@ impl FileContent {
                 return Ok(found);
             }
             Self::Path(path) => {
-                let (file, _) = open_regular(path).map_err(|why| unreadable(path, &why))?;
+                let (file, _) = regular_file::open(path, Links::Refuse)
+                    .map_err(|why| unreadable(path, &why))?;
                 let mut file = file.take(size + 1);
                 let mut buffer = vec![0; 256 << 10];
                 let mut at = 0;
@@ -92,7 +93,7 @@ impl FileContent {
                     if count == 0 || at + count as u64 > size {
                         let path = path.display();
                         let message = format!("`{path}` changed while it was copied");
-                        return Err(Advice::new(message).with_hint("run the command again"));
+                        return Err(LayoutError::new(message).with_hint("run the command again"));
                     }
                     hasher.update(&buffer[..count]);
                     write(at, &buffer[..count])?;
@@ -104,6 +105,6 @@ impl FileContent {
     }
 }
 
-fn unreadable(path: &Path, why: &std::io::Error) -> Advice {
-    Advice::new(format!("cannot read `{}`: {why}", path.display()))
+fn unreadable(path: &Path, why: &std::io::Error) -> LayoutError {
+    LayoutError::new(format!("cannot read `{}`: {why}", path.display()))
 }

@@ -1,18 +1,17 @@
 //! An unfinished layout in a directory. Content that is not complete has another name.
 
+use regular_file::Links;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use messages::Advice;
-
 use super::content::FileContent;
 use super::slot::Slot;
 use crate::LayoutLocation;
-use crate::failure::{cannot, refused};
-use crate::files::{create_new, open_regular, sync_folder, write_at};
+use crate::failure::{LayoutError, cannot, refused};
+use crate::files::{create_new, sync_folder, write_at};
 use crate::index::OCI_LAYOUT_TEXT;
 use crate::name::{INDEX, ItemName, OCI_LAYOUT, SUMS};
 use crate::parallel::lock;
@@ -27,7 +26,7 @@ pub(crate) struct FolderVolume {
 }
 
 impl FolderVolume {
-    pub(crate) fn open(location: &LayoutLocation) -> Result<Self, Advice> {
+    pub(crate) fn open(location: &LayoutLocation) -> Result<Self, LayoutError> {
         let root = location.path();
         let failed = |why: io::Error| cannot("create", location, "", &why);
         std::fs::create_dir_all(root).map_err(failed)?;
@@ -48,7 +47,7 @@ impl FolderVolume {
     }
 
     /// Keeps complete blobs and removes everything else.
-    fn resume(&self, root: &Path) -> Result<(), Advice> {
+    fn resume(&self, root: &Path) -> Result<(), LayoutError> {
         let mut folders = vec![(root.to_owned(), String::new())];
         while let Some((folder, prefix)) = folders.pop() {
             let failed = |why: io::Error| cannot("read", &self.location, &prefix, &why);
@@ -77,28 +76,28 @@ impl FolderVolume {
         lock(&self.items).iter().map(|(name, size)| (name.clone(), *size)).collect()
     }
 
-    pub(crate) fn reader(&self, name: &ItemName) -> Result<ContentReader, Advice> {
+    pub(crate) fn reader(&self, name: &ItemName) -> Result<ContentReader, LayoutError> {
         let text = name.to_string();
-        let (file, metadata) = open_regular(&self.path(&text))
+        let (file, metadata) = regular_file::open(&self.path(&text), Links::Refuse)
             .map_err(|why| cannot("open", &self.location, &text, &why))?;
         let segment = Segment { file: Arc::new(file), start: 0, size: metadata.len() };
         Ok(ContentReader { location: self.location.clone(), name: text, segments: vec![segment] })
     }
 
-    pub(crate) fn discard(&self, name: &ItemName) -> Result<(), Advice> {
+    pub(crate) fn discard(&self, name: &ItemName) -> Result<(), LayoutError> {
         lock(&self.items).remove(name);
         let text = name.to_string();
         std::fs::remove_file(self.path(&text))
             .map_err(|why| cannot("remove", &self.location, &text, &why))
     }
 
-    pub(crate) fn begin(&self, name: &ItemName, size: u64) -> Result<Slot, Advice> {
+    pub(crate) fn begin(&self, name: &ItemName, size: u64) -> Result<Slot, LayoutError> {
         let file = create_new(&self.incomplete(name))
             .map_err(|why| cannot("create", &self.location, &name.to_string(), &why))?;
         Ok(Slot { name: name.clone(), file: Arc::new(file), start: 0, size })
     }
 
-    pub(crate) fn commit(&self, slot: &Slot) -> Result<(), Advice> {
+    pub(crate) fn commit(&self, slot: &Slot) -> Result<(), LayoutError> {
         let text = slot.name.to_string();
         std::fs::rename(self.incomplete(&slot.name), self.path(&text))
             .map_err(|why| cannot("rename", &self.location, &text, &why))?;
@@ -111,7 +110,7 @@ impl FolderVolume {
         drop(std::fs::remove_file(self.incomplete(&slot.name)));
     }
 
-    pub(crate) fn add(&self, name: &str, content: &FileContent) -> Result<String, Advice> {
+    pub(crate) fn add(&self, name: &str, content: &FileContent) -> Result<String, LayoutError> {
         let failed = |why: io::Error| cannot("write", &self.location, name, &why);
         let path = self.path(name);
         if path.symlink_metadata().is_ok() {
@@ -125,7 +124,7 @@ impl FolderVolume {
         Ok(digest.hex().to_owned())
     }
 
-    pub(crate) fn end(&self) -> Result<(), Advice> {
+    pub(crate) fn end(&self) -> Result<(), LayoutError> {
         let items: Vec<_> = lock(&self.items).keys().map(ToString::to_string).collect();
         let files = lock(&self.files).clone();
         for name in items.into_iter().chain(files) {
@@ -138,7 +137,7 @@ impl FolderVolume {
     }
 
     /// Also removes folders that stayed empty.
-    fn sync_folders(&self, folder: &Path) -> Result<(), Advice> {
+    fn sync_folders(&self, folder: &Path) -> Result<(), LayoutError> {
         let name = folder.display().to_string();
         let failed = |why: io::Error| cannot("write", &self.location, &name, &why);
         for entry in std::fs::read_dir(folder).map_err(failed)? {
@@ -152,7 +151,7 @@ impl FolderVolume {
         sync_folder(folder).map_err(failed)
     }
 
-    pub(crate) fn merge_into(&self, root: &Path) -> Result<(), Advice> {
+    pub(crate) fn merge_into(&self, root: &Path) -> Result<(), LayoutError> {
         let blobs = lock(&self.items).keys().map(ToString::to_string).collect::<Vec<_>>();
         let mut files = lock(&self.files).clone();
         files.sort_by_key(|name| (name == INDEX, name == SUMS));
@@ -177,7 +176,7 @@ impl FolderVolume {
     }
 }
 
-fn not_ours(location: &LayoutLocation) -> Advice {
+fn not_ours(location: &LayoutLocation) -> LayoutError {
     let path = location.path().display().to_string();
     refused(location, &path, "it exists, and is not an unfinished layout of this program")
         .with_hint(format!("move `{path}` away or choose another name"))

@@ -8,9 +8,8 @@ mod slot;
 
 use std::path::Path;
 
-use messages::Advice;
-
 use crate::LayoutLocation;
+use crate::failure::LayoutError;
 use crate::name::ItemName;
 use crate::reader::ContentReader;
 use archive::ArchiveVolume;
@@ -25,7 +24,7 @@ pub(crate) enum Volume {
 
 impl Volume {
     /// Creates the unfinished layout of a location, or opens the one that an interrupted run left.
-    pub(crate) fn open(location: &LayoutLocation) -> Result<Self, Advice> {
+    pub(crate) fn open(location: &LayoutLocation) -> Result<Self, LayoutError> {
         let unfinished = location.unfinished();
         Ok(match location {
             LayoutLocation::Directory(_) => Self::Folder(FolderVolume::open(&unfinished)?),
@@ -41,14 +40,14 @@ impl Volume {
         }
     }
 
-    pub(crate) fn reader(&self, name: &ItemName) -> Result<ContentReader, Advice> {
+    pub(crate) fn reader(&self, name: &ItemName) -> Result<ContentReader, LayoutError> {
         match self {
             Self::Folder(volume) => volume.reader(name),
             Self::Archive(volume) => volume.reader(name),
         }
     }
 
-    pub(crate) fn discard(&self, name: &ItemName) -> Result<(), Advice> {
+    pub(crate) fn discard(&self, name: &ItemName) -> Result<(), LayoutError> {
         match self {
             Self::Folder(volume) => volume.discard(name),
             Self::Archive(volume) => {
@@ -60,14 +59,14 @@ impl Volume {
 
     /// Reserves space for content of a known size. The caller writes to the slot, and then commits or
     /// abandons it.
-    pub(crate) fn begin(&self, name: &ItemName, size: u64) -> Result<Slot, Advice> {
+    pub(crate) fn begin(&self, name: &ItemName, size: u64) -> Result<Slot, LayoutError> {
         match self {
             Self::Folder(volume) => volume.begin(name, size),
             Self::Archive(volume) => volume.begin(name, size),
         }
     }
 
-    pub(crate) fn commit(&self, slot: &Slot) -> Result<(), Advice> {
+    pub(crate) fn commit(&self, slot: &Slot) -> Result<(), LayoutError> {
         match self {
             Self::Folder(volume) => volume.commit(slot),
             Self::Archive(volume) => {
@@ -85,7 +84,7 @@ impl Volume {
     }
 
     /// Closes the gaps that were reserved and not used. After that, only files are added.
-    pub(crate) fn compact(&self) -> Result<(), Advice> {
+    pub(crate) fn compact(&self) -> Result<(), LayoutError> {
         match self {
             Self::Folder(_) => Ok(()),
             Self::Archive(volume) => volume.compact(),
@@ -93,7 +92,7 @@ impl Volume {
     }
 
     /// Adds a file, and returns the hex digits of its sha256.
-    pub(crate) fn add(&self, name: &str, content: &FileContent) -> Result<String, Advice> {
+    pub(crate) fn add(&self, name: &str, content: &FileContent) -> Result<String, LayoutError> {
         match self {
             Self::Folder(volume) => volume.add(name, content),
             Self::Archive(volume) => volume.add(name, content),
@@ -101,7 +100,7 @@ impl Volume {
     }
 
     /// Ends the layout, and waits until it is on the disk.
-    pub(crate) fn end(&self) -> Result<(), Advice> {
+    pub(crate) fn end(&self) -> Result<(), LayoutError> {
         match self {
             Self::Folder(volume) => volume.end(),
             Self::Archive(volume) => volume.end(),
@@ -109,7 +108,7 @@ impl Volume {
     }
 
     /// Moves everything in a directory into a finished layout. What readers need last comes last.
-    pub(crate) fn merge_into(&self, root: &Path) -> Result<(), Advice> {
+    pub(crate) fn merge_into(&self, root: &Path) -> Result<(), LayoutError> {
         match self {
             Self::Folder(volume) => volume.merge_into(root),
             Self::Archive(_) => Ok(()),

@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use messages::Advice;
 use oci::{Digest, Hasher};
 
 use super::shared::{BlobState, Shared, sum_hasher};
-use crate::failure::{cannot, refused};
+use crate::failure::{LayoutError, cannot, refused};
 use crate::name::ItemName;
 use crate::parallel::lock;
 use crate::reader::ContentReader;
@@ -40,7 +39,7 @@ impl BlobWriter {
         shared: &Arc<Shared>,
         digest: &Digest,
         size: u64,
-    ) -> Result<Option<Self>, Advice> {
+    ) -> Result<Option<Self>, LayoutError> {
         let name = ItemName::Blob(digest.clone()).to_string();
         let same_size = |there: u64| {
             let why = format!("it is there with {there} bytes, and {size} bytes are declared");
@@ -94,7 +93,7 @@ impl BlobWriter {
     ///
     /// # Errors
     /// If there are more than declared, or they cannot be written.
-    pub fn write(&mut self, piece: &[u8]) -> Result<(), Advice> {
+    pub fn write(&mut self, piece: &[u8]) -> Result<(), LayoutError> {
         let end = self.written + piece.len() as u64;
         if end > self.size {
             return Err(self.wrong(format!("more than {} bytes arrived", self.size)));
@@ -123,7 +122,7 @@ impl BlobWriter {
     ///
     /// # Errors
     /// If one of them is not the expected one.
-    pub fn finish(self) -> Result<(), Advice> {
+    pub fn finish(self) -> Result<(), LayoutError> {
         match self.difference() {
             None => self.commit(),
             Some((expected, found)) => {
@@ -137,7 +136,7 @@ impl BlobWriter {
     ///
     /// # Errors
     /// If the content cannot be read or written.
-    pub fn copy(mut self, reader: &ContentReader) -> Result<Option<Damage>, Advice> {
+    pub fn copy(mut self, reader: &ContentReader) -> Result<Option<Damage>, LayoutError> {
         reader.for_each(|piece| self.write(piece))?;
         let Some((expected, found)) = self.difference() else {
             return self.commit().map(|()| None);
@@ -155,7 +154,7 @@ impl BlobWriter {
         (found != self.digest).then(|| (self.digest.to_string(), found.to_string()))
     }
 
-    fn commit(mut self) -> Result<(), Advice> {
+    fn commit(mut self) -> Result<(), LayoutError> {
         for Sink { volume, slot, .. } in &self.sinks {
             self.shared.volumes[*volume].commit(slot)?;
         }
@@ -173,7 +172,7 @@ impl BlobWriter {
         Ok(())
     }
 
-    fn wrong(&self, why: String) -> Advice {
+    fn wrong(&self, why: String) -> LayoutError {
         let name = ItemName::Blob(self.digest.clone()).to_string();
         refused(&self.shared.location, &name, why)
             .with_hint("the content that arrived is damaged: run the command again")

@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
-use messages::Advice;
 use oci::Digest;
 
 use super::shared::{BlobState, Shared};
 use crate::closure::closure;
-use crate::failure::{cannot, refused, unusable};
+use crate::failure::{LayoutError, broken, cannot, refused};
 use crate::files::sync_folder;
 use crate::index::OCI_LAYOUT_TEXT;
 use crate::name::{INDEX, ItemName, OCI_LAYOUT, PARTS, SUMS};
@@ -19,13 +18,13 @@ use crate::sums::Sums;
 use crate::volume::FileContent;
 use crate::{LayoutEntry, LayoutLocation, index};
 
-pub(super) fn finish(shared: &Shared, entries: &[LayoutEntry]) -> Result<(), Advice> {
+pub(super) fn finish(shared: &Shared, entries: &[LayoutEntry]) -> Result<(), LayoutError> {
     {
         let mut state = lock(&shared.state);
         let is_busy = state.blobs.values().any(|blob| *blob == BlobState::InProgress);
         if is_busy || state.is_finished {
             let why = if is_busy { "a blob is still being written" } else { "it is finished" };
-            return Err(unusable(&shared.location, why));
+            return Err(broken(&shared.location, why));
         }
         state.is_finished = true;
     }
@@ -42,7 +41,7 @@ pub(super) fn finish(shared: &Shared, entries: &[LayoutEntry]) -> Result<(), Adv
     Ok(())
 }
 
-fn check_entries(shared: &Shared, entries: &[LayoutEntry]) -> Result<(), Advice> {
+fn check_entries(shared: &Shared, entries: &[LayoutEntry]) -> Result<(), LayoutError> {
     // The same rules as for a reader.
     index::parse(&shared.location, index::render(entries).as_bytes())?;
     for LayoutEntry { descriptor, .. } in entries {
@@ -63,7 +62,7 @@ fn check_entries(shared: &Shared, entries: &[LayoutEntry]) -> Result<(), Advice>
 
 /// Discards blobs that no entry needs. What a manifest of an unknown kind needs is not known: then all
 /// stay.
-fn leave_out_unneeded(shared: &Shared, entries: &[LayoutEntry]) -> Result<(), Advice> {
+fn leave_out_unneeded(shared: &Shared, entries: &[LayoutEntry]) -> Result<(), LayoutError> {
     let closure = closure(entries, &|digest| shared.read_manifest(digest))?;
     if let Some((digest, why)) = closure.too_large.first() {
         let name = ItemName::Blob(digest.clone()).to_string();
@@ -84,7 +83,7 @@ fn leave_out_unneeded(shared: &Shared, entries: &[LayoutEntry]) -> Result<(), Ad
     Ok(())
 }
 
-fn write_part(shared: &Shared, at: usize, entries: &[LayoutEntry]) -> Result<(), Advice> {
+fn write_part(shared: &Shared, at: usize, entries: &[LayoutEntry]) -> Result<(), LayoutError> {
     let volume = &shared.volumes[at];
     volume.compact()?;
     let mut sums = shared.base.as_ref().map_or_else(|| Ok(Sums::default()), sums_of)?;
@@ -112,7 +111,7 @@ fn write_part(shared: &Shared, at: usize, entries: &[LayoutEntry]) -> Result<(),
 }
 
 /// The checksums of a complete layout. Only files that its `SHA256SUMS` does not list are hashed.
-fn sums_of(base: &Layout) -> Result<Sums, Advice> {
+fn sums_of(base: &Layout) -> Result<Sums, LayoutError> {
     let mut sums = BTreeMap::new();
     for part in &base.parts {
         let table = &part.table;
@@ -140,7 +139,7 @@ fn sums_of(base: &Layout) -> Result<Sums, Advice> {
     Ok(Sums(sums))
 }
 
-fn publish(shared: &Shared, at: usize, part: &LayoutLocation) -> Result<(), Advice> {
+fn publish(shared: &Shared, at: usize, part: &LayoutLocation) -> Result<(), LayoutError> {
     let path = part.path();
     let failed = |why: io::Error| cannot("rename", part, "", &why);
     if shared.base.is_some() {

@@ -9,10 +9,9 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 
-use messages::Advice;
 use oci::Digest;
 
-use crate::failure::refused;
+use crate::failure::{LayoutError, refused};
 use crate::lock::RunLock;
 use crate::name::{INDEX, ItemName, OCI_LAYOUT, PARTS, SUMS, check_path};
 use crate::open::Layout;
@@ -50,7 +49,7 @@ impl LayoutWriter {
         if_complete: IfComplete,
         threads: NonZeroUsize,
         on_bytes: &(dyn Fn(u64) + Sync),
-    ) -> Result<Self, Advice> {
+    ) -> Result<Self, LayoutError> {
         let run_lock = RunLock::take(location)?;
         let base = complete(location, if_complete)?;
         Self::of(location, vec![location.clone()], run_lock, base, None, threads, on_bytes)
@@ -60,7 +59,7 @@ impl LayoutWriter {
     ///
     /// # Errors
     /// If something has the name.
-    pub fn check_new(location: &LayoutLocation) -> Result<(), Advice> {
+    pub fn check_new(location: &LayoutLocation) -> Result<(), LayoutError> {
         complete(location, IfComplete::Refuse).map(drop)
     }
 
@@ -75,7 +74,7 @@ impl LayoutWriter {
         plan: PartPlan,
         threads: NonZeroUsize,
         on_bytes: &(dyn Fn(u64) + Sync),
-    ) -> Result<Self, Advice> {
+    ) -> Result<Self, LayoutError> {
         let run_lock = RunLock::take(location)?;
         let parts: Vec<_> =
             (1..=plan.count()).map(|part| plan.location_of(location, part)).collect();
@@ -93,7 +92,7 @@ impl LayoutWriter {
         plan: Option<PartPlan>,
         threads: NonZeroUsize,
         on_bytes: &(dyn Fn(u64) + Sync),
-    ) -> Result<Self, Advice> {
+    ) -> Result<Self, LayoutError> {
         let volumes = parts.iter().map(Volume::open).collect::<Result<_, _>>()?;
         let shared = Shared {
             location: location.clone(),
@@ -131,7 +130,7 @@ impl LayoutWriter {
     ///
     /// # Errors
     /// If its file cannot be opened.
-    pub fn reader(&self, digest: &Digest) -> Result<Option<ContentReader>, Advice> {
+    pub fn reader(&self, digest: &Digest) -> Result<Option<ContentReader>, LayoutError> {
         self.shared.reader(digest)
     }
 
@@ -139,7 +138,7 @@ impl LayoutWriter {
     ///
     /// # Errors
     /// If it is too large to be a manifest, or cannot be read.
-    pub fn read_manifest(&self, digest: &Digest) -> Result<Option<Vec<u8>>, Advice> {
+    pub fn read_manifest(&self, digest: &Digest) -> Result<Option<Vec<u8>>, LayoutError> {
         self.shared.read_manifest(digest)
     }
 
@@ -148,7 +147,11 @@ impl LayoutWriter {
     ///
     /// # Errors
     /// If it is there with another size, or space for it cannot be reserved.
-    pub fn begin_blob(&self, digest: &Digest, size: u64) -> Result<Option<BlobWriter>, Advice> {
+    pub fn begin_blob(
+        &self,
+        digest: &Digest,
+        size: u64,
+    ) -> Result<Option<BlobWriter>, LayoutError> {
         BlobWriter::begin(&self.shared, digest, size)
     }
 
@@ -156,7 +159,7 @@ impl LayoutWriter {
     ///
     /// # Errors
     /// If the content has another digest, or cannot be written.
-    pub fn put_blob(&self, digest: &Digest, content: &[u8]) -> Result<(), Advice> {
+    pub fn put_blob(&self, digest: &Digest, content: &[u8]) -> Result<(), LayoutError> {
         match self.begin_blob(digest, content.len() as u64)? {
             Some(mut blob) => {
                 blob.write(content)?;
@@ -176,7 +179,7 @@ impl LayoutWriter {
     ///
     /// # Errors
     /// If the name is not clean or not free, or the file cannot be read.
-    pub fn add_file(&self, name: &str, content: FileContent) -> Result<(), Advice> {
+    pub fn add_file(&self, name: &str, content: FileContent) -> Result<(), LayoutError> {
         let location = &self.shared.location;
         check_path(location, name)?;
         let is_own = [OCI_LAYOUT, INDEX, SUMS, PARTS].contains(&name);
@@ -194,13 +197,16 @@ impl LayoutWriter {
     /// # Errors
     /// If an entry names a manifest that is not there, a blob is still being written, or something cannot
     /// be written. The unfinished layout stays, and can be continued by another writer.
-    pub fn finish(&self, entries: &[LayoutEntry]) -> Result<(), Advice> {
+    pub fn finish(&self, entries: &[LayoutEntry]) -> Result<(), LayoutError> {
         finish::finish(&self.shared, entries)
     }
 }
 
 /// The complete layout that is to be extended, if there is one.
-fn complete(location: &LayoutLocation, if_complete: IfComplete) -> Result<Option<Layout>, Advice> {
+fn complete(
+    location: &LayoutLocation,
+    if_complete: IfComplete,
+) -> Result<Option<Layout>, LayoutError> {
     let path = location.path();
     let Ok(there) = path.symlink_metadata() else { return Ok(None) };
     let is_empty =
@@ -221,12 +227,16 @@ fn complete(location: &LayoutLocation, if_complete: IfComplete) -> Result<Option
         }
         IfComplete::Refuse => format!("{location}: `{path}` exists; it is not overwritten"),
     };
-    Err(Advice::new(message).with_hint("choose another name, or move it away"))
+    Err(LayoutError::new(message).with_hint("choose another name, or move it away"))
 }
 
 impl Shared {
     /// Hashes what an interrupted run left, and keeps what is right.
-    fn resume(&self, threads: NonZeroUsize, on_bytes: &(dyn Fn(u64) + Sync)) -> Result<(), Advice> {
+    fn resume(
+        &self,
+        threads: NonZeroUsize,
+        on_bytes: &(dyn Fn(u64) + Sync),
+    ) -> Result<(), LayoutError> {
         // By digest: the content may be in several parts.
         let mut found: HashMap<Digest, Vec<(usize, ItemName, u64)>> = HashMap::new();
         for (at, volume) in self.volumes.iter().enumerate() {
@@ -248,7 +258,7 @@ impl Shared {
         digest: &Digest,
         items: &[(usize, ItemName, u64)],
         on_bytes: &(dyn Fn(u64) + Sync),
-    ) -> Result<(), Advice> {
+    ) -> Result<(), LayoutError> {
         let size = items.iter().find_map(|(_, name, size)| name.digest().and(Some(*size)));
         let size = size.or(self
             .plan

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Condvar, Mutex};
 
-use messages::Advice;
 use oci::{Digest, Hasher};
 
 use crate::LayoutLocation;
 use crate::closure::LARGEST_MANIFEST;
+use crate::failure::LayoutError;
 use crate::lock::RunLock;
 use crate::name::ItemName;
 use crate::open::Layout;
@@ -71,7 +71,7 @@ impl Shared {
         }
     }
 
-    pub(crate) fn reader(&self, digest: &Digest) -> Result<Option<ContentReader>, Advice> {
+    pub(crate) fn reader(&self, digest: &Digest) -> Result<Option<ContentReader>, LayoutError> {
         if let Some(reader) =
             self.base.as_ref().map(|base| base.reader(digest)).transpose()?.flatten()
         {
@@ -90,7 +90,7 @@ impl Shared {
         Ok(whole)
     }
 
-    pub(crate) fn read_manifest(&self, digest: &Digest) -> Result<Option<Vec<u8>>, Advice> {
+    pub(crate) fn read_manifest(&self, digest: &Digest) -> Result<Option<Vec<u8>>, LayoutError> {
         self.reader(digest)?.map(|reader| reader.read_all(LARGEST_MANIFEST)).transpose()
     }
 
@@ -100,7 +100,7 @@ impl Shared {
         digest: &Digest,
         places: &[(usize, ItemName, u64)],
         on_bytes: &(dyn Fn(u64) + Sync),
-    ) -> Result<bool, Advice> {
+    ) -> Result<bool, LayoutError> {
         let mut whole = digest.hasher();
         for (at, name, _) in places {
             let mut own = sum_hasher(name);

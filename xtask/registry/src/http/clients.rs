@@ -303,7 +303,8 @@ fn identity(name: &str, certificate: &Path, key: &Path) -> Result<ClientIdentity
 }
 
 fn read(name: &str, key: &str, file: &Path) -> Result<Vec<u8>, Advice> {
-    std::fs::read(file).map_err(|error| unusable(name, key, file, &error.to_string()))
+    regular_file::read(file, regular_file::LARGEST)
+        .map_err(|error| unusable(name, key, file, &error.to_string()))
 }
 
 fn unusable(name: &str, key: &str, file: &Path, why: &str) -> Advice {

@@ -39,7 +39,9 @@ pub(super) fn certificates(pem: &[u8]) -> Vec<CertificateDer<'static>> {
 
 /// The certificates of `SSL_CERT_FILE`. If it cannot be read, setting up the system's authorities reports that.
 pub(super) fn of_system_file(file: &Path) -> Vec<CertificateDer<'static>> {
-    std::fs::read(file).map(|pem| certificates(&pem)).unwrap_or_default()
+    regular_file::read(file, regular_file::LARGEST)
+        .map(|pem| certificates(&pem))
+        .unwrap_or_default()
 }
 
 /// The TLS settings of a client that trusts the system's authorities and these certificates.

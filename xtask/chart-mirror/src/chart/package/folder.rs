@@ -28,7 +28,7 @@ struct Reader {
 /// If the folder cannot be read, or contains what no chart may contain.
 pub(super) fn package(folder: &Path, name: &str) -> Result<Vec<u8>, Advice> {
     let file = folder.join(".helmignore");
-    let rules = match fs::read_to_string(&file) {
+    let rules = match regular_file::read_text(&file, regular_file::LARGEST) {
         Ok(text) => text,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => String::new(),
         Err(error) => return Err(unreadable(&file, &error)),
@@ -94,7 +94,8 @@ impl Reader {
             let hint = "name what does not belong to the chart in `.helmignore`";
             return Err(Advice::new(message).with_hint(hint));
         }
-        let content = fs::read(file).map_err(|error| unreadable(file, &error))?;
+        let content =
+            regular_file::read(file, LARGEST).map_err(|error| unreadable(file, &error))?;
         self.files.push(ArchivedFile { path: format!("{}/{path}", self.name), content });
         Ok(())
     }

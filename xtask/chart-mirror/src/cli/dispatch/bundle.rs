@@ -26,8 +26,12 @@ use crate::copy::{ExistingContent, Progress as _};
 use crate::list::Attachments;
 use crate::report;
 use crate::workspace::{self, OpenList};
+use layout::{LayoutError, LayoutErrorKind, LayoutVerification};
 use messages::Advice;
 use registry::auth::credentials::ProcessEnvironment;
+
+/// The largest inventory that is read, in bytes.
+const LARGEST_INVENTORY: u64 = 64 << 20;
 
 pub(super) fn run(flags: &Flags, command: &BundleCommand) -> anyhow::Result<Exit> {
     match command {
@@ -83,7 +87,7 @@ fn run_export(flags: &Flags, arguments: &ExportArgs) -> anyhow::Result<Exit> {
 fn export_options(flags: &Flags, arguments: &ExportArgs) -> anyhow::Result<ExportOptions> {
     let against = arguments.against.as_ref().map(|file| {
         let name = file.display();
-        let text = std::fs::read_to_string(file)
+        let text = regular_file::read_text(file, LARGEST_INVENTORY)
             .with_context(|| format!("cannot read the inventory `{name}`"))?;
         DestinationInventory::parse(&text).map_err(|why| {
             let advice = Advice::new(format!("`{name}`: {}", why.message));
@@ -160,13 +164,13 @@ fn imported_lists(
     Ok((selected, others, ListOrigin::Bundle))
 }
 
-fn open(arguments: &BundleArgs) -> Result<OpenBundle, Advice> {
+fn open(arguments: &BundleArgs) -> Result<OpenBundle, LayoutError> {
     let keys = required_keys(&arguments.signature.require_signature)?;
     OpenBundle::open(&arguments.bundle, keys.as_ref())
 }
 
 /// Hashes everything in a bundle.
-fn hashed(bundle: &OpenBundle) -> Result<layout::LayoutVerification, Advice> {
+fn hashed(bundle: &OpenBundle) -> Result<LayoutVerification, LayoutError> {
     let progress = ProgressDisplay::of_terminal();
     progress.checking("hashing the bundle", 0);
     let verified = bundle.verify(&|_| {});
@@ -236,7 +240,13 @@ fn run_list(arguments: &BundleListArgs) -> anyhow::Result<Exit> {
 }
 
 fn run_verify(arguments: &BundleVerifyArgs) -> anyhow::Result<Exit> {
-    let bundle = open(&arguments.bundle)?;
+    let bundle = match open(&arguments.bundle) {
+        Err(LayoutError { kind: LayoutErrorKind::Damaged, advice }) => {
+            terminal::result(&report::bundle::refused(&advice, terminal::presentation()))?;
+            return Ok(Exit::Failed);
+        }
+        opened => opened?,
+    };
     let verification = hashed(&bundle)?;
     terminal::result(&report::bundle::verified(&bundle, &verification, terminal::presentation()))?;
     Ok(if verification.damages.is_empty() { Exit::Done } else { Exit::Failed })

@@ -4,14 +4,16 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use layout::{Damage, Layout, LayoutLocation, LayoutVerification};
+use layout::{Damage, Layout, LayoutError, LayoutLocation, LayoutVerification};
 use messages::Advice;
 use messages::program::command;
 use oci::Digest;
 
 use super::inventory_check::{at, blob_name, check_inventory};
 use super::signed_inventory;
-use crate::bundle::bundle_inventory::{BundleInventory, BundledChart, FILE};
+use crate::bundle::bundle_inventory::{
+    BundleInventory, BundledChart, FILE, InvalidInventory, ROOT,
+};
 use crate::layouts::{missing_parts_of, threads};
 use crate::list::ImageList;
 use crate::signatures::PublicKeys;
@@ -21,8 +23,6 @@ const LARGEST: u64 = 64 << 20;
 
 /// The name of the list that is not a member of a workspace.
 pub const ITSELF: &str = ".";
-/// The file of that list, or of the workspace.
-pub const ROOT: &str = "images.toml";
 
 /// A bundle whose files have the right names and sizes, and whose inventory fits to its index.
 pub struct OpenBundle {
@@ -58,7 +58,7 @@ impl OpenBundle {
     ///
     /// # Errors
     /// If it is no bundle, a file does not belong there, its inventory is not signed, or contradicts the other files.
-    pub fn open(arguments: &[String], required: Option<&PublicKeys>) -> Result<Self, Advice> {
+    pub fn open(arguments: &[String], required: Option<&PublicKeys>) -> Result<Self, LayoutError> {
         let locations = arguments.iter().map(|argument| location(argument));
         Self::open_at(&locations.collect::<Result<Vec<_>, _>>()?, required)
     }
@@ -70,44 +70,91 @@ impl OpenBundle {
     pub fn open_at(
         locations: &[LayoutLocation],
         required: Option<&PublicKeys>,
-    ) -> Result<Self, Advice> {
+    ) -> Result<Self, LayoutError> {
         let layout = Layout::open_parts(locations)?;
         let Some(text) = layout.file(FILE, LARGEST)? else {
             let place = layout.location();
             let message =
                 format!("{place}: it has no `{FILE}`, so it is a layout, but not a bundle");
             let mirror = command("mirror");
-            return Err(Advice::new(message)
-                .with_hint(format!("{mirror} copies its images with `--source {place}`")));
+            let advice = Advice::new(message)
+                .with_hint(format!("{mirror} copies its images with `--source {place}`"));
+            return Err(advice.into());
         };
         if let Some(keys) = required {
             signed_inventory::check(locations, &text, keys)?;
         }
-        let inventory = BundleInventory::parse(&text).map_err(|why| at(&layout, FILE, &why))?;
+        let inventory = BundleInventory::parse(&text).map_err(|why| {
+            let LayoutError { kind, advice } = at(&layout, FILE, &Advice::from(&why));
+            match why {
+                InvalidInventory::Malformed(_) => LayoutError { kind, advice },
+                // It may be right: another program has to check it.
+                InvalidInventory::OtherVersion { .. } => advice.into(),
+            }
+        })?;
         check_inventory(&layout, &inventory)?;
         Ok(Self { layout: Arc::new(layout), inventory, is_signed: required.is_some() })
     }
 
-    /// Hashes everything. Content that is neither there, nor in another part, nor counted on is damage as well.
+    /// Hashes everything. Content that is neither there, nor in another part, nor counted on is damage as well, and
+    /// so is content that nothing needs, and a list that cannot be used.
     ///
     /// # Errors
     /// If a file cannot be read.
-    pub fn verify(&self, on_bytes: &(dyn Fn(u64) + Sync)) -> Result<LayoutVerification, Advice> {
+    pub fn verify(
+        &self,
+        on_bytes: &(dyn Fn(u64) + Sync),
+    ) -> Result<LayoutVerification, LayoutError> {
         let mut verification = self.layout.verify(threads(), on_bytes)?;
+        if !verification.damages.is_empty() {
+            return Ok(verification);
+        }
+        verification.damages = self.surplus(&verification);
+        if let Err(why) = self.lists(&[]) {
+            verification.damages.push(self.damage(
+                ROOT,
+                "lists that can be used",
+                &format!("{why:#}"),
+            ));
+        }
         let left_out = self.left_out();
         for blob in &verification.absent {
             let digest = &blob.digest;
             let is_explained = left_out.contains(digest);
             if !is_explained && missing_parts_of(&self.layout, digest).is_none() {
-                verification.damages.push(Damage {
-                    location: self.layout.location().clone(),
-                    name: blob_name(digest),
-                    expected: format!("{} bytes", blob.size),
-                    found: "nothing".to_owned(),
-                });
+                let expected = format!("{} bytes", blob.size);
+                let damage = self.damage(&blob_name(digest), &expected, "nothing");
+                verification.damages.push(damage);
             }
         }
+        verification.damages.sort();
         Ok(verification)
+    }
+
+    /// Blobs that no image needs, in the bundle, in its inventory or among its parts.
+    fn surplus(&self, verification: &LayoutVerification) -> Vec<Damage> {
+        let is_surplus = |digest: &&Digest| !verification.needed.contains(*digest);
+        let nothing = "nothing: no image needs it";
+        let stored = self.layout.blobs().filter(|(digest, _)| is_surplus(digest));
+        let mut found: Vec<_> = stored
+            .map(|(digest, size)| {
+                self.damage(&blob_name(digest), nothing, &format!("{size} bytes"))
+            })
+            .collect();
+        let plan = self.layout.part_plan().into_iter().flat_map(|plan| plan.blobs().keys());
+        for (file, digests) in [
+            (FILE, self.inventory.blobs.keys().collect::<Vec<_>>()),
+            ("parts.json", plan.collect()),
+        ] {
+            let surplus = digests.into_iter().filter(is_surplus);
+            found.extend(surplus.map(|digest| self.damage(file, nothing, digest.as_str())));
+        }
+        found
+    }
+
+    fn damage(&self, name: &str, expected: &str, found: &str) -> Damage {
+        let (expected, found) = (expected.to_owned(), found.to_owned());
+        Damage { location: self.layout.location().clone(), name: name.to_owned(), expected, found }
     }
 
     /// The blobs that the destination has to have.
@@ -183,7 +230,7 @@ impl OpenBundle {
     ///
     /// # Errors
     /// If it is missing or damaged, or is no text.
-    pub(super) fn text(&self, name: &str) -> Result<String, Advice> {
+    pub(super) fn text(&self, name: &str) -> Result<String, LayoutError> {
         let refuse = |why: &str| at(&self.layout, name, &Advice::new(why));
         let text = self.layout.file(name, LARGEST)?;
         let text = text.ok_or_else(|| refuse("the inventory names it, but it is missing"))?;

@@ -1,11 +1,12 @@
 //! The signature of a bundle's inventory, which is made after the bundle: in a folder, it is beside the inventory, and
 //! otherwise beside the archive.
 
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
-use layout::LayoutLocation;
+use layout::{LayoutError, LayoutLocation};
 use messages::Advice;
+use regular_file::LARGEST;
 
 use crate::bundle::bundle_inventory::FILE;
 use crate::signatures::{LARGEST_PAYLOAD, PublicKey, PublicKeys, detached};
@@ -17,7 +18,7 @@ use crate::signatures::{LARGEST_PAYLOAD, PublicKey, PublicKeys, detached};
 pub fn required_keys(files: &[PathBuf]) -> Result<Option<PublicKeys>, Advice> {
     let read = |file: &PathBuf| {
         let name = file.display().to_string();
-        let content = std::fs::read(file).map_err(|why| {
+        let content = regular_file::read(file, LARGEST).map_err(|why| {
             Advice::new(format!("cannot read the public key `{name}`: {why}"))
                 .with_hint("correct `--require-signature`")
         })?;
@@ -36,7 +37,7 @@ pub(super) fn check(
     locations: &[LayoutLocation],
     inventory: &[u8],
     keys: &PublicKeys,
-) -> Result<(), Advice> {
+) -> Result<(), LayoutError> {
     let files: Vec<PathBuf> = locations.iter().map(signature_of).collect();
     let names: Vec<String> = files.iter().map(|file| format!("`{}`", file.display())).collect();
     let mut invalid = None;
@@ -66,7 +67,8 @@ pub(super) fn check(
             "sign it where the bundle was written, and carry the signature with it",
         ),
     };
-    Err(Advice::new(format!("{message}; nothing was used")).with_hint(hint))
+    let advice = Advice::new(format!("{message}; nothing was used"));
+    Err(LayoutError::damaged(advice.with_hint(hint)))
 }
 
 /// `site/inventory.json.sig`, or `site.tar.sig`.
@@ -82,15 +84,12 @@ fn signature_of(location: &LayoutLocation) -> PathBuf {
 }
 
 fn read(file: &Path) -> Result<Option<Vec<u8>>, Advice> {
-    let failed = |why: std::io::Error| {
-        Advice::new(format!("cannot read the signature `{}`: {why}", file.display()))
-    };
-    let opened = match std::fs::File::open(file) {
-        Ok(opened) => opened,
-        Err(why) if why.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(why) => return Err(failed(why)),
-    };
-    let mut content = Vec::new();
-    opened.take(LARGEST_PAYLOAD).read_to_end(&mut content).map_err(failed)?;
-    Ok(Some(content))
+    match regular_file::read(file, LARGEST_PAYLOAD) {
+        Ok(content) => Ok(Some(content)),
+        Err(why) if why.kind() == ErrorKind::NotFound => Ok(None),
+        Err(why) => {
+            let message = format!("cannot read the signature `{}`: {why}", file.display());
+            Err(Advice::new(message).with_hint("put the signature of the inventory there"))
+        }
+    }
 }

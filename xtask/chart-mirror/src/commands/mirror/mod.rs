@@ -215,7 +215,7 @@ fn repositories(
     if let (Creation::Create, Some(file)) = (plan.creation, &plan.options.lifecycle_policy_file) {
         // Checked now: an error later could leave half of the repositories created without their policy.
         let name = file.display();
-        let text = std::fs::read(file)
+        let text = regular_file::read(file, regular_file::LARGEST)
             .map_err(|error| anyhow!("cannot read the lifecycle policy `{name}`: {error}"))?;
         if let Err(error) = serde_json::from_slice::<serde_json::Value>(&text) {
             bail!("the lifecycle policy `{name}` is not JSON: {error}");

@@ -35,7 +35,7 @@ impl FileText {
     /// # Errors
     /// If it exists and cannot be read.
     pub fn read(file: &Path) -> io::Result<Option<Self>> {
-        match std::fs::read_to_string(file) {
+        match regular_file::read_text(file, regular_file::LARGEST) {
             Ok(text) => Ok(Some(Self { text, is_open_to_others: is_open_to_others(file) })),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),

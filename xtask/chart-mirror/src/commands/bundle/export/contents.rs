@@ -156,5 +156,5 @@ pub(super) fn add_files(
         inventory.files.insert(name.clone(), Digest::of(&content));
         writer.add_file(name, FileContent::Bytes(content))?;
     }
-    writer.add_file(FILE, FileContent::Bytes(inventory.text().into_bytes()))
+    Ok(writer.add_file(FILE, FileContent::Bytes(inventory.text().into_bytes()))?)
 }

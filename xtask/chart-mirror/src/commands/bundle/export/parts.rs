@@ -10,8 +10,7 @@ use super::options::ExportOptions;
 use super::plan::ExportPlan;
 use crate::bundle::bundle_inventory::BundleInventory;
 use crate::layouts::{MeasuredImages, threads};
-use layout::{IfComplete, LayoutLocation, LayoutWriter, PartPlan};
-use messages::Advice;
+use layout::{IfComplete, LayoutError, LayoutLocation, LayoutWriter, PartPlan};
 use registry_server::WritableLayout;
 
 /// More than an entry of the index has, in bytes, without its name, which it has twice.
@@ -40,7 +39,7 @@ pub(super) async fn open_parts(
 
 /// What an interrupted run left is hashed, which takes a while.
 async fn open(
-    open: impl FnOnce() -> Result<LayoutWriter, Advice> + Send + 'static,
+    open: impl FnOnce() -> Result<LayoutWriter, LayoutError> + Send + 'static,
 ) -> anyhow::Result<Arc<WritableLayout>> {
     let opened = tokio::task::spawn_blocking(move || WritableLayout::new(open()?)).await?;
     Ok(Arc::new(opened?))

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use anyhow::anyhow;
 
 use super::options::{ChartChoice, ExportOptions};
-use crate::bundle::bundle_inventory::BundledList;
+use crate::bundle::bundle_inventory::{BundledList, ROOT};
 use crate::chart::ChartOptions;
-use crate::commands::bundle::open_bundle::{ITSELF, ROOT};
+use crate::commands::bundle::open_bundle::ITSELF;
 use crate::commands::mirror::{MirrorOptions, MirrorPlan};
 use crate::commands::values;
 use crate::files::folder_of;

@@ -8,6 +8,7 @@ use super::contents::BlobFile;
 use super::plan::ExportPlan;
 use crate::commands::bundle::free_space::{self, room_for};
 use crate::layouts::MeasuredImages;
+use layout::LayoutError;
 use messages::Advice;
 use registry_server::WritableLayout;
 
@@ -25,7 +26,7 @@ pub(super) fn check_free_space(
     let blobs = measured.blobs.iter().filter(|(digest, _)| !absent.contains(digest));
     let blobs = blobs.filter(|(digest, blob)| is_missing(digest, blob.size));
     let files = plan.files.iter().map(|(_, content)| content.size());
-    let files = files.collect::<Result<Vec<u64>, Advice>>()?;
+    let files = files.collect::<Result<Vec<u64>, LayoutError>>()?;
     let manifests = measured.manifests.values().map(|it| it.bytes.len() as u64);
     let archives = archives.iter().map(|file| file.blob.size);
     let in_each = room_for(manifests.chain(files).chain(archives));

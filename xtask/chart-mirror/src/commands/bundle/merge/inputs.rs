@@ -8,7 +8,8 @@ use messages::Advice;
 use oci::Digest;
 
 use super::choice::{MergedBundle, MergedList};
-use crate::commands::bundle::open_bundle::{OpenBundle, ROOT};
+use crate::bundle::bundle_inventory::ROOT;
+use crate::commands::bundle::open_bundle::OpenBundle;
 use crate::signatures::PublicKeys;
 
 pub(super) struct Input {

@@ -4,14 +4,16 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use layout::{FileContent, IfComplete, LayoutLocation, LayoutVerification, LayoutWriter};
+use layout::{
+    FileContent, IfComplete, LayoutError, LayoutLocation, LayoutVerification, LayoutWriter,
+};
 use messages::Advice;
 use oci::Digest;
 
 use super::free_space::{self, room_for};
-use super::open_bundle::{ROOT, location};
+use super::open_bundle::location;
 use super::totals::BundleTotals;
-use crate::bundle::bundle_inventory::{BundleInventory, BundledList, FILE, INDEX};
+use crate::bundle::bundle_inventory::{BundleInventory, BundledList, FILE, INDEX, ROOT};
 use crate::layouts::threads;
 use crate::signatures::PublicKeys;
 use choice::Choice;
@@ -156,7 +158,7 @@ fn write(
     let writer = LayoutWriter::open(output, IfComplete::Refuse, threads(), &|_| {})?;
     let all: Vec<_> = contents.manifests.iter().chain(&contents.blobs).collect();
     let missing = all.iter().filter(|(digest, source)| !writer.has(digest, source.size));
-    let sizes = files.values().map(FileContent::size).collect::<Result<Vec<u64>, Advice>>()?;
+    let sizes = files.values().map(FileContent::size).collect::<Result<Vec<u64>, LayoutError>>()?;
     let needed = room_for(missing.map(|(_, source)| source.size).chain(sizes));
     free_space::require(output, needed, "")?;
     let mut damages = Vec::new();
@@ -166,9 +168,9 @@ fn write(
         let Some(reader) = inputs[*bundle].open.layout.reader(digest)? else { continue };
         damages.extend(blob.copy(&reader)?);
     }
-    LayoutVerification { damages, absent: Vec::new() }.into_result()?;
+    LayoutVerification { damages, ..LayoutVerification::default() }.into_result()?;
     for (name, content) in files {
         writer.add_file(&name, content)?;
     }
-    writer.finish(&contents.entries)
+    Ok(writer.finish(&contents.entries)?)
 }
