@@ -59,15 +59,14 @@ async fn only_a_bundle_that_the_key_signed_is_used() {
     let inventory = fs::read(site.path("site/inventory.json")).unwrap();
     for (bundle, signature) in [("site", "site/inventory.json.sig"), ("site.tar", "site.tar.sig")] {
         refused(&site, bundle, &["not signed by", "site.pub", signature, "nothing was used"]);
-        for wrong in [
-            Signer::new().sign(&inventory),
-            signer.sign(b"another inventory"),
-            String::new(),
-            "x".repeat(2 << 20),
-        ] {
+        for wrong in
+            [Signer::new().sign(&inventory), signer.sign(b"another inventory"), String::new()]
+        {
             fs::write(site.path(signature), wrong).unwrap();
             refused(&site, bundle, &["no valid signature", "site.pub", signature]);
         }
+        fs::write(site.path(signature), "x".repeat(2 << 20)).unwrap();
+        refused(&site, bundle, &["no valid signature", signature, "bytes"]);
         fs::write(site.path(signature), signer.sign(&inventory)).unwrap();
         imported(&site, &[bundle]);
         site.target.forget_requests();

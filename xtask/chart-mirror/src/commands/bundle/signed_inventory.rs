@@ -9,7 +9,7 @@ use messages::Advice;
 use regular_file::LARGEST;
 
 use crate::bundle::bundle_inventory::FILE;
-use crate::signatures::{LARGEST_PAYLOAD, PublicKey, PublicKeys, detached};
+use crate::signatures::{Invalid, LARGEST_PAYLOAD, PublicKey, PublicKeys, detached};
 
 /// Reads keys; `None` if no signature is required.
 ///
@@ -42,10 +42,10 @@ pub(super) fn check(
     let names: Vec<String> = files.iter().map(|file| format!("`{}`", file.display())).collect();
     let mut invalid = None;
     for (location, file) in locations.iter().zip(&files) {
-        let Some(signature) = read(file)? else { continue };
-        match detached::check(inventory, &signature, keys) {
-            Ok(()) => return Ok(()),
-            Err(why) => invalid = invalid.or(Some((location, file, why))),
+        match checked(file, inventory, keys)? {
+            Some(Ok(())) => return Ok(()),
+            Some(Err(why)) => invalid = invalid.or(Some((location, file, why))),
+            None => {}
         }
     }
     let (message, hint) = match invalid {
@@ -83,13 +83,23 @@ fn signature_of(location: &LayoutLocation) -> PathBuf {
     }
 }
 
-fn read(file: &Path) -> Result<Option<Vec<u8>>, Advice> {
+/// Whether one of the keys made the signature in a file; `None` without such a file.
+fn checked(
+    file: &Path,
+    inventory: &[u8],
+    keys: &PublicKeys,
+) -> Result<Option<Result<(), Invalid>>, LayoutError> {
     match regular_file::read(file, LARGEST_PAYLOAD) {
-        Ok(content) => Ok(Some(content)),
+        Ok(signature) => Ok(Some(detached::check(inventory, &signature, keys))),
         Err(why) if why.kind() == ErrorKind::NotFound => Ok(None),
+        // It is larger than any signature.
+        Err(why) if why.kind() == ErrorKind::InvalidData => {
+            Ok(Some(Err(Invalid::Payload(why.to_string()))))
+        }
         Err(why) => {
             let message = format!("cannot read the signature `{}`: {why}", file.display());
-            Err(Advice::new(message).with_hint("put the signature of the inventory there"))
+            let hint = "get the signature again from where the bundle was made";
+            Err(Advice::new(message).with_hint(hint).into())
         }
     }
 }
