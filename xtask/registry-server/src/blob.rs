@@ -6,6 +6,7 @@ use std::ops::Range;
 use hyper::{HeaderMap, Method, StatusCode};
 use oci::Digest;
 
+use crate::conditions::{etag, not_modified, range_applies};
 use crate::reply::{ErrorReply, Reply};
 
 /// The reply to a GET or HEAD of a blob. Its body is the part of the blob to send.
@@ -18,15 +19,19 @@ pub fn blob_reply(
     method: &Method,
     headers: &HeaderMap,
 ) -> Result<Reply<Range<u64>>, ErrorReply> {
+    if let Some(reply) = not_modified(digest, headers) {
+        return Ok(reply.map_body(|_| 0..0));
+    }
     let reply = |status, part| {
         Reply { status, headers: HeaderMap::new(), body: part }
             .with("content-type", "application/octet-stream")
             .with("accept-ranges", "bytes")
-            .with("etag", format!("\"{digest}\""))
+            .with("etag", etag(digest))
             .with("docker-content-digest", digest.as_str())
     };
     // A HEAD describes the whole blob, whatever its `Range`.
     let requested = headers.get("range").filter(|_| method == Method::GET);
+    let requested = requested.filter(|_| range_applies(digest, headers));
     match requested.and_then(|range| part(range.to_str().ok()?, size)) {
         None => Ok(reply(StatusCode::OK, 0..size)),
         Some(range) if range.is_empty() => Err(Reply::new(StatusCode::RANGE_NOT_SATISFIABLE)
@@ -84,6 +89,11 @@ mod tests {
             headers.insert("range", range.parse().unwrap());
             blob_reply(&Digest::of(b"x"), 10, &method, &headers)
         };
+        let mut stale = HeaderMap::new();
+        stale.insert("range", "bytes=2-4".parse().unwrap());
+        stale.insert("if-range", etag(&Digest::of(b"y")).parse().unwrap());
+        let whole = blob_reply(&Digest::of(b"x"), 10, &Method::GET, &stale).unwrap();
+        assert_eq!((whole.status.as_u16(), whole.body), (200, 0..10));
         let part = reply(Method::GET, "bytes=2-4").unwrap();
         assert_eq!((part.status.as_u16(), part.body), (206, 2..5));
         assert_eq!(part.headers["content-range"], "bytes 2-4/10");

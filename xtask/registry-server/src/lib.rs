@@ -7,6 +7,7 @@
 pub mod blob;
 mod body;
 mod call;
+mod conditions;
 mod embedded;
 mod image_names;
 mod layout_storage;

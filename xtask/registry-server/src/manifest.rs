@@ -6,6 +6,7 @@ use oci::{Digest, Manifest};
 use registry::ManifestName;
 use serde_json::Value;
 
+use crate::conditions::{etag, not_modified};
 use crate::reply::{ErrorReply, Reply};
 
 /// The largest manifest that can be pushed, in bytes (distribution-spec, "Pushing Manifests").
@@ -47,9 +48,12 @@ impl StoredManifest {
             // Not 406: docker-registry replies like this, and clients must understand it.
             return Err(ErrorReply::manifest_unknown(reference));
         }
+        if let Some(reply) = not_modified(&self.digest, headers) {
+            return Ok(reply);
+        }
         Ok(Reply::new(StatusCode::OK)
             .with("content-type", self.media_type)
-            .with("etag", format!("\"{}\"", self.digest))
+            .with("etag", etag(&self.digest))
             .with("docker-content-digest", self.digest.as_str())
             .with_body(self.bytes))
     }

@@ -48,13 +48,20 @@ impl ServedRegistry {
             query: Parameters::parse(head.uri.query().unwrap_or_default()),
             headers: head.headers,
         };
-        let reply = match call.handle(&Route::parse(head.uri.path()), &mut body).await {
+        let route = Route::parse(head.uri.path());
+        let reply = match call.handle(&route, &mut body).await {
             Ok(reply) => reply,
             Err(NoReply::Error(error)) => {
                 let reply = error.into_reply();
-                let is_write = reply.status == StatusCode::METHOD_NOT_ALLOWED;
-                let why = self.read_only.as_ref().filter(|_| is_write);
-                whole(why.map_or(reply, |why| ErrorReply::read_only(why).into_reply()))
+                whole(match reply.status {
+                    StatusCode::METHOD_NOT_ALLOWED => {
+                        let why = self.read_only.as_ref();
+                        let reply =
+                            why.map_or(reply, |why| ErrorReply::read_only(why).into_reply());
+                        reply.with("allow", call.allowed(&route))
+                    }
+                    _ => reply,
+                })
             }
             Err(NoReply::Disconnected) => return None,
         };
@@ -94,6 +101,17 @@ impl Call {
             Kind::Token | Kind::Other => return Err(ErrorReply::not_found().into()),
             _ => return Err(ErrorReply::unsupported().into()),
         })
+    }
+
+    /// The methods of a path.
+    fn allowed(&self, route: &Route) -> &'static str {
+        match (route.kind, self.storage.writable()) {
+            (Kind::Upload, None) => "",
+            (Kind::Upload, Some(_)) if route.name.is_empty() => "POST",
+            (Kind::Upload, Some(_)) => "GET, HEAD, PUT, DELETE",
+            (Kind::Manifest, Some(_)) => "GET, HEAD, PUT",
+            _ => "GET, HEAD",
+        }
     }
 
     async fn manifest(&self, repository: &str, reference: &str) -> Result<Reply, ErrorReply> {
@@ -191,7 +209,7 @@ fn whole(reply: Reply) -> Reply<ReplyBody> {
 fn response(mut reply: Reply<ReplyBody>, method: &Method) -> Response<ReplyBody> {
     let length = reply.body.length();
     // A HEAD announces the length of the body that it does not send.
-    if reply.status != StatusCode::NO_CONTENT {
+    if ![StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&reply.status) {
         reply.headers.insert(CONTENT_LENGTH, length.into());
     }
     if *method == Method::HEAD {

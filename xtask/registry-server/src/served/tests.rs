@@ -95,6 +95,30 @@ async fn a_blob_is_sent_in_pieces_and_in_part() {
 }
 
 #[tokio::test]
+async fn what_a_client_has_is_not_sent_again() {
+    let memory = Memory::default();
+    let blob = Digest::of(b"layer");
+    memory.blobs.lock().unwrap().insert(blob.clone(), Bytes::from_static(b"layer"));
+    let registry = registry(memory);
+    let image = image(&blob);
+    assert_eq!(send(&registry, "PUT /v2/a/manifests/1.0", &image).await.status, 201);
+    for (path, digest) in
+        [("manifests/1.0".to_owned(), Digest::of(&image)), (format!("blobs/{blob}"), blob)]
+    {
+        for method in ["GET", "HEAD"] {
+            let request = Request::builder().method(method).uri(format!("/v2/a/{path}"));
+            let request = request.header("if-none-match", format!("\"{digest}\""));
+            let body = RequestBody::new(Full::new(Bytes::new()));
+            let response = registry.respond(request.body(body).unwrap()).await.unwrap();
+            assert_eq!(response.status(), StatusCode::NOT_MODIFIED, "{method} {path}");
+            assert_eq!(response.headers()["docker-content-digest"], digest.as_str());
+            assert!(!response.headers().contains_key(CONTENT_LENGTH), "{method} {path}");
+            assert!(response.into_body().collect().await.unwrap().to_bytes().is_empty());
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_mount_finds_a_blob_whatever_the_repository() {
     let memory = Memory::default();
     let (blob, absent) = (Digest::of(b"layer"), Digest::of(b"absent"));
@@ -127,6 +151,7 @@ async fn what_is_pushed_wrongly_is_refused() {
     ];
     for (line, body, status, code) in table {
         let reply = send(&registry, line, body).await;
+        assert_eq!(reply.headers.contains_key("allow"), status == 405, "{line}");
         assert_eq!((reply.status, reply.code().as_str()), (status, code), "{line}");
     }
     assert_eq!(send(&registry, "GET /v2/a/manifests/1.0", b"").await.code(), "MANIFEST_UNKNOWN");
@@ -138,15 +163,16 @@ async fn what_is_pushed_wrongly_is_refused() {
 async fn a_storage_for_reading_refuses_every_write() {
     let registry = registry(Memory { is_read_only: true, ..Memory::default() });
     let digest = Digest::of(b"layer");
-    for line in [
-        "POST /v2/a/blobs/uploads/",
-        &format!("POST /v2/a/blobs/uploads/?mount={digest}&from=b"),
-        &format!("PUT /v2/a/blobs/uploads/upload?digest={digest}"),
-        "PUT /v2/a/manifests/1.0",
-        "DELETE /v2/a/manifests/1.0",
-        &format!("DELETE /v2/a/blobs/{digest}"),
+    for (line, allowed) in [
+        ("POST /v2/a/blobs/uploads/", ""),
+        (&format!("POST /v2/a/blobs/uploads/?mount={digest}&from=b"), ""),
+        (&format!("PUT /v2/a/blobs/uploads/upload?digest={digest}"), ""),
+        ("PUT /v2/a/manifests/1.0", "GET, HEAD"),
+        ("DELETE /v2/a/manifests/1.0", "GET, HEAD"),
+        (&format!("DELETE /v2/a/blobs/{digest}"), "GET, HEAD"),
     ] {
         let reply = send(&registry, line, b"layer").await;
+        assert_eq!(reply.headers["allow"], allowed, "{line}");
         assert_eq!((reply.status, reply.code().as_str()), (405, "UNSUPPORTED"), "{line}");
     }
     assert_eq!(send(&registry, "GET /v2/", b"").await.status, 200);
