@@ -17,6 +17,18 @@ pub fn free_space(path: &Path) -> Result<u64, LayoutError> {
     })
 }
 
+/// The bytes that a file takes on the disk. What was never written takes none, where that is known.
+#[cfg(unix)]
+pub(crate) fn bytes_on_disk(metadata: &std::fs::Metadata) -> u64 {
+    use std::os::unix::fs::MetadataExt as _;
+    metadata.blocks().saturating_mul(512).min(metadata.len())
+}
+
+#[cfg(not(unix))]
+pub(crate) fn bytes_on_disk(metadata: &std::fs::Metadata) -> u64 {
+    metadata.len()
+}
+
 /// Creates a file for reading and writing that must not exist.
 pub(crate) fn create_new(path: &Path) -> io::Result<File> {
     if let Some(folder) = path.parent() {

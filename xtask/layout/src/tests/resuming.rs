@@ -203,3 +203,29 @@ fn an_extension_that_was_killed_while_it_moved_its_files_is_repaired_by_the_next
         .unwrap();
     check(&location).unwrap();
 }
+
+#[test]
+fn what_an_interrupted_run_wrote_of_a_blob_takes_no_more_space() {
+    let folder = tempfile::tempdir().unwrap();
+    let content = vec![5; 1 << 20];
+    let blob = (Digest::of(&content), content.len() as u64);
+    let other = (Digest::of(b"other"), content.len() as u64);
+    for (location, is_written_over) in
+        [(archive(folder.path()), cfg!(unix)), (directory(folder.path()), false)]
+    {
+        let writer = open_writer(&location);
+        writer.put_blob(&Digest::of(b"whole"), b"whole").unwrap();
+        let mut begun = writer.begin_blob(&blob.0, blob.1).unwrap().unwrap();
+        begun.write(&content[..700_000]).unwrap();
+        drop(begun);
+        drop(writer);
+        let writer = open_writer(&location);
+        let begun = |contents: &[&(Digest, u64)]| {
+            let contents = contents.iter().map(|(digest, size)| (digest, *size));
+            writer.bytes_begun(contents).unwrap()
+        };
+        let expected = if is_written_over { 690_000..720_000 } else { 0..1 };
+        assert!(expected.contains(&begun(&[&blob, &other])), "{location}: {}", begun(&[&blob]));
+        assert_eq!(begun(&[&other]), 0, "{location}: other content takes other space");
+    }
+}

@@ -2,7 +2,7 @@
 //!
 //! `oci-layout` comes first, then the blobs in the order of their arrival, then all other files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fs::{File, OpenOptions};
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -11,7 +11,7 @@ use super::content::FileContent;
 use super::slot::Slot;
 use crate::LayoutLocation;
 use crate::failure::{LayoutError, cannot, refused};
-use crate::files::{read_at, write_at};
+use crate::files::{bytes_on_disk, read_at, write_at};
 use crate::index::OCI_LAYOUT_TEXT;
 use crate::name::{ItemName, OCI_LAYOUT};
 use crate::parallel::lock;
@@ -96,7 +96,7 @@ impl ArchiveVolume {
         let archive = Archive { location, file, size, strictness: Strictness::Bundle };
         let mut at = start;
         let mut state = lock(&self.state);
-        let mut names = std::collections::HashSet::new();
+        let mut names = HashSet::new();
         while let Ok(TarEntry::File { name, size, end, .. }) = archive.next(at) {
             let name = match ItemName::parse(&self.location, &name) {
                 Ok(name @ (ItemName::Blob(_) | ItemName::Piece(..))) => name,
@@ -140,6 +140,22 @@ impl ArchiveVolume {
                 region.content = RegionContent::Unused;
             }
         }
+    }
+
+    /// How many bytes of the places that these contents will take are on the disk already, at least.
+    pub(crate) fn bytes_begun(
+        &self,
+        mut contents: HashSet<(ItemName, u64)>,
+    ) -> Result<u64, LayoutError> {
+        let metadata = self.file.metadata();
+        let metadata = metadata.map_err(|why| cannot("read", &self.location, "", &why))?;
+        let (mut begun, mut others) = (0, 0);
+        for region in lock(&self.state).regions.values() {
+            let is_begun = region.content == RegionContent::Unused
+                && contents.remove(&(region.name.clone(), region.size));
+            *(if is_begun { &mut begun } else { &mut others }) += region.length();
+        }
+        Ok(bytes_on_disk(&metadata).saturating_sub(others).min(begun))
     }
 
     pub(crate) fn begin(&self, name: &ItemName, size: u64) -> Result<Slot, LayoutError> {

@@ -6,6 +6,7 @@ mod content;
 mod folder;
 mod slot;
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use crate::LayoutLocation;
@@ -88,6 +89,17 @@ impl Volume {
         match self {
             Self::Folder(_) => Ok(()),
             Self::Archive(volume) => volume.compact(),
+        }
+    }
+
+    /// How many bytes of these contents an interrupted run left on the disk, where they are written over.
+    pub(crate) fn bytes_begun(
+        &self,
+        contents: HashSet<(ItemName, u64)>,
+    ) -> Result<u64, LayoutError> {
+        match self {
+            Self::Folder(_) => Ok(0),
+            Self::Archive(volume) => volume.bytes_begun(contents),
         }
     }
 

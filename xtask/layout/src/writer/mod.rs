@@ -4,7 +4,7 @@ mod blob;
 mod finish;
 mod shared;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
@@ -140,6 +140,25 @@ impl LayoutWriter {
     /// If it is too large to be a manifest, or cannot be read.
     pub fn read_manifest(&self, digest: &Digest) -> Result<Option<Vec<u8>>, LayoutError> {
         self.shared.read_manifest(digest)
+    }
+
+    /// How many bytes of these contents are on the disk already without being complete, at least. They are
+    /// written over, and take no more space.
+    ///
+    /// # Errors
+    /// If the disk does not report it.
+    pub fn bytes_begun<'a>(
+        &self,
+        contents: impl Iterator<Item = (&'a Digest, u64)>,
+    ) -> Result<u64, LayoutError> {
+        let mut in_each = vec![HashSet::new(); self.shared.volumes.len()];
+        for (digest, size) in contents {
+            for (at, name, size) in self.shared.places(digest, size) {
+                in_each[at].insert((name, size));
+            }
+        }
+        let volumes = self.shared.volumes.iter().zip(in_each);
+        volumes.map(|(volume, contents)| volume.bytes_begun(contents)).sum()
     }
 
     /// Begins a blob or manifest. `None` if it is there. If another thread is writing it, this waits until

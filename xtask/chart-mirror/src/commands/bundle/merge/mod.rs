@@ -158,8 +158,11 @@ fn write(
     let writer = LayoutWriter::open(output, IfComplete::Refuse, threads(), &|_| {})?;
     let all: Vec<_> = contents.manifests.iter().chain(&contents.blobs).collect();
     let missing = all.iter().filter(|(digest, source)| !writer.has(digest, source.size));
+    let missing: Vec<(&Digest, u64)> =
+        missing.map(|(digest, source)| (*digest, source.size)).collect();
     let sizes = files.values().map(FileContent::size).collect::<Result<Vec<u64>, LayoutError>>()?;
-    let needed = room_for(missing.map(|(_, source)| source.size).chain(sizes));
+    let needed = room_for(missing.iter().map(|(_, size)| *size).chain(sizes))
+        .saturating_sub(writer.bytes_begun(missing.into_iter())?);
     free_space::require(output, needed, "")?;
     let mut damages = Vec::new();
     for (digest, Source { size, bundle }) in all {
