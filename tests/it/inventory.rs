@@ -47,3 +47,37 @@ async fn the_inventory_has_every_manifest_and_blob_of_the_images_that_are_there(
     let file = std::fs::read_to_string(xtask.directory().join("prod.json")).unwrap();
     assert_eq!(file, printed.stdout);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_deep_inventory_leaves_out_what_the_registry_has_lost() {
+    let registry = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
+    let address = registry.address();
+    store(&registry, "acme/a", "1", &docker_image(&layers(&["base", "a"])));
+    store(&registry, "acme/a", "2", &docker_image(&layers(&["base", "b"])));
+    let xtask = Xtask::new();
+    let image = |tag: &str| format!("[[image]]\nsource = \"quay.io/acme/a\"\ntag = \"{tag}\"\n");
+    write(&xtask, "images.toml", image("1") + &image("2"));
+    let run = |more: &[&str]| {
+        let arguments = [&["inventory", "-d", address], more].concat();
+        tokio::task::block_in_place(|| xtask.run(&arguments, &[]))
+    };
+    let blobs = |text: &str| {
+        let inventory = DestinationInventory::parse(text).unwrap();
+        let (_, held) = inventory.repositories.into_iter().next().unwrap();
+        held.blobs.into_keys().collect::<Vec<_>>()
+    };
+    registry.forget_requests();
+    let whole = run(&["--deep"]);
+    assert_eq!(whole.exit_code, 0, "{whole:?}");
+    assert_eq!(whole.stdout, run(&[]).stdout);
+    let heads = registry.requests().into_iter().filter(|request| request.method == "HEAD");
+    assert_eq!(heads.count(), blobs(&whole.stdout).len(), "one for each blob");
+
+    let base = Digest::of(&layers(&["base"])[0].bytes());
+    assert!(registry.store().delete_blob("acme/a", &base));
+    assert!(blobs(&run(&[]).stdout).contains(&base));
+    let found = run(&["--deep"]);
+    assert_eq!(found.exit_code, 1, "{found:?}");
+    assert_says(&found.stderr, &["1 blob", base.as_str(), "--repair"]);
+    assert!(!blobs(&found.stdout).contains(&base), "{found:?}");
+}

@@ -1,12 +1,13 @@
 //! `bundle serve`: what clients get from it, and how it ends.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::{Child, Command, Stdio};
 
 use reqwest::StatusCode;
 use reqwest::header::{ACCEPT, CONTENT_RANGE, RANGE};
 use serde_json::Value;
 
+use super::differences::{update_tool, with_large_layers};
 use super::site::Site;
 use crate::support::{assert_says, clean_environment};
 
@@ -25,11 +26,24 @@ impl Served {
             .current_dir(folder)
             .env_clear()
             .envs(clean_environment(std::env::vars_os(), folder));
-        let mut process = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut process = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut line = String::new();
         BufReader::new(process.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
         let address = line.split(" at ").nth(1).and_then(|rest| rest.split(' ').next());
         Self { address: address.unwrap().to_owned(), process }
+    }
+
+    /// Ends it. Returns what it wrote to stderr.
+    fn messages(mut self) -> String {
+        self.process.kill().unwrap();
+        let mut text = String::new();
+        self.process.stderr.take().unwrap().read_to_string(&mut text).unwrap();
+        text
     }
 
     fn url(&self, path: &str) -> String {
@@ -127,4 +141,22 @@ async fn a_port_in_use_and_a_layout_that_is_no_bundle_are_refused() {
     let refused = site.inside(&arguments);
     assert_eq!(refused.exit_code, 2, "{refused:?}");
     assert_says(&refused.stderr, &["it is a layout, but not a bundle"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bundle_that_is_not_complete_is_served_with_a_warning() {
+    let site = Site::new().await;
+    site.export("first", &["--no-chart"]);
+    assert_eq!(Served::new(&site, "first").messages(), "");
+    site.imported(&["first"], &[]);
+    let address = site.target.address();
+    assert_eq!(site.outside(&["inventory", "-d", address, "-o", "there.json"]).exit_code, 0);
+    update_tool(&site);
+    site.export("second", &["--no-chart", "--against", "there.json"]);
+    let expected = ["warning: ", "leaves out", address, "bundle merge"];
+    assert_says(&Served::new(&site, "second").messages(), &expected);
+    with_large_layers(&site, &[200_000, 200_000]);
+    site.export("parts.tar", &["--no-chart", "--split", "300kB"]);
+    let messages = Served::new(&site, "parts-2.tar").messages();
+    assert_says(&messages, &["warning: ", "these are not named: 1"]);
 }

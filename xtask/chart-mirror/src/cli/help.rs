@@ -109,7 +109,7 @@ const COMMANDS: [CommandHelp; 18] = [
             ("inventory -d registry.example.com", "print it"),
         ],
         done: "the inventory is complete",
-        failed: None,
+        failed: Some("with --deep, blobs are missing at the destination"),
     },
     CommandHelp {
         name: "bundle",

@@ -1,7 +1,7 @@
 //! The command `inventory`: asks a destination what it has of the images of a list.
 
-use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::collections::{BTreeSet, HashSet};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::try_join_all;
 
@@ -23,11 +23,30 @@ pub struct InventoryOptions {
     pub only: Vec<String>,
     /// Most requests at a time to one registry.
     pub concurrency: Option<usize>,
+    pub blobs: BlobPresence,
     pub retry: RetryPolicy,
 }
 
+/// Whether the blobs of a manifest are there.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum BlobPresence {
+    /// The registry accepted the manifest when it had them.
+    #[default]
+    Assumed,
+    /// Each blob costs one HEAD.
+    Asked,
+}
+
+/// What the destination has, and what it has lost.
+pub struct FoundContent {
+    pub inventory: DestinationInventory,
+    /// Blobs that manifests need and that are not there, each with its repository.
+    pub lost: BTreeSet<(RepositoryPath, Digest)>,
+}
+
 /// What the destination has: for each image, its tag and the manifests and blobs below it. An image that is not
-/// there is not an error. Sends one GET for each tag and for each manifest below an index.
+/// there is not an error. Sends one GET for each tag and for each manifest below an index, and as many HEADs as
+/// `blobs` asks for.
 ///
 /// # Errors
 /// If a request fails: a reader could not see that the inventory is incomplete.
@@ -35,7 +54,7 @@ pub async fn run(
     list: &ImageList,
     options: &InventoryOptions,
     environment: &dyn Environment,
-) -> anyhow::Result<DestinationInventory> {
+) -> anyhow::Result<FoundContent> {
     let mirror = MirrorOptions {
         destination: options.destination.clone(),
         only: options.only.clone(),
@@ -51,21 +70,31 @@ pub async fn run(
     let registries = Registries::new(settings, hosts, environment)?;
     let name = options.destination.clone().or_else(|| list.destinations().keys().next().cloned());
     let inventory = DestinationInventory::new(name.unwrap_or_else(|| address.clone()), address);
-    let gathered = Gathered { inventory: Mutex::new(inventory), seen: Mutex::default() };
+    let found = FoundContent { inventory, lost: BTreeSet::new() };
+    let gathered =
+        Gathered { found: Mutex::new(found), seen: Mutex::default(), blobs: options.blobs };
     let mut walks = Vec::new();
     for transfer in &plan.transfers {
         let repository = registries.repository(&transfer.target, Side::Destination)?;
         walks.push(gathered.image(transfer, repository));
     }
     try_join_all(walks).await?;
-    Ok(gathered.inventory.into_inner().unwrap_or_else(PoisonError::into_inner))
+    let mut found = gathered.found.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for (path, digest) in &found.lost {
+        // Each manifest that needs it named it.
+        if let Some(held) = found.inventory.repositories.get_mut(path) {
+            held.blobs.remove(digest);
+        }
+    }
+    Ok(found)
 }
 
 /// What was found so far.
 struct Gathered {
-    inventory: Mutex<DestinationInventory>,
-    /// Manifests that were read, with the paths of their repositories: images share them.
+    found: Mutex<FoundContent>,
+    /// Manifests that were read and blobs that were asked for, with the paths of their repositories: images share them.
     seen: Mutex<HashSet<(RepositoryPath, Digest)>>,
+    blobs: BlobPresence,
 }
 
 impl Gathered {
@@ -85,6 +114,8 @@ impl Gathered {
             });
             // A child that is missing is simply not part of the inventory.
             pending.extend(try_join_all(children).await?.into_iter().flatten());
+            let lost = self.lost(&repository, &manifest).await?;
+            self.lock().lost.extend(lost);
             self.update(&repository, |held| add(held, &manifest));
         }
         self.update(&repository, |held| drop(held.tags.insert(transfer.tag.clone(), digest)));
@@ -97,8 +128,30 @@ impl Gathered {
     }
 
     fn update(&self, repository: &RemoteRepository, change: impl FnOnce(&mut HeldRepository)) {
-        let mut inventory = self.inventory.lock().unwrap_or_else(PoisonError::into_inner);
-        change(inventory.repositories.entry(repository.path.clone()).or_default());
+        let repositories = &mut self.lock().inventory.repositories;
+        change(repositories.entry(repository.path.clone()).or_default());
+    }
+
+    /// The blobs of a manifest that are not there, as far as the registry is asked.
+    async fn lost(
+        &self,
+        repository: &RemoteRepository,
+        manifest: &Manifest,
+    ) -> Result<Vec<(RepositoryPath, Digest)>, Error> {
+        if self.blobs == BlobPresence::Assumed {
+            return Ok(Vec::new());
+        }
+        // Images share layers: each is asked for once.
+        let blobs = manifest.blobs.iter().filter(|blob| self.is_first(repository, &blob.digest));
+        let blobs: Vec<_> = blobs.collect();
+        let checks = blobs.iter().map(|blob| repository.has_blob(blob));
+        let there = try_join_all(checks).await?;
+        let lost = blobs.iter().zip(there).filter(|(_, is_there)| !is_there);
+        Ok(lost.map(|(blob, _)| (repository.path.clone(), blob.digest.clone())).collect())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, FoundContent> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

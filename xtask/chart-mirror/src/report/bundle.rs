@@ -14,6 +14,7 @@ use crate::commands::bundle::totals::BundleTotals;
 use layout::{LayoutLocation, LayoutVerification};
 use messages::Advice;
 use messages::printable::printable;
+use messages::program::command;
 use registry_server::pullable_name;
 
 /// The JSON report of `bundle export`.
@@ -87,6 +88,31 @@ pub fn served(bundle: &OpenBundle, address: SocketAddr) -> String {
         let _ = writeln!(text, "for example {}", printable(&format!("{address}/{name}:{tag}")));
     }
     text
+}
+
+/// What a served bundle does not have: blobs that a destination has, and parts that were not named. Clients that
+/// need them get 404.
+pub fn not_served(bundle: &OpenBundle) -> Option<String> {
+    let totals = BundleTotals::of(&bundle.inventory);
+    let missing: Vec<String> =
+        bundle.layout.missing_parts().iter().map(ToString::to_string).collect();
+    let mut causes = Vec::new();
+    if let Some(against) = totals.against.filter(|_| totals.left_out.blobs > 0) {
+        let (blobs, amount) = (count(totals.left_out.blobs, "blob"), bytes(totals.left_out.bytes));
+        causes.push(format!("it leaves out {blobs} ({amount}) that {} has", printable(&against)));
+    }
+    if !missing.is_empty() {
+        let parts = bundle.inventory.parts;
+        causes.push(format!("of its {parts} parts, these are not named: {}", missing.join(", ")));
+    }
+    let merge = command("bundle merge");
+    (!causes.is_empty()).then(|| {
+        format!(
+            "warning: the bundle is not complete, and images that need the rest cannot be pulled: {}\n\
+             hint: name all parts; {merge} joins a difference with the bundle that it follows",
+            causes.join("; ")
+        )
+    })
 }
 
 /// The JSON report of an export.

@@ -257,6 +257,9 @@ fn run_serve(arguments: &ServeArgs) -> anyhow::Result<Exit> {
     runtime::block_on_service(async |end| {
         let service = serve::open(&bundle, arguments.listen).await?;
         let address = service.address();
+        if let Some(warning) = report::bundle::not_served(&bundle) {
+            terminal::message(&warning);
+        }
         terminal::result(&report::bundle::served(&bundle, address))?;
         if !address.ip().is_loopback() {
             terminal::message(

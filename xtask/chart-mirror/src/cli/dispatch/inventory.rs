@@ -1,29 +1,33 @@
 //! `inventory`, from flags to the file that it writes.
 
+use std::collections::BTreeSet;
+
 use super::parts;
 use crate::bundle::destination_inventory::DestinationInventory;
 use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, InventoryArgs};
 use crate::cli::{runtime, terminal};
-use crate::commands::inventory::{self, InventoryOptions};
+use crate::commands::inventory::{self, BlobPresence, InventoryOptions};
 use crate::files::write_atomically;
 use crate::report;
 use registry::auth::credentials::ProcessEnvironment;
 
 pub(super) fn run(flags: &Flags, arguments: &InventoryArgs) -> anyhow::Result<Exit> {
     let lists = parts::with_images(parts::lists(flags)?, &arguments.only)?;
-    let mut whole: Option<DestinationInventory> = None;
+    let (mut whole, mut lost) = (None::<DestinationInventory>, BTreeSet::new());
     for open in &lists {
         let options = InventoryOptions {
             destination: arguments.destination.clone(),
             only: parts::globs_of(open, &lists, &arguments.only),
             concurrency: arguments.jobs.map(usize::from),
+            blobs: if arguments.deep { BlobPresence::Asked } else { BlobPresence::Assumed },
             retry: flags.patience(),
         };
         let found = runtime::block_on(inventory::run(&open.list, &options, &ProcessEnvironment))?;
+        lost.extend(found.lost);
         match &mut whole {
-            Some(whole) => whole.merge(found)?,
-            None => whole = Some(found),
+            Some(whole) => whole.merge(found.inventory)?,
+            None => whole = Some(found.inventory),
         }
     }
     let Some(inventory) = whole else { return Ok(Exit::Done) };
@@ -34,5 +38,9 @@ pub(super) fn run(flags: &Flags, arguments: &InventoryArgs) -> anyhow::Result<Ex
         }
         None => terminal::result(&inventory.text())?,
     }
-    Ok(Exit::Done)
+    if lost.is_empty() {
+        return Ok(Exit::Done);
+    }
+    terminal::message(&report::inventory::lost(&lost));
+    Ok(Exit::Failed)
 }

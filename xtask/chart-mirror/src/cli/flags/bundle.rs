@@ -22,6 +22,13 @@ pub struct InventoryArgs {
     #[arg(long, value_name = "GLOB")]
     pub only: Vec<String>,
 
+    /// Ask for each blob, too
+    ///
+    /// Blobs that the registry has lost are reported, and left out of the inventory. Without the flag, a blob counts as
+    /// there if its manifest is.
+    #[arg(long)]
+    pub deep: bool,
+
     /// Write to a file
     ///
     /// Default: stdout.
