@@ -363,3 +363,25 @@ async fn the_list_of_an_unsigned_bundle_does_not_decide_who_gets_credentials() {
     let list = write(&site.inner, "own.toml", own);
     site.imported(&["insecure"], &["--images", &list]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chart_whose_folder_stayed_outside_is_checked_by_its_archive() {
+    let site = Site::new().await;
+    site.export("site", &[]);
+    let inside = |arguments: &[&str]| {
+        let helm = site.scene.helm.to_str().unwrap();
+        let run = || site.inner.run_in("taken", arguments, &[("HELM", helm)]);
+        tokio::task::block_in_place(run)
+    };
+    for name in ["images.toml", "charts/chart-1.0.0.tgz"] {
+        let to = site.inner.directory().join("taken").join(name);
+        fs::create_dir_all(to.parent().unwrap()).unwrap();
+        fs::copy(site.path("site").join(name), to).unwrap();
+    }
+    let check = ["verify", "--only", "chart"];
+    let refused = inside(&check);
+    assert_eq!(refused.exit_code, 1, "{refused:?}");
+    assert_says(&refused.stdout, &["no chart `./chart`", "`-c charts/chart-1.0.0.tgz`"]);
+    let named = inside(&[&check[..], &["-c", "charts/chart-1.0.0.tgz"]].concat());
+    assert!(!named.stdout.contains("no chart `./chart`"), "{named:?}");
+}

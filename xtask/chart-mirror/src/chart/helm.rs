@@ -152,6 +152,11 @@ impl Helm {
     /// repositories that were added to helm.
     fn no_chart(&self, chart: &str) -> Advice {
         let cause = format!("there is no chart `{chart}` in {}", self.directory.display());
+        if let Some(archive) = self.bundled_archive() {
+            let archive = self.path_from_here(&archive);
+            let hint = format!("the bundle that this list came with has it as an archive: `-c {archive}`");
+            return Advice::new(cause).with_hint(hint);
+        }
         let candidates = self.in_added_repositories(chart);
         let hint = match candidates.as_slice() {
             [] => format!(
@@ -160,6 +165,18 @@ impl Helm {
             found => format!("repositories of helm have it: `-c {}`", found.join("`, `-c ")),
         };
         Advice::new(cause).with_hint(hint)
+    }
+
+    /// The only archive in the folder `charts` beside the list, which is where a bundle has the chart. Its folder stays
+    /// where the bundle was written.
+    fn bundled_archive(&self) -> Option<String> {
+        let entries = std::fs::read_dir(self.directory.join("charts")).ok()?.flatten();
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let archives: Vec<String> = names.filter(|name| name.ends_with(".tgz")).collect();
+        match archives.as_slice() {
+            [archive] => Some(format!("charts/{archive}")),
+            _ => None,
+        }
     }
 
     /// `REPOSITORY/NAME` for each chart of a name in the repositories that were added to helm, as far as helm
