@@ -14,6 +14,7 @@ mod kinds;
 mod pins;
 mod platforms;
 mod repair;
+mod scale;
 mod shared_failures;
 mod signatures;
 mod support;

@@ -3,9 +3,9 @@
 /// Levels of nested indexes. More are a mistake or an attack.
 pub const DEEPEST_INDEX: usize = 8;
 
-/// The most manifests of one image. No image has as many platforms; the limit stops a registry that
-/// lists more and more of them.
-pub const MOST_MANIFESTS: usize = 1000;
+/// The most manifests of one image. No image has as many platforms; the limit stops a registry that lists more and
+/// more of them. An index that exceeds it is refused before its children are requested.
+pub const MOST_MANIFESTS: usize = 5000;
 
 /// Why an image is not copied.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -154,7 +154,8 @@ impl Helm {
         let cause = format!("there is no chart `{chart}` in {}", self.directory.display());
         if let Some(archive) = self.bundled_archive() {
             let archive = self.path_from_here(&archive);
-            let hint = format!("the bundle that this list came with has it as an archive: `-c {archive}`");
+            let hint =
+                format!("the bundle that this list came with has it as an archive: `-c {archive}`");
             return Advice::new(cause).with_hint(hint);
         }
         let candidates = self.in_added_repositories(chart);

@@ -1,5 +1,6 @@
 //! `ListEdit`: adapts the list to the images of the chart, in its text.
 
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use crate::chart::inventory::{Inventory, ListChanges, Obstacle, UnusedEntries};
@@ -92,13 +93,12 @@ fn is_blank(text: &str) -> bool {
 
 /// The images of the list after the changes, in its order.
 fn changed(list: &ImageList, changes: &ListChanges) -> Vec<Image> {
+    let lookup = Lookup::of(changes);
     let mut images = Vec::new();
     for image in list.images() {
-        let updated =
-            changes.updated.iter().find(|(from, _)| from.reference() == image.reference());
-        match updated {
-            Some((_, to)) => images.push(to.clone()),
-            None if is_removed(image, changes) => {}
+        match lookup.updated.get(&image.reference()) {
+            Some(to) => images.push((*to).clone()),
+            None if lookup.removed.contains(&image.reference()) => {}
             None => images.push(image.clone()),
         }
     }
@@ -106,8 +106,18 @@ fn changed(list: &ImageList, changes: &ListChanges) -> Vec<Image> {
     images
 }
 
-fn is_removed(image: &Image, changes: &ListChanges) -> bool {
-    changes.removed.iter().any(|removed| removed.reference() == image.reference())
+/// The changes by the references of the listed images.
+struct Lookup<'c> {
+    updated: HashMap<Reference, &'c Image>,
+    removed: HashSet<Reference>,
+}
+
+impl<'c> Lookup<'c> {
+    fn of(changes: &'c ListChanges) -> Self {
+        let updated = changes.updated.iter().map(|(from, to)| (from.reference(), to));
+        let removed = changes.removed.iter().map(Image::reference);
+        Self { updated: updated.collect(), removed: removed.collect() }
+    }
 }
 
 /// The entries to edit, by their positions in the list.
@@ -118,13 +128,13 @@ struct Positions {
 
 impl Positions {
     fn of(list: &ImageList, changes: &ListChanges) -> Self {
+        let lookup = Lookup::of(changes);
         let (mut updated, mut removed) = (Vec::new(), Vec::new());
         for (position, image) in list.images().iter().enumerate() {
-            let mut to = changes.updated.iter();
-            if let Some((_, to)) = to.find(|(from, _)| from.reference() == image.reference()) {
+            if let Some(to) = lookup.updated.get(&image.reference()) {
                 let (tag, digest) = (to.tag.clone(), to.digest.clone());
                 updated.push(TagUpdate { position, tag, digest });
-            } else if is_removed(image, changes) {
+            } else if lookup.removed.contains(&image.reference()) {
                 removed.push(position);
             }
         }
@@ -134,11 +144,12 @@ impl Positions {
 
 /// Adds what was removed of each entry. `pieces` are by the positions in the list.
 fn report(list: &ImageList, changes: ListChanges, pieces: &[(usize, String)]) -> ListEdit {
-    let of = |reference: &Reference| -> Vec<String> {
-        let position = list.images().iter().position(|image| image.reference() == *reference);
-        let own = pieces.iter().filter(|(of, _)| Some(*of) == position);
-        own.map(|(_, text)| text.clone()).collect()
-    };
+    let mut by_image: HashMap<Reference, Vec<String>> = HashMap::new();
+    for (position, text) in pieces {
+        let image = list.images()[*position].reference();
+        by_image.entry(image).or_default().push(text.clone());
+    }
+    let of = |reference: &Reference| by_image.get(reference).cloned().unwrap_or_default();
     let updated = changes.updated.into_iter().map(|(from, image)| {
         let from = from.reference();
         UpdatedImage { removed: of(&from), from, image }

@@ -9,20 +9,22 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 use serde_json::{Value, json};
 
 use super::graph::{self, KnownManifests, Level};
 use super::image_copy::ImageCopy;
+use super::limits::SUBJECTS_AT_ONCE;
 use super::options::ExistingContent;
 use super::signed::ValidSignature;
 use crate::list::Attachments;
+use oci::limits::MOST_MANIFESTS;
 use oci::{Descriptor, Digest, Manifest};
 use registry::{Cause, Error, ManifestName, Pushed, ReadBack, RemoteRepository, Side};
 
 const COSIGN_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
 /// Signatures may have signatures. The limit stops a registry that invents more and more of them.
-const MOST_SUBJECTS: usize = 1000;
+const MOST_SUBJECTS: usize = 2 * MOST_MANIFESTS;
 
 /// Copies the attachments of a manifest, of its children, and of the attachments.
 ///
@@ -92,7 +94,8 @@ async fn copy_of_subject(copy: &Arc<ImageCopy>, subject: &Digest) -> Result<Vec<
 async fn finish_all<T>(
     work: impl Iterator<Item = impl Future<Output = Result<T, Error>>>,
 ) -> Result<Vec<T>, Error> {
-    join_all(work).await.into_iter().collect()
+    let results: Vec<_> = stream::iter(work).buffered(SUBJECTS_AT_ONCE).collect().await;
+    results.into_iter().collect()
 }
 
 async fn copy_tag(
@@ -131,7 +134,8 @@ async fn copy_referrers(
         // An interrupted run may have left a referrer there without its entry.
         let listed = list_referrers(&copy.destination, subject).await;
         let Some(listed) = unless_refused(copy, listed)? else { return Ok((arrived, unlisted)) };
-        present.retain(|digest| !listed.iter().any(|entry| entry.digest == **digest));
+        let listed: HashSet<Digest> = listed.into_iter().map(|entry| entry.digest).collect();
+        present.retain(|digest| !listed.contains(*digest));
     }
     for digest in present {
         unlisted.push(copy.destination.manifest(&ManifestName::Digest(digest.clone())).await?);

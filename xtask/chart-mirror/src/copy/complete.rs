@@ -4,9 +4,11 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use futures_util::stream::FuturesUnordered;
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use tokio::sync::OnceCell;
 
+use super::limits::CHILDREN_AT_ONCE;
 use oci::{Descriptor, Digest, Manifest, limits};
 use registry::{Cause, Error, ManifestName, RemoteRepository};
 
@@ -42,6 +44,14 @@ enum BlobState {
 impl Missing {
     pub(crate) fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    fn add(&mut self, blob: Digest, state: BlobState) {
+        match state {
+            BlobState::Present => {}
+            BlobState::Absent => self.blobs.push(blob),
+            BlobState::Unreadable(why) => self.unreadable.push(why),
+        }
     }
 }
 
@@ -83,33 +93,35 @@ pub(crate) async fn missing(
     let mut missing = Missing::default();
     let mut seen: HashSet<Digest> = HashSet::from([top.clone()]);
     let mut pending = vec![top.clone()];
-    while let Some(digest) = pending.pop() {
-        let name = ManifestName::Digest(digest.clone());
-        let manifest = match repository.manifest_if_present(&name).await {
-            Ok(Some(manifest)) => manifest,
-            Ok(None) => {
+    let mut running = FuturesUnordered::new();
+    loop {
+        while running.len() < CHILDREN_AT_ONCE
+            && let Some(digest) = pending.pop()
+        {
+            running.push(look(repository, digest, checks));
+        }
+        let Some(looked) = running.next().await else { break };
+        let children = match looked? {
+            Looked::AtManifest { children, blobs } => {
+                blobs.into_iter().for_each(|(digest, state)| missing.add(digest, state));
+                children
+            }
+            Looked::Absent(digest) => {
                 missing.manifests.push(digest);
                 continue;
             }
-            Err(error) if is_about_content(&error) => {
-                missing.unreadable.push(error.to_string());
+            Looked::Unreadable(why) => {
+                missing.unreadable.push(why);
                 continue;
             }
-            Err(error) => return Err(error),
         };
-        for (digest, state) in blob_states(repository, &manifest, checks).await? {
-            match state {
-                BlobState::Present => {}
-                BlobState::Absent => missing.blobs.push(digest),
-                BlobState::Unreadable(why) => missing.unreadable.push(why),
-            }
-        }
-        let children = manifest.manifests.into_iter().map(|child| child.digest);
-        pending.extend(children.filter(|digest| seen.insert(digest.clone())));
+        let new: Vec<Digest> =
+            children.into_iter().filter(|digest| seen.insert(digest.clone())).collect();
         if let Err(why) = limits::check_count(seen.len() - 1) {
             missing.unreadable.push(format!("{why}; not all were checked"));
             break;
         }
+        pending.extend(new);
     }
     missing.manifests.sort();
     missing.blobs.sort();
@@ -117,6 +129,36 @@ pub(crate) async fn missing(
     missing.unreadable.sort();
     missing.unreadable.dedup();
     Ok(missing)
+}
+
+/// What the registry returned for one manifest.
+enum Looked {
+    AtManifest {
+        children: Vec<Digest>,
+        blobs: Vec<(Digest, BlobState)>,
+    },
+    Absent(Digest),
+    /// It fails on the manifest, or returns something else.
+    Unreadable(String),
+}
+
+async fn look(
+    repository: &RemoteRepository,
+    digest: Digest,
+    checks: &BlobChecks,
+) -> Result<Looked, Error> {
+    let name = ManifestName::Digest(digest.clone());
+    let manifest = match repository.manifest_if_present(&name).await {
+        Ok(Some(manifest)) => manifest,
+        Ok(None) => return Ok(Looked::Absent(digest)),
+        Err(error) if is_about_content(&error) => {
+            return Ok(Looked::Unreadable(error.to_string()));
+        }
+        Err(error) => return Err(error),
+    };
+    let blobs = blob_states(repository, &manifest, checks).await?;
+    let children = manifest.manifests.into_iter().map(|child| child.digest).collect();
+    Ok(Looked::AtManifest { children, blobs })
 }
 
 async fn blob_states(

@@ -10,14 +10,13 @@ use futures_util::{StreamExt as _, stream};
 use tokio::task::JoinSet;
 
 use super::blob;
-use super::image_copy::ImageCopy;
+use super::image_copy::{ImageCopy, Once};
+use super::limits::CHILDREN_AT_ONCE;
 use super::options::ExistingContent;
 use super::tracker::Ticket;
-use oci::{Descriptor, Digest, Manifest, TooLarge, limits};
+use oci::{Digest, Manifest, TooLarge, limits};
 use registry::{Cause, Error, ErrorCode, ManifestName, Pushed, ReadBack, Side};
 
-/// Manifests of one index that are in memory at a time.
-const CHILDREN_AT_ONCE: usize = 8;
 /// How often to wait for a registry that has all of the content but does not see it yet.
 const PAUSES_TO_SEE: usize = 3;
 
@@ -83,7 +82,7 @@ async fn push_with_blobs(
     let pushed = pushed.await;
     match &pushed {
         Ok(_) => tracker.mark_committed(blobs(), copy.target()),
-        Err(_) => tracker.abandon(ticket),
+        Err(_) => tracker.abandon(ticket, blobs()),
     }
     pushed
 }
@@ -127,10 +126,20 @@ async fn push_children(
     manifest: &Manifest,
     level: Level<'_>,
 ) -> Result<(), Error> {
-    let mut seen = HashSet::new();
-    let children = manifest.manifests.iter().filter(|child| seen.insert(&child.digest));
-    let children: Vec<BoxFuture<'_, _>> =
-        children.map(|child| Box::pin(push_child(copy, child, level)) as _).collect();
+    let level = Level { depth: level.depth + 1, ..level };
+    if manifest.manifests.is_empty() {
+        return Ok(());
+    }
+    let children = limits::check_depth(level.depth)
+        .and_then(|()| copy.children(manifest, level.existing))
+        .map_err(|why: TooLarge| {
+            let operation = format!("get what manifest {} lists", manifest.digest.short());
+            Error::new(copy.source.host.side, operation, Cause::Unsupported(why.to_string()))
+        })?;
+    let children: Vec<BoxFuture<'_, _>> = children
+        .into_iter()
+        .map(|(child, once)| Box::pin(push_child(copy, child, once, level)) as _)
+        .collect();
     // All children are pushed before the first error is returned. The next run has less to do.
     let results: Vec<_> = stream::iter(children).buffer_unordered(CHILDREN_AT_ONCE).collect().await;
     results.into_iter().collect()
@@ -139,29 +148,18 @@ async fn push_children(
 /// Copies a child once per image, however many indexes list it.
 async fn push_child(
     copy: &Arc<ImageCopy>,
-    child: &Descriptor,
+    child: Digest,
+    once: Once,
     level: Level<'_>,
 ) -> Result<(), Error> {
-    let name = ManifestName::Digest(child.digest.clone());
-    let depth = level.depth + 1;
-    let refuse = |why: TooLarge| {
-        let operation = format!("get manifest {name}");
-        Err(Error::new(copy.source.host.side, operation, Cause::Unsupported(why.to_string())))
-    };
-    if let Err(why) = limits::check_depth(depth) {
-        return refuse(why);
-    }
-    let once = match copy.child(&child.digest, level.existing) {
-        Ok(once) => once,
-        Err(why) => return refuse(why),
-    };
+    let name = ManifestName::Digest(child.clone());
     let pushed = once.get_or_try_init(|| async {
         // The stale index lists it, so its content should be there. Only the manifest itself is checked.
-        if level.known.contains(&child.digest) && copy.destination.resolve(&name).await?.is_some() {
+        if level.known.contains(&child) && copy.destination.resolve(&name).await?.is_some() {
             return Ok(());
         }
         let manifest = copy.source.manifest(&name).await?;
-        push(copy, &manifest, &name, Level { depth, ..level }).await.map(|_| ())
+        push(copy, &manifest, &name, level).await.map(|_| ())
     });
     pushed.await.copied()
 }

@@ -1,6 +1,6 @@
 //! `ImageCopy`: the copy of one image, with both repositories and its counters.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
@@ -9,7 +9,7 @@ use super::copied::Counters;
 use super::options::ExistingContent;
 use super::run::Run;
 use crate::plan::Transfer;
-use oci::{Digest, RepositoryPath, TooLarge, limits};
+use oci::{Digest, Manifest, RepositoryPath, TooLarge, limits};
 use registry::{Error, RemoteRepository};
 
 pub(super) struct ImageCopy {
@@ -21,11 +21,11 @@ pub(super) struct ImageCopy {
     pub(super) destination: RemoteRepository,
     counters: Mutex<Counters>,
     /// The manifests below the image's own. The cell of each ensures that it is copied once.
-    children: Mutex<HashMap<(Digest, ExistingContent), Once>>,
+    children: Mutex<HashMap<ExistingContent, HashMap<Digest, Once>>>,
 }
 
 /// Filled when the manifest is at the destination.
-type Once = Arc<OnceCell<()>>;
+pub(super) type Once = Arc<OnceCell<()>>;
 
 impl ImageCopy {
     pub(super) fn new(
@@ -69,18 +69,22 @@ impl ImageCopy {
         update(&mut self.counters.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
-    /// The cell of a child manifest.
-    pub(super) fn child(
+    /// The distinct children of a manifest, each with its cell. None is reserved if there are too many.
+    pub(super) fn children(
         &self,
-        digest: &Digest,
+        manifest: &Manifest,
         existing: ExistingContent,
-    ) -> Result<Once, TooLarge> {
-        let mut children = self.children.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (digest.clone(), existing);
-        if !children.contains_key(&key) {
-            limits::check_count(children.len() + 1)?;
-        }
-        Ok(Arc::clone(children.entry(key).or_default()))
+    ) -> Result<Vec<(Digest, Once)>, TooLarge> {
+        let mut all = self.children.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = all.entry(existing).or_default();
+        let mut seen = HashSet::new();
+        let digests = manifest.manifests.iter().map(|child| &child.digest);
+        let distinct: Vec<&Digest> = digests.filter(|digest| seen.insert(*digest)).collect();
+        let new = distinct.iter().filter(|digest| !known.contains_key(**digest)).count();
+        limits::check_count(known.len() + new)?;
+        let cell = |digest: &Digest| Arc::clone(known.entry(digest.clone()).or_default());
+        let cells: Vec<Once> = distinct.iter().copied().map(cell).collect();
+        Ok(distinct.into_iter().cloned().zip(cells).collect())
     }
 
     pub(super) fn counters(&self) -> Counters {

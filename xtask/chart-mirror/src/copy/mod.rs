@@ -1,5 +1,4 @@
-//! The copy engine. All images of a run are copied at once; the queues of the hosts order and limit
-//! the requests.
+//! The copy engine. Many images are copied at once; the queues of the hosts order and limit the requests.
 //!
 //! `image` decides about one image and copies it, `graph` walks a manifest (children first, the tag
 //! last), `blob` moves one blob, and `tracker` makes sure that each blob leaves the source once.
@@ -7,8 +6,7 @@
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use futures_util::FutureExt as _;
-use tokio::task::JoinSet;
+use futures_util::{FutureExt as _, StreamExt as _, stream};
 
 use crate::ecr::Repositories;
 use crate::plan::Transfer;
@@ -20,6 +18,7 @@ use run::Run;
 use tracker::{BlobTracker, Mountable};
 
 pub use copied::{Amount, Copied, Counters};
+pub(crate) use limits::IMAGES_AT_ONCE;
 pub use options::{CopyOptions, ExistingContent, TagCheck, TagPolicy};
 pub use progress::{Progress, Silent};
 pub use signature_policy::SignaturePolicy;
@@ -31,6 +30,7 @@ mod copied;
 mod graph;
 mod image;
 mod image_copy;
+mod limits;
 mod options;
 pub(crate) mod pins;
 pub(crate) mod platforms;
@@ -40,8 +40,8 @@ mod signature_policy;
 pub(crate) mod signed;
 mod tracker;
 
-/// Copies images to one registry, all at once. Returns one result per image, in the same order. `present` are
-/// blobs that the destination has, with a repository that has them.
+/// Copies images to one registry. Returns one result per image, in the same order. `present` are blobs that the
+/// destination has, with a repository that has them.
 ///
 /// # Errors
 /// When the name of a registry does not make a URL; all other errors belong to an image.
@@ -80,12 +80,15 @@ pub(crate) async fn copy_all(
         signatures,
         repositories,
     });
-    let mut tasks = JoinSet::new();
-    for (number, ((source, destination), transfer)) in ends.into_iter().zip(transfers).enumerate() {
-        let copy = ImageCopy::new(Arc::clone(&run), number, transfer.clone(), source, destination);
-        tasks.spawn(async move { (number, copy_one(Arc::new(copy)).await) });
-    }
-    let mut results = tasks.join_all().await;
+    let copies = ends.into_iter().zip(transfers).enumerate();
+    let copies = copies.map(|(number, ((source, destination), transfer))| {
+        let run = Arc::clone(&run);
+        async move {
+            let copy = ImageCopy::new(run, number, transfer.clone(), source, destination);
+            (number, copy_one(Arc::new(copy)).await)
+        }
+    });
+    let mut results: Vec<_> = stream::iter(copies).buffer_unordered(IMAGES_AT_ONCE).collect().await;
     results.sort_by_key(|(number, _)| *number);
     Ok(results.into_iter().map(|(_, result)| result).collect())
 }

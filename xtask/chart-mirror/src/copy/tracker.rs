@@ -53,7 +53,8 @@ struct BlobState {
     repositories: HashMap<RepositoryPath, Holding>,
     /// Failures that every other upload would repeat, and the registry that the blob was read from.
     failures: Vec<(Registry, Error)>,
-    changed: watch::Sender<()>,
+    /// For those that wait. `None` until one does, because few blobs are waited for.
+    changed: Option<watch::Sender<()>>,
 }
 
 /// What a repository has of a blob.
@@ -136,7 +137,7 @@ impl BlobTracker {
             own.is_some_and(|own| own.status == Status::Reserved && own.ticket == ticket);
         match own {
             Some(own) if own.is_present() => return NextStep::Done,
-            Some(_) if !is_reserved => return NextStep::Wait(blob.changed.subscribe()),
+            Some(_) if !is_reserved => return NextStep::Wait(blob.subscribe()),
             _ => {}
         }
         // Mounts with another login may be refused, so it is better to wait for one with the same.
@@ -150,7 +151,7 @@ impl BlobTracker {
                 break;
             }
             if !is_reserved && others.any(|(_, holding)| self.can_wait_for(holding, ticket)) {
-                return NextStep::Wait(blob.changed.subscribe());
+                return NextStep::Wait(blob.subscribe());
             }
         }
         let holding = Holding { ticket, status: Status::InTransfer };
@@ -175,7 +176,7 @@ impl BlobTracker {
             // The manifest is pushed, so its place in the order does not matter any more.
             let holding = Holding { ticket: Ticket(0), status: Status::Committed };
             blob.repositories.insert(repository.clone(), holding);
-            blob.changed.send_replace(());
+            blob.wake();
         }
     }
 
@@ -185,13 +186,15 @@ impl BlobTracker {
         let blob = table.blob(digest);
         if blob.repositories.get(repository).is_some_and(|holding| holding.is_present()) {
             blob.repositories.remove(repository);
-            blob.changed.send_replace(());
+            blob.wake();
         }
     }
 
     /// The manifest with this ticket was not pushed, so the blobs brought for it stay uncommitted.
-    pub(super) fn abandon(&self, ticket: Ticket) {
-        for blob in self.lock().blobs.values_mut() {
+    pub(super) fn abandon<'d>(&self, ticket: Ticket, digests: impl Iterator<Item = &'d Digest>) {
+        let mut table = self.lock();
+        for digest in digests {
+            let blob = table.blob(digest);
             let before = blob.repositories.len();
             blob.repositories.retain(|_, holding| {
                 let is_useless = match holding.status {
@@ -202,7 +205,7 @@ impl BlobTracker {
                 holding.ticket != ticket || !is_useless
             });
             if blob.repositories.len() != before {
-                blob.changed.send_replace(());
+                blob.wake();
             }
         }
     }
@@ -228,8 +231,21 @@ impl Table {
         self.blobs.entry(digest.clone()).or_insert_with(|| BlobState {
             repositories: HashMap::new(),
             failures: Vec::new(),
-            changed: watch::Sender::new(()),
+            changed: None,
         })
+    }
+}
+
+impl BlobState {
+    fn subscribe(&mut self) -> watch::Receiver<()> {
+        self.changed.get_or_insert_with(|| watch::Sender::new(())).subscribe()
+    }
+
+    /// Lets those that wait ask again.
+    fn wake(&self) {
+        if let Some(changed) = &self.changed {
+            changed.send_replace(());
+        }
     }
 }
 
@@ -275,7 +291,7 @@ impl Drop for UploadGuard<'_> {
             Some(holding) if self.is_complete => holding.status = Status::Present,
             _ => drop(blob.repositories.remove(&self.repository)),
         }
-        blob.changed.send_replace(());
+        blob.wake();
     }
 }
 

@@ -5,7 +5,11 @@ use std::ops::Range;
 
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
+use super::edit::lines::{end_of_line, start_of_line};
 use super::place::{Place, PlaceIndex, char_boundary};
+
+/// How many problems are displayed with their lines. Each takes time to render, and more are not corrected at once.
+const MOST_WITH_LINES: usize = 100;
 
 /// The mistakes in an image list, in the order of the text. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,12 +46,7 @@ impl Problems {
             }
         }
         problems.sort_by_key(|problem| (problem.span.start, problem.span.end));
-        let mut text = text.to_owned();
-        for secret in problems.iter().filter_map(|problem| problem.secret.clone()) {
-            let hide = |byte| if byte == b'\n' { '\n' } else { '*' };
-            let hidden: String = text[secret.clone()].bytes().map(hide).collect();
-            text.replace_range(secret, &hidden);
-        }
+        let text = without_secrets(text, &problems);
         Self { file_name: file_name.to_owned(), text, problems }
     }
 
@@ -60,19 +59,36 @@ impl Problems {
         self.problems.iter()
     }
 
-    /// All problems with their lines, with colours for a terminal. `Display` omits the colours.
+    /// The problems with their lines, with colours for a terminal. `Display` omits the colours.
     pub fn render_with_colours(&self) -> String {
         self.render(&Renderer::styled())
     }
 
+    /// Displays the lines of the first problems, and one line for each of the others.
     fn render(&self, renderer: &Renderer) -> String {
-        let rendered: Vec<_> = self
-            .problems
+        let (with_lines, others) = self.problems.split_at(self.problems.len().min(MOST_WITH_LINES));
+        let rendered = with_lines
             .iter()
-            .map(|problem| renderer.render(&[problem.group(&self.file_name, &self.text)]))
-            .collect();
-        rendered.join("\n\n")
+            .map(|problem| renderer.render(&[problem.group(&self.file_name, &self.text)]));
+        let others: Vec<String> =
+            others.iter().map(|one| one.in_one_line(&self.file_name)).collect();
+        let others = Some(others.join("\n")).filter(|others| !others.is_empty());
+        rendered.chain(others).collect::<Vec<_>>().join("\n\n")
     }
+}
+
+/// The text of a list, with `*` for every byte of a secret.
+fn without_secrets(text: &str, problems: &[Problem]) -> String {
+    let mut hidden = String::with_capacity(text.len());
+    let mut shown_from = 0;
+    for secret in problems.iter().filter_map(|problem| problem.secret.clone()) {
+        // Two problems may be about one secret.
+        let secret = secret.start.max(shown_from)..secret.end.max(shown_from);
+        hidden.push_str(&text[shown_from..secret.start]);
+        hidden.extend(text[secret.clone()].bytes().map(|b| if b == b'\n' { '\n' } else { '*' }));
+        shown_from = secret.end;
+    }
+    hidden + &text[shown_from..]
 }
 
 impl fmt::Display for Problems {
@@ -107,11 +123,19 @@ impl Problem {
     }
 
     fn group<'a>(&'a self, file_name: &'a str, text: &'a str) -> Group<'a> {
-        let mut snippet = Snippet::source(text)
+        // Only a part of the text, because the renderer looks through all of what it gets.
+        let first = self.first.clone().unwrap_or(self.span.clone());
+        let last = char_boundary(text, text.len().saturating_sub(1));
+        let start = start_of_line(text, self.span.start.min(first.start).min(last));
+        let end = end_of_line(text, self.span.end.max(first.end));
+        let within = |span: &Range<usize>| span.start - start..span.end - start;
+        let lines_before = text[..start].bytes().filter(|byte| *byte == b'\n').count();
+        let mut snippet = Snippet::source(&text[start..end])
+            .line_start(lines_before + 1)
             .path(file_name)
-            .annotation(AnnotationKind::Primary.span(self.span.clone()));
+            .annotation(AnnotationKind::Primary.span(within(&self.span)));
         if let Some(first) = &self.first {
-            let first = AnnotationKind::Context.span(first.clone()).label("the first is here");
+            let first = AnnotationKind::Context.span(within(first)).label("the first is here");
             snippet = snippet.annotation(first);
         }
         let group = Level::ERROR.primary_title(&self.message).element(snippet);
@@ -119,6 +143,11 @@ impl Problem {
             Some(hint) => group.element(Level::HELP.with_name("hint").message(hint)),
             None => group,
         }
+    }
+
+    fn in_one_line(&self, file_name: &str) -> String {
+        let Place { line, column } = self.place;
+        format!("error: {file_name}:{line}:{column}: {}", self.message)
     }
 }
 
@@ -187,5 +216,35 @@ error: `one` again
   |
   = hint: remove it"
         );
+    }
+
+    #[test]
+    fn many_problems_are_displayed_in_bounded_parts_of_the_text() {
+        let line = "key = 'value'\n";
+        let text = line.repeat(1000);
+        let problem = |number: usize| {
+            let at = number * line.len();
+            Problem::new(at..at + 3, "wrong").first(0..3)
+        };
+        let displayed =
+            Problems::new("x.toml", &text, (0..1000).map(problem).collect()).to_string();
+        assert_eq!(displayed.matches(" --> x.toml:").count(), MOST_WITH_LINES);
+        assert!(displayed.ends_with("error: x.toml:999:1: wrong\nerror: x.toml:1000:1: wrong"));
+        assert_eq!(displayed.matches("wrong").count(), 1000, "none is left out");
+    }
+
+    #[test]
+    fn a_problem_looks_the_same_wherever_its_part_of_the_text_begins() {
+        let text = "a = 1\n\nbb = [\n  2, # ä\n]\n\nc = 'x'\n";
+        let whole = |span: &Range<usize>| {
+            let annotation = AnnotationKind::Primary.span(span.clone());
+            let snippet = Snippet::source(text).path("x").annotation(annotation);
+            Renderer::plain().render(&[Level::ERROR.primary_title("m").element(snippet)])
+        };
+        let starts = (0..=text.len()).filter(|start| text.is_char_boundary(*start));
+        for span in starts.flat_map(|start| [start..start, start..text.len()]) {
+            let problems = Problems::new("x", text, vec![Problem::new(span.clone(), "m")]);
+            assert_eq!(problems.to_string(), whole(&span), "{span:?}");
+        }
     }
 }

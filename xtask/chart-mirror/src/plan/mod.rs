@@ -134,9 +134,11 @@ pub fn transfers(
     destination: &Destination,
     selection: &Selection,
 ) -> Result<Vec<Transfer>, Advice> {
-    let selected = selection.of(list)?;
+    let mut selected = selection.of(list)?.into_iter().peekable();
     let paths = destination.paths(list.images())?;
-    let is_selected = |image: &Image| selected.iter().any(|one| std::ptr::eq(*one, image));
+    // Both are in the order of the list.
+    let mut is_selected =
+        |image: &Image| selected.next_if(|next| std::ptr::eq(*next, image)).is_some();
     let all = list.images().iter().zip(paths);
     all.filter(|(image, _)| is_selected(image))
         .map(|(image, path)| {

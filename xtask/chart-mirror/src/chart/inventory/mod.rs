@@ -1,6 +1,6 @@
 //! `Inventory`: merges the images of the list and of the chart, and decides which can be mirrored; pure.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use super::choice::ChartOrigin;
 use super::discovery::{Discovery, discover};
@@ -145,8 +145,10 @@ impl Inventory {
         let is_other = |entry: &&InventoryEntry| {
             entry.listed.is_some() && !is_used(entry) && origin == ChartOrigin::Listed
         };
+        let by_reference: HashMap<String, &InventoryEntry> =
+            self.entries.iter().rev().map(|entry| (entry.reference(), entry)).collect();
         for entry in self.entries.iter().filter(is_other) {
-            images.obstacles.extend(images.overwritten(entry, &self.entries, destinations));
+            images.obstacles.extend(images.overwritten(entry, &by_reference, destinations));
         }
         images.obstacles.extend(self.unclear_targets());
         images.obstacles.extend(self.malformed());
@@ -159,15 +161,14 @@ impl Inventory {
 
     /// Images that may belong to one of several entries of the list, which go or come from elsewhere than others.
     fn unclear_targets(&self) -> impl Iterator<Item = Obstacle> {
-        let has_own_place = |entry: &InventoryEntry| {
-            let listed = self.entries.iter().filter_map(|other| other.listed.as_ref());
-            listed
-                .filter(|image| *image.chart_source() == entry.source)
-                .any(|image| image.target.is_some() || image.replaces.is_some())
-        };
+        let listed = self.entries.iter().filter_map(|entry| entry.listed.as_ref());
+        let with_own_place: HashSet<&Repository> = listed
+            .filter(|image| image.target.is_some() || image.replaces.is_some())
+            .map(Image::chart_source)
+            .collect();
         self.entries.iter().filter_map(move |entry| match &entry.counterpart {
             Some(Counterpart::Unclear(unclear))
-                if entry.listed.is_none() && has_own_place(entry) =>
+                if entry.listed.is_none() && with_own_place.contains(&entry.source) =>
             {
                 Some(entry.obstacle(ObstacleKind::Unclear(unclear.clone())))
             }
@@ -286,7 +287,7 @@ impl Images {
     fn overwritten(
         &self,
         listed: &InventoryEntry,
-        entries: &[InventoryEntry],
+        by_reference: &HashMap<String, &InventoryEntry>,
         destinations: &[Destination],
     ) -> Option<Obstacle> {
         let image = listed.image().ok()?;
@@ -296,7 +297,7 @@ impl Images {
             let reference = self.targets.get(&(number, target.clone()))?;
             Some((target, reference))
         })?;
-        let entry = entries.iter().find(|entry| entry.reference() == *reference)?;
+        let entry = by_reference.get(reference)?;
         Some(entry.obstacle(ObstacleKind::SameTarget { target, other: listed.reference() }))
     }
 }

@@ -1,11 +1,12 @@
 //! The command `pin`: resolves the tags of images at their sources, and records the digests in the list.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::Instant;
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 
-use crate::copy::Progress;
+use crate::copy::{IMAGES_AT_ONCE, Progress};
 use crate::layouts;
 use crate::list::edit::pin_images;
 use crate::list::{Image, ImageList, ImagePin};
@@ -13,7 +14,7 @@ use crate::list_file;
 use crate::plan::{Selection, registry_settings};
 use layout::LayoutLocation;
 use messages::Advice;
-use oci::{Digest, Manifest, Tag};
+use oci::{Digest, Manifest, Reference, Tag};
 use registry::auth::credentials::Environment;
 use registry::{Cause, Error, ManifestName, Registries, RemoteRepository, RetryPolicy, Side};
 use result::{Mode, PinOutcome, PinReport, PinnedImage};
@@ -63,7 +64,7 @@ pub async fn resolve(
         });
     }
     progress.checking("resolving tags", images.len());
-    let images = join_all(images).await;
+    let images = stream::iter(images).buffered(IMAGES_AT_ONCE).collect().await;
     Ok(PinReport {
         mode: options.mode,
         images,
@@ -102,15 +103,18 @@ pub fn pinned(
     report: &PinReport,
 ) -> anyhow::Result<(Option<String>, ImageList)> {
     let mut list = before.parse_member(file_name, text)?;
+    let listed = list.images().iter().enumerate();
+    let positions: HashMap<Reference, usize> =
+        listed.map(|(position, image)| (image.reference(), position)).collect();
     let mut pins = Vec::new();
     for resolved in report.images.iter().filter(|image| image.changes_list(report.mode)) {
         let digest = resolved.digest.as_ref().filter(|_| resolved.written);
-        let is_unchanged = |image: &Image| {
-            let now = &image.digest;
-            image.reference() == resolved.source
-                && (*now == resolved.pin || now.is_some() && now.as_ref() == digest)
+        let is_unchanged = |position: &usize| {
+            let now = &list.images()[*position].digest;
+            *now == resolved.pin || now.is_some() && now.as_ref() == digest
         };
-        let position = list.images().iter().position(is_unchanged).ok_or_else(|| {
+        let position = positions.get(&resolved.source).copied().filter(is_unchanged);
+        let position = position.ok_or_else(|| {
             let source = &resolved.source;
             Advice::new(format!("the entry of `{source}` in `{file_name}` has changed meanwhile; nothing was written"))
                 .with_hint("run the same command again")

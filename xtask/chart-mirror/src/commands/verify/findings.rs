@@ -1,6 +1,6 @@
 //! Collects what the checks find, each with the severity that the policy gives it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::context::Context;
 use super::finding::{Finding, Location};
@@ -18,6 +18,8 @@ pub(super) struct Findings<'a> {
     /// The destination that the findings to come are about.
     destination: Option<String>,
     findings: Vec<Finding>,
+    /// The positions of the findings by their messages.
+    by_message: HashMap<String, Vec<usize>>,
     ignored: usize,
 }
 
@@ -25,7 +27,8 @@ impl<'a> Findings<'a> {
     pub(super) fn new(context: &Context<'a>) -> Self {
         let (input, options) = (context.input, context.options);
         let selected = context.selected.clone();
-        Self { input, options, selected, destination: None, findings: Vec::new(), ignored: 0 }
+        let (findings, by_message) = (Vec::new(), HashMap::new());
+        Self { input, options, selected, destination: None, findings, by_message, ignored: 0 }
     }
 
     pub(super) fn add(&mut self, finding: Finding) {
@@ -35,7 +38,11 @@ impl<'a> Findings<'a> {
         }
         match self.severity(finding.code) {
             Severity::Ignore => self.ignored += 1,
-            severity => self.findings.push(Finding { severity, ..finding }),
+            severity => {
+                let position = self.findings.len();
+                self.by_message.entry(finding.message.clone()).or_default().push(position);
+                self.findings.push(Finding { severity, ..finding });
+            }
         }
     }
 
@@ -59,9 +66,12 @@ impl<'a> Findings<'a> {
 
     /// Adds a finding unless there is an equal one: several destinations may share it.
     pub(super) fn add_once(&mut self, finding: Finding) {
-        let is_same =
-            |have: &Finding| Finding { severity: finding.severity, ..have.clone() } == finding;
-        if !self.findings.iter().any(is_same) {
+        let is_same = |have: &usize| {
+            let have = self.findings[*have].clone();
+            Finding { severity: finding.severity, ..have } == finding
+        };
+        let with_message = self.by_message.get(&finding.message);
+        if !with_message.into_iter().flatten().any(is_same) {
             self.add(finding);
         }
     }

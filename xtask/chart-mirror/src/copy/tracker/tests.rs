@@ -106,7 +106,7 @@ fn a_failure_that_spent_its_retries_holds_for_all_who_would_repeat_it() {
 fn an_abandoned_ticket_frees_its_reservations() {
     let (tracker, first, second) = two_manifests(Mountable::AfterUpload);
     assert_eq!(step(&tracker, "b", second), "wait");
-    tracker.abandon(first);
+    tracker.abandon(first, [&layer()].into_iter());
     assert_eq!(step(&tracker, "b", second), "upload");
 }
 
@@ -139,7 +139,7 @@ fn a_failed_manifest_is_not_waited_for() {
     let (tracker, first, second) = two_manifests(Mountable::AfterManifest);
     upload(&tracker, "a", first).complete();
     let changed = wait(&tracker, "b", second);
-    tracker.abandon(first);
+    tracker.abandon(first, [&layer()].into_iter());
     assert!(changed.has_changed().unwrap());
     assert_eq!(step(&tracker, "b", second), "upload");
 }

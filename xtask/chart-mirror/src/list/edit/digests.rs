@@ -1,20 +1,15 @@
 //! Pins images.
 
-use std::cmp::Reverse;
-use std::ops::Range;
-
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::changes::{Change, changed};
 use super::lines::split_mark;
 use super::spans::images;
 use super::tables::{Owner, below_tag, place_of_pair};
 use crate::list::ImagePin;
 use crate::list::image::SUBSETS_INDEX;
 use oci::{Digest, Platforms};
-
-/// A range of the text, and the text that replaces it.
-pub(super) type Change = (Range<usize>, String);
 
 /// Writes each digest below the tag of its image, or over the old one, and the digests of subsets into
 /// its table `subsets`.
@@ -34,26 +29,30 @@ pub fn pin_images(text: &str, pins: &[ImagePin]) -> Option<String> {
             changes.push(digest_change(bare, image, digest)?);
         }
     }
-    // The last one first, so that the others keep their offsets.
-    changes.sort_by_key(|(range, _)| Reverse(range.start));
-    let mut pinned = bare.to_owned();
-    for (range, new) in changes {
-        pinned.replace_range(range, &new);
-    }
-    for pin in pins {
-        for (platforms, _) in pin.subsets.iter().filter(|(_, digest)| digest.is_none()) {
-            // One at a time: a comma or comment belongs to one pair or the other.
-            let record = place_of_record(&pinned, pin.position, platforms)?;
-            pinned.replace_range(record, "");
+    let mut pinned = changed(bare, changes);
+    let mut outdated: Vec<Vec<_>> = pins.iter().map(outdated_records).collect();
+    // One of each image at a time: a comma or comment belongs to one pair or the other.
+    while outdated.iter().any(|records| !records.is_empty()) {
+        let document = DeTable::parse(&pinned).ok()?;
+        let images = self::images(document.get_ref())?;
+        let mut removed = Vec::new();
+        for (pin, records) in pins.iter().zip(&mut outdated) {
+            let (image, Some(platforms)) = (images.get(pin.position)?, records.pop()) else {
+                continue;
+            };
+            let record = place_of_pair(&pinned, image, "subsets", &platforms.to_string())?;
+            removed.push((record, String::new()));
         }
+        drop(document);
+        pinned = changed(&pinned, removed);
     }
     Some(format!("{mark}{pinned}"))
 }
 
-fn place_of_record(text: &str, position: usize, platforms: &Platforms) -> Option<Range<usize>> {
-    let document = DeTable::parse(text).ok()?;
-    let image = images(document.get_ref())?.get(position)?;
-    place_of_pair(text, image, "subsets", &platforms.to_string())
+/// The records to remove, the last one first.
+fn outdated_records(pin: &ImagePin) -> Vec<&Platforms> {
+    let outdated = pin.subsets.iter().rev().filter(|(_, digest)| digest.is_none());
+    outdated.map(|(platforms, _)| platforms).collect()
 }
 
 /// Writes a digest below the tag of an image, or over the old one.

@@ -5,11 +5,12 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::changes::changed;
 use super::lines::{
     below, end_of_line, indent, line_end, quoted, separator, split_mark, start_of_line,
 };
 use super::spans::{images, sections, with_comments};
-use super::updates::{TagUpdate, update_tag};
+use super::updates::{TagUpdate, update_tags};
 use super::values::value_line;
 use crate::list::{Image, Replaced};
 
@@ -36,13 +37,7 @@ pub struct Edited {
 /// text is not TOML, lacks one of the entries, or has one in a form that cannot be edited.
 pub fn edit_images(text: &str, edits: ImageEdits<'_>) -> Option<Edited> {
     let (mark, bare) = split_mark(text);
-    let mut edited = bare.to_owned();
-    let mut removed_texts = Vec::new();
-    for update in edits.updated {
-        let (text, removed) = update_tag(&edited, update)?;
-        edited = text;
-        removed_texts.extend(removed.into_iter().map(|text| (update.position, text)));
-    }
+    let (mut edited, mut removed_texts) = update_tags(bare, edits.updated)?;
     if !edits.added.is_empty() {
         let document = DeTable::parse(&edited).ok()?;
         let place = match entries(&edited)?.last() {
@@ -53,20 +48,25 @@ pub fn edit_images(text: &str, edits: ImageEdits<'_>) -> Option<Edited> {
         let (range, added) = place;
         edited.replace_range(range, &added);
     }
-    // The last one first, so that the others keep their positions.
     let mut removed = edits.removed.to_vec();
     removed.sort_unstable();
-    for position in removed.into_iter().rev() {
+    while !removed.is_empty() {
         let entries = entries(&edited)?;
-        let ranges = entries.get(position)?.removal(&edited, &entries);
-        removed_texts.push((position, ranges.iter().map(|range| &edited[range.clone()]).collect()));
-        for range in ranges.into_iter().rev() {
-            let is_end = range.end == edited.len();
-            edited.replace_range(range, "");
-            if is_end {
-                edited.truncate(edited.trim_end().len());
-                edited.push_str(line_end(text));
-            }
+        // The last one first, so that the others keep their positions. In braces they share commas.
+        let is_inline = entries.first().is_some_and(|entry| entry.is_inline);
+        let first = if is_inline { removed.len() - 1 } else { 0 };
+        let mut changes = Vec::new();
+        for position in removed.split_off(first) {
+            let ranges = entries.get(position)?.removal(&edited, &entries);
+            let texts = ranges.iter().map(|range| &edited[range.clone()]);
+            removed_texts.push((position, texts.collect()));
+            changes.extend(ranges.into_iter().map(|range| (range, String::new())));
+        }
+        let is_end = changes.iter().any(|(range, _)| range.end == edited.len());
+        edited = changed(&edited, changes);
+        if is_end {
+            edited.truncate(edited.trim_end().len());
+            edited.push_str(line_end(text));
         }
     }
     removed_texts.sort_by_key(|(position, _)| *position);

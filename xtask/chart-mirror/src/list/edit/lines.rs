@@ -9,12 +9,12 @@ pub(super) fn split_mark(text: &str) -> (&str, &str) {
 }
 
 /// The start of the line with the offset.
-pub(super) fn start_of_line(text: &str, at: usize) -> usize {
+pub(in crate::list) fn start_of_line(text: &str, at: usize) -> usize {
     text[..at].rfind('\n').map_or(0, |newline| newline + 1)
 }
 
 /// The start of the line after the one with the offset.
-pub(super) fn end_of_line(text: &str, at: usize) -> usize {
+pub(in crate::list) fn end_of_line(text: &str, at: usize) -> usize {
     text[at..].find('\n').map_or(text.len(), |newline| at + newline + 1)
 }
 

@@ -3,10 +3,11 @@
 //! The parser reports where each value is, and the edit is made there in the text. A document model that
 //! is edited and written back keeps comments, but loses line endings and moves comments to other entries.
 
+mod changes;
 mod chart;
 mod digests;
 mod entries;
-mod lines;
+pub(super) mod lines;
 mod rules;
 mod spans;
 mod tables;

@@ -1,11 +1,11 @@
 //! Changes the tags of entries in place, and removes what belonged to the old tags.
 
-use std::cmp::Reverse;
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::changes::changed;
 use super::digests::digest_change;
 use super::lines::{end_of_line, start_of_line};
 use super::spans::images;
@@ -21,38 +21,54 @@ pub struct TagUpdate {
     pub digest: Option<Digest>,
 }
 
-/// Changes the tag of one entry. Its digest is replaced or removed, and its subsets are removed; comments
-/// stay. Returns the new text, and what was removed as it was written.
+/// Changes the tags of entries. Their digests are replaced or removed, and their subsets are removed; comments
+/// stay. Returns the new text, and what was removed of the entries as it was written.
 ///
-/// `None` if there is no entry with a tag at the position, or if it is written in a form that cannot be
+/// `None` if there is no entry with a tag at one of the positions, or if it is written in a form that cannot be
 /// edited.
-pub(super) fn update_tag(text: &str, update: &TagUpdate) -> Option<(String, Vec<String>)> {
+pub(super) fn update_tags(
+    text: &str,
+    updates: &[TagUpdate],
+) -> Option<(String, Vec<(usize, String)>)> {
     let mut edited = text.to_owned();
     let mut removed = Vec::new();
-    while let Some(Removal { range, written }) = next_removal(&edited, update)? {
-        edited.replace_range(range, "");
-        removed.push(written);
+    let mut pending: Vec<&TagUpdate> = updates.iter().collect();
+    // One piece of each entry at a time: a comma belongs to one pair or the other.
+    while !pending.is_empty() {
+        let mut changes = Vec::new();
+        let document = DeTable::parse(&edited).ok()?;
+        let images = images(document.get_ref()).unwrap_or_default();
+        let mut unfinished = Vec::new();
+        for update in pending {
+            let image = images.get(update.position)?;
+            if let Some(Removal { range, written }) = next_removal(&edited, image, update)? {
+                changes.push((range, String::new()));
+                removed.push((update.position, written));
+                unfinished.push(update);
+            }
+        }
+        drop(document);
+        edited = changed(&edited, changes);
+        pending = unfinished;
     }
-    let changes = with_entry(&edited, update.position, |text, image| {
+    let document = DeTable::parse(&edited).ok()?;
+    let images = images(document.get_ref()).unwrap_or_default();
+    let mut changes = Vec::new();
+    for update in updates {
+        let image = images.get(update.position)?;
         let entry = image.get_ref().as_table()?;
         let tag = entry.get("tag")?;
-        let quote = if text[tag.span()].starts_with('\'') { '\'' } else { '"' };
-        let mut changes = vec![(tag.span(), format!("{quote}{}{quote}", update.tag))];
+        let quote = if edited[tag.span()].starts_with('\'') { '\'' } else { '"' };
+        changes.push((tag.span(), format!("{quote}{}{quote}", update.tag)));
         if let Some(digest) = &update.digest {
             if let Some((key, old)) = entry.get_key_value("digest") {
-                removed.push(text[key.span().start..old.span().end].to_owned());
+                let written = edited[key.span().start..old.span().end].to_owned();
+                removed.push((update.position, written));
             }
-            changes.push(digest_change(text, image, digest)?);
+            changes.push(digest_change(&edited, image, digest)?);
         }
-        Some(changes)
-    });
-    let mut changes = changes?;
-    // The last one first, so that the others keep their offsets.
-    changes.sort_by_key(|(range, _)| Reverse(range.start));
-    for (range, new) in changes {
-        edited.replace_range(range, &new);
     }
-    Some((edited, removed))
+    Some((changed(&edited, changes), removed))
 }
 
 /// A range to remove, and the pair or header in it as it is written.
@@ -61,17 +77,19 @@ struct Removal {
     written: String,
 }
 
-/// The next piece to remove. One at a time: a comma belongs to one pair or the other.
-fn next_removal(text: &str, update: &TagUpdate) -> Option<Option<Removal>> {
-    with_entry(text, update.position, |text, image| {
-        let entry = image.get_ref().as_table()?;
-        let Some(pair) = pair_to_remove(text, entry, update)? else { return Some(None) };
-        let is_in_braces = text[image.span()].starts_with('{');
-        Some(Some(Removal {
-            written: text[pair.clone()].to_owned(),
-            range: if is_in_braces { with_comma(text, pair) } else { row(text, pair) },
-        }))
-    })
+/// The next piece of an entry to remove.
+fn next_removal(
+    text: &str,
+    image: &Spanned<DeValue<'_>>,
+    update: &TagUpdate,
+) -> Option<Option<Removal>> {
+    let entry = image.get_ref().as_table()?;
+    let Some(pair) = pair_to_remove(text, entry, update)? else { return Some(None) };
+    let is_in_braces = text[image.span()].starts_with('{');
+    Some(Some(Removal {
+        written: text[pair.clone()].to_owned(),
+        range: if is_in_braces { with_comma(text, pair) } else { row(text, pair) },
+    }))
 }
 
 fn pair_to_remove(
@@ -93,15 +111,6 @@ fn pair_to_remove(
         // Only the header is left.
         None => subsets.span(),
     }))
-}
-
-fn with_entry<T>(
-    text: &str,
-    position: usize,
-    read: impl FnOnce(&str, &Spanned<DeValue<'_>>) -> Option<T>,
-) -> Option<T> {
-    let document = DeTable::parse(text).ok()?;
-    read(text, images(document.get_ref())?.get(position)?)
 }
 
 /// The lines of a pair without the comments around it. A comment behind it stays, on a line of its own.

@@ -1,7 +1,7 @@
 //! The check `chart`: the chart uses exactly the images of the list, and with the values of a
 //! destination only their copies. `ChartRun` renders; `inventory` and `proof` judge.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use crate::chart::inventory::{
     Counterpart, Inventory, InventoryEntry, Mismatch, Obstacle, ObstacleKind, UnusedEntries,
@@ -64,7 +64,7 @@ pub(in crate::commands::verify) fn check(context: &Context<'_>, findings: &mut F
         }
     }
     match chart.dead_values(list) {
-        Ok(dead) => dead.iter().for_each(|path| report_dead_value(path, list, findings)),
+        Ok(dead) => report_dead_values(&dead, list, findings),
         Err(why) => findings.add(Finding::from_error(CHECK, Code::ChartFails, &why)),
     }
 }
@@ -95,10 +95,12 @@ fn destinations(context: &Context<'_>) -> Vec<Destination> {
 /// report them again.
 fn report_inventory(inventory: &Inventory, findings: &mut Findings<'_>) -> BTreeSet<Occurrence> {
     let obstacles = inventory.changes(UnusedEntries::Keep).obstacles;
+    // The first one of each reference.
+    let by_reference: HashMap<&str, &Obstacle> =
+        obstacles.iter().rev().map(|obstacle| (obstacle.reference.as_str(), obstacle)).collect();
     let mut reported = BTreeSet::new();
     for entry in &inventory.entries {
-        let reference = entry.reference();
-        let obstacle = obstacles.iter().find(|obstacle| obstacle.reference == reference);
+        let obstacle = by_reference.get(entry.reference().as_str()).copied();
         let finding = match (obstacle, entry.mismatch(), &entry.listed) {
             (Some(obstacle), _, listed) => cannot_be_listed(findings, obstacle, listed.as_ref()),
             (None, Some(Mismatch::Unlisted | Mismatch::Update), _) => unlisted(findings, entry),
@@ -143,16 +145,17 @@ fn report_proof(
         finding.message = format!("with the values of the destination, {}", finding.message);
         findings.add_once(finding);
     }
+    let listed = ListedImages::of(list);
     let is_new = |gap: &&Gap| !reported.contains(&occurrence(&gap.place, &gap.written));
     for gap in proof.gaps.iter().filter(is_new) {
         let code = match gap.kind {
             GapKind::Vanished | GapKind::Appeared => Code::ValuesImageLost,
             _ => Code::ValuesNotRelocated,
         };
-        findings.add_once(gap_finding(findings, list, code, gap));
+        findings.add_once(gap_finding(findings, &listed, code, gap));
     }
     for gap in proof.mentions.iter().filter(is_new) {
-        findings.add_once(gap_finding(findings, list, Code::ChartMention, gap));
+        findings.add_once(gap_finding(findings, &listed, Code::ChartMention, gap));
     }
     for reliance in &proof.relied_on {
         let message = format!("with the values of the destination, {reliance}");
@@ -207,21 +210,34 @@ fn cannot_be_listed(
     Finding { details, hint, ..findings.about(CHECK, code, listed, message) }
 }
 
-fn gap_finding(findings: &Findings<'_>, list: &ImageList, code: Code, gap: &Gap) -> Finding {
+fn gap_finding(
+    findings: &Findings<'_>,
+    listed: &ListedImages<'_>,
+    code: Code,
+    gap: &Gap,
+) -> Finding {
     let reference = gap.written.parse::<ImageReference>().ok();
-    let image = reference.and_then(|reference| ListedImages::of(list).entry(&reference));
+    let image = reference.and_then(|reference| listed.entry(&reference));
     let Advice { message, hint } = gap.advice();
     let details = [at(&gap.place)].into_iter().chain(and_more(gap.more)).collect();
     Finding { details, hint, ..findings.about(CHECK, code, image, message) }
 }
 
-fn report_dead_value(path: &ValuePath, list: &ImageList, findings: &mut Findings<'_>) {
-    let message = format!("`{path}` moves no image of the chart");
-    let owner = list.images().iter().find(|image| image.values.iter().any(|(own, _)| own == path));
-    let hint = format!("{} finds the values that do", command("values --probe"));
-    let finding = findings.about(CHECK, Code::MappingDead, owner, message).hint(hint);
-    let location = findings.location_of(path).or(finding.location);
-    findings.add(Finding { location, ..finding });
+fn report_dead_values(dead: &[ValuePath], list: &ImageList, findings: &mut Findings<'_>) {
+    let mut owners: HashMap<&ValuePath, &Image> = HashMap::new();
+    for image in list.images() {
+        for (path, _) in &image.values {
+            owners.entry(path).or_insert(image);
+        }
+    }
+    for path in dead {
+        let message = format!("`{path}` moves no image of the chart");
+        let owner = owners.get(path).copied();
+        let hint = format!("{} finds the values that do", command("values --probe"));
+        let finding = findings.about(CHECK, Code::MappingDead, owner, message).hint(hint);
+        let location = findings.location_of(path).or(finding.location);
+        findings.add(Finding { location, ..finding });
+    }
 }
 
 fn occurrence(place: &ManifestLocation, written: &str) -> Occurrence {

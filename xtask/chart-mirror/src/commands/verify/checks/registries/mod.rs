@@ -8,9 +8,8 @@ use futures_util::{StreamExt as _, stream};
 use super::values;
 use crate::commands::signature_keys::signature_policy;
 use crate::commands::verify::{context::Context, finding::Finding, findings::Findings};
-use crate::copy::Progress;
 use crate::copy::complete::{self, BlobChecks, Missing};
-use crate::copy::{SignaturePolicy, platforms, signed};
+use crate::copy::{IMAGES_AT_ONCE, Progress, SignaturePolicy, platforms, signed};
 use crate::layouts;
 use crate::list::finding_code::{Check, Code};
 use crate::list::{Destination, Image, ImageList};
@@ -26,10 +25,6 @@ mod judge;
 
 use charts::Expected;
 pub(in crate::commands::verify) use charts::{ChartCheck, prepare as prepare_charts};
-
-/// Images that are checked concurrently. More than any queue admits, and few enough that a long
-/// list takes no more memory than a short one.
-const IMAGES_AT_ONCE: usize = 256;
 
 /// How many requests the checks sent, and the registries whose certificates were not verified.
 #[derive(Default)]
