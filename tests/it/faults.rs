@@ -2,6 +2,7 @@
 //! leaves behind.
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
+mod accidents;
 mod authentication;
 mod damaged;
 mod downloads;

@@ -7,6 +7,7 @@
 )]
 
 mod bundle;
+mod chaos;
 mod chart;
 mod cli;
 mod clouds;

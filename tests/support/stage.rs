@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use chart_mirror::commands::mirror::result::MirrorReport;
 use chart_mirror::commands::mirror::{self, MirrorOptions, Pins};
 use chart_mirror::copy::{ExistingContent, Silent};
@@ -25,6 +26,9 @@ pub(crate) const TAG: &str = "1.0.6";
 
 /// No test runs this long, unless it waits for itself.
 const DEADLOCK: Duration = Duration::from_secs(60);
+
+/// How an image differs that is not there at all.
+pub(crate) const ABSENT: &str = "it is absent";
 
 /// What a test sets up, and then inspects.
 pub(crate) struct Stage {
@@ -242,12 +246,18 @@ impl Stage {
 
     /// Checks that the destination has every published image, whole and byte for byte.
     pub(crate) fn assert_mirrored(&self) {
-        for Listed { repository, tag, content, .. } in &self.images {
-            if let Some(content) = content {
-                assert_holds(&self.destination, repository, tag, content);
-            }
-        }
+        assert_eq!(self.differences(), []);
         assert_eq!(self.destination.store().incomplete_tags(), [""; 0]);
+    }
+
+    /// The published images that the destination does not have as they are, and why.
+    pub(crate) fn differences(&self) -> Vec<(String, String)> {
+        let difference = |image: &Listed| {
+            let Listed { repository, tag, content, .. } = image;
+            let why = difference(&self.destination, repository, tag, content.as_ref()?)?;
+            Some((format!("{repository}:{tag}"), why))
+        };
+        self.images.iter().filter_map(difference).collect()
     }
 
     /// Mirrors, and returns the error of the first image. All images must fail.
@@ -275,16 +285,34 @@ pub(crate) fn assert_holds(
     tag: &str,
     content: &Content,
 ) {
+    assert_eq!(difference(registry, repository, tag, content), None, "{repository}:{tag}");
+}
+
+/// How an image at a registry differs from what it should be.
+pub(crate) fn difference(
+    registry: &InMemoryRegistry,
+    repository: &str,
+    tag: &str,
+    content: &Content,
+) -> Option<String> {
     let store = registry.store();
-    let tagged = store.manifest(repository, tag).map(|(.., digest)| digest);
-    assert_eq!(tagged.as_ref(), Some(&content.top), "{repository}:{tag}");
+    let Some((.., tagged)) = store.manifest(repository, tag) else {
+        return Some(ABSENT.to_owned());
+    };
+    if tagged != content.top {
+        return Some(format!("the tag names {tagged} instead of {}", content.top));
+    }
     for manifest in &content.manifests {
-        let (media_type, bytes, _) = store.manifest(repository, manifest.digest.as_str()).unwrap();
-        assert_eq!((media_type, bytes), (manifest.media_type.clone(), manifest.bytes.clone()));
+        let expected = Some((manifest.media_type.clone(), manifest.bytes.clone()));
+        let found = store.manifest(repository, manifest.digest.as_str());
+        let found = found.map(|(media_type, bytes, _)| (media_type, bytes));
+        if found != expected {
+            return Some(format!("{found:?} instead of {expected:?}"));
+        }
     }
-    for (digest, bytes) in &content.blobs {
-        assert_eq!(store.blob(repository, digest).as_ref(), Some(bytes), "{repository} {digest}");
-    }
+    let differs =
+        |(digest, bytes): &&(Digest, Bytes)| store.blob(repository, digest).as_ref() != Some(bytes);
+    content.blobs.iter().find(differs).map(|(digest, _)| format!("the blob {digest} is not right"))
 }
 
 /// Retries soon, and waits long for a busy machine.

@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use oci::Digest;
 use registry::{Cause, Side};
 use registry_in_memory::content::{Layer, docker_list};
 use registry_in_memory::{Effect, Fault, Kind, RegistryOptions};
@@ -122,12 +121,12 @@ async fn a_web_server_that_accepts_everything_is_not_a_destination() {
 #[tokio::test]
 async fn a_registry_that_stores_something_else_is_detected() {
     let (stage, _) = Stage::with_layer(1000).await;
-    let lie = Fault::new(Effect::LieAboutDigest).method("PUT").kind(Kind::Manifest);
-    stage.destination.inject(lie);
+    let of_manifest = |effect, method| Fault::new(effect).method(method).kind(Kind::Manifest);
+    stage.destination.inject(of_manifest(Effect::LieAboutDigest, "PUT"));
+    stage.destination.inject(of_manifest(Effect::Corrupt { at: 9 }, "GET").always());
     let report = stage.mirror().await;
     let (_, error) = report.failures().next().unwrap();
-    let other = Digest::of(b"something else");
-    assert!(error.to_string().contains(&format!("the registry stored {other}")), "{error}");
+    assert!(error.to_string().contains("other bytes under this name"), "{error}");
 }
 
 #[tokio::test]

@@ -75,7 +75,7 @@ async fn a_blob_that_trickles_is_given_up_if_it_is_slower_than_the_least_rate() 
         if is_given_up {
             let error = stage.mirror_fails().await;
             assert!(error.to_string().contains("fewer than 1000000 bytes"), "{error}");
-            assert_eq!(fetches(&stage.source, &digest).len(), 2, "one more connection is tried");
+            assert_eq!(fetches(&stage.source, &digest).len(), 3, "two more connections are tried");
         } else {
             stage.mirror_all().await;
         }

@@ -17,16 +17,26 @@ use crate::connection::Cutter;
 use crate::failure::Failure;
 use crate::log::{Entry, InProgress};
 
-/// The body of a request: its bytes are counted, and a fault can cut it short.
+/// The body of a request: its bytes are counted, and a fault can cut it short or flip a bit.
 pub(super) struct RequestBody {
     incoming: Incoming,
     entry: Entry,
     cut_after: Option<u64>,
+    /// The distance to the byte that is changed.
+    flip_at: Option<u64>,
 }
 
 impl RequestBody {
-    pub(super) fn new(incoming: Incoming, entry: Entry, cut_after: Option<u64>) -> Self {
-        Self { incoming, entry, cut_after }
+    pub(super) fn new(
+        incoming: Incoming,
+        entry: Entry,
+        cut_after: Option<u64>,
+        flip_at: Option<u64>,
+    ) -> Self {
+        // There may be fewer bytes.
+        let last = incoming.size_hint().exact().map(|length| length.saturating_sub(1));
+        let flip_at = flip_at.map(|at| at.min(last.unwrap_or(at)));
+        Self { incoming, entry, cut_after, flip_at }
     }
 
     /// The length that the request announces, unless it is chunked.
@@ -52,7 +62,25 @@ impl RequestBody {
                 *left -= piece.len() as u64;
             }
             self.entry.update(|logged| logged.bytes_in += piece.len() as u64);
-            return Ok(Some(piece));
+            return Ok(Some(self.flip(piece)));
+        }
+    }
+
+    /// The next piece, with the bit flipped if its byte is there.
+    fn flip(&mut self, piece: Bytes) -> Bytes {
+        let length = piece.len() as u64;
+        match self.flip_at {
+            Some(at) if at < length => {
+                self.flip_at = None;
+                let mut bytes = Vec::from(piece);
+                bytes[at as usize] ^= 1;
+                bytes.into()
+            }
+            Some(at) => {
+                self.flip_at = Some(at - length);
+                piece
+            }
+            None => piece,
         }
     }
 

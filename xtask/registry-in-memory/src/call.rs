@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use registry_server::{ErrorReply, Reply};
 
+use crate::chaos::RunningChaos;
 use crate::faults::Faults;
 use crate::log::Log;
 use crate::options::{LocationStyle, RegistryOptions};
@@ -18,6 +19,7 @@ pub(super) struct Shared {
     pub(super) store: Store,
     pub(super) log: Arc<Log>,
     pub(super) faults: Faults,
+    pub(super) chaos: RunningChaos,
     pub(super) tokens: Tokens,
 }
 

@@ -1,15 +1,18 @@
 //! What a fault does to a reply.
 
 use bytes::Bytes;
-use hyper::StatusCode;
+use hyper::{Method, StatusCode};
 use oci::Digest;
-use registry_server::Reply;
+use registry_server::route::Kind;
+use registry_server::{ErrorReply, Reply};
 
 use crate::faults::Effect;
+use crate::request::Request;
 
 /// The reply that an effect sends without processing the request.
-pub(super) fn replacement(effect: &Effect) -> Option<Reply> {
+pub(super) fn replacement(effect: &Effect, request: &Request) -> Option<Reply> {
     match effect {
+        Effect::NotYetVisible => Some(not_there(request).into_reply()),
         Effect::Status { code, headers, body } => {
             let reply = Reply::new(status(*code)).with_body(body.clone());
             Some(headers.iter().fold(reply, |reply, (name, value)| reply.with(name, value)))
@@ -31,6 +34,7 @@ pub(super) fn altered(mut reply: Reply, effect: &Effect) -> Reply {
     match effect {
         Effect::Corrupt { at } => reply.body = flipped(body, *at),
         Effect::ExtraBytes(count) => reply.body = [body, &vec![b'x'; *count][..]].concat().into(),
+        Effect::Shorten(count) => reply.body = body.slice(..body.len().saturating_sub(*count)),
         Effect::LieAboutDigest => {
             let other = Digest::of(b"something else");
             return reply.with("docker-content-digest", other.as_str());
@@ -44,6 +48,19 @@ pub(super) fn altered(mut reply: Reply, effect: &Effect) -> Reply {
         _ => {}
     }
     reply
+}
+
+/// The reply of a registry that does not see yet what it has accepted.
+fn not_there(request: &Request) -> ErrorReply {
+    let name = request.route.name.as_str();
+    match (request.route.kind, name.parse()) {
+        (Kind::Manifest, _) if request.method == Method::PUT => {
+            ErrorReply::child_unknown(&Digest::of(b"something pushed before"))
+        }
+        (Kind::Manifest, _) => ErrorReply::manifest_unknown(name),
+        (Kind::Blob, Ok(digest)) => ErrorReply::blob_unknown(&digest),
+        _ => ErrorReply::not_found(),
+    }
 }
 
 fn flipped(body: &Bytes, at: usize) -> Bytes {

@@ -56,6 +56,14 @@ pub enum Effect {
     /// Reads this many bytes of the request's body, then resets the connection. An upload keeps the
     /// bytes that were read.
     DropUploadAfter(u64),
+    /// Flips a bit of the request's body: of the byte at this position, or of its last byte.
+    CorruptUpload { at: u64 },
+    /// Forgets the upload that the request names.
+    LoseSession,
+    /// Expires the token of the request, if it has been accepted before.
+    ExpireToken,
+    /// Replies as if what was pushed were not there yet.
+    NotYetVisible,
     /// Sends the digest of other content as `Docker-Content-Digest`.
     LieAboutDigest,
     /// Omits a header. Without `Content-Length` the body is sent chunked.
@@ -72,6 +80,8 @@ pub enum Effect {
     WrongContentRange,
     /// Makes the body, and its announced length, longer by this many bytes.
     ExtraBytes(usize),
+    /// Makes them shorter.
+    Shorten(usize),
     /// Sends 200 with an HTML page, and does nothing else.
     HtmlOk,
 }

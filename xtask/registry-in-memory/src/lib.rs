@@ -7,6 +7,7 @@ mod authentication;
 mod blobs;
 mod body;
 mod call;
+mod chaos;
 mod connection;
 pub mod content;
 mod effects;
@@ -24,6 +25,7 @@ mod tokens;
 mod uploads;
 
 pub use authentication::{Authentication, Grants, RefreshToken, TokenKey, TokenStyle};
+pub use chaos::{Chaos, End, Faulty};
 pub use faults::{Effect, Fault, Matcher, dead_from_nth_request, fail_nth_request};
 pub use log::LoggedRequest;
 pub use options::{LocationStyle, RegistryOptions};

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use hyper::HeaderMap;
 use registry_server::route::Kind;
 
+use crate::faults::Effect;
 use crate::lock::lock;
 use crate::request::Request;
 
@@ -29,6 +30,8 @@ pub struct LoggedRequest {
     /// Requests with the same number arrived on the same connection.
     pub connection: u64,
     pub kind: Kind,
+    /// What a fault did to the request.
+    pub effect: Option<Effect>,
     headers: HeaderMap,
 }
 
@@ -89,6 +92,7 @@ impl Log {
             arrived: self.started.elapsed(),
             connection,
             kind: request.route.kind,
+            effect: None,
             headers: request.headers.clone(),
         })));
         entries.push(entry.clone());

@@ -9,11 +9,12 @@ use tokio::net::TcpListener;
 use tokio::task::AbortHandle;
 
 use crate::call::Shared;
+use crate::chaos::RunningChaos;
 use crate::faults::Faults;
 use crate::lock::lock;
 use crate::log::Log;
 use crate::tokens::Tokens;
-use crate::{Fault, Grants, LoggedRequest, RefreshToken, RegistryOptions, Store, server};
+use crate::{Chaos, Fault, Grants, LoggedRequest, RefreshToken, RegistryOptions, Store, server};
 
 /// A running registry. Dropping it closes the port and every connection.
 pub struct InMemoryRegistry {
@@ -43,6 +44,7 @@ impl InMemoryRegistry {
             store: Store::default(),
             log: Log::new(),
             faults: Faults::default(),
+            chaos: RunningChaos::default(),
             tokens: Tokens::default(),
         });
         let accepting = tokio::spawn(server::accept(listener, shared.clone())).abort_handle();
@@ -74,8 +76,15 @@ impl InMemoryRegistry {
         lock(&self.shared.faults.0).push(fault);
     }
 
+    /// Lets requests fail at random from now on, unless a fault affects them.
+    pub fn set_chaos(&self, chaos: Chaos) {
+        self.shared.chaos.set(Some(chaos));
+    }
+
+    /// Removes all faults, and ends the chaos.
     pub fn clear_faults(&self) {
         lock(&self.shared.faults.0).clear();
+        self.shared.chaos.set(None);
     }
 
     /// Expires every token issued so far.

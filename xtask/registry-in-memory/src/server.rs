@@ -57,20 +57,25 @@ async fn serve_request(
     let (head, incoming) = request.into_parts();
     let mut request = Request::new(head);
     let (entry, in_progress) = shared.log.begin(&request, connection);
-    let effect = shared.faults.next(&request);
+    let effect = shared.faults.next(&request).or_else(|| shared.chaos.next(&request));
+    entry.update(|logged| logged.effect = effect.clone());
 
     tokio::time::sleep(shared.options.latency).await;
-    let mut cut_after = None;
+    let (mut cut_after, mut flip_at) = (None, None);
     match &effect {
         Some(Effect::Delay(time)) => tokio::time::sleep(*time).await,
         Some(Effect::Reset) => return Err(cutter.reset()),
         Some(Effect::DropUploadAfter(bytes)) => cut_after = Some(*bytes),
+        Some(Effect::CorruptUpload { at }) => flip_at = Some(*at),
+        Some(Effect::LoseSession) => drop(shared.store.end_upload(&request.route.name)),
+        Some(Effect::ExpireToken) => shared.tokens.expire(&request.headers),
         Some(Effect::IgnoreRange) => drop(request.headers.remove("range")),
         Some(Effect::IgnoreMount) => request.query = Parameters::default(),
         _ => {}
     }
-    let mut body = RequestBody::new(incoming, entry.clone(), cut_after);
-    let reply = match effect.as_ref().and_then(effects::replacement) {
+    let mut body = RequestBody::new(incoming, entry.clone(), cut_after, flip_at);
+    let replacement = |effect: &Effect| effects::replacement(effect, &request);
+    let reply = match effect.as_ref().and_then(replacement) {
         Some(reply) => reply,
         None => match handle(&Call { shared: &shared, request: &request }, &mut body).await {
             Ok(reply) => reply,

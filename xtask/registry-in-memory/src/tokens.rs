@@ -36,6 +36,8 @@ pub(super) struct Tokens {
 pub(super) struct Grant {
     pub(super) expires: Instant,
     scopes: Vec<String>,
+    /// Whether a request has been allowed by it.
+    was_accepted: bool,
 }
 
 /// The repositories and actions that a request needs.
@@ -148,22 +150,31 @@ impl Tokens {
             Some(padding) => signed(&self.next_token(), &scopes, padding),
             None => self.next_token(),
         };
-        lock(&self.issued).insert(token.clone(), Grant { expires, scopes });
+        lock(&self.issued).insert(token.clone(), Grant { expires, scopes, was_accepted: false });
         Ok(token)
     }
 
+    /// Expires the token of a request, unless it is new.
+    pub(super) fn expire(&self, headers: &HeaderMap) {
+        let Some(token) = bearer(headers) else { return };
+        if let Some(grant) = lock(&self.issued).get_mut(token).filter(|grant| grant.was_accepted) {
+            grant.expires = Instant::now();
+        }
+    }
+
     fn allows(&self, headers: &HeaderMap, needs: &Needs) -> Result<(), TokenProblem> {
-        let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let Some(token) = header.and_then(|value| value.strip_prefix("Bearer ")) else {
-            return Err("");
-        };
-        let issued = lock(&self.issued);
-        let live = issued.get(token).filter(|grant| grant.expires > Instant::now());
+        let Some(token) = bearer(headers) else { return Err("") };
+        let mut issued = lock(&self.issued);
+        let live = issued.get_mut(token).filter(|grant| grant.expires > Instant::now());
         let Some(grant) = live else { return Err(r#",error="invalid_token""#) };
         let granted = |(repository, action): &(String, &str)| {
             grant.scopes.iter().any(|scope| covers(scope, repository, action))
         };
-        if needs.iter().all(granted) { Ok(()) } else { Err(r#",error="insufficient_scope""#) }
+        if !needs.iter().all(granted) {
+            return Err(r#",error="insufficient_scope""#);
+        }
+        grant.was_accepted = true;
+        Ok(())
     }
 
     fn next_token(&self) -> String {
@@ -255,6 +266,11 @@ fn covers(scope: &str, repository: &str, action: &str) -> bool {
     granted.is_some_and(|(name, actions)| {
         name == repository && actions.split(',').any(|granted| granted == action || granted == "*")
     })
+}
+
+/// The token of a request.
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    headers.get(AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ")
 }
 
 fn basic(headers: &HeaderMap) -> Option<(String, String)> {

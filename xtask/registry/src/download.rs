@@ -18,12 +18,15 @@ use crate::http::request::{ApiRequest, content_length, header};
 use crate::repository::RemoteRepository;
 use oci::{Descriptor, Hasher};
 
-/// A source that delivers this many bytes between two breaks has made progress.
+/// A source that delivers this many bytes between two breaks has made progress, or this part of a small blob.
 const PROGRESS: u64 = 1 << 20;
+const PART: u64 = 8;
 /// How long a source may be slow before it counts as a break. Only the time spent waiting for it counts.
 const WINDOW: Duration = Duration::from_secs(30);
 /// How often in a row a source may break off without progress.
 const BREAKS: u32 = 5;
+/// A silent source counts like this many breaks: it has had its time already.
+const SILENCE: u32 = 2;
 
 pub(crate) struct Download {
     host: Arc<Host>,
@@ -161,13 +164,14 @@ impl Download {
     async fn reconnect(&mut self, interruption: Cause) -> Result<(), Error> {
         // After a rewind there is no connection, and so no break.
         if self.response.take().is_some() {
-            if self.position >= self.position_at_break + PROGRESS {
+            let is_silent = matches!(interruption, Cause::Network { phase: Phase::Silence, .. });
+            let part = self.blob.size.div_ceil(PART);
+            let progress = if is_silent { PROGRESS } else { PROGRESS.min(part) };
+            if self.position >= self.position_at_break + progress {
                 self.breaks = 0;
             }
             self.position_at_break = self.position;
-            // A slow source has had its time already.
-            let is_silent = matches!(interruption, Cause::Network { phase: Phase::Silence, .. });
-            self.breaks += if is_silent { BREAKS.div_ceil(2) } else { 1 };
+            self.breaks += if is_silent { SILENCE } else { 1 };
             let error = self.error(interruption);
             tracing::debug!("{error} at byte {}", self.position);
             if self.breaks > BREAKS {

@@ -106,6 +106,11 @@ impl Error {
         matches!(&self.cause, Cause::Status(response) if response.status == 401)
     }
 
+    /// Whether the token had worked before. Another request may have had the time to use up the next one.
+    pub(crate) fn is_about_expired_token(&self) -> bool {
+        matches!(&self.cause, Cause::Status(response) if response.token_has_expired)
+    }
+
     /// The pause that the server asked for.
     pub(crate) fn retry_after(&self) -> Duration {
         match &self.cause {

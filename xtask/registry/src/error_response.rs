@@ -18,6 +18,8 @@ pub struct ErrorResponse {
     pub is_html: bool,
     /// The pause that `Retry-After` asks for.
     pub retry_after: Option<Duration>,
+    /// Whether the registry refused a token that it has accepted before.
+    pub token_has_expired: bool,
 }
 
 /// The error codes that this client acts on; all others are kept as text.
@@ -26,6 +28,7 @@ pub struct ErrorResponse {
 pub enum ErrorCode {
     BlobUnknown,
     BlobUploadUnknown,
+    DigestInvalid,
     ManifestBlobUnknown,
     ManifestInvalid,
     ManifestUnknown,
@@ -50,7 +53,8 @@ impl ErrorResponse {
             }
             Err(_) => (Vec::new(), plain_text(body)),
         };
-        Self { status, codes, message: printable(&message), is_html, retry_after }
+        let message = printable(&message);
+        Self { status, codes, message, is_html, retry_after, token_has_expired: false }
     }
 
     /// Adds a remark to the server's message, in parentheses.

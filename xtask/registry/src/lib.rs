@@ -1,6 +1,7 @@
 //! A client for the OCI distribution API: manifests, blobs, uploads, authentication. It knows nothing about
 //! image lists or charts.
 
+mod accidents;
 pub mod auth;
 pub mod capabilities;
 pub mod download;

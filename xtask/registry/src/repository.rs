@@ -7,7 +7,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Method, Url};
+use serde::de::IgnoredAny;
 
+use crate::accidents::Accidents;
 use crate::auth::{Access, Scope};
 use crate::error::{Cause, Error, Side};
 use crate::http::host::Host;
@@ -56,7 +58,7 @@ impl RemoteRepository {
         let request = self.manifest_request(Method::GET, name)?;
         let expected = |response: &BufferedResponse| expected_digest(name, &response.headers);
         let response =
-            self.read(&request, |response| has_digest(response, expected(response))).await?;
+            self.read(&request, |response| is_intact(response, expected(response))).await?;
         self.parse_manifest(&request, &response, expected(&response))
     }
 
@@ -130,7 +132,7 @@ impl RemoteRepository {
         let request = self.manifest_request(Method::GET, name)?.expecting(absent);
         let expected = |response: &BufferedResponse| expected_digest(name, &response.headers);
         let response =
-            self.read(&request, |response| has_digest(response, expected(response))).await?;
+            self.read(&request, |response| is_intact(response, expected(response))).await?;
         if !response.status.is_success() {
             return Ok(None);
         }
@@ -138,18 +140,22 @@ impl RemoteRepository {
     }
 
     /// Reads a manifest. One with a wrong digest may be an accident of one transmission, as with a blob: it is
-    /// read once more.
+    /// read again.
     async fn read(
         &self,
         request: &ApiRequest,
         is_intact: impl Fn(&BufferedResponse) -> bool,
     ) -> Result<BufferedResponse, Error> {
-        let response = self.host.read_manifest(request, LARGEST_MANIFEST).await?;
-        if !response.status.is_success() || is_intact(&response) {
-            return Ok(response);
+        let mut response = self.host.read_manifest(request, LARGEST_MANIFEST).await?;
+        let mut accidents = Accidents::default();
+        while response.status.is_success()
+            && !is_intact(&response)
+            && accidents.may_include(Digest::of(&response.body))
+        {
+            tracing::debug!("{}: the digest is wrong; reading it once more", request.operation);
+            response = self.host.read_manifest_again(request, LARGEST_MANIFEST).await?;
         }
-        tracing::debug!("{}: the digest is wrong; reading it once more", request.operation);
-        self.host.read_manifest_again(request, LARGEST_MANIFEST).await
+        Ok(response)
     }
 
     /// Fetches a blob into memory.
@@ -165,15 +171,17 @@ impl RemoteRepository {
             return Err(self.host.error(&request, Cause::Unsupported(why)));
         }
         // A blob that is longer than its descriptor is not read to its end.
-        let mut body = self.host.call_and_read(&request, *size as usize).await?.body;
-        if expected.of_same_kind(&body) != *expected {
-            body = self.host.call_and_read(&request, *size as usize).await?.body;
+        let mut accidents = Accidents::default();
+        loop {
+            let body = self.host.call_and_read(&request, *size as usize).await?.body;
+            let digest = expected.of_same_kind(&body);
+            if digest == *expected {
+                return Ok(body);
+            }
+            if !accidents.may_include(&digest) {
+                return Err(self.host.error(&request, Cause::wrong_digest(&digest, expected)));
+            }
         }
-        let digest = expected.of_same_kind(&body);
-        if digest != *expected {
-            return Err(self.host.error(&request, Cause::wrong_digest(&digest, expected)));
-        }
-        Ok(body)
     }
 
     /// An address below this repository's part of the API.
@@ -275,8 +283,18 @@ impl fmt::Display for ManifestName {
     }
 }
 
-fn has_digest(response: &BufferedResponse, expected: Option<Digest>) -> bool {
-    expected.is_none_or(|expected| expected.of_same_kind(&response.body) == expected)
+/// Whether the content is what it should be. Without a digest it has to be a document at least.
+fn is_intact(response: &BufferedResponse, expected: Option<Digest>) -> bool {
+    match expected {
+        Some(expected) => expected.of_same_kind(&response.body) == expected,
+        None => !is_broken_document(&response.body),
+    }
+}
+
+/// Whether content is empty, or began as a document and does not end as one.
+pub(crate) fn is_broken_document(body: &[u8]) -> bool {
+    let body = body.trim_ascii_start();
+    body.is_empty() || body[0] == b'{' && serde_json::from_slice::<IgnoredAny>(body).is_err()
 }
 
 /// The digest that a manifest must have. For a tag our own hash counts; a header with another digest means

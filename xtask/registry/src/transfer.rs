@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use reqwest::Url;
 
+use crate::accidents::Accidents;
 use crate::capabilities::{MountAccess, UploadMode};
 use crate::download::Download;
-use crate::error::{Cause, Error, Side};
+use crate::error::{Cause, Error, ErrorCode, Side};
 use crate::http::attempts::{Attempts, Next};
 use crate::http::queue::{Permit, Priority};
 use crate::repository::RemoteRepository;
@@ -17,13 +18,16 @@ use oci::Descriptor;
 /// How many lost upload sessions are replaced. A registry whose replicas do not share sessions would lose
 /// any number.
 const MOST_LOST: u32 = 3;
+/// How often a blob is sent again that the registry has received with another digest.
+const MOST_DAMAGED: u32 = 2;
 
 /// How the transfer of one blob recovers from failures.
 struct Recovery<'a> {
     destination: &'a RemoteRepository,
     attempts: Attempts,
     lost_sessions: u32,
-    has_read_again: bool,
+    accidents: Accidents,
+    refused_as_damaged: u32,
 }
 
 /// Copies a blob into an upload session that is already open, or into a new one.
@@ -38,7 +42,9 @@ pub async fn transfer(
     on_bytes: &OnBytes,
 ) -> Result<(), Error> {
     let attempts = Attempts::new(destination.host.retry);
-    let mut recovery = Recovery { destination, attempts, lost_sessions: 0, has_read_again: false };
+    let (accidents, lost_sessions, refused_as_damaged) = (Accidents::default(), 0, 0);
+    let mut recovery =
+        Recovery { destination, attempts, lost_sessions, accidents, refused_as_damaged };
     // An upload that ended without a response may have succeeded.
     let mut may_be_present = false;
     loop {
@@ -72,11 +78,11 @@ impl Recovery<'_> {
         let capabilities = &self.destination.host.capabilities;
         match (error.side, error.status()) {
             _ if self.attempts.may_authenticate_again(error) => Next::AtOnce,
-            // A wrong digest may be an accident of one transmission: the blob is read once more.
+            // A wrong digest may be an accident of one transmission: the blob is read again.
             (Side::Source, _)
-                if matches!(error.cause, Cause::Integrity(_)) && !self.has_read_again =>
+                if matches!(error.cause, Cause::Integrity(_))
+                    && self.accidents.may_include(&error.cause) =>
             {
-                self.has_read_again = true;
                 Next::AtOnce
             }
             // The download has retried already; retrying here as well would multiply the two.
@@ -88,6 +94,13 @@ impl Recovery<'_> {
                 self.attempts.pause(error)
             }
             (_, Some(404 | 416)) => Next::GiveUp,
+            // The digest was right when the blob was sent.
+            _ if error.has_code(&ErrorCode::DigestInvalid)
+                && self.refused_as_damaged < MOST_DAMAGED =>
+            {
+                self.refused_as_damaged += 1;
+                self.attempts.pause(error)
+            }
             _ if error.is_transient() => self.attempts.pause(error),
             _ => Next::GiveUp,
         }

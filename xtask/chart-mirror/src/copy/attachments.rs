@@ -20,7 +20,7 @@ use super::signed::ValidSignature;
 use crate::list::Attachments;
 use oci::limits::MOST_MANIFESTS;
 use oci::{Descriptor, Digest, Manifest};
-use registry::{Cause, Error, ManifestName, Pushed, ReadBack, RemoteRepository, Side};
+use registry::{Cause, Error, ErrorCode, ManifestName, Pushed, ReadBack, RemoteRepository, Side};
 
 const COSIGN_SUFFIXES: [&str; 3] = ["sig", "att", "sbom"];
 /// Signatures may have signatures. The limit stops a registry that invents more and more of them.
@@ -204,13 +204,15 @@ fn unless_refused<T>(copy: &ImageCopy, result: Result<T, Error>) -> Result<Optio
 }
 
 /// Whether the destination will never accept this. Other errors may not occur in the next run: a
-/// broken connection, expired credentials, a rate limit.
+/// broken connection, expired credentials, a rate limit, content that was damaged on the way.
 fn is_refusal(error: &Error) -> bool {
+    let accidents = [ErrorCode::DigestInvalid, ErrorCode::BlobUploadUnknown];
     let is_final = |status: u16| {
         (400..500).contains(&status) && !matches!(status, 401 | 407 | 408 | 425 | 429 | 499)
     };
     error.side == Side::Destination
         && matches!(error.cause, Cause::Status(_))
+        && !accidents.iter().any(|code| error.has_code(code))
         && error.status().is_some_and(is_final)
 }
 

@@ -99,6 +99,7 @@ fn denied() -> Error {
         message: "DENIED: no".to_owned(),
         is_html: false,
         retry_after: None,
+        token_has_expired: false,
     };
     let cause = Cause::Status(Box::new(response));
     let request = "PUT https://registry.example.com/v2/a/manifests/1".to_owned();

@@ -34,6 +34,15 @@ impl Host {
         }
     }
 
+    /// Whether a 401 refuses a token that has worked before.
+    pub(crate) fn has_expired(&self, request: &ApiRequest, headers: &HeaderMap) -> bool {
+        let sharing = self.authenticator.tokens.sharing();
+        match rejection(headers) {
+            Rejection::Invalid => sharing.has_worked_for_any(&request.scope),
+            Rejection::Unauthorized | Rejection::Denied => sharing.has_worked(&request.scope),
+        }
+    }
+
     /// Learns from a 401 how to authenticate. Returns what makes another attempt pointless.
     ///
     /// # Errors
@@ -46,11 +55,7 @@ impl Host {
     ) -> Result<Option<String>, Error> {
         if let Some(refused) = refused {
             let tokens = &self.authenticator.tokens;
-            let rejection = match is_about_invalid_token(headers) {
-                true => Rejection::Invalid,
-                false => Rejection::Unauthorized,
-            };
-            tokens.rejected(&request.scope, refused, rejection).await;
+            tokens.rejected(&request.scope, refused, rejection(headers)).await;
         }
         if let Err(problem) = self.authenticator.learn(headers, &self.base) {
             return Ok(Some(problem.to_string()));
@@ -64,5 +69,13 @@ impl Host {
             None => "none are configured",
         };
         Ok(Some(format!("the registry requires a user and a password, and {missing}")))
+    }
+}
+
+/// How a 401 refuses a token.
+fn rejection(headers: &HeaderMap) -> Rejection {
+    match is_about_invalid_token(headers) {
+        true => Rejection::Invalid,
+        false => Rejection::Unauthorized,
     }
 }

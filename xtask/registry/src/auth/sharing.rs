@@ -201,6 +201,24 @@ impl Sharing {
         }
     }
 
+    /// Whether the registry has accepted the shared token for such a request.
+    pub(crate) fn has_worked(&self, scope: &Scope) -> bool {
+        self.accepted_with(scope).is_some_and(|accepted| accepted.contains(scope))
+    }
+
+    /// Whether the registry has accepted the shared token for any request.
+    pub(crate) fn has_worked_for_any(&self, scope: &Scope) -> bool {
+        self.accepted_with(scope).is_some_and(|accepted| !accepted.is_empty())
+    }
+
+    /// What the registry has accepted the token of a request for, if it is shared.
+    fn accepted_with(&self, scope: &Scope) -> Option<&HashSet<Scope>> {
+        match self.id(scope) {
+            TokenId::Shared(number, _) => Some(&self.groups[number].accepted),
+            TokenId::Own(_) => None,
+        }
+    }
+
     /// The registry calls the token of a request invalid. Returns whether another one is worth a try; if that
     /// is refused as well, it is not.
     pub(crate) fn doubt(&mut self, scope: &Scope) -> bool {

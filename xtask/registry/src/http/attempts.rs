@@ -37,8 +37,8 @@ pub(crate) struct Attempts {
     policy: RetryPolicy,
     /// Pauses so far, since the last progress.
     pauses: usize,
-    /// The last attempt failed with a 401.
-    was_unauthorized: bool,
+    /// How many of the last attempts failed with a 401.
+    unauthorized: u32,
 }
 
 /// What follows a failed attempt.
@@ -100,7 +100,7 @@ impl RetryPolicy {
 
 impl Attempts {
     pub(crate) fn new(policy: RetryPolicy) -> Self {
-        Self { policy, pauses: 0, was_unauthorized: false }
+        Self { policy, pauses: 0, unauthorized: 0 }
     }
 
     /// What to do after an attempt failed with this error.
@@ -115,11 +115,14 @@ impl Attempts {
     }
 
     /// Whether this is a first 401: the host has learned from it, so the next attempt has a new token. A
-    /// second 401 in a row is final. A blob may outlive any number of tokens.
+    /// second 401 in a row is final, or a third one where tokens expire. A blob may outlive any number of tokens.
     pub(crate) fn may_authenticate_again(&mut self, error: &Error) -> bool {
-        let was_unauthorized =
-            std::mem::replace(&mut self.was_unauthorized, error.is_unauthorized());
-        self.was_unauthorized && !was_unauthorized
+        if !error.is_unauthorized() {
+            self.unauthorized = 0;
+            return false;
+        }
+        self.unauthorized += 1;
+        self.unauthorized <= if error.is_about_expired_token() { 2 } else { 1 }
     }
 
     /// The next pause, if one is left, for an error that is worth a retry.
@@ -207,6 +210,11 @@ mod tests {
         );
         assert_eq!(attempts.after(&broken), pause);
         assert_eq!(attempts.after(&status(401, None)), at_once, "another token has expired");
+        let mut expired = status(401, None);
+        let Cause::Status(response) = &mut expired.cause else { panic!("{expired:?}") };
+        response.token_has_expired = true;
+        assert_eq!(attempts.after(&expired), at_once, "and the one after that");
+        assert_eq!(attempts.after(&expired), give_up);
         assert_eq!(attempts.after(&status(404, None)), give_up);
         let requested = Some(Duration::from_secs(7));
         assert_eq!(attempts.after(&status(429, requested)), Next::Pause(Duration::from_secs(7)));

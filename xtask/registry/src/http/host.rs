@@ -307,6 +307,7 @@ impl Host {
                     Ok(found) => problem = found,
                     Err(error) => return error,
                 }
+                response.token_has_expired = self.has_expired(request, &headers);
             }
         }
         if let Some(problem) = &problem {

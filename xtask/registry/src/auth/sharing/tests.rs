@@ -142,3 +142,15 @@ fn a_token_that_is_too_long_is_requested_for_fewer_repositories() {
         names.iter().map(|name| choose(&mut tokens, &Scope::pull(name))).collect();
     assert_eq!(ids.len(), 5);
 }
+
+#[test]
+fn a_shared_token_that_was_accepted_for_anything_has_worked() {
+    let mut tokens = announced(&["a/1", "a/2"], Access::Push);
+    let (used, other) = (Scope::pull("a/1"), Scope::pull("a/2"));
+    choose(&mut tokens, &used);
+    assert!(!tokens.has_worked_for_any(&used));
+    tokens.accepted(&used);
+    assert!(tokens.has_worked(&used) && tokens.has_worked_for_any(&used));
+    assert!(!tokens.has_worked(&other) && tokens.has_worked_for_any(&other));
+    assert!(!tokens.has_worked_for_any(&Scope::pull("alone")));
+}
