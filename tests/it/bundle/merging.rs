@@ -204,3 +204,28 @@ async fn attachments_stay_with_the_images_that_stay() {
     assert!(index.contains(&signature_tag(&signed[0])), "{index}");
     assert!(!index.contains(&signature_tag(&signed[1])), "{index}");
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn parts_are_merged_into_parts_of_another_size() {
+    let site = Site::new().await;
+    let image = with_large_layers(&site, &[300_000, 500_000, 300_000]);
+    let flags = ["--no-chart", "--split", "400KB"];
+    site.export("small.tar", &flags);
+    let parts: Vec<String> = (1..)
+        .map(|part| format!("small-{part}.tar"))
+        .take_while(|name| site.path(name).exists())
+        .collect();
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    assert!(parts.len() > 3, "{parts:?}");
+    let merged = merge(&site, "large.tar", &[&parts[..], &["--split", "700KB"]].concat());
+    assert_eq!(merged.exit_code, 0, "{merged:?}");
+    assert_says(&merged.stdout, &["2 parts: large-1.tar, large-2.tar"]);
+    for part in ["large-1.tar", "large-2.tar"] {
+        assert!(fs::metadata(site.path(part)).unwrap().len() <= 700_000);
+        let verified = site.outside(&["bundle", "verify", part]);
+        assert_eq!(verified.exit_code, 0, "{verified:?}");
+    }
+    assert_eq!(inventory(&site, "large-2.tar")["parts"], 2);
+    site.imported(&["large-2.tar", "large-1.tar"], &[]);
+    assert_holds(&site.target, "team/large", "1", &image);
+}

@@ -12,7 +12,7 @@ mod location;
 mod lock;
 mod name;
 mod open;
-mod parallel;
+pub mod parallel;
 mod parts;
 mod reader;
 mod scan;

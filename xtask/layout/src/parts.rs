@@ -102,7 +102,7 @@ impl PartPlan {
     }
 
     /// The location of a part: `OUT-1.tar`, or `OUT-1` for a directory.
-    pub fn location_of(&self, whole: &LayoutLocation, part: u32) -> LayoutLocation {
+    fn location_of(&self, whole: &LayoutLocation, part: u32) -> LayoutLocation {
         let path = whole.path();
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
         match (whole, path.extension()) {
@@ -111,6 +111,11 @@ impl PartPlan {
             }
             _ => whole.at(whole.with_suffix(&format!("-{part}"))),
         }
+    }
+
+    /// The locations of all parts.
+    pub fn locations(&self, whole: &LayoutLocation) -> Vec<LayoutLocation> {
+        (1..=self.count).map(|part| self.location_of(whole, part)).collect()
     }
 
     /// The names of the items that hold a blob, each with its part and its size. `None` if it is whole in

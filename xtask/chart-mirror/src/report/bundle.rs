@@ -213,7 +213,7 @@ pub fn refused(why: &Advice, presentation: Presentation) -> String {
     format!("{error}: {}\n1 case of damage; {hint}\n", why.message)
 }
 
-fn names(places: &[LayoutLocation]) -> String {
+pub(super) fn names(places: &[LayoutLocation]) -> String {
     let names: Vec<String> =
         places.iter().map(|place| place.path().display().to_string()).collect();
     names.join(", ")

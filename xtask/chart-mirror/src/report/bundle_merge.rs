@@ -18,6 +18,8 @@ use messages::printable::printable;
 pub(super) struct Merged<'a> {
     /// The bundle that was written.
     output: String,
+    /// The bundle or its parts.
+    locations: Vec<String>,
     /// What was merged, from the oldest to the newest.
     bundles: &'a [String],
     /// The lists of the merged bundle.
@@ -71,6 +73,10 @@ pub fn summary(report: &MergeReport) -> String {
         count(report.bundles.len() as u64, "bundle"),
         seconds(report.seconds)
     );
+    if report.locations.len() > 1 {
+        let places = super::bundle::names(&report.locations);
+        let _ = writeln!(text, "{}: {places}", count(report.locations.len() as u64, "part"));
+    }
     if let Some(against) = against {
         let (amount, blobs) = (bytes(left_out.bytes), count(left_out.blobs, "blob"));
         let against = printable(against);
@@ -85,6 +91,7 @@ pub fn merged_json(report: &MergeReport) -> String {
         "bundle merge",
         Merged {
             output: report.output.to_string(),
+            locations: report.locations.iter().map(ToString::to_string).collect(),
             bundles: &report.bundles,
             lists: &report.lists,
             left_behind: &report.left_behind,

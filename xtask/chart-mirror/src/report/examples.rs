@@ -334,6 +334,7 @@ fn merge() -> MergeReport {
         replaced_by,
     };
     MergeReport {
+        locations: vec![LayoutLocation::Archive("all.tar".into())],
         output: LayoutLocation::Directory("all".into()),
         bundles: vec!["oci-archive:first.tar".to_owned(), "oci-archive:new.tar".to_owned()],
         lists: vec![TakenList {

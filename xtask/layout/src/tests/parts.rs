@@ -36,7 +36,7 @@ fn write_parts(location: &LayoutLocation) -> Vec<LayoutLocation> {
     image.write(&writer);
     finish(&writer, &image);
     let plan = plan(&image);
-    (1..=plan.count()).map(|part| plan.location_of(location, part)).collect()
+    plan.locations(location)
 }
 
 #[test]

@@ -76,8 +76,7 @@ impl LayoutWriter {
         on_bytes: &(dyn Fn(u64) + Sync),
     ) -> Result<Self, LayoutError> {
         let run_lock = RunLock::take(location)?;
-        let parts: Vec<_> =
-            (1..=plan.count()).map(|part| plan.location_of(location, part)).collect();
+        let parts = plan.locations(location);
         for part in &parts {
             complete(part, IfComplete::Refuse)?;
         }

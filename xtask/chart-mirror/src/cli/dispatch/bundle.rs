@@ -209,7 +209,8 @@ fn import_list(
 fn run_merge(arguments: &MergeArgs) -> anyhow::Result<Exit> {
     let output = location(&arguments.output)?;
     let required = required_keys(&arguments.signature.require_signature)?;
-    let options = MergeOptions { output, bundles: arguments.bundles.clone(), required };
+    let (bundles, split) = (arguments.bundles.clone(), arguments.split);
+    let options = MergeOptions { output, bundles, split, required };
     let progress = ProgressDisplay::of_terminal();
     progress.checking("merging the bundles", 0);
     // On another thread, so that an interruption ends the run.

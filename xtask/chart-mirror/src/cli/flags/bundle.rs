@@ -205,6 +205,12 @@ pub struct MergeArgs {
     #[arg(value_name = "BUNDLE", required = true)]
     pub bundles: Vec<String>,
 
+    /// Write parts of at most this size
+    ///
+    /// Such as 4.7GB or 600MiB. The parts are OUT-1.tar, OUT-2.tar and so on.
+    #[arg(long, value_name = "SIZE", value_parser = byte_size)]
+    pub split: Option<u64>,
+
     #[command(flatten)]
     pub signature: SignatureArgs,
 

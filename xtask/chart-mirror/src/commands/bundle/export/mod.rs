@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Instant;
 
+use super::locations;
 use super::totals::BundleTotals;
 use crate::commands::mirror::result::MirrorReport;
 use crate::commands::mirror::{self, MirrorOptions};
@@ -81,7 +82,7 @@ pub async fn run(
     contents::announce_files(plan, &mut inventory, &archives)?;
     let divided = parts::plan(plan, options, &measured, &absent, &inventory, &archives)?;
     inventory.parts = divided.as_ref().map_or(1, PartPlan::count);
-    let locations = parts::locations(&plan.output, divided.as_ref());
+    let locations = locations(&plan.output, divided.as_ref());
     let layout = match divided {
         Some(divided) => parts::open_parts(&plan.output, divided).await?,
         None => parts::open_whole(&plan.output).await?,

@@ -73,11 +73,3 @@ pub(super) fn plan(
     common.push(names + measured.manifests.len() as u64 * INDEX_ENTRY);
     Ok(Some(PartPlan::new(&blobs, &common, limit)?))
 }
-
-/// The names of the finished layout or of its parts.
-pub(super) fn locations(output: &LayoutLocation, plan: Option<&PartPlan>) -> Vec<LayoutLocation> {
-    match plan {
-        None => vec![output.clone()],
-        Some(plan) => (1..=plan.count()).map(|part| plan.location_of(output, part)).collect(),
-    }
-}

@@ -4,20 +4,17 @@
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use layout::{
-    FileContent, IfComplete, LayoutError, LayoutLocation, LayoutVerification, LayoutWriter,
-};
+use layout::{FileContent, LayoutLocation, LayoutWriter, PartPlan};
 use messages::Advice;
 use oci::Digest;
 
-use super::free_space::{self, room_for};
+use super::locations;
 use super::open_bundle::location;
 use super::totals::BundleTotals;
 use crate::bundle::bundle_inventory::{BundleInventory, BundledList, FILE, INDEX, ROOT};
-use crate::layouts::threads;
 use crate::signatures::PublicKeys;
 use choice::Choice;
-use contents::{Contents, Source};
+use contents::Contents;
 use inputs::Input;
 use result::{MergeReport, TakenList};
 
@@ -25,12 +22,15 @@ mod choice;
 mod contents;
 mod inputs;
 pub mod result;
+mod write;
 
 /// What is merged, and where the result is written.
 pub struct MergeOptions {
     pub output: LayoutLocation,
     /// From the oldest to the newest; parts in any order.
     pub bundles: Vec<String>,
+    /// The most bytes of a part, if it is to be divided.
+    pub split: Option<u64>,
     /// One of these must have signed the inventory of each bundle.
     pub required: Option<PublicKeys>,
 }
@@ -44,19 +44,20 @@ pub fn run(options: &MergeOptions) -> anyhow::Result<MergeReport> {
     let began = Instant::now();
     let output = &options.output;
     LayoutWriter::check_new(output)?;
-    let locations = options.bundles.iter().map(|argument| location(argument));
-    let inputs = inputs::open(
-        &locations.collect::<Result<Vec<_>, _>>()?,
-        output,
-        options.required.as_ref(),
-    )?;
+    let named = options.bundles.iter().map(|argument| location(argument));
+    let inputs =
+        inputs::open(&named.collect::<Result<Vec<_>, _>>()?, output, options.required.as_ref())?;
     let bundles: Vec<_> = inputs.iter().map(|input| &input.bundle).collect();
     let choice = choice::choose(&bundles)?;
     let contents = contents::contents(&inputs, &choice)?;
     let mut inventory = inventory(&inputs, &choice, &contents);
-    let files = files(&inputs, &choice, &contents, &mut inventory)?;
+    let mut files = files(&inputs, &choice, &contents, &mut inventory)?;
     check_lists(&inputs, &choice)?;
-    write(output, &inputs, &contents, files)?;
+    let divided = write::divided(options.split, &contents, &files, &inventory)?;
+    inventory.parts = divided.as_ref().map_or(1, PartPlan::count);
+    files.insert(FILE.to_owned(), FileContent::Bytes(inventory.text().into_bytes()));
+    let locations = locations(output, divided.as_ref());
+    write::write(output, divided, &inputs, &contents, files)?;
     let taken = choice.lists.iter().zip(&inventory.lists).map(|((name, at), listed)| TakenList {
         name: name.clone(),
         file: listed.file.clone(),
@@ -64,6 +65,7 @@ pub fn run(options: &MergeOptions) -> anyhow::Result<MergeReport> {
     });
     Ok(MergeReport {
         output: output.clone(),
+        locations,
         bundles: bundles.iter().map(|bundle| bundle.place.clone()).collect(),
         lists: taken.collect(),
         left_behind: choice.left_behind,
@@ -109,7 +111,7 @@ fn check_lists(inputs: &[Input], choice: &Choice) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Everything that is no blob, by name. The inventory gets the digests.
+/// Everything that is no blob, by name, except for the inventory, which gets the digests.
 fn files(
     inputs: &[Input],
     choice: &Choice,
@@ -145,35 +147,5 @@ fn files(
     for (name, content) in &files {
         inventory.files.insert(name.clone(), content.digest()?);
     }
-    files.insert(FILE.to_owned(), FileContent::Bytes(inventory.text().into_bytes()));
     Ok(files)
-}
-
-fn write(
-    output: &LayoutLocation,
-    inputs: &[Input],
-    contents: &Contents,
-    files: BTreeMap<String, FileContent>,
-) -> Result<(), Advice> {
-    let writer = LayoutWriter::open(output, IfComplete::Refuse, threads(), &|_| {})?;
-    let all: Vec<_> = contents.manifests.iter().chain(&contents.blobs).collect();
-    let missing = all.iter().filter(|(digest, source)| !writer.has(digest, source.size));
-    let missing: Vec<(&Digest, u64)> =
-        missing.map(|(digest, source)| (*digest, source.size)).collect();
-    let sizes = files.values().map(FileContent::size).collect::<Result<Vec<u64>, LayoutError>>()?;
-    let needed = room_for(missing.iter().map(|(_, size)| *size).chain(sizes))
-        .saturating_sub(writer.bytes_begun(missing.into_iter())?);
-    free_space::require(output, needed, "")?;
-    let mut damages = Vec::new();
-    for (digest, Source { size, bundle }) in all {
-        let Some(blob) = writer.begin_blob(digest, *size)? else { continue };
-        // Only what is there was chosen.
-        let Some(reader) = inputs[*bundle].open.layout.reader(digest)? else { continue };
-        damages.extend(blob.copy(&reader)?);
-    }
-    LayoutVerification { damages, ..LayoutVerification::default() }.into_result()?;
-    for (name, content) in files {
-        writer.add_file(&name, content)?;
-    }
-    Ok(writer.finish(&contents.entries)?)
 }

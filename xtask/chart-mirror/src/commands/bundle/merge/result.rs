@@ -10,6 +10,8 @@ use oci::{Digest, Reference};
 #[derive(Debug)]
 pub struct MergeReport {
     pub output: LayoutLocation,
+    /// The bundle or its parts.
+    pub locations: Vec<LayoutLocation>,
     /// From the oldest to the newest. All parts of a bundle have the name of the first one.
     pub bundles: Vec<String>,
     pub lists: Vec<TakenList>,
