@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use registry::Side;
 use registry_in_memory::content;
 use registry_in_memory::{Fault, Kind, RegistryOptions};
 
 use super::support::failures;
 use crate::support::layers;
 use crate::support::requests::{counted, fetched_blobs, is_mount, request_counts, uploaded_blobs};
-use crate::support::stage::Stage;
+use crate::support::stage::{Stage, words};
 
 /// Images that share a base layer, share a second one in pairs, and each have one of their own.
 async fn sharing(destination: RegistryOptions, images: usize) -> Stage {
@@ -144,7 +145,7 @@ async fn blobs_of_a_manifest_that_fails_are_uploaded_for_the_manifests_that_wait
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_index_with_layers_does_not_wait_for_itself() {
+async fn an_index_with_layers_is_refused_because_clients_would_pull_different_content() {
     let mut strange = content::docker_list(&layers(&["base"]));
     let list = strange.manifests.pop().unwrap();
     let mut document: serde_json::Value = serde_json::from_slice(&list.bytes).unwrap();
@@ -155,10 +156,11 @@ async fn an_index_with_layers_does_not_wait_for_itself() {
     strange.top = digest.clone();
     strange.manifests.push(content::GeneratedManifest { bytes, digest, ..list });
 
-    let mut stage = Stage::unpinned(like_ecr()).await;
-    declare_mounts(&mut stage);
-    for number in 0..6 {
-        stage.publish(&format!("team/strange-{number}"), "1.0", &strange);
-    }
-    stage.mirror_all().await;
+    let mut stage = Stage::unpinned(RegistryOptions::default()).await;
+    stage.publish("team/strange", "1.0", &strange);
+    let error = stage.mirror_fails().await;
+    assert_eq!(error.side, Side::Source);
+    assert!(words(&error).contains("is ambiguous"), "{error}");
+    let puts = stage.destination.requests().into_iter().filter(|request| request.method == "PUT");
+    assert_eq!(puts.count(), 0);
 }

@@ -258,6 +258,8 @@ impl RemoteRepository {
                 InvalidManifest::Schema1 => Cause::Unsupported(format!(
                     "{why}: pull and push it with a current client at the source, or list another tag"
                 )),
+                // Nothing changes if it is read again.
+                InvalidManifest::Ambiguous(_) => Cause::Unsupported(why.to_string()),
                 why => Cause::Protocol(printable(&why.to_string())),
             };
             self.host.error(request, cause)
