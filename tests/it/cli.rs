@@ -1,6 +1,7 @@
 //! The built tool as users and pipelines run it: flags, exit codes, output.
 
 mod dry_run;
+mod full_disk;
 mod interrupted;
 mod outcomes;
 mod output;

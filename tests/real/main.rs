@@ -12,6 +12,8 @@ mod bundle;
 mod chart;
 mod docs;
 mod ecr;
+mod faults;
+mod faulty_line;
 mod guide;
 mod helm_plugin;
 mod images;

@@ -35,6 +35,21 @@ pub(crate) enum Access {
     PasswordOverTls,
 }
 
+/// The disk of a registry.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Disk {
+    Free,
+    /// No file becomes larger than 100 blocks.
+    Full,
+}
+
+/// What a registry accepts.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mode {
+    ReadWrite,
+    ReadOnly,
+}
+
 /// A line of the access log.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Request {
@@ -74,10 +89,21 @@ impl DockerRegistry {
 
     /// Starts it with the same content at the same address, and waits until it responds.
     pub(crate) fn start_again(&mut self) {
+        self.start_again_with(Disk::Free, Mode::ReadWrite);
+    }
+
+    /// Like [`DockerRegistry::start_again`], with a full disk or without permission to write.
+    pub(crate) fn start_again_with(&mut self, disk: Disk, mode: Mode) {
         let configuration = self.directory.path().join("config.yml");
         let text = std::fs::read_to_string(&configuration).unwrap();
-        std::fs::write(&configuration, text.replace("127.0.0.1:0", &self.address)).unwrap();
-        self.process = serve(self.directory.path());
+        let mut document: serde_json::Value = serde_yaml::from_str(&text).unwrap();
+        document["http"]["addr"] = json!(self.address);
+        let read_only = json!({ "enabled": mode == Mode::ReadOnly });
+        document["storage"]["maintenance"]["readonly"] = read_only;
+        std::fs::write(&configuration, serde_yaml::to_string(&document).unwrap()).unwrap();
+        // A line of the previous start must not be taken for one of this start.
+        std::fs::write(error_log(self.directory.path()), "").unwrap();
+        self.process = serve_on(disk, self.directory.path());
         self.wait_until_it_answers();
     }
 
@@ -101,6 +127,14 @@ impl DockerRegistry {
             text = later;
         }
         text.lines().map(|line| parse_access(line).unwrap_or_else(|| panic!("{line}"))).collect()
+    }
+
+    /// Waits until it has answered so many requests, unless a process ends before.
+    pub(crate) fn wait_for_requests(&self, count: usize, process: &duct::Handle) {
+        let answered = || std::fs::read_to_string(access_log(self.directory.path())).unwrap();
+        while answered().lines().count() < count && process.try_wait().unwrap().is_none() {
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// The system chooses the port, which no other test can take in between; the log says which.
@@ -131,7 +165,20 @@ impl Drop for DockerRegistry {
 }
 
 fn serve(directory: &Path) -> duct::Handle {
-    let serve = duct::cmd!("docker-registry", "serve", directory.join("config.yml"))
+    serve_on(Disk::Free, directory)
+}
+
+fn serve_on(disk: Disk, directory: &Path) -> duct::Handle {
+    let configuration = directory.join("config.yml");
+    let serve = match disk {
+        Disk::Free => duct::cmd!("docker-registry", "serve", configuration),
+        // Without the trap, the signal would end it.
+        Disk::Full => {
+            let command = "trap '' XFSZ; ulimit -f 100; exec docker-registry serve \"$0\"";
+            duct::cmd!("/bin/sh", "-c", command, configuration)
+        }
+    };
+    let serve = serve
         // A variable `REGISTRY_...` would override the configuration.
         .full_env(clean_environment(std::env::vars_os(), directory))
         .stdin_null()
