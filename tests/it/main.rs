@@ -13,6 +13,7 @@ mod cli;
 mod clouds;
 mod credentials;
 mod docs;
+mod entry_points;
 mod faults;
 mod in_memory;
 mod inventory;

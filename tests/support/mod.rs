@@ -7,6 +7,7 @@ use std::path::Path;
 use registry_in_memory::InMemoryRegistry;
 use registry_in_memory::content::{Content, Layer};
 
+pub(crate) mod entry_points;
 pub(crate) mod example;
 pub(crate) mod pages;
 pub(crate) mod proxy;

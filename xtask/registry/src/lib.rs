@@ -6,6 +6,8 @@ pub mod auth;
 pub mod capabilities;
 pub mod download;
 mod embedded;
+#[cfg(any(test, fuzzing))]
+pub mod entry_points;
 mod error;
 mod error_json;
 mod error_response;

@@ -98,7 +98,7 @@ pub(crate) fn paths(environment: &dyn Environment) -> Vec<PathBuf> {
 }
 
 impl AuthFile {
-    fn parse(path: &Path, text: &str) -> Result<Self, Advice> {
+    pub(crate) fn parse(path: &Path, text: &str) -> Result<Self, Advice> {
         // The parser's message may quote the text, and so a secret.
         let content: Content = serde_json::from_str(text).map_err(|error| {
             let line = error.line();

@@ -1,0 +1,8 @@
+//! References, their parts, and locations.
+#![no_main]
+
+#[expect(dead_code, reason = "each target uses its function")]
+#[path = "../../support/entry_points.rs"]
+mod entry_points;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| entry_points::references(data));
