@@ -5,6 +5,7 @@ use oci::Digest;
 use registry_in_memory::content::docker_image;
 use registry_in_memory::{InMemoryRegistry, RegistryOptions};
 
+use crate::support::wide_index::index_of;
 use crate::support::xtask::Xtask;
 use crate::support::{assert_says, layers, store, write};
 
@@ -80,4 +81,18 @@ async fn a_deep_inventory_leaves_out_what_the_registry_has_lost() {
     assert_eq!(found.exit_code, 1, "{found:?}");
     assert_says(&found.stderr, &["1 blob", base.as_str(), "--repair"]);
     assert!(!blobs(&found.stdout).contains(&base), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_child_of_an_index_above_the_limit_is_requested() {
+    let registry = InMemoryRegistry::start(RegistryOptions::default()).await.unwrap();
+    store(&registry, "acme/a", "1", &index_of(5001));
+    let xtask = Xtask::new();
+    write(&xtask, "images.toml", "[[image]]\nsource = \"quay.io/acme/a\"\ntag = \"1\"\n");
+    registry.forget_requests();
+    let arguments = ["inventory", "-d", registry.address()];
+    let found = tokio::task::block_in_place(|| xtask.run(&arguments, &[]));
+    assert_eq!(found.exit_code, 2, "{found:?}");
+    assert_says(&found.stderr, &["more than 5000 manifests"]);
+    assert_eq!(registry.requests().len(), 1);
 }

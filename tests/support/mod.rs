@@ -18,6 +18,7 @@ pub(crate) mod script;
 pub(crate) mod signing;
 pub(crate) mod stage;
 pub(crate) mod tls;
+pub(crate) mod wide_index;
 pub(crate) mod xtask;
 
 use xtask::Xtask;

@@ -4,15 +4,18 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use futures_util::future::try_join_all;
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::mirror::{MirrorOptions, plan};
 use crate::bundle::destination_inventory::{DestinationInventory, HeldRepository};
+use crate::copy::{CHILDREN_AT_ONCE, IMAGES_AT_ONCE};
 use crate::layouts;
 use crate::list::ImageList;
 use crate::plan::{Transfer, registry_settings};
-use oci::{Digest, Manifest, RepositoryPath};
+use messages::Advice;
+use oci::{Digest, Manifest, RepositoryPath, limits};
 use registry::auth::credentials::Environment;
-use registry::{Error, ManifestName, Registries, RemoteRepository, RetryPolicy, Side};
+use registry::{Cause, Error, ManifestName, Registries, RemoteRepository, RetryPolicy, Side};
 
 /// Which destination is asked for which images.
 #[derive(Debug, Clone, Default)]
@@ -73,12 +76,14 @@ pub async fn run(
     let found = FoundContent { inventory, lost: BTreeSet::new() };
     let gathered =
         Gathered { found: Mutex::new(found), seen: Mutex::default(), blobs: options.blobs };
-    let mut walks = Vec::new();
-    for transfer in &plan.transfers {
-        let repository = registries.repository(&transfer.target, Side::Destination)?;
-        walks.push(gathered.image(transfer, repository));
-    }
-    try_join_all(walks).await?;
+    let targets = plan.transfers.iter();
+    let targets = targets.map(|it| registries.repository(&it.target, Side::Destination));
+    let targets: Vec<RemoteRepository> = targets.collect::<Result<_, Advice>>()?;
+    stream::iter(plan.transfers.iter().zip(targets).map(Ok))
+        .try_for_each_concurrent(IMAGES_AT_ONCE, |(transfer, target)| {
+            gathered.image(transfer, target)
+        })
+        .await?;
     let mut found = gathered.found.into_inner().unwrap_or_else(PoisonError::into_inner);
     for (path, digest) in &found.lost {
         // Each manifest that needs it named it.
@@ -102,18 +107,26 @@ impl Gathered {
         let name = ManifestName::Tag(transfer.tag.clone());
         let Some(top) = repository.manifest_if_present(&name).await? else { return Ok(()) };
         let digest = top.digest.clone();
-        let mut pending = vec![top];
+        let is_new = self.is_first(&repository, &digest);
+        let mut pending: Vec<Manifest> = Some(top).filter(|_| is_new).into_iter().collect();
+        let mut below = 0;
         while let Some(manifest) = pending.pop() {
-            if !self.is_first(&repository, &manifest.digest) {
-                continue;
-            }
-            let children = manifest.manifests.iter().map(|child| {
-                let name = ManifestName::Digest(child.digest.clone());
-                let repository = &repository;
-                async move { repository.manifest_if_present(&name).await }
-            });
+            let children = manifest.manifests.iter().map(|child| &child.digest);
+            let children: Vec<Digest> =
+                children.filter(|child| self.is_first(&repository, child)).cloned().collect();
+            below += children.len();
+            limits::check_count(below).map_err(|why| {
+                let operation = format!("get what manifest {} lists", digest.short());
+                Error::new(Side::Destination, operation, Cause::Unsupported(why.to_string()))
+            })?;
+            let children: Vec<Option<Manifest>> =
+                stream::iter(children.into_iter().map(ManifestName::Digest))
+                    .map(async |name| repository.manifest_if_present(&name).await)
+                    .buffered(CHILDREN_AT_ONCE)
+                    .try_collect()
+                    .await?;
             // A child that is missing is simply not part of the inventory.
-            pending.extend(try_join_all(children).await?.into_iter().flatten());
+            pending.extend(children.into_iter().flatten());
             let lost = self.lost(&repository, &manifest).await?;
             self.lock().lost.extend(lost);
             self.update(&repository, |held| add(held, &manifest));

@@ -1,6 +1,7 @@
 //! What the lists of a run publish together. It is collected before the first request, so that no list
 //! overwrites what another one publishes.
 
+use std::collections::HashSet;
 use std::path::Path;
 
 use super::chart_copy::{ChartPlan, planned_chart};
@@ -79,9 +80,10 @@ impl Publications {
     /// # Errors
     /// If two publications cannot both be right. Nothing changes then.
     pub fn replace(&mut self, part: Vec<Publication>) -> Result<(), Advice> {
-        let is_of_part = |old: &Publication| {
-            part.iter().any(|new| (&old.list, &old.destination) == (&new.list, &new.destination))
-        };
+        let places: HashSet<(String, String)> =
+            part.iter().map(|new| (new.list.clone(), new.destination.clone())).collect();
+        let is_of_part =
+            |old: &Publication| places.contains(&(old.list.clone(), old.destination.clone()));
         let kept: Vec<&Publication> =
             self.0.iter().filter(|old| !is_of_part(old)).chain(&part).collect();
         refuse_conflicts(&kept)?;

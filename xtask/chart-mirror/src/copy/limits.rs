@@ -4,6 +4,6 @@
 /// little more memory than a short one.
 pub(crate) const IMAGES_AT_ONCE: usize = 256;
 /// Manifests of one index that are in memory at a time.
-pub(super) const CHILDREN_AT_ONCE: usize = 8;
+pub(crate) const CHILDREN_AT_ONCE: usize = 8;
 /// Manifests of one image whose attachments are looked for at a time.
 pub(super) const SUBJECTS_AT_ONCE: usize = 32;

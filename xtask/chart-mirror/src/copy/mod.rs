@@ -18,7 +18,7 @@ use run::Run;
 use tracker::{BlobTracker, Mountable};
 
 pub use copied::{Amount, Copied, Counters};
-pub(crate) use limits::IMAGES_AT_ONCE;
+pub(crate) use limits::{CHILDREN_AT_ONCE, IMAGES_AT_ONCE};
 pub use options::{CopyOptions, ExistingContent, TagCheck, TagPolicy};
 pub use progress::{Progress, Silent};
 pub use signature_policy::SignaturePolicy;

@@ -35,17 +35,22 @@ pub enum InvalidValuePath {
     /// A `\` at the end.
     #[error("the path of a value ends with `\\`")]
     Backslash,
+    #[error("the path of a value has more than {MOST_KEYS} parts")]
+    TooLong,
 }
+
+/// The most parts of a path. YAML that is nested deeper is refused by parsers, too.
+const MOST_KEYS: usize = 100;
 
 /// The maximum number of digits in an index.
 const MAX_INDEX_DIGITS: usize = 5;
 
 impl ValuePath {
-    /// `None` if the path does not begin with a key, or has an empty one.
+    /// `None` if the path does not begin with a key, has an empty one, or is too long.
     pub fn new(keys: Vec<Key>) -> Option<Self> {
         let is_empty = |key: &Key| matches!(key, Key::Name(name) if name.is_empty());
         let is_path = matches!(keys.first(), Some(Key::Name(_))) && !keys.iter().any(is_empty);
-        is_path.then_some(Self(keys))
+        (is_path && keys.len() <= MOST_KEYS).then_some(Self(keys))
     }
 
     pub fn keys(&self) -> &[Key] {
@@ -83,6 +88,9 @@ impl FromStr for ValuePath {
                 let (index, after) = inside.split_once(']').ok_or(InvalidValuePath::Unclosed)?;
                 keys.push(Key::Index(parse_index(index)?));
                 rest = after;
+            }
+            if keys.len() > MOST_KEYS {
+                return Err(InvalidValuePath::TooLong);
             }
             if rest.is_empty() {
                 return Ok(Self(keys));
@@ -164,6 +172,18 @@ mod tests {
             assert_eq!(ValuePath::new(keys), Some(path));
         }
         assert_eq!(r"\a.b".parse::<ValuePath>().unwrap().to_string(), "a.b");
+    }
+
+    #[test]
+    fn a_path_has_a_bounded_number_of_parts() {
+        for (part, first) in [(".a", "a"), ("[0]", "a")] {
+            let text = |parts: usize| format!("{first}{}", part.repeat(parts - 1));
+            assert!(text(MOST_KEYS).parse::<ValuePath>().is_ok());
+            let error = text(MOST_KEYS + 1).parse::<ValuePath>().unwrap_err();
+            assert_eq!(error, InvalidValuePath::TooLong);
+        }
+        let keys = vec![Key::Name("a".to_owned()); MOST_KEYS + 1];
+        assert_eq!(ValuePath::new(keys), None);
     }
 
     #[test]

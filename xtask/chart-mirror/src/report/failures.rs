@@ -1,5 +1,6 @@
 //! Errors of images as text for people. Images that failed for one cause share one message.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
 use super::common::{count, hint_line};
@@ -28,9 +29,11 @@ pub(super) fn by_cause<'r>(
     failures: impl IntoIterator<Item = Failure<'r>>,
 ) -> Vec<FailureGroup<'r>> {
     let mut groups: Vec<FailureGroup<'r>> = Vec::new();
+    let mut positions = HashMap::new();
     for failure in failures {
         let (cause, hint) = (failure.error.shared_cause(), failure.error.hint());
-        match groups.iter_mut().find(|group| group.cause == cause && group.hint == hint) {
+        let position = *positions.entry((cause.clone(), hint.clone())).or_insert(groups.len());
+        match groups.get_mut(position) {
             Some(group) => group.failures.push(failure),
             None => groups.push(FailureGroup { failures: vec![failure], cause, hint }),
         }

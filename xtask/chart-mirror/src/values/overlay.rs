@@ -4,6 +4,8 @@
 //! image. Paths become nested maps and lists.
 
 use super::{Clash, Tree};
+use indexmap::IndexMap;
+
 use crate::list::{Destination, ImageList, Placeholder, Placeholders, ValuePath};
 use messages::Advice;
 use messages::program::command;
@@ -36,7 +38,7 @@ impl Overlay {
     pub fn of(list: &ImageList, destination: &Destination) -> Result<Self, OverlayError> {
         let registry = destination.pull_address().to_string();
         let repositories = destination.paths(list.images()).map_err(OverlayError::Target)?;
-        let mut tree = Tree::Map(Vec::new());
+        let mut tree = Tree::Map(IndexMap::new());
         let all = Placeholders { registry: &registry, ..Placeholders::default() };
         for (path, value) in list.values() {
             tree.set(path, value.render(&all))?;

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use indexmap::IndexMap;
+
 use crate::list::{Key, SetValue, ValuePath};
 use messages::Advice;
 use messages::program::command;
@@ -16,7 +18,7 @@ const LIST: &str = "a list";
 pub enum Tree {
     Scalar(SetValue),
     /// In the order of the image list.
-    Map(Vec<(String, Tree)>),
+    Map(IndexMap<String, Tree>),
     /// By index. Complete lists have no gaps.
     List(BTreeMap<usize, Tree>),
 }
@@ -56,10 +58,10 @@ impl Tree {
         let below = depth + 1;
         match (&mut *self, path.keys().get(depth)) {
             (Self::Map(entries), Some(Key::Name(name))) => {
-                if let Some((_, node)) = entries.iter_mut().find(|(have, _)| have == name) {
+                if let Some(node) = entries.get_mut(name) {
                     return node.set_below(path, below, value);
                 }
-                entries.push((name.clone(), Self::of(path.keys().get(below..), value)));
+                entries.insert(name.clone(), Self::of(path.keys().get(below..), value));
                 Ok(())
             }
             (Self::List(items), Some(Key::Index(index))) => {
@@ -85,7 +87,7 @@ impl Tree {
     fn of(keys: Option<&[Key]>, value: SetValue) -> Self {
         let keys = keys.unwrap_or_default();
         keys.iter().rev().fold(Self::Scalar(value), |tree, key| match key {
-            Key::Name(name) => Self::Map(vec![(name.clone(), tree)]),
+            Key::Name(name) => Self::Map(IndexMap::from([(name.clone(), tree)])),
             Key::Index(index) => Self::List([(*index, tree)].into()),
         })
     }
@@ -153,7 +155,7 @@ mod tests {
     use super::*;
 
     fn tree(entries: &[(&str, SetValue)]) -> Result<Tree, Clash> {
-        let mut tree = Tree::Map(Vec::new());
+        let mut tree = Tree::Map(IndexMap::new());
         let set =
             |(path, value): &(&str, SetValue)| tree.set(&path.parse().unwrap(), value.clone());
         entries.iter().try_for_each(set)?;

@@ -129,7 +129,7 @@ mod tests {
             Tree::Scalar(SetValue::Json(json)) => serde_yaml::to_value(json).unwrap(),
             Tree::Map(entries) => {
                 let entry =
-                    |(key, tree): &(String, Tree)| (Value::String(key.clone()), value_of(tree));
+                    |(key, tree): (&String, &Tree)| (Value::String(key.clone()), value_of(tree));
                 Value::Mapping(entries.iter().map(entry).collect())
             }
             Tree::List(items) => Value::Sequence(items.values().map(value_of).collect()),
@@ -160,8 +160,9 @@ mod tests {
             "a: b",
             "#",
         ] {
-            let tree =
-                Tree::Map(vec![(text.to_owned(), Tree::Scalar(SetValue::String(text.to_owned())))]);
+            let tree = Tree::Map(
+                [(text.to_owned(), Tree::Scalar(SetValue::String(text.to_owned())))].into(),
+            );
             let written = document(&tree);
             assert_eq!(written, format!("\"{text}\": \"{text}\"\n"));
         }
@@ -176,19 +177,22 @@ mod tests {
 
     #[test]
     fn an_empty_tree_is_an_empty_map() {
-        assert_eq!(document(&Tree::Map(Vec::new())), "{}\n");
+        assert_eq!(document(&Tree::Map([].into())), "{}\n");
     }
 
     #[test]
     fn lists_have_a_dash_for_each_item() {
-        let item = Tree::Map(vec![
-            ("a".to_owned(), integer(-1)),
-            ("on".to_owned(), Tree::Scalar(SetValue::Boolean(false))),
-            ("b".to_owned(), Tree::Map(vec![("c".to_owned(), integer(2))])),
-            ("d".to_owned(), list(vec![])),
-        ]);
+        let item = Tree::Map(
+            [
+                ("a".to_owned(), integer(-1)),
+                ("on".to_owned(), Tree::Scalar(SetValue::Boolean(false))),
+                ("b".to_owned(), Tree::Map([("c".to_owned(), integer(2))].into())),
+                ("d".to_owned(), list(vec![])),
+            ]
+            .into(),
+        );
         let nested = list(vec![integer(3), list(vec![integer(4)])]);
-        let tree = Tree::Map(vec![("l".to_owned(), list(vec![item, integer(5), nested]))]);
+        let tree = Tree::Map([("l".to_owned(), list(vec![item, integer(5), nested]))].into());
         let expected = "\
 l:
   - a: -1
@@ -206,10 +210,13 @@ l:
     #[test]
     fn json_becomes_yaml_in_which_every_text_is_quoted() {
         let json = serde_json::json!({"a": null, "b": [1.5, {"c": "yes"}, []]});
-        let tree = Tree::Map(vec![
-            ("x".to_owned(), Tree::Scalar(SetValue::Json(json))),
-            ("z".to_owned(), Tree::Scalar(SetValue::Json(Json::Null))),
-        ]);
+        let tree = Tree::Map(
+            [
+                ("x".to_owned(), Tree::Scalar(SetValue::Json(json))),
+                ("z".to_owned(), Tree::Scalar(SetValue::Json(Json::Null))),
+            ]
+            .into(),
+        );
         let numbers = [("1e30", "1.0e+30"), ("-2.5e-9", "-2.5e-9"), ("1.5", "1.5"), ("7", "7")];
         for (json, yaml) in numbers {
             let number: Json = serde_json::from_str(json).unwrap();

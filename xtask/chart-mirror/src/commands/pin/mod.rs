@@ -54,17 +54,18 @@ pub async fn resolve(
     }
     let registries = Registries::new(settings, hosts, environment)?;
     let selections = &subsets::selections(list);
-    let mut images = Vec::new();
-    for image in selected {
-        let source = registries.repository(&image.source, Side::Source)?;
-        images.push(async move {
+    let sources = selected.iter().map(|image| registries.repository(&image.source, Side::Source));
+    let sources: Vec<RemoteRepository> = sources.collect::<Result<_, Advice>>()?;
+    progress.checking("resolving tags", selected.len());
+    let images = stream::iter(sources.into_iter().zip(selected))
+        .map(async |(source, image)| {
             let resolved = resolve_image(&source, image, selections, options.mode).await;
             progress.image_checked();
             resolved
-        });
-    }
-    progress.checking("resolving tags", images.len());
-    let images = stream::iter(images).buffered(IMAGES_AT_ONCE).collect().await;
+        })
+        .buffered(IMAGES_AT_ONCE)
+        .collect()
+        .await;
     Ok(PinReport {
         mode: options.mode,
         images,

@@ -21,4 +21,4 @@ pub use digests::pin_images;
 pub use entries::{Edited, ImageEdits, edit_images, image_entry};
 pub use rules::ignore_rule;
 pub use updates::TagUpdate;
-pub use values::{NewValue, add_image_values, add_target, add_values, value_line};
+pub use values::{ImageAddition, NewValue, add_to_images, add_values, value_line};

@@ -1,15 +1,18 @@
 //! Adds Helm values, and targets.
 
+use std::collections::HashMap;
+
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
+use super::changes::changed;
 use super::lines::{quoted, split_mark};
 use super::spans::images;
 use super::tables::{Addition, Line, Owner, below_tag};
 use crate::list::{SetValue, ValuePath};
 use messages::Advice;
 use messages::printable::printable_within;
-use oci::{Repository, RepositoryPath, Tag};
+use oci::{Reference, Repository, RepositoryPath, Tag};
 
 /// The limit for a comment, in characters.
 const MAX_COMMENT: usize = 1000;
@@ -42,57 +45,58 @@ pub fn add_values(text: &str, values: &[NewValue]) -> Result<String, Advice> {
     edit(text, |text, document| additions(text, &Owner::List, document, lines))
 }
 
-/// Adds values to one image.
-///
-/// # Errors
-/// If the text is not TOML, or does not list the image.
-pub fn add_image_values(
-    text: &str,
-    source: &Repository,
-    tag: &Tag,
-    values: &[(ValuePath, SetValue)],
-) -> Result<String, Advice> {
-    edit(text, |text, document| {
-        let (image, table) = find_image(document, source, tag)?;
-        let lines = values.iter().map(|(path, value)| (path, value_line(path, value).into()));
-        additions(text, &Owner::of_image(text, image.span().start), table, lines)
-    })
+/// What to add to the entry of an image.
+#[derive(Debug, Clone, Copy)]
+pub struct ImageAddition<'a> {
+    pub source: &'a Repository,
+    pub tag: &'a Tag,
+    /// The entry must have none.
+    pub target: Option<&'a RepositoryPath>,
+    pub values: &'a [(ValuePath, SetValue)],
 }
 
-/// Gives one image a target. It must have none.
+/// Adds values and targets to the entries of images.
 ///
 /// # Errors
-/// If the text is not TOML, or does not list the image.
-pub fn add_target(
-    text: &str,
-    source: &Repository,
-    tag: &Tag,
-    target: &RepositoryPath,
-) -> Result<String, Advice> {
+/// If the text is not TOML, or does not list one of the images.
+pub fn add_to_images(text: &str, images: &[ImageAddition<'_>]) -> Result<String, Advice> {
     edit(text, |text, document| {
-        let (image, _) = find_image(document, source, tag)?;
-        let line = format!("target = {}", quoted(target.as_str()));
-        Ok(below_tag(text, image, line).into_iter().collect())
+        let entries = entries(document);
+        let mut added = Vec::new();
+        for ImageAddition { source, tag, target, values } in images {
+            let name = source.tagged(tag);
+            let (image, table) = entries
+                .get(&name)
+                .ok_or_else(|| Advice::new(format!("images.toml does not list {name}")))?;
+            let lines = values.iter().map(|(path, value)| (path, value_line(path, value).into()));
+            added.extend(additions(
+                text,
+                &Owner::of_image(text, image.span().start),
+                table,
+                lines,
+            )?);
+            // Last, because it is above the values if both go below the tag.
+            if let Some(target) = target {
+                let line = format!("target = {}", quoted(target.as_str()));
+                added.extend(below_tag(text, image, line));
+            }
+        }
+        Ok(added)
     })
 }
 
 /// An entry, and its table.
-fn find_image<'d, 't>(
-    document: &'d DeTable<'t>,
-    source: &Repository,
-    tag: &Tag,
-) -> Result<(&'d Spanned<DeValue<'t>>, &'d DeTable<'t>), Advice> {
-    let is_image = |image: &DeTable<'_>| {
-        let text = |key: &str| image.get(key).and_then(|value| value.get_ref().as_str());
-        text("tag") == Some(tag.as_str())
-            && text("source").and_then(|text| text.parse::<Repository>().ok()).as_ref()
-                == Some(source)
+type Entry<'d, 't> = (&'d Spanned<DeValue<'t>>, &'d DeTable<'t>);
+
+/// The entries by their references.
+fn entries<'d, 't>(document: &'d DeTable<'t>) -> HashMap<Reference, Entry<'d, 't>> {
+    let entry = |image: &'d Spanned<DeValue<'t>>| {
+        let table = image.get_ref().as_table()?;
+        let text = |key: &str| table.get(key).and_then(|value| value.get_ref().as_str());
+        let (source, tag) = (text("source")?.parse::<Repository>(), text("tag")?.parse::<Tag>());
+        Some((source.ok()?.tagged(&tag.ok()?), (image, table)))
     };
-    let mut images = images(document).unwrap_or_default().iter();
-    let found = images.find_map(|image| {
-        Some((image, image.get_ref().as_table().filter(|table| is_image(table))?))
-    });
-    found.ok_or_else(|| Advice::new(format!("images.toml does not list {}", source.tagged(tag))))
+    images(document).unwrap_or_default().iter().filter_map(entry).collect()
 }
 
 /// A value as a line of the list: `"global.imageRegistry" = "{registry}"`.
@@ -117,11 +121,8 @@ fn edit(
     let (mark, bare) = split_mark(text);
     let document =
         DeTable::parse(bare).map_err(|error| Advice::new(format!("images.toml: {error}")))?;
-    let mut edited = bare.to_owned();
-    // The last one first, so that the others keep their offsets.
-    for (at, added) in additions(bare, document.get_ref())?.into_iter().rev() {
-        edited.insert_str(at, &added);
-    }
+    let additions = additions(bare, document.get_ref())?.into_iter();
+    let edited = changed(bare, additions.map(|(at, added)| (at..at, added)).collect());
     Ok(format!("{mark}{edited}"))
 }
 
@@ -159,6 +160,32 @@ source   = \"quay.io/a/two\"
 
     fn new(values: &[(ValuePath, SetValue)]) -> Vec<NewValue> {
         values.iter().cloned().map(NewValue::from).collect()
+    }
+
+    fn add_image_values(
+        text: &str,
+        source: &Repository,
+        tag: &Tag,
+        values: &[(ValuePath, SetValue)],
+    ) -> Result<String, Advice> {
+        add_to_images(text, &[ImageAddition { source, tag, target: None, values }])
+    }
+
+    #[test]
+    fn several_images_get_targets_and_values_in_one_edit() {
+        let values = [("n".parse().unwrap(), SetValue::Boolean(true))];
+        let [one, two] = ["quay.io/a/one", "quay.io/a/two"].map(|it| it.parse().unwrap());
+        let [first, second] = ["1", "2"].map(|tag| tag.parse().unwrap());
+        let target = "x/y".parse().unwrap();
+        let addition =
+            |source, tag| ImageAddition { source, tag, target: Some(&target), values: &values };
+        let additions = [addition(&two, &second), addition(&one, &first)];
+        let added = "target = \"x/y\"\n";
+        let table = "[image.values]\n\"n\" = true\n";
+        let expected = LIST
+            .replace("tag = \"1\"\n", &format!("tag = \"1\"\n{added}{table}"))
+            .replace("spaces\n", &format!("spaces\n{added}"));
+        assert_eq!(add_to_images(LIST, &additions).unwrap(), expected + table);
     }
 
     fn added() -> String {

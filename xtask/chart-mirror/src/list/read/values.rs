@@ -124,6 +124,9 @@ fn hint_for_path(error: &InvalidValuePath) -> &'static str {
         InvalidValuePath::Backslash => {
             "`\\.` is a dot inside a key, and `\\\\` a backslash: leave this one out"
         }
+        InvalidValuePath::TooLong => {
+            "no chart has values that are nested as deep: shorten the path"
+        }
         InvalidValuePath::NotAnIndex(_) => "items are counted from 0: `\"packs.images[0].tag\"`",
         InvalidValuePath::Unclosed | InvalidValuePath::Unopened | InvalidValuePath::AfterIndex => {
             "write an item like `\"packs.images[0].tag\"`, and a bracket inside a key as `\\[`"

@@ -1,11 +1,13 @@
 //! The reports of `images` as plain text and as entries of an image list.
 
+use std::collections::{BTreeMap, HashSet};
+
 use crate::chart::inventory::{
     Counterpart, Inventory, InventoryEntry, ListChanges, Mismatch, Obstacle, UnusedEntries,
 };
 use crate::commands::images::ImagesReport;
 use crate::commands::list_edit::{ListEdit, RemovedImage, UpdatedImage};
-use crate::list::{Image, edit};
+use crate::list::{Image, Place, edit};
 use crate::report::common::count;
 use messages::printable::printable;
 use messages::program::command;
@@ -41,18 +43,14 @@ pub fn toml(inventory: &Inventory) -> String {
     let mut listed: Vec<&Image> = listed.collect();
     listed.sort_by_key(|image| image.place);
     let ListChanges { added, updated, obstacles, .. } = inventory.changes(UnusedEntries::Keep);
-    let after = |image: &'_ Image| -> Image {
-        let to = updated.iter().find(|(from, _)| from.place == image.place);
-        to.map_or_else(|| image.clone(), |(_, to)| to.clone())
-    };
+    let updated: BTreeMap<Place, Image> =
+        updated.into_iter().map(|(from, to)| (from.place, to)).collect();
+    let after = |image: &Image| updated.get(&image.place).unwrap_or(image).clone();
     let entries = listed.into_iter().map(after).chain(added);
     let entries = entries.map(|image| edit::image_entry(&image));
-    let is_new = |obstacle: &&Obstacle| {
-        let is_its = |entry: &InventoryEntry| {
-            entry.listed.is_none() && entry.reference() == obstacle.reference
-        };
-        inventory.entries.iter().any(is_its)
-    };
+    let unlisted = inventory.entries.iter().filter(|entry| entry.listed.is_none());
+    let unlisted: HashSet<String> = unlisted.map(InventoryEntry::reference).collect();
+    let is_new = |obstacle: &&Obstacle| unlisted.contains(&obstacle.reference);
     let comments = obstacles.iter().filter(is_new).map(|obstacle| {
         let text = obstacle.to_string();
         text.lines().map(|line| format!("# {line}\n")).collect()

@@ -12,7 +12,7 @@ use super::chart_list::UnsupportedValue;
 use super::list_entries::{MissingEntry, missing_entries};
 use super::result::{Outcome, ProbeResult, ProbedPlace, Switch};
 use super::targets::Targets;
-use crate::list::edit::{NewValue, add_image_values, add_target, add_values};
+use crate::list::edit::{ImageAddition, NewValue, add_to_images, add_values};
 use crate::list::{Image, ImageList, InvalidTemplate, SetValue, ValuePath, ValueTemplate};
 use oci::{Reference, RepositoryPath};
 pub(super) use plan::Experience;
@@ -79,16 +79,24 @@ impl Suggestion {
         if !values.is_empty() {
             text = add_values(&text, &values)?;
         }
-        for image in list.images() {
-            if let Some(target) = self.targets.get(&image.reference()) {
-                text = add_target(&text, &image.source, &image.tag, target)?;
-            }
-            if let Some(values) = self.image_values.get(&image.reference()) {
-                text = add_image_values(&text, &image.source, &image.tag, values)?;
-            }
+        let addition = |image| self.addition_to(image);
+        let images: Vec<_> = list.images().iter().filter_map(addition).collect();
+        if !images.is_empty() {
+            text = add_to_images(&text, &images)?;
         }
         list.parse_member("images.toml", &text)?;
         Ok(text)
+    }
+
+    /// What the entry of an image lacks, if it lacks something.
+    fn addition_to<'a>(&'a self, image: &'a Image) -> Option<ImageAddition<'a>> {
+        let reference = image.reference();
+        let target = self.targets.get(&reference);
+        let values = self.image_values.get(&reference);
+        let Image { source, tag, .. } = image;
+        let is_complete = target.is_none() && values.is_none();
+        let values = values.map_or(&[][..], Vec::as_slice);
+        (!is_complete).then_some(ImageAddition { source, tag, target, values })
     }
 
     /// The list with what it lacks.
