@@ -1,5 +1,6 @@
 //! The pipelines for GitHub and GitLab, which cannot run here: zizmor looks for weaknesses, actionlint for
-//! mistakes, and check-jsonschema compares them with the schemas of both.
+//! mistakes, and check-jsonschema compares them with the schemas of both. kubernetes-validate does that for the
+//! jobs of Kubernetes.
 
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ const WORKFLOWS: [&str; 3] =
     [".github/workflows/ci.yml", ".github/workflows/release.yml", "templates/ci/github.yml"];
 const ACTION: &str = "action.yml";
 const COMPONENT: &str = "templates/chart-mirror/template.yml";
+const KUBERNETES: &str = "templates/kubernetes/mirror.yaml";
 
 fn root() -> PathBuf {
     let package = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -74,6 +76,16 @@ fn the_pipelines_for_gitlab_match_its_schema() {
     let (_, jobs) = component.split_once("\n---\n").unwrap();
     let jobs = written(&folder, "component.yml", jobs);
     assert_accepted(schema("vendor.gitlab-ci", &["templates/ci/gitlab.yml".into(), jobs]));
+}
+
+#[test]
+fn the_jobs_for_kubernetes_match_its_schemas() {
+    let validate = |file| check("kubernetes-validate", &["--strict"], &[file]);
+    assert_accepted(validate(KUBERNETES.into()));
+    let folder = tempfile::tempdir().unwrap();
+    let text = std::fs::read_to_string(root().join(KUBERNETES)).unwrap();
+    let misspelt = text.replace("completionMode:", "completionsMode:");
+    assert_refused(validate(written(&folder, "mirror.yaml", &misspelt)), "completionsMode");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 //! for each registry.
 
 use std::collections::BTreeMap;
+use std::ops::AddAssign;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -52,13 +53,21 @@ pub struct Settings {
 }
 
 /// Requests sent to each side of a run, including requests for tokens.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Requests {
     pub source: u64,
     pub destination: u64,
     /// How many of them were for tokens.
     pub tokens: u64,
+}
+
+impl AddAssign for Requests {
+    fn add_assign(&mut self, other: Self) {
+        self.source += other.source;
+        self.destination += other.destination;
+        self.tokens += other.tokens;
+    }
 }
 
 /// All hosts of a run.

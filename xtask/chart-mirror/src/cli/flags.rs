@@ -14,6 +14,7 @@ use super::program;
 use super::terminal::{Appearance, Verbosity};
 use crate::list::finding_code::Check;
 use crate::list_file;
+use crate::plan::Shard;
 use crate::report::verify::Format;
 use registry::RetryPolicy;
 
@@ -21,6 +22,7 @@ mod bundle;
 mod chart;
 mod ends;
 mod init;
+mod reports;
 mod values;
 
 pub use bundle::{
@@ -30,6 +32,7 @@ pub use bundle::{
 pub use chart::ChartArgs;
 pub use ends::{DestinationArgs, SourceArgs, WithChartArgs};
 pub use init::InitArgs;
+pub use reports::{MergeReportsArgs, ReportCommand};
 pub use values::ValuesArgs;
 
 /// The heading of the flags that every command has.
@@ -120,6 +123,9 @@ pub enum Command {
     /// Carry images, charts and values to a site without a connection
     #[command(subcommand)]
     Bundle(BundleCommand),
+    /// Work with saved reports
+    #[command(subcommand)]
+    Report(ReportCommand),
     /// Run the whole workflow in seconds, between registries in memory
     #[cfg(feature = "demo")]
     Demo,
@@ -163,6 +169,13 @@ pub struct MirrorArgs {
     /// The glob is matched with the reference, the repository, the path and the name of each image.
     #[arg(long, value_name = "GLOB")]
     pub only: Vec<String>,
+
+    /// Copy only the share of one of several machines
+    ///
+    /// `2/4` is the second of four. Images with one target repository are in one share, and every machine divides
+    /// the list in the same way. `report merge` joins the reports.
+    #[arg(long, value_name = "I/N")]
+    pub shard: Option<Shard>,
 
     /// Concurrent requests per registry
     ///

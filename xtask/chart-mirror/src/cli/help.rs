@@ -17,7 +17,7 @@ struct CommandHelp {
     failed: Option<&'static str>,
 }
 
-const COMMANDS: [CommandHelp; 18] = [
+const COMMANDS: [CommandHelp; 20] = [
     CommandHelp {
         name: "init",
         examples: &[
@@ -42,6 +42,7 @@ const COMMANDS: [CommandHelp; 18] = [
             ("mirror -t -d production", "print what would be copied to a destination of the list"),
             ("mirror -d production --only '*kafka*'", "copy some images"),
             ("mirror -d production -c stackstate/stackstate", "copy what a chart uses"),
+            ("mirror -d production --shard 2/4", "copy the share of the second of four machines"),
         ],
         done: "every image is at the destination",
         failed: Some("an image failed; the others were copied"),
@@ -110,6 +111,21 @@ const COMMANDS: [CommandHelp; 18] = [
         ],
         done: "the inventory is complete",
         failed: Some("with --deep, blobs are missing at the destination"),
+    },
+    CommandHelp {
+        name: "report",
+        examples: &[("report merge shard-*.json", "join the reports of all shards")],
+        done: "done",
+        failed: Some("an image failed in the run that is reported"),
+    },
+    CommandHelp {
+        name: "report merge",
+        examples: &[
+            ("report merge shard-1.json shard-2.json", "print what a run of two shards came to"),
+            ("report merge shard-*.json --format json", "join the reports in one document"),
+        ],
+        done: "every image is at the destination",
+        failed: Some("an image failed"),
     },
     CommandHelp {
         name: "bundle",
@@ -312,7 +328,7 @@ mod tests {
                 let is_flag = line.starts_with("  -") || line.starts_with("      --");
                 assert!(is_flag, "{line:?} goes on from the line before:\n{help}");
             }
-            assert!(help.lines().count() <= 28, "{help}");
+            assert!(help.lines().count() <= 30, "{help}");
         }
     }
 

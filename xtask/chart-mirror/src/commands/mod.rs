@@ -13,6 +13,7 @@ pub mod mirror;
 pub mod node_config;
 pub mod pin;
 pub mod publications;
+pub mod report_merge;
 mod signature_keys;
 pub mod values;
 pub mod verify;

@@ -2,6 +2,7 @@
 //! about each one. Pure: no file, network or process.
 
 mod conflicts;
+mod shard;
 
 use globset::{Glob, GlobMatcher};
 
@@ -12,6 +13,7 @@ use oci::{Digest, Platforms, Reference, Repository, Tag};
 use registry::{HostSide, RetryPolicy, Settings, Side};
 
 pub use conflicts::{Conflict, Publication, conflicts, refuse_conflicts};
+pub use shard::Shard;
 
 /// One image, and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]

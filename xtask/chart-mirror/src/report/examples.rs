@@ -20,7 +20,9 @@ use crate::commands::chart_copy::{ChartPlan, planned_chart};
 use crate::commands::doctor::result::{
     DoctorReport, HostAnswer, HostReport, LoginFile, LoginReport, ProgramReport,
 };
-use crate::commands::mirror::result::{ChartOutcome, ChartReport, ImageReport, MirrorReport};
+use crate::commands::mirror::result::{
+    ChartOutcome, ChartReport, ImageReport, MirrorReport, ShardReport,
+};
 use crate::commands::pin::result::{Mode, PinOutcome, PinReport, PinnedImage};
 use crate::copy::{Amount, Copied, Counters};
 use crate::ecr::{RepositoryPlan, RepositoryReport, Setting, SettingDifference};
@@ -151,6 +153,12 @@ fn mirror() -> MirrorReport {
     MirrorReport {
         unfinished: None,
         destination: "registry.example.com".to_owned(),
+        shard: Some(ShardReport {
+            index: Some(2),
+            count: 4,
+            positions: vec![0, 3, 4, 7, 9],
+            missing: vec![3],
+        }),
         images,
         chart: Some(ChartReport {
             source: "https://charts.example.com/app:1.0.0+b".to_owned(),

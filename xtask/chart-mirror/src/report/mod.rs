@@ -11,6 +11,7 @@ pub mod images;
 pub mod init;
 pub mod inventory;
 mod json;
+pub mod merged;
 pub mod mirror;
 pub mod node_config;
 pub mod parts;

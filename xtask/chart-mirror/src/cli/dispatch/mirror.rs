@@ -62,6 +62,7 @@ fn run_part(
         destination: requested.clone(),
         charts: arguments.with_chart.with_chart.clone(),
         only: parts::globs_of(part.open, lists, &arguments.only),
+        shard: arguments.shard,
         concurrency: arguments.jobs.map(usize::from),
         attachments,
         existing,

@@ -37,6 +37,7 @@ mod inventory;
 mod mirror;
 mod node_config;
 mod parts;
+mod reports;
 mod targets;
 mod values;
 mod verify;
@@ -56,6 +57,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<Exit> {
         Command::Doctor(arguments) => run_doctor(flags, arguments),
         Command::Inventory(arguments) => inventory::run(flags, arguments),
         Command::Bundle(command) => bundle::run(flags, command),
+        Command::Report(command) => reports::run(command),
         #[cfg(feature = "demo")]
         Command::Demo => run_demo(flags),
         #[cfg(feature = "shell")]

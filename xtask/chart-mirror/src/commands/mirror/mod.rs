@@ -13,14 +13,14 @@ use crate::copy::{CopyOptions, ExistingContent, Progress, TagCheck, copy_all};
 use crate::ecr::{Repositories, RepositoryPlan};
 use crate::layouts::{self, WrittenLayout};
 use crate::list::{Attachments, Creation, Destination, ImageList};
-use crate::plan::{Publication, Selection, Transfer, registry_settings, transfers};
+use crate::plan::{Publication, Selection, Shard, Transfer, registry_settings, transfers};
 use layout::LayoutLocation;
 use messages::Advice;
 use oci::{Digest, RepositoryPath};
 use registry::auth::credentials::Environment;
 use registry::known::kind::Profile;
 use registry::{Access, Registries, RetryPolicy, Settings};
-use result::{ChartReport, ImageReport, MirrorReport};
+use result::{ChartReport, ImageReport, MirrorReport, ShardReport};
 
 pub mod result;
 
@@ -29,6 +29,8 @@ pub mod result;
 pub struct MirrorOptions {
     pub destination: Option<String>,
     pub only: Vec<String>,
+    /// The share of this machine; `None`: everything.
+    pub shard: Option<Shard>,
     /// Where the chart goes, if the destination does not determine it.
     pub charts: Option<RepositoryPath>,
     /// Most requests at a time to one registry.
@@ -59,7 +61,14 @@ pub struct MirrorPlan {
     pub destination: Destination,
     pub transfers: Vec<Transfer>,
     pub chart: Option<ChartPlan>,
+    shard: Option<PlannedShard>,
     fetched: Option<Result<ChartCopy, Advice>>,
+}
+
+/// The share of this machine, and the positions of its transfers in the whole run.
+struct PlannedShard {
+    shard: Shard,
+    positions: Vec<usize>,
 }
 
 /// Decides what goes where, without any request.
@@ -76,7 +85,11 @@ pub fn plan(list: &ImageList, options: &MirrorOptions) -> anyhow::Result<MirrorP
         None if !options.only.is_empty() => destination.charts = None,
         None => {}
     }
-    Ok(MirrorPlan::new(destination, transfers))
+    let mut plan = MirrorPlan::new(destination, transfers);
+    if let Some(shard) = options.shard {
+        plan.keep_only(shard);
+    }
+    Ok(plan)
 }
 
 /// Checks the depth of paths before any request: the error that a registry returns for a path that is too
@@ -170,6 +183,7 @@ pub(super) async fn copy(
     let images = results.map(|(transfer, result)| ImageReport::new(transfer, result));
     Ok(MirrorReport {
         destination: plan.destination.to_string(),
+        shard: plan.shard_report(),
         images: images.collect(),
         chart: plan.chart_report(of_chart),
         unfinished: None,
@@ -227,7 +241,25 @@ fn repositories(
 
 impl MirrorPlan {
     pub(super) fn new(destination: Destination, transfers: Vec<Transfer>) -> Self {
-        Self { destination, transfers, chart: None, fetched: None }
+        Self { destination, transfers, chart: None, shard: None, fetched: None }
+    }
+
+    /// Leaves the rest to other machines.
+    fn keep_only(&mut self, shard: Shard) {
+        let all = std::mem::take(&mut self.transfers).into_iter().enumerate();
+        let kept = all.filter(|(_, transfer)| shard.has(transfer.target.path()));
+        let (positions, transfers) = kept.unzip();
+        self.transfers = transfers;
+        self.shard = Some(PlannedShard { shard, positions });
+    }
+
+    fn shard_report(&self) -> Option<ShardReport> {
+        self.shard.as_ref().map(|PlannedShard { shard, positions }| ShardReport {
+            index: Some(shard.index),
+            count: shard.count,
+            positions: positions.clone(),
+            missing: Vec::new(),
+        })
     }
 
     /// The repositories that may have to be created first.
@@ -272,7 +304,9 @@ impl MirrorPlan {
     ) -> Result<(), Advice> {
         let chart = ChartPlan::new(chart, &self.destination, charts)?;
         check_depth(list, &self.destination, std::iter::once(chart.target.path()))?;
-        self.chart = Some(chart);
+        let of_other_shard =
+            self.shard.as_ref().is_some_and(|it| !it.shard.has(chart.target.path()));
+        self.chart = (!of_other_shard).then_some(chart);
         Ok(())
     }
 

@@ -1,6 +1,8 @@
 //! `MirrorReport`: the result of `mirror`.
 
-use serde::Serialize;
+use std::ops::AddAssign;
+
+use serde::{Deserialize, Serialize};
 
 use crate::copy::{Amount, Copied};
 use crate::ecr::RepositoryReport;
@@ -14,6 +16,8 @@ use registry::{Error, Requests};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MirrorReport {
     pub destination: String,
+    /// The share of this machine; null for a whole run.
+    pub shard: Option<ShardReport>,
     /// Where an image layout stays until a run completes it, because images failed; null otherwise.
     pub unfinished: Option<String>,
     pub images: Vec<ImageReport>,
@@ -25,6 +29,20 @@ pub struct MirrorReport {
     pub insecure: Vec<Registry>,
     /// What was done about repositories in ECR; null if nothing was pushed there.
     pub repositories: Option<RepositoryReport>,
+}
+
+/// Which images of a run the report is about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct ShardReport {
+    /// From 1; null if the reports of several shards were joined.
+    pub index: Option<u32>,
+    /// How many shards the run has.
+    pub count: u32,
+    /// The position of each image in the whole run, from 0.
+    pub positions: Vec<usize>,
+    /// The shards whose reports were missing when reports were joined.
+    pub missing: Vec<u32>,
 }
 
 /// The result for one image.
@@ -104,7 +122,7 @@ pub enum CopyOutcome {
 }
 
 /// A report in numbers.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct MirrorTotals {
@@ -128,7 +146,7 @@ pub struct MirrorTotals {
 }
 
 /// What became of the chart, in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum ChartTotal {
@@ -174,6 +192,23 @@ impl MirrorReport {
             CopyOutcome::Failed { error } => Some((image, error)),
             _ => None,
         })
+    }
+}
+
+impl AddAssign for MirrorTotals {
+    fn add_assign(&mut self, other: Self) {
+        self.images += other.images;
+        self.copied += other.copied;
+        self.up_to_date += other.up_to_date;
+        self.failed += other.failed;
+        self.unpinned += other.unpinned;
+        self.rewritten += other.rewritten;
+        self.refused += other.refused;
+        self.chart = self.chart.or(other.chart);
+        self.moved += other.moved;
+        self.mounted += other.mounted;
+        self.skipped += other.skipped;
+        self.attachments += other.attachments;
     }
 }
 

@@ -81,17 +81,23 @@ pub(in crate::report) fn problems(report: &MirrorReport, presentation: Presentat
 
 /// The totals.
 pub fn summary(report: &MirrorReport) -> String {
-    let totals = report.totals();
-    let MirrorTotals { copied, up_to_date, failed, .. } = totals;
-    let (images, elapsed) = (count(totals.images as u64, "image"), seconds(report.seconds));
-    let requests = requests(&report.requests);
+    let (outcomes, amounts) = totals_of(&report.totals(), &report.destination);
     let chart = report.chart.as_ref().map(super::chart::summary).unwrap_or_default();
     format!(
-        "{images} to {}: {copied} copied, {up_to_date} up to date, {failed} failed in {elapsed}\n\
-         {chart}{}; requests: {requests}\n",
-        report.destination,
-        amounts(&totals)
+        "{outcomes} in {}\n{chart}{amounts}; requests: {}\n",
+        seconds(report.seconds),
+        requests(&report.requests)
     )
+}
+
+/// What became of the images, and of their bytes.
+pub(in crate::report) fn totals_of(totals: &MirrorTotals, destination: &str) -> (String, String) {
+    let MirrorTotals { copied, up_to_date, failed, .. } = totals;
+    let images = count(totals.images as u64, "image");
+    let outcomes = format!(
+        "{images} to {destination}: {copied} copied, {up_to_date} up to date, {failed} failed"
+    );
+    (outcomes, amounts(totals))
 }
 
 /// What the totals mean for the next run.

@@ -6,6 +6,6 @@ mod human;
 pub(super) mod json;
 
 pub use ecr::dry_run as dry_run_of_ecr;
-pub(super) use human::problems;
 pub use human::{dry_run, human, image, summary};
+pub(super) use human::{problems, totals_of};
 pub use json::{dry_run_json, json};
