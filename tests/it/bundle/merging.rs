@@ -86,7 +86,7 @@ async fn a_difference_and_the_bundle_that_it_follows_become_a_complete_bundle() 
         let list = fs::read_to_string(site.path("all/images.toml")).unwrap();
         assert_eq!(list, fs::read_to_string(site.path("images.toml")).unwrap());
         assert_eq!(
-            fs::read(site.path("all/bin/tool")).unwrap(),
+            fs::read(site.path("all/bin/chart-mirror")).unwrap(),
             fs::read(site.path("tool")).unwrap()
         );
         assert!(site.path("all/charts").read_dir().unwrap().next().is_some());
@@ -167,7 +167,7 @@ async fn bundles_that_disagree_or_are_damaged_are_refused_and_a_repaired_one_is_
 
     let base = site.path("full/blobs/sha256").join(Digest::of(&layers(&["base"])[0].bytes()).hex());
     let manifest = site.path("new/blobs/sha256").join(site.scene.app.top.hex());
-    let files = [base.clone(), manifest, site.path("full/bin/tool"), site.path("new/images.toml")];
+    let files = [base.clone(), manifest, site.path("full/bin/chart-mirror"), site.path("new/images.toml")];
     for file in files {
         let good = fs::read(&file).unwrap();
         let mut bad = good.clone();

@@ -124,10 +124,10 @@ async fn nothing_of_a_signed_bundle_can_be_replaced() {
     refused(&site, "bad", &["zzz", "`inventory.json` does not list it"]);
     let bad = fresh();
     let sums = fs::read_to_string(bad.join("SHA256SUMS")).unwrap();
-    let less: Vec<&str> = sums.lines().filter(|line| !line.contains("bin/tool")).collect();
+    let less: Vec<&str> = sums.lines().filter(|line| !line.contains("bin/chart-mirror")).collect();
     fs::write(bad.join("SHA256SUMS"), less.join("\n") + "\n").unwrap();
     fs::remove_dir_all(bad.join("bin")).unwrap();
-    refused(&site, "bad", &["bin/tool", "missing"]);
+    refused(&site, "bad", &["bin/chart-mirror", "missing"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -77,8 +77,8 @@ async fn shards_copy_every_image_once_and_their_joined_report_is_that_of_one_run
     let another = Fleet::new().await;
     let whole = another.run(&["mirror", "--format", "json"]).stdout;
     let (source, destination) = (another.source.address(), another.destination.address());
-    let whole = whole.replace(&source, &fleet.source.address());
-    let whole = whole.replace(&destination, &fleet.destination.address());
+    let whole = whole.replace(source, fleet.source.address());
+    let whole = whole.replace(destination, fleet.destination.address());
     let mut whole: Value = serde_json::from_str(&whole).unwrap();
     // These depend on what is shared between repositories, and on the clock.
     for report in [&mut merged, &mut whole] {

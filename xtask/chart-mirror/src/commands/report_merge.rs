@@ -58,10 +58,13 @@ pub struct ShardRun {
     unfinished: Value,
 }
 
+/// The report of a shard, or why it could not run.
+type ShardResult = Result<ShardRun, Advice>;
+
 /// What one file has about one part.
 struct Found {
     file: String,
-    report: Result<ShardRun, Advice>,
+    report: ShardResult,
 }
 
 impl MergedReports {
@@ -103,7 +106,7 @@ impl MergedRun {
 }
 
 /// The reports in a file, by the part that they are about.
-fn reports(file: &ShardFile) -> Result<Vec<(PartName, Result<ShardRun, Advice>)>, Advice> {
+fn reports(file: &ShardFile) -> Result<Vec<(PartName, ShardResult)>, Advice> {
     let name = &file.name;
     let refuse = |why: &str| {
         Advice::new(format!("`{name}` {why}")).with_hint(format!(

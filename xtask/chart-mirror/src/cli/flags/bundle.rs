@@ -104,7 +104,7 @@ pub struct ExportArgs {
 
     /// Include a program: this one, or another file
     ///
-    /// It is below bin/ in the bundle. PATH may be the program for another platform.
+    /// It is bin/chart-mirror in the bundle. PATH may be the program for another platform.
     #[arg(long, value_name = "PATH", num_args = 0..=1)]
     pub with_tool: Option<Option<PathBuf>>,
 

@@ -155,8 +155,10 @@ fn refuse_existing(file: &Path, empty: &ImageList, options: &InitOptions) -> Res
     };
     if file.exists() {
         return Err(exists(file).with_hint(format!(
-            "{} adds the images of a chart to a list; `--images FILE` names another list",
-            command("images --write")
+            "{} adds the images of a chart to a list; a destination is added as `[destinations.NAME]`, and {} writes \
+             its values; `--images FILE` names another list",
+            command("images --write"),
+            command("values --write")
         )));
     }
     match values.find(|values| values.exists()) {

@@ -26,7 +26,8 @@ mod tests {
 
     #[test]
     fn changes_apply_at_the_offsets_of_the_old_text() {
-        let table: [(&[(Range<usize>, &str)], &str); 6] = [
+        type Changes<'a> = &'a [(Range<usize>, &'a str)];
+        let table: [(Changes<'_>, &str); 6] = [
             (&[], "0123456789"),
             (&[(8..9, "b"), (0..2, "a")], "a234567b9"),
             (&[(3..3, "x"), (10..10, "y")], "012x3456789y"),

@@ -80,8 +80,10 @@ pub fn plan(
             let message = format!("the program `{}` is not a file", tool.display());
             anyhow::bail!(Advice::new(message).with_hint("correct `--with-tool`"));
         }
-        let name = tool.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        plan.files.push((format!("bin/{name}"), FileContent::Path(tool.clone())));
+        // However the file is called here: the documentation has commands for the other side.
+        let is_for_windows = tool.extension().is_some_and(|extension| extension == "exe");
+        let name = if is_for_windows { "bin/chart-mirror.exe" } else { "bin/chart-mirror" };
+        plan.files.push((name.to_owned(), FileContent::Path(tool.clone())));
     }
     Ok(plan)
 }
