@@ -167,7 +167,8 @@ async fn bundles_that_disagree_or_are_damaged_are_refused_and_a_repaired_one_is_
 
     let base = site.path("full/blobs/sha256").join(Digest::of(&layers(&["base"])[0].bytes()).hex());
     let manifest = site.path("new/blobs/sha256").join(site.scene.app.top.hex());
-    let files = [base.clone(), manifest, site.path("full/bin/chart-mirror"), site.path("new/images.toml")];
+    let files =
+        [base.clone(), manifest, site.path("full/bin/chart-mirror"), site.path("new/images.toml")];
     for file in files {
         let good = fs::read(&file).unwrap();
         let mut bad = good.clone();

@@ -11,6 +11,7 @@ use crate::files::folder_of;
 use crate::list::{ImageList, wildcard_matches};
 use crate::values::probe::ProbedPlace;
 use messages::program::command;
+use oci::{Reference, Repository};
 
 /// One place of the requested image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,9 +40,13 @@ pub fn run(
 ) -> anyhow::Result<Vec<Explanation>> {
     let inventory = images::run(file, list, chart, Task::Compare)?.inventory;
     let probed = ChartRun::new(list, folder_of(file), chart)?.places(list)?;
-    let any_version = [reference.to_owned(), format!("{reference}:*"), format!("{reference}@*")];
-    let matches =
-        |written: &str| any_version.iter().any(|pattern| wildcard_matches(pattern, written));
+    let spellings = spellings_of(reference).into_iter();
+    let any_version: Vec<String> =
+        spellings.flat_map(|text| [format!("{text}:*"), format!("{text}@*"), text]).collect();
+    let matches = |written: &str| {
+        let is_match = |text: &String| any_version.iter().any(|it| wildcard_matches(it, text));
+        spellings_of(written).iter().any(is_match)
+    };
     let mut explanations = Vec::new();
     for entry in &inventory.entries {
         let is_entry = matches(&entry.reference());
@@ -54,6 +59,19 @@ pub fn run(
     }
     explanations.extend(of_others(&inventory, matches));
     Ok(explanations)
+}
+
+/// A reference as it is written, and with registry and namespace if it is short.
+fn spellings_of(text: &str) -> Vec<String> {
+    let (name, digest) = text.split_once('@').unwrap_or((text, ""));
+    let full = match name.parse::<Reference>() {
+        Ok(full) => Some(full.to_string()),
+        Err(_) => name.parse::<Repository>().ok().map(|full| full.to_string()),
+    };
+    let full = full.map(|full| if digest.is_empty() { full } else { format!("{full}@{digest}") });
+    let mut spellings = vec![text.to_owned()];
+    spellings.extend(full.filter(|full| full != text));
+    spellings
 }
 
 fn of_image(entry: &InventoryEntry, found: &FoundImage, probed: &[ProbedPlace]) -> Explanation {
@@ -117,4 +135,23 @@ fn of_others(inventory: &Inventory, matches: impl Fn(&str) -> bool) -> Vec<Expla
         Explanation { written, place, why, list, moved_by: None }
     };
     matching.map(explanation).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_short_reference_is_known_by_its_full_spelling_too() {
+        let table: [(&str, &[&str]); 5] = [
+            ("nginx:1", &["nginx:1", "docker.io/library/nginx:1"]),
+            ("busybox", &["busybox", "docker.io/library/busybox"]),
+            ("acme/a@sha256:00", &["acme/a@sha256:00", "docker.io/acme/a@sha256:00"]),
+            ("quay.io/acme/a:1", &["quay.io/acme/a:1"]),
+            ("*kafka*", &["*kafka*"]),
+        ];
+        for (text, expected) in table {
+            assert_eq!(spellings_of(text), expected, "{text}");
+        }
+    }
 }

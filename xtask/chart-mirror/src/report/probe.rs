@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::chart::inventory::Obstacle;
+use crate::chart::inventory::{FOR_TESTS, Obstacle};
 use crate::chart::{Evidence, ManifestLocation};
 use crate::list::SetValue;
 use crate::list::edit::{ignore_rule, value_line};
@@ -114,15 +114,12 @@ fn not_moved(probed: &ProbeResult, suggestion: &Suggestion) -> String {
     text
 }
 
-/// What to do about a place that no value moves, if it may never be deployed.
+/// What to do about a place that no value moves.
 fn hint_for_fixed(place: &ProbedPlace) -> String {
     let ManifestLocation { template, path, .. } = &place.place;
     let rule = || ignore_rule(template.as_deref(), path, &place.reference.to_string());
     if place.is_test {
-        let rule = "a `[[chart.ignore]]` for its template";
-        return format!(
-            "\n  hint: only `helm test` starts it: set `skip-tests = true` in the rendering, or exclude it with {rule}"
-        );
+        return format!("\n  hint: {FOR_TESTS}");
     }
     match place.evidence {
         Some(Evidence::Default) => format!(
@@ -130,7 +127,9 @@ fn hint_for_fixed(place: &ProbedPlace) -> String {
              it with {}",
             printable_within(RULE, &rule())
         ),
-        _ => String::new(),
+        _ => "\n  hint: change the chart, redirect the image on the nodes (`values --format`), or exclude it with a \
+              `[[chart.ignore]]` if it is never deployed"
+            .to_owned(),
     }
 }
 

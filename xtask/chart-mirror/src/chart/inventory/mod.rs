@@ -19,7 +19,7 @@ mod updates;
 
 pub use counterpart::{Counterpart, Unclear};
 pub use entry::{InventoryEntry, Mismatch};
-pub use obstacle::{Obstacle, ObstacleKind, Obstacles, correct};
+pub use obstacle::{FOR_TESTS, Obstacle, ObstacleKind, Obstacles, correct};
 pub use rules::{RuleKind, UnusedRule};
 
 /// Every image of the list, of the chart, or of both.

@@ -61,9 +61,19 @@ impl Obstacle {
         }
     }
 
+    /// Whether the first place is in the folder where charts have their tests.
+    fn is_in_test(&self) -> bool {
+        let template = self.place.as_ref().and_then(|place| place.template.as_deref());
+        template.is_some_and(|template| template.contains("/templates/tests/"))
+    }
+
     pub fn advice(&self) -> Advice {
         let Self { reference, source, .. } = self;
         let source = source.as_ref().map(Repository::to_string).unwrap_or_default();
+        let add_version = |source| match self.is_in_test() {
+            true => FOR_TESTS.to_owned(),
+            false => add_version(source),
+        };
         let (message, hint) = match &self.kind {
             ObstacleKind::NoTag => (
                 format!(
@@ -122,6 +132,10 @@ impl Obstacle {
         Advice::new(message).with_hint(hint)
     }
 }
+
+/// What to do about an image that only a test of the chart uses.
+pub const FOR_TESTS: &str = "only `helm test` starts it: set `skip-tests = true` in the rendering, or exclude it with a \
+                             `[[chart.ignore]]` for its template";
 
 fn add_version(source: &str) -> String {
     format!(

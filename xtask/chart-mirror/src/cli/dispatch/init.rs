@@ -69,7 +69,11 @@ fn refuse_workspace(file: &Path, flags: &Flags, arguments: &InitArgs) -> anyhow:
 }
 
 fn options(arguments: &InitArgs) -> anyhow::Result<InitOptions> {
-    let mut rendering = Rendering { values: arguments.values.clone(), ..Rendering::default() };
+    let mut rendering = Rendering {
+        values: arguments.values.clone(),
+        kube_version: arguments.kube_version.clone(),
+        ..Rendering::default()
+    };
     for text in &arguments.set {
         rendering.set.extend(assignments::typed(text)?);
     }

@@ -51,6 +51,12 @@ pub struct InitArgs {
     #[arg(long, value_name = "KEY=VALUE")]
     pub set_string: Vec<String>,
 
+    /// Render the chart for a version of Kubernetes
+    ///
+    /// It is written into images.toml. Default: the one that helm was built for.
+    #[arg(long, value_name = "VERSION")]
+    pub kube_version: Option<String>,
+
     /// Render the chart with a file of values
     ///
     /// Its path is written into images.toml.

@@ -47,10 +47,7 @@ fn asks_for_values(message: &str) -> bool {
 fn hint(message: &str) -> Option<&'static str> {
     let table = [
         ("dependency build", "`helm dependency build CHART` fetches them"),
-        (
-            "incompatible with Kubernetes",
-            "`kube-version` of a `[[chart.rendering]]` sets the version",
-        ),
+        ("incompatible with Kubernetes", "render it for another version: `--kube-version VERSION`"),
         ("unable to detect chart", "name the folder that has Chart.yaml"),
         ("--set data", "correct `--set`"),
     ];
@@ -70,7 +67,10 @@ fn named_values(message: &str, charts: &[ChartValues]) -> Vec<String> {
     for word in message.split(|c| !is_part(c)) {
         let word = word.trim_matches(['.', ':']);
         let word = word.strip_prefix("Values.").unwrap_or(word);
-        let below = |path: &&String| path.as_str() == word || path.ends_with(&format!(".{word}"));
+        let is_dotted = word.contains('.');
+        let below = |path: &&String| {
+            path.as_str() == word || is_dotted && path.ends_with(&format!(".{word}"))
+        };
         if let Some(path) = known.iter().find(below) {
             push(&mut found, path);
         } else if is_path(word) {
@@ -79,8 +79,43 @@ fn named_values(message: &str, charts: &[ChartValues]) -> Vec<String> {
     }
     // A word that is also a key of some map is not a name as a dotted one is.
     found.sort_by_key(|path| !message.contains(path.as_str()));
-    found.retain(|path| path.contains('.') || message.contains(&format!("Values.{path}")));
-    if found.is_empty() { others } else { found }
+    found.retain(|path| path.contains('.') || is_named(message, path));
+    let of_schema = named_by_schema(message);
+    match (of_schema.is_empty(), found.is_empty()) {
+        (false, _) => of_schema,
+        (true, false) => found,
+        (true, true) => others,
+    }
+}
+
+/// Whether a word is meant as a name.
+fn is_named(message: &str, word: &str) -> bool {
+    let forms =
+        [format!("Values.{word}"), format!("\"{word}\""), format!("'{word}'"), format!("`{word}`")];
+    forms.iter().any(|form| message.contains(form))
+}
+
+/// The values that the schema of a chart requires: `at '/a/b': missing property 'c'` of helm 4, and `a.b: c is
+/// required` of helm 3.
+fn named_by_schema(message: &str) -> Vec<String> {
+    let below = |parent: &str, name: &str| match parent {
+        "" => name.to_owned(),
+        parent => format!("{parent}.{name}"),
+    };
+    let line = |line: &str| -> Option<Vec<String>> {
+        let line = line.trim().trim_start_matches("- ");
+        if let Some((place, names)) = line.split_once(": missing propert") {
+            let place = place.strip_prefix("at '")?.strip_suffix('\'')?;
+            let parent = place.trim_start_matches('/').replace('/', ".");
+            let names = names.split('\'').skip(1).step_by(2);
+            return Some(names.map(|name| below(&parent, name)).collect());
+        }
+        let (parent, name) = line.strip_suffix(" is required")?.split_once(": ")?;
+        let is_word = |text: &str| !text.contains(char::is_whitespace);
+        let parent = if parent == "(root)" { "" } else { parent };
+        (is_word(parent) && is_word(name)).then(|| vec![below(parent, name)])
+    };
+    message.lines().filter_map(line).flatten().collect()
 }
 
 fn push(to: &mut Vec<String>, path: &str) {
@@ -154,7 +189,7 @@ mod tests {
         };
         let charts =
             [chart(&[], "license: {key: ''}\nname: x\n"), chart(&["db"], "auth: {user: ''}\n")];
-        let table: [(&str, &[&str]); 6] = [
+        let table: [(&str, &[&str]); 12] = [
             (
                 "execution error at (c/templates/a.yaml:1:3): license.key is required",
                 &["license.key"],
@@ -164,6 +199,12 @@ mod tests {
             ("`smtp.host` is missing (see example.yaml)", &["smtp.host"]),
             ("a name is required", &[]),
             ("Values.name is required", &["name"]),
+            ("set \"name\" to something", &["name"]),
+            ("to install it, set the key `name`", &["name"]),
+            ("before the key of a user can be used", &[]),
+            ("- at '': missing property 'policy'", &["policy"]),
+            ("- at '/a/b': missing properties 'c', 'd'", &["a.b.c", "a.b.d"]),
+            ("- (root): policy is required\n- a.b: c is required", &["policy", "a.b.c"]),
         ];
         for (message, expected) in table {
             assert_eq!(named_values(message, &charts), expected, "{message}");

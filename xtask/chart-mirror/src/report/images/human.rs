@@ -138,6 +138,13 @@ pub fn edited(edit: &ListEdit, file: &str) -> String {
     text.extend(updated.iter().map(updated_image));
     text.extend(removed.iter().map(removed_image));
     text += &format!("{label:<12}{file}\n");
+    if !added.is_empty() {
+        text += &format!(
+            "hint: {} records the digests, and {} finds the values that move what was added\n",
+            command("pin"),
+            command("values --probe --write")
+        );
+    }
     let lost_digest = |update: &&UpdatedImage| update.image.digest.is_none();
     if updated.iter().filter(lost_digest).any(|update| !update.removed.is_empty()) {
         text += &format!("hint: {} records the digests of the new tags\n", command("pin"));
