@@ -14,6 +14,7 @@ use crate::values::probe::{
 };
 use messages::Advice;
 use messages::printable::{printable, printable_within};
+use messages::program::command;
 
 /// How many values a line names at most.
 const MANY: usize = 10;
@@ -127,9 +128,11 @@ fn hint_for_fixed(place: &ProbedPlace) -> String {
              it with {}",
             printable_within(RULE, &rule())
         ),
-        _ => "\n  hint: change the chart, redirect the image on the nodes (`values --format`), or exclude it with a \
-              `[[chart.ignore]]` if it is never deployed"
-            .to_owned(),
+        _ => format!(
+            "\n  hint: change the chart, redirect its pulls on the nodes ({}), or exclude it with a \
+             `[[chart.ignore]]` if it is never deployed",
+            command("values --format FORMAT --write")
+        ),
     }
 }
 

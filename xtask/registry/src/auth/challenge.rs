@@ -2,6 +2,7 @@
 //! the token server that a challenge names is trusted.
 
 use messages::Advice;
+use messages::printable::printable;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
@@ -41,9 +42,18 @@ impl Scheme {
         if named("basic").is_some() {
             return Ok(Self::Basic);
         }
+        let others: Vec<String> =
+            challenges.iter().take(3).map(|challenge| printable(&challenge.scheme)).collect();
         Err(Advice::new(match headers.contains_key(WWW_AUTHENTICATE) {
-            true => "the registry requires a scheme that is neither Basic nor Bearer",
-            false => "the registry sent no challenge",
+            true if others.is_empty() => {
+                "the registry sent a challenge without a scheme".to_owned()
+            }
+            true => format!(
+                "the registry requires {}, which is neither Basic nor Bearer: ask for an address of it, or an \
+                 account, that accepts a user name and a password",
+                others.join(" or ")
+            ),
+            false => "the registry sent no challenge".to_owned(),
         }))
     }
 }
@@ -133,7 +143,7 @@ mod tests {
     fn challenges_are_parsed_as_registries_send_them() {
         let host = url("https://registry-1.docker.io/v2/");
         let hub = r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:a/b:pull""#;
-        let table: [(&[&str], &str); 14] = [
+        let table: [(&[&str], &str); 15] = [
             (&[hub], "https://auth.docker.io/token service=registry.docker.io"),
             (
                 &[r#"Basic realm="x", Bearer realm="https://auth.docker.io/token""#],
@@ -155,7 +165,8 @@ mod tests {
             (&[r#"Negotiate YII==, Basic realm="ECR""#], "basic"),
             (&[r#"Bearer realm="http://evil.example/token""#], "not https"),
             (&[r#"Bearer service="x""#], "has no realm"),
-            (&[r#"Negotiate"#], "neither Basic nor Bearer"),
+            (&[r#"Negotiate"#], "requires Negotiate, which is neither Basic nor Bearer"),
+            (&[r#"NTLM, Negotiate"#], "requires NTLM or Negotiate"),
             (&[], "no challenge"),
         ];
         for (values, expected) in table {

@@ -61,28 +61,31 @@ impl Obstacle {
         }
     }
 
-    /// Whether the first place is in the folder where charts have their tests.
-    fn is_in_test(&self) -> bool {
+    /// What to do about an image without a version.
+    fn add_version(&self, source: &str) -> String {
         let template = self.place.as_ref().and_then(|place| place.template.as_deref());
-        template.is_some_and(|template| template.contains("/templates/tests/"))
+        // The folder where charts have their tests.
+        if template.is_some_and(|template| template.contains("/templates/tests/")) {
+            return FOR_TESTS.to_owned();
+        }
+        format!(
+            "add the intended version to images.toml, `source = \"{source}\"` with its `tag`, and set that tag \
+             in the chart's values"
+        )
     }
 
     pub fn advice(&self) -> Advice {
         let Self { reference, source, .. } = self;
         let source = source.as_ref().map(Repository::to_string).unwrap_or_default();
-        let add_version = |source| match self.is_in_test() {
-            true => FOR_TESTS.to_owned(),
-            false => add_version(source),
-        };
         let (message, hint) = match &self.kind {
             ObstacleKind::NoTag => (
                 format!(
                     "`{reference}` has no tag, so it is `latest`, which changes without notice"
                 ),
-                add_version(&source),
+                self.add_version(&source),
             ),
             ObstacleKind::MovingTag => {
-                (format!("`{reference}` changes without notice"), add_version(&source))
+                (format!("`{reference}` changes without notice"), self.add_version(&source))
             }
             ObstacleKind::NoVersion => (
                 format!("`{reference}` is named without a version, which an operator may add"),
@@ -136,13 +139,6 @@ impl Obstacle {
 /// What to do about an image that only a test of the chart uses.
 pub const FOR_TESTS: &str = "only `helm test` starts it: set `skip-tests = true` in the rendering, or exclude it with a \
                              `[[chart.ignore]]` for its template";
-
-fn add_version(source: &str) -> String {
-    format!(
-        "add the intended version to images.toml, `source = \"{source}\"` with its `tag`, and set that tag in \
-         the chart's values"
-    )
-}
 
 fn list_versions(source: &str) -> String {
     format!(
