@@ -58,6 +58,8 @@ fn requests(stage: &Stage) -> usize {
 
 fn storm(stage: &Stage, seed: u64, weather: Weather) {
     let Weather { per_mille, faults, .. } = weather;
+    // With final refusals, most images fail early; without them, most of the work is done.
+    let faults = if seed.is_multiple_of(2) { Faulty::Passing } else { faults };
     stage.source.set_chaos(Chaos { seed, per_mille, end: End::Source, faults });
     stage.destination.set_chaos(Chaos { seed, per_mille, end: End::Destination, faults });
 }
