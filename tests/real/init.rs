@@ -140,7 +140,7 @@ fn a_chart_on_disk_has_only_its_own_version() {
     let folder = Folder::new("quay.io");
     let refused = folder.run(&["init", "-c", "chart", "--version", "9.9.9", "--no-pin"]);
     assert_eq!(refused.exit_code, 2, "{refused:?}");
-    assert!(refused.stderr.contains("`--version` does not apply to `chart`"), "{refused:?}");
+    assert!(refused.stderr.contains("`--version` does not apply to `./chart`"), "{refused:?}");
     assert!(!folder.path("images.toml").exists());
 }
 
@@ -310,6 +310,32 @@ fn what_no_value_moves_is_a_comment_and_a_failure() {
     let text = folder.read("images.toml");
     let entry = "# No value of the chart moves it in shop/templates/fixed.yaml.\n[[image]]\nsource = \"quay.io/team/fixed\"\n";
     assert!(text.contains(entry), "{text}");
+}
+
+#[test]
+fn a_path_without_a_complete_chart_has_a_hint_that_fits() {
+    let folder = Folder::new("quay.io");
+    let chart = folder.read("chart/Chart.yaml");
+    let dependencies =
+        "dependencies: [{name: sub, version: 1.0.0, repository: \"https://charts.example.com\"}]";
+    folder.write("lacking/Chart.yaml", &format!("{chart}\n{dependencies}\n"));
+    folder.write("empty/.keep", "");
+    let table = [
+        ("./chart/values.yaml", "chart/values.yaml` is no chart", "/chart`"),
+        ("./chart/templates", "has no Chart.yaml", "a folder that has Chart.yaml"),
+        ("./empty/.keep", "is no chart", "a folder that has Chart.yaml"),
+        ("./none/chart", "there is no chart `", "give the path of a folder"),
+        ("none.tgz", "there is no chart `none.tgz`", "give the path of a folder"),
+        ("none/chart", "repo none not found", "`helm repo add none https://...`"),
+        ("./lacking", "missing in charts/ directory: sub", "lacking` fetches its subcharts"),
+    ];
+    for (chart, message, hint) in table {
+        let run = folder.run(&["init", "-c", chart, "--no-pin"]);
+        assert_eq!(run.exit_code, 2, "{run:?}");
+        let (error, advice) = run.stderr.split_once("\nhint: ").unwrap();
+        assert!(error.contains(message) && advice.contains(hint), "{run:?}");
+        assert!(!advice.contains("-r https"), "{run:?}");
+    }
 }
 
 #[test]

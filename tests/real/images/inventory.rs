@@ -206,6 +206,26 @@ fn each_place_of_an_image_is_explained() {
 }
 
 #[test]
+fn an_image_of_one_member_of_a_workspace_is_explained() {
+    let project = Project::new("[workspace]\nmembers = [\"one\", \"two\"]\n");
+    for (member, image) in [("one", "quay.io/example/app"), ("two", "quay.io/example/other")] {
+        std::fs::create_dir_all(project.path(&format!("lists/{member}"))).unwrap();
+        let image_entry = format!("[[image]]\nsource = \"{image}\"\ntag = \"1\"\n");
+        let list = format!("[chart]\nname = \"c\"\n{image_entry}");
+        std::fs::write(project.path(&format!("lists/{member}/images.toml")), list).unwrap();
+        project.chart("c", &[&format!("{image}:1")]);
+        std::fs::rename(project.path("c"), project.path(&format!("lists/{member}/c"))).unwrap();
+    }
+    let run = project.run(&["images", "--explain", "quay.io/example/other"]);
+    assert_eq!(run.exit_code, 0, "{run:?}");
+    assert_eq!(run.stdout.matches("listed as").count(), 1, "{}", run.stdout);
+    assert!(run.stdout.contains("0 failed"), "{}", run.stdout);
+    let nothing = project.run(&["images", "--explain", "quay.io/none"]);
+    assert_eq!(nothing.exit_code, 1, "{nothing:?}");
+    assert!(nothing.stderr.contains("no text of any chart"), "{nothing:?}");
+}
+
+#[test]
 fn the_list_of_another_chart_is_not_emptied() {
     let project = Project::new(LIST);
     project.chart("empty", &[]);

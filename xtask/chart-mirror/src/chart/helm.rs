@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use super::renderer::{RenderError, Rendered, Renderer};
 use super::source::ChartSource;
-use super::{arguments, manifests};
+use super::{arguments, chart_path, manifests};
 use crate::list::Rendering;
 use messages::Advice;
 use messages::printable::printable_within;
@@ -33,6 +33,7 @@ const QUOTE_LIMIT: usize = 1200;
 const READ_LIMIT: usize = 64 << 10;
 
 pub(super) const FETCH: &str = "fetching the chart";
+const FIND: &str = "finding the chart";
 
 /// Renders one chart. A chart in a repository is fetched once, when it is first needed.
 pub struct Helm {
@@ -139,11 +140,14 @@ impl Helm {
         let is_remote = repository.is_some() || chart.contains("://");
         let path = self.directory.join(chart);
         if !is_remote && path.exists() {
+            if let Some(problem) = chart_path::problem(&path, chart) {
+                return Err(RenderError::failed(FIND, problem));
+            }
             // Absolute, so that helm finds it from any folder.
             return Ok(Some(std::path::absolute(&path).unwrap_or(path)));
         }
         if !is_remote && !is_in_added_repository(chart) {
-            return Err(RenderError::failed("finding the chart", self.no_chart(chart)));
+            return Err(RenderError::failed(FIND, self.no_chart(chart)));
         }
         Ok(None)
     }
@@ -157,6 +161,9 @@ impl Helm {
             let hint =
                 format!("the bundle that this list came with has it as an archive: `-c {archive}`");
             return Advice::new(cause).with_hint(hint);
+        }
+        if chart_path::is_path(chart) {
+            return Advice::new(cause).with_hint(chart_path::HINT);
         }
         let candidates = self.in_added_repositories(chart);
         let hint = match candidates.as_slice() {
@@ -192,6 +199,26 @@ impl Helm {
         let found: Vec<FoundChart> = serde_json::from_str(&printed.text).unwrap_or_default();
         let is_named = |chart: &FoundChart| chart.name.rsplit('/').next() == Some(name);
         found.into_iter().filter(is_named).map(|chart| chart.name).collect()
+    }
+
+    /// What to do about a failure of helm that has one cause.
+    fn remedy(&self, reason: &str) -> Option<String> {
+        let chart = &self.source.chart;
+        if reason.contains("missing in charts/ directory") {
+            return matches!(self.path_on_disk(), Ok(Some(_))).then(|| {
+                let path = self.path_from_here(chart);
+                let build = command_line("helm", ["dependency", "build", &path]);
+                format!("`{build}` fetches its subcharts")
+            });
+        }
+        let repository = chart.split_once('/').map(|(repository, _)| repository)?;
+        let is_unknown = reason.contains(&format!("repo {repository} not found"));
+        is_unknown.then(|| {
+            format!(
+                "`{chart}` is neither a path here nor in a repository of helm: correct the path, \
+                 or add the repository: `helm repo add {repository} https://...`"
+            )
+        })
     }
 
     /// The arguments of `helm template` for a user in the current folder, not in that of the list.
@@ -281,7 +308,10 @@ impl Helm {
         })?;
         if !output.status.success() {
             let mut error = failed(attempt, failure(&output), repeat);
-            if let RenderError::Failed { output: whole, .. } = &mut error {
+            if let RenderError::Failed { output: whole, cause, .. } = &mut error {
+                if let Some(remedy) = self.remedy(&cause.message) {
+                    cause.hint = Some(remedy);
+                }
                 *whole = String::from_utf8_lossy(&output.stderr).chars().take(READ_LIMIT).collect();
             }
             return Err(error);

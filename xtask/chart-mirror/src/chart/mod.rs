@@ -4,6 +4,7 @@
 //! passwords, so the rendered text differs from run to run: compare sets of references, not text.
 
 mod arguments;
+mod chart_path;
 mod choice;
 mod content;
 mod declared;

@@ -97,12 +97,11 @@ fn run_images(flags: &Flags, arguments: &ImagesArgs) -> anyhow::Result<Exit> {
         }
         _ => TextOrJson::Human,
     };
+    if let Some(reference) = &arguments.explain {
+        return explain_image(&lists, arguments, reference);
+    }
     parts::run_each("images", &parts::of_lists(&lists), format, |part| {
-        let OpenList { file, list } = part.open;
-        match &arguments.explain {
-            Some(reference) => explain_image(file, list, arguments, reference),
-            None => compare_images(file, list, arguments),
-        }
+        compare_images(&part.open.file, &part.open.list, arguments)
     })
 }
 
@@ -123,18 +122,31 @@ fn refuse_list_of_other_folder(found: &Path, members: &[String]) -> anyhow::Resu
     Ok(())
 }
 
+/// Fails only if no list has the image: the charts of a workspace need not share their images.
 fn explain_image(
-    file: &Path,
-    list: &ImageList,
+    lists: &[OpenList],
     arguments: &ImagesArgs,
     reference: &str,
-) -> anyhow::Result<(Output, Exit)> {
-    let found = explain::run(file, list, &arguments.chart.options(), reference)?;
-    if found.is_empty() {
-        terminal::error(&format!("no text of the chart matches `{reference}`"));
+) -> anyhow::Result<Exit> {
+    let nothing = format!("no text of the chart matches `{reference}`");
+    let mut matches = 0;
+    let exit = parts::run_each("images", &parts::of_lists(lists), TextOrJson::Human, |part| {
+        let OpenList { file, list } = part.open;
+        let found = explain::run(file, list, &arguments.chart.options(), reference)?;
+        matches += found.len();
+        if found.is_empty() && lists.len() > 1 {
+            terminal::message(&nothing);
+        }
+        Ok((Output::human(report::images::explanations(&found)), Exit::Done))
+    })?;
+    if matches > 0 || exit != Exit::Done {
+        return Ok(exit);
     }
-    let exit = if found.is_empty() { Exit::Failed } else { Exit::Done };
-    Ok((Output::human(report::images::explanations(&found)), exit))
+    match lists {
+        [_] => terminal::error(&nothing),
+        _ => terminal::error(&format!("no text of any chart matches `{reference}`")),
+    }
+    Ok(Exit::Failed)
 }
 
 fn compare_images(
