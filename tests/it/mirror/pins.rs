@@ -8,6 +8,7 @@ use registry_in_memory::content::{self, Content};
 
 use super::support::outcomes;
 use crate::support::requests::{counted, request_counts};
+use crate::support::scene::Scene;
 use crate::support::stage::{Stage, assert_holds, report_text, words};
 use crate::support::{layers, store};
 
@@ -118,6 +119,17 @@ async fn a_tag_that_names_another_digest_than_its_pin_fails_with_both() {
         counted(&[("GET manifest", 1), ("HEAD manifest", 1)])
     );
     assert_eq!(stage.destination.store().repositories(), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_explains_a_moved_tag_once() {
+    let scene = Scene::new().await;
+    scene.destination.store().delete_tag("team/app", "1.0");
+    store(&scene.source, "team/app", "1.0", &scene.tool);
+    let run = scene.run(&["mirror"]);
+    let text = run.stdout + &run.stderr;
+    assert_eq!(text.matches("the tag now names").count(), 1, "{text}");
+    assert!(text.contains("team/app:1.0: source-moved\n"), "{text}");
 }
 
 #[tokio::test]

@@ -58,12 +58,14 @@ impl PartPlan {
         // The lines of a blob in `parts.json` and `SHA256SUMS`.
         let lists: u64 = blobs.keys().map(|digest| digest.as_str().len() as u64 * 4 + 100).sum();
         let common = common + lists + 4 * MOST_PER_ITEM;
-        let room = limit.saturating_sub(common);
-        if room < SMALLEST_ROOM {
+        let smallest = common + SMALLEST_ROOM;
+        if limit < smallest {
             let message =
                 format!("parts of {limit} bytes are too small: {common} bytes are in every part");
-            return Err(LayoutError::new(message).with_hint("choose larger parts"));
+            let hint = format!("a part needs at least {smallest} bytes");
+            return Err(LayoutError::new(message).with_hint(hint));
         }
+        let room = limit - common;
         let mut by_size: Vec<_> = blobs.iter().collect();
         by_size.sort_by_key(|(digest, size)| (std::cmp::Reverse(**size), *digest));
         let mut left: Vec<u64> = Vec::new();

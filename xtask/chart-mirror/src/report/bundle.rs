@@ -56,7 +56,7 @@ pub fn summary(report: &ExportReport) -> String {
             )
         }
         ExportState::Written(places) => {
-            let mut text = format!("{output}: {}", count(*images as u64, "image"));
+            let mut text = format!("{}: {}", range(places), count(*images as u64, "image"));
             if *charts > 0 {
                 let _ = write!(text, " and {}", count(*charts as u64, "chart"));
             }
@@ -211,6 +211,14 @@ pub fn refused(why: &Advice, presentation: Presentation) -> String {
     let error = presentation.style.error("error");
     let hint = why.hint.as_deref().unwrap_or("copy it again from where it came from");
     format!("{error}: {}\n1 case of damage; {hint}\n", why.message)
+}
+
+/// A bundle, or its first and its last part.
+pub(super) fn range(places: &[LayoutLocation]) -> String {
+    match places {
+        [first, .., last] => format!("{} to {}", first.path().display(), last.path().display()),
+        _ => places.iter().map(ToString::to_string).collect(),
+    }
 }
 
 pub(super) fn names(places: &[LayoutLocation]) -> String {

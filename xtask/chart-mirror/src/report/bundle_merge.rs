@@ -61,7 +61,8 @@ fn line(image: &LeftBehind) -> String {
 /// What was written.
 pub fn summary(report: &MergeReport) -> String {
     let BundleTotals { images, charts, stored, left_out, against } = &report.totals;
-    let mut text = format!("{}: {}", report.output, count(*images as u64, "image"));
+    let written = super::bundle::range(&report.locations);
+    let mut text = format!("{written}: {}", count(*images as u64, "image"));
     if *charts > 0 {
         let _ = write!(text, " and {}", count(*charts as u64, "chart"));
     }

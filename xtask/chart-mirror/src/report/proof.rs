@@ -40,7 +40,7 @@ pub fn text(proof: &Proof, destination: &str) -> String {
     text + &match (proof.errors() as u64, proof.proven.len()) {
         (0, 0) => "error: nothing is proven, because no image reference was found\n".to_owned(),
         (0, proven) => {
-            let all = if proven == 1 { "" } else { "all " };
+            let (all, each) = if proven == 1 { ("", "") } else { ("all ", "each ") };
             let renderings = count(proof.renderings as u64, "rendering");
             let looked_at = count(proof.places as u64, "place")
                 + &more(proof.ignored, "ignored by a rule")
@@ -49,7 +49,7 @@ pub fn text(proof: &Proof, destination: &str) -> String {
                     mentions => format!(", {} not judged", count(mentions as u64, "mention")),
                 };
             format!(
-                "proven: in {renderings} {all}{are_pulled}, each from its target in the list ({looked_at})\n"
+                "proven: in {renderings} {all}{are_pulled}, {each}from its target in the list ({looked_at})\n"
             )
         }
         (gaps, _) => format!("not proven: {}; {are_pulled}\n", count(gaps, "gap")),

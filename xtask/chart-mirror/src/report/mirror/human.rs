@@ -28,7 +28,9 @@ pub fn image(image: &ImageReport) -> String {
         CopyOutcome::UpToDate => format!("up to date  {}", image.target),
         // The report at the end has the whole error and the hint.
         CopyOutcome::Failed { error } => {
-            format!("failed      {}: {}", image.source, error.shared_cause())
+            let code = error.mismatch().map(str::to_owned);
+            let cause = code.unwrap_or_else(|| error.shared_cause());
+            format!("failed      {}: {cause}", image.source)
         }
         CopyOutcome::Copied(copied) => {
             let counters = &copied.counters;
