@@ -313,6 +313,27 @@ fn what_no_value_moves_is_a_comment_and_a_failure() {
 }
 
 #[test]
+fn a_comment_about_an_image_that_is_not_listed_goes_when_it_holds_no_longer() {
+    let folder = Folder::new("quay.io");
+    folder.write("chart/templates/latest.yaml", &pod("latest", "quay.io/team/latest"));
+    folder.write("chart/templates/moving.yaml", &pod("moving", "quay.io/team/moving"));
+    folder.run(&["init", "-c", "chart", "--no-pin"]);
+    let new = folder.read("images.toml");
+    assert_eq!(new.matches("# Not listed: ").count(), 2, "{new}");
+    folder.run(&["images", "--write"]);
+    assert_eq!(folder.read("images.toml"), new);
+    std::fs::remove_file(folder.path("chart/templates/latest.yaml")).unwrap();
+    let run = folder.run(&["images", "--write"]);
+    assert!(
+        run.stdout.contains("removed     a comment") && run.stdout.contains("team/latest"),
+        "{run:?}"
+    );
+    let text = folder.read("images.toml");
+    assert_eq!(text.matches("# Not listed: ").count(), 1, "{text}");
+    assert!(text.contains("# Not listed: `quay.io/team/moving`"), "{text}");
+}
+
+#[test]
 fn a_path_without_a_complete_chart_has_a_hint_that_fits() {
     let folder = Folder::new("quay.io");
     let chart = folder.read("chart/Chart.yaml");

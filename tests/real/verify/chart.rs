@@ -50,42 +50,79 @@ async fn an_image_that_was_added_to_the_chart_is_found_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_image_that_the_chart_no_longer_names_is_a_warning_and_its_value_is_dead() {
+async fn an_image_that_the_chart_no_longer_names_is_one_warning() {
     let scene = scene().await;
     std::fs::remove_file(scene.path("chart/templates/tool.yaml")).unwrap();
     let unused = "check whether a `[[chart.rendering]]` is missing; if not, `chart-mirror images --write --prune` removes the image";
-    let dead = "`chart-mirror values --probe` finds the values that do";
     let human = format!(
         "SOURCE/team/tool:2.0\n  \
            warning[chart-unused] no rendering of the chart uses this image (images.toml:15:1)\n    \
-             hint: {unused}\n  \
-           warning[mapping-dead] `tool.repository` moves no image of the chart (images.toml:20:1)\n    \
-             hint: {dead}\n\n{}",
-        only_chart("2 warnings")
+             hint: {unused}\n\n{}",
+        only_chart("1 warning")
     );
-    let findings = json!([
-        {
-            "code": "chart-unused",
-            "severity": "warning",
-            "check": "chart",
-            "image": "SOURCE/team/tool:2.0",
-            "location": { "file": "images.toml", "line": 15, "column": 1 },
-            "message": "no rendering of the chart uses this image",
-            "details": [],
-            "hint": unused,
-        },
-        {
-            "code": "mapping-dead",
-            "severity": "warning",
-            "check": "chart",
-            "image": "SOURCE/team/tool:2.0",
-            "location": { "file": "images.toml", "line": 20, "column": 1 },
-            "message": "`tool.repository` moves no image of the chart",
-            "details": [],
-            "hint": dead,
-        },
-    ]);
+    let findings = json!([{
+        "code": "chart-unused",
+        "severity": "warning",
+        "check": "chart",
+        "image": "SOURCE/team/tool:2.0",
+        "location": { "file": "images.toml", "line": 15, "column": 1 },
+        "message": "no rendering of the chart uses this image",
+        "details": [],
+        "hint": unused,
+    }]);
     scene.verify(&CHART).assert(0, &human, &findings);
+    // The values of the destination still have those of the image.
+    let pruned = scene.run(&["images", "--write", "--prune"]);
+    let text = scene.named(&pruned.stdout);
+    assert!(text.contains("hint: `chart-mirror values --write`"), "{text}");
+    scene.write_values();
+    assert_eq!(scene.verify(&["--only", "values"]).exit_code, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_tag_in_the_chart_is_one_error_also_if_values_have_the_tag_of_the_list() {
+    let scene = scene().await;
+    scene.write("chart/templates/tool.yaml", &pod("tool", "{{ .Values.tool.image }}"));
+    let values = scene.chart_values().replace("repository: ", "image: ");
+    scene.write("chart/values.yaml", &values.replace("/team/tool", "/team/tool:2.1"));
+    scene.edit_list(
+        "\"tool.repository\" = \"{registry}/{repository}\"",
+        "\"tool.image\" = \"{registry}/{repository}:{tag}\"",
+    );
+    let findings = scene.verify(&CHART).findings;
+    let image = "SOURCE/team/tool:2.0";
+    assert_eq!(codes(&findings), [("chart-unlisted", Some(image))], "{findings}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_value_that_moves_no_image_is_a_warning() {
+    let scene = scene().await;
+    let unused = "[image.values]\n\"tool.name\" = \"{repository}\"\n";
+    scene.edit_list("[image.values]\n", unused);
+    let dead = "`chart-mirror values --probe` finds the values that do";
+    let human = format!(
+        "SOURCE/team/tool:2.0\n  \
+           warning[mapping-dead] `tool.name` moves no image of the chart (images.toml:20:1)\n    \
+             hint: {dead}\n\n{}",
+        only_chart("1 warning")
+    );
+    let findings = json!([{
+        "code": "mapping-dead",
+        "severity": "warning",
+        "check": "chart",
+        "image": "SOURCE/team/tool:2.0",
+        "location": { "file": "images.toml", "line": 20, "column": 1 },
+        "message": "`tool.name` moves no image of the chart",
+        "details": [],
+        "hint": dead,
+    }]);
+    scene.verify(&CHART).assert(0, &human, &findings);
+    // The policy may ignore that an image is unused, and not that its values are.
+    std::fs::remove_file(scene.path("chart/templates/tool.yaml")).unwrap();
+    let policy = "[policy.severity]\nchart-unused = \"ignore\"\n\n[values]\n";
+    scene.edit("images.toml", "[values]\n", policy);
+    let human = scene.run(&["verify", "--only", "chart"]).stdout;
+    assert_eq!(human.matches("[mapping-dead]").count(), 2, "{human}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

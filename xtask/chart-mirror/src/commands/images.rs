@@ -55,14 +55,15 @@ impl ImagesReport {
 pub fn run(
     file: &Path,
     list: &ImageList,
-    chart: &ChartOptions,
+    options: &ChartOptions,
     task: Task,
 ) -> anyhow::Result<ImagesReport> {
-    let (helm, renderings) = choose(list, folder_of(file), chart)?;
+    let (helm, renderings) = choose(list, folder_of(file), options)?;
     let mut report = compare(list, &helm, &renderings)?;
     if let Task::Write(unused) = task {
         let chart = || listed_chart(&helm, folder_of(file), renderings.clone());
-        let edit = list_edit::write(file, list, &report.inventory, unused, chart)?;
+        let origin = options.origin(list.chart(), folder_of(file));
+        let edit = list_edit::write(file, list, &report.inventory, unused, origin, chart)?;
         report.edit = Some(edit);
     }
     Ok(report)

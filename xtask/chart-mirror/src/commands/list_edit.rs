@@ -3,13 +3,18 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
+use crate::chart::ChartOrigin;
 use crate::chart::inventory::{Inventory, ListChanges, Obstacle, UnusedEntries};
 use crate::list::edit::{self, ImageEdits, TagUpdate};
 use crate::list::{Chart, Image, ImageList};
 use crate::list_file;
 use messages::Advice;
+use messages::printable::printable_within;
 use messages::program::command;
 use oci::Reference;
+
+/// The limit for a line of a remark, in characters.
+const LONGEST_REMARK: usize = 300;
 
 /// How an edit changed the list.
 #[derive(Debug)]
@@ -19,6 +24,10 @@ pub struct ListEdit {
     pub removed: Vec<RemovedImage>,
     /// Images that could not be added.
     pub obstacles: Vec<Obstacle>,
+    /// Comments of `init` about images that could not be listed, which hold no longer.
+    pub outdated_remarks: Vec<String>,
+    /// Whether the values of destinations in the list were made with values that were removed.
+    pub outdates_values: bool,
 }
 
 /// An entry whose tag changed in place.
@@ -48,6 +57,7 @@ pub(super) fn write(
     list: &ImageList,
     inventory: &Inventory,
     unused: UnusedEntries,
+    origin: ChartOrigin,
     chart: impl FnOnce() -> anyhow::Result<Chart>,
 ) -> anyhow::Result<ListEdit> {
     let changes = inventory.changes(unused);
@@ -80,10 +90,26 @@ pub(super) fn write(
         ImageEdits { updated: &edits.updated, added: &changes.added, removed: &edits.removed },
     );
     let pieces = edited.as_ref().map(|edited| edited.removed.clone()).unwrap_or_default();
+    let holding: Vec<String> = changes.obstacles.iter().map(not_listed).collect();
+    let (edited, outdated_remarks) = match (edited.map(|edited| edited.text), origin) {
+        (Some(text), ChartOrigin::Listed) => {
+            let (text, outdated) = edit::without_outdated_remarks(&text, &holding);
+            (Some(text), outdated)
+        }
+        (edited, _) => (edited, Vec::new()),
+    };
     let print = command("images --format toml");
     let hint = format!("edit it by hand: {print} prints the entries as they have to be");
-    list_file::replace(file, edited.map(|edited| edited.text), list, &expected, &hint)?;
-    Ok(report(list, changes, &pieces))
+    list_file::replace(file, edited, list, &expected, &hint)?;
+    Ok(ListEdit { outdated_remarks, ..report(list, changes, &pieces) })
+}
+
+/// The comment in the list about an image that cannot be listed.
+pub(super) fn not_listed(obstacle: &Obstacle) -> String {
+    let text = obstacle.to_string();
+    let lines: Vec<String> =
+        text.lines().map(|line| printable_within(LONGEST_REMARK, line.trim())).collect();
+    edit::not_listed(lines.iter().map(String::as_str))
 }
 
 fn is_blank(text: &str) -> bool {
@@ -158,7 +184,10 @@ fn report(list: &ImageList, changes: ListChanges, pieces: &[(usize, String)]) ->
         let image = image.reference();
         RemovedImage { text: of(&image).concat(), image }
     });
+    let had_values = changes.removed.iter().any(|image| !image.values.is_empty());
     ListEdit {
+        outdated_remarks: Vec::new(),
+        outdates_values: had_values && !list.destinations().is_empty(),
         updated: updated.collect(),
         removed: removed.collect(),
         added: changes.added,

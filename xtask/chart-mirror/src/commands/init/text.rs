@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::NamedDestination;
 use crate::chart::inventory::Obstacle;
+use crate::commands::list_edit::not_listed;
 use crate::list::Chart;
 use crate::list::edit::chart_section;
 use crate::values::probe::{Outcome, ProbeResult, Suggestion};
@@ -53,7 +54,7 @@ pub(super) fn with_remarks(
         text = text.replacen(&entry, &format!("{comments}{entry}"), 1);
     }
     for obstacle in obstacles {
-        text += &format!("\n{}", comment(&format!("Not listed: {obstacle}")));
+        text += &format!("\n{}", not_listed(obstacle));
     }
     text
 }

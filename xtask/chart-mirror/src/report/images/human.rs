@@ -130,13 +130,17 @@ pub fn warnings(report: &ImagesReport) -> Vec<String> {
 /// What an edit of the list in `file` changed, with everything that it removed, and what it could not
 /// add.
 pub fn edited(edit: &ListEdit, file: &str) -> String {
-    let ListEdit { added, updated, removed, obstacles } = edit;
-    let is_unchanged = added.is_empty() && updated.is_empty() && removed.is_empty();
+    let ListEdit { added, updated, removed, obstacles, outdated_remarks, outdates_values } = edit;
+    let is_unchanged =
+        added.is_empty() && updated.is_empty() && removed.is_empty() && outdated_remarks.is_empty();
     let label = if is_unchanged { "up to date" } else { "written" };
     let mut text: String =
         added.iter().map(|image| format!("added       {}\n", image.reference())).collect();
     text.extend(updated.iter().map(updated_image));
     text.extend(removed.iter().map(removed_image));
+    let remark =
+        |text: &String| format!("removed     a comment that holds no longer\n{}", quoted(text));
+    text.extend(outdated_remarks.iter().map(remark));
     text += &format!("{label:<12}{file}\n");
     if !added.is_empty() {
         text += &format!(
@@ -148,6 +152,10 @@ pub fn edited(edit: &ListEdit, file: &str) -> String {
     let lost_digest = |update: &&UpdatedImage| update.image.digest.is_none();
     if updated.iter().filter(lost_digest).any(|update| !update.removed.is_empty()) {
         text += &format!("hint: {} records the digests of the new tags\n", command("pin"));
+    }
+    if *outdates_values {
+        let write = command("values --write");
+        text += &format!("hint: {write} removes the values of the removed images\n");
     }
     for obstacle in obstacles {
         text += &format!("error: {obstacle}\n");

@@ -64,7 +64,7 @@ pub(in crate::commands::verify) fn check(context: &Context<'_>, findings: &mut F
         }
     }
     match chart.dead_values(list) {
-        Ok(dead) => report_dead_values(&dead, list, findings),
+        Ok(dead) => report_dead_values(&dead, list, &inventory, findings),
         Err(why) => findings.add(Finding::from_error(CHECK, Code::ChartFails, &why)),
     }
 }
@@ -146,7 +146,12 @@ fn report_proof(
         findings.add_once(finding);
     }
     let listed = ListedImages::of(list);
-    let is_new = |gap: &&Gap| !reported.contains(&occurrence(&gap.place, &gap.written));
+    let is_reported = |gap: &Gap, image: &str| reported.contains(&occurrence(&gap.place, image));
+    let is_new = |gap: &&Gap| {
+        // The values may have the tag of the list, and the chart names another one.
+        let named = gap.before.as_deref().filter(|_| gap.kind == GapKind::Unlisted);
+        !is_reported(gap, &gap.written) && !named.is_some_and(|named| is_reported(gap, named))
+    };
     for gap in proof.gaps.iter().filter(is_new) {
         let code = match gap.kind {
             GapKind::Vanished | GapKind::Appeared => Code::ValuesImageLost,
@@ -223,14 +228,33 @@ fn gap_finding(
     Finding { details, hint, ..findings.about(CHECK, code, image, message) }
 }
 
-fn report_dead_values(dead: &[ValuePath], list: &ImageList, findings: &mut Findings<'_>) {
+/// Values of an image that is reported as unused have the same cause.
+fn report_dead_values(
+    dead: &[ValuePath],
+    list: &ImageList,
+    inventory: &Inventory,
+    findings: &mut Findings<'_>,
+) {
+    let is_unused = |entry: &&InventoryEntry| entry.mismatch() == Some(Mismatch::Unused);
+    let unused = inventory.entries.iter().filter(is_unused).map(InventoryEntry::reference);
+    let unused: BTreeSet<String> = match findings.severity(Code::ChartUnused) {
+        Severity::Ignore => BTreeSet::new(),
+        Severity::Warning | Severity::Error => unused.collect(),
+    };
     let mut owners: HashMap<&ValuePath, &Image> = HashMap::new();
+    let mut explained = BTreeSet::new();
     for image in list.images() {
+        let is_unused = unused.contains(&image.reference().to_string());
         for (path, _) in &image.values {
-            owners.entry(path).or_insert(image);
+            if is_unused {
+                explained.insert(path);
+            } else {
+                owners.entry(path).or_insert(image);
+            }
         }
     }
-    for path in dead {
+    let is_explained = |path: &&ValuePath| explained.contains(path) && !owners.contains_key(path);
+    for path in dead.iter().filter(|path| !is_explained(path)) {
         let message = format!("`{path}` moves no image of the chart");
         let owner = owners.get(path).copied();
         let hint = format!("{} finds the values that do", command("values --probe"));
