@@ -1,4 +1,4 @@
-//! Several machines that share a run: `mirror --shard`, and `report merge`.
+//! Several machines for one run: `mirror --shard`, and `report merge`.
 
 use std::collections::BTreeSet;
 

@@ -42,7 +42,7 @@ const COMMANDS: [CommandHelp; 20] = [
             ("mirror -t -d production", "print what would be copied to a destination of the list"),
             ("mirror -d production --only '*kafka*'", "copy some images"),
             ("mirror -d production -c stackstate/stackstate", "copy what a chart uses"),
-            ("mirror -d production --shard 2/4", "copy the share of the second of four machines"),
+            ("mirror -d production --shard 2/4", "copy the second of four shards"),
         ],
         done: "every image is at the destination",
         failed: Some("an image failed; the others were copied"),

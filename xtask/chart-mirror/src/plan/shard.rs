@@ -1,4 +1,4 @@
-//! `Shard`: the share of one machine, if several run the same command. Pure.
+//! `Shard`: the images of one machine, if several run the same command. Pure.
 
 use std::fmt;
 use std::str::FromStr;
@@ -92,7 +92,7 @@ mod tests {
 
     #[test]
     fn the_shard_of_a_repository_does_not_change() {
-        // Machines with different versions of the program may share a run.
+        // Machines with different versions of the program may run the same list.
         let shard_of = |text: &str| {
             let mut shards = (1..=4).map(|index| Shard { index, count: 4 });
             shards.find(|shard| shard.has(&path(text))).unwrap().index

@@ -29,7 +29,7 @@ pub mod result;
 pub struct MirrorOptions {
     pub destination: Option<String>,
     pub only: Vec<String>,
-    /// The share of this machine; `None`: everything.
+    /// The shard of this machine; `None`: everything.
     pub shard: Option<Shard>,
     /// Where the chart goes, if the destination does not determine it.
     pub charts: Option<RepositoryPath>,
@@ -65,7 +65,7 @@ pub struct MirrorPlan {
     fetched: Option<Result<ChartCopy, Advice>>,
 }
 
-/// The share of this machine, and the positions of its transfers in the whole run.
+/// The shard of this machine, and the positions of its transfers in the whole run.
 struct PlannedShard {
     shard: Shard,
     positions: Vec<usize>,

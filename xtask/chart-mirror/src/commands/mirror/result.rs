@@ -16,7 +16,7 @@ use registry::{Error, Requests};
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct MirrorReport {
     pub destination: String,
-    /// The share of this machine; null for a whole run.
+    /// The shard of this machine; null for a whole run.
     pub shard: Option<ShardReport>,
     /// Where an image layout stays until a run completes it, because images failed; null otherwise.
     pub unfinished: Option<String>,
