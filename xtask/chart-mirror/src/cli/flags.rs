@@ -170,10 +170,10 @@ pub struct MirrorArgs {
     #[arg(long, value_name = "GLOB")]
     pub only: Vec<String>,
 
-    /// Copy only one shard of the images, for several machines
+    /// Copy only one shard of the images
     ///
-    /// `2/4` is the second of four. Images with one target repository are in one shard, and every machine divides
-    /// the list in the same way. `report merge` joins the reports.
+    /// For several machines: `2/4` is the second of four. Images with one target repository are in one shard, and
+    /// every machine divides the list in the same way. `report merge` joins the reports.
     #[arg(long, value_name = "I/N")]
     pub shard: Option<Shard>,
 
