@@ -101,7 +101,8 @@ impl FromStr for Repository {
         };
         let path: RepositoryPath = path.parse()?;
         if registry.is_docker_hub() && !path.0.contains('/') {
-            return Ok(Self { registry, path: RepositoryPath(format!("library/{path}")) });
+            // May be too long now.
+            return Ok(Self { registry, path: format!("library/{path}").parse()? });
         }
         Ok(Self { registry, path })
     }
@@ -224,6 +225,14 @@ mod tests {
                 (registry, path),
                 "{text}"
             );
+        }
+    }
+
+    #[test]
+    fn the_limit_of_a_path_includes_the_library_of_docker_hub() {
+        for (length, fits) in [(247, true), (248, false), (255, false)] {
+            let parsed = "a".repeat(length).parse::<Repository>();
+            assert_eq!(parsed.is_ok(), fits, "{length}");
         }
     }
 
