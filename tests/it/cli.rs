@@ -5,6 +5,7 @@ mod full_disk;
 mod interrupted;
 mod outcomes;
 mod output;
+mod progress;
 mod streams;
 mod usage;
 

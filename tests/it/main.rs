@@ -20,6 +20,7 @@ mod inventory;
 mod layouts;
 mod list;
 mod mirror;
+mod monitoring;
 mod nodes;
 mod pin;
 mod pipelines;

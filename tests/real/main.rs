@@ -23,6 +23,7 @@ mod layouts;
 mod listed;
 mod migrating;
 mod mirrored_layouts;
+mod monitoring;
 mod nodes;
 mod other_repository;
 mod pin;

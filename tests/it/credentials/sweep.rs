@@ -95,7 +95,8 @@ async fn no_command_prints_a_secret_in_any_format_or_file() {
     let found = secrets(&stage);
     assert!(found.len() > 12, "tokens and upload states were used: {found:?}");
     assert!(!asked(&stage.destination, "POST", Kind::Token).is_empty());
-    assert_eq!(std::fs::read_dir(desk.xtask.directory().join("reports")).unwrap().count(), 7);
+    let reports = std::fs::read_dir(desk.xtask.directory().join("reports")).unwrap();
+    assert_eq!(reports.count(), Format::value_variants().len());
     assert!(summary.metadata().unwrap().len() > 0);
 }
 

@@ -17,6 +17,7 @@ pub mod plan;
 mod reference;
 pub mod report;
 pub mod signatures;
+pub mod timestamp;
 pub mod values;
 pub mod workspace;
 

@@ -24,7 +24,7 @@ const ENVIRONMENTS: [Environment; 3] = [
         requirements: include_str!("aws_requirements.txt"),
     },
     Environment {
-        programs: "zizmor, actionlint, check-jsonschema and kubernetes-validate",
+        programs: "zizmor, actionlint, check-jsonschema, kubernetes-validate and prometheus-client",
         folder: "target/tools/pipelines",
         requirements_file: "xtask/src/ci/pipelines_requirements.txt",
         requirements: include_str!("pipelines_requirements.txt"),

@@ -7,6 +7,7 @@ use clap::builder::PossibleValue;
 use messages::Advice;
 
 use crate::list::finding_code::Check;
+use crate::report::mirror::ReportFormat;
 use crate::report::verify::Format;
 use crate::values::node_config::NodeFormat;
 
@@ -114,14 +115,24 @@ pub(super) fn byte_size(text: &str) -> Result<u64, Advice> {
     })
 }
 
-pub(super) fn report_file(text: &str) -> Result<(Format, PathBuf), Advice> {
-    let formats = Format::value_variants().iter().map(|format| format!("`{format}`"));
+pub(super) fn verify_report(text: &str) -> Result<(Format, PathBuf), Advice> {
+    report_file(text, "junit=report.xml")
+}
+
+pub(super) fn mirror_report(text: &str) -> Result<(ReportFormat, PathBuf), Advice> {
+    report_file(text, "json=report.json")
+}
+
+/// A format and a file.
+fn report_file<F: ValueEnum>(text: &str, example: &str) -> Result<(F, PathBuf), Advice> {
+    let formats = F::value_variants().iter().filter_map(ValueEnum::to_possible_value);
+    let formats = formats.map(|format| format!("`{}`", format.get_name()));
     let formats = formats.collect::<Vec<_>>().join(", ");
     let Some((name, file)) = text.split_once('=') else {
-        let message = "write a format and a file, such as `junit=report.xml`; the formats are";
+        let message = format!("write a format and a file, such as `{example}`; the formats are");
         return Err(format!("{message} {formats}").into());
     };
-    let Ok(format) = Format::from_str(name, false) else {
+    let Ok(format) = F::from_str(name, false) else {
         return Err(format!("there is no format `{name}`; the formats are {formats}").into());
     };
     if file.is_empty() {

@@ -7,14 +7,15 @@ use clap::{Args, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, 
 use messages::Advice;
 use messages::shell::quote;
 
-use super::flag_values::report_file;
 pub use super::flag_values::{InventoryFormat, TextOrJson, ValuesFormat};
+use super::flag_values::{mirror_report, verify_report};
 use super::help;
 use super::program;
-use super::terminal::{Appearance, Verbosity};
+use super::terminal::{Appearance, ProgressFormat, Verbosity};
 use crate::list::finding_code::Check;
 use crate::list_file;
 use crate::plan::Shard;
+use crate::report::mirror::ReportFormat;
 use crate::report::verify::Format;
 use registry::RetryPolicy;
 
@@ -80,6 +81,11 @@ pub struct Flags {
     #[arg(long, global = true, value_name = "WHEN", value_enum, default_value_t = ColorChoice::Auto)]
     #[arg(help_heading = GLOBAL)]
     pub color: ColorChoice,
+
+    /// How to show progress on stderr
+    #[arg(long, global = true, value_name = "HOW", value_enum, default_value_t = ProgressFormat::Auto)]
+    #[arg(help_heading = GLOBAL, hide_short_help = true)]
+    pub progress: ProgressFormat,
 
     /// Only this member of the workspace; may be repeated
     ///
@@ -205,6 +211,12 @@ pub struct MirrorArgs {
     /// Report format on stdout
     #[arg(long, value_enum, default_value_t = TextOrJson::Human)]
     pub format: TextOrJson,
+
+    /// Also write a report to a file
+    ///
+    /// `json`: one document. `prometheus`: metrics, for the textfile collector of node_exporter. May be repeated.
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = mirror_report, conflicts_with = "dry_run")]
+    pub report: Vec<(ReportFormat, PathBuf)>,
 }
 
 #[derive(Debug, Args)]
@@ -330,7 +342,7 @@ pub struct VerifyArgs {
     /// Also write a report to a file
     ///
     /// The formats are those of --format. May be repeated.
-    #[arg(long, value_name = "FORMAT=FILE", value_parser = report_file)]
+    #[arg(long, value_name = "FORMAT=FILE", value_parser = verify_report)]
     pub report: Vec<(Format, PathBuf)>,
 }
 
@@ -400,6 +412,6 @@ impl Flags {
             (_, true) => Verbosity::Verbose,
             _ => Verbosity::Normal,
         };
-        Appearance { colour: self.color, verbosity }
+        Appearance { colour: self.color, verbosity, progress: self.progress }
     }
 }

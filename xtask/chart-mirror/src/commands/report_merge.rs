@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::mirror::result::{ChartTotal, MirrorTotals, ShardReport};
+use crate::timestamp::Timestamp;
 use registry::Requests;
 
 /// A report of `mirror --shard --format json`.
@@ -53,6 +54,9 @@ pub struct ShardRun {
     pub totals: MirrorTotals,
     pub requests: Requests,
     pub seconds: f64,
+    /// Reports of older versions lack it.
+    #[serde(default)]
+    ended: Option<Timestamp>,
     insecure: BTreeSet<String>,
     repositories: Value,
     unfinished: Value,
@@ -201,6 +205,7 @@ fn joined(runs: impl Iterator<Item = ShardRun>) -> Option<ShardRun> {
         all.images.extend(run.images);
         all.insecure.extend(run.insecure);
         all.seconds = all.seconds.max(run.seconds);
+        all.ended = all.ended.max(run.ended);
         all.totals += run.totals;
         all.requests += run.requests;
         extend_lists(&mut all.repositories, run.repositories);

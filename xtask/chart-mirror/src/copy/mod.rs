@@ -95,6 +95,7 @@ pub(crate) async fn copy_all(
 
 /// A panic fails this image alone; the others are still copied and reported.
 async fn copy_one(copy: Arc<ImageCopy>) -> Result<Copied, Error> {
+    copy.run.progress.image_started(copy.number, &copy.transfer);
     let copied = AssertUnwindSafe(image::copy(&copy)).catch_unwind().await;
     let result = copied.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());

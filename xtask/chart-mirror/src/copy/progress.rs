@@ -12,6 +12,8 @@ pub trait Progress: Send + Sync {
     fn bytes_expected(&self, _image: usize, _bytes: u64) {}
     /// This many bytes of an image were sent.
     fn bytes_sent(&self, _image: usize, _bytes: u64) {}
+    /// The copy of one image starts.
+    fn image_started(&self, _image: usize, _transfer: &Transfer) {}
     /// The copy of one image has ended.
     fn image_ended(&self, _image: usize, _transfer: &Transfer, _result: &Result<Copied, Error>) {}
     /// A check starts; `images` is 0 if it does not go through the images.

@@ -4,6 +4,7 @@ pub mod bundle;
 pub mod bundle_merge;
 pub mod common;
 pub mod doctor;
+pub mod events;
 #[cfg(test)]
 mod examples;
 mod failures;
@@ -12,6 +13,7 @@ pub mod init;
 pub mod inventory;
 mod json;
 pub mod merged;
+pub mod metrics;
 pub mod mirror;
 pub mod node_config;
 pub mod parts;

@@ -6,6 +6,9 @@ use serde_json::{Map, Value};
 use super::json::document;
 use messages::printable::printable;
 
+/// The error of a part that was not done, or not to its end.
+pub const INTERRUPTED: &str = "interrupted";
+
 /// What became of the parts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

@@ -25,6 +25,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         ("mirror-dry-run", schema::<super::mirror::json::DryRun<'_>>("mirror", " --dry-run")),
         ("parts", parts()),
         ("pin", schema::<super::pin::json::Pins<'_>>("pin", "")),
+        ("progress", progress()),
         ("verify", schema::<super::verify::json::Verification<'_>>("verify", "")),
     ]
 }
@@ -42,6 +43,13 @@ fn parts() -> Value {
 fn bundle_inventory() -> Value {
     let mut schema = derived::<BundleInventory>();
     schema["title"] = json!("the inventory of a bundle");
+    schema
+}
+
+/// A line of `--progress json`.
+fn progress() -> Value {
+    let mut schema = derived::<super::events::Event<'_>>();
+    schema["title"] = json!("a line on stderr with --progress json");
     schema
 }
 
@@ -74,6 +82,33 @@ fn plain(schema: &mut Schema) {
     schema.remove("format");
     if let Some(Value::String(description)) = schema.get_mut("description") {
         *description = description.replace('\n', " ");
+    }
+}
+
+/// Whether a schema describes the whole of an object, or one of the alternatives for some of its fields.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Scope {
+    Whole,
+    Part,
+}
+
+/// Forbids the fields that a schema does not name. The schemas that ship allow them, because fields
+/// may be added.
+pub(super) fn close(schema: &mut Value, scope: Scope) {
+    match schema {
+        Value::Object(fields) => {
+            let is_object = fields.contains_key("properties");
+            for (key, value) in fields.iter_mut() {
+                let is_alternative = matches!(key.as_str(), "oneOf" | "anyOf" | "allOf");
+                let is_part = is_object && is_alternative;
+                close(value, if is_part { Scope::Part } else { Scope::Whole });
+            }
+            if is_object && scope == Scope::Whole {
+                fields.insert("unevaluatedProperties".to_owned(), json!(false));
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| close(item, scope)),
+        _ => {}
     }
 }
 

@@ -13,8 +13,9 @@ use crate::cli::flags::{
     BundleArgs, BundleCommand, BundleListArgs, BundleVerifyArgs, DestinationArgs, ExportArgs,
     Flags, ImportArgs, MergeArgs, ServeArgs, TextOrJson,
 };
-use crate::cli::terminal::ProgressDisplay;
+use crate::cli::terminal::{ProgressDisplay, RunScope};
 use crate::cli::{runtime, terminal};
+use crate::commands::bundle::export::result::ExportReport;
 use crate::commands::bundle::export::{self, ChartChoice, ExportOptions, ExportedList};
 use crate::commands::bundle::import::{self, ImportOptions, ImportedList};
 use crate::commands::bundle::merge::{self, MergeOptions};
@@ -67,10 +68,18 @@ fn run_export(flags: &Flags, arguments: &ExportArgs) -> anyhow::Result<Exit> {
     let mut plan = export::plan(&exported, workspace.as_deref(), &options)?;
     // Outside of the runtime: an interruption ends helm and this program at once.
     plan.fetch_charts()?;
-    let progress = Arc::new(ProgressDisplay::of_terminal());
+    let scope = RunScope {
+        destinations: arguments.destination.iter().cloned().collect(),
+        ..RunScope::of("bundle export")
+    };
+    let progress = Arc::new(ProgressDisplay::begin(&scope));
     let events = Arc::clone(&progress) as Arc<_>;
     let report = runtime::block_on(export::run(&plan, &options, &ProcessEnvironment, events));
-    progress.finish();
+    let exit_of = |report: &ExportReport| match report.has_failed() {
+        true => Exit::Failed,
+        false => Exit::Done,
+    };
+    progress.finish(parts::exit_of(&report, exit_of));
     let report = report?;
     match arguments.format {
         TextOrJson::Human => {
@@ -81,7 +90,7 @@ fn run_export(flags: &Flags, arguments: &ExportArgs) -> anyhow::Result<Exit> {
             &report::bundle::summary(&report),
         )?,
     }
-    Ok(if report.has_failed() { Exit::Failed } else { Exit::Done })
+    Ok(exit_of(&report))
 }
 
 fn export_options(flags: &Flags, arguments: &ExportArgs) -> anyhow::Result<ExportOptions> {
@@ -132,7 +141,7 @@ fn run_import(flags: &Flags, arguments: &ImportArgs) -> anyhow::Result<Exit> {
     published.check()?;
     let lists = parts::with_images(lists, &arguments.only)?;
     let parts = parts::parts(&lists, &destination, Unnamed::TheOnlyOne)?;
-    hashed(&bundle)?.into_result()?;
+    hashed(&bundle, "bundle import")?.into_result()?;
     terminal::message(&report::bundle::opened(&bundle, origin));
     parts::run_each("bundle import", &parts, arguments.format, |part| {
         import_list(flags, &bundle, part, origin, &lists, arguments)
@@ -170,11 +179,12 @@ fn open(arguments: &BundleArgs) -> Result<OpenBundle, LayoutError> {
 }
 
 /// Hashes everything in a bundle.
-fn hashed(bundle: &OpenBundle) -> Result<LayoutVerification, LayoutError> {
-    let progress = ProgressDisplay::of_terminal();
+fn hashed(bundle: &OpenBundle, command: &'static str) -> Result<LayoutVerification, LayoutError> {
+    let progress = ProgressDisplay::begin(&RunScope::of(command));
     progress.checking("hashing the bundle", 0);
     let verified = bundle.verify(&|_| {});
-    progress.finish();
+    let is_sound = verified.as_ref().is_ok_and(|it| it.damages.is_empty());
+    progress.finish(if is_sound { Exit::Done } else { Exit::Failed });
     verified
 }
 
@@ -198,11 +208,12 @@ fn import_list(
         retry: flags.patience(),
     };
     let imported = ImportedList { list, file, origin };
-    let progress = Arc::new(ProgressDisplay::of_terminal());
+    let scope = targets::scope("bundle import", part, None);
+    let progress = Arc::new(ProgressDisplay::begin(&scope));
     let events = Arc::clone(&progress) as Arc<_>;
     let report = import::run(bundle, &imported, &options, &ProcessEnvironment, events);
     let report = runtime::block_on(report);
-    progress.finish();
+    progress.finish(parts::exit_of(&report, mirror::exit_of));
     Ok(mirror::copied(&report?, arguments.format))
 }
 
@@ -211,12 +222,12 @@ fn run_merge(arguments: &MergeArgs) -> anyhow::Result<Exit> {
     let required = required_keys(&arguments.signature.require_signature)?;
     let (bundles, split) = (arguments.bundles.clone(), arguments.split);
     let options = MergeOptions { output, bundles, split, required };
-    let progress = ProgressDisplay::of_terminal();
+    let progress = ProgressDisplay::begin(&RunScope::of("bundle merge"));
     progress.checking("merging the bundles", 0);
     // On another thread, so that an interruption ends the run.
     let merging = async { tokio::task::spawn_blocking(move || merge::run(&options)).await? };
     let report = runtime::block_on(merging);
-    progress.finish();
+    progress.finish(parts::exit_of(&report, |_| Exit::Done));
     let report = report?;
     match arguments.format {
         TextOrJson::Human => terminal::result(&report::bundle_merge::merged(&report))?,
@@ -248,7 +259,7 @@ fn run_verify(arguments: &BundleVerifyArgs) -> anyhow::Result<Exit> {
         }
         opened => opened?,
     };
-    let verification = hashed(&bundle)?;
+    let verification = hashed(&bundle, "bundle verify")?;
     terminal::result(&report::bundle::verified(&bundle, &verification, terminal::presentation()))?;
     Ok(if verification.damages.is_empty() { Exit::Done } else { Exit::Failed })
 }

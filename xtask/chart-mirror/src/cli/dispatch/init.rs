@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use super::parts;
 use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, InitArgs};
-use crate::cli::terminal::ProgressDisplay;
+use crate::cli::terminal::{ProgressDisplay, RunScope};
 use crate::cli::{runtime, terminal};
 use crate::commands::init::{self, InitOptions, NamedDestination, assignments};
 use crate::commands::pin::{self, result::Mode};
@@ -31,10 +32,11 @@ pub(super) fn run(flags: &Flags, arguments: &InitArgs) -> anyhow::Result<Exit> {
             retry: flags.patience(),
             source: None,
         };
-        let progress = ProgressDisplay::of_terminal();
+        let list = Some(file.display().to_string());
+        let progress = ProgressDisplay::begin(&RunScope { list, ..RunScope::of("init") });
         let resolved =
             runtime::block_on(pin::resolve(new.list(), &options, &ProcessEnvironment, &progress));
-        progress.finish();
+        progress.finish(parts::exit_of(&resolved, |_| Exit::Done));
         Some(resolved.map_err(|error| error.context("nothing was written"))?)
     };
     let report = new.write(pins)?;

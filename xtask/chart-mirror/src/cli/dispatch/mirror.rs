@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::parts::{self, Output, Part, Unnamed};
+use super::report_files::{RunReports, refuse_shared_files};
 use super::targets::{self, Charts};
 use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, MirrorArgs, TextOrJson};
@@ -35,9 +36,24 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
     published.check()?;
     let lists = parts::with_images(lists, &arguments.only)?;
     let parts = parts::parts(&lists, destinations, unnamed)?;
-    parts::run_each("mirror", &parts, arguments.format, |part| {
-        run_part(flags, part, &lists, arguments, &mut published)
-    })
+    for open in &lists {
+        refuse_shared_files(&open.file, &arguments.report)?;
+    }
+    let mut reports = RunReports::new(&arguments.report)?;
+    let result = parts::run_each("mirror", &parts, arguments.format, |part| {
+        let ran = run_part(flags, part, &lists, arguments, &mut published);
+        match ran {
+            Ok((output, exit, report)) => {
+                reports.add(part, exit, Ok(report));
+                Ok((output, exit))
+            }
+            Err(error) => {
+                reports.add(part, Exit::CouldNotRun, Err(&error));
+                Err(error)
+            }
+        }
+    });
+    reports.finish(&parts, result)
 }
 
 fn run_part(
@@ -46,7 +62,7 @@ fn run_part(
     lists: &[OpenList],
     arguments: &MirrorArgs,
     published: &mut Publications,
-) -> anyhow::Result<(Output, Exit)> {
+) -> anyhow::Result<(Output, Exit, Option<MirrorReport>)> {
     let (mut list, requested) = (part.open.list.clone(), &part.destination);
     let chart = arguments.chart.options();
     if !chart.is_empty() {
@@ -77,7 +93,7 @@ fn run_part(
         replace(published, part, &plan)?;
     }
     if arguments.dry_run {
-        return Ok((dry_run(&plan, arguments.format), Exit::Done));
+        return Ok((dry_run(&plan, arguments.format), Exit::Done, None));
     }
     // Outside of the runtime: an interruption ends helm and this program at once.
     let chart_was_known = plan.knows_chart();
@@ -85,13 +101,15 @@ fn run_part(
     if !chart_was_known {
         replace(published, part, &plan)?;
     }
-    let progress = Arc::new(ProgressDisplay::of_terminal());
+    let scope = targets::scope("mirror", part, Some(plan.transfers.len()));
+    let progress = Arc::new(ProgressDisplay::begin(&scope));
     let events = Arc::clone(&progress) as Arc<_>;
     let report =
         runtime::block_on(mirror::run(&list, &plan, &options, &ProcessEnvironment, events));
-    progress.finish();
+    progress.finish(parts::exit_of(&report, exit_of));
     let report = report?;
-    Ok(copied(&report, arguments.format))
+    let (output, exit) = copied(&report, arguments.format);
+    Ok((output, exit, Some(report)))
 }
 
 /// Adds what was not known when the run began.
@@ -112,7 +130,11 @@ pub(super) fn copied(report: &MirrorReport, format: TextOrJson) -> (Output, Exit
             Output::json(report::mirror::json(report), report::mirror::summary(report))
         }
     };
-    (output, if report.has_failed() { Exit::Failed } else { Exit::Done })
+    (output, exit_of(report))
+}
+
+pub(super) fn exit_of(report: &MirrorReport) -> Exit {
+    if report.has_failed() { Exit::Failed } else { Exit::Done }
 }
 
 fn dry_run(plan: &MirrorPlan, format: TextOrJson) -> Output {

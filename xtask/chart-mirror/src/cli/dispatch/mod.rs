@@ -16,10 +16,10 @@ use crate::cli::flags::{
 use crate::cli::runtime::Interrupted;
 #[cfg(feature = "shell")]
 use crate::cli::shell;
-use crate::cli::terminal::ProgressDisplay;
+use crate::cli::terminal::{ProgressDisplay, RunScope};
 use crate::cli::{runtime, terminal};
 use crate::commands::doctor::result::{DoctorReport, HostReport};
-use crate::commands::pin::result::Mode;
+use crate::commands::pin::result::{Mode, PinReport};
 use crate::commands::{doctor, explain, images, pin};
 use crate::list::ImageList;
 use crate::list_file;
@@ -37,6 +37,7 @@ mod inventory;
 mod mirror;
 mod node_config;
 mod parts;
+mod report_files;
 mod reports;
 mod targets;
 mod values;
@@ -205,9 +206,11 @@ fn pin_images(
     let images = parts::globs_of(open, lists, &arguments.image);
     let source = arguments.source.source.clone();
     let options = pin::PinOptions { images, mode, retry: flags.patience(), source };
-    let progress = ProgressDisplay::of_terminal();
+    let scope = RunScope { list: Some(file_name.clone()), ..RunScope::of("pin") };
+    let progress = ProgressDisplay::begin(&scope);
     let resolved = runtime::block_on(pin::resolve(list, &options, &ProcessEnvironment, &progress));
-    progress.finish();
+    let exit_of = |report: &PinReport| if report.is_settled() { Exit::Done } else { Exit::Failed };
+    progress.finish(parts::exit_of(&resolved, exit_of));
     let report = resolved.map_err(|error| match error.is::<Interrupted>() {
         true => error.context(format!("`{file_name}` is unchanged")),
         false => error,
@@ -222,7 +225,7 @@ fn pin_images(
             Output::json(report::pin::json(&report), summary)
         }
     };
-    Ok((output, if report.is_settled() { Exit::Done } else { Exit::Failed }))
+    Ok((output, exit_of(&report)))
 }
 
 fn run_doctor(flags: &Flags, arguments: &DoctorArgs) -> anyhow::Result<Exit> {
@@ -265,10 +268,13 @@ fn examine(
         known,
         retry: flags.patience_like(doctor::short_retries()),
     };
-    let progress = ProgressDisplay::of_terminal();
+    let progress = ProgressDisplay::begin(&targets::scope("doctor", part, None));
     let list = &part.open.list;
     let examined = runtime::block_on(doctor::run(list, &options, &ProcessEnvironment, &progress));
-    progress.finish();
+    progress.finish(parts::exit_of(&examined, |report| match report.is_well() {
+        true => Exit::Done,
+        false => Exit::Failed,
+    }));
     examined
 }
 

@@ -9,13 +9,10 @@ use crate::cli::runtime::{self, Interrupted};
 use crate::cli::terminal;
 use crate::list::ImageList;
 use crate::plan::Selection;
-use crate::report;
+use crate::report::{self, parts::INTERRUPTED};
 use crate::workspace::{self, OpenList};
 use messages::Advice;
 use messages::program::command;
-
-/// What the report of a part says that was not done, or not to its end.
-const INTERRUPTED: &str = "interrupted";
 
 /// The lists of a run.
 ///
@@ -171,6 +168,15 @@ pub(super) fn requested(
 
 fn all(list: &ImageList) -> Vec<Option<String>> {
     list.destinations().keys().cloned().map(Some).collect()
+}
+
+/// The exit code of a run, for its last event.
+pub(super) fn exit_of<T>(result: &anyhow::Result<T>, exit: impl Fn(&T) -> Exit) -> Exit {
+    match result {
+        Ok(report) => exit(report),
+        Err(error) if error.is::<Interrupted>() => Exit::Interrupted,
+        Err(_) => runtime::interrupted_by().unwrap_or(Exit::CouldNotRun),
+    }
 }
 
 /// The report of one part.

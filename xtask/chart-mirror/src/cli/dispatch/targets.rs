@@ -1,8 +1,9 @@
 //! What the lists of a run publish, and the error if one would overwrite what another one publishes. The members
 //! that `--member` leaves out count as well: another run publishes them.
 
-use super::parts::{self, Unnamed};
+use super::parts::{self, Part, Unnamed};
 use crate::cli::flags::{DestinationArgs, Flags};
+use crate::cli::terminal::RunScope;
 use crate::commands::publications::{ListAt, Publications};
 use crate::list::ImageList;
 use crate::workspace::{self, OpenList};
@@ -94,4 +95,16 @@ pub(super) fn each<'l>(
 /// The name of a destination that was chosen.
 pub(super) fn name_of(list: &ImageList, requested: Option<String>) -> String {
     requested.or_else(|| list.destinations().keys().next().cloned()).unwrap_or_default()
+}
+
+/// What the run of a part is about, for its first event.
+pub(super) fn scope(command: &'static str, part: &Part<'_>, images: Option<usize>) -> RunScope {
+    let Part { open, destination } = part;
+    let name = name_of(&open.list, destination.clone());
+    RunScope {
+        command,
+        list: Some(open.file.display().to_string()),
+        destinations: Some(name).filter(|name| !name.is_empty()).into_iter().collect(),
+        images,
+    }
 }

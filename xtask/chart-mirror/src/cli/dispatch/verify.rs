@@ -1,23 +1,21 @@
 //! `verify`, from flags to reports: one on stdout, one in each requested file, and the job summary of
 //! GitHub Actions.
 
-use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
-
-use anyhow::Context as _;
+use std::path::Path;
 
 use super::parts::{self, Unnamed};
+use super::report_files::{refuse_shared_files, successes_in, write_each};
 use super::targets::{self, Charts};
 use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, VerifyArgs};
 use crate::cli::runtime::Interrupted;
-use crate::cli::terminal::ProgressDisplay;
+use crate::cli::terminal::{ProgressDisplay, RunScope};
 use crate::cli::{runtime, terminal};
 use crate::commands::publications::Publications;
 use crate::commands::verify::{
     Input, Verification, VerifyOptions, VerifyReport, not_run, unusable,
 };
-use crate::files::{append, folder_of, write_atomically};
+use crate::files::append;
 use crate::list::Problems;
 use crate::list::finding_code::Check;
 use crate::report::presentation::Presentation;
@@ -77,7 +75,11 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
         let message = format!("lists that cannot be used: `{}`", names.join("`, `"));
         return Err(Advice::new(message).with_hint("the report has their problems").into());
     }
-    Ok(if report.passes() { Exit::Done } else { Exit::Failed })
+    Ok(exit_of(&report))
+}
+
+fn exit_of(report: &VerifyReport) -> Exit {
+    if report.passes() { Exit::Done } else { Exit::Failed }
 }
 
 /// The result for a list that cannot be opened. Programs that read reports learn about it as well. For people
@@ -159,7 +161,12 @@ fn verified(
         retry: flags.patience(),
     };
     let mut verification = Verification::begin(input, &options)?;
-    let progress = ProgressDisplay::of_terminal();
+    let progress = ProgressDisplay::begin(&RunScope {
+        list: Some(input.file_name.to_owned()),
+        destinations: verification.destinations(),
+        images: Some(verification.images()),
+        ..RunScope::of("verify")
+    });
     // Outside of the runtime: an interruption ends helm at once, and this program unless it has other lists.
     verification.check_files_and_chart(&progress);
     let result = if verification.needs_registries() {
@@ -170,8 +177,9 @@ fn verified(
     } else {
         Ok(())
     };
-    progress.finish();
-    result.map(|()| verification.finish())
+    let result = result.map(|()| verification.finish());
+    progress.finish(parts::exit_of(&result, exit_of));
+    result
 }
 
 /// Writes every report that can be written, even if another fails.
@@ -185,51 +193,10 @@ fn write_reports(report: &VerifyReport, arguments: &VerifyArgs) -> anyhow::Resul
         // The summary is an extra and does not decide about the run.
         terminal::message(&format!("warning: no job summary: {error:#}"));
     }
-    let mut result = Ok(());
-    for (format, file) in &arguments.report {
-        let written = write_atomically(file, &format.render(report, Presentation::default()));
-        let written = written.with_context(|| format!("no {format} report"));
-        result = result.and(written.map(drop));
-    }
-    result
-}
-
-/// A report must not overwrite another, the list, or the values of a destination.
-fn refuse_shared_files(list: &Path, reports: &[(Format, PathBuf)]) -> Result<(), Advice> {
-    let mut taken = BTreeMap::from([(identity(list), "the image list".to_owned())]);
-    let values = identity(&folder_of(list).join("values"));
-    for (format, file) in reports {
-        let file_name = file.display();
-        let refused = |why: String| Advice::new(format!("`--report {format}={file_name}`: {why}"));
-        let file = identity(file);
-        if file.starts_with(&values) {
-            return Err(refused("that folder is for the values of destinations".to_owned())
-                .with_hint("write reports to a folder of their own, such as `reports/`"));
-        }
-        if let Some(other) = taken.insert(file, format!("the {format} report")) {
-            return Err(refused(format!("that file is {other}"))
-                .with_hint("write each to a file of its own"));
-        }
-    }
-    Ok(())
-}
-
-/// A path that is equal for equal files, whether they exist or not.
-fn identity(file: &Path) -> PathBuf {
-    let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
-    if let Ok(canonical) = absolute.canonicalize() {
-        return canonical;
-    }
-    if let (Ok(folder), Some(name)) = (folder_of(&absolute).canonicalize(), absolute.file_name()) {
-        return folder.join(name);
-    }
-    // In a folder that does not exist, `..` leads back to its parent.
-    let mut path = PathBuf::new();
-    for component in absolute.components() {
-        match component {
-            Component::ParentDir => drop(path.pop()),
-            component => path.push(component),
-        }
-    }
-    path
+    write_each(&arguments.report, |format, file| {
+        Ok(match format {
+            Format::Prometheus => verify::prometheus(report, &successes_in(file)?),
+            format => format.render(report, Presentation::default()),
+        })
+    })
 }

@@ -2,10 +2,10 @@
 //!
 //! `streams` writes, `colour` decides about colours, and `progress` shows the state of a run.
 
-pub use progress::ProgressDisplay;
+pub use progress::{ProgressDisplay, RunScope};
 pub use streams::{
-    Appearance, LogWriter, Verbosity, appear_as, error, message, message_style, presentation,
-    record, result, result_for_programs, verbosity,
+    Appearance, LogWriter, ProgressFormat, Verbosity, appear_as, error, message, message_style,
+    presentation, record, result, result_for_programs, verbosity,
 };
 
 mod colour;

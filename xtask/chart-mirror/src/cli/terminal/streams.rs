@@ -8,6 +8,7 @@ use clap::ColorChoice;
 use console::Term;
 
 use super::colour::{StreamKind, style_for};
+use crate::report::events::Event;
 use crate::report::presentation::{Detail, Presentation, Style};
 
 /// How much is written.
@@ -21,11 +22,24 @@ pub enum Verbosity {
     Verbose,
 }
 
+/// How progress is shown.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum ProgressFormat {
+    /// On a terminal lines that change, elsewhere a line now and then
+    #[default]
+    Auto,
+    /// Events as lines of JSON, for programs; messages become events as well
+    Json,
+    /// No progress; warnings and errors are written
+    None,
+}
+
 /// What the flags require of both streams.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Appearance {
     pub colour: ColorChoice,
     pub verbosity: Verbosity,
+    pub progress: ProgressFormat,
 }
 
 /// The streams belong to the process, so this does as well.
@@ -41,6 +55,10 @@ pub fn appear_as(appearance: Appearance) {
 
 pub fn verbosity() -> Verbosity {
     appearance().verbosity
+}
+
+pub(super) fn progress_format() -> ProgressFormat {
+    appearance().progress
 }
 
 /// Writes a result. A reader that stops early (`| head`) is not an error.
@@ -101,7 +119,17 @@ pub fn message(text: &str) {
 /// Writes a message that is never left out. If stderr is closed, it is lost and the work goes on;
 /// `eprintln!` would panic.
 pub fn error(text: &str) {
-    above_progress(|| drop(writeln!(std::io::stderr().lock(), "{text}")));
+    match progress_format() {
+        ProgressFormat::Json => event(&Event::Message { text }),
+        _ => above_progress(|| drop(writeln!(std::io::stderr().lock(), "{text}"))),
+    }
+}
+
+/// Writes an event. If stderr is closed, it is lost and the work goes on.
+pub(super) fn event(event: &Event<'_>) {
+    // In one piece: lines of several threads must not mix.
+    let line = event.line() + "\n";
+    drop(std::io::stderr().lock().write_all(line.as_bytes()));
 }
 
 /// How reports for people look on stdout.
@@ -112,7 +140,10 @@ pub fn presentation() -> Presentation {
 
 /// How messages look on stderr.
 pub fn message_style() -> Style {
-    style_of(&std::io::stderr())
+    match progress_format() {
+        ProgressFormat::Json => Style::default(),
+        _ => style_of(&std::io::stderr()),
+    }
 }
 
 /// Shows lines of progress below everything else, in place of those before.
@@ -132,6 +163,10 @@ pub struct LogWriter;
 
 impl Write for LogWriter {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if progress_format() == ProgressFormat::Json {
+            event(&Event::Log { text: String::from_utf8_lossy(bytes).trim_end() });
+            return Ok(bytes.len());
+        }
         above_progress(|| std::io::stderr().write_all(bytes)).map(|()| bytes.len())
     }
 

@@ -14,6 +14,7 @@ use crate::ecr::{Repositories, RepositoryPlan};
 use crate::layouts::{self, WrittenLayout};
 use crate::list::{Attachments, Creation, Destination, ImageList};
 use crate::plan::{Publication, Selection, Shard, Transfer, registry_settings, transfers};
+use crate::timestamp::Timestamp;
 use layout::LayoutLocation;
 use messages::Advice;
 use oci::{Digest, RepositoryPath};
@@ -189,6 +190,7 @@ pub(super) async fn copy(
         unfinished: None,
         requests: registries.requests(),
         seconds: began.elapsed().as_secs_f64(),
+        ended: Timestamp::now(),
         insecure: registries.insecure(),
         repositories: repositories.and_then(|repositories| repositories.report()),
     })

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::copy::{Amount, Copied};
 use crate::ecr::RepositoryReport;
 use crate::plan::Transfer;
+use crate::timestamp::Timestamp;
 use messages::Advice;
 use oci::{Digest, Platforms, Reference, Registry};
 use registry::{Error, Requests};
@@ -25,6 +26,8 @@ pub struct MirrorReport {
     pub chart: Option<ChartReport>,
     pub requests: Requests,
     pub seconds: f64,
+    /// When the run ended, in UTC.
+    pub ended: Timestamp,
     /// Registries whose certificates were not verified.
     pub insecure: Vec<Registry>,
     /// What was done about repositories in ECR; null if nothing was pushed there.

@@ -8,6 +8,7 @@ use std::time::Instant;
 use crate::copy::Progress;
 use crate::list::Problems;
 use crate::list::finding_code::{Check, Code};
+use crate::timestamp::Timestamp;
 use checks::registries::{ChartCheck, Usage};
 use checks::{chart, list, registries, values};
 use context::Context;
@@ -70,6 +71,16 @@ impl<'a> Verification<'a> {
         }
     }
 
+    /// The names of the destinations that are checked.
+    pub fn destinations(&self) -> Vec<String> {
+        self.context.destinations.keys().cloned().collect()
+    }
+
+    /// How many images are checked.
+    pub fn images(&self) -> usize {
+        self.context.selected.len()
+    }
+
     /// Whether one of the requested checks sends requests to registries.
     pub fn needs_registries(&self) -> bool {
         self.registry_checks().next().is_some()
@@ -112,6 +123,7 @@ impl<'a> Verification<'a> {
             requests: usage.requests,
             insecure: usage.insecure,
             seconds: began.elapsed().as_secs_f64(),
+            ended: Timestamp::now(),
             parts: Vec::new(),
         }
     }
@@ -127,7 +139,8 @@ impl<'a> Verification<'a> {
 pub fn not_run(file_name: &str, checks: Vec<Check>, why: &str) -> VerifyReport {
     let finding = |check: &Check| Finding::new(*check, Code::CheckNotRun, why);
     let findings = checks.iter().map(finding).collect();
-    VerifyReport { list: file_name.to_owned(), checks, findings, ..VerifyReport::default() }
+    let (list, ended) = (file_name.to_owned(), Timestamp::now());
+    VerifyReport { list, checks, findings, ended, ..VerifyReport::default() }
 }
 
 /// The report about a list that cannot be used, so that no check could run.
@@ -142,6 +155,7 @@ pub fn unusable(file_name: &str, error: &anyhow::Error) -> VerifyReport {
         list: file_name.to_owned(),
         checks: vec![Check::List],
         findings,
+        ended: Timestamp::now(),
         ..VerifyReport::default()
     }
 }

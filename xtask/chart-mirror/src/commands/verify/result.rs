@@ -3,6 +3,7 @@
 use super::finding::{Finding, Location};
 use crate::list::Place;
 use crate::list::finding_code::{Check, Severity};
+use crate::timestamp::Timestamp;
 use oci::{Reference, Registry};
 use registry::Requests;
 use serde::Serialize;
@@ -35,6 +36,8 @@ pub struct VerifyReport {
     /// Registries whose certificates were not verified.
     pub insecure: Vec<Registry>,
     pub seconds: f64,
+    /// When the verification ended, in UTC.
+    pub ended: Timestamp,
     /// The reports about each list, if this is about several.
     #[serde(skip)]
     pub parts: Vec<VerifyReport>,
@@ -60,6 +63,7 @@ impl VerifyReport {
             all.requests.source += report.requests.source;
             all.requests.destination += report.requests.destination;
             all.seconds += report.seconds;
+            all.ended = all.ended.max(report.ended);
         }
         all.checks.sort_unstable();
         all

@@ -2,10 +2,12 @@
 
 mod chart;
 mod ecr;
+mod files;
 mod human;
 pub(super) mod json;
 
 pub use ecr::dry_run as dry_run_of_ecr;
+pub use files::{PartReport, PartResult, ReportFormat, json as json_of_parts, prometheus};
 pub use human::{dry_run, human, image, summary};
 pub(super) use human::{problems, totals_of};
 pub use json::{dry_run_json, json};

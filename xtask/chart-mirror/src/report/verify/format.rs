@@ -7,6 +7,7 @@ use clap::builder::PossibleValue;
 
 use super::{github, gitlab, human, json, junit, markdown, sarif};
 use crate::commands::verify::VerifyReport;
+use crate::report::metrics::Successes;
 use crate::report::presentation::Presentation;
 
 /// The format of a report. The comments are the help of `--format`.
@@ -27,6 +28,8 @@ pub enum Format {
     Junit,
     /// SARIF 2.1.0, for code scanning
     Sarif,
+    /// Metrics, for the textfile collector of node_exporter
+    Prometheus,
 }
 
 impl Format {
@@ -41,6 +44,7 @@ impl Format {
             Self::Gitlab => gitlab::report(report),
             Self::Junit => junit::report(report),
             Self::Sarif => sarif::report(report),
+            Self::Prometheus => super::prometheus(report, &Successes::default()),
         }
     }
 }

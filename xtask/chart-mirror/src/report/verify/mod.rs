@@ -1,6 +1,7 @@
 //! The reports of `verify`: one file per format, each a pure function of the result.
 
 use crate::commands::verify::VerifyReport;
+use crate::report::metrics::{self, Successes};
 
 pub use format::Format;
 use messages::printable::is_unprintable;
@@ -20,6 +21,11 @@ mod text;
 /// The report in one line, without foreign text.
 pub fn summary(report: &VerifyReport) -> String {
     text::summary(report)
+}
+
+/// Metrics. `before` are the successes that the last file had.
+pub fn prometheus(report: &VerifyReport, before: &Successes) -> String {
+    metrics::render(&metrics::of_verify(&printable(report)), before)
 }
 
 /// The report with every text on one line and without unprintable characters. The formats escape what

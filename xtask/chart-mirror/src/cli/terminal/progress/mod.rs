@@ -9,14 +9,20 @@ use std::time::{Duration, Instant};
 
 use console::Term;
 
-use super::streams::{self, Verbosity};
+use super::streams::{self, ProgressFormat, Verbosity};
+use crate::cli::exit::Exit;
 use crate::commands::mirror::result::ImageReport;
 use crate::copy::{Copied, Progress};
 use crate::plan::Transfer;
 use crate::report;
+use crate::report::events::{Event, RunResult};
+use crate::timestamp::Timestamp;
 use registry::Error;
-use state::State;
+use state::{Activity, State};
 
+pub use scope::RunScope;
+
+mod scope;
 mod screen;
 mod state;
 
@@ -39,25 +45,47 @@ enum Means {
     /// Lines that change. Not with a log of requests, which would push them away at once.
     Screen,
     Lines,
-    /// Only results and errors are requested.
+    /// Events as lines of JSON.
+    Events,
+    /// Only results and errors are requested, or no progress.
     Nothing,
 }
 
 impl ProgressDisplay {
-    /// For the terminal of this process.
-    pub fn of_terminal() -> Self {
+    /// Begins the progress of a run on the terminal of this process.
+    pub fn begin(scope: &RunScope) -> Self {
         let is_screen = Term::stderr().is_term()
             && std::env::var_os("TERM").is_none_or(|terminal| terminal != "dumb");
-        let means = match streams::verbosity() {
-            Verbosity::Quiet => Means::Nothing,
-            Verbosity::Normal if is_screen => Means::Screen,
+        let means = match (streams::progress_format(), streams::verbosity()) {
+            (ProgressFormat::Json, _) => Means::Events,
+            (ProgressFormat::None, _) | (_, Verbosity::Quiet) => Means::Nothing,
+            (_, Verbosity::Normal) if is_screen => Means::Screen,
             _ => Means::Lines,
         };
+        if means == Means::Events {
+            streams::event(&Event::RunStarted {
+                time: Timestamp::now(),
+                command: scope.command,
+                list: scope.list.as_deref(),
+                destinations: &scope.destinations,
+                images: scope.images,
+            });
+        }
         Self { state: Arc::default(), began: Instant::now(), means, screen: Mutex::default() }
     }
 
-    /// Ends the display. Nothing is left of it on a terminal.
-    pub fn finish(&self) {
+    /// Ends the display with the exit code of the run. Nothing is left of it on a terminal.
+    pub fn finish(&self, exit: Exit) {
+        if self.means == Means::Events {
+            self.write_amounts(&self.state());
+            let result = match exit {
+                Exit::Done => RunResult::Done,
+                Exit::Failed => RunResult::Failed,
+                Exit::CouldNotRun => RunResult::CouldNotRun,
+                Exit::Interrupted | Exit::Terminated => RunResult::Interrupted,
+            };
+            streams::event(&Event::RunEnded { seconds: self.seconds(), result });
+        }
         let screen = self.screen.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Screen { is_shown, thread }) = screen {
             drop(is_shown);
@@ -77,11 +105,39 @@ impl ProgressDisplay {
         event(&mut state);
         let now = self.began.elapsed();
         state.tick(now);
-        if self.means == Means::Lines && state.is_line_due(now) {
-            let line = screen::line(&state, now);
-            drop(state);
-            streams::message(&line);
+        match self.means {
+            Means::Lines if state.is_line_due(now) => {
+                let line = screen::line(&state, now);
+                drop(state);
+                streams::message(&line);
+            }
+            Means::Events if state.is_event_due(now) => self.write_amounts(&state),
+            _ => {}
         }
+    }
+
+    /// Writes how far the run is.
+    fn write_amounts(&self, state: &State) {
+        let seconds = self.seconds();
+        match &state.activity {
+            Activity::Nothing => {}
+            Activity::Copying(copying) => streams::event(&Event::Bytes {
+                seconds,
+                sent: copying.bytes.sent,
+                expected: copying.bytes.expected,
+            }),
+            Activity::Checking(checking) => streams::event(&Event::CheckProgress {
+                seconds,
+                check: &checking.name,
+                checked: checking.checked,
+                images: checking.images,
+            }),
+        }
+    }
+
+    /// Since the beginning, to the millisecond.
+    fn seconds(&self) -> f64 {
+        self.began.elapsed().as_millis() as f64 / 1000.0
     }
 
     /// Begins to draw, if that has not begun.
@@ -135,15 +191,38 @@ impl Progress for ProgressDisplay {
         self.record(|state| state.sent(image, bytes));
     }
 
+    fn image_started(&self, image: usize, transfer: &Transfer) {
+        if self.means == Means::Events {
+            streams::event(&Event::ImageStarted {
+                seconds: self.seconds(),
+                number: image,
+                source: &transfer.source_reference(),
+                target: &transfer.target_reference(),
+            });
+        }
+    }
+
     fn image_ended(&self, image: usize, transfer: &Transfer, result: &Result<Copied, Error>) {
         let mut state = self.state();
         state.image_ended(image);
         state.line_written(self.began.elapsed());
         drop(state);
-        streams::message(&report::mirror::image(&ImageReport::new(transfer, result.clone())));
+        let report = ImageReport::new(transfer, result.clone());
+        match self.means {
+            Means::Events => streams::event(&Event::ImageEnded {
+                seconds: self.seconds(),
+                number: image,
+                image: &report,
+            }),
+            Means::Nothing => {}
+            Means::Screen | Means::Lines => streams::message(&report::mirror::image(&report)),
+        }
     }
 
     fn checking(&self, check: &str, images: usize) {
+        if self.means == Means::Events {
+            streams::event(&Event::CheckStarted { seconds: self.seconds(), check, images });
+        }
         self.record(|state| state.begin_checking(check, images));
         self.draw();
     }

@@ -7,6 +7,8 @@ use std::time::Duration;
 const LINE_INTERVAL: Duration = Duration::from_secs(10);
 /// The rate is an average over this time.
 const RATE_PERIOD: Duration = Duration::from_secs(10);
+/// Events about amounts are written at most this often.
+const EVENT_INTERVAL: Duration = Duration::from_secs(1);
 const SAMPLE_INTERVAL: Duration = Duration::from_millis(500);
 
 #[derive(Debug, Default)]
@@ -14,6 +16,7 @@ pub(super) struct State {
     pub(super) activity: Activity,
     now: Duration,
     last_line: Duration,
+    last_event: Option<Duration>,
 }
 
 #[derive(Debug, Default)]
@@ -120,6 +123,15 @@ impl State {
         let is_due = now >= self.last_line + LINE_INTERVAL;
         if is_due {
             self.last_line = now;
+        }
+        is_due
+    }
+
+    /// Whether an event about amounts should be written now. If so, the next one is due after the interval.
+    pub(super) fn is_event_due(&mut self, now: Duration) -> bool {
+        let is_due = self.last_event.is_none_or(|last| now >= last + EVENT_INTERVAL);
+        if is_due {
+            self.last_event = Some(now);
         }
         is_due
     }
@@ -237,6 +249,14 @@ mod tests {
         assert_eq!(copying(&state).largest(1).len(), 1);
         state.image_ended(1);
         assert_eq!(names(&state), ["a"]);
+    }
+
+    #[test]
+    fn an_event_about_amounts_is_due_at_most_once_a_second() {
+        let mut state = two_images();
+        let due = [0, 500, 999, 1000, 1500, 4000, 4999, 5000]
+            .map(|millisecond| state.is_event_due(Duration::from_millis(millisecond)));
+        assert_eq!(due, [true, false, false, true, false, true, false, true]);
     }
 
     #[test]

@@ -26,6 +26,7 @@ fn clean() -> VerifyReport {
         is_strict: false,
         requests: Requests { source: 2, destination: 2, tokens: 0 },
         seconds: 1.5,
+        ended: "2026-11-26T20:02:48Z".parse().unwrap(),
         ..VerifyReport::default()
     }
 }
@@ -49,7 +50,7 @@ fn finding(check: Check, code: Code, image: Option<&str>) -> Finding {
 }
 
 /// One finding of each kind.
-fn found() -> VerifyReport {
+pub(in crate::report) fn found() -> VerifyReport {
     let app = Some("q.io/app:1");
     let stale = Finding {
         location: Some(Location {
