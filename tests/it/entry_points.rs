@@ -11,10 +11,11 @@ use crate::support::entry_points;
 
 type EntryPoint = fn(&[u8]);
 
-const ENTRY_POINTS: [(&str, EntryPoint); 5] = [
+const ENTRY_POINTS: [(&str, EntryPoint); 6] = [
     ("images_toml", entry_points::images_toml),
     ("layouts", entry_points::layouts),
     ("manifests", entry_points::manifests),
+    ("other_lists", entry_points::other_lists),
     ("references", entry_points::references),
     ("rendered_yaml", entry_points::rendered_yaml),
 ];

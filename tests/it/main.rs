@@ -15,6 +15,7 @@ mod credentials;
 mod docs;
 mod entry_points;
 mod faults;
+mod formats;
 mod in_memory;
 mod inventory;
 mod layouts;

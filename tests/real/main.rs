@@ -14,6 +14,7 @@ mod docs;
 mod ecr;
 mod faults;
 mod faulty_line;
+mod formats;
 mod guide;
 mod helm_plugin;
 mod images;

@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use bytes::Bytes;
 use chart_mirror::chart::{ImageReference, Rendered, discover};
+use chart_mirror::formats::{ListFormat, list_text, place, read};
 use chart_mirror::list::edit::pin_images;
 use chart_mirror::list::{ImageList, ImagePin, TargetTemplate, Template, ValuePath};
 use chart_mirror::plan::{Selection, transfers};
@@ -65,6 +66,19 @@ pub(crate) fn images_toml(data: &[u8]) {
             assert_eq!(new.digest.as_ref(), expected, "{pinned}");
             assert_eq!((&new.source, &new.tag), (&old.source, &old.tag), "{pinned}");
         }
+    }
+}
+
+/// Lists of other tools, read as the format that they look like, and as every other one. What is refused has a reason.
+pub(crate) fn other_lists(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    for format in ListFormat::ALL.into_iter().map(Some).chain([None]) {
+        let Ok((format, list)) = read(text, format) else { continue };
+        assert!(list.refused.iter().all(|refused| !refused.reason.is_empty()), "{text}");
+        let placed = place(&list, &[]);
+        assert_eq!(placed.images.len() + placed.refused.len(), list.images.len(), "{text}");
+        let written = list_text("file", format, &placed, None, None);
+        assert!(!written.contains('\u{1b}'), "{written}");
     }
 }
 

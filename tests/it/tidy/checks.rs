@@ -33,11 +33,12 @@ const ACTING: [&str; 11] = [
 ];
 
 /// Modules that do no I/O.
-const PURE: [&str; 8] = [
+const PURE: [&str; 9] = [
     "xtask/messages/src",
     "xtask/oci/src",
     "xtask/registry/src/known",
     "xtask/chart-mirror/src/chart/inventory",
+    "xtask/chart-mirror/src/formats",
     "xtask/chart-mirror/src/list",
     "xtask/chart-mirror/src/plan",
     "xtask/chart-mirror/src/report",

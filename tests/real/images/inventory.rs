@@ -6,7 +6,7 @@ use super::*;
 fn images_of_the_chart_and_the_list_are_printed_and_mismatches_are_marked() {
     let project = Project::new(LIST);
     project.chart("c", &["busybox:1.37", "quay.io/example/app:1.2.0", "quay.io/example/app:1.3.0"]);
-    let plain = project.run(&["images", "-c", "c", "--format", "plain"]);
+    let plain = project.run(&["images", "-c", "c", "--format", "lines"]);
     let run = project.run(&["images", "-c", "c"]);
     let expected = [
         "docker.io/library/busybox:1.37\tunlisted",

@@ -27,7 +27,7 @@ registry = \"registry.example.com\"
 fn a_newer_tag_changes_the_entry_in_place_and_removals_are_named_as_a_whole() {
     let project = Project::new(CACHE);
     project.chart("c", &["quay.io/example/cache:7.4"]);
-    let shown = project.run(&["images", "-c", "c", "--format", "plain"]);
+    let shown = project.run(&["images", "-c", "c", "--format", "lines"]);
     let expected = [
         "quay.io/example/cache:7.2\tupdate to 7.4",
         "quay.io/example/cache:7.4\tupdate of 7.2",
@@ -62,7 +62,7 @@ fn a_newer_tag_changes_the_entry_in_place_and_removals_are_named_as_a_whole() {
     ] {
         assert!(run.stdout.contains(named), "{named}\n{}", run.stdout);
     }
-    let after = project.run(&["images", "-c", "c", "--format", "plain"]);
+    let after = project.run(&["images", "-c", "c", "--format", "lines"]);
     assert_eq!(after.stdout, "quay.io/example/cache:7.4\n");
 }
 

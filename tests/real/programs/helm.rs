@@ -10,13 +10,7 @@ use crate::support::script::write_script;
 
 /// The program. The test fails if it is missing.
 pub(crate) fn program() -> PathBuf {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let on_path = std::env::split_paths(&path).map(|directory| directory.join("helm"));
-    std::iter::once(root.join("target/tools/helm"))
-        .chain(on_path)
-        .find(|program| program.is_file())
-        .expect("helm is not installed: run cargo xtask ci")
+    super::tool("helm")
 }
 
 /// The folder of the charts in tests/data.

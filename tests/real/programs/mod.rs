@@ -2,11 +2,13 @@
 //! itself proves nothing.
 
 use std::io;
+use std::path::{Path, PathBuf};
 
 pub(crate) mod aws;
 pub(crate) mod chart_repository;
 pub(crate) mod docker_registry;
 pub(crate) mod helm;
+pub(crate) mod kubectl;
 pub(crate) mod skopeo;
 
 /// The value, unless the program could not be started: then the test fails.
@@ -18,6 +20,17 @@ pub(crate) fn installed<T>(program: &str, started: io::Result<T>) -> T {
         }
         Err(error) => panic!("{program} could not be started: {error}"),
     }
+}
+
+/// A program that `cargo xtask ci` downloads, or else the one on PATH. The test fails if it is missing.
+pub(crate) fn tool(name: &str) -> PathBuf {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).map(|directory| directory.join(name));
+    std::iter::once(root.join("target/tools").join(name))
+        .chain(on_path)
+        .find(|program| program.is_file())
+        .unwrap_or_else(|| panic!("{name} is not installed: run cargo xtask ci"))
 }
 
 #[test]

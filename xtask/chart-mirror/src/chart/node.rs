@@ -19,7 +19,7 @@ const FEW_NODES: usize = 1000;
 
 /// A YAML value. Anchors are resolved, maps merged, and tags (`!name`) dropped.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) enum Node {
+pub(crate) enum Node {
     Text(String),
     /// A number, a boolean or null, as text.
     Other(String),
@@ -30,7 +30,7 @@ pub(super) enum Node {
 
 impl Node {
     /// Reads a text of this length in bytes.
-    pub(super) fn read<'de, D: Deserializer<'de>>(
+    pub(crate) fn read<'de, D: Deserializer<'de>>(
         deserializer: D,
         length: usize,
     ) -> Result<Self, D::Error> {
@@ -38,7 +38,7 @@ impl Node {
         Reader { left: &left }.deserialize(deserializer)
     }
 
-    pub(super) fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         if let Self::Text(text) = self { Some(text) } else { None }
     }
 
@@ -48,7 +48,7 @@ impl Node {
     }
 
     /// The value of a key. The last duplicate counts, as in the Kubernetes API.
-    pub(super) fn get(&self, key: &str) -> Option<&Self> {
+    pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         if let Self::Map(entries) = self { value_of(entries, key) } else { None }
     }
 }

@@ -6,6 +6,7 @@ use clap::ValueEnum;
 use clap::builder::PossibleValue;
 use messages::Advice;
 
+use crate::formats::ListFormat;
 use crate::list::finding_code::Check;
 use crate::report::mirror::ReportFormat;
 use crate::report::verify::Format;
@@ -19,14 +20,68 @@ pub enum TextOrJson {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum InventoryFormat {
-    /// The lines of `plain`, and a summary
+    /// The lines of `lines`, and a summary
     Human,
-    /// One reference per line, followed by a tab and `unlisted` or `unused` where that applies
-    Plain,
-    /// One document, with the places that name each image
+    /// The images of chart and list in lines, with a tab and `unlisted` or `unused` where that applies
+    Lines,
+    /// The same as one document, with the places that name each image
     Json,
-    /// Entries for images.toml
+    /// The same as entries for images.toml
     Toml,
+}
+
+/// What `images` prints.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ImagesFormat {
+    /// Chart and list, compared.
+    Inventory(InventoryFormat),
+    /// The list, for another tool.
+    List(ListFormat),
+}
+
+impl ValueEnum for ImagesFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        const ALL: [ImagesFormat; 11] = [
+            ImagesFormat::Inventory(InventoryFormat::Human),
+            ImagesFormat::Inventory(InventoryFormat::Lines),
+            ImagesFormat::Inventory(InventoryFormat::Json),
+            ImagesFormat::Inventory(InventoryFormat::Toml),
+            ImagesFormat::List(ListFormat::ALL[0]),
+            ImagesFormat::List(ListFormat::ALL[1]),
+            ImagesFormat::List(ListFormat::ALL[2]),
+            ImagesFormat::List(ListFormat::ALL[3]),
+            ImagesFormat::List(ListFormat::ALL[4]),
+            ImagesFormat::List(ListFormat::ALL[5]),
+            ImagesFormat::List(ListFormat::ALL[6]),
+        ];
+        &ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        match self {
+            Self::Inventory(format) => format.to_possible_value(),
+            Self::List(format) => format.to_possible_value(),
+        }
+    }
+}
+
+impl ValueEnum for ListFormat {
+    fn value_variants<'a>() -> &'a [Self] {
+        &Self::ALL
+    }
+
+    fn to_possible_value(&self) -> Option<PossibleValue> {
+        let help = match self {
+            Self::Regsync => "regsync.yml, with the targets at the destinations",
+            Self::Skopeo => "The YAML of skopeo sync --src yaml",
+            Self::Hauler => "Manifests of hauler, with the chart",
+            Self::Zarf => "zarf.yaml, with the chart",
+            Self::Plain => "One reference per line, with its digest",
+            Self::Dt => "Images.lock of helm dt",
+            Self::Kustomize => "images of kustomize, for one destination",
+        };
+        Some(PossibleValue::new(self.name()).help(help))
+    }
 }
 
 /// What `values` writes.

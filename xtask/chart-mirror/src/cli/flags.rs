@@ -7,7 +7,7 @@ use clap::{Args, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, 
 use messages::Advice;
 use messages::shell::quote;
 
-pub use super::flag_values::{InventoryFormat, TextOrJson, ValuesFormat};
+pub use super::flag_values::{ImagesFormat, InventoryFormat, TextOrJson, ValuesFormat};
 use super::flag_values::{mirror_report, verify_report};
 use super::help;
 use super::program;
@@ -22,6 +22,7 @@ use registry::RetryPolicy;
 mod bundle;
 mod chart;
 mod ends;
+mod images;
 mod init;
 mod reports;
 mod values;
@@ -32,6 +33,7 @@ pub use bundle::{
 };
 pub use chart::ChartArgs;
 pub use ends::{DestinationArgs, SourceArgs, WithChartArgs};
+pub use images::ImagesArgs;
 pub use init::InitArgs;
 pub use reports::{MergeReportsArgs, ReportCommand};
 pub use values::ValuesArgs;
@@ -217,36 +219,6 @@ pub struct MirrorArgs {
     /// `json`: one document. `prometheus`: metrics, for the textfile collector of node_exporter. May be repeated.
     #[arg(long, value_name = "FORMAT=FILE", value_parser = mirror_report, conflicts_with = "dry_run")]
     pub report: Vec<(ReportFormat, PathBuf)>,
-}
-
-#[derive(Debug, Args)]
-pub struct ImagesArgs {
-    #[command(flatten)]
-    pub chart: ChartArgs,
-
-    /// Inventory format on stdout
-    #[arg(long, value_enum, default_value_t = InventoryFormat::Human)]
-    pub format: InventoryFormat,
-
-    /// Add unlisted images to images.toml
-    ///
-    /// This replaces printing. It also changes the tags of images that the chart names by another one. If an
-    /// image cannot be added, the exit code is 1.
-    #[arg(long, conflicts_with = "format")]
-    pub write: bool,
-
-    /// Explain each place of an image
-    ///
-    /// It shows why the place counts as one, whether the list has it, and which value moves it. `*` stands
-    /// for any characters.
-    #[arg(long, value_name = "REFERENCE", conflicts_with_all = ["format", "write"])]
-    pub explain: Option<String>,
-
-    /// With --write: also remove unused images
-    ///
-    /// An image is unused if no rendering of the chart uses it.
-    #[arg(long, requires = "write")]
-    pub prune: bool,
 }
 
 #[derive(Debug, Args)]

@@ -31,6 +31,7 @@ const COMMANDS: [CommandHelp; 20] = [
                 "write the values of a destination as well",
             ),
             ("init -c ./chart --set license.key=x", "give a value that the chart requires"),
+            ("init --from-list regsync.yml", "take over the list of another tool"),
         ],
         done: "every image is listed, moved by values of the chart, and pinned",
         failed: Some("the list was written, but an image is not listed, moved or pinned"),
@@ -76,12 +77,13 @@ const COMMANDS: [CommandHelp; 20] = [
         name: "images",
         examples: &[
             ("images", "compare the list with its chart"),
-            ("images --format plain", "print one reference per line, for programs"),
+            ("images --format lines", "print one reference per line, for programs"),
+            ("images --format regsync -d production", "write the list for another tool"),
             ("images --write --prune", "bring the list up to date"),
             ("images --explain '*kafka*'", "show where the chart names an image"),
         ],
         done: "done; unlisted and unused images are no failure",
-        failed: Some("`--write` could not add an image, or `--explain` found nothing"),
+        failed: Some("an image could not be added or written, or `--explain` found nothing"),
     },
     CommandHelp {
         name: "pin",

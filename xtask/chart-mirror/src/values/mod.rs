@@ -25,3 +25,4 @@ pub use listed::ListedImages;
 pub use overlay::{Overlay, OverlayError};
 pub use places::{Pair, pair};
 pub use tree::{Clash, Tree};
+pub(crate) use yaml::quoted;

@@ -95,7 +95,7 @@ fn key_text(key: &str) -> String {
 }
 
 /// A double-quoted scalar, the same in YAML 1.1 and 1.2.
-fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
     for character in text.chars() {
         match character {

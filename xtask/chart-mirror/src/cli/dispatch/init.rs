@@ -7,6 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, InitArgs};
 use crate::cli::terminal::{ProgressDisplay, RunScope};
 use crate::cli::{runtime, terminal};
+use crate::commands::init::from_list::{self, FromListOptions};
 use crate::commands::init::{self, InitOptions, NamedDestination, assignments};
 use crate::commands::pin::{self, result::Mode};
 use crate::files::folder_of;
@@ -20,6 +21,9 @@ use registry::auth::credentials::ProcessEnvironment;
 pub(super) fn run(flags: &Flags, arguments: &InitArgs) -> anyhow::Result<Exit> {
     let file = flags.images.clone().unwrap_or_else(|| list_file::NAME.into());
     refuse_workspace(&file, flags, arguments)?;
+    if let Some(source) = &arguments.from_list {
+        return run_from_list(&file, source, arguments);
+    }
     let options = options(arguments)?;
     let OpenList { list: empty, .. } = workspace::open_new(&file)?;
     let new = init::prepare(&file, empty, &options, &terminal::message)?;
@@ -44,13 +48,27 @@ pub(super) fn run(flags: &Flags, arguments: &InitArgs) -> anyhow::Result<Exit> {
     Ok(if report.is_complete() { Exit::Done } else { Exit::Failed })
 }
 
+/// From the list of another tool.
+fn run_from_list(file: &Path, source: &Path, arguments: &InitArgs) -> anyhow::Result<Exit> {
+    NamedDestination::check_names(&arguments.destination)?;
+    let options = FromListOptions {
+        file: source.to_path_buf(),
+        format: arguments.list_format,
+        destinations: arguments.destination.clone(),
+    };
+    let OpenList { list: empty, .. } = workspace::open_new(file)?;
+    let report = from_list::run(file, &empty, &options)?;
+    terminal::result(&report::init::from_list(&report))?;
+    Ok(if report.is_complete() { Exit::Done } else { Exit::Failed })
+}
+
 /// A list at the root of a workspace would be for the chart of a member.
 fn refuse_workspace(file: &Path, flags: &Flags, arguments: &InitArgs) -> anyhow::Result<()> {
     if !file.is_file() || list_file::read_workspace(file)?.is_none() {
         return Ok(());
     }
     let root = folder_of(file);
-    let chart = arguments.chart.trim_end_matches('/');
+    let chart = arguments.chart.as_deref().unwrap_or_default().trim_end_matches('/');
     let path = Path::new(chart);
     let folder = match path.is_dir() && path.canonicalize().ok() != root.canonicalize().ok() {
         true => chart.strip_prefix("./").unwrap_or(chart),

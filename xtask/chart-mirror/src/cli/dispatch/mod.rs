@@ -4,15 +4,12 @@
 #[cfg(feature = "shell")]
 use anyhow::Context as _;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use crate::chart::inventory::UnusedEntries;
 #[cfg(feature = "demo")]
 use crate::cli::demo;
 use crate::cli::exit::Exit;
-use crate::cli::flags::{
-    Command, DoctorArgs, Flags, ImagesArgs, InventoryFormat, PinArgs, TextOrJson,
-};
+use crate::cli::flags::{Command, DoctorArgs, Flags, PinArgs, TextOrJson};
 use crate::cli::runtime::Interrupted;
 #[cfg(feature = "shell")]
 use crate::cli::shell;
@@ -20,18 +17,16 @@ use crate::cli::terminal::{ProgressDisplay, RunScope};
 use crate::cli::{runtime, terminal};
 use crate::commands::doctor::result::{DoctorReport, HostReport};
 use crate::commands::pin::result::{Mode, PinReport};
-use crate::commands::{doctor, explain, images, pin};
-use crate::list::ImageList;
-use crate::list_file;
+use crate::commands::{doctor, pin};
 use crate::report;
-use crate::workspace::{self, OpenList};
-use messages::Advice;
-use messages::program::command;
+use crate::workspace::OpenList;
 use parts::{Output, Part, Unnamed};
 use registry::auth::credentials::ProcessEnvironment;
 
 mod bundle;
+mod exported;
 mod generated_files;
+mod images;
 mod init;
 mod inventory;
 mod mirror;
@@ -53,7 +48,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<Exit> {
         Command::Mirror(arguments) => mirror::run(flags, arguments),
         Command::Values(arguments) => values::run(flags, arguments),
         Command::Verify(arguments) => verify::run(flags, arguments),
-        Command::Images(arguments) => run_images(flags, arguments),
+        Command::Images(arguments) => images::run(flags, arguments),
         Command::Pin(arguments) => run_pin(flags, arguments),
         Command::Doctor(arguments) => run_doctor(flags, arguments),
         Command::Inventory(arguments) => inventory::run(flags, arguments),
@@ -73,114 +68,6 @@ pub fn run(flags: &Flags) -> anyhow::Result<Exit> {
             Ok(Exit::Done)
         }
     }
-}
-
-fn run_images(flags: &Flags, arguments: &ImagesArgs) -> anyhow::Result<Exit> {
-    let chart = arguments.chart.options();
-    let new = flags.new_list_file().filter(|_| arguments.write && chart.chart.is_some());
-    let lists = match new {
-        Some(file) => vec![workspace::open_new(&file)?],
-        None => {
-            let file = flags.list_file()?;
-            if arguments.write && chart.chart.is_some() && flags.images.is_none() {
-                refuse_list_of_other_folder(&file, &flags.member)?;
-            }
-            workspace::open_drafts(&file, &flags.member)?
-        }
-    };
-    let lists = match chart.is_empty() {
-        true => lists,
-        false => vec![parts::only(lists, "`-c`, `-r` or `--version`")?],
-    };
-    let format = match arguments.format {
-        InventoryFormat::Json if arguments.explain.is_none() && !arguments.write => {
-            TextOrJson::Json
-        }
-        _ => TextOrJson::Human,
-    };
-    if let Some(reference) = &arguments.explain {
-        return explain_image(&lists, arguments, reference);
-    }
-    parts::run_each("images", &parts::of_lists(&lists), format, |part| {
-        compare_images(&part.open.file, &part.open.list, arguments)
-    })
-}
-
-/// Refuses to write into a member of a workspace that was found above a folder that belongs to none of them.
-fn refuse_list_of_other_folder(found: &Path, members: &[String]) -> anyhow::Result<()> {
-    let is_above = found.parent().is_some_and(|folder| folder != Path::new(""));
-    if members.is_empty() && is_above && list_file::read_workspace(found)?.is_some() {
-        let message = format!(
-            "this folder has no images.toml, and is not in a member of the workspace `{}`",
-            found.display()
-        );
-        let hint = format!(
-            "{} writes a list here; `--member NAME` chooses one of the workspace",
-            command("init -c CHART")
-        );
-        anyhow::bail!(Advice::new(message).with_hint(hint));
-    }
-    Ok(())
-}
-
-/// Fails only if no list has the image: the charts of a workspace need not share their images.
-fn explain_image(
-    lists: &[OpenList],
-    arguments: &ImagesArgs,
-    reference: &str,
-) -> anyhow::Result<Exit> {
-    let nothing = format!("no text of the chart matches `{reference}`");
-    let mut matches = 0;
-    let exit = parts::run_each("images", &parts::of_lists(lists), TextOrJson::Human, |part| {
-        let OpenList { file, list } = part.open;
-        let found = explain::run(file, list, &arguments.chart.options(), reference)?;
-        matches += found.len();
-        if found.is_empty() && lists.len() > 1 {
-            terminal::message(&nothing);
-        }
-        Ok((Output::human(report::images::explanations(&found)), Exit::Done))
-    })?;
-    if matches > 0 || exit != Exit::Done {
-        return Ok(exit);
-    }
-    match lists {
-        [_] => terminal::error(&nothing),
-        _ => terminal::error(&format!("no text of any chart matches `{reference}`")),
-    }
-    Ok(Exit::Failed)
-}
-
-fn compare_images(
-    file: &Path,
-    list: &ImageList,
-    arguments: &ImagesArgs,
-) -> anyhow::Result<(Output, Exit)> {
-    let unused = if arguments.prune { UnusedEntries::Remove } else { UnusedEntries::Keep };
-    let task = if arguments.write { images::Task::Write(unused) } else { images::Task::Compare };
-    let report = images::run(file, list, &arguments.chart.options(), task)?;
-    report::images::warnings(&report).iter().for_each(|warning| terminal::message(warning));
-    if let Some(edit) = &report.edit {
-        let text = report::images::edited(edit, &file.display().to_string());
-        let exit = if report.is_complete() { Exit::Done } else { Exit::Failed };
-        return Ok((Output::record(text), exit));
-    }
-    let inventory = &report.inventory;
-    for obstacle in &inventory.changes(UnusedEntries::Keep).obstacles {
-        terminal::message(&format!("warning: {obstacle}"));
-    }
-    let other_chart = arguments.chart.chart.as_deref();
-    let other_chart = other_chart.filter(|name| list.chart().is_some_and(|it| it.name != *name));
-    let (plain, summary) =
-        (|| report::images::plain(inventory), report::images::summary(inventory, other_chart));
-    let output = match arguments.format {
-        InventoryFormat::Human => Output::human(format!("{}{summary}\n", plain())),
-        InventoryFormat::Plain => Output::json(plain(), summary),
-        InventoryFormat::Json => {
-            Output::json(report::images::json(inventory, &report.declared), summary)
-        }
-        InventoryFormat::Toml => Output::json(report::images::toml(inventory), summary),
-    };
-    Ok((output, Exit::Done))
 }
 
 fn run_pin(flags: &Flags, arguments: &PinArgs) -> anyhow::Result<Exit> {

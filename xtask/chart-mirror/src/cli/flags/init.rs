@@ -1,9 +1,12 @@
 //! The flags of `init`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use crate::chart::ChartOptions;
 use crate::commands::init::NamedDestination;
+use crate::formats::ListFormat;
 
 #[derive(Debug, Args)]
 pub struct InitArgs {
@@ -11,8 +14,8 @@ pub struct InitArgs {
     ///
     /// This is a folder, a .tgz, its name in the repository of -r, REPOSITORY/NAME in a repository that was
     /// added to helm, or oci://...
-    #[arg(short, long, value_name = "CHART")]
-    pub chart: String,
+    #[arg(short, long, value_name = "CHART", required_unless_present = "from_list")]
+    pub chart: Option<String>,
 
     /// The repository of the chart
     ///
@@ -62,11 +65,31 @@ pub struct InitArgs {
     /// Its path is written into images.toml.
     #[arg(long, value_name = "FILE")]
     pub values: Vec<String>,
+
+    /// Take the images from the list of another tool
+    ///
+    /// Instead of rendering a chart. Tags, digests and targets are those of the file, destinations are derived from
+    /// the targets, and no registry is contacted. If an entry cannot be taken over, the exit code is 1.
+    #[arg(long, value_name = "FILE")]
+    #[arg(conflicts_with_all = ["chart", "repository", "version", "no_pin", "set", "set_string", "kube_version", "values"])]
+    pub from_list: Option<PathBuf>,
+
+    /// The format of that list
+    ///
+    /// Default: it is recognised by the content.
+    #[arg(
+        long,
+        value_name = "FORMAT",
+        value_enum,
+        requires = "from_list",
+        conflicts_with = "chart"
+    )]
+    pub list_format: Option<ListFormat>,
 }
 
 impl InitArgs {
     pub fn options(&self) -> ChartOptions {
         let (repository, version) = (self.repository.clone(), self.version.clone());
-        ChartOptions { chart: Some(self.chart.clone()), repository, version }
+        ChartOptions { chart: self.chart.clone(), repository, version }
     }
 }

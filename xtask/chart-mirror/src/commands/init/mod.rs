@@ -17,6 +17,7 @@ use messages::program::command;
 
 pub mod assignments;
 mod destinations;
+pub mod from_list;
 mod required;
 mod text;
 
@@ -150,22 +151,28 @@ fn refuse_existing(file: &Path, empty: &ImageList, options: &InitOptions) -> Res
     let names = options.destinations.iter().map(|named| &named.name);
     let mut values =
         names.chain(empty.destinations().keys()).map(|name| values::file_of(file, name));
-    let exists = |file: &Path| {
-        Advice::new(format!("`{}` exists already, and `init` overwrites nothing", file.display()))
-    };
-    if file.exists() {
-        return Err(exists(file).with_hint(format!(
-            "{} adds the images of a chart to a list; a destination is added as `[destinations.NAME]`, and {} writes \
-             its values; `--images FILE` names another list",
-            command("images --write"),
-            command("values --write")
-        )));
-    }
+    refuse_existing_list(file)?;
     match values.find(|values| values.exists()) {
         Some(values) => Err(exists(&values)
             .with_hint("move it away, or give the destination another name: `-d NAME=REGISTRY`")),
         None => Ok(()),
     }
+}
+
+fn refuse_existing_list(file: &Path) -> Result<(), Advice> {
+    if !file.exists() {
+        return Ok(());
+    }
+    Err(exists(file).with_hint(format!(
+        "{} adds the images of a chart to a list; a destination is added as `[destinations.NAME]`, and {} writes its \
+         values; `--images FILE` names another list",
+        command("images --write"),
+        command("values --write")
+    )))
+}
+
+fn exists(file: &Path) -> Advice {
+    Advice::new(format!("`{}` exists already, and `init` overwrites nothing", file.display()))
 }
 
 /// The rendering with its files relative to the folder of the list.

@@ -123,10 +123,15 @@ pub fn with_other_digests(list: &ImageList, destination: &Destination) -> Vec<Re
 /// The name of an object in a cluster, and of a file that lies beside those of other lists (RFC 1123, as
 /// Kubernetes restricts names).
 fn object_name(list: &ImageList, destination: &str) -> String {
-    const LONGEST: usize = 63;
     let chart = list.chart().map_or("images", |chart| chart.name.as_str());
     let chart = chart.rsplit('/').next().unwrap_or(chart);
-    let words = format!("{chart}-{destination}").to_lowercase();
+    kubernetes_name(&format!("{chart}-{destination}"))
+}
+
+/// Words as a name that Kubernetes accepts (RFC 1123).
+pub fn kubernetes_name(words: &str) -> String {
+    const LONGEST: usize = 63;
+    let words = words.to_lowercase();
     let words = words.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty());
     let mut name = words.collect::<Vec<_>>().join("-");
     name.truncate(LONGEST);
