@@ -71,14 +71,14 @@ async fn a_release_takes_one_token_on_each_side_and_one_request_without() {
     for registry in [&stage.source, &stage.destination] {
         assert_eq!((tokens(registry), refused(registry)), (1, 1), "{}", request_counts(registry));
     }
-    assert_eq!(report.requests.tokens, 2);
-    assert_eq!(report.requests.destination as usize, stage.destination.requests().len());
+    assert_eq!(report.requests.unwrap().tokens, 2);
+    assert_eq!(report.requests.unwrap().destination as usize, stage.destination.requests().len());
 
     stage.forget_requests();
     let report = stage.mirror_all().await;
     assert_eq!((tokens(&stage.destination), refused(&stage.destination)), (1, 1));
     assert_eq!(request_counts(&stage.destination).split(", ").count(), 2);
-    assert_eq!((report.requests.source, report.requests.tokens), (0, 1));
+    assert_eq!((report.requests.unwrap().source, report.requests.unwrap().tokens), (0, 1));
 }
 
 #[tokio::test]

@@ -100,9 +100,9 @@ async fn the_images_of_a_destination_that_is_down_share_its_retries() {
         assert_eq!(request_counts(&stage.source), "");
         report
     };
-    let one = run(1).await.requests.destination;
+    let one = run(1).await.requests.unwrap().destination;
     let report = run(20).await;
-    let twenty = report.requests.destination;
+    let twenty = report.requests.unwrap().destination;
     assert!(twenty <= 20 * one && twenty <= 20 * 4, "{twenty} requests, {one} for one image");
     let why = |(_, error): (_, &registry::Error)| {
         error.to_string().split_once("cannot connect").unwrap().1.to_owned()
@@ -120,7 +120,7 @@ async fn the_images_of_a_source_that_is_down_share_its_retries() {
         stage.list_missing(Some(&nowhere), &format!("other/image-{number}"), "1.0");
     }
     let report = stage.mirror().await;
-    let requests = report.requests.source as usize - stage.source.requests().len();
+    let requests = report.requests.unwrap().source as usize - stage.source.requests().len();
     assert!(requests <= 20 * 4, "{requests}");
     assert_eq!(failures(&report).len(), 20);
     stage.assert_mirrored();

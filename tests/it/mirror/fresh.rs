@@ -75,8 +75,8 @@ async fn a_first_run_sends_the_fewest_possible_requests() {
     assert_eq!((totals.copied, totals.unpinned), (images, images));
     assert_eq!(totals.moved.blobs as usize, blobs);
     assert_eq!(totals.mounted.blobs as usize, blobs_in_repositories - blobs);
-    assert_eq!(report.requests.source as usize, stage.source.requests().len());
-    assert_eq!(report.requests.destination as usize, stage.destination.requests().len());
+    assert_eq!(report.requests.unwrap().source as usize, stage.source.requests().len());
+    assert_eq!(report.requests.unwrap().destination as usize, stage.destination.requests().len());
 }
 
 #[tokio::test]

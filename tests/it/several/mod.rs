@@ -3,6 +3,7 @@
 mod report_files;
 mod shards;
 mod targets;
+mod together;
 mod unusable_lists;
 
 use std::time::{Duration, Instant};
@@ -60,9 +61,14 @@ impl Workspace {
         let deadline = Instant::now() + Duration::from_secs(20);
         let is_reached =
             || self.source.requests().iter().any(|request| request.path.contains(repository));
-        while !is_reached() {
+        let is_mirrored = || arguments[0] != "mirror" || !self.repositories()[0].is_empty();
+        while !is_reached() || !is_mirrored() {
             assert!(Instant::now() < deadline, "there is no request");
             tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        if arguments[0] == "mirror" {
+            // Until the responses about the first image have arrived.
+            tokio::time::sleep(Duration::from_secs(1)).await;
         }
         script::kill("-INT", running.pids()[0]);
         tokio::task::block_in_place(|| ended(&running))
@@ -296,6 +302,7 @@ async fn an_interrupted_run_reports_what_was_done_and_what_was_not() {
     let hour = Effect::Delay(Duration::from_secs(3600));
     workspace.source.inject(Fault::new(hour).repository("acme/b").always());
     for arguments in [
+        // Both parts run at the same time; the first one has ended when the second one is interrupted.
         &["mirror", "-d", "north", "--format", "json"][..],
         &["pin", "--check", "--format", "json"],
         &["verify", "--only", "source", "--format", "json"],

@@ -4,6 +4,7 @@
 mod accidents;
 pub mod auth;
 pub mod capabilities;
+mod content;
 pub mod download;
 mod embedded;
 #[cfg(any(test, fuzzing))]
@@ -23,6 +24,7 @@ pub mod registries;
 pub mod repository;
 pub mod session;
 mod shared_cause;
+pub mod shared_read;
 mod side;
 pub mod transfer;
 mod upload;

@@ -174,7 +174,10 @@ impl Registries {
             token_requests: AtomicU64::new(0),
             liveness: Liveness::default(),
             head_support: LearnedHeadSupport::default(),
-            snapshot: (side == Side::Source).then(|| self.settings.snapshot()).flatten(),
+            snapshot: match side {
+                Side::Source => Snapshot::of(self.settings.source_manifests),
+                Side::Destination => None,
+            },
             pinged: tokio::sync::OnceCell::new(),
         })
     }
@@ -253,13 +256,6 @@ impl Registries {
 }
 
 impl Settings {
-    fn snapshot(&self) -> Option<Snapshot> {
-        match self.source_manifests {
-            SourceManifests::ReadOnce => Some(Snapshot::default()),
-            SourceManifests::ReadEachTime => None,
-        }
-    }
-
     /// The layout that is read instead of a source, unless that is in this process itself.
     fn layout_source(&self, host: &Registry, side: Side) -> Option<&Registry> {
         let is_replaced = side == Side::Source && !self.embedded.contains_key(host);

@@ -6,12 +6,14 @@ use reqwest::Url;
 
 use crate::accidents::Accidents;
 use crate::capabilities::{MountAccess, UploadMode};
+use crate::content::Content;
 use crate::download::Download;
 use crate::error::{Cause, Error, ErrorCode, Side};
 use crate::http::attempts::{Attempts, Next};
 use crate::http::queue::{Permit, Priority};
 use crate::repository::RemoteRepository;
 use crate::session::{Mount, Started};
+use crate::shared_read::Tap;
 use crate::upload::{OnBytes, Upload};
 use oci::Descriptor;
 
@@ -30,7 +32,17 @@ struct Recovery<'a> {
     refused_as_damaged: u32,
 }
 
-/// Copies a blob into an upload session that is already open, or into a new one.
+/// What the first attempt of a transfer uses.
+#[derive(Default)]
+pub struct Opened {
+    /// An upload session that is open already.
+    pub session: Option<Url>,
+    /// The bytes, if several destinations share them. Needs a session.
+    pub tap: Option<Tap>,
+}
+
+/// Copies a blob into an upload session that is already open, or into a new one. Returns how often the blob was
+/// requested from the source for this transfer alone.
 ///
 /// # Errors
 /// When retries do not help; the error names the side that failed.
@@ -38,28 +50,41 @@ pub async fn transfer(
     source: &RemoteRepository,
     destination: &RemoteRepository,
     blob: &Descriptor,
-    mut session: Option<Url>,
+    mut opened: Opened,
     on_bytes: &OnBytes,
-) -> Result<(), Error> {
+) -> Result<u32, Error> {
     let attempts = Attempts::new(destination.host.retry);
     let (accidents, lost_sessions, refused_as_damaged) = (Accidents::default(), 0, 0);
     let mut recovery =
         Recovery { destination, attempts, lost_sessions, accidents, refused_as_damaged };
     // An upload that ended without a response may have succeeded.
-    let mut may_be_present = false;
+    let (mut may_be_present, mut reads) = (false, 0);
     loop {
-        let started = match session.take() {
+        let started = match opened.session.take() {
             Some(open) => Started::Session(open),
             None if may_be_present => start_unless_present(destination, blob).await?,
             None => destination.start_upload(None).await?,
         };
-        let Started::Session(open) = started else { return Ok(()) };
-        let permits = permits(source, destination, blob.size).await;
+        let Started::Session(open) = started else { return Ok(reads) };
+        let tap = opened.tap.take();
+        let permits = match &tap {
+            Some(_) => None,
+            None => Some(permits(source, destination, blob.size).await),
+        };
         // Not before: transfers that were ahead in the queue may have changed the mode.
         let mode = destination.host.capabilities.upload_mode(blob.size);
         let upload = Upload { destination, blob, on_bytes };
-        let result = async { upload.send(&open, Download::open(source, blob).await?, mode).await };
-        let Err(error) = result.await else { return Ok(()) };
+        let result = async {
+            let content = match tap {
+                Some(tap) => Content::Shared(Box::new(tap)),
+                None => {
+                    reads += 1;
+                    Content::Own(Box::new(Download::open(source, blob).await?))
+                }
+            };
+            upload.send(&open, content, mode).await
+        };
+        let Err(error) = result.await else { return Ok(reads) };
         let next = recovery.after(&error, mode);
         drop(permits);
         tracing::debug!("{error}");

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::auth::Scope;
 use crate::capabilities::UploadMode;
-use crate::download::Download;
+use crate::content::Content;
 use crate::error::{Cause, Error};
 use crate::http::attempts::{Attempts, Next};
 use crate::http::request::{ApiRequest, header};
@@ -37,10 +37,10 @@ pub(crate) struct Upload<'a> {
     pub(crate) on_bytes: &'a OnBytes,
 }
 
-/// A failed request, and the download if it can go on.
+/// A failed request, and the content if it can go on.
 struct Failure {
     error: Error,
-    download: Option<Download>,
+    content: Option<Content>,
 }
 
 impl Upload<'_> {
@@ -48,16 +48,16 @@ impl Upload<'_> {
     pub(crate) async fn send(
         &self,
         session: &Url,
-        download: Download,
+        content: Content,
         mode: UploadMode,
     ) -> Result<(), Error> {
         let size = self.blob.size;
         let request = match mode {
             UploadMode::Whole => self.request(Method::PUT, self.with_digest(session), size),
             UploadMode::Stream => self.request(Method::PATCH, session.clone(), size),
-            UploadMode::Pieces => return self.send_pieces(session.clone(), download).await,
+            UploadMode::Pieces => return self.send_pieces(session.clone(), content).await,
         };
-        let sent = self.send_bytes(&request, download, size).await;
+        let sent = self.send_bytes(&request, content, size).await;
         let (response, _) = sent.map_err(|failure| failure.error)?;
         if mode == UploadMode::Whole {
             return self.check_committed(&request, &response);
@@ -66,25 +66,25 @@ impl Upload<'_> {
         self.commit(next.as_ref().unwrap_or(session)).await
     }
 
-    async fn send_pieces(&self, mut session: Url, mut download: Download) -> Result<(), Error> {
+    async fn send_pieces(&self, mut session: Url, mut content: Content) -> Result<(), Error> {
         let host = &self.destination.host;
         let mut attempts = Attempts::new(host.retry);
         let mut furthest = 0;
-        while download.position < self.blob.size {
-            let start = download.position;
+        while content.position() < self.blob.size {
+            let start = content.position();
             let length = host.capabilities.piece().min(self.blob.size - start);
             let mut request = self.request(Method::PATCH, session.clone(), length);
             if let Ok(range) = HeaderValue::from_str(&format!("{start}-{}", start + length - 1)) {
                 request.headers.insert(CONTENT_RANGE, range);
             }
-            let Failure { error, download: rest } =
-                match self.send_bytes(&request, download, length).await {
+            let Failure { error, content: rest } =
+                match self.send_bytes(&request, content, length).await {
                     Ok((response, rest)) => {
                         session = self.destination.session(&request, &response).unwrap_or(session);
-                        download = rest;
+                        content = rest;
                         // Bytes that were lost and sent again are no progress.
-                        if download.position > furthest {
-                            furthest = download.position;
+                        if content.position() > furthest {
+                            furthest = content.position();
                             attempts.progressed();
                         }
                         continue;
@@ -96,22 +96,22 @@ impl Upload<'_> {
             let next = if is_too_large { Next::AtOnce } else { attempts.after(&error) };
             let Some(rest) = rest else { return Err(error) };
             host.wait(next, error.clone()).await?;
-            (session, download) = self.resume(session, rest, error).await?;
+            (session, content) = self.resume(session, rest, error).await?;
         }
         self.commit(&session).await
     }
 
     /// Asks how much of an upload has been stored (distribution-spec, "Pushing a blob in chunks"), and
-    /// rewinds the download to that position.
+    /// rewinds the content to that position.
     ///
     /// # Errors
     /// With the error that interrupted the upload if the position is beyond what was sent.
     async fn resume(
         &self,
         session: Url,
-        mut download: Download,
+        mut content: Content,
         interruption: Error,
-    ) -> Result<(Url, Download), Error> {
+    ) -> Result<(Url, Content), Error> {
         let operation = "ask how much of the upload is stored";
         let scope = Scope::push(self.destination.path.as_str());
         let request = ApiRequest::new(operation, Method::GET, session, scope);
@@ -121,12 +121,12 @@ impl Upload<'_> {
             range.trim_start_matches("bytes=").split_once('-')?.1.parse::<u64>().ok()
         });
         let position = last.filter(|last| *last > 0).map_or(0, |last| last.saturating_add(1));
-        if position > download.position {
+        if position > content.position() {
             return Err(interruption);
         }
-        download.rewind(position);
+        content.rewind(position);
         let next = self.destination.session(&request, &response);
-        Ok((next.unwrap_or(request.url), download))
+        Ok((next.unwrap_or(request.url), content))
     }
 
     async fn commit(&self, session: &Url) -> Result<(), Error> {
@@ -154,16 +154,16 @@ impl Upload<'_> {
         Err(self.destination.host.error(request, cause))
     }
 
-    /// Sends the next `length` bytes of the download as the body of a request.
+    /// Sends the next `length` bytes of the content as the body of a request.
     async fn send_bytes(
         &self,
         request: &ApiRequest,
-        download: Download,
+        content: Content,
         length: u64,
-    ) -> Result<(Response, Download), Failure> {
+    ) -> Result<(Response, Content), Failure> {
         let host = &self.destination.host;
         let feed = Arc::new(Feed {
-            download: tokio::sync::Mutex::new(Some(download)),
+            content: tokio::sync::Mutex::new(Some(content)),
             left: AtomicU64::new(length),
             failure: OnceLock::new(),
             moved_at: Mutex::new(Some(Instant::now())),
@@ -184,13 +184,13 @@ impl Upload<'_> {
             }
         };
         match (result, feed.take(silence).await) {
-            (Ok(response), Some(download)) if feed.is_spent() => Ok((response, download)),
-            (Ok(_), download) => {
+            (Ok(response), Some(content)) if feed.is_spent() => Ok((response, content)),
+            (Ok(_), content) => {
                 // The registry may have had the blob already, or accept anything: the next attempt asks.
                 let cause = Cause::interrupted("the response came before the whole blob was sent");
-                Err(Failure { error: host.error(request, cause), download })
+                Err(Failure { error: host.error(request, cause), content })
             }
-            (Err(error), download) => Err(Failure { error, download }),
+            (Err(error), content) => Err(Failure { error, content }),
         }
     }
 
@@ -210,9 +210,9 @@ impl Upload<'_> {
     }
 }
 
-/// The body of a request: reads from the download, and records when bytes last moved.
+/// The body of a request: reads from the content, and records when bytes last moved.
 struct Feed {
-    download: tokio::sync::Mutex<Option<Download>>,
+    content: tokio::sync::Mutex<Option<Content>>,
     left: AtomicU64,
     failure: OnceLock<Error>,
     /// `None` while it waits for the source: that is not the destination's silence.
@@ -223,10 +223,10 @@ struct Feed {
 impl Feed {
     async fn next(&self) -> Option<std::io::Result<Bytes>> {
         let left = self.left.load(Ordering::Relaxed);
-        let mut slot = self.download.lock().await;
-        let download = slot.as_mut().filter(|_| left > 0)?;
+        let mut slot = self.content.lock().await;
+        let content = slot.as_mut().filter(|_| left > 0)?;
         *lock(&self.moved_at) = None;
-        let next = download.next().await;
+        let next = content.next().await;
         *lock(&self.moved_at) = Some(Instant::now());
         let bytes = match next? {
             Ok(bytes) => bytes,
@@ -238,7 +238,7 @@ impl Feed {
         // If a read crosses the end of a piece, the rest belongs to the next request.
         let taken = (bytes.len() as u64).min(left);
         if taken < bytes.len() as u64 {
-            download.give_back(bytes.slice(taken as usize..));
+            content.give_back(bytes.slice(taken as usize..));
         }
         self.left.fetch_sub(taken, Ordering::Relaxed);
         (self.on_bytes)(taken);
@@ -269,9 +269,9 @@ impl Feed {
         self.left.load(Ordering::Relaxed) == 0
     }
 
-    /// Takes the download back. An abandoned request may still hold it, but not for long, because its
+    /// Takes the content back. An abandoned request may still hold it, but not for long, because its
     /// connection is closed; `None` if it does.
-    async fn take(&self, patience: Duration) -> Option<Download> {
-        tokio::time::timeout(patience, self.download.lock()).await.ok()?.take()
+    async fn take(&self, patience: Duration) -> Option<Content> {
+        tokio::time::timeout(patience, self.content.lock()).await.ok()?.take()
     }
 }

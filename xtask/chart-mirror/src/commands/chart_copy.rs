@@ -34,8 +34,8 @@ pub struct ChartCopy {
     pub artifact: Option<Box<ChartArtifact>>,
 }
 
-/// A registry with one chart in one repository.
-struct OneChart(Box<ChartArtifact>);
+/// A registry with the charts that were made here, each in the repository of its name.
+struct ChartsMadeHere(Vec<ChartArtifact>);
 
 /// A blob in memory.
 struct BlobBytes(Bytes);
@@ -131,26 +131,49 @@ fn made_here(name: &RepositoryPath) -> Result<Repository, Advice> {
 }
 
 impl ChartCopy {
-    /// The registry in this process that the chart comes from, if it was made here.
-    pub fn embedded(&self) -> Option<(Registry, Arc<dyn EmbeddedRegistry>)> {
-        let storage = Arc::new(OneChart(self.artifact.clone()?));
-        let name = self.transfer.source.registry().clone();
-        Some((name, Arc::new(ServedRegistry::new(storage))))
+    /// Whether both are made here and have one name, but other content.
+    pub fn contradicts(&self, other: &Self) -> bool {
+        let [one, other] = [self, other].map(|copy| &copy.transfer);
+        let is_made_here = |transfer: &Transfer| transfer.source.registry().as_str() == MADE_HERE;
+        is_made_here(one)
+            && one.source_reference() == other.source_reference()
+            && one.digest != other.digest
     }
 }
 
-impl Storage for OneChart {
+/// The registry in this process that charts come from, if any of them was made here.
+pub fn charts_made_here<'c>(
+    charts: impl Iterator<Item = &'c ChartCopy>,
+) -> Option<(Registry, Arc<dyn EmbeddedRegistry>)> {
+    let mut made = Vec::new();
+    let mut name = None;
+    for chart in charts {
+        if let Some(artifact) = &chart.artifact {
+            name = Some(chart.transfer.source.registry().clone());
+            made.push(artifact.as_ref().clone());
+        }
+    }
+    Some((name?, Arc::new(ServedRegistry::new(Arc::new(ChartsMadeHere(made))))))
+}
+
+impl ChartsMadeHere {
+    fn of_repository(&self, repository: &str) -> impl Iterator<Item = &ChartArtifact> {
+        self.0.iter().filter(move |chart| chart.name.as_str() == repository)
+    }
+}
+
+impl Storage for ChartsMadeHere {
     fn manifest(
         &self,
-        _repository: &str,
+        repository: &str,
         name: &ManifestName,
     ) -> Result<Option<StoredManifest>, StorageError> {
-        let Self(chart) = self;
-        let is_named = match name {
+        let is_named = |chart: &&ChartArtifact| match name {
             ManifestName::Tag(tag) => *tag == chart.tag,
             ManifestName::Digest(digest) => *digest == chart.manifest.digest,
         };
-        Ok(is_named.then(|| StoredManifest {
+        let chart = self.of_repository(repository).find(is_named);
+        Ok(chart.map(|chart| StoredManifest {
             media_type: chart.manifest.media_type.clone(),
             digest: chart.manifest.digest.clone(),
             bytes: chart.manifest.bytes.clone(),
@@ -159,16 +182,16 @@ impl Storage for OneChart {
 
     fn blob(
         &self,
-        _repository: &str,
+        repository: &str,
         digest: &Digest,
     ) -> Result<Option<Box<dyn StoredBlob>>, StorageError> {
-        let mut blobs = self.0.blobs().into_iter();
+        let mut blobs = self.of_repository(repository).flat_map(ChartArtifact::blobs);
         let blob = blobs.find(|(descriptor, _)| descriptor.digest == *digest);
         Ok(blob.map(|(_, content)| Box::new(BlobBytes(content)) as _))
     }
 
-    fn tags(&self, _repository: &str) -> Option<Vec<String>> {
-        Some(vec![self.0.tag.to_string()])
+    fn tags(&self, repository: &str) -> Option<Vec<String>> {
+        Some(self.of_repository(repository).map(|chart| chart.tag.to_string()).collect())
     }
 
     fn referrers(

@@ -8,6 +8,7 @@ use messages::program::command;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::mirror::Together;
 use super::mirror::result::{ChartTotal, MirrorTotals, ShardReport};
 use crate::timestamp::Timestamp;
 use registry::Requests;
@@ -23,6 +24,8 @@ pub struct ShardFile {
 #[derive(Debug, PartialEq)]
 pub struct MergedReports {
     pub runs: Vec<MergedRun>,
+    /// What the parts of each shard did together, summed.
+    pub together: Option<Together>,
 }
 
 /// The report about one list at one destination.
@@ -52,7 +55,7 @@ pub struct ShardRun {
     pub images: Vec<Value>,
     pub chart: Value,
     pub totals: MirrorTotals,
-    pub requests: Requests,
+    pub requests: Option<Requests>,
     pub seconds: f64,
     /// Reports of older versions lack it.
     #[serde(default)]
@@ -64,6 +67,12 @@ pub struct ShardRun {
 
 /// The report of a shard, or why it could not run.
 type ShardResult = Result<ShardRun, Advice>;
+
+/// What one file has.
+struct ShardReports {
+    parts: Vec<(PartName, ShardResult)>,
+    together: Option<Together>,
+}
 
 /// What one file has about one part.
 struct Found {
@@ -78,14 +87,19 @@ impl MergedReports {
     /// If a file is not the report of a shard, or the reports are not of one run.
     pub fn of(files: &[ShardFile]) -> Result<Self, Advice> {
         let mut parts: BTreeMap<PartName, Vec<Found>> = BTreeMap::new();
+        let mut together: Option<Together> = None;
         for file in files {
-            for (part, report) in reports(file)? {
+            let ShardReports { parts: reports, together: of_file } = reports(file)?;
+            if let Some(of_file) = of_file {
+                *together.get_or_insert_default() += of_file;
+            }
+            for (part, report) in reports {
                 let found = Found { file: file.name.clone(), report };
                 parts.entry(part).or_default().push(found);
             }
         }
         let runs = parts.into_iter().map(|(part, found)| merge(part, found));
-        Ok(Self { runs: runs.collect::<Result<_, _>>()? })
+        Ok(Self { runs: runs.collect::<Result<_, _>>()?, together })
     }
 }
 
@@ -110,7 +124,7 @@ impl MergedRun {
 }
 
 /// The reports in a file, by the part that they are about.
-fn reports(file: &ShardFile) -> Result<Vec<(PartName, ShardResult)>, Advice> {
+fn reports(file: &ShardFile) -> Result<ShardReports, Advice> {
     let name = &file.name;
     let refuse = |why: &str| {
         Advice::new(format!("`{name}` {why}")).with_hint(format!(
@@ -125,9 +139,12 @@ fn reports(file: &ShardFile) -> Result<Vec<(PartName, ShardResult)>, Advice> {
     {
         return Err(refuse("is not a report of `mirror` in version 1 of the format"));
     }
-    let parts = match document.get("parts") {
-        Some(Value::Array(parts)) => parts.clone(),
-        _ => vec![Value::Object(document)],
+    let (parts, together) = match document.get("parts") {
+        Some(Value::Array(parts)) => {
+            let totals = document.get("totals").cloned().unwrap_or_default();
+            (parts.clone(), serde_json::from_value(totals).ok())
+        }
+        _ => (vec![Value::Object(document)], None),
     };
     let report = |part: Value| {
         let text = |key: &str| part.get(key).and_then(Value::as_str).map(str::to_owned);
@@ -146,7 +163,8 @@ fn reports(file: &ShardFile) -> Result<Vec<(PartName, ShardResult)>, Advice> {
             (Some(_), false) => Ok((named, Ok(run))),
         }
     };
-    parts.into_iter().map(report).collect()
+    let parts = parts.into_iter().map(report).collect::<Result<_, _>>()?;
+    Ok(ShardReports { parts, together })
 }
 
 /// Joins the reports about one part.
@@ -207,7 +225,9 @@ fn joined(runs: impl Iterator<Item = ShardRun>) -> Option<ShardRun> {
         all.seconds = all.seconds.max(run.seconds);
         all.ended = all.ended.max(run.ended);
         all.totals += run.totals;
-        all.requests += run.requests;
+        if let (Some(sum), Some(requests)) = (&mut all.requests, run.requests) {
+            *sum += requests;
+        }
         extend_lists(&mut all.repositories, run.repositories);
         for (value, other) in [(&mut all.chart, run.chart), (&mut all.unfinished, run.unfinished)] {
             if value.is_null() {

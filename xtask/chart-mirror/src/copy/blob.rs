@@ -9,10 +9,21 @@ use oci::{Descriptor, RepositoryPath};
 use registry::Error;
 use registry::capabilities::MountAccess;
 use registry::session::{Mount, SessionUrl, Started};
-use registry::transfer::transfer;
+use registry::transfer::{Opened, transfer};
 
 /// Returns when the blob is in the repository of `copy` at the destination.
 pub(super) async fn ensure(
+    copy: &ImageCopy,
+    blob: &Descriptor,
+    existing: ExistingContent,
+    ticket: Ticket,
+) -> Result<(), Error> {
+    let result = get(copy, blob, existing, ticket).await;
+    copy.run.reads.settle(&copy.destination.host.name, &blob.digest);
+    result
+}
+
+async fn get(
     copy: &ImageCopy,
     blob: &Descriptor,
     existing: ExistingContent,
@@ -112,7 +123,25 @@ async fn send(
     copy.run.progress.bytes_expected(copy.number, blob.size);
     let (progress, number) = (Arc::clone(&copy.run.progress), copy.number);
     let on_bytes = Arc::new(move |bytes| progress.bytes_sent(number, bytes)) as _;
-    transfer(&copy.source, &copy.destination, blob, session, &on_bytes).await?;
+    let (reads, host) = (&copy.run.reads, &copy.destination.host);
+    let mut opened = Opened { session, tap: None };
+    // A shared read begins only when every upload is open.
+    if opened.session.is_none() && reads.has_several_destinations() {
+        opened.session = match copy.destination.start_upload(None).await? {
+            Started::Session(session) => Some(session),
+            Started::Mounted => None,
+        };
+    }
+    if opened.session.is_some() {
+        opened.tap = Box::pin(reads.join(&copy.source, host, &copy.image, blob)).await;
+    }
+    let _permit = match opened.tap {
+        Some(_) => None,
+        None => reads.alone(&host.name).await,
+    };
+    let transfer = transfer(&copy.source, &copy.destination, blob, opened, &on_bytes);
+    let times = Box::pin(transfer).await?;
+    reads.record(blob, times);
     copy.count(|counters| counters.moved.add_blob(blob.size));
     Ok(())
 }

@@ -6,8 +6,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
 use super::copied::Counters;
-use super::options::ExistingContent;
+use super::options::{CopyOptions, ExistingContent};
 use super::run::Run;
+use super::shared_reads::ImageKey;
 use crate::plan::Transfer;
 use oci::{Digest, Manifest, RepositoryPath, TooLarge, limits};
 use registry::{Error, RemoteRepository};
@@ -17,6 +18,7 @@ pub(super) struct ImageCopy {
     /// The position of the image in the run.
     pub(super) number: usize,
     pub(super) transfer: Transfer,
+    pub(super) image: ImageKey,
     pub(super) source: RemoteRepository,
     pub(super) destination: RemoteRepository,
     counters: Mutex<Counters>,
@@ -36,7 +38,17 @@ impl ImageCopy {
         destination: RemoteRepository,
     ) -> Self {
         let (counters, children) = (Mutex::default(), Mutex::default());
-        Self { run, number, transfer, source, destination, counters, children }
+        let image = Self::key(&transfer, &run.options);
+        Self { run, number, transfer, image, source, destination, counters, children }
+    }
+
+    /// What copies have in common that need the same content.
+    pub(super) fn key(transfer: &Transfer, options: &CopyOptions) -> ImageKey {
+        let digest = transfer.digest.as_ref().map(Digest::as_str).unwrap_or_default();
+        let platforms = transfer.platforms.as_ref().map(|selection| &selection.platforms);
+        let platforms = platforms.map(ToString::to_string).unwrap_or_default();
+        let (source, attachments) = (transfer.source_reference(), options.attachments);
+        format!("{source}@{digest} {platforms} {attachments:?}").into()
     }
 
     /// The repository at the destination.

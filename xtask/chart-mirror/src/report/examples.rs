@@ -168,7 +168,7 @@ pub(super) fn mirror() -> MirrorReport {
             warnings: Vec::new(),
             outcome: ChartOutcome::Copied(copied(true)),
         }),
-        requests: Requests { source: 23, destination: 30, tokens: 4 },
+        requests: Some(Requests { source: 23, destination: 30, tokens: 4 }),
         seconds: 1.9,
         insecure: vec!["registry.example.com".parse().unwrap()],
         repositories: Some(RepositoryReport {

@@ -42,8 +42,8 @@ fn human_run(merged: &MergedRun) -> String {
         text.extend(run.images.iter().filter_map(failure));
         let (outcomes, amounts) = totals_of(&run.totals, &run.destination);
         let elapsed = seconds(run.seconds);
-        text +=
-            &format!("{outcomes} in {elapsed}\n{amounts}; requests: {}\n", requests(&run.requests));
+        let sent = run.requests.as_ref().map(|sent| format!("; requests: {}", requests(sent)));
+        text += &format!("{outcomes} in {elapsed}\n{amounts}{}\n", sent.unwrap_or_default());
         if let (missing @ [_, ..], Some(shard)) = (merged.missing(), &run.shard) {
             let missing: Vec<_> = missing.iter().map(u32::to_string).collect();
             text += &format!("without a report: shard {} of {}\n", missing.join(", "), shard.count);
@@ -75,6 +75,7 @@ pub fn json(merged: &MergedReports) -> String {
         done: count(|run| run.is_complete() && !run.has_failed()),
         failed: count(|run| run.is_complete() && run.has_failed()),
         not_run: count(|run| !run.is_complete()),
+        together: merged.together,
     };
     let parts = merged.runs.iter().map(|merged| {
         let report = match &merged.run {

@@ -3,7 +3,10 @@
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use super::common::{bytes, requests};
 use super::json::document;
+use crate::commands::mirror::Together;
+use crate::copy::SourceReads;
 use messages::printable::printable;
 
 /// The error of a part that was not done, or not to its end.
@@ -20,6 +23,9 @@ pub struct PartTotals {
     pub failed: usize,
     /// The command could not run.
     pub not_run: usize,
+    /// What parts did together; only if they ran at the same time.
+    #[serde(flatten)]
+    pub together: Option<Together>,
 }
 
 /// The parts, each with the fields of the command's own report.
@@ -64,8 +70,20 @@ pub fn heading(name: &str) -> String {
 
 /// The line after the last part.
 pub fn summary(totals: &PartTotals) -> String {
-    let PartTotals { parts, done, failed, not_run } = totals;
-    format!("\n{parts} parts: {done} done, {failed} failed, {not_run} could not run\n")
+    let PartTotals { parts, done, failed, not_run, together } = totals;
+    let together = together.as_ref().map(summary_of_all).unwrap_or_default();
+    format!("\n{parts} parts: {done} done, {failed} failed, {not_run} could not run\n{together}")
+}
+
+fn summary_of_all(Together { requests: sent, reads }: &Together) -> String {
+    let reads = reads.map(|SourceReads { read, read_again }| {
+        let again = match read_again.blobs {
+            0 => String::new(),
+            _ => format!(", and {} again", bytes(read_again.bytes)),
+        };
+        format!("{} read from the sources{again}; ", bytes(read.bytes))
+    });
+    format!("{}requests: {}\n", reads.unwrap_or_default(), requests(sent))
 }
 
 /// One document with all parts.

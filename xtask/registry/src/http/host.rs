@@ -104,11 +104,12 @@ impl Host {
         request: &ApiRequest,
         limit: usize,
     ) -> Result<BufferedResponse, Error> {
-        let kept = self.snapshot.as_ref().and_then(|snapshot| snapshot.get(&request.url));
-        if let Some(kept) = kept {
-            return Ok(kept);
+        // Boxed, because it is large and moved several times.
+        let response = Box::pin(self.call_and_read(request, limit));
+        match &self.snapshot {
+            Some(snapshot) => snapshot.read(&request.url, response).await,
+            None => response.await,
         }
-        self.read_manifest_again(request, limit).await
     }
 
     /// Like [`Host::read_manifest`], but does not use what was kept.
@@ -119,14 +120,14 @@ impl Host {
     ) -> Result<BufferedResponse, Error> {
         let response = self.call_and_read(request, limit).await?;
         if let Some(snapshot) = &self.snapshot {
-            snapshot.keep(&request.url, &response);
+            snapshot.replace(&request.url, &response);
         }
         Ok(response)
     }
 
     /// Whether the manifest of a request was read before, and kept.
     pub(crate) fn keeps_manifest(&self, request: &ApiRequest) -> bool {
-        self.snapshot.as_ref().is_some_and(|snapshot| snapshot.get(&request.url).is_some())
+        self.snapshot.as_ref().is_some_and(|snapshot| snapshot.has(&request.url))
     }
 
     /// Repeats an operation as the retry policy allows.

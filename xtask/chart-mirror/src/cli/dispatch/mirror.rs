@@ -1,5 +1,6 @@
 //! `mirror`, from flags to its report.
 
+use std::cell::Cell;
 use std::sync::Arc;
 
 use super::parts::{self, Output, Part, Unnamed};
@@ -7,15 +8,16 @@ use super::report_files::{RunReports, refuse_shared_files};
 use super::targets::{self, Charts};
 use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, MirrorArgs, TextOrJson};
+use crate::cli::runtime::Interrupted;
 use crate::cli::terminal::ProgressDisplay;
 use crate::cli::{runtime, terminal};
 use crate::commands::mirror::result::MirrorReport;
-use crate::commands::mirror::{MirrorOptions, MirrorPlan, Pins};
+use crate::commands::mirror::{MirrorOptions, MirrorPlan, MirrorRun, Pins, Together};
 use crate::commands::publications::Publications;
 use crate::commands::{images, mirror};
 use crate::copy::ExistingContent;
 use crate::files::folder_of;
-use crate::list::Attachments;
+use crate::list::{Attachments, ImageList};
 use crate::report;
 use crate::workspace::OpenList;
 use messages::Advice;
@@ -32,7 +34,7 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
     // The images of another chart are not known yet.
     let known = lists.iter().filter(|_| is_of_list).chain(&others);
     let (unnamed, destinations) = (Unnamed::TheOnlyOne, &arguments.destination);
-    let mut published = targets::publications(known, destinations, unnamed, charts);
+    let published = targets::publications(known, destinations, unnamed, charts);
     published.check()?;
     let lists = parts::with_images(lists, &arguments.only)?;
     let parts = parts::parts(&lists, destinations, unnamed)?;
@@ -40,76 +42,142 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
         refuse_shared_files(&open.file, &arguments.report)?;
     }
     let mut reports = RunReports::new(&arguments.report)?;
-    let result = parts::run_each("mirror", &parts, arguments.format, |part| {
-        let ran = run_part(flags, part, &lists, arguments, &mut published);
-        match ran {
-            Ok((output, exit, report)) => {
-                reports.add(part, exit, Ok(report));
-                Ok((output, exit))
-            }
-            Err(error) => {
-                reports.add(part, Exit::CouldNotRun, Err(&error));
-                Err(error)
-            }
-        }
-    });
+    let mut command = MirrorCommand { flags, arguments, lists: &lists, published };
+    let result = match arguments.dry_run {
+        true => parts::run_each("mirror", &parts, arguments.format, |part| {
+            let prepared = command.prepare(part);
+            reports.add(part, Exit::Done, prepared.as_ref().map(|_| None));
+            Ok((dry_run(&prepared?.plan, arguments.format), Exit::Done))
+        }),
+        false => command.copy(&parts, &mut reports),
+    };
     reports.finish(&parts, result)
 }
 
-fn run_part(
-    flags: &Flags,
-    part: &Part<'_>,
-    lists: &[OpenList],
-    arguments: &MirrorArgs,
-    published: &mut Publications,
-) -> anyhow::Result<(Output, Exit, Option<MirrorReport>)> {
-    let (mut list, requested) = (part.open.list.clone(), &part.destination);
-    let chart = arguments.chart.options();
-    if !chart.is_empty() {
-        let destination = list.choose(requested.as_deref())?;
-        let (of_chart, inventory) = images::of_chart(&list, &part.open.file, &chart, &destination)?;
-        report::images::warnings(&inventory).iter().for_each(|text| terminal::message(text));
-        list = of_chart;
+/// A run of the command.
+struct MirrorCommand<'a> {
+    flags: &'a Flags,
+    arguments: &'a MirrorArgs,
+    lists: &'a [OpenList],
+    published: Publications,
+}
+
+/// A part that is ready to be copied.
+struct Prepared {
+    list: ImageList,
+    plan: MirrorPlan,
+    options: MirrorOptions,
+}
+
+impl MirrorCommand<'_> {
+    fn prepare(&mut self, part: &Part<'_>) -> anyhow::Result<Prepared> {
+        let Self { flags, arguments, lists, .. } = *self;
+        let (mut list, requested) = (part.open.list.clone(), &part.destination);
+        let chart = arguments.chart.options();
+        if !chart.is_empty() {
+            let destination = list.choose(requested.as_deref())?;
+            let (of_chart, inventory) =
+                images::of_chart(&list, &part.open.file, &chart, &destination)?;
+            report::images::warnings(&inventory).iter().for_each(|text| terminal::message(text));
+            list = of_chart;
+        }
+        let attachments =
+            if arguments.attachments { Attachments::Copy } else { Attachments::Ignore };
+        let existing =
+            if arguments.repair { ExistingContent::Checked } else { ExistingContent::Trusted };
+        let options = MirrorOptions {
+            destination: requested.clone(),
+            charts: arguments.with_chart.with_chart.clone(),
+            only: parts::globs_of(part.open, lists, &arguments.only),
+            shard: arguments.shard,
+            concurrency: arguments.jobs.map(usize::from),
+            attachments,
+            existing,
+            pins: if arguments.pinned { Pins::Alone } else { Pins::MatchTags },
+            source: arguments.source.source.clone(),
+            retry: flags.patience(),
+            ..MirrorOptions::default()
+        };
+        let mut plan = mirror::plan(&list, &options)?;
+        plan.add_chart(&part.open.list, folder_of(&part.open.file), &options, &chart)?;
+        if !chart.is_empty() {
+            replace(&mut self.published, part, &plan)?;
+        }
+        Ok(Prepared { list, plan, options })
     }
-    let attachments = if arguments.attachments { Attachments::Copy } else { Attachments::Ignore };
-    let existing =
-        if arguments.repair { ExistingContent::Checked } else { ExistingContent::Trusted };
-    let options = MirrorOptions {
-        destination: requested.clone(),
-        charts: arguments.with_chart.with_chart.clone(),
-        only: parts::globs_of(part.open, lists, &arguments.only),
-        shard: arguments.shard,
-        concurrency: arguments.jobs.map(usize::from),
-        attachments,
-        existing,
-        pins: if arguments.pinned { Pins::Alone } else { Pins::MatchTags },
-        source: arguments.source.source.clone(),
-        retry: flags.patience(),
-        ..MirrorOptions::default()
-    };
-    let mut plan = mirror::plan(&list, &options)?;
-    plan.add_chart(&part.open.list, folder_of(&part.open.file), &options, &chart)?;
-    if !chart.is_empty() {
-        replace(published, part, &plan)?;
+
+    /// With the chart. Outside of the runtime: an interruption ends helm and this program at once.
+    fn prepare_with_chart(&mut self, part: &Part<'_>) -> anyhow::Result<Prepared> {
+        let mut prepared = self.prepare(part)?;
+        let chart_was_known = prepared.plan.knows_chart();
+        prepared.plan.fetch_chart();
+        if !chart_was_known {
+            replace(&mut self.published, part, &prepared.plan)?;
+        }
+        Ok(prepared)
     }
-    if arguments.dry_run {
-        return Ok((dry_run(&plan, arguments.format), Exit::Done, None));
+
+    /// Copies all parts in one run, and reports them.
+    fn copy(&mut self, parts: &[Part<'_>], reports: &mut RunReports<'_>) -> anyhow::Result<Exit> {
+        let prepared: Vec<anyhow::Result<Prepared>> =
+            parts.iter().map(|part| self.prepare_with_chart(part)).collect();
+        let (mut runs, mut positions) = (Vec::new(), Vec::new());
+        for (position, prepared) in prepared.iter().enumerate() {
+            if let Ok(Prepared { list, plan, options }) = prepared {
+                runs.push(MirrorRun { list, plan, options });
+                positions.push(position);
+            }
+        }
+        let ready: Vec<&Part<'_>> = positions.iter().map(|position| &parts[*position]).collect();
+        let (ended, together) = copy_all(&runs, &ready)?;
+        let mut results: Vec<Option<anyhow::Result<MirrorReport>>> =
+            prepared.into_iter().map(|prepared| prepared.err().map(Err)).collect();
+        for (position, result) in positions.into_iter().zip(ended) {
+            results[position] = Some(result);
+        }
+        reports.together = together;
+        let results = parts.iter().zip(results).map(|(part, result)| {
+            let report = match result.unwrap_or_else(|| Err(Interrupted.into())) {
+                Ok(report) => report,
+                Err(error) => {
+                    reports.add(part, Exit::CouldNotRun, Err(&error));
+                    return Err(error);
+                }
+            };
+            let (output, exit) = copied(&report, self.arguments.format);
+            reports.add(part, exit, Ok(Some(report)));
+            Ok((output, exit))
+        });
+        parts::report_all("mirror", parts, self.arguments.format, results, together)
     }
-    // Outside of the runtime: an interruption ends helm and this program at once.
-    let chart_was_known = plan.knows_chart();
-    plan.fetch_chart();
-    if !chart_was_known {
-        replace(published, part, &plan)?;
-    }
-    let scope = targets::scope("mirror", part, Some(plan.transfers.len()));
-    let progress = Arc::new(ProgressDisplay::begin(&scope));
+}
+
+/// Runs everything at the same time. The reports are in the order of the runs. Without what they did together, the
+/// run was interrupted.
+fn copy_all(
+    runs: &[MirrorRun<'_>],
+    parts: &[&Part<'_>],
+) -> anyhow::Result<(Vec<anyhow::Result<MirrorReport>>, Option<Together>)> {
+    let results: Vec<Cell<Option<anyhow::Result<MirrorReport>>>> =
+        runs.iter().map(|_| Cell::default()).collect();
+    let images = runs.iter().map(|run| run.plan.transfers.len()).sum();
+    let progress =
+        Arc::new(ProgressDisplay::begin(&targets::scope_of_all("mirror", parts, images)));
     let events = Arc::clone(&progress) as Arc<_>;
-    let report =
-        runtime::block_on(mirror::run(&list, &plan, &options, &ProcessEnvironment, events));
-    progress.finish(parts::exit_of(&report, exit_of));
-    let report = report?;
-    let (output, exit) = copied(&report, arguments.format);
-    Ok((output, exit, Some(report)))
+    let together = runtime::block_on(async {
+        let on_end = |run: usize, result| results[run].set(Some(result));
+        Ok(mirror::run_together(runs, &ProcessEnvironment, events, &on_end).await)
+    });
+    let interrupted = || Err(Interrupted.into());
+    let results: Vec<_> =
+        results.into_iter().map(|cell| cell.into_inner().unwrap_or_else(interrupted)).collect();
+    let exits = results.iter().map(|result| parts::exit_of(result, exit_of));
+    progress.finish(exits.max().unwrap_or(Exit::Done));
+    match together {
+        Ok(together) => Ok((results, Some(together))),
+        Err(error) if error.is::<Interrupted>() => Ok((results, None)),
+        Err(error) => Err(error),
+    }
 }
 
 /// Adds what was not known when the run began.

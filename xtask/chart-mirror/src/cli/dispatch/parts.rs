@@ -7,6 +7,7 @@ use crate::cli::exit::Exit;
 use crate::cli::flags::{DestinationArgs, Flags, TextOrJson};
 use crate::cli::runtime::{self, Interrupted};
 use crate::cli::terminal;
+use crate::commands::mirror::Together;
 use crate::list::ImageList;
 use crate::plan::Selection;
 use crate::report::{self, parts::INTERRUPTED};
@@ -234,44 +235,118 @@ pub(super) fn run_each(
         output.write()?;
         return Ok(exit);
     }
-    let (mut documents, mut exits, mut interrupted) = (Vec::new(), Vec::new(), None);
+    let mut ended = EndedParts::new(name, format);
     for part in parts {
-        if interrupted.is_none() && runtime::is_interrupted() {
-            interrupted = Some(Interrupted.into());
-        }
-        let (exit, document) = match &interrupted {
-            Some(_) => (Exit::CouldNotRun, json!({ "error": INTERRUPTED })),
-            None => match run_part(part, format, &mut run) {
-                Err(error) if error.is::<Interrupted>() => {
-                    interrupted = Some(error);
-                    (Exit::CouldNotRun, json!({ "error": INTERRUPTED }))
-                }
-                result => result?,
-            },
-        };
-        exits.push(exit);
-        let list = part.open.file.to_string_lossy().into_owned();
-        documents.push(report::parts::Part::new(list, part.destination.clone(), document));
+        ended.add(part, &mut run)?;
     }
-    let count = |exit| exits.iter().filter(|&&one| one == exit).count();
-    let totals = report::parts::PartTotals {
-        parts: exits.len(),
-        done: count(Exit::Done),
-        failed: count(Exit::Failed),
-        not_run: count(Exit::CouldNotRun),
-    };
-    terminal::result(&match format {
-        TextOrJson::Human => report::parts::summary(&totals),
-        TextOrJson::Json => report::parts::json(name, documents, totals),
-    })?;
-    match interrupted {
-        Some(error) => {
-            let is_left = |(_, exit): &(&Part<'_>, &Exit)| **exit == Exit::CouldNotRun;
-            let left = parts.iter().zip(&exits).filter(is_left);
-            let left: Vec<String> = left.map(|(part, _)| part.name()).collect();
-            Err(error.context(format!("not done: {}", left.join(", "))))
+    ended.report(parts, None)
+}
+
+/// Reports parts that have ended. `together` is what they did together; `None` if the run was interrupted.
+///
+/// # Errors
+/// As [`run_each`].
+pub(super) fn report_all(
+    name: &'static str,
+    parts: &[Part<'_>],
+    format: TextOrJson,
+    results: impl Iterator<Item = anyhow::Result<(Output, Exit)>>,
+    together: Option<Together>,
+) -> anyhow::Result<Exit> {
+    let mut results = results;
+    let mut next = || results.next().unwrap_or_else(|| Err(Interrupted.into()));
+    if let [_] = parts {
+        let (output, exit) = next()?;
+        output.write()?;
+        return Ok(exit);
+    }
+    let mut ended = EndedParts::new(name, format);
+    for part in parts {
+        let result = run_part(part, format, &mut |_| next());
+        ended.record(part, result)?;
+    }
+    ended.report(parts, together)
+}
+
+/// The parts of a run that have ended.
+struct EndedParts {
+    name: &'static str,
+    format: TextOrJson,
+    documents: Vec<report::parts::Part>,
+    exits: Vec<Exit>,
+    interrupted: Option<anyhow::Error>,
+}
+
+impl EndedParts {
+    fn new(name: &'static str, format: TextOrJson) -> Self {
+        let (documents, exits) = (Vec::new(), Vec::new());
+        Self { name, format, documents, exits, interrupted: None }
+    }
+
+    /// Runs the command for a part, unless the run was interrupted, and reports the result.
+    fn add(
+        &mut self,
+        part: &Part<'_>,
+        run: &mut impl FnMut(&Part<'_>) -> anyhow::Result<(Output, Exit)>,
+    ) -> anyhow::Result<()> {
+        if self.interrupted.is_none() && runtime::is_interrupted() {
+            self.interrupted = Some(Interrupted.into());
         }
-        None => Ok(exits.into_iter().max().unwrap_or(Exit::Done)),
+        match &self.interrupted {
+            Some(_) => self.record(part, Err(Interrupted.into())),
+            None => {
+                let result = run_part(part, self.format, run);
+                self.record(part, result)
+            }
+        }
+    }
+
+    fn record(
+        &mut self,
+        part: &Part<'_>,
+        result: anyhow::Result<(Exit, Value)>,
+    ) -> anyhow::Result<()> {
+        let (exit, document) = match result {
+            Err(error) if error.is::<Interrupted>() => {
+                self.interrupted.get_or_insert(error);
+                (Exit::CouldNotRun, json!({ "error": INTERRUPTED }))
+            }
+            result => result?,
+        };
+        self.exits.push(exit);
+        let list = part.open.file.to_string_lossy().into_owned();
+        let document = report::parts::Part::new(list, part.destination.clone(), document);
+        self.documents.push(document);
+        Ok(())
+    }
+
+    /// Reports the totals. `together` is what the parts did together.
+    ///
+    /// # Errors
+    /// If the run was interrupted.
+    fn report(self, parts: &[Part<'_>], together: Option<Together>) -> anyhow::Result<Exit> {
+        let Self { name, format, documents, exits, interrupted } = self;
+        let count = |exit| exits.iter().filter(|&&one| one == exit).count();
+        let totals = report::parts::PartTotals {
+            parts: exits.len(),
+            done: count(Exit::Done),
+            failed: count(Exit::Failed),
+            not_run: count(Exit::CouldNotRun),
+            together,
+        };
+        terminal::result(&match format {
+            TextOrJson::Human => report::parts::summary(&totals),
+            TextOrJson::Json => report::parts::json(name, documents, totals),
+        })?;
+        match interrupted {
+            Some(error) => {
+                let is_left = |(_, exit): &(&Part<'_>, &Exit)| **exit == Exit::CouldNotRun;
+                let left = parts.iter().zip(&exits).filter(is_left);
+                let left: Vec<String> = left.map(|(part, _)| part.name()).collect();
+                Err(error.context(format!("not done: {}", left.join(", "))))
+            }
+            None => Ok(exits.into_iter().max().unwrap_or(Exit::Done)),
+        }
     }
 }
 

@@ -11,6 +11,7 @@ use super::targets;
 use crate::cli::exit::Exit;
 use crate::cli::runtime::{self, Interrupted};
 use crate::cli::terminal;
+use crate::commands::mirror::Together;
 use crate::commands::mirror::result::MirrorReport;
 use crate::files::{folder_of, write_atomically};
 use crate::report::metrics::Successes;
@@ -25,6 +26,8 @@ const LARGEST_METRICS: u64 = 16 << 20;
 pub(super) struct RunReports<'a> {
     files: &'a [(ReportFormat, PathBuf)],
     parts: Vec<PartReport>,
+    /// What the parts did together.
+    pub(super) together: Option<Together>,
 }
 
 impl<'a> RunReports<'a> {
@@ -32,7 +35,7 @@ impl<'a> RunReports<'a> {
     /// If a file cannot be written where it is.
     pub(super) fn new(files: &'a [(ReportFormat, PathBuf)]) -> Result<Self, Advice> {
         files.iter().try_for_each(|(format, file)| check_place(*format, file))?;
-        Ok(Self { files, parts: Vec::new() })
+        Ok(Self { files, parts: Vec::new(), together: None })
     }
 
     /// Adds the result of a part. Only a dry run has neither a report nor an error.
@@ -100,7 +103,7 @@ impl<'a> RunReports<'a> {
     fn write(&self) -> anyhow::Result<()> {
         write_each(self.files, |format, file| {
             Ok(match format {
-                ReportFormat::Json => mirror::json_of_parts(&self.parts),
+                ReportFormat::Json => mirror::json_of_parts(&self.parts, self.together),
                 ReportFormat::Prometheus => mirror::prometheus(&self.parts, &successes_in(file)?),
             })
         })

@@ -97,6 +97,24 @@ pub(super) fn name_of(list: &ImageList, requested: Option<String>) -> String {
     requested.or_else(|| list.destinations().keys().next().cloned()).unwrap_or_default()
 }
 
+/// What a run of several parts is about, for its first event.
+pub(super) fn scope_of_all(command: &'static str, parts: &[&Part<'_>], images: usize) -> RunScope {
+    if let [only] = parts {
+        return scope(command, only, Some(images));
+    }
+    let mut destinations: Vec<String> = Vec::new();
+    for Part { open, destination } in parts {
+        let name = name_of(&open.list, destination.clone());
+        if !destinations.contains(&name) {
+            destinations.push(name);
+        }
+    }
+    let list = parts.first().map(|part| &part.open.file);
+    let list = list.filter(|list| parts.iter().all(|part| part.open.file == **list));
+    let list = list.map(|list| list.display().to_string());
+    RunScope { command, list, destinations, images: Some(images) }
+}
+
 /// What the run of a part is about, for its first event.
 pub(super) fn scope(command: &'static str, part: &Part<'_>, images: Option<usize>) -> RunScope {
     let Part { open, destination } = part;

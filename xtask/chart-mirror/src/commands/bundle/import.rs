@@ -97,7 +97,7 @@ pub async fn run(
     check_left_out(&left_out, &plan, &registries).await?;
     let copied = mirror::copy(list, &plan, &options, &registries, environment, progress);
     let mut report = copied.await?;
-    report.unfinished = mirror::finish(layout, &report)?;
+    report.unfinished = mirror::finish(layout.as_ref(), &report)?;
     Ok(report)
 }
 

@@ -2,28 +2,27 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
-
-use anyhow::{anyhow, bail};
 
 use super::chart_copy::{ChartCopy, ChartPlan, planned_chart};
-use super::signature_keys::signature_policy;
 use crate::chart::{ChartOptions, PlannedChart};
-use crate::copy::{CopyOptions, ExistingContent, Progress, TagCheck, copy_all};
-use crate::ecr::{Repositories, RepositoryPlan};
-use crate::layouts::{self, WrittenLayout};
-use crate::list::{Attachments, Creation, Destination, ImageList};
-use crate::plan::{Publication, Selection, Shard, Transfer, registry_settings, transfers};
-use crate::timestamp::Timestamp;
+use crate::copy::ExistingContent;
+use crate::ecr::RepositoryPlan;
+use crate::list::{Attachments, Destination, ImageList};
+use crate::plan::{Publication, Selection, Shard, Transfer, transfers};
 use layout::LayoutLocation;
 use messages::Advice;
 use oci::{Digest, RepositoryPath};
-use registry::auth::credentials::Environment;
+use registry::RetryPolicy;
 use registry::known::kind::Profile;
-use registry::{Access, Registries, RetryPolicy, Settings};
-use result::{ChartReport, ImageReport, MirrorReport, ShardReport};
+use result::{ChartReport, ImageReport, ShardReport};
+
+pub use run::{MirrorRun, run};
+pub(super) use run::{connect, copy, finish, layouts_of};
+pub use together::{Together, run_together};
 
 pub mod result;
+mod run;
+mod together;
 
 /// What to mirror, and how.
 #[derive(Default)]
@@ -118,127 +117,6 @@ fn check_depth<'p>(
     Err(Advice::new(message).with_hint(format!(
         "give the images shorter paths with `target`, the chart with `charts`, or set `max-path-depth = {most}` for the destination"
     )))
-}
-
-/// Copies what is planned. Images that fail are in the report, and do not stop the others.
-///
-/// # Errors
-/// When nothing could be tried, for example because of contradictory credentials or missing
-/// certificates.
-pub async fn run(
-    list: &ImageList,
-    plan: &MirrorPlan,
-    options: &MirrorOptions,
-    environment: &dyn Environment,
-    progress: Arc<dyn Progress>,
-) -> anyhow::Result<MirrorReport> {
-    let mut settings = registry_settings(list, options.concurrency, options.retry);
-    let layout = layouts_of(plan, options, &mut settings)?;
-    let registries = connect(plan, settings, environment)?;
-    let mut report = copy(list, plan, options, &registries, environment, progress).await?;
-    report.unfinished = finish(layout, &report)?;
-    Ok(report)
-}
-
-/// The registries of a plan.
-pub(super) fn connect(
-    plan: &MirrorPlan,
-    mut settings: Settings,
-    environment: &dyn Environment,
-) -> Result<Registries, Advice> {
-    settings.destination_access = Access::Push;
-    settings.embedded.extend(plan.fetched_chart().and_then(ChartCopy::embedded));
-    let hosts = plan.all_transfers().into_iter().flat_map(|transfer| transfer.hosts());
-    Registries::new(settings, hosts, environment)
-}
-
-/// Copies what is planned, between registries that are connected.
-pub(super) async fn copy(
-    list: &ImageList,
-    plan: &MirrorPlan,
-    options: &MirrorOptions,
-    registries: &Registries,
-    environment: &dyn Environment,
-    progress: Arc<dyn Progress>,
-) -> anyhow::Result<MirrorReport> {
-    let began = Instant::now();
-    let chart = plan.fetched_chart();
-    let transfers = plan.all_transfers();
-    let copy = CopyOptions {
-        attachments: plan.destination.attachments.max(options.attachments),
-        existing: options.existing,
-        tags: match options.pins {
-            Pins::MatchTags => TagCheck::of(list.policy()),
-            Pins::Alone => TagCheck::Skipped,
-        },
-    };
-    let of_chart = chart.map(|chart| chart.transfer.source_reference());
-    let signatures = Arc::new(signature_policy(list.policy())?.except(of_chart));
-    let repositories = repositories(plan, environment)?.map(Arc::new);
-    let present = &options.present;
-    let copied =
-        copy_all(registries, &transfers, copy, present, signatures, repositories.clone(), progress);
-    let mut results = copied.await?;
-    let of_chart = chart.and_then(|chart| Some(ImageReport::new(&chart.transfer, results.pop()?)));
-    let results = plan.transfers.iter().zip(results);
-    let images = results.map(|(transfer, result)| ImageReport::new(transfer, result));
-    Ok(MirrorReport {
-        destination: plan.destination.to_string(),
-        shard: plan.shard_report(),
-        images: images.collect(),
-        chart: plan.chart_report(of_chart),
-        unfinished: None,
-        requests: registries.requests(),
-        seconds: began.elapsed().as_secs_f64(),
-        ended: Timestamp::now(),
-        insecure: registries.insecure(),
-        repositories: repositories.and_then(|repositories| repositories.report()),
-    })
-}
-
-/// Opens the layouts that the run reads or writes. Returns the written one.
-pub(super) fn layouts_of(
-    plan: &MirrorPlan,
-    options: &MirrorOptions,
-    settings: &mut Settings,
-) -> Result<Option<WrittenLayout>, Advice> {
-    let destination = plan.destination.layout.as_ref();
-    layouts::check_different(options.source.as_ref(), destination)?;
-    if let Some(source) = &options.source {
-        layouts::read_sources(source, settings)?;
-    }
-    destination.map(|layout| layouts::write(layout, settings)).transpose()
-}
-
-/// Completes a layout, unless something failed. Returns where it stays until then.
-pub(super) fn finish(
-    layout: Option<WrittenLayout>,
-    report: &MirrorReport,
-) -> Result<Option<String>, Advice> {
-    match layout {
-        None => Ok(None),
-        Some(layout) if report.has_failed() => Ok(layout.unfinished()),
-        Some(layout) => layout.finish().map(|()| None),
-    }
-}
-
-/// Creates repositories, if the destination does not create them on push.
-fn repositories(
-    plan: &MirrorPlan,
-    environment: &dyn Environment,
-) -> anyhow::Result<Option<Repositories>> {
-    let Some(plan) = plan.repositories() else { return Ok(None) };
-    if let (Creation::Create, Some(file)) = (plan.creation, &plan.options.lifecycle_policy_file) {
-        // Checked now: an error later could leave half of the repositories created without their policy.
-        let name = file.display();
-        let text = regular_file::read(file, regular_file::LARGEST)
-            .map_err(|error| anyhow!("cannot read the lifecycle policy `{name}`: {error}"))?;
-        if let Err(error) = serde_json::from_slice::<serde_json::Value>(&text) {
-            bail!("the lifecycle policy `{name}` is not JSON: {error}");
-        }
-    }
-    let search_path = environment.variable("PATH").unwrap_or_default();
-    Ok(Some(Repositories::new(plan, search_path)))
 }
 
 impl MirrorPlan {

@@ -24,7 +24,8 @@ pub struct MirrorReport {
     pub images: Vec<ImageReport>,
     /// The chart; null if it is not mirrored.
     pub chart: Option<ChartReport>,
-    pub requests: Requests,
+    /// Null if this is a part of a run with several lists or destinations, which share requests.
+    pub requests: Option<Requests>,
     pub seconds: f64,
     /// When the run ended, in UTC.
     pub ended: Timestamp,

@@ -67,7 +67,8 @@ pub struct Measured {
 pub struct Numbers {
     has_succeeded: bool,
     seconds: f64,
-    requests: Requests,
+    /// Those of this run alone.
+    requests: Option<Requests>,
     /// Of `mirror`.
     totals: Option<MirrorTotals>,
     /// Of `verify`: how often each was found, and at which destination.
@@ -95,7 +96,7 @@ impl Numbers {
         Self {
             has_succeeded: report.passes(),
             seconds: report.seconds,
-            requests: report.requests,
+            requests: Some(report.requests),
             totals: None,
             findings,
         }
@@ -147,13 +148,14 @@ fn samples(run: &Measured, before: &Successes) -> Vec<(&'static str, Labels, f64
     let success = if has_succeeded { Some(ended) } else { before.of(&of_run) };
     samples.extend(success.map(|success| (LAST_SUCCESS, of_run.clone(), success)));
     let Some(numbers) = &run.numbers else { return samples };
-    let Requests { source, destination, tokens } = numbers.requests;
-    samples.extend([
-        (DURATION, of_run.clone(), numbers.seconds),
-        (REQUESTS, of_run.with("side", "source"), source as f64),
-        (REQUESTS, of_run.with("side", "destination"), destination as f64),
-        (TOKEN_REQUESTS, of_run, tokens as f64),
-    ]);
+    samples.push((DURATION, of_run.clone(), numbers.seconds));
+    if let Some(Requests { source, destination, tokens }) = numbers.requests {
+        samples.extend([
+            (REQUESTS, of_run.with("side", "source"), source as f64),
+            (REQUESTS, of_run.with("side", "destination"), destination as f64),
+            (TOKEN_REQUESTS, of_run, tokens as f64),
+        ]);
+    }
     if let Some(totals) = &numbers.totals {
         samples.extend([
             (IMAGES, place.with("result", "copied"), totals.copied as f64),

@@ -7,6 +7,7 @@ use clap::builder::PossibleValue;
 use serde_json::{Value, json};
 
 use super::json::{self, Run};
+use crate::commands::mirror::Together;
 use crate::commands::mirror::result::MirrorReport;
 use crate::report::metrics::{self, Measured, Numbers, Successes};
 use crate::report::parts::{self, INTERRUPTED, Part, PartTotals};
@@ -60,7 +61,7 @@ impl PartReport {
 }
 
 /// One document: of the only part, or with all parts.
-pub fn json(parts: &[PartReport]) -> String {
+pub fn json(parts: &[PartReport], together: Option<Together>) -> String {
     if let [PartReport { result: PartResult::Ran(only), .. }] = parts {
         return json::json(only);
     }
@@ -71,6 +72,7 @@ pub fn json(parts: &[PartReport]) -> String {
         done: ran().count() - failed,
         failed,
         not_run: parts.len() - ran().count(),
+        together,
     };
     let documents = parts.iter().map(|part| {
         let document: Value = match &part.result {

@@ -85,10 +85,11 @@ pub(in crate::report) fn problems(report: &MirrorReport, presentation: Presentat
 pub fn summary(report: &MirrorReport) -> String {
     let (outcomes, amounts) = totals_of(&report.totals(), &report.destination);
     let chart = report.chart.as_ref().map(super::chart::summary).unwrap_or_default();
+    let requests = report.requests.as_ref().map(|sent| format!("; requests: {}", requests(sent)));
     format!(
-        "{outcomes} in {}\n{chart}{amounts}; requests: {}\n",
+        "{outcomes} in {}\n{chart}{amounts}{}\n",
         seconds(report.seconds),
-        requests(&report.requests)
+        requests.unwrap_or_default()
     )
 }
 

@@ -1,0 +1,152 @@
+//! Several destinations in one run: each blob is read once, and no destination holds up another one.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use registry_in_memory::content::{Layer, docker_image, oci_index};
+use registry_in_memory::{Effect, Fault, InMemoryRegistry, Kind, RegistryOptions};
+use serde_json::Value;
+
+use crate::support::xtask::{Finished, Xtask};
+use crate::support::{assert_says, layers, store, write};
+
+/// The size of the layer that every image has, and which does not fit into memory at once.
+const LARGE: usize = 3 << 20;
+
+/// A list of images, of which many layers are shared, and several destinations.
+struct Destinations {
+    source: InMemoryRegistry,
+    all: Vec<InMemoryRegistry>,
+    images: Vec<String>,
+    xtask: Xtask,
+}
+
+impl Destinations {
+    async fn new(count: usize, images: usize) -> Self {
+        let start = || InMemoryRegistry::start(RegistryOptions::default());
+        let source = start().await.unwrap();
+        let (mut all, mut list) = (Vec::new(), String::new());
+        for number in 0..count {
+            let destination = start().await.unwrap();
+            let address = destination.address();
+            list += &format!("[destinations.d{number}]\nregistry = \"{address}/m{number}\"\n");
+            all.push(destination);
+        }
+        let mut names = Vec::new();
+        for number in 0..images {
+            let name = format!("acme/i{number}");
+            let mut of_image = layers(&["base", &name]);
+            of_image.push(Layer::new("large", LARGE));
+            let image = match number % 2 {
+                0 => docker_image(&of_image),
+                _ => oci_index(&of_image),
+            };
+            store(&source, &name, "1", &image);
+            let source = source.address();
+            list += &format!("[[image]]\nsource = \"{source}/{name}\"\ntag = \"1\"\n");
+            names.push(name);
+        }
+        let xtask = Xtask::new();
+        write(&xtask, "images.toml", list);
+        Self { source, all, images: names, xtask }
+    }
+
+    fn mirror(&self, flags: &[&str]) -> (Finished, Value) {
+        let usual = ["mirror", "--all-destinations", "--format", "json"];
+        let arguments: Vec<&str> = usual.iter().chain(flags).copied().collect();
+        let run = tokio::task::block_in_place(|| self.xtask.run_in("", &arguments, &[]));
+        let report = serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{run:?}"));
+        (run, report)
+    }
+
+    /// How often each blob and manifest was requested from the source.
+    fn reads(&self) -> BTreeMap<String, usize> {
+        let mut reads = BTreeMap::new();
+        for request in self.source.requests() {
+            let content = request.path.rsplit_once("/blobs/").map(|(_, digest)| digest.to_owned());
+            if request.method == "GET" && request.path != "/v2/" {
+                *reads.entry(content.unwrap_or(request.path)).or_default() += 1;
+            }
+        }
+        reads
+    }
+
+    /// Whether a destination has every image of the list as the source has it.
+    fn is_complete(&self, number: usize) -> bool {
+        let digest = |registry: &InMemoryRegistry, name: &str| {
+            registry.store().manifest(name, "1").map(|(_, _, digest)| digest)
+        };
+        self.images.iter().all(|name| {
+            digest(&self.all[number], &format!("m{number}/{name}")) == digest(&self.source, name)
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn several_destinations_get_everything_and_the_source_is_read_once() {
+    let destinations = Destinations::new(3, 12).await;
+    let (run, report) = destinations.mirror(&[]);
+    assert_eq!(run.exit_code, 0, "{run:?}");
+    assert!((0..3).all(|number| destinations.is_complete(number)));
+    let reads = destinations.reads();
+    let again: Vec<_> = reads.iter().filter(|(_, times)| **times > 1).collect();
+    assert!(again.is_empty(), "{again:?}");
+
+    let totals = &report["totals"];
+    assert_eq!(
+        (&totals["done"], &totals["source-reads"]["read-again"]["blobs"]),
+        (&3.into(), &0.into())
+    );
+    let blobs = reads.keys().filter(|name| name.starts_with("sha256:")).count();
+    assert_eq!(totals["source-reads"]["read"]["blobs"], blobs);
+    let sent: u64 = destinations.all.iter().map(|it| it.requests().len() as u64).sum();
+    assert_eq!(totals["requests"]["destination"], sent);
+    for part in report["parts"].as_array().unwrap() {
+        assert_eq!((&part["totals"]["copied"], &part["requests"]), (&12.into(), &Value::Null));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_destination_that_has_everything_costs_the_source_nothing_more() {
+    let destinations = Destinations::new(2, 6).await;
+    let arguments = ["mirror", "-d", "d1"];
+    let run = tokio::task::block_in_place(|| destinations.xtask.run_in("", &arguments, &[]));
+    assert_eq!(run.exit_code, 0, "{run:?}");
+    destinations.source.forget_requests();
+    let (run, report) = destinations.mirror(&[]);
+    assert_eq!(run.exit_code, 0, "{run:?}");
+    assert!(destinations.is_complete(0) && destinations.is_complete(1));
+    let reads = destinations.reads();
+    assert!(reads.values().all(|times| *times == 1), "{reads:?}");
+    assert_eq!(report["parts"][1]["totals"]["up-to-date"], 6);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_destination_that_refuses_everything_fails_alone() {
+    let destinations = Destinations::new(2, 6).await;
+    destinations.all[1].inject(Fault::status(403).method("POST").kind(Kind::Upload).always());
+    let (run, report) = destinations.mirror(&[]);
+    assert_eq!(run.exit_code, 1, "{run:?}");
+    assert!(destinations.is_complete(0) && !destinations.is_complete(1));
+    let totals = |part: usize| &report["parts"][part]["totals"];
+    assert_eq!((&totals(0)["failed"], &totals(1)["failed"]), (&0.into(), &6.into()));
+    assert_says(&run.stdout, &["403"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_destination_that_stalls_does_not_hold_up_the_other() {
+    let destinations = Destinations::new(2, 4).await;
+    let stalls = Effect::Delay(Duration::from_secs(600));
+    destinations.all[1].inject(Fault::new(stalls).method("PUT").kind(Kind::Upload).always());
+    let text = std::fs::read_to_string(destinations.xtask.directory().join("images.toml")).unwrap();
+    let settings =
+        format!("[registries.\"{}\"]\nsilence-timeout = 20\n", destinations.all[1].address());
+    write(&destinations.xtask, "images.toml", settings + &text);
+    let running = destinations.xtask.start(&["mirror", "--all-destinations"], &[]);
+    let began = Instant::now();
+    while !destinations.is_complete(0) {
+        assert!(began.elapsed() < Duration::from_secs(15), "the first destination waits");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    crate::support::script::kill("-KILL", running.pids()[0]);
+}

@@ -1,0 +1,47 @@
+//! `Content`: the bytes of a blob on their way to a destination, from its own download or from one that several
+//! destinations share.
+
+use bytes::Bytes;
+
+use crate::download::Download;
+use crate::error::Error;
+use crate::shared_read::Tap;
+
+pub(crate) enum Content {
+    Own(Box<Download>),
+    Shared(Box<Tap>),
+}
+
+impl Content {
+    /// The position in the blob that comes next.
+    pub(crate) fn position(&self) -> u64 {
+        match self {
+            Self::Own(download) => download.position,
+            Self::Shared(tap) => tap.position(),
+        }
+    }
+
+    /// Goes back to a position (never forward), to send again what a destination has lost.
+    pub(crate) fn rewind(&mut self, position: u64) {
+        match self {
+            Self::Own(download) => download.rewind(position),
+            Self::Shared(tap) => tap.rewind(position),
+        }
+    }
+
+    /// Takes back the end of the last bytes; they come next.
+    pub(crate) fn give_back(&mut self, rest: Bytes) {
+        match self {
+            Self::Own(download) => download.give_back(rest),
+            Self::Shared(tap) => tap.give_back(rest),
+        }
+    }
+
+    /// The next bytes; `None` at the end of the blob, whose digest has been checked by then.
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Error>> {
+        match self {
+            Self::Own(download) => download.next().await,
+            Self::Shared(tap) => tap.next().await,
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! `SharedRead`: a blob that is read once and sent to several destinations.
+//!
+//! A task reads from the source into a window of bytes. Each destination has a [`Tap`] and takes bytes at its
+//! pace; the window moves on when all of them have taken its oldest part. So the slowest destination determines
+//! the pace, until the others wait for it most of the time. Then it loses its tap, and reads the blob itself.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::sync::Notify;
+use tokio::time::Instant;
+
+use crate::download::Download;
+use crate::error::{Cause, Error, Phase};
+use crate::http::host::Host;
+use crate::http::queue::{Permit, Priority, Queue};
+use crate::lock::lock;
+use crate::repository::RemoteRepository;
+use oci::{Descriptor, Registry};
+
+/// The bytes that are in memory for one blob, plus one read.
+const WINDOW: usize = 512 << 10;
+/// How long a destination may hold up the others, if that is most of the time.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long to wait for a place in the queue of a destination while the others are ready.
+const PATIENCE_FOR_QUEUE: Duration = Duration::from_secs(10);
+
+/// One destination's side of a shared read, with the permit for its upload.
+pub struct Tap {
+    host: Arc<Host>,
+    blob: Descriptor,
+    read: Arc<SharedRead>,
+    number: usize,
+    position: u64,
+    given_back: Bytes,
+    /// Some destinations have lost bytes that are not in memory any more.
+    is_rewound: bool,
+    _permit: Option<Permit>,
+}
+
+/// Hears how much the destinations of shared reads hold up each other.
+pub trait Pace: Send + Sync {
+    /// The others have waited for a destination of a read for so long, in the time that the read took.
+    fn held_up(&self, destination: &Registry, waited: Duration, of: Duration);
+}
+
+struct SharedRead {
+    window: Mutex<Window>,
+    /// The window has bytes for a tap that waits, or has ended.
+    filled: Notify,
+    /// The window has room again, or a tap is gone.
+    taken: Notify,
+}
+
+struct Window {
+    chunks: VecDeque<Bytes>,
+    bytes: usize,
+    /// The number of the first chunk.
+    first: usize,
+    taps: Vec<Option<Reader>>,
+    /// How the read ended, once it has.
+    end: Option<Result<(), Error>>,
+    began: Instant,
+}
+
+/// How far a destination has come.
+#[derive(Clone, Copy, Default)]
+struct Reader {
+    /// The number of the chunk that it takes next.
+    next: usize,
+    /// How long the others have waited for it.
+    held_up: Duration,
+}
+
+/// Begins to read a blob for several destinations of different registries. The taps are in their order; `None`
+/// for a destination whose queue has no place in time.
+pub async fn share(
+    source: &RemoteRepository,
+    destinations: &[Arc<Host>],
+    blob: &Descriptor,
+    pace: Arc<dyn Pace>,
+) -> Vec<Option<Tap>> {
+    let (own, permits) = permits(&source.host, destinations, blob.size).await;
+    let began = Instant::now();
+    let reader = |permit: &Permitted| matches!(permit, Permitted::Yes(_)).then(Reader::default);
+    let taps = permits.iter().map(reader).collect();
+    let window = Window { chunks: VecDeque::new(), bytes: 0, first: 0, taps, end: None, began };
+    let (filled, taken) = (Notify::new(), Notify::new());
+    let read = Arc::new(SharedRead { window: Mutex::new(window), filled, taken });
+    let names: Vec<Registry> = destinations.iter().map(|host| host.name.clone()).collect();
+    let (filling, source) = (Arc::clone(&read), source.clone());
+    let filled = Fill { read: filling, source, blob: blob.clone(), names, pace, _permit: own };
+    tokio::spawn(filled.run());
+    let tap = |(number, (host, permit)): (usize, (&Arc<Host>, Permitted))| match permit {
+        Permitted::No => None,
+        Permitted::Yes(permit) => Some(Tap {
+            host: Arc::clone(host),
+            blob: blob.clone(),
+            read: Arc::clone(&read),
+            number,
+            position: 0,
+            given_back: Bytes::new(),
+            is_rewound: false,
+            _permit: permit,
+        }),
+    };
+    destinations.iter().zip(permits).enumerate().map(tap).collect()
+}
+
+enum Permitted {
+    /// `None` if the permit of the source covers this host, too.
+    Yes(Option<Permit>),
+    No,
+}
+
+/// Takes a permit of each queue, in the order of the host names, like every task that needs several.
+async fn permits(
+    source: &Arc<Host>,
+    destinations: &[Arc<Host>],
+    size: u64,
+) -> (Option<Permit>, Vec<Permitted>) {
+    let mut order: Vec<usize> = (0..destinations.len()).collect();
+    order.sort_by(|a, b| destinations[*a].name.cmp(&destinations[*b].name));
+    let mut permits: Vec<Permitted> = destinations.iter().map(|_| Permitted::No).collect();
+    let mut own = None;
+    let take = async |queue: &Arc<Queue>| queue.acquire(Priority::Blob(size)).await;
+    for number in order {
+        let host = &destinations[number];
+        if own.is_none() && source.name <= host.name {
+            own = Some(take(&source.queue).await);
+        }
+        permits[number] = match Arc::ptr_eq(&host.queue, &source.queue) {
+            true => Permitted::Yes(None),
+            false => match tokio::time::timeout(PATIENCE_FOR_QUEUE, take(&host.queue)).await {
+                Ok(permit) => Permitted::Yes(Some(permit)),
+                Err(_) => Permitted::No,
+            },
+        };
+    }
+    if own.is_none() {
+        own = Some(take(&source.queue).await);
+    }
+    (own, permits)
+}
+
+/// The task that reads the blob, with the permit of the source.
+struct Fill {
+    read: Arc<SharedRead>,
+    source: RemoteRepository,
+    blob: Descriptor,
+    names: Vec<Registry>,
+    pace: Arc<dyn Pace>,
+    _permit: Option<Permit>,
+}
+
+impl Fill {
+    /// Reads to the end, or until no destination needs the blob any more.
+    async fn run(self) {
+        let mut download = match Download::open(&self.source, &self.blob).await {
+            Ok(download) => download,
+            Err(error) => return self.read.end(Err(error)),
+        };
+        while self.has_room().await {
+            match download.next().await {
+                None => {
+                    self.report();
+                    return self.read.end(Ok(()));
+                }
+                Some(Err(error)) => return self.read.end(Err(error)),
+                Some(Ok(bytes)) => self.read.add(bytes),
+            }
+        }
+    }
+
+    /// Waits until the window has room; `false` if no destination is left.
+    async fn has_room(&self) -> bool {
+        loop {
+            let is_awaited = {
+                let window = lock(&self.read.window);
+                if window.taps.iter().all(Option::is_none) {
+                    return false;
+                }
+                if window.bytes < WINDOW {
+                    return true;
+                }
+                window.is_awaited()
+            };
+            let began = Instant::now();
+            // The slow ones are looked at again now and then, even if they take nothing.
+            drop(tokio::time::timeout(PATIENCE / 10, self.read.taken.notified()).await);
+            if is_awaited {
+                self.wait_for_slowest(began.elapsed());
+            }
+        }
+    }
+
+    fn wait_for_slowest(&self, waited: Duration) {
+        let (left, elapsed) = {
+            let window = &mut *lock(&self.read.window);
+            (window.leave_behind(waited), window.began.elapsed())
+        };
+        for &(number, held_up) in &left {
+            tracing::debug!("{} is left behind by the other destinations", self.names[number]);
+            self.pace.held_up(&self.names[number], held_up, elapsed);
+        }
+        if !left.is_empty() {
+            self.read.filled.notify_waiters();
+        }
+    }
+
+    fn report(&self) {
+        let window = lock(&self.read.window);
+        let elapsed = window.began.elapsed();
+        for (name, tap) in self.names.iter().zip(&window.taps) {
+            if let Some(reader) = tap {
+                self.pace.held_up(name, reader.held_up, elapsed);
+            }
+        }
+    }
+}
+
+impl SharedRead {
+    fn add(&self, bytes: Bytes) {
+        let window = &mut *lock(&self.window);
+        window.bytes += bytes.len();
+        window.chunks.push_back(bytes);
+        self.filled.notify_waiters();
+    }
+
+    fn end(&self, result: Result<(), Error>) {
+        lock(&self.window).end = Some(result);
+        self.filled.notify_waiters();
+    }
+
+    fn leave(&self, number: usize) {
+        let window = &mut *lock(&self.window);
+        window.taps[number] = None;
+        window.trim();
+        self.taken.notify_one();
+    }
+}
+
+impl Window {
+    /// Whether one destination has taken everything while another one has not taken the oldest part.
+    fn is_awaited(&self) -> bool {
+        let end = self.first + self.chunks.len();
+        let mut taps = self.taps.iter().flatten();
+        taps.any(|tap| tap.next == end)
+    }
+
+    /// Records that the others have waited this long for the slowest ones. Returns those that lose their taps
+    /// now, each with how long they held up the others.
+    fn leave_behind(&mut self, waited: Duration) -> Vec<(usize, Duration)> {
+        let (first, elapsed) = (self.first, self.began.elapsed());
+        let mut left = Vec::new();
+        if self.chunks.is_empty() {
+            return left;
+        }
+        for (number, tap) in self.taps.iter_mut().enumerate() {
+            if let Some(reader) = tap.as_mut().filter(|reader| reader.next == first) {
+                reader.held_up += waited;
+                if reader.held_up >= PATIENCE && reader.held_up * 4 > elapsed * 3 {
+                    left.push((number, reader.held_up));
+                    *tap = None;
+                }
+            }
+        }
+        self.trim();
+        left
+    }
+
+    /// Removes what all have taken.
+    fn trim(&mut self) {
+        let end = self.first + self.chunks.len();
+        let oldest = self.taps.iter().flatten().map(|tap| tap.next).min().unwrap_or(end);
+        while self.first < oldest
+            && let Some(chunk) = self.chunks.pop_front()
+        {
+            self.bytes -= chunk.len();
+            self.first += 1;
+        }
+    }
+
+    /// The next bytes for a destination; `None` if they are not there yet.
+    fn take(&mut self, number: usize) -> Option<Taken> {
+        let Some(reader) = self.taps[number].as_mut() else { return Some(Taken::LeftBehind) };
+        if let Some(bytes) = self.chunks.get(reader.next - self.first) {
+            let bytes = bytes.clone();
+            reader.next += 1;
+            self.trim();
+            return Some(Taken::Bytes(bytes));
+        }
+        self.end.clone().map(Taken::End)
+    }
+}
+
+enum Taken {
+    Bytes(Bytes),
+    End(Result<(), Error>),
+    LeftBehind,
+}
+
+impl Tap {
+    pub(crate) fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Like [`Download::rewind`]. The bytes are gone, so the next read fails and the blob is sent anew.
+    pub(crate) fn rewind(&mut self, position: u64) {
+        self.is_rewound |= position < self.position;
+    }
+
+    /// Like [`Download::give_back`].
+    pub(crate) fn give_back(&mut self, rest: Bytes) {
+        self.position -= rest.len() as u64;
+        self.given_back = rest;
+    }
+
+    /// Like [`Download::next`]. An error of the destination's side means that this tap cannot be used any more.
+    pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Error>> {
+        if self.is_rewound {
+            return Some(Err(self.unusable("the registry has lost bytes that were sent")));
+        }
+        if !self.given_back.is_empty() {
+            let bytes = std::mem::take(&mut self.given_back);
+            self.position += bytes.len() as u64;
+            return Some(Ok(bytes));
+        }
+        loop {
+            let filled = self.read.filled.notified();
+            // Enabled before the look, so that no notification is missed.
+            tokio::pin!(filled);
+            filled.as_mut().enable();
+            let taken = lock(&self.read.window).take(self.number);
+            match taken {
+                None => filled.await,
+                Some(Taken::Bytes(bytes)) => {
+                    self.read.taken.notify_one();
+                    self.position += bytes.len() as u64;
+                    return Some(Ok(bytes));
+                }
+                Some(Taken::End(Ok(()))) => return None,
+                Some(Taken::End(Err(error))) => return Some(Err(error)),
+                Some(Taken::LeftBehind) => {
+                    let why = "it was much slower than the other destinations";
+                    return Some(Err(self.unusable(why)));
+                }
+            }
+        }
+    }
+
+    fn unusable(&self, why: &str) -> Error {
+        let operation = format!("push blob {}", self.blob.digest.short());
+        let cause = Cause::Network { phase: Phase::Response, detail: why.to_owned() };
+        Error::new(self.host.side, operation, cause)
+    }
+}
+
+impl Drop for Tap {
+    fn drop(&mut self) {
+        self.read.leave(self.number);
+    }
+}
+
+#[cfg(test)]
+mod tests;
