@@ -58,18 +58,20 @@ impl Workspace {
     async fn interrupted(&self, arguments: &[&str], repository: &str) -> Finished {
         self.source.forget_requests();
         let running = self.xtask.start(arguments, &[]);
-        let deadline = Instant::now() + Duration::from_secs(20);
-        let is_reached =
-            || self.source.requests().iter().any(|request| request.path.contains(repository));
-        let is_mirrored = || arguments[0] != "mirror" || !self.repositories()[0].is_empty();
-        while !is_reached() || !is_mirrored() {
-            assert!(Instant::now() < deadline, "there is no request");
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
-        if arguments[0] == "mirror" {
-            // Until the responses about the first image have arrived.
-            tokio::time::sleep(Duration::from_secs(1)).await;
-        }
+        wait_until(|| {
+            self.source.requests().iter().any(|request| request.path.contains(repository))
+        })
+        .await;
+        script::kill("-INT", running.pids()[0]);
+        tokio::task::block_in_place(|| ended(&running))
+    }
+
+    /// Interrupts a run once it has mirrored the first list to the first destination.
+    async fn interrupted_after_first_list(&self, arguments: &[&str]) -> Finished {
+        let running = self.xtask.start(arguments, &[]);
+        wait_until(|| self.repositories()[0] == ["acme/a"]).await;
+        // Until the response to the last request has arrived.
+        tokio::time::sleep(Duration::from_secs(1)).await;
         script::kill("-INT", running.pids()[0]);
         tokio::task::block_in_place(|| ended(&running))
     }
@@ -80,6 +82,14 @@ impl Workspace {
 
     fn repositories(&self) -> [Vec<String>; 2] {
         self.destinations.each_ref().map(|registry| registry.store().repositories())
+    }
+}
+
+async fn wait_until(is_reached: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(20);
+    while !is_reached() {
+        assert!(Instant::now() < deadline, "it does not happen");
+        tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
 
@@ -302,12 +312,15 @@ async fn an_interrupted_run_reports_what_was_done_and_what_was_not() {
     let hour = Effect::Delay(Duration::from_secs(3600));
     workspace.source.inject(Fault::new(hour).repository("acme/b").always());
     for arguments in [
-        // Both parts run at the same time; the first one has ended when the second one is interrupted.
         &["mirror", "-d", "north", "--format", "json"][..],
         &["pin", "--check", "--format", "json"],
         &["verify", "--only", "source", "--format", "json"],
     ] {
-        let output = workspace.interrupted(arguments, "acme/b").await;
+        // The parts of `mirror` run at the same time.
+        let output = match arguments[0] {
+            "mirror" => workspace.interrupted_after_first_list(arguments).await,
+            _ => workspace.interrupted(arguments, "acme/b").await,
+        };
         assert_eq!(output.exit_code, 130, "{output:?}");
         let report: Value = serde_json::from_str(&output.stdout).unwrap();
         if arguments[0] == "verify" {

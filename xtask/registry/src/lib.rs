@@ -4,7 +4,6 @@
 mod accidents;
 pub mod auth;
 pub mod capabilities;
-mod content;
 pub mod download;
 mod embedded;
 #[cfg(any(test, fuzzing))]
@@ -14,6 +13,7 @@ mod error_json;
 mod error_response;
 mod hints;
 pub mod http;
+mod incoming_blob;
 pub mod known;
 mod lock;
 pub mod ping;

@@ -307,7 +307,7 @@ impl Tap {
         self.position
     }
 
-    /// Like [`Download::rewind`]. The bytes are gone, so the next read fails and the blob is sent anew.
+    /// Like [`Download::rewind`]. The bytes are gone, so the next read fails and the blob is sent again.
     pub(crate) fn rewind(&mut self, position: u64) {
         self.is_rewound |= position < self.position;
     }

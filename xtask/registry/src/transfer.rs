@@ -6,11 +6,11 @@ use reqwest::Url;
 
 use crate::accidents::Accidents;
 use crate::capabilities::{MountAccess, UploadMode};
-use crate::content::Content;
 use crate::download::Download;
 use crate::error::{Cause, Error, ErrorCode, Side};
 use crate::http::attempts::{Attempts, Next};
 use crate::http::queue::{Permit, Priority};
+use crate::incoming_blob::IncomingBlob;
 use crate::repository::RemoteRepository;
 use crate::session::{Mount, Started};
 use crate::shared_read::Tap;
@@ -34,7 +34,7 @@ struct Recovery<'a> {
 
 /// What the first attempt of a transfer uses.
 #[derive(Default)]
-pub struct Opened {
+pub struct FirstAttempt {
     /// An upload session that is open already.
     pub session: Option<Url>,
     /// The bytes, if several destinations share them. Needs a session.
@@ -50,7 +50,7 @@ pub async fn transfer(
     source: &RemoteRepository,
     destination: &RemoteRepository,
     blob: &Descriptor,
-    mut opened: Opened,
+    mut first: FirstAttempt,
     on_bytes: &OnBytes,
 ) -> Result<u32, Error> {
     let attempts = Attempts::new(destination.host.retry);
@@ -60,13 +60,13 @@ pub async fn transfer(
     // An upload that ended without a response may have succeeded.
     let (mut may_be_present, mut reads) = (false, 0);
     loop {
-        let started = match opened.session.take() {
+        let started = match first.session.take() {
             Some(open) => Started::Session(open),
             None if may_be_present => start_unless_present(destination, blob).await?,
             None => destination.start_upload(None).await?,
         };
         let Started::Session(open) = started else { return Ok(reads) };
-        let tap = opened.tap.take();
+        let tap = first.tap.take();
         let permits = match &tap {
             Some(_) => None,
             None => Some(permits(source, destination, blob.size).await),
@@ -76,10 +76,10 @@ pub async fn transfer(
         let upload = Upload { destination, blob, on_bytes };
         let result = async {
             let content = match tap {
-                Some(tap) => Content::Shared(Box::new(tap)),
+                Some(tap) => IncomingBlob::Shared(Box::new(tap)),
                 None => {
                     reads += 1;
-                    Content::Own(Box::new(Download::open(source, blob).await?))
+                    IncomingBlob::Own(Box::new(Download::open(source, blob).await?))
                 }
             };
             upload.send(&open, content, mode).await

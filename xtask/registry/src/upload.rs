@@ -16,10 +16,10 @@ use tokio::time::Instant;
 
 use crate::auth::Scope;
 use crate::capabilities::UploadMode;
-use crate::content::Content;
 use crate::error::{Cause, Error};
 use crate::http::attempts::{Attempts, Next};
 use crate::http::request::{ApiRequest, header};
+use crate::incoming_blob::IncomingBlob;
 use crate::lock::lock;
 use crate::repository::{RemoteRepository, header_digest};
 use oci::Descriptor;
@@ -40,7 +40,7 @@ pub(crate) struct Upload<'a> {
 /// A failed request, and the content if it can go on.
 struct Failure {
     error: Error,
-    content: Option<Content>,
+    content: Option<IncomingBlob>,
 }
 
 impl Upload<'_> {
@@ -48,7 +48,7 @@ impl Upload<'_> {
     pub(crate) async fn send(
         &self,
         session: &Url,
-        content: Content,
+        content: IncomingBlob,
         mode: UploadMode,
     ) -> Result<(), Error> {
         let size = self.blob.size;
@@ -66,7 +66,7 @@ impl Upload<'_> {
         self.commit(next.as_ref().unwrap_or(session)).await
     }
 
-    async fn send_pieces(&self, mut session: Url, mut content: Content) -> Result<(), Error> {
+    async fn send_pieces(&self, mut session: Url, mut content: IncomingBlob) -> Result<(), Error> {
         let host = &self.destination.host;
         let mut attempts = Attempts::new(host.retry);
         let mut furthest = 0;
@@ -109,9 +109,9 @@ impl Upload<'_> {
     async fn resume(
         &self,
         session: Url,
-        mut content: Content,
+        mut content: IncomingBlob,
         interruption: Error,
-    ) -> Result<(Url, Content), Error> {
+    ) -> Result<(Url, IncomingBlob), Error> {
         let operation = "ask how much of the upload is stored";
         let scope = Scope::push(self.destination.path.as_str());
         let request = ApiRequest::new(operation, Method::GET, session, scope);
@@ -158,9 +158,9 @@ impl Upload<'_> {
     async fn send_bytes(
         &self,
         request: &ApiRequest,
-        content: Content,
+        content: IncomingBlob,
         length: u64,
-    ) -> Result<(Response, Content), Failure> {
+    ) -> Result<(Response, IncomingBlob), Failure> {
         let host = &self.destination.host;
         let feed = Arc::new(Feed {
             content: tokio::sync::Mutex::new(Some(content)),
@@ -212,7 +212,7 @@ impl Upload<'_> {
 
 /// The body of a request: reads from the content, and records when bytes last moved.
 struct Feed {
-    content: tokio::sync::Mutex<Option<Content>>,
+    content: tokio::sync::Mutex<Option<IncomingBlob>>,
     left: AtomicU64,
     failure: OnceLock<Error>,
     /// `None` while it waits for the source: that is not the destination's silence.
@@ -271,7 +271,7 @@ impl Feed {
 
     /// Takes the content back. An abandoned request may still hold it, but not for long, because its
     /// connection is closed; `None` if it does.
-    async fn take(&self, patience: Duration) -> Option<Content> {
+    async fn take(&self, patience: Duration) -> Option<IncomingBlob> {
         tokio::time::timeout(patience, self.content.lock()).await.ok()?.take()
     }
 }

@@ -9,7 +9,7 @@ use oci::{Descriptor, RepositoryPath};
 use registry::Error;
 use registry::capabilities::MountAccess;
 use registry::session::{Mount, SessionUrl, Started};
-use registry::transfer::{Opened, transfer};
+use registry::transfer::{FirstAttempt, transfer};
 
 /// Returns when the blob is in the repository of `copy` at the destination.
 pub(super) async fn ensure(
@@ -124,22 +124,22 @@ async fn send(
     let (progress, number) = (Arc::clone(&copy.run.progress), copy.number);
     let on_bytes = Arc::new(move |bytes| progress.bytes_sent(number, bytes)) as _;
     let (reads, host) = (&copy.run.reads, &copy.destination.host);
-    let mut opened = Opened { session, tap: None };
+    let mut first = FirstAttempt { session, tap: None };
     // A shared read begins only when every upload is open.
-    if opened.session.is_none() && reads.has_several_destinations() {
-        opened.session = match copy.destination.start_upload(None).await? {
+    if first.session.is_none() && reads.has_several_destinations() {
+        first.session = match copy.destination.start_upload(None).await? {
             Started::Session(session) => Some(session),
             Started::Mounted => None,
         };
     }
-    if opened.session.is_some() {
-        opened.tap = Box::pin(reads.join(&copy.source, host, &copy.image, blob)).await;
+    if first.session.is_some() {
+        first.tap = Box::pin(reads.join(&copy.source, host, &copy.image, blob)).await;
     }
-    let _permit = match opened.tap {
+    let _permit = match first.tap {
         Some(_) => None,
         None => reads.alone(&host.name).await,
     };
-    let transfer = transfer(&copy.source, &copy.destination, blob, opened, &on_bytes);
+    let transfer = transfer(&copy.source, &copy.destination, blob, first, &on_bytes);
     let times = Box::pin(transfer).await?;
     reads.record(blob, times);
     copy.count(|counters| counters.moved.add_blob(blob.size));

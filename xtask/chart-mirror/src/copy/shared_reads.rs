@@ -241,7 +241,7 @@ impl SharedReads {
         self.record(blob, 1);
         for ((host, waits), tap) in hosts.iter().zip(taps).zip(shared) {
             match tap {
-                // If nobody waits for it any more, the tap is dropped, and the others go on.
+                // If it does not wait any more, the tap is dropped, and the others go on.
                 Some(tap) => drop(waits.send(tap)),
                 None => self.lock().falls_behind(&host.name),
             }

@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 use super::common::{bytes, requests};
 use super::json::document;
 use crate::commands::mirror::Together;
-use crate::copy::SourceReads;
 use messages::printable::printable;
 
 /// The error of a part that was not done, or not to its end.
@@ -76,12 +75,12 @@ pub fn summary(totals: &PartTotals) -> String {
 }
 
 fn summary_of_all(Together { requests: sent, reads }: &Together) -> String {
-    let reads = reads.map(|SourceReads { read, read_again }| {
-        let again = match read_again.blobs {
+    let reads = reads.as_ref().map(|reads| {
+        let again = match reads.read_again.blobs {
             0 => String::new(),
-            _ => format!(", and {} again", bytes(read_again.bytes)),
+            _ => format!(", and {} again", bytes(reads.read_again.bytes)),
         };
-        format!("{} read from the sources{again}; ", bytes(read.bytes))
+        format!("{} read from the sources{again}; ", bytes(reads.read.bytes))
     });
     format!("{}requests: {}\n", reads.unwrap_or_default(), requests(sent))
 }

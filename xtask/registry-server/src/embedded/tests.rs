@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use oci::{Descriptor, Digest, LayoutForm, Manifest, Registry, Repository, RepositoryPath};
 use registry::auth::credentials::EmptyEnvironment;
-use registry::transfer::{Opened, transfer};
+use registry::transfer::{FirstAttempt, transfer};
 use registry::{
     ManifestName, ReadBack, Registries, RemoteRepository, Requests, RetryPolicy, Settings, Side,
 };
@@ -63,7 +63,9 @@ async fn an_image_is_copied_between_them_and_no_request_is_counted() {
     let stored = Arc::clone(&destination.blobs);
     let ends = ends(source, destination);
     let on_bytes: Arc<dyn Fn(u64) + Send + Sync> = Arc::new(|_| {});
-    transfer(&ends.source, &ends.destination, &layer, Opened::default(), &on_bytes).await.unwrap();
+    transfer(&ends.source, &ends.destination, &layer, FirstAttempt::default(), &on_bytes)
+        .await
+        .unwrap();
     assert_eq!(stored.lock().unwrap()[&layer.digest], content);
     assert!(ends.destination.has_blob(&layer).await.unwrap());
 
@@ -109,7 +111,7 @@ async fn a_damaged_blob_is_not_stored() {
     let ends = ends(source, destination);
     let on_bytes: Arc<dyn Fn(u64) + Send + Sync> = Arc::new(|_| {});
     let copied =
-        transfer(&ends.source, &ends.destination, &layer, Opened::default(), &on_bytes).await;
+        transfer(&ends.source, &ends.destination, &layer, FirstAttempt::default(), &on_bytes).await;
     let error = copied.unwrap_err();
     assert!(error.to_string().starts_with("source: get blob"), "{error}");
     assert!(error.to_string().contains("oci:from: the content has the digest"), "{error}");

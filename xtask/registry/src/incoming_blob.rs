@@ -1,4 +1,4 @@
-//! `Content`: the bytes of a blob on their way to a destination, from its own download or from one that several
+//! `IncomingBlob`: the bytes of a blob on their way to a destination, from its own download or from one that several
 //! destinations share.
 
 use bytes::Bytes;
@@ -7,12 +7,12 @@ use crate::download::Download;
 use crate::error::Error;
 use crate::shared_read::Tap;
 
-pub(crate) enum Content {
+pub(crate) enum IncomingBlob {
     Own(Box<Download>),
     Shared(Box<Tap>),
 }
 
-impl Content {
+impl IncomingBlob {
     /// The position in the blob that comes next.
     pub(crate) fn position(&self) -> u64 {
         match self {
