@@ -24,20 +24,19 @@ fn written(list: &str, arguments: &[&str]) -> Finished {
     finished
 }
 
-/// The command in the comment of a file for skopeo, for a file in its place and registries without TLS.
+/// The command in the comment of a file for skopeo, for a file in its place and a destination without TLS.
 fn documented(text: &str, file: &Path) -> Vec<String> {
     let start = "`skopeo ";
     let command = &text[text.find(start).unwrap() + start.len()..];
     let command = command.split('`').next().unwrap();
     let command = command.replace(" FILE ", &format!(" {} ", file.display()));
     let mut arguments: Vec<String> = command.split(' ').map(str::to_owned).collect();
-    arguments
-        .splice(1..1, ["--src-tls-verify=false", "--dest-tls-verify=false"].map(str::to_owned));
+    arguments.insert(1, "--dest-tls-verify=false".to_owned());
     arguments
 }
 
-/// Every tag with its digest.
-fn contents(registry: &InMemoryRegistry) -> Vec<String> {
+/// Every tag of a registry with its digest.
+pub(crate) fn contents(registry: &InMemoryRegistry) -> Vec<String> {
     let store = registry.store();
     let mut all = Vec::new();
     for repository in store.repositories() {
@@ -64,7 +63,8 @@ async fn skopeo_copies_the_file_to_the_targets_that_no_warning_names() {
     });
     let list = |registry: &InMemoryRegistry| {
         format!(
-            "[destinations.d]\nregistry = \"{}/m\"\ntarget = \"{{name}}\"\n{}",
+            "[registries.\"{address}\"]\nplain-http = true\n\
+             [destinations.d]\nregistry = \"{}/m\"\ntarget = \"{{name}}\"\n{}",
             registry.address(),
             images.concat()
         )

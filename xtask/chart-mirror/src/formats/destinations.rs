@@ -30,7 +30,7 @@ pub enum KnownDestination {
     /// Its settings are derived from the file.
     Address(String, Address),
     /// A destination of the workspace that the list becomes a member of.
-    Workspace(String, Destination),
+    Workspace(String, Box<Destination>),
 }
 
 /// An image with its own target, if it needs one.
@@ -84,6 +84,7 @@ pub fn place(list: &ReadList, known: &[KnownDestination]) -> Placed {
                 DerivedDestination { name, destination, defined_in: DefinedIn::NewList }
             }
             KnownDestination::Workspace(name, destination) => {
+                let destination = *destination;
                 DerivedDestination { name, destination, defined_in: DefinedIn::Workspace }
             }
         };

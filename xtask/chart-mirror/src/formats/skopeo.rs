@@ -38,8 +38,10 @@ pub(super) fn write(export: &Export<'_>) -> WrittenList {
         let of_registry = tags.entry(image.source.registry().to_string()).or_default();
         of_registry.entry(image.source.path().as_str()).or_default().insert(image.tag.as_str());
     }
+    let unverified = unverified(export);
     for (registry, repositories) in tags {
-        let _ = writeln!(text, "{}:\n  images:", quoted(&registry));
+        let tls = if unverified.contains(&registry) { "  tls-verify: false\n" } else { "" };
+        let _ = writeln!(text, "{}:\n{tls}  images:", quoted(&registry));
         for (path, tags) in repositories {
             let tags: Vec<String> = tags.into_iter().map(quoted).collect();
             let _ = writeln!(text, "    {}: [{}]", quoted(path), tags.join(", "));
@@ -62,6 +64,14 @@ pub(super) fn write(export: &Export<'_>) -> WrittenList {
     export.lose_platforms(&mut losses, "`skopeo sync` copies one platform, or all with `--all`");
     export.lose_attachments(&mut losses, "`skopeo sync` does not copy them");
     WrittenList { text, left_out: losses.into_all() }
+}
+
+/// The hosts that the lists contact without TLS, or without verifying certificates. Not every version of skopeo has
+/// flags for the sources of a file.
+fn unverified(export: &Export<'_>) -> BTreeSet<String> {
+    let registries = export.lists.iter().flat_map(|list| list.list.registries());
+    let registries = registries.filter(|(_, it)| it.insecure || it.plain_http == Some(true));
+    registries.map(|(host, _)| host.to_string()).collect()
 }
 
 fn only_destination<'a>(export: &Export<'a>) -> Option<&'a Destination> {

@@ -92,8 +92,8 @@ fn unreadable(name: &str, error: &ReadError) -> Advice {
 fn known_destinations(empty: &ImageList, options: &FromListOptions) -> Vec<KnownDestination> {
     if options.destinations.is_empty() {
         let of_workspace = empty.destinations().iter();
-        let known =
-            of_workspace.map(|(name, it)| KnownDestination::Workspace(name.clone(), it.clone()));
+        let known = of_workspace
+            .map(|(name, it)| KnownDestination::Workspace(name.clone(), Box::new(it.clone())));
         return known.collect();
     }
     let given = options.destinations.iter();

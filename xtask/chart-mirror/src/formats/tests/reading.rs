@@ -171,7 +171,7 @@ fn a_destination_of_the_workspace_is_used_as_it_is() {
         "[workspace]\nmembers = ['a']\n[destinations.d]\nregistry = 'r.io/m'\ntarget = '{name}'\n",
     );
     let known = workspace.destinations()["d"].clone();
-    let placed = place(&read, &[KnownDestination::Workspace("d".to_owned(), known)]);
+    let placed = place(&read, &[KnownDestination::Workspace("d".to_owned(), Box::new(known))]);
     let own: Vec<_> =
         placed.images.iter().map(|it| it.target.as_ref().map(|it| it.as_str())).collect();
     assert_eq!(own, [None, Some("x/c")]);

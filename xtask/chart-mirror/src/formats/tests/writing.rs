@@ -120,6 +120,23 @@ fn skopeo_is_called_so_that_it_keeps_the_targets_if_it_can() {
 }
 
 #[test]
+fn skopeo_verifies_the_hosts_that_the_list_verifies() {
+    let list = parsed(
+        "[registries.\"http.io\"]\nplain-http = true\n[registries.\"tls.io\"]\nconcurrency = 2\n\
+         [[image]]\nsource = 'http.io/x'\ntag = '1'\n[[image]]\nsource = 'tls.io/y'\ntag = '1'\n",
+    );
+    let expected = r#""http.io":
+  tls-verify: false
+  images:
+    "x": ["1"]
+"tls.io":
+  images:
+    "y": ["1"]
+"#;
+    assert_eq!(body(&written(&list, ListFormat::Skopeo, &[])), expected);
+}
+
+#[test]
 fn hauler_has_images_with_their_paths_and_the_chart() {
     let expected = r#"apiVersion: content.hauler.cattle.io/v1
 kind: Images
