@@ -26,6 +26,7 @@ mod nodes;
 mod pin;
 mod pipelines;
 mod profiles;
+mod prune;
 mod several;
 #[path = "../support/mod.rs"]
 mod support;

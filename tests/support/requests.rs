@@ -55,7 +55,7 @@ fn describe(request: &LoggedRequest) -> String {
         Kind::Upload if is_mount(request) => "mount",
         Kind::Upload => "upload",
         Kind::Referrers => "referrers",
-        Kind::Base | Kind::Tags | Kind::Token | Kind::Other => "other",
+        Kind::Base | Kind::Catalog | Kind::Tags | Kind::Token | Kind::Other => "other",
     };
     format!("{} {kind}", request.method)
 }

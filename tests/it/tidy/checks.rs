@@ -33,7 +33,7 @@ const ACTING: [&str; 11] = [
 ];
 
 /// Modules that do no I/O.
-const PURE: [&str; 9] = [
+const PURE: [&str; 10] = [
     "xtask/messages/src",
     "xtask/oci/src",
     "xtask/registry/src/known",
@@ -41,6 +41,7 @@ const PURE: [&str; 9] = [
     "xtask/chart-mirror/src/formats",
     "xtask/chart-mirror/src/list",
     "xtask/chart-mirror/src/plan",
+    "xtask/chart-mirror/src/prune",
     "xtask/chart-mirror/src/report",
     "xtask/chart-mirror/src/signatures",
 ];

@@ -14,6 +14,7 @@ pub mod layouts;
 pub mod list;
 pub mod list_file;
 pub mod plan;
+pub mod prune;
 #[cfg(test)]
 mod reference;
 pub mod report;

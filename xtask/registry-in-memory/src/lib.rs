@@ -28,7 +28,7 @@ pub use authentication::{Authentication, Grants, RefreshToken, TokenKey, TokenSt
 pub use chaos::{Chaos, End, Faulty};
 pub use faults::{Effect, Fault, Matcher, dead_from_nth_request, fail_nth_request};
 pub use log::LoggedRequest;
-pub use options::{LocationStyle, RegistryOptions};
+pub use options::{Deletes, LocationStyle, RegistryOptions};
 pub use registry::InMemoryRegistry;
 pub use registry_server::route::Kind;
 pub use store::Store;

@@ -6,12 +6,13 @@ use oci::Digest;
 use registry::ManifestName;
 use registry_server::manifest::{LARGEST_MANIFEST, PushedManifest, StoredManifest, invalid};
 use registry_server::referrers::referrers_reply;
-use registry_server::tags::tag_page;
+use registry_server::tags::{Page, catalog_page, tag_page};
 use registry_server::{ErrorReply, Reply};
 
 use crate::body::RequestBody;
 use crate::call::Call;
 use crate::failure::Failure;
+use crate::options::Deletes;
 use crate::store::{Child, children};
 
 /// `/v2/<name>/manifests/<reference>`
@@ -38,7 +39,19 @@ pub(super) fn list_tags(call: &Call<'_>, repository: &str) -> Result<Reply, Erro
     if !call.shared.store.has_repository(repository) {
         return Err(ErrorReply::name_unknown(repository));
     }
-    Ok(tag_page(repository, call.shared.store.tags(repository), &call.request.query))
+    Ok(tag_page(repository, call.shared.store.tags(repository), &page(call)))
+}
+
+/// `GET /v2/_catalog`, with `n` and `last`.
+pub(super) fn list_repositories(call: &Call<'_>) -> Result<Reply, ErrorReply> {
+    match call.shared.options.catalog {
+        true => Ok(catalog_page(call.shared.store.repositories(), &page(call))),
+        false => Err(ErrorReply::not_found()),
+    }
+}
+
+fn page<'c>(call: &'c Call<'_>) -> Page<'c> {
+    Page::of(&call.request.query).at_most(call.shared.options.longest_page)
 }
 
 /// `GET /v2/<name>/referrers/<digest>`, with `artifactType`.
@@ -103,9 +116,13 @@ fn push(
 
 fn delete(call: &Call<'_>, repository: &str, reference: &str) -> Result<Reply, ErrorReply> {
     let store = &call.shared.store;
-    let existed = match reference.parse() {
-        Ok(digest) => store.delete_manifest(repository, &digest),
-        Err(_) => store.delete_tag(repository, reference),
+    let existed = match (reference.parse(), call.shared.options.deletes) {
+        (_, Deletes::Nothing) | (Err(_), Deletes::Digests) => return Err(ErrorReply::unsupported()),
+        (Ok(digest), _) => store.delete_manifest(repository, &digest),
+        (Err(_), Deletes::TagsAndDigests) => store.delete_tag(repository, reference),
+        (Err(_), Deletes::ManifestsOfTags) => store
+            .manifest(repository, reference)
+            .is_some_and(|(.., digest)| store.delete_manifest(repository, &digest)),
     };
     if existed {
         Ok(Reply::new(StatusCode::ACCEPTED))

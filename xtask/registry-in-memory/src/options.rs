@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use registry::known::kind::{Mounts, Profile};
+use registry::known::kind::{Deletion, Mounts, Profile};
 
 use crate::Authentication;
 
@@ -33,6 +33,12 @@ pub struct RegistryOptions {
     pub chunked_uploads: bool,
     /// Whether an existing tag refuses another digest.
     pub immutable_tags: bool,
+    /// What a DELETE of a manifest removes.
+    pub deletes: Deletes,
+    /// Whether `_catalog` lists the repositories.
+    pub catalog: bool,
+    /// The most tags or repositories in one page of a list, unless the client asks for fewer.
+    pub longest_page: Option<usize>,
     /// Whether the first push creates the repository; otherwise [`crate::Store::create_repository`].
     pub create_repositories: bool,
     /// The most components that a repository's path may have.
@@ -41,6 +47,19 @@ pub struct RegistryOptions {
     pub location: LocationStyle,
     /// How long each request waits before it is processed.
     pub latency: Duration,
+}
+
+/// What a DELETE of a manifest removes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletes {
+    /// By a tag, the tag; by a digest, the manifest with all its tags.
+    TagsAndDigests,
+    /// By a tag, its manifest with all its tags; by a digest the same.
+    ManifestsOfTags,
+    /// By a digest only; 405 for a tag.
+    Digests,
+    /// Nothing: 405.
+    Nothing,
 }
 
 /// The form of an upload's `Location`.
@@ -68,6 +87,9 @@ impl Default for RegistryOptions {
             smallest_patch: None,
             chunked_uploads: true,
             immutable_tags: false,
+            deletes: Deletes::TagsAndDigests,
+            catalog: true,
+            longest_page: None,
             create_repositories: true,
             deepest_path: None,
             location: LocationStyle::Absolute,
@@ -86,6 +108,11 @@ impl RegistryOptions {
             largest_patch: profile.pieces.map(|pieces| pieces.largest.max(LARGEST_STREAM)),
             smallest_patch: profile.pieces.map(|pieces| pieces.smallest),
             chunked_uploads: profile.pieces.is_some(),
+            deletes: match profile.deletion {
+                None | Some(Deletion::Tags) => Deletes::TagsAndDigests,
+                Some(Deletion::Digests) => Deletes::Digests,
+                Some(Deletion::CloudCli | Deletion::Nothing) => Deletes::Nothing,
+            },
             create_repositories: profile.creates_repositories,
             deepest_path: profile.max_path_depth,
             ..Self::default()

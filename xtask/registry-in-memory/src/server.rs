@@ -121,6 +121,7 @@ async fn handle(call: &Call<'_>, body: &mut RequestBody) -> Result<Reply, Failur
     match route.kind {
         Kind::Base if method == Method::GET || method == Method::HEAD => Ok(Reply::base()),
         Kind::Manifest => manifests::handle(call, repository, name, body).await,
+        Kind::Catalog if method == Method::GET => Ok(manifests::list_repositories(call)?),
         Kind::Tags if method == Method::GET => Ok(manifests::list_tags(call, repository)?),
         Kind::Referrers if method == Method::GET => {
             Ok(manifests::list_referrers(call, repository, name)?)
@@ -129,7 +130,7 @@ async fn handle(call: &Call<'_>, body: &mut RequestBody) -> Result<Reply, Failur
         Kind::Upload if !name.is_empty() => uploads::handle(call, repository, name, body).await,
         Kind::Upload if method == Method::POST => uploads::begin(call, repository, body).await,
         Kind::Token | Kind::Other => Err(ErrorReply::not_found().into()),
-        Kind::Base | Kind::Tags | Kind::Referrers | Kind::Upload => {
+        Kind::Base | Kind::Catalog | Kind::Tags | Kind::Referrers | Kind::Upload => {
             Err(ErrorReply::unsupported().into())
         }
     }

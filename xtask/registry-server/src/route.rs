@@ -13,6 +13,8 @@ pub enum Kind {
     Upload,
     Tags,
     Referrers,
+    /// `/v2/_catalog`
+    Catalog,
     /// The token endpoint of bearer authentication.
     Token,
     /// Anything else.
@@ -35,6 +37,7 @@ impl Route {
         match &*path {
             "/token" => api(Kind::Token),
             "/v2" | "/v2/" => api(Kind::Base),
+            "/v2/_catalog" => api(Kind::Catalog),
             path => path.strip_prefix("/v2/").and_then(below_v2).unwrap_or(api(Kind::Other)),
         }
     }
@@ -83,6 +86,7 @@ mod tests {
             ("/v2/", Kind::Base, "", ""),
             ("/v2", Kind::Base, "", ""),
             ("/token", Kind::Token, "", ""),
+            ("/v2/_catalog", Kind::Catalog, "", ""),
             ("/v1/x", Kind::Other, "", ""),
             ("/v2x", Kind::Other, "", ""),
             ("/v2/wait", Kind::Other, "", ""),

@@ -18,7 +18,7 @@ use crate::referrers::referrers_reply;
 use crate::reply::{ErrorReply, Reply};
 use crate::route::{Kind, Parameters, Route};
 use crate::storage::{Storage, StorageError};
-use crate::tags::tag_page;
+use crate::tags::{Page, tag_page};
 use crate::uploads;
 
 /// A registry that serves a storage.
@@ -98,7 +98,7 @@ impl Call {
             Kind::Upload if is_writable && self.method == Method::POST => {
                 whole(uploads::begin(self, repository, body).await?)
             }
-            Kind::Token | Kind::Other => return Err(ErrorReply::not_found().into()),
+            Kind::Catalog | Kind::Token | Kind::Other => return Err(ErrorReply::not_found().into()),
             _ => return Err(ErrorReply::unsupported().into()),
         })
     }
@@ -136,7 +136,7 @@ impl Call {
         let named = repository.to_owned();
         let tags = blocking(self, move |storage| Ok(storage.tags(&named))).await?;
         let tags = tags.ok_or_else(|| ErrorReply::name_unknown(repository))?;
-        Ok(tag_page(repository, tags, &self.query))
+        Ok(tag_page(repository, tags, &Page::of(&self.query)))
     }
 
     async fn referrers(&self, repository: &str, digest: &str) -> Result<Reply, ErrorReply> {

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard};
 
-use crate::known::kind::{Mounts, Pieces, Profile, RegistryKind};
+use crate::known::kind::{Deletion, Mounts, Pieces, Profile, RegistryKind};
 use crate::lock::lock;
 
 /// In bytes. A host that announces a larger minimum means something else.
@@ -46,6 +46,18 @@ struct Learned {
     upload: UploadMode,
     piece: u64,
     smallest_piece: u64,
+    /// `None` until something was deleted.
+    deletion: Option<Deletion>,
+    /// Whether a manifest was there after its tag was deleted.
+    manifest_outlives_tag: Option<bool>,
+}
+
+/// Whether a registry deletes a tag alone, and leaves its manifest and other tags.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Untagging {
+    Certain,
+    Unknown,
+    Impossible,
 }
 
 /// What is known about mounts with one kind of access.
@@ -65,6 +77,8 @@ impl Capabilities {
             upload: UploadMode::Whole,
             piece: pieces.largest,
             smallest_piece: pieces.smallest,
+            deletion: None,
+            manifest_outlives_tag: None,
         });
         Self { profile, learned }
     }
@@ -171,6 +185,39 @@ impl Capabilities {
         learned.smallest_piece = learned.smallest_piece.max(bytes.min(LARGEST_SMALLEST_PIECE));
     }
 
+    /// What the host deletes, as far as it is known.
+    pub fn deletion(&self) -> Option<Deletion> {
+        self.profile.deletion.or(self.learned().deletion)
+    }
+
+    /// The host deleted something.
+    pub(crate) fn learn_deletion(&self, deletion: Deletion) {
+        self.learned().deletion.get_or_insert(deletion);
+    }
+
+    pub(crate) fn untagging(&self) -> Untagging {
+        match self.profile.deletion {
+            Some(Deletion::Tags) => return Untagging::Certain,
+            Some(_) => return Untagging::Impossible,
+            None => {}
+        }
+        match self.learned().manifest_outlives_tag {
+            Some(true) => Untagging::Certain,
+            Some(false) => Untagging::Impossible,
+            None => Untagging::Unknown,
+        }
+    }
+
+    /// A tag was deleted, and its manifest was there afterwards.
+    pub(crate) fn manifest_outlived_tag(&self) {
+        self.learned().manifest_outlives_tag.get_or_insert(true);
+    }
+
+    /// A tag was deleted, and its manifest as well. From now on, none is relied on.
+    pub(crate) fn manifest_went_with_tag(&self) {
+        self.learned().manifest_outlives_tag = Some(false);
+    }
+
     fn learned(&self) -> MutexGuard<'_, Learned> {
         lock(&self.learned)
     }
@@ -265,6 +312,24 @@ mod tests {
             !host.can_mount(OtherLogin)
                 && host.can_mount(SameLogin)
                 && host.self_mount_finds_blob()
+        );
+    }
+
+    #[test]
+    fn a_tag_is_deleted_alone_only_where_a_manifest_has_outlived_one() {
+        let host = any();
+        assert_eq!((host.deletion(), host.untagging()), (None, Untagging::Unknown));
+        host.learn_deletion(Deletion::Tags);
+        host.manifest_outlived_tag();
+        assert_eq!((host.deletion(), host.untagging()), (Some(Deletion::Tags), Untagging::Certain));
+        host.manifest_went_with_tag();
+        host.manifest_outlived_tag();
+        assert_eq!(host.untagging(), Untagging::Impossible, "one counterexample is enough");
+        let acr = of(RegistryKind::Acr);
+        acr.manifest_outlived_tag();
+        assert_eq!(
+            (acr.deletion(), acr.untagging()),
+            (Some(Deletion::Digests), Untagging::Impossible)
         );
     }
 

@@ -4,6 +4,7 @@
 mod accidents;
 pub mod auth;
 pub mod capabilities;
+mod delete;
 pub mod download;
 mod embedded;
 #[cfg(any(test, fuzzing))]
@@ -16,6 +17,7 @@ pub mod http;
 mod incoming_blob;
 pub mod known;
 mod lock;
+mod pages;
 pub mod ping;
 mod presence;
 mod push;
@@ -30,6 +32,7 @@ pub mod transfer;
 mod upload;
 
 pub use auth::{Access, HostSide};
+pub use delete::Deleted;
 pub use embedded::EmbeddedRegistry;
 pub use error::{Cause, Error, ErrorCode, ErrorResponse, Phase, Side};
 pub use http::attempts::RetryPolicy;
@@ -37,6 +40,7 @@ pub use http::host::Host;
 pub use http::net::is_loopback;
 pub use http::snapshot::SourceManifests;
 pub use http::tls_problem::TlsProblem;
+pub use pages::ListedTag;
 pub use push::{Pushed, ReadBack};
 pub use registries::{Registries, Requests, Settings, is_plain};
 pub use repository::{ManifestName, RemoteRepository, Tagged};

@@ -50,6 +50,21 @@ impl RemoteRepository {
         self.resolve_by(name, Absence { statuses: &[404], is_confirmed: true }).await
     }
 
+    /// Like [`RemoteRepository::resolve_strictly`], for callers that delete: nothing counts as absent unless a GET
+    /// answers 404 as well.
+    ///
+    /// # Errors
+    /// When the registry cannot be queried, or refuses.
+    pub async fn resolve_certainly(&self, name: &ManifestName) -> Result<Option<Digest>, Error> {
+        match self.resolve_strictly(name).await? {
+            Some(digest) => Ok(Some(digest)),
+            None => {
+                let absence = Absence { statuses: &[404], is_confirmed: true };
+                self.resolve_by_get(name, absence).await
+            }
+        }
+    }
+
     /// Like [`RemoteRepository::resolve`], for a name that often does not exist. While it is unknown whether
     /// the registry answers HEAD, it gets a GET at once: that is one request, and no answer needs another one.
     ///

@@ -1,11 +1,11 @@
 //! Lists the manifests that refer to another one, by the referrers API (distribution-spec 1.1, "Listing
 //! Referrers").
 
-use reqwest::{Method, Url};
+use reqwest::Method;
 
 use crate::accidents::Accidents;
 use crate::error::{Cause, Error};
-use crate::http::request::{BufferedResponse, header};
+use crate::pages::next_page;
 use crate::repository::{LARGEST_MANIFEST, ManifestName, RemoteRepository, is_broken_document};
 use messages::printable::printable;
 use oci::{Descriptor, Digest, Manifest};
@@ -73,14 +73,4 @@ impl RemoteRepository {
         })?;
         Ok(ManifestName::Tag(tag))
     }
-}
-
-/// The address of the next page of a list (RFC 8288, `rel="next"`).
-fn next_page(page: &BufferedResponse) -> Option<Url> {
-    let link = header(&page.headers, "link")?.trim();
-    let (address, parameters) = link.strip_prefix('<')?.split_once('>')?;
-    if !parameters.contains("next") {
-        return None;
-    }
-    page.url.join(address).ok()
 }

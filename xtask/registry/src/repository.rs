@@ -73,6 +73,18 @@ impl RemoteRepository {
         self.manifest_unless(self.absent(), name, expected_digest).await
     }
 
+    /// Like [`RemoteRepository::manifest_if_present`], for callers that delete: only a 404 means that it does not
+    /// exist.
+    ///
+    /// # Errors
+    /// When it cannot be fetched, or does not match its digest.
+    pub async fn manifest_if_certain(
+        &self,
+        name: &ManifestName,
+    ) -> Result<Option<Manifest>, Error> {
+        self.manifest_unless(&[404], name, expected_digest).await
+    }
+
     /// The manifest of a tag, with its computed digest, whatever digest the registry reports; `None` if the
     /// tag does not exist.
     pub async fn manifest_with_computed_digest(
@@ -234,6 +246,7 @@ impl RemoteRepository {
         let operation = match method {
             Method::HEAD => format!("look for manifest {name}"),
             Method::PUT => format!("push manifest {name}"),
+            Method::DELETE => format!("delete manifest {name}"),
             _ => format!("get manifest {name}"),
         };
         let request = self.request(operation, method, &format!("manifests/{}", name.text()))?;

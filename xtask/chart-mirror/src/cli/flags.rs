@@ -24,6 +24,7 @@ mod chart;
 mod ends;
 mod images;
 mod init;
+mod prune;
 mod reports;
 mod values;
 
@@ -35,6 +36,7 @@ pub use chart::ChartArgs;
 pub use ends::{DestinationArgs, SourceArgs, WithChartArgs};
 pub use images::ImagesArgs;
 pub use init::InitArgs;
+pub use prune::PruneArgs;
 pub use reports::{MergeReportsArgs, ReportCommand};
 pub use values::ValuesArgs;
 
@@ -124,6 +126,10 @@ pub enum Command {
     Pin(PinArgs),
     /// Show how each registry is reached, and whether its credentials work
     Doctor(DoctorArgs),
+    /// Show which tags of a destination no list has any more, or delete them
+    ///
+    /// Only in repositories that `[destinations.NAME.prune]` declares as owned. Nothing is deleted without --apply.
+    Prune(PruneArgs),
     /// Write down what a destination has
     ///
     /// The inventory is JSON: for each repository, its tags, its manifests, and its blobs with their sizes.

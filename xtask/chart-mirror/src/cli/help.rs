@@ -17,7 +17,7 @@ struct CommandHelp {
     failed: Option<&'static str>,
 }
 
-const COMMANDS: [CommandHelp; 20] = [
+const COMMANDS: [CommandHelp; 21] = [
     CommandHelp {
         name: "init",
         examples: &[
@@ -104,6 +104,16 @@ const COMMANDS: [CommandHelp; 20] = [
         ],
         done: "no problem was found",
         failed: Some("a registry is unusable"),
+    },
+    CommandHelp {
+        name: "prune",
+        examples: &[
+            ("prune -d production", "show which tags no list has any more"),
+            ("prune -d production -v", "show why each of the others stays"),
+            ("prune -d production --apply", "delete them"),
+        ],
+        done: "everything was found out; with --apply, what is shown was deleted",
+        failed: Some("a repository could not be read, or a tag could not be deleted"),
     },
     CommandHelp {
         name: "inventory",

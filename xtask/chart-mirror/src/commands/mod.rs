@@ -12,6 +12,7 @@ pub mod list_edit;
 pub mod mirror;
 pub mod node_config;
 pub mod pin;
+pub mod prune;
 pub mod publications;
 pub mod report_merge;
 mod signature_keys;

@@ -6,7 +6,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::target::fold;
-use super::{EcrSettings, Image, TargetTemplate, named};
+use super::{EcrSettings, Image, PruneRules, TargetTemplate, named};
 use layout::LayoutLocation;
 use messages::Advice;
 use oci::InvalidReference;
@@ -31,6 +31,8 @@ pub struct Destination {
     pub charts: Option<RepositoryPath>,
     /// Has no effect except at Amazon ECR.
     pub ecr: EcrSettings,
+    /// What `prune` may delete. `None`: nothing.
+    pub prune: Option<PruneRules>,
     /// The image layout that takes the place of a registry. Each image has the path of its source there, with
     /// its host.
     pub layout: Option<LayoutLocation>,
@@ -147,6 +149,7 @@ impl From<Address> for Destination {
             attachments: Attachments::default(),
             charts: None,
             ecr: EcrSettings::default(),
+            prune: None,
             layout: None,
         }
     }

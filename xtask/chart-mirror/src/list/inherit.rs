@@ -176,6 +176,24 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_member_inherits_what_may_be_pruned_and_cannot_change_it() {
+        let rules = "prune = { repositories = ['a/**'], keep-last = 2 }\n";
+        let root = ROOT.replace("registry = 'r.io'\n", &format!("registry = 'r.io'\n{rules}"));
+        let own = |rules: &str| {
+            let text = format!("[destinations.prod]\nregistry = 'r.io'\n{rules}{IMAGE}");
+            let member = list(&root).parse_member("images.toml", &text).unwrap();
+            member.inherit(&list(&root))
+        };
+        let inherited = list(&root).parse_member("images.toml", IMAGE).unwrap();
+        let inherited = inherited.inherit(&list(&root)).unwrap();
+        assert_eq!(inherited.destinations()["prod"].prune.as_ref().unwrap().keep_last, 2);
+        assert_eq!(own(rules).unwrap().destinations(), inherited.destinations());
+        for other in ["", "prune.repositories = ['a/**', 'b']\n"] {
+            assert_eq!(own(other).unwrap_err().keys, ["destinations", "prod"], "{other}");
+        }
+    }
+
     /// Two images with one path, from different registries.
     const SAME_PATH: &str =
         "[[image]]\nsource = 'q.io/a'\ntag = '1'\n[[image]]\nsource = 'p.io/a'\ntag = '1'\n";

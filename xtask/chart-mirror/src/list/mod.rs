@@ -25,6 +25,7 @@ mod pin;
 mod place;
 mod policy;
 mod problems;
+mod prune;
 mod read;
 #[cfg(test)]
 mod schema;
@@ -48,6 +49,7 @@ pub use place::Place;
 pub use policy::{Policy, SignatureRequirement, SignatureRule, pattern_matches};
 pub(crate) use problems::nearest;
 pub use problems::{Problem, Problems};
+pub use prune::{Age, PruneRules};
 pub use registry::known::address::{Address, InvalidAddress};
 pub use registry::known::kind::{Mounts, RegistryKind};
 pub use set_value::SetValue;

@@ -382,6 +382,8 @@ fn documents() -> Vec<(&'static str, &'static str, String)> {
         ("bundle-export", "bundle-export", super::bundle::exported_json(&export())),
         ("bundle-inventory", "bundle-inventory", bundle_inventory().text()),
         ("bundle-merge", "bundle-merge", super::bundle_merge::merged_json(&merge())),
+        ("prune", "prune", super::prune::json(&super::prune::tests::report())),
+        ("prune-apply", "prune", super::prune::json(&super::prune::tests::applied())),
         ("verify", "verify", super::verify::tests::json_of_every_kind()),
     ]
 }

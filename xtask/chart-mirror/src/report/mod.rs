@@ -21,6 +21,7 @@ pub mod pin;
 pub mod presentation;
 pub mod probe;
 pub mod proof;
+pub mod prune;
 #[cfg(test)]
 mod schemas;
 pub mod verify;

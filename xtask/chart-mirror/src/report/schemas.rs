@@ -26,6 +26,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         ("parts", parts()),
         ("pin", schema::<super::pin::json::Pins<'_>>("pin", "")),
         ("progress", progress()),
+        ("prune", schema::<super::prune::json::Pruning<'_>>("prune", "")),
         ("verify", schema::<super::verify::json::Verification<'_>>("verify", "")),
     ]
 }
@@ -35,7 +36,7 @@ fn parts() -> Value {
     let mut schema = schema::<super::parts::Parts>("mirror", "");
     schema["title"] = json!("a command with --format json, for several lists or destinations");
     schema["properties"]["command"] =
-        json!({ "enum": ["bundle import", "doctor", "images", "mirror", "pin"] });
+        json!({ "enum": ["bundle import", "doctor", "images", "mirror", "pin", "prune"] });
     schema
 }
 

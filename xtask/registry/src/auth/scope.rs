@@ -8,6 +8,8 @@ pub enum Access {
     Pull,
     /// Includes pulling.
     Push,
+    /// Includes pushing.
+    Delete,
 }
 
 /// The permissions that a request needs.
@@ -31,6 +33,15 @@ impl Scope {
         Self { repository: repository.to_owned(), access: Access::Push, also_pull: None }
     }
 
+    pub(crate) fn delete(repository: &str) -> Self {
+        Self { repository: repository.to_owned(), access: Access::Delete, also_pull: None }
+    }
+
+    /// To list all repositories. No repository has an empty path.
+    pub(crate) fn catalog() -> Self {
+        Self::pull("")
+    }
+
     /// To mount a blob of another repository. A mount from the repository itself needs nothing more.
     pub(crate) fn mount(repository: &str, from: &str) -> Self {
         let also_pull = (repository != from).then(|| from.to_owned());
@@ -50,7 +61,11 @@ pub(crate) fn parameter((repository, access): &(String, Access)) -> String {
     let actions = match access {
         Access::Pull => "pull",
         Access::Push => "pull,push",
+        Access::Delete => "pull,push,delete",
     };
+    if repository.is_empty() {
+        return "registry:catalog:*".to_owned();
+    }
     format!("repository:{repository}:{actions}")
 }
 
@@ -64,5 +79,13 @@ mod tests {
             Scope::mount("a/new", "a/old").to_scopes().iter().map(parameter).collect();
         assert_eq!(scopes, ["repository:a/new:pull,push", "repository:a/old:pull"]);
         assert_eq!(Scope::mount("a", "a"), Scope::push("a"));
+    }
+
+    #[test]
+    fn deleting_and_the_catalog_have_their_own_permissions() {
+        let texts = [Scope::delete("a"), Scope::catalog()]
+            .map(|scope| scope.to_scopes().iter().map(parameter).collect::<String>());
+        assert_eq!(texts, ["repository:a:pull,push,delete", "registry:catalog:*"]);
+        assert!(Access::Pull < Access::Push && Access::Push < Access::Delete);
     }
 }

@@ -360,7 +360,7 @@ impl Sharing {
     /// The token of a group was refused: the group asks for less, or nothing more is asked for together.
     fn reduce(&mut self, number: usize) {
         let members = &mut self.groups[number].members;
-        if members.iter().any(|(_, access)| *access == Access::Push) {
+        if members.iter().any(|(_, access)| *access > Access::Pull) {
             for (_, access) in members {
                 *access = Access::Pull;
             }

@@ -93,10 +93,12 @@ fn granted(token: &str) -> Option<HashMap<String, Access>> {
         claim.actions.iter().any(|granted| granted == action || granted == "*")
     };
     let access = claims.access.into_iter().filter_map(|claim| {
-        let access = match (allows(&claim, "pull"), allows(&claim, "push")) {
-            (_, true) => Access::Push,
-            (true, false) => Access::Pull,
-            (false, false) => return None,
+        let granted = ["pull", "push", "delete"].map(|action| allows(&claim, action));
+        let access = match granted {
+            [_, true, true] => Access::Delete,
+            [_, true, false] => Access::Push,
+            [true, false, _] => Access::Pull,
+            [false, false, _] => return None,
         };
         Some((claim.name, access))
     });
@@ -150,7 +152,7 @@ mod tests {
             {"type": "repository", "name": "d", "actions": ["*"]},
             {"type": "repository", "name": "e", "actions": []}
         ]}"#;
-        let expected = [("a/b", Access::Push), ("c", Access::Pull), ("d", Access::Push)];
+        let expected = [("a/b", Access::Push), ("c", Access::Pull), ("d", Access::Delete)];
         let expected = expected.map(|(name, access)| (name.to_owned(), access));
         assert_eq!(granted(&signed(claims)), Some(HashMap::from(expected)));
         assert_eq!(granted(&signed(r#"{"access": []}"#)), Some(HashMap::new()));

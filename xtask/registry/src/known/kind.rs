@@ -21,6 +21,21 @@ pub struct Profile {
     pub creates_repositories: bool,
     /// The largest number of components in the path of a repository.
     pub max_path_depth: Option<usize>,
+    /// `None`: found out by trying.
+    pub deletion: Option<Deletion>,
+}
+
+/// What a registry deletes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Deletion {
+    /// A tag, by its name.
+    Tags,
+    /// A manifest with all its tags, by its digest.
+    Digests,
+    /// Tags, through the CLI of the cloud.
+    CloudCli,
+    /// Nothing, through the API of registries.
+    Nothing,
 }
 
 /// How many bytes the pieces of a blob may have, except for the last one.
@@ -48,6 +63,7 @@ pub(super) const ANY: Profile = Profile {
     pieces: Some(Pieces { smallest: MIB, largest: 16 * MIB }),
     creates_repositories: true,
     max_path_depth: None,
+    deletion: None,
 };
 
 /// Defines `RegistryKind` from rows of a kind, its name in images.toml, and what differs from `ANY`.
@@ -89,18 +105,32 @@ registry_kinds! {
         hosts: &["ACCOUNT.dkr.ecr.REGION.amazonaws.com"],
         mounts: Some(Mounts::AfterManifest),
         pieces: Some(Pieces { smallest: 5 * MIB, largest: 16 * MIB }),
-        creates_repositories: false
+        creates_repositories: false,
+        deletion: Some(Deletion::CloudCli)
     }
-    EcrPublic "ecr-public" { hosts: &["public.ecr.aws"], creates_repositories: false }
-    // 413 for a PUT of more than about 20 MB (goharbor/harbor#21640).
-    Acr "acr" { hosts: &["NAME.azurecr.io"], largest_request: Some(20_000_000) }
+    EcrPublic "ecr-public" {
+        hosts: &["public.ecr.aws"],
+        creates_repositories: false,
+        deletion: Some(Deletion::CloudCli)
+    }
+    // 413 for a PUT of more than about 20 MB (goharbor/harbor#21640). Its API reference says that a manifest can be
+    // deleted by its digest only.
+    Acr "acr" {
+        hosts: &["NAME.azurecr.io"],
+        largest_request: Some(20_000_000),
+        deletion: Some(Deletion::Digests)
+    }
     // There is no PATCH.
     Gar "gar" { hosts: &["REGION-docker.pkg.dev", "gcr.io"], pieces: None }
     // Blobs sent in several PATCHes have arrived corrupted, and large ones are refused.
-    Ghcr "ghcr" { hosts: &["ghcr.io"], pieces: None }
+    Ghcr "ghcr" { hosts: &["ghcr.io"], pieces: None, deletion: Some(Deletion::Nothing) }
     Quay "quay" { hosts: &["quay.io"] }
-    // Paths are NAMESPACE/NAME.
-    DockerHub "docker-hub" { hosts: &["docker.io"], max_path_depth: Some(2) }
+    // Paths are NAMESPACE/NAME. Deletion has endpoints of its own (distribution/distribution#1831).
+    DockerHub "docker-hub" {
+        hosts: &["docker.io"],
+        max_path_depth: Some(2),
+        deletion: Some(Deletion::Nothing)
+    }
     Harbor "harbor" {}
     Artifactory "artifactory" {}
     Nexus "nexus" {}
@@ -116,8 +146,8 @@ impl Profile {
     /// All profiles as a Markdown table.
     pub fn table() -> String {
         let mut text = String::from(
-            "| `kind` | recognised by | mounts | one PUT | pieces | first push creates the repository | path components |\n\
-             |---|---|---|---|---|---|---|\n",
+            "| `kind` | recognised by | mounts | one PUT | pieces | first push creates the repository | path components | deletes |\n\
+             |---|---|---|---|---|---|---|---|\n",
         );
         for kind in RegistryKind::ALL {
             let profile = Self::of(kind);
@@ -132,10 +162,23 @@ impl Profile {
                 }),
                 if profile.creates_repositories { "yes" } else { "no" }.to_owned(),
                 profile.max_path_depth.map_or("-".to_owned(), |most| most.to_string()),
+                profile.deletion.map_or("tried", Deletion::name).to_owned(),
             ];
             text += &format!("| {} |\n", cells.join(" | "));
         }
         text
+    }
+}
+
+impl Deletion {
+    /// Its name in the table of all kinds.
+    fn name(self) -> &'static str {
+        match self {
+            Self::Tags => "tags",
+            Self::Digests => "digests",
+            Self::CloudCli => "tags, with `aws`",
+            Self::Nothing => "nothing",
+        }
     }
 }
 

@@ -32,6 +32,7 @@ mod inventory;
 mod mirror;
 mod node_config;
 mod parts;
+mod prune;
 mod report_files;
 mod reports;
 mod targets;
@@ -51,6 +52,7 @@ pub fn run(flags: &Flags) -> anyhow::Result<Exit> {
         Command::Images(arguments) => images::run(flags, arguments),
         Command::Pin(arguments) => run_pin(flags, arguments),
         Command::Doctor(arguments) => run_doctor(flags, arguments),
+        Command::Prune(arguments) => prune::run(flags, arguments),
         Command::Inventory(arguments) => inventory::run(flags, arguments),
         Command::Bundle(command) => bundle::run(flags, command),
         Command::Report(command) => reports::run(command),

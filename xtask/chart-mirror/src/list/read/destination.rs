@@ -74,15 +74,18 @@ impl<'t> Reader<'t> {
             reader.one_of(&text, Attachments::ALL, Attachments::name)
         });
         let charts = self.optional(&mut table, "charts", Self::charts);
-        let registry = address.as_ref().map(|address| address.registry.clone());
-        let ecr =
-            self.optional(&mut table, "ecr", |reader, entry| reader.ecr(entry, registry.as_ref()));
+        let address = address.map(|address| joined(address, prefix));
+        let ecr = self.optional(&mut table, "ecr", |reader, entry| {
+            reader.ecr(entry, address.as_ref().map(|address| &address.registry))
+        });
+        let prune = self
+            .optional(&mut table, "prune", |reader, entry| reader.prune(entry, address.as_ref()));
 
         let depth_span = table.span_of("max-path-depth").unwrap_or_else(|| key.span());
         self.finish(table)?;
         let destination = Destination {
             layout: None,
-            address: joined(address?, prefix),
+            address: address?,
             pull_registry,
             target: target.unwrap_or_default(),
             max_path_depth,
@@ -90,14 +93,21 @@ impl<'t> Reader<'t> {
             attachments: attachments.unwrap_or_default(),
             charts,
             ecr: ecr.unwrap_or_default(),
+            prune,
         };
+        self.check_depth(&destination, depth_span)?;
+        Some(destination)
+    }
+
+    /// Reports a limit that leaves no room below the prefix.
+    fn check_depth(&mut self, destination: &Destination, span: Range<usize>) -> Option<()> {
         let of_prefix = destination.prefix_depth();
-        if let Some(depth) = max_path_depth.filter(|depth| *depth <= of_prefix) {
+        if let Some(depth) = destination.max_path_depth.filter(|depth| *depth <= of_prefix) {
             let message = format!("a path of {depth} components has no room below `{destination}`");
             let hint = format!("the prefix counts: write at least {}", of_prefix + 1);
-            self.report(depth_span, message, hint)?;
+            self.report(span, message, hint)?;
         }
-        Some(destination)
+        Some(())
     }
 
     pub(super) fn address(&mut self, key: &str, text: &Spanned<String>) -> Option<Address> {

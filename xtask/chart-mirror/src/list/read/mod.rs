@@ -16,6 +16,7 @@ mod ecr;
 mod image;
 mod platform;
 mod policy;
+mod prune;
 mod reader;
 mod registry;
 mod value;

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use schemars::JsonSchema;
 
+use super::destination::{Ecr, Prune};
 use super::{Scalar, pattern};
 use crate::list::{Attachments, Mounts, RegistryKind};
 
@@ -160,37 +161,8 @@ struct Destination {
     charts: Option<String>,
     /// How repositories are created in Amazon ECR.
     ecr: Option<Ecr>,
-}
-
-/// How repositories are created in Amazon ECR, where a push does not create them. Existing repositories
-/// are not changed.
-#[derive(JsonSchema)]
-#[schemars(rename_all = "kebab-case", deny_unknown_fields, extend("dependentRequired" = {
-    "kms-key": ["encryption"]
-}))]
-struct Ecr {
-    /// Whether missing repositories are created before the first push. Default: true.
-    create_repositories: Option<bool>,
-    /// Tags for new repositories, for accounting and permissions.
-    #[schemars(extend(
-        "maxProperties" = 50,
-        "propertyNames" = { "pattern": pattern::RESOURCE_TAG },
-        "additionalProperties" = { "type": "string", "maxLength": 256 }
-    ))]
-    tags: Option<BTreeMap<String, String>>,
-    /// Whether new repositories scan pushed images for vulnerabilities.
-    scan_on_push: Option<bool>,
-    /// Whether the tags of new repositories are immutable.
-    immutable_tags: Option<bool>,
-    /// The encryption of new repositories.
-    #[schemars(extend("enum" = ["AES256", "KMS"]))]
-    encryption: Option<String>,
-    /// The key for `encryption = "KMS"`. Default: the account's key for ECR.
-    #[schemars(regex(pattern = pattern::KMS_KEY))]
-    kms_key: Option<String>,
-    /// A JSON file with the lifecycle policy for new repositories, relative to this file.
-    #[schemars(length(min = 1))]
-    lifecycle_policy_file: Option<String>,
+    /// What `prune` may delete at the destination. Default: nothing.
+    prune: Option<Prune>,
 }
 
 /// How to reach a registry.

@@ -12,6 +12,8 @@ use super::ImageList;
 use crate::expect::assert_kept;
 
 #[expect(dead_code, reason = "only the schema of these types is used")]
+mod destination;
+#[expect(dead_code, reason = "only the schema of these types is used")]
 mod entries;
 mod pattern;
 
@@ -93,6 +95,10 @@ fn the_schema_has_exactly_the_keys_of_the_parser() {
         ("/properties/image/items", "[[image]]"),
         ("/properties/destinations/additionalProperties", "[destinations.a]"),
         ("/properties/destinations/additionalProperties/properties/ecr", "[destinations.a.ecr]"),
+        (
+            "/properties/destinations/additionalProperties/properties/prune",
+            "[destinations.a.prune]",
+        ),
         ("/properties/registries/additionalProperties", "[registries.\"r.io\"]"),
         ("/properties/policy", "[policy]"),
         ("/properties/policy/properties/signatures/items", "[[policy.signatures]]"),

@@ -87,6 +87,9 @@ pub(super) const DIGEST: &str = "^(sha256:[0-9a-f]{64}|sha512:[0-9a-f]{128})$";
 pub(super) const DESTINATION_NAME: &str = "^[A-Za-z0-9][A-Za-z0-9_-]*$";
 pub(super) const RESOURCE_TAG: &str = "^(?![Aa][Ww][Ss]:).{1,128}$";
 pub(super) const KMS_KEY: &str = "^[A-Za-z0-9_:/][A-Za-z0-9_:/-]*$";
+// Of a path without its ends, and without a tag.
+pub(super) const OWNED: &str = "^[^/:]([^:]*[^/:])?$";
+pub(super) const AGE: &str = "^[1-9][0-9]{0,12}[hdw]$";
 pub(super) const ENVIRONMENT_VARIABLE: &str = "^[A-Za-z_][A-Za-z0-9_]*$";
 pub(super) const CHART_REPOSITORY: &str = "^(https?|oci)://[^/@]+(/|$)";
 pub(super) const ARGUMENT: &str = "^[^-]";

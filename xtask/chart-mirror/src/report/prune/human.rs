@@ -1,0 +1,218 @@
+//! The report of `prune` as text for people: what goes, tag by tag, and why the rest stays.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use crate::commands::prune::result::{
+    Catalog, DeletionOutcome, JudgedTag, PruneMode, PruneReport, PruneTotals, PrunedRepository,
+};
+use crate::prune::{DeleteReason, KeepReason, TagDecision};
+use crate::report::common::{count, hint_line, insecure, seconds};
+use crate::report::failures::{Failure, by_cause, listed};
+use crate::report::presentation::{Detail, Presentation};
+use messages::program::command;
+
+/// The repositories in which something goes, then the others in one line, what could not be found out, and the
+/// summary.
+pub fn human(report: &PruneReport, presentation: Presentation) -> String {
+    let mut text = String::new();
+    let mut unchanged = Vec::new();
+    for repository in &report.repositories {
+        let goes = repository.tags.iter().any(JudgedTag::goes);
+        if goes || presentation.detail == Detail::Full && repository.error.is_none() {
+            text += &of_repository(repository, presentation);
+        } else if repository.error.is_none() {
+            unchanged.push(repository);
+        }
+    }
+    if !unchanged.is_empty() {
+        let tags = unchanged.iter().map(|it| it.tags.len()).sum::<usize>() as u64;
+        let repositories = repositories(unchanged.len());
+        let _ = writeln!(text, "nothing to delete in {repositories} with {}", count(tags, "tag"));
+    }
+    text += &failures(report, presentation);
+    text += &notes(report);
+    text + &insecure(&report.insecure) + &summary(report) + "\n"
+}
+
+fn of_repository(repository: &PrunedRepository, presentation: Presentation) -> String {
+    let (go, stay): (Vec<&JudgedTag>, Vec<&JudgedTag>) =
+        repository.tags.iter().partition(|tag| tag.goes());
+    let path = presentation.style.heading(repository.repository.as_str());
+    let all = count(repository.tags.len() as u64, "tag");
+    let mut text = match go.len() {
+        0 => format!("{path}: nothing to delete, {all}\n"),
+        some => format!("{path}: {some} of {all} to delete\n"),
+    };
+    for JudgedTag { tag, decision, outcome, .. } in go {
+        let why = match decision {
+            TagDecision::Delete(DeleteReason::OfSubject { tags }) => {
+                let tags: Vec<String> = tags.iter().map(ToString::to_string).collect();
+                format!(" (belongs to {})", listed(tags, Detail::Short).join(", "))
+            }
+            TagDecision::Delete(DeleteReason::NoSubject) => {
+                " (belongs to a manifest that does not exist)".to_owned()
+            }
+            TagDecision::DeleteAlone { other } => {
+                format!(
+                    " (only if the registry deletes tags alone: `{other}` has the same manifest)"
+                )
+            }
+            _ => String::new(),
+        };
+        let (word, more) = outcome.as_ref().map_or(("delete", ""), in_words_of_outcome);
+        let _ = writeln!(text, "  {word:<8}{tag}{why}{more}");
+    }
+    text + &kept(&stay, presentation)
+}
+
+/// What became of a tag: a word, and more about it.
+fn in_words_of_outcome(outcome: &DeletionOutcome) -> (&'static str, &'static str) {
+    match outcome {
+        DeletionOutcome::Deleted => ("deleted", ""),
+        DeletionOutcome::Absent => ("deleted", ": it was gone already"),
+        DeletionOutcome::Moved => ("stays", ": it names another manifest now"),
+        DeletionOutcome::Changed => ("stays", ": the repository has changed meanwhile"),
+        DeletionOutcome::Waiting => ("stays", ": what it belongs to is still there"),
+        DeletionOutcome::SharesManifest => ("stays", ": the registry may delete both"),
+        DeletionOutcome::NotTried => ("stays", ": it was not tried"),
+        DeletionOutcome::Failed { .. } => ("failed", ""),
+    }
+}
+
+/// Why tags stay: their number for each reason, or each one.
+fn kept(tags: &[&JudgedTag], presentation: Presentation) -> String {
+    let mut text = String::new();
+    let mut counts: BTreeMap<&'static str, u64> = BTreeMap::new();
+    for JudgedTag { tag, decision, .. } in tags {
+        let TagDecision::Keep(reason) = decision else { continue };
+        match presentation.detail {
+            Detail::Short => *counts.entry(kind(reason)).or_default() += 1,
+            Detail::Full => {
+                let _ = writeln!(text, "  keep    {tag}: {}", in_words(reason));
+            }
+        }
+    }
+    if !counts.is_empty() {
+        let counts: Vec<String> =
+            counts.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+        let _ = writeln!(text, "  keep    {}", counts.join(", "));
+    }
+    text
+}
+
+/// A reason after a number of tags.
+fn kind(reason: &KeepReason) -> &'static str {
+    match reason {
+        KeepReason::Wanted { .. } | KeepReason::WantedDigest => "in a list",
+        KeepReason::Pattern { .. } => "by `keep`",
+        KeepReason::Newest => "by `keep-last`",
+        KeepReason::Young => "by `minimum-age`",
+        KeepReason::PartOf { .. } => "part of what stays",
+        KeepReason::SharesManifest { .. } => "with the manifest of one that stays",
+        KeepReason::OfSubject => "attached to what stays",
+        KeepReason::OfUntaggedSubject => "attached to a manifest without a tag",
+        KeepReason::NoManifest => "without a manifest",
+        KeepReason::Unclear { .. } => "of a chart whose version is not known",
+    }
+}
+
+fn in_words(reason: &KeepReason) -> String {
+    match reason {
+        KeepReason::Wanted { list } => format!("in {list}"),
+        KeepReason::WantedDigest => "a list has its digest".to_owned(),
+        KeepReason::Pattern { glob } => format!("`keep` has `{glob}`"),
+        KeepReason::PartOf { index } => format!("part of {index}"),
+        KeepReason::SharesManifest { other } => {
+            format!("{other} has the same manifest, and the registry deletes only manifests")
+        }
+        KeepReason::Unclear { why } => why.clone(),
+        other => kind(other).to_owned(),
+    }
+}
+
+fn failures(report: &PruneReport, presentation: Presentation) -> String {
+    let failed = report.repositories.iter().flat_map(|repository| {
+        let path = &repository.repository;
+        let of_repository = repository.error.iter();
+        let of_repository = of_repository.map(|error| Failure { name: path.to_string(), error });
+        let of_tags = repository.tags.iter().filter_map(move |tag| match &tag.outcome {
+            Some(DeletionOutcome::Failed { error }) => {
+                Some(Failure { name: format!("{path}:{}", tag.tag), error })
+            }
+            _ => None,
+        });
+        of_repository.chain(of_tags)
+    });
+    let label = presentation.style.error("error");
+    by_cause(failed).iter().map(|group| group.text(&label, presentation)).collect()
+}
+
+/// What was not looked at, and what is odd.
+fn notes(report: &PruneReport) -> String {
+    let only_listed = "only repositories of the lists were looked at";
+    let mut text = match &report.catalog {
+        Catalog::Read => String::new(),
+        Catalog::Unavailable => {
+            format!("note: the registry shows no catalog of its repositories: {only_listed}\n")
+        }
+        Catalog::Failed { error } => {
+            format!("warning: {only_listed}: {error}\n{}", hint_line("  ", error))
+        }
+    };
+    if report.images.are_suspicious() {
+        let (missing, images) = (report.images.missing, report.images.listed as u64);
+        let images = count(images, "listed image");
+        let _ = writeln!(
+            text,
+            "warning: {missing} of {images} are not at {}: is it the right destination?",
+            report.destination
+        );
+    }
+    text
+}
+
+/// The totals, and what to do next.
+pub fn summary(report: &PruneReport) -> String {
+    let PruneTotals { repositories: all, tags, to_delete, deleted, left, failed, .. } =
+        report.totals();
+    let number = |number: usize, words: &str| match number {
+        0 => String::new(),
+        number => format!(", {number} {words}"),
+    };
+    let done = match report.mode {
+        PruneMode::Show => format!("{to_delete} of {} to delete", count(tags as u64, "tag")),
+        PruneMode::Apply => format!("{deleted} of {} deleted", count(tags as u64, "tag")),
+    };
+    let text = format!(
+        "{}: {done} in {}{}{}; {}, {}",
+        report.destination,
+        repositories(all),
+        number(left, "left"),
+        number(failed, "with errors"),
+        count(report.requests, "request"),
+        seconds(report.seconds)
+    );
+    match report.mode {
+        PruneMode::Show if to_delete > 0 => {
+            text + &format!("\nhint: {} deletes them", command("prune --apply"))
+        }
+        PruneMode::Apply if left > 0 => {
+            text + "\nhint: run the same command again: it deletes what is left"
+        }
+        PruneMode::Apply if deleted > 0 => {
+            text + "\nnote: the registry frees the space when its garbage collection runs"
+        }
+        PruneMode::Show | PruneMode::Apply => text,
+    }
+}
+
+/// What an interrupted run has done.
+pub fn interrupted(deleted: usize) -> String {
+    let tags = count(deleted as u64, "tag");
+    format!("{tags} deleted before; without `--apply`, the command shows what is left")
+}
+
+fn repositories(number: usize) -> String {
+    if number == 1 { "1 repository".to_owned() } else { format!("{number} repositories") }
+}
