@@ -39,12 +39,16 @@ impl Amazon {
 
     /// Mirrors to the destination `ecr`, with these lines in its table for ECR.
     fn mirror(&self, options: &str, arguments: &[&str]) -> Finished {
-        let table = format!(
-            "[destinations.ecr]\nregistry = \"{}\"\n[destinations.ecr.ecr]\n{options}\n\n",
-            Self::host()
-        );
-        let images = write(&self.xtask, "images.toml", table + &self.stage.list());
-        let arguments = [&["mirror", "--images", &images, "-d", "ecr"], arguments].concat();
+        let table = format!("[destinations.ecr.ecr]\n{options}\n");
+        self.run("mirror", &table, &self.stage.list(), arguments)
+    }
+
+    /// Runs a command with the destination `ecr`, which has this table.
+    fn run(&self, command: &str, table: &str, list: &str, arguments: &[&str]) -> Finished {
+        let host = Self::host();
+        let table = format!("[destinations.ecr]\nregistry = \"{host}\"\n{table}\n");
+        let images = write(&self.xtask, "images.toml", table + list);
+        let arguments = [&[command, "--images", &images, "-d", "ecr"], arguments].concat();
         let mut variables = self.moto.variables();
         variables.push(("PATH".to_owned(), folder().to_str().unwrap().to_owned()));
         variables.push(("HTTPS_PROXY".to_owned(), format!("http://{}", self.proxy.address)));
@@ -169,4 +173,40 @@ async fn credentials_that_amazon_no_longer_issues_are_reported() {
         ],
     );
     assert_eq!(amazon.moto.repositories().len(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_tags_are_deleted_by_the_cli_and_their_age_is_what_it_reports() {
+    const RULES: &str = "[destinations.ecr.prune]\nrepositories = [\"stackstate/**\"]\n";
+    let mut amazon = Amazon::new().await;
+    let listed = amazon.stage.list();
+    let old = docker_image(&[Layer::new("old", 20_000)]);
+    amazon.stage.publish("stackstate/wait", "0.9", &old);
+    let mirrored = amazon.mirror("", &[]);
+    assert_eq!(mirrored.exit_code, 0, "{mirrored:?}");
+    // ECR has one store behind its two APIs, and this test has two.
+    let manifest = String::from_utf8(old.top_manifest().unwrap().bytes.to_vec()).unwrap();
+    for (tag, manifest) in [("0.9", manifest.clone()), ("1.0", manifest + " ")] {
+        let arguments = ["put-image", "--repository-name", "stackstate/wait", "--image-tag", tag];
+        amazon.moto.ecr(&[&arguments[..], &["--image-manifest", &manifest]].concat());
+    }
+    let tags = || {
+        let images = amazon.moto.ecr(&["list-images", "--repository-name", "stackstate/wait"]);
+        let images = images["imageIds"].as_array().unwrap().clone();
+        let mut tags: Vec<String> =
+            images.iter().map(|image| image["imageTag"].as_str().unwrap().to_owned()).collect();
+        tags.sort();
+        tags
+    };
+    let young =
+        amazon.run("prune", &format!("{RULES}minimum-age = \"1h\"\n"), &listed, &["--apply"]);
+    assert_eq!(young.exit_code, 0, "{young:?}");
+    assert_says(&young.stdout, &["0 of 4 tags deleted in 3 repositories"]);
+    assert_eq!(tags(), ["0.9", "1.0"]);
+    let applied = amazon.run("prune", RULES, &listed, &["--apply"]);
+    assert_eq!(applied.exit_code, 0, "{applied:?}");
+    assert_says(&applied.stdout, &["  deleted 0.9\n", "1 of 4 tags deleted"]);
+    assert_eq!(tags(), ["1.0"]);
+    let requests = amazon.registry.requests();
+    assert!(requests.iter().all(|request| request.method != "DELETE"), "{requests:?}");
 }

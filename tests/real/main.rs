@@ -32,6 +32,7 @@ mod pipelines;
 mod probing;
 mod programs;
 mod proving;
+mod pruning;
 mod registries;
 mod renovate;
 mod signatures;

@@ -48,6 +48,8 @@ pub(crate) enum Disk {
 pub(crate) enum Mode {
     ReadWrite,
     ReadOnly,
+    /// Pushes, and no deletions.
+    KeepsEverything,
 }
 
 /// A line of the access log.
@@ -99,6 +101,7 @@ impl DockerRegistry {
         let mut document: serde_json::Value = serde_yaml::from_str(&text).unwrap();
         document["http"]["addr"] = json!(self.address);
         let read_only = json!({ "enabled": mode == Mode::ReadOnly });
+        document["storage"]["delete"]["enabled"] = json!(mode != Mode::KeepsEverything);
         document["storage"]["maintenance"]["readonly"] = read_only;
         std::fs::write(&configuration, serde_yaml::to_string(&document).unwrap()).unwrap();
         // A line of the previous start must not be taken for one of this start.

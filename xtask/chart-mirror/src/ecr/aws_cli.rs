@@ -122,7 +122,7 @@ impl AwsCli {
     }
 
     /// Runs a command and returns its stdout.
-    async fn run(&self, command: AwsCommand) -> Result<Vec<u8>, AwsError> {
+    pub(super) async fn run(&self, command: AwsCommand) -> Result<Vec<u8>, AwsError> {
         tracing::debug!("{}", command.line());
         // Disable the pager and prompts: there is no terminal.
         let mut variables = vec![("AWS_PAGER", ""), ("AWS_CLI_AUTO_PROMPT", "off")];

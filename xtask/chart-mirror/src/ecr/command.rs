@@ -5,7 +5,7 @@ use serde_json::json;
 use super::plan::{RepositoryPlan, Service};
 use crate::list::{Encryption, RepositoryOptions};
 use messages::shell::command_line;
-use oci::RepositoryPath;
+use oci::{RepositoryPath, Tag};
 use registry::known::cloud::EcrHost;
 
 /// The arguments of `aws`, without the output format.
@@ -50,6 +50,26 @@ impl AwsCommand {
             }
             command.option("--encryption-configuration", value);
         }
+        command
+    }
+
+    /// Deletes tags of a repository. An image goes with its last tag.
+    pub(super) fn delete_images(
+        plan: &RepositoryPlan,
+        repository: &RepositoryPath,
+        tags: &[Tag],
+    ) -> Self {
+        let mut command = Self::of(plan, "batch-delete-image");
+        command.option("--repository-name", name(plan, repository));
+        command.0.push("--image-ids".to_owned());
+        command.0.extend(tags.iter().map(|tag| format!("imageTag={tag}")));
+        command
+    }
+
+    /// Describes all images of a repository.
+    pub(super) fn describe_images(plan: &RepositoryPlan, repository: &RepositoryPath) -> Self {
+        let mut command = Self::of(plan, "describe-images");
+        command.option("--repository-name", name(plan, repository));
         command
     }
 
@@ -183,6 +203,12 @@ mod tests {
         let expected = "ecr describe-repositories --region eu-west-1 --registry-id 123456789012 \
                         --repository-names a b/c --output json";
         assert_eq!(command.arguments().join(" "), expected);
+        let tags = ["1", "2"].map(|tag| tag.parse().unwrap());
+        assert_eq!(
+            AwsCommand::delete_images(&plan, &names[1], &tags).line(),
+            "aws ecr batch-delete-image --region eu-west-1 --registry-id 123456789012 --repository-name b/c \
+             --image-ids imageTag=1 imageTag=2"
+        );
         assert!(!AwsCommand::describe_all(&plan).arguments().contains(&"--repository-names"));
     }
 }

@@ -6,14 +6,20 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::observe::{AT_ONCE, Found, Observer};
 use super::result::DeletionOutcome;
+use crate::ecr::{CloudImages, MOST_DELETED};
 use crate::prune::{DeletionStep, TagDecision, steps};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use oci::{Digest, Tag};
 use registry::{Deleted, Error, ManifestName, RemoteRepository};
 
+/// Tags that are deleted together, with what they name.
+type Batch = BTreeMap<Tag, Digest>;
+
 /// Deletes the tags that go.
 pub(super) struct Deleter<'a> {
     pub(super) observer: &'a Observer<'a>,
+    /// Deletes instead of the registry.
+    pub(super) images: Option<&'a CloudImages>,
     /// How many tags were deleted, for a run that is interrupted.
     pub(super) deleted: &'a AtomicUsize,
     /// Whether the registry turned out to delete nothing.
@@ -39,52 +45,115 @@ impl Deleter<'_> {
             Ok(false) => return found.record_all(&DeletionOutcome::Changed),
             Err(error) => return found.fail(error),
         }
-        let mut gone: BTreeSet<Tag> = BTreeSet::new();
+        let most = self.images.map_or(1, |_| MOST_DELETED);
+        let (mut gone, mut batch) = (BTreeSet::new(), Batch::new());
         for DeletionStep { tag, after } in steps {
+            if batch.len() == most || after.iter().any(|before| batch.contains_key(before)) {
+                self.delete(&repository, &decisions, &mut batch, &mut gone, found).await;
+            }
             if self.is_refused {
                 return;
             }
-            let outcome = match after.is_subset(&gone) {
-                true => self.tag(&repository, &tag, &decisions[&tag], digests.get(&tag)).await,
-                false => DeletionOutcome::Waiting,
+            let checked = match after.is_subset(&gone) {
+                true => check(&repository, &tag, digests.get(&tag)).await,
+                false => Err(DeletionOutcome::Waiting),
             };
-            if outcome.is_gone() {
-                gone.insert(tag.clone());
+            match checked {
+                Ok(digest) => drop(batch.insert(tag, digest)),
+                Err(outcome) => {
+                    gone.extend(outcome.is_gone().then(|| tag.clone()));
+                    found.record(tag, outcome);
+                }
             }
+        }
+        self.delete(&repository, &decisions, &mut batch, &mut gone, found).await;
+    }
+
+    /// Deletes a batch, and empties it.
+    async fn delete(
+        &mut self,
+        repository: &RemoteRepository,
+        decisions: &BTreeMap<Tag, TagDecision>,
+        batch: &mut Batch,
+        gone: &mut BTreeSet<Tag>,
+        found: &mut Found,
+    ) {
+        let batch = std::mem::take(batch);
+        let outcomes = match self.images {
+            Some(images) => with_cloud(images, repository, batch).await,
+            None => {
+                let mut outcomes = BTreeMap::new();
+                for (tag, digest) in batch {
+                    let outcome = delete(repository, &tag, &digest, &decisions[&tag]).await;
+                    outcomes.insert(tag, outcome);
+                }
+                outcomes
+            }
+        };
+        for (tag, outcome) in outcomes {
+            match &outcome {
+                DeletionOutcome::Deleted => drop(self.deleted.fetch_add(1, Ordering::Relaxed)),
+                DeletionOutcome::Failed { error } => self.is_refused |= error.status() == Some(405),
+                _ => {}
+            }
+            gone.extend(outcome.is_gone().then(|| tag.clone()));
             found.record(tag, outcome);
         }
     }
+}
 
-    async fn tag(
-        &mut self,
-        repository: &RemoteRepository,
-        tag: &Tag,
-        decision: &TagDecision,
-        judged: Option<&Digest>,
-    ) -> DeletionOutcome {
-        let name = ManifestName::Tag(tag.clone());
-        let digest = match (repository.resolve_certainly(&name).await, judged) {
-            (Err(error), _) => return DeletionOutcome::Failed { error },
-            (Ok(None), _) => return DeletionOutcome::Absent,
-            (Ok(Some(now)), Some(judged)) if now == *judged => now,
-            (Ok(Some(_)), _) => return DeletionOutcome::Moved,
-        };
-        let deleted = match decision {
-            TagDecision::DeleteAlone { .. } => repository.delete_tag_alone(tag).await,
-            _ => repository.delete(tag, &digest).await.map(Some),
-        };
-        match deleted {
-            Ok(Some(Deleted::Absent)) => DeletionOutcome::Absent,
-            Ok(Some(Deleted::Tag | Deleted::Manifest)) => {
-                self.deleted.fetch_add(1, Ordering::Relaxed);
-                DeletionOutcome::Deleted
-            }
-            Ok(None) => DeletionOutcome::SharesManifest,
-            Err(error) => {
-                self.is_refused = error.status() == Some(405);
-                DeletionOutcome::Failed { error }
-            }
+/// Looks at a tag right before it is deleted. Returns what it names, if that is still what was judged.
+async fn check(
+    repository: &RemoteRepository,
+    tag: &Tag,
+    judged: Option<&Digest>,
+) -> Result<Digest, DeletionOutcome> {
+    let name = ManifestName::Tag(tag.clone());
+    match (repository.resolve_certainly(&name).await, judged) {
+        (Err(error), _) => Err(DeletionOutcome::Failed { error }),
+        (Ok(None), _) => Err(DeletionOutcome::Absent),
+        (Ok(Some(now)), Some(judged)) if now == *judged => Ok(now),
+        (Ok(Some(_)), _) => Err(DeletionOutcome::Moved),
+    }
+}
+
+async fn delete(
+    repository: &RemoteRepository,
+    tag: &Tag,
+    digest: &Digest,
+    decision: &TagDecision,
+) -> DeletionOutcome {
+    let deleted = match decision {
+        TagDecision::DeleteAlone { .. } => repository.delete_tag_alone(tag).await,
+        _ => repository.delete(tag, digest).await.map(Some),
+    };
+    match deleted {
+        Ok(Some(Deleted::Absent)) => DeletionOutcome::Absent,
+        Ok(Some(Deleted::Tag | Deleted::Manifest)) => DeletionOutcome::Deleted,
+        Ok(None) => DeletionOutcome::SharesManifest,
+        Err(error) => DeletionOutcome::Failed { error },
+    }
+}
+
+async fn with_cloud(
+    images: &CloudImages,
+    repository: &RemoteRepository,
+    batch: Batch,
+) -> BTreeMap<Tag, DeletionOutcome> {
+    let tags: Vec<Tag> = batch.into_keys().collect();
+    if tags.is_empty() {
+        return BTreeMap::new();
+    }
+    let failed = |error: Error| DeletionOutcome::Failed { error };
+    match images.delete(&repository.path, &tags).await {
+        Ok(mut failures) => {
+            let outcome = |tag: Tag| {
+                let outcome = failures.remove(&tag).map_or(DeletionOutcome::Deleted, failed);
+                (tag, outcome)
+            };
+            tags.into_iter().map(outcome).collect()
         }
+        Err(error) => tags.into_iter().map(|tag| (tag, failed(error.clone()))).collect(),
     }
 }
 

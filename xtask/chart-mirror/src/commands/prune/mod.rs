@@ -9,6 +9,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt as _, stream};
 
+use crate::ecr::CloudImages;
 use crate::list::Destination;
 use crate::plan::registry_settings;
 use crate::prune::Owned;
@@ -72,18 +73,22 @@ pub async fn run(
     let (paths, catalog) = repositories(&registries, destination, &targets, &wanted).await;
     let paths: Vec<RepositoryPath> = paths.into_iter().filter(|path| owned.has(path)).collect();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |time| time.as_secs());
-    let observer = Observer { registries: &registries, destination, wanted: &wanted, rules, now };
+    let needs_cloud = options.mode == PruneMode::Apply || rules.minimum_age.is_some();
+    let images = if needs_cloud { CloudImages::of(destination, environment)? } else { None };
+    let images = images.as_ref();
+    let observer =
+        Observer { registries: &registries, images, destination, wanted: &wanted, rules, now };
     let mut found: Vec<Found> = stream::iter(paths)
         .map(|path| observer.repository(path))
         .buffered(REPOSITORIES_AT_ONCE)
         .collect()
         .await;
     check_push_times(destination, &found)?;
-    let images = missing(&registries, &targets, &found).await;
+    let present = missing(&registries, &targets, &found).await;
     if options.mode == PruneMode::Apply {
-        check_images(destination, images)?;
+        check_images(destination, present)?;
         let (deleted, is_refused) = (&*options.deleted, false);
-        let mut deleter = Deleter { observer: &observer, deleted, is_refused };
+        let mut deleter = Deleter { observer: &observer, images, deleted, is_refused };
         for found in &mut found {
             deleter.repository(found).await;
         }
@@ -93,7 +98,7 @@ pub async fn run(
         mode: options.mode,
         repositories: found.into_iter().map(|found| found.into_report(options.mode)).collect(),
         catalog,
-        images,
+        images: present,
         requests: registries.requests().destination,
         seconds: began.elapsed().as_secs_f64(),
         insecure: registries.insecure(),
@@ -111,13 +116,7 @@ fn check_deletion(subject: &PruneSubject<'_>) -> Result<(), Advice> {
                 "delete the tags in its own interface; without `--apply`, they are only shown";
             Err(Advice::new(message).with_hint(hint))
         }
-        Some(Deletion::CloudCli) => {
-            let message =
-                format!("{registry} deletes tags only through `aws ecr batch-delete-image`");
-            let hint = "delete them with that; without `--apply`, they are only shown";
-            Err(Advice::new(message).with_hint(hint))
-        }
-        Some(Deletion::Tags | Deletion::Digests) | None => Ok(()),
+        Some(Deletion::Tags | Deletion::Digests | Deletion::CloudCli) | None => Ok(()),
     }
 }
 

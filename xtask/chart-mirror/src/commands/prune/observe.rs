@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
 use super::result::{DeletionOutcome, JudgedTag, PruneMode, PrunedRepository};
+use crate::ecr::CloudImages;
 use crate::list::{Destination, PruneRules};
 use crate::prune::{
     ByName, Method, Observed, ObservedTag, TagDecision, Wanted, WantedContent, by_name, decide,
@@ -21,6 +22,8 @@ pub(super) const AT_ONCE: usize = 16;
 /// What is needed to observe and judge repositories.
 pub(super) struct Observer<'a> {
     pub(super) registries: &'a Registries,
+    /// Where the registry does not report when tags were pushed, and something else does.
+    pub(super) images: Option<&'a CloudImages>,
     pub(super) destination: &'a Destination,
     pub(super) wanted: &'a Wanted,
     pub(super) rules: &'a PruneRules,
@@ -128,7 +131,11 @@ impl Observer<'_> {
     async fn judge(&self, path: &RepositoryPath) -> Result<Judged, Problem> {
         let repository = self.open(path)?;
         let wanted = self.wanted.of(path);
-        let Some(tags) = repository.tags().await? else { return Ok(Judged::default()) };
+        let Some(mut tags) = repository.tags().await? else { return Ok(Judged::default()) };
+        if let Some(images) = self.images.filter(|_| self.rules.minimum_age.is_some()) {
+            let times = images.push_times(path).await?;
+            tags.iter_mut().for_each(|listed| listed.pushed = times.get(&listed.tag).copied());
+        }
         check_complete(&repository, &tags, wanted).await?;
         let names = by_name(&tags, wanted, self.rules, self.now);
         let names = names.map_err(|_| Problem::NoPushTimes)?;
