@@ -40,7 +40,9 @@ async fn both_parsers_accept_the_metrics_of_good_and_bad_runs_with_any_name_of_a
     let list = "a \"quoted\\ name\nof two lines # EOF.toml";
     scene.write(list, &scene.list());
     let mirror = ["--images", list, "mirror", "-d", "mirror", "--report=prometheus=mirror.prom"];
-    assert_eq!(scene.run(&mirror).exit_code, 0);
+    let run = |arguments: &[&str]| tokio::task::block_in_place(|| scene.xtask.run(arguments, &[]));
+    let finished = run(&mirror);
+    assert_eq!(finished.exit_code, 0, "{finished:?}");
     let first = parsed(&scene, "mirror.prom");
     assert!(first.contains("chart_mirror_transferred_bytes gauge bytes 1\n"), "{first}");
     assert!(first.contains("\"quoted\\\\ name\\nof two lines # EOF.toml"), "{first}");
@@ -48,7 +50,7 @@ async fn both_parsers_accept_the_metrics_of_good_and_bad_runs_with_any_name_of_a
     for registry in [&scene.source, &scene.destination] {
         registry.store().delete_tag("team/tool", "2.0");
     }
-    assert_eq!(scene.run(&mirror).exit_code, 1);
+    assert_eq!(run(&mirror).exit_code, 1);
     let failed = parsed(&scene, "mirror.prom");
     let success = |text: &str| {
         let name = "chart_mirror_last_success_timestamp_seconds {";

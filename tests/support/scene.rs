@@ -116,10 +116,16 @@ impl Scene {
         assert_eq!(human.exit_code, json.exit_code);
         let document: Value = serde_json::from_str(&self.named(&json.stdout)).unwrap();
         assert_eq!(document["passes"], human.exit_code == 0);
+        let mut findings = document["findings"].clone();
+        // There is one destination here; tests with several compare it.
+        for finding in findings.as_array_mut().unwrap() {
+            let destination = finding.as_object_mut().unwrap().remove("destination");
+            assert!(destination.is_none_or(|name| name == "mirror"), "{document:#}");
+        }
         Verified {
             exit_code: human.exit_code,
             human: without_time(&self.named(&human.stdout)),
-            findings: document["findings"].clone(),
+            findings,
             stderr: human.stderr,
         }
     }

@@ -1,5 +1,6 @@
 //! Several lists and destinations: the members of a workspace, `-d` twice, and `--all-destinations`.
 
+mod pages;
 mod report_files;
 mod shards;
 mod targets;

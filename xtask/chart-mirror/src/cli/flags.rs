@@ -37,7 +37,7 @@ pub use ends::{DestinationArgs, SourceArgs, WithChartArgs};
 pub use images::ImagesArgs;
 pub use init::InitArgs;
 pub use prune::PruneArgs;
-pub use reports::{MergeReportsArgs, ReportCommand};
+pub use reports::{MergeReportsArgs, PageArgs, ReportCommand, SinceArgs};
 pub use values::ValuesArgs;
 
 /// The heading of the flags that every command has.
@@ -222,9 +222,13 @@ pub struct MirrorArgs {
 
     /// Also write a report to a file
     ///
-    /// `json`: one document. `prometheus`: metrics, for the textfile collector of node_exporter. May be repeated.
+    /// `json`: one document. `prometheus`: metrics, for the textfile collector of node_exporter. `html`: a page for
+    /// people. May be repeated.
     #[arg(long, value_name = "FORMAT=FILE", value_parser = mirror_report, conflicts_with = "dry_run")]
     pub report: Vec<(ReportFormat, PathBuf)>,
+
+    #[command(flatten)]
+    pub since: SinceArgs,
 }
 
 #[derive(Debug, Args)]
@@ -322,6 +326,9 @@ pub struct VerifyArgs {
     /// The formats are those of --format. May be repeated.
     #[arg(long, value_name = "FORMAT=FILE", value_parser = verify_report)]
     pub report: Vec<(Format, PathBuf)>,
+
+    #[command(flatten)]
+    pub since: SinceArgs,
 }
 
 impl Flags {

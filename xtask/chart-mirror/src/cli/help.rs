@@ -17,7 +17,7 @@ struct CommandHelp {
     failed: Option<&'static str>,
 }
 
-const COMMANDS: [CommandHelp; 21] = [
+const COMMANDS: [CommandHelp; 22] = [
     CommandHelp {
         name: "init",
         examples: &[
@@ -126,9 +126,21 @@ const COMMANDS: [CommandHelp; 21] = [
     },
     CommandHelp {
         name: "report",
-        examples: &[("report merge shard-*.json", "join the reports of all shards")],
+        examples: &[
+            ("report merge shard-*.json", "join the reports of all shards"),
+            ("report html mirror.json verify.json -o page.html", "show them as a page"),
+        ],
         done: "done",
         failed: Some("an image failed in the run that is reported"),
+    },
+    CommandHelp {
+        name: "report html",
+        examples: &[
+            ("report html mirror.json verify.json -o page.html", "show two reports as a page"),
+            ("report html new.json --since old.json -o page.html", "show what changed as well"),
+        ],
+        done: "the page was written, whatever the reports say",
+        failed: None,
     },
     CommandHelp {
         name: "report merge",

@@ -15,6 +15,7 @@ pub mod pin;
 pub mod prune;
 pub mod publications;
 pub mod report_merge;
+pub mod report_page;
 mod signature_keys;
 pub mod values;
 pub mod verify;

@@ -1,5 +1,6 @@
 //! `Copied`: the result of copying one image, with its counters.
 
+use super::content::ImageContent;
 use oci::Digest;
 use registry::Error;
 
@@ -18,6 +19,9 @@ pub struct Copied {
     pub changed: bool,
     #[serde(flatten)]
     pub counters: Counters,
+    /// What it consists of; only in reports that need it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub content: Option<ImageContent>,
 }
 
 /// What is counted while one image is copied.

@@ -40,6 +40,7 @@ pub(super) fn push<'a>(
     level: Level<'a>,
 ) -> BoxFuture<'a, Result<Pushed, Error>> {
     Box::pin(async move {
+        copy.record(|content| content.add(manifest));
         // An error of a child is final: what could be fixed was fixed there.
         push_children(copy, manifest, level).await?;
         match push_with_blobs(copy, manifest, name, level.existing).await {
@@ -156,6 +157,7 @@ async fn push_child(
     let pushed = once.get_or_try_init(|| async {
         // The stale index lists it, so its content should be there. Only the manifest itself is checked.
         if level.known.contains(&child) && copy.destination.resolve(&name).await?.is_some() {
+            copy.record(|content| content.is_complete = false);
             return Ok(());
         }
         let manifest = copy.source.manifest(&name).await?;

@@ -67,7 +67,9 @@ pub(super) async fn copy(copy: &Arc<ImageCopy>) -> Result<Copied, Error> {
         attachments::copy(copy, &digest, made_from.as_ref()).await?;
     }
     let counters = copy.counters();
-    Ok(Copied { digest, made_from, changed: changed || counters.attachments > 0, counters })
+    let content = copy.take_content().filter(|_| changed);
+    let changed = changed || counters.attachments > 0;
+    Ok(Copied { digest, made_from, changed, counters, content })
 }
 
 /// Copies the image. Returns the digest that the tag names now, and the one it was made from.

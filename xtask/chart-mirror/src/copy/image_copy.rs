@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::OnceCell;
 
+use super::content::{ContentRecord, ImageContent};
 use super::copied::Counters;
 use super::options::{CopyOptions, ExistingContent};
 use super::run::Run;
@@ -22,6 +23,8 @@ pub(super) struct ImageCopy {
     pub(super) source: RemoteRepository,
     pub(super) destination: RemoteRepository,
     counters: Mutex<Counters>,
+    /// `None` if it is not recorded.
+    content: Mutex<Option<ImageContent>>,
     /// The manifests below the image's own. The cell of each ensures that it is copied once.
     children: Mutex<HashMap<ExistingContent, HashMap<Digest, Once>>>,
 }
@@ -37,9 +40,14 @@ impl ImageCopy {
         source: RemoteRepository,
         destination: RemoteRepository,
     ) -> Self {
+        let content = match run.options.content {
+            ContentRecord::Kept => Some(ImageContent::new()),
+            ContentRecord::Dropped => None,
+        };
         let (counters, children) = (Mutex::default(), Mutex::default());
+        let content = Mutex::new(content);
         let image = Self::key(&transfer, &run.options);
-        Self { run, number, transfer, image, source, destination, counters, children }
+        Self { run, number, transfer, image, source, destination, counters, content, children }
     }
 
     /// What copies have in common that need the same content.
@@ -79,6 +87,19 @@ impl ImageCopy {
 
     pub(super) fn count(&self, update: impl FnOnce(&mut Counters)) {
         update(&mut self.counters.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// Records what the image consists of, if the report needs that.
+    pub(super) fn record(&self, update: impl FnOnce(&mut ImageContent)) {
+        let mut content = self.content.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(content) = content.as_mut() {
+            update(content);
+        }
+    }
+
+    /// Ends the record.
+    pub(super) fn take_content(&self) -> Option<ImageContent> {
+        self.content.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The distinct children of a manifest, each with its cell. None is reserved if there are too many.

@@ -23,6 +23,7 @@ use run::Run;
 use shared_reads::SharedReads;
 use tracker::{BlobTracker, Mountable};
 
+pub use content::{ContentRecord, ImageContent};
 pub use copied::{Amount, Copied, Counters};
 pub(crate) use limits::{CHILDREN_AT_ONCE, IMAGES_AT_ONCE};
 pub use options::{CopyOptions, ExistingContent, TagCheck, TagPolicy};
@@ -33,6 +34,7 @@ pub use signature_policy::SignaturePolicy;
 mod attachments;
 mod blob;
 pub(crate) mod complete;
+mod content;
 mod copied;
 mod graph;
 mod image;

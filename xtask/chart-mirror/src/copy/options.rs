@@ -1,5 +1,6 @@
 //! `CopyOptions`: what a run copies and checks in addition to what it must.
 
+use super::content::ContentRecord;
 use crate::list::finding_code::{Code, Severity};
 use crate::list::{Attachments, Policy};
 
@@ -9,6 +10,8 @@ pub struct CopyOptions {
     pub attachments: Attachments,
     pub existing: ExistingContent,
     pub tags: TagCheck,
+    /// For the report.
+    pub content: ContentRecord,
 }
 
 /// Whether the tag of a pinned image is compared with the pin before the image is copied.

@@ -24,7 +24,7 @@ use crate::commands::mirror::result::{
     ChartOutcome, ChartReport, ImageReport, MirrorReport, ShardReport,
 };
 use crate::commands::pin::result::{Mode, PinOutcome, PinReport, PinnedImage};
-use crate::copy::{Amount, Copied, Counters};
+use crate::copy::{Amount, Copied, Counters, ImageContent};
 use crate::ecr::{RepositoryPlan, RepositoryReport, Setting, SettingDifference};
 use crate::expect::assert_kept;
 use crate::list::ImageList;
@@ -120,6 +120,11 @@ fn copied(changed: bool) -> Copied {
         digest: digest("copied"),
         made_from: None,
         changed,
+        content: Some(ImageContent {
+            is_complete: true,
+            platforms: ["linux/amd64", "linux/arm64"].map(str::to_owned).into(),
+            blobs: [(digest("layer"), 5_123_456), (digest("config"), 2_000)].into(),
+        }),
         counters: Counters {
             moved: Amount { blobs: 4, bytes: 5_123_456 },
             mounted: Amount { blobs: 1, bytes: 2_800_000 },

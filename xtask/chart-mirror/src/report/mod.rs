@@ -8,6 +8,7 @@ pub mod events;
 #[cfg(test)]
 mod examples;
 mod failures;
+pub mod html;
 pub mod images;
 pub mod init;
 pub mod inventory;

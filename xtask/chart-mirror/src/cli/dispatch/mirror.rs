@@ -15,10 +15,10 @@ use crate::commands::mirror::result::MirrorReport;
 use crate::commands::mirror::{MirrorOptions, MirrorPlan, MirrorRun, Pins, Together};
 use crate::commands::publications::Publications;
 use crate::commands::{images, mirror};
-use crate::copy::ExistingContent;
+use crate::copy::{ContentRecord, ExistingContent};
 use crate::files::folder_of;
 use crate::list::{Attachments, ImageList};
-use crate::report;
+use crate::report::{self, mirror::ReportFormat};
 use crate::workspace::OpenList;
 use messages::Advice;
 use registry::auth::credentials::ProcessEnvironment;
@@ -41,7 +41,7 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
     for open in &lists {
         refuse_shared_files(&open.file, &arguments.report)?;
     }
-    let mut reports = RunReports::new(&arguments.report)?;
+    let mut reports = RunReports::new(&arguments.report, &arguments.since.since)?;
     let mut command = MirrorCommand { flags, arguments, lists: &lists, published };
     let result = match arguments.dry_run {
         true => parts::run_each("mirror", &parts, arguments.format, |part| {
@@ -95,6 +95,7 @@ impl MirrorCommand<'_> {
             existing,
             pins: if arguments.pinned { Pins::Alone } else { Pins::MatchTags },
             source: arguments.source.source.clone(),
+            content: content_record(arguments),
             retry: flags.patience(),
             ..MirrorOptions::default()
         };
@@ -178,6 +179,14 @@ fn copy_all(
         Err(error) if error.is::<Interrupted>() => Ok((results, None)),
         Err(error) => Err(error),
     }
+}
+
+/// Only documents have the content of images.
+fn content_record(arguments: &MirrorArgs) -> ContentRecord {
+    let mut formats = arguments.report.iter().map(|(format, _)| *format);
+    let is_needed = arguments.format == TextOrJson::Json
+        || formats.any(|format| format != ReportFormat::Prometheus);
+    if is_needed { ContentRecord::Kept } else { ContentRecord::Dropped }
 }
 
 /// Adds what was not known when the run began.

@@ -13,11 +13,15 @@ use crate::cli::runtime::{self, Interrupted};
 use crate::cli::terminal;
 use crate::commands::mirror::Together;
 use crate::commands::mirror::result::MirrorReport;
+use crate::commands::report_page::{Page, SavedReport};
 use crate::files::{folder_of, write_atomically};
 use crate::report::metrics::Successes;
 use crate::report::mirror::{self, PartReport, PartResult, ReportFormat};
 use crate::timestamp::Timestamp;
 use messages::Advice;
+
+/// More than the report of 100,000 images has, in bytes.
+const LARGEST_REPORT: u64 = 256 << 20;
 
 /// More than the metrics of 10,000 lists have, in bytes.
 const LARGEST_METRICS: u64 = 16 << 20;
@@ -25,6 +29,7 @@ const LARGEST_METRICS: u64 = 16 << 20;
 /// The report files of a run of `mirror`, and the results that go into them.
 pub(super) struct RunReports<'a> {
     files: &'a [(ReportFormat, PathBuf)],
+    since: Vec<SavedReport>,
     parts: Vec<PartReport>,
     /// What the parts did together.
     pub(super) together: Option<Together>,
@@ -32,10 +37,16 @@ pub(super) struct RunReports<'a> {
 
 impl<'a> RunReports<'a> {
     /// # Errors
-    /// If a file cannot be written where it is.
-    pub(super) fn new(files: &'a [(ReportFormat, PathBuf)]) -> Result<Self, Advice> {
+    /// If a file cannot be written where it is, or an earlier report cannot be used.
+    pub(super) fn new(
+        files: &'a [(ReportFormat, PathBuf)],
+        since: &[PathBuf],
+    ) -> Result<Self, Advice> {
         files.iter().try_for_each(|(format, file)| check_place(*format, file))?;
-        Ok(Self { files, parts: Vec::new(), together: None })
+        let mut formats = files.iter().map(|(format, _)| *format);
+        let page = formats.any(|format| format == ReportFormat::Html).then_some(ReportFormat::Html);
+        let since = earlier_reports(since, page)?;
+        Ok(Self { files, since, parts: Vec::new(), together: None })
     }
 
     /// Adds the result of a part. Only a dry run has neither a report nor an error.
@@ -104,10 +115,48 @@ impl<'a> RunReports<'a> {
         write_each(self.files, |format, file| {
             Ok(match format {
                 ReportFormat::Json => mirror::json_of_parts(&self.parts, self.together),
+                ReportFormat::Html => mirror::html(&self.parts, self.together, &self.since),
                 ReportFormat::Prometheus => mirror::prometheus(&self.parts, &successes_in(file)?),
             })
         })
     }
+}
+
+/// The reports that `--since` names. `page` is the format of the page that is requested.
+///
+/// # Errors
+/// If there is no page, or one of them is not a report.
+pub(super) fn earlier_reports<F>(
+    files: &[PathBuf],
+    page: Option<F>,
+) -> Result<Vec<SavedReport>, Advice> {
+    if !files.is_empty() && page.is_none() {
+        return Err(Advice::new("`--since` is for the page, which is not requested")
+            .with_hint("add `--report html=FILE`"));
+    }
+    let saved = saved_reports(files)?;
+    Page::of(&[], &saved)?;
+    Ok(saved)
+}
+
+/// The texts of reports.
+///
+/// # Errors
+/// If one cannot be read.
+pub(super) fn saved_reports(files: &[PathBuf]) -> Result<Vec<SavedReport>, Advice> {
+    let read = |file: &PathBuf| text_of(file).map(|(name, text)| SavedReport { name, text });
+    files.iter().map(read).collect()
+}
+
+/// The name and the text of a report.
+///
+/// # Errors
+/// If it cannot be read.
+pub(super) fn text_of(file: &Path) -> Result<(String, String), Advice> {
+    let name = file.display().to_string();
+    let text = regular_file::read_text(file, LARGEST_REPORT)
+        .map_err(|error| Advice::new(format!("cannot read the report `{name}`: {error}")))?;
+    Ok((name, text))
 }
 
 /// Writes every report that can be written, even if another fails.
@@ -185,7 +234,7 @@ pub(super) fn refuse_shared_files<F: Display>(
 }
 
 /// A path that is equal for equal files, whether they exist or not.
-fn identity(file: &Path) -> PathBuf {
+pub(super) fn identity(file: &Path) -> PathBuf {
     let absolute = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
     if let Ok(canonical) = absolute.canonicalize() {
         return canonical;

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::parts::{self, Unnamed};
-use super::report_files::{refuse_shared_files, successes_in, write_each};
+use super::report_files::{earlier_reports, refuse_shared_files, successes_in, write_each};
 use super::targets::{self, Charts};
 use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, VerifyArgs};
@@ -12,6 +12,7 @@ use crate::cli::runtime::Interrupted;
 use crate::cli::terminal::{ProgressDisplay, RunScope};
 use crate::cli::{runtime, terminal};
 use crate::commands::publications::Publications;
+use crate::commands::report_page::SavedReport;
 use crate::commands::verify::{
     Input, Verification, VerifyOptions, VerifyReport, not_run, unusable,
 };
@@ -29,10 +30,11 @@ const INTERRUPTED: &str = "the run was interrupted";
 
 pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit> {
     let file = &flags.list_file()?;
+    let since = &earlier_reports(&arguments.since.since, page_of(arguments))?;
     refuse_shared_files(file, &arguments.report)?;
     let opened = match workspace::open(file, &flags.member) {
         Ok(opened) => opened,
-        Err(error) => return refuse(file, error, arguments),
+        Err(error) => return refuse(file, error, arguments, since),
     };
     let Opened { lists, unreadable, others } = opened;
     let files = lists.iter().map(|open| &open.file);
@@ -59,8 +61,8 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
         Err(several) => VerifyReport::of_several(runtime::name_in_reports(file), several),
     };
     // Files first: the reader of stdout may be gone.
-    let written = write_reports(&report, arguments);
-    let text = arguments.format.render(&report, terminal::presentation());
+    let written = write_reports(&report, arguments, since);
+    let text = rendered(arguments.format, &report, terminal::presentation(), since);
     match arguments.format {
         Format::Human | Format::Github => terminal::result(&text),
         _ => terminal::result_for_programs(&text, &verify::summary(&report)),
@@ -84,13 +86,18 @@ fn exit_of(report: &VerifyReport) -> Exit {
 
 /// The result for a list that cannot be opened. Programs that read reports learn about it as well. For people
 /// it goes to stderr.
-fn refuse(file: &Path, error: anyhow::Error, arguments: &VerifyArgs) -> anyhow::Result<Exit> {
+fn refuse(
+    file: &Path,
+    error: anyhow::Error,
+    arguments: &VerifyArgs,
+    since: &[SavedReport],
+) -> anyhow::Result<Exit> {
     let of_member = error.downcast_ref::<Problems>().map(Problems::file_name);
     let report = unusable(&runtime::name_in_reports(of_member.map_or(file, Path::new)), &error);
     if arguments.format != Format::Human {
-        terminal::result(&arguments.format.render(&report, Presentation::default()))?;
+        terminal::result(&rendered(arguments.format, &report, Presentation::default(), since))?;
     }
-    write_reports(&report, arguments)?;
+    write_reports(&report, arguments, since)?;
     Err(error)
 }
 
@@ -182,8 +189,30 @@ fn verified(
     result
 }
 
+/// The format of the page, if it is requested.
+fn page_of(arguments: &VerifyArgs) -> Option<Format> {
+    let mut formats = arguments.report.iter().map(|(format, _)| *format).chain([arguments.format]);
+    formats.find(|format| *format == Format::Html)
+}
+
+fn rendered(
+    format: Format,
+    report: &VerifyReport,
+    presentation: Presentation,
+    since: &[SavedReport],
+) -> String {
+    match format {
+        Format::Html => verify::html(report, since),
+        format => format.render(report, presentation),
+    }
+}
+
 /// Writes every report that can be written, even if another fails.
-fn write_reports(report: &VerifyReport, arguments: &VerifyArgs) -> anyhow::Result<()> {
+fn write_reports(
+    report: &VerifyReport,
+    arguments: &VerifyArgs,
+    since: &[SavedReport],
+) -> anyhow::Result<()> {
     let mut formats = arguments.report.iter().map(|(format, _)| *format).chain([arguments.format]);
     if let Some(summary) = runtime::step_summary()
         && formats.any(|format| format == Format::Github)
@@ -196,7 +225,7 @@ fn write_reports(report: &VerifyReport, arguments: &VerifyArgs) -> anyhow::Resul
     write_each(&arguments.report, |format, file| {
         Ok(match format {
             Format::Prometheus => verify::prometheus(report, &successes_in(file)?),
-            format => format.render(report, Presentation::default()),
+            format => rendered(format, report, Presentation::default(), since),
         })
     })
 }

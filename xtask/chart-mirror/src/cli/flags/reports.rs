@@ -12,6 +12,34 @@ pub enum ReportCommand {
     ///
     /// The exit code is that of the whole run: 1 if an image failed, and 2 if a shard could not run or has no report.
     Merge(MergeReportsArgs),
+    /// Show saved reports as a page for people
+    ///
+    /// The page is one file that loads nothing: images by destinations, sizes, what is shared, platforms, and findings.
+    Html(PageArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct PageArgs {
+    /// JSON reports of `mirror`, `verify`, `bundle import` and `report merge`
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+
+    /// The page
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+
+    #[command(flatten)]
+    pub since: SinceArgs,
+}
+
+// No doc comments here: clap would use them as the help of every command with these flags.
+#[derive(Debug, Args)]
+pub struct SinceArgs {
+    /// An earlier JSON report: the page shows what changed
+    ///
+    /// Sizes that the run did not learn are taken from it if the digest is the same. May be repeated.
+    #[arg(long, value_name = "FILE", hide_short_help = true)]
+    pub since: Vec<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::chart_copy::{ChartCopy, ChartPlan, planned_chart};
 use crate::chart::{ChartOptions, PlannedChart};
-use crate::copy::ExistingContent;
+use crate::copy::{ContentRecord, ExistingContent};
 use crate::ecr::RepositoryPlan;
 use crate::list::{Attachments, Destination, ImageList};
 use crate::plan::{Publication, Selection, Shard, Transfer, transfers};
@@ -39,6 +39,8 @@ pub struct MirrorOptions {
     pub attachments: Attachments,
     pub existing: ExistingContent,
     pub pins: Pins,
+    /// Whether the report has the content of images.
+    pub content: ContentRecord,
     pub retry: RetryPolicy,
     /// The layout that is read instead of the sources.
     pub source: Option<LayoutLocation>,

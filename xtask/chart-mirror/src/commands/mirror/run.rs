@@ -109,6 +109,7 @@ impl<'a> Prepared<'a> {
                 Pins::MatchTags => TagCheck::of(list.policy()),
                 Pins::Alone => TagCheck::Skipped,
             },
+            content: options.content,
         };
         Batch {
             transfers: &self.transfers,

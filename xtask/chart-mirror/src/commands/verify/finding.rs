@@ -18,8 +18,8 @@ pub struct Finding {
     pub check: Check,
     /// The source reference of the image; null if the finding is not about a single image.
     pub image: Option<Reference>,
-    /// The destination that it is about, as `-d` names it.
-    #[serde(skip)]
+    /// The destination that it is about, as `-d` names it; absent if it is not about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub destination: Option<String>,
     /// Where to fix it, usually in images.toml; null if no line is known. Columns count characters.
     pub location: Option<Location>,

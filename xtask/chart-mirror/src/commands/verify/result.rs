@@ -21,8 +21,7 @@ pub struct VerifyReport {
     /// The checks that were run, in their order.
     #[serde(skip)]
     pub checks: Vec<Check>,
-    /// The source references of the list, in its order.
-    #[serde(skip)]
+    /// The source references of the images that were checked, in the order of the list.
     pub images: Vec<Reference>,
     /// Findings about no image first, then in the order of the list. None has the severity `ignore`.
     pub findings: Vec<Finding>,

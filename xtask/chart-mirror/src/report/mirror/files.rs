@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use super::json::{self, Run};
 use crate::commands::mirror::Together;
 use crate::commands::mirror::result::MirrorReport;
+use crate::commands::report_page::SavedReport;
+use crate::report::html::page_of;
 use crate::report::metrics::{self, Measured, Numbers, Successes};
 use crate::report::parts::{self, INTERRUPTED, Part, PartTotals};
 use crate::timestamp::Timestamp;
@@ -20,6 +22,8 @@ pub enum ReportFormat {
     Json,
     /// Metrics, for the textfile collector of node_exporter
     Prometheus,
+    /// A page for people, in one file
+    Html,
 }
 
 /// What became of one list at one destination.
@@ -83,6 +87,11 @@ pub fn json(parts: &[PartReport], together: Option<Together>) -> String {
         Part::new(part.list.clone(), part.requested.clone(), document)
     });
     parts::json("mirror", documents.collect(), totals)
+}
+
+/// The page. `since` are earlier reports, which were checked.
+pub fn html(parts: &[PartReport], together: Option<Together>, since: &[SavedReport]) -> String {
+    page_of(json(parts, together), since)
 }
 
 /// Metrics. `before` are the successes that the last file had.

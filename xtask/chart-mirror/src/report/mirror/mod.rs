@@ -7,7 +7,7 @@ mod human;
 pub(super) mod json;
 
 pub use ecr::dry_run as dry_run_of_ecr;
-pub use files::{PartReport, PartResult, ReportFormat, json as json_of_parts, prometheus};
+pub use files::{PartReport, PartResult, ReportFormat, html, json as json_of_parts, prometheus};
 pub use human::{dry_run, human, image, summary};
 pub(super) use human::{problems, totals_of};
 pub use json::{dry_run_json, json};

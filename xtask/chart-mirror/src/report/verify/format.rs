@@ -30,6 +30,8 @@ pub enum Format {
     Sarif,
     /// Metrics, for the textfile collector of node_exporter
     Prometheus,
+    /// A page for people, in one file
+    Html,
 }
 
 impl Format {
@@ -44,6 +46,7 @@ impl Format {
             Self::Gitlab => gitlab::report(report),
             Self::Junit => junit::report(report),
             Self::Sarif => sarif::report(report),
+            Self::Html => super::html(report, &[]),
             Self::Prometheus => super::prometheus(report, &Successes::default()),
         }
     }

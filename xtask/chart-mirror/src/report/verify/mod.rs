@@ -1,6 +1,8 @@
 //! The reports of `verify`: one file per format, each a pure function of the result.
 
+use crate::commands::report_page::SavedReport;
 use crate::commands::verify::VerifyReport;
+use crate::report::html;
 use crate::report::metrics::{self, Successes};
 
 pub use format::Format;
@@ -21,6 +23,11 @@ mod text;
 /// The report in one line, without foreign text.
 pub fn summary(report: &VerifyReport) -> String {
     text::summary(report)
+}
+
+/// The page. `since` are earlier reports, which were checked.
+pub fn html(report: &VerifyReport, since: &[SavedReport]) -> String {
+    html::page_of(json::report(&printable(report)), since)
 }
 
 /// Metrics. `before` are the successes that the last file had.

@@ -207,7 +207,8 @@ impl Progress for ProgressDisplay {
         state.image_ended(image);
         state.line_written(self.began.elapsed());
         drop(state);
-        let report = ImageReport::new(transfer, result.clone());
+        let result = result.clone().map(|copied| Copied { content: None, ..copied });
+        let report = ImageReport::new(transfer, result);
         match self.means {
             Means::Events => streams::event(&Event::ImageEnded {
                 seconds: self.seconds(),

@@ -1,0 +1,90 @@
+//! `Page`: what one or several saved reports say about images, for people. Pure.
+//!
+//! It is made from the JSON documents of `mirror` (also of a dry run, of several lists, and as joined by `report
+//! merge`), `bundle import` and `verify`. `read` parses them, `rows` puts what they say about an image together,
+//! `sizes` finds what images share, and `changes` compares with earlier reports.
+
+use std::collections::BTreeMap;
+
+use messages::Advice;
+
+pub use model::{
+    Changes, ContentOf, ErrorText, ImageChange, PageFinding, PageImage, PageOutcome, PageRun,
+    RunNumbers, SavedReport, SharedBlob, Sizes, StateAt,
+};
+use read::{Part, read};
+
+mod changes;
+mod model;
+mod read;
+mod rows;
+mod sizes;
+#[cfg(test)]
+mod tests;
+
+/// What the page shows.
+#[derive(Debug, Default)]
+pub struct Page {
+    pub runs: Vec<PageRun>,
+    /// In the order of the reports.
+    pub images: Vec<PageImage>,
+    pub findings: Vec<PageFinding>,
+    pub sizes: Sizes,
+    /// How many images declare each platform.
+    pub platforms: BTreeMap<String, usize>,
+    /// What is different from the earlier reports; `None` without any.
+    pub changes: Option<Changes>,
+}
+
+impl Page {
+    /// The page of some reports, compared with the earlier ones.
+    ///
+    /// # Errors
+    /// If a text is not a report that it can show.
+    pub fn of(reports: &[SavedReport], since: &[SavedReport]) -> Result<Self, Advice> {
+        let parts = parts_of(reports)?;
+        let earlier = parts_of(since)?;
+        let mut page = Self::default();
+        for part in &parts {
+            page.runs.push(part.run());
+            page.findings.extend(part.findings());
+        }
+        let (mut images, contents) = rows::rows(&parts, &earlier);
+        page.sizes = sizes::measure(&mut images, &contents);
+        for platform in images.iter().flat_map(|image| &image.platforms) {
+            *page.platforms.entry(platform.clone()).or_default() += 1;
+        }
+        if !since.is_empty() {
+            let before: Vec<PageFinding> = earlier.iter().flat_map(Part::findings).collect();
+            let (old, _) = rows::rows(&earlier, &[]);
+            let runs: Vec<PageRun> = earlier.iter().map(Part::run).collect();
+            let changes =
+                changes::compare(&mut images, &page.findings, &page.runs, (&old, &before, &runs));
+            page.changes = Some(changes);
+        }
+        page.images = images;
+        Ok(page)
+    }
+
+    /// How many images are in each state.
+    pub fn counts(&self) -> BTreeMap<PageOutcome, usize> {
+        let mut counts = BTreeMap::new();
+        for image in &self.images {
+            *counts.entry(image.worst()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Whether nothing failed and there is no error.
+    pub fn is_well(&self) -> bool {
+        self.runs.iter().all(|run| match run.numbers {
+            RunNumbers::Mirrored { .. } => true,
+            RunNumbers::Verified { errors, .. } => errors == 0,
+            RunNumbers::NotRun { .. } => false,
+        }) && self.images.iter().all(|image| image.worst() != PageOutcome::Failed)
+    }
+}
+
+fn parts_of(reports: &[SavedReport]) -> Result<Vec<Part>, Advice> {
+    Ok(reports.iter().map(read).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+}

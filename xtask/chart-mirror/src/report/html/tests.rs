@@ -1,0 +1,268 @@
+//! Tests of the page with a strict reader of its markup: texts stay texts, references lead somewhere, and only our own
+//! style and script are allowed.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::commands::report_page::SavedReport;
+use crate::report::examples;
+
+/// An element with its attributes, in the order of the document.
+#[derive(Debug)]
+struct Tag {
+    name: String,
+    attributes: Vec<(String, String)>,
+}
+
+impl Tag {
+    fn attribute(&self, name: &str) -> Option<&str> {
+        self.attributes.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+}
+
+const VOID: [&str; 4] = ["meta", "input", "wbr", "rect"];
+
+/// Reads a document: every element is closed, attributes are in quotes, and text has no `<`. Returns the tags and the
+/// text between them.
+fn read(document: &str) -> (Vec<Tag>, String) {
+    let mut rest = document.strip_prefix("<!doctype html>").unwrap();
+    let (mut tags, mut text, mut open) = (Vec::new(), String::new(), Vec::new());
+    while let Some((before, markup)) = rest.split_once('<') {
+        assert!(!before.contains('>'), "{before}");
+        text += before;
+        if let Some(end) = markup.strip_prefix('/') {
+            let (name, after) = end.split_once('>').unwrap();
+            assert_eq!(open.pop().as_deref(), Some(name), "{:.80}", rest);
+            rest = after;
+            continue;
+        }
+        let (tag, after) = start(markup);
+        rest = after;
+        // Their text is no markup.
+        if ["style", "script"].contains(&tag.name.as_str()) {
+            rest = rest.split_once(&format!("</{}>", tag.name)).unwrap().1;
+        } else if !VOID.contains(&tag.name.as_str()) {
+            open.push(tag.name.clone());
+        }
+        tags.push(tag);
+    }
+    assert!(open.is_empty(), "{open:?} is not closed");
+    (tags, text + rest)
+}
+
+fn start(markup: &str) -> (Tag, &str) {
+    let end = markup.find(|c: char| !c.is_ascii_alphanumeric()).unwrap();
+    let (name, mut rest) = markup.split_at(end);
+    let mut attributes: Vec<(String, String)> = Vec::new();
+    loop {
+        rest = rest.trim_start();
+        if let Some(after) = rest.strip_prefix("/>").or_else(|| rest.strip_prefix('>')) {
+            return (Tag { name: name.to_owned(), attributes }, after);
+        }
+        let end = rest.find(['=', ' ', '>']).unwrap();
+        let (key, after) = rest.split_at(end);
+        assert!(key.bytes().all(|byte| byte.is_ascii_alphabetic() || byte == b'-'), "{key}");
+        assert!(!key.starts_with("on") && key != "style", "{key} is not allowed");
+        let (value, after) = match after.strip_prefix("=\"") {
+            Some(value) => value.split_once('"').unwrap(),
+            None => ("", after),
+        };
+        attributes.push((key.to_owned(), value.to_owned()));
+        rest = after;
+    }
+}
+
+fn page(reports: &[&Value], since: &[&Value]) -> Page {
+    let saved = |documents: &[&Value]| -> Vec<SavedReport> {
+        let report =
+            |it: &&Value| SavedReport { name: "report.json".to_owned(), text: it.to_string() };
+        documents.iter().map(report).collect()
+    };
+    Page::of(&saved(reports), &saved(since)).unwrap()
+}
+
+fn mirror() -> Value {
+    serde_json::from_str(&crate::report::mirror::json(&examples::mirror())).unwrap()
+}
+
+fn verify() -> Value {
+    serde_json::from_str(&crate::report::verify::tests::json_of_every_kind()).unwrap()
+}
+
+/// The JSON in the page.
+fn data(document: &str) -> Value {
+    let (_, rest) = document.split_once("<script type=\"application/json\" id=\"data\">").unwrap();
+    let (data, _) = rest.split_once("</script>").unwrap();
+    assert!(!data.contains(['<', '>', '&']), "{data}");
+    serde_json::from_str(data).unwrap()
+}
+
+#[test]
+fn the_policy_allows_only_the_style_and_the_script_of_the_page() {
+    let document = render(&page(&[&mirror(), &verify()], &[]));
+    let (tags, _) = read(&document);
+    let is_policy = |tag: &&Tag| tag.attribute("http-equiv") == Some("Content-Security-Policy");
+    let policies: Vec<&Tag> = tags.iter().filter(is_policy).collect();
+    let [policy] = policies[..] else { panic!("{policies:?}") };
+    let policy = policy.attribute("content").unwrap();
+    let between = |open: &str, close: &str| {
+        let (_, rest) = document.rsplit_once(open).unwrap();
+        rest.split_once(close).unwrap().0.to_owned()
+    };
+    let hash = |text: &str| {
+        let hex = oci::Digest::of(text.as_bytes()).hex().to_owned();
+        let bytes = (0..hex.len()).step_by(2).map(|at| u8::from_str_radix(&hex[at..at + 2], 16));
+        STANDARD.encode(bytes.collect::<Result<Vec<_>, _>>().unwrap())
+    };
+    let expected = [
+        "default-src 'none'".to_owned(),
+        format!("style-src 'sha256-{}'", hash(&between("<style>", "</style>"))),
+        format!("script-src 'sha256-{}'", hash(&between("<script>", "</script>"))),
+        "base-uri 'none'".to_owned(),
+        "form-action 'none'".to_owned(),
+    ];
+    assert_eq!(policy.split("; ").collect::<Vec<_>>(), expected);
+    // Before everything that it is about.
+    let names: Vec<&str> = tags.iter().map(|tag| tag.name.as_str()).collect();
+    assert_eq!(names[..4], ["html", "head", "meta", "meta"]);
+    for tag in &tags {
+        for name in ["src", "srcset", "action", "background"] {
+            assert_eq!(tag.attribute(name), None, "{tag:?}");
+        }
+        assert!(tag.attribute("href").is_none_or(|href| href.starts_with('#')), "{tag:?}");
+        assert!(!["link", "img", "iframe", "object", "base"].contains(&tag.name.as_str()));
+    }
+    for word in ["innerHTML", "outerHTML", "insertAdjacentHTML", "document.write", "eval("] {
+        assert!(!SCRIPT.contains(word), "{word}");
+    }
+}
+
+#[test]
+fn ids_are_unique_and_everything_that_names_one_finds_it() {
+    let old = mirror();
+    let document = render(&page(&[&mirror(), &verify()], &[&old]));
+    let (tags, _) = read(&document);
+    let ids: Vec<&str> = tags.iter().filter_map(|tag| tag.attribute("id")).collect();
+    let known: BTreeSet<&str> = ids.iter().copied().collect();
+    assert_eq!(ids.len(), known.len());
+    for tag in &tags {
+        let named = ["aria-labelledby", "aria-controls", "for"].map(|name| tag.attribute(name));
+        for id in named.into_iter().flatten().flat_map(|ids| ids.split(' ')) {
+            assert!(known.contains(id), "{tag:?}");
+        }
+        let target = tag.attribute("href").and_then(|href| href.strip_prefix('#'));
+        assert!(target.is_none_or(|id| known.contains(id)), "{tag:?}");
+        let is_control = ["input", "select"].contains(&tag.name.as_str());
+        let id = tag.attribute("id");
+        let is_labelled = || tags.iter().any(|it| it.name == "label" && it.attribute("for") == id);
+        assert!(!is_control || is_labelled(), "{tag:?}");
+    }
+    let headers = tags.iter().filter(|tag| tag.name == "th");
+    assert!(headers.clone().count() > 10);
+    assert!(headers.clone().all(|header| header.attribute("scope").is_some()));
+    // What the script looks for.
+    for id in SCRIPT.split("byId(\"").skip(1).filter_map(|rest| rest.split_once('"')) {
+        let is_dynamic = id.0 == "finding-";
+        assert!(is_dynamic || known.contains(id.0), "{}", id.0);
+    }
+}
+
+#[test]
+fn failed_images_findings_and_totals_need_no_script() {
+    let (_, text) = read(&render(&page(&[&mirror(), &verify()], &[])));
+    let words = [
+        "2 images failed, 2 errors found",
+        "destination: 418 DENIED: no",
+        "create it",
+        "source-moved",
+        "it differs",
+        "images.toml:7:3",
+        "`cargo xtask values --write` writes it",
+        "The table of all images needs JavaScript",
+        "linux/arm64",
+        "5.1 MB",
+        "The certificates of these registries were not verified: registry.example.com",
+    ];
+    for word in words {
+        assert!(text.contains(word), "{word}: {text}");
+    }
+}
+
+#[test]
+fn hostile_texts_are_inert_wherever_they_are() {
+    let hostile = [
+        "</script><script>alert(1)</script>",
+        "<!--<script>",
+        "\" onmouseover=\"alert(1)",
+        "]]><img src=x onerror=alert(1)>",
+        "\u{202e}\u{0}\u{1b}[31m&lt;b&gt;",
+        "</details></section></main>",
+    ];
+    for text in hostile {
+        let (mut mirror, mut verify) = (mirror(), verify());
+        for document in [&mut mirror, &mut verify] {
+            replace_texts(document, text);
+        }
+        let mut old = mirror.clone();
+        old["images"] = json!([]);
+        let document = render(&page(&[&mirror, &verify], &[&old]));
+        let (tags, shown) = read(&document);
+        let scripts = tags.iter().filter(|tag| tag.name == "script").count();
+        assert_eq!(scripts, 2, "{text}");
+        let is_bare = |c: char| messages::printable::is_unprintable(c) && c != '\n';
+        assert!(!shown.contains(is_bare), "{text}");
+        let expected = escaped(text);
+        assert!(shown.contains(&expected), "{expected}: {shown}");
+        assert_eq!(data(&document)["images"][0]["n"], text::clean(text));
+    }
+}
+
+/// Replaces all texts, except those that the page understands.
+fn replace_texts(value: &mut Value, text: &str) {
+    let kept = ["command", "outcome", "severity", "ended", "version"];
+    match value {
+        Value::String(old) => text.clone_into(old),
+        Value::Array(items) => items.iter_mut().for_each(|item| replace_texts(item, text)),
+        Value::Object(fields) => {
+            let of_others = fields.iter_mut().filter(|(key, _)| !kept.contains(&key.as_str()));
+            of_others.for_each(|(_, value)| replace_texts(value, text));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn the_data_names_runs_errors_and_findings_by_positions_that_exist() {
+    let data = data(&render(&page(&[&mirror(), &verify()], &[])));
+    let length = |name: &str| data[name].as_array().map_or(0, Vec::len);
+    let at = |value: &Value| usize::try_from(value.as_u64().unwrap()).unwrap();
+    let images = data["images"].as_array().unwrap();
+    assert!(images.len() > 4);
+    for image in images {
+        for state in image["s"].as_array().unwrap() {
+            assert!(at(&state["r"]) < length("runs") && at(&state["o"]) < length("outcomes"));
+            for error in state["e"].as_array().into_iter().flatten() {
+                assert!(at(error) < length("errors"), "{image}");
+            }
+        }
+        assert!(image["a"].as_array().into_iter().flatten().all(|it| at(it) < length("platforms")));
+        assert!(image["f"].as_array().into_iter().flatten().all(|it| at(it) < 4), "{image}");
+    }
+}
+
+#[test]
+fn a_page_of_nothing_that_was_copied_says_so() {
+    let mut report = mirror();
+    report["images"] = json!([{
+        "source": "quay.io/a/b:1", "target": "m.example.com/a/b:1", "outcome": "up-to-date",
+        "digest": "sha256:1", "pinned": true, "warnings": []
+    }]);
+    report["chart"] = Value::Null;
+    let (_, text) = read(&render(&page(&[&report], &[])));
+    for words in ["Nothing failed", "sizes are not known", "--since"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!text.contains("Platforms") && !text.contains("Findings"), "{text}");
+}
