@@ -13,7 +13,7 @@ use crate::cli::runtime::{self, Interrupted};
 use crate::cli::terminal;
 use crate::commands::mirror::Together;
 use crate::commands::mirror::result::MirrorReport;
-use crate::commands::report_page::{Page, SavedReport};
+use crate::commands::report_page::{ReportPage, SavedReport};
 use crate::files::{folder_of, write_atomically};
 use crate::report::metrics::Successes;
 use crate::report::mirror::{self, PartReport, PartResult, ReportFormat};
@@ -135,7 +135,7 @@ pub(super) fn earlier_reports<F>(
             .with_hint("add `--report html=FILE`"));
     }
     let saved = saved_reports(files)?;
-    Page::of(&[], &saved)?;
+    ReportPage::of(&[], &saved)?;
     Ok(saved)
 }
 

@@ -9,7 +9,7 @@ use crate::cli::exit::Exit;
 use crate::cli::flags::{MergeReportsArgs, PageArgs, ReportCommand, TextOrJson};
 use crate::cli::terminal;
 use crate::commands::report_merge::{MergedReports, MergedRun, ShardFile};
-use crate::commands::report_page::Page;
+use crate::commands::report_page::ReportPage;
 use crate::files::write_atomically;
 use crate::report::{html, merged};
 
@@ -28,7 +28,7 @@ fn page(arguments: &PageArgs) -> anyhow::Result<Exit> {
             return Err(Advice::new(message).with_hint("write it to a file of its own").into());
         }
     }
-    let page = Page::of(&saved_reports(files)?, &saved_reports(&since.since)?)?;
+    let page = ReportPage::of(&saved_reports(files)?, &saved_reports(&since.since)?)?;
     write_atomically(output, &html::render(&page))?;
     terminal::result(&format!("written     {}\n", output.display()))?;
     Ok(Exit::Done)

@@ -1,4 +1,4 @@
-//! `Page`: what one or several saved reports say about images, for people. Pure.
+//! `ReportPage`: what one or several saved reports say about images, for people. Pure.
 //!
 //! It is made from the JSON documents of `mirror` (also of a dry run, of several lists, and as joined by `report
 //! merge`), `bundle import` and `verify`. `read` parses them, `rows` puts what they say about an image together,
@@ -24,7 +24,7 @@ mod tests;
 
 /// What the page shows.
 #[derive(Debug, Default)]
-pub struct Page {
+pub struct ReportPage {
     pub runs: Vec<PageRun>,
     /// In the order of the reports.
     pub images: Vec<PageImage>,
@@ -36,7 +36,7 @@ pub struct Page {
     pub changes: Option<Changes>,
 }
 
-impl Page {
+impl ReportPage {
     /// The page of some reports, compared with the earlier ones.
     ///
     /// # Errors

@@ -8,12 +8,12 @@ fn saved(document: &Value) -> SavedReport {
     SavedReport { name: "r.json".to_owned(), text: document.to_string() }
 }
 
-fn page_since(reports: &[Value], since: &[Value]) -> Page {
+fn page_since(reports: &[Value], since: &[Value]) -> ReportPage {
     let of = |documents: &[Value]| documents.iter().map(saved).collect::<Vec<_>>();
-    Page::of(&of(reports), &of(since)).unwrap()
+    ReportPage::of(&of(reports), &of(since)).unwrap()
 }
 
-fn page(reports: &[Value]) -> Page {
+fn page(reports: &[Value]) -> ReportPage {
     page_since(reports, &[])
 }
 
@@ -56,7 +56,7 @@ fn finding(image: &str, severity: &str, message: &str) -> Value {
             "message": message, "details": [], "hint": null })
 }
 
-fn image<'p>(page: &'p Page, name: &str) -> &'p PageImage {
+fn image<'p>(page: &'p ReportPage, name: &str) -> &'p PageImage {
     page.images.iter().find(|image| image.name == name).unwrap()
 }
 
@@ -180,7 +180,7 @@ fn what_is_not_a_report_of_mirror_or_verify_is_refused() {
     ];
     for (text, expected) in table {
         let report = SavedReport { name: "x.json".to_owned(), text: text.to_owned() };
-        let error = Page::of(&[], &[report]).unwrap_err();
+        let error = ReportPage::of(&[], &[report]).unwrap_err();
         assert!(error.message.starts_with(&format!("`x.json` {expected}")), "{error}");
         assert!(error.hint.is_some());
     }

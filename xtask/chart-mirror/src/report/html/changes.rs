@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use super::overview::time;
 use super::sections::section;
 use super::text::{digest, escaped, number, reference};
-use crate::commands::report_page::{Changes, ImageChange, Page, PageFinding};
+use crate::commands::report_page::{Changes, ImageChange, PageFinding, ReportPage};
 
 /// Lines about changes of one kind.
 struct Group {
@@ -17,7 +17,7 @@ struct Group {
 }
 
 /// Nothing without earlier reports.
-pub(super) fn changes(page: &Page) -> String {
+pub(super) fn changes(page: &ReportPage) -> String {
     let Some(changes) = &page.changes else { return String::new() };
     let since = changes.since.map(|since| format!(" since {}", time(since))).unwrap_or_default();
     let mut text = section("changes", &format!("Changes{since}"));
@@ -42,7 +42,7 @@ pub(super) fn changes(page: &Page) -> String {
     text + "</section>\n"
 }
 
-fn of_images(page: &Page, changes: &Changes) -> Vec<Group> {
+fn of_images(page: &ReportPage, changes: &Changes) -> Vec<Group> {
     let mut lines: [Vec<String>; 5] = Default::default();
     for image in &page.images {
         let name = reference(&image.name);
@@ -73,7 +73,7 @@ fn of_images(page: &Page, changes: &Changes) -> Vec<Group> {
     ]
 }
 
-fn of_findings(page: &Page, changes: &Changes) -> [Group; 2] {
+fn of_findings(page: &ReportPage, changes: &Changes) -> [Group; 2] {
     let line = |finding: &PageFinding| {
         let image = finding.image.as_deref().map(|image| reference(image) + ": ");
         let (code, message) = (escaped(&finding.code), escaped(&finding.message));

@@ -9,7 +9,9 @@ use serde::Serialize;
 use super::overview::{class, sign};
 use super::sections::run_name;
 use super::text::clean;
-use crate::commands::report_page::{ErrorText, ImageChange, Page, PageImage, PageOutcome, StateAt};
+use crate::commands::report_page::{
+    ErrorText, ImageChange, PageImage, PageOutcome, ReportPage, StateAt,
+};
 
 #[derive(Serialize)]
 struct Data {
@@ -75,7 +77,7 @@ struct State {
 }
 
 /// JSON without characters that end a script or begin a comment in it.
-pub(super) fn json(page: &Page) -> String {
+pub(super) fn json(page: &ReportPage) -> String {
     let platforms: Vec<&String> = page.platforms.keys().collect();
     let mut errors: IndexSet<(String, Option<String>)> = IndexSet::new();
     let images = page.images.iter().map(|image| row(image, &platforms, &mut errors)).collect();

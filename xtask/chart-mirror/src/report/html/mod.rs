@@ -8,7 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use ring::digest::{SHA256, digest};
 
-use crate::commands::report_page::{Page, SavedReport};
+use crate::commands::report_page::{ReportPage, SavedReport};
 use text::escaped;
 
 mod changes;
@@ -26,11 +26,11 @@ const SCRIPT: &str = include_str!("page.js");
 /// is not a report is empty.
 pub(super) fn page_of(json: String, since: &[SavedReport]) -> String {
     let report = SavedReport { name: "the report of this run".to_owned(), text: json };
-    render(&Page::of(&[report], since).unwrap_or_default())
+    render(&ReportPage::of(&[report], since).unwrap_or_default())
 }
 
 /// The whole document.
-pub fn render(page: &Page) -> String {
+pub fn render(page: &ReportPage) -> String {
     let policy = format!(
         "default-src 'none'; style-src '{}'; script-src '{}'; base-uri 'none'; form-action 'none'",
         source(STYLE),

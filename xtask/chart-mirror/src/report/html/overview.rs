@@ -3,12 +3,12 @@
 use std::fmt::Write as _;
 
 use super::text::{clean, count, escaped, number};
-use crate::commands::report_page::{Page, PageOutcome, PageRun, RunNumbers};
+use crate::commands::report_page::{PageOutcome, PageRun, ReportPage, RunNumbers};
 use crate::report::common::{bytes, seconds};
 use crate::timestamp::Timestamp;
 
 /// `Images of images.toml at north and south`.
-pub(super) fn title(page: &Page) -> String {
+pub(super) fn title(page: &ReportPage) -> String {
     let mut lists: Vec<&str> = page.runs.iter().filter_map(|run| run.list.as_deref()).collect();
     lists.sort_unstable();
     lists.dedup();
@@ -41,7 +41,7 @@ pub(super) fn sign(outcome: PageOutcome) -> &'static str {
 }
 
 /// Name, verdict and numbers.
-pub(super) fn header(page: &Page) -> String {
+pub(super) fn header(page: &ReportPage) -> String {
     let mut destinations: Vec<String> = Vec::new();
     for run in page.runs.iter().filter(|run| run.command != "verify") {
         if !destinations.contains(&run.destination) {
@@ -81,7 +81,7 @@ pub(super) fn header(page: &Page) -> String {
     text + "</ul>\n</header>\n"
 }
 
-fn amounts(page: &Page) -> Vec<(String, &'static str)> {
+fn amounts(page: &ReportPage) -> Vec<(String, &'static str)> {
     let (mut moved, mut mounted, mut has_run) = (0u64, 0u64, false);
     for run in &page.runs {
         if let RunNumbers::Mirrored { moved: one, mounted: other, .. } = run.numbers {
@@ -102,7 +102,7 @@ fn amounts(page: &Page) -> Vec<(String, &'static str)> {
 }
 
 /// The result in one sentence.
-fn verdict(page: &Page) -> (&'static str, String) {
+fn verdict(page: &ReportPage) -> (&'static str, String) {
     let failed = page
         .images
         .iter()
@@ -165,7 +165,7 @@ fn joined(names: &[String]) -> String {
 }
 
 /// What each run came to.
-pub(super) fn runs(page: &Page) -> String {
+pub(super) fn runs(page: &ReportPage) -> String {
     let mut text = "<section aria-labelledby=\"runs-title\" id=\"runs\">\n<h2 id=\"runs-title\">Runs</h2>\n\
                     <div class=\"scroll\" tabindex=\"0\" role=\"group\" aria-label=\"Table of runs\">\
                     <table aria-labelledby=\"runs-title\">\n<thead><tr><th scope=\"col\">Command</th><th scope=\"col\">List</th>\

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::text::{clean, count, digest, escaped, number, reference};
-use crate::commands::report_page::{ErrorText, Page, PageFinding, PageImage, PageOutcome};
+use crate::commands::report_page::{ErrorText, PageFinding, PageImage, PageOutcome, ReportPage};
 use crate::report::common::bytes;
 
 /// How many images the bars compare.
@@ -28,7 +28,7 @@ struct Failure<'p> {
 }
 
 /// The images that failed, by cause.
-pub(super) fn failures(page: &Page) -> String {
+pub(super) fn failures(page: &ReportPage) -> String {
     let mut causes: BTreeMap<(&str, Option<&str>), Vec<Failure<'_>>> = BTreeMap::new();
     let mut failed = 0;
     for image in &page.images {
@@ -52,7 +52,12 @@ pub(super) fn failures(page: &Page) -> String {
     text + "</section>\n"
 }
 
-fn cause_card(page: &Page, cause: &str, hint: Option<&str>, failures: &[Failure<'_>]) -> String {
+fn cause_card(
+    page: &ReportPage,
+    cause: &str,
+    hint: Option<&str>,
+    failures: &[Failure<'_>],
+) -> String {
     let mut text = format!(
         "<article class=\"card bad\">\n<h3>{}</h3>\n{}<details{}>\n<summary>{}</summary>\n<ul class=\"lines\">\n",
         escaped(cause),
@@ -78,7 +83,7 @@ fn open_if_short(lines: usize) -> &'static str {
 }
 
 /// At which destination.
-fn place_of(page: &Page, run: usize) -> String {
+fn place_of(page: &ReportPage, run: usize) -> String {
     let run = page.runs.get(run);
     run.map(|run| format!("at {}", escaped(&run.destination))).unwrap_or_default()
 }
@@ -88,7 +93,7 @@ fn hint_line(hint: &str) -> String {
 }
 
 /// The place of the table that the script builds.
-pub(super) fn images(page: &Page) -> String {
+pub(super) fn images(page: &ReportPage) -> String {
     let images = page.images.len();
     let mut text =
         section("images", &format!("Images <span class=\"count\">{}</span>", number(images)));
@@ -122,7 +127,7 @@ pub(super) fn images(page: &Page) -> String {
 }
 
 /// The name of a run beside the others.
-pub(super) fn run_name(page: &Page, position: usize) -> String {
+pub(super) fn run_name(page: &ReportPage, position: usize) -> String {
     let Some(run) = page.runs.get(position) else { return String::new() };
     if run.command == "verify" {
         return "verify".to_owned();
@@ -136,7 +141,7 @@ pub(super) fn run_name(page: &Page, position: usize) -> String {
 }
 
 /// The findings by severity and code.
-pub(super) fn findings(page: &Page) -> String {
+pub(super) fn findings(page: &ReportPage) -> String {
     if page.findings.is_empty() {
         return String::new();
     }
@@ -200,7 +205,7 @@ fn finding_line(position: usize, finding: &PageFinding, hint: Option<&str>) -> S
 }
 
 /// What takes the space: the largest images, and the blobs that several share.
-pub(super) fn sizes(page: &Page) -> String {
+pub(super) fn sizes(page: &ReportPage) -> String {
     let sizes = &page.sizes;
     let mut text = section("sizes", "Sizes");
     if sizes.known == 0 {
@@ -229,7 +234,7 @@ pub(super) fn sizes(page: &Page) -> String {
 }
 
 /// The largest images, each with what it shares.
-fn bars(page: &Page) -> String {
+fn bars(page: &ReportPage) -> String {
     let mut largest: Vec<_> =
         page.images.iter().filter_map(|image| Some((image, image.content?))).collect();
     largest.sort_by_key(|(_, content)| Reverse(content.bytes));
@@ -261,7 +266,7 @@ fn bars(page: &Page) -> String {
     text + "</tbody>\n</table>\n"
 }
 
-fn shared(page: &Page) -> String {
+fn shared(page: &ReportPage) -> String {
     let sizes = &page.sizes;
     if sizes.shared.is_empty() {
         return "<p>The images share no blob.</p>\n".to_owned();
@@ -298,7 +303,7 @@ fn shared(page: &Page) -> String {
 }
 
 /// How many images each platform has.
-pub(super) fn platforms(page: &Page) -> String {
+pub(super) fn platforms(page: &ReportPage) -> String {
     let known = page.sizes.known;
     if known == 0 {
         return String::new();

@@ -74,13 +74,13 @@ fn start(markup: &str) -> (Tag, &str) {
     }
 }
 
-fn page(reports: &[&Value], since: &[&Value]) -> Page {
+fn page(reports: &[&Value], since: &[&Value]) -> ReportPage {
     let saved = |documents: &[&Value]| -> Vec<SavedReport> {
         let report =
             |it: &&Value| SavedReport { name: "report.json".to_owned(), text: it.to_string() };
         documents.iter().map(report).collect()
     };
-    Page::of(&saved(reports), &saved(since)).unwrap()
+    ReportPage::of(&saved(reports), &saved(since)).unwrap()
 }
 
 fn mirror() -> Value {
