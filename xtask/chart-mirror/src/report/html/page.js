@@ -48,11 +48,16 @@
   const digestsOf = (image) => [...new Set(image.s.filter((state) => state.t).map((state) => digestOf(image, state)).filter(Boolean))];
   const platformsOf = (image) => (image.a || []).map((position) => data.platforms[position]);
 
-  for (const image of data.images) {
-    const texts = [image.n, ...image.s.map((state) => state.t || ""), ...digestsOf(image)];
-    image.text = texts.join("\n").toLowerCase();
-    image.worst = worst(image);
+  // What a search looks at. It is put together at the first search: the page opens sooner without it.
+  function textOf(image) {
+    if (image.text === undefined) {
+      const texts = [image.n, ...image.s.map((state) => state.t || ""), ...digestsOf(image)];
+      image.text = texts.join("\n").toLowerCase();
+    }
+    return image.text;
   }
+
+  for (const image of data.images) image.worst = worst(image);
 
   // The columns: a class, a title, how to sort, and what a cell has.
   const columns = [
@@ -121,10 +126,13 @@
       return;
     }
     const id = "detail-" + number;
-    const cell = element("td", { colSpan: columns.length }, detail(image));
+    const cell = element("td", { colSpan: visibleColumns() }, detail(image));
     row.after(element("tr", { class: "detail", id }, cell));
     open.setAttribute("aria-controls", id);
   }
+
+  // A cell across columns that the style hides would make room for them.
+  const visibleColumns = () => Math.max(1, headers.filter((header) => header.getClientRects().length > 0).length);
 
   function detail(image) {
     const list = element("dl");
@@ -183,7 +191,7 @@
   function filter() {
     const words = view.query.toLowerCase().split(/\s+/).filter(Boolean);
     const matches = (image) =>
-      words.every((word) => image.text.includes(word)) &&
+      words.every((word) => textOf(image).includes(word)) &&
       (!view.changed || image.x) &&
       (view.state === "" && view.run === "" || image.s.some((state) =>
         (view.state === "" || data.outcomes[state.o].name === view.state) &&
@@ -280,6 +288,9 @@
   const changed = byId("changed");
   if (changed) changed.addEventListener("change", () => { view.changed = changed.checked; update(); });
   addEventListener("hashchange", reveal);
+  addEventListener("resize", () => {
+    for (const cell of document.querySelectorAll(".detail > td")) cell.colSpan = visibleColumns();
+  });
   update();
   reveal();
 })();
