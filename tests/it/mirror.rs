@@ -19,3 +19,4 @@ mod shared_failures;
 mod signatures;
 mod support;
 mod together;
+pub(crate) mod trace;

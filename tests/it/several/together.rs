@@ -7,6 +7,7 @@ use registry_in_memory::content::{Layer, docker_image, oci_index};
 use registry_in_memory::{Effect, Fault, InMemoryRegistry, Kind, RegistryOptions};
 use serde_json::Value;
 
+use crate::mirror::trace::{requests, timelines};
 use crate::support::xtask::{Finished, Xtask};
 use crate::support::{assert_says, layers, store, write};
 
@@ -119,6 +120,20 @@ async fn a_destination_that_has_everything_costs_the_source_nothing_more() {
     let reads = destinations.reads();
     assert!(reads.values().all(|times| *times == 1), "{reads:?}");
     assert_eq!(report["parts"][1]["totals"]["up-to-date"], 6);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_trace_has_the_requests_of_all_destinations() {
+    let destinations = Destinations::new(2, 4).await;
+    let (run, report) = destinations.mirror(&["--trace", "trace.json"]);
+    assert_eq!(run.exit_code, 0, "{run:?}");
+    let file = destinations.xtask.directory().join("trace.json");
+    let timelines = timelines(&std::fs::read_to_string(file).unwrap());
+    assert_eq!((timelines.len(), timelines["images"].len()), (4, 8), "{:?}", timelines.keys());
+    for side in ["source", "destination"] {
+        let traced = requests(&timelines, side).len();
+        assert_eq!(report["totals"]["requests"][side], traced, "{side}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

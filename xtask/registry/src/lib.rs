@@ -40,6 +40,7 @@ pub use http::host::Host;
 pub use http::net::is_loopback;
 pub use http::snapshot::SourceManifests;
 pub use http::tls_problem::TlsProblem;
+pub use http::trace::{Activity, Trace, TracedRequest, TracedSpan};
 pub use pages::ListedTag;
 pub use push::{Pushed, ReadBack};
 pub use registries::{Registries, Requests, Settings, is_plain};

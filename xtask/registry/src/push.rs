@@ -9,7 +9,6 @@ use tokio::time::Instant;
 
 use crate::auth::Scope;
 use crate::error::{Cause, Error, ErrorCode, ErrorResponse, Phase};
-use crate::http::queue::Priority;
 use crate::http::request::ApiRequest;
 use crate::repository::{LARGEST_MANIFEST, ManifestName, RemoteRepository, header_digest};
 use messages::printable::printable;
@@ -89,7 +88,7 @@ impl RemoteRepository {
     /// Sends a manifest, and notes whether what the registry has stored may be something else.
     async fn put(&self, request: &ApiRequest, is_doubtful: &AtomicBool) -> Result<Response, Error> {
         let sent = self.host.with_retries(|| async {
-            let _permit = self.host.queue.acquire(Priority::Small).await;
+            let _permit = self.host.place_for(request).await;
             let began = Instant::now();
             let result = self.host.call_once(request).await;
             if began.elapsed() > LATE || result.as_ref().is_err_and(Error::is_server_trouble) {

@@ -26,6 +26,7 @@ use crate::http::net::is_loopback;
 use crate::http::proxy::Proxies;
 use crate::http::queue::Queue;
 use crate::http::snapshot::{Snapshot, SourceManifests};
+use crate::http::trace::Trace;
 use crate::http::transport::Transport;
 use crate::known::address::Address;
 use crate::known::kind::Profile;
@@ -50,6 +51,8 @@ pub struct Settings {
     pub embedded: BTreeMap<Registry, Arc<dyn EmbeddedRegistry>>,
     /// The embedded registry that all sources are read from, each below the name of its own registry.
     pub source: Option<Registry>,
+    /// Records the requests of the run.
+    pub trace: Option<Arc<Trace>>,
 }
 
 /// Requests sent to each side of a run, including requests for tokens.
@@ -179,6 +182,7 @@ impl Registries {
                 Side::Destination => None,
             },
             pinged: tokio::sync::OnceCell::new(),
+            trace: self.settings.trace.clone(),
         })
     }
 

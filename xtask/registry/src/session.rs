@@ -9,7 +9,6 @@ use crate::auth::Scope;
 use crate::capabilities::MountAccess;
 use crate::error::{Cause, Error};
 use crate::hints::FORWARDED_PROTO;
-use crate::http::queue::Priority;
 use crate::http::request::ApiRequest;
 use crate::repository::RemoteRepository;
 use oci::{Digest, RepositoryPath};
@@ -111,7 +110,7 @@ impl RemoteRepository {
     pub(crate) async fn cancel_upload(&self, session: Url) {
         let request = self.push_request("cancel an upload", Method::DELETE, session, 0);
         // Waits in the queue like all others: the host may have asked for a pause.
-        let _permit = self.host.queue.acquire(Priority::Small).await;
+        let _permit = self.host.place_for(&request).await;
         drop(self.host.call_once(&request).await);
     }
 

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use crate::download::Download;
 use crate::error::{Cause, Error, Phase};
 use crate::http::host::Host;
-use crate::http::queue::{Permit, Priority, Queue};
+use crate::http::queue::Permit;
 use crate::lock::lock;
 use crate::repository::RemoteRepository;
 use oci::{Descriptor, Registry};
@@ -125,22 +125,23 @@ async fn permits(
     order.sort_by(|a, b| destinations[*a].name.cmp(&destinations[*b].name));
     let mut permits: Vec<Permitted> = destinations.iter().map(|_| Permitted::No).collect();
     let mut own = None;
-    let take = async |queue: &Arc<Queue>| queue.acquire(Priority::Blob(size)).await;
     for number in order {
         let host = &destinations[number];
         if own.is_none() && source.name <= host.name {
-            own = Some(take(&source.queue).await);
+            own = Some(source.place_for_blob(size).await);
         }
         permits[number] = match Arc::ptr_eq(&host.queue, &source.queue) {
             true => Permitted::Yes(None),
-            false => match tokio::time::timeout(PATIENCE_FOR_QUEUE, take(&host.queue)).await {
-                Ok(permit) => Permitted::Yes(Some(permit)),
-                Err(_) => Permitted::No,
-            },
+            false => {
+                match tokio::time::timeout(PATIENCE_FOR_QUEUE, host.place_for_blob(size)).await {
+                    Ok(permit) => Permitted::Yes(Some(permit)),
+                    Err(_) => Permitted::No,
+                }
+            }
         };
     }
     if own.is_none() {
-        own = Some(take(&source.queue).await);
+        own = Some(source.place_for_blob(size).await);
     }
     (own, permits)
 }

@@ -9,7 +9,7 @@ use crate::capabilities::{MountAccess, UploadMode};
 use crate::download::Download;
 use crate::error::{Cause, Error, ErrorCode, Side};
 use crate::http::attempts::{Attempts, Next};
-use crate::http::queue::{Permit, Priority};
+use crate::http::queue::Permit;
 use crate::incoming_blob::IncomingBlob;
 use crate::repository::RemoteRepository;
 use crate::session::{Mount, Started};
@@ -155,12 +155,11 @@ async fn permits(
     size: u64,
 ) -> (Permit, Option<Permit>) {
     let (source, destination) = (&source.host, &destination.host);
-    let priority = Priority::Blob(size);
     if Arc::ptr_eq(&source.queue, &destination.queue) {
-        return (source.queue.acquire(priority).await, None);
+        return (source.place_for_blob(size).await, None);
     }
     let (first, second) =
         if source.name < destination.name { (source, destination) } else { (destination, source) };
-    let permit = first.queue.acquire(priority).await;
-    (permit, Some(second.queue.acquire(priority).await))
+    let permit = first.place_for_blob(size).await;
+    (permit, Some(second.place_for_blob(size).await))
 }

@@ -229,6 +229,12 @@ pub struct MirrorArgs {
 
     #[command(flatten)]
     pub since: SinceArgs,
+
+    /// Write a timeline of the requests to a file
+    ///
+    /// In the trace event format of Chrome, for ui.perfetto.dev or chrome://tracing. It shows what the run waited for.
+    #[arg(long, value_name = "FILE", conflicts_with = "dry_run", hide_short_help = true)]
+    pub trace: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -25,4 +25,5 @@ pub mod proof;
 pub mod prune;
 #[cfg(test)]
 mod schemas;
+pub mod trace;
 pub mod verify;

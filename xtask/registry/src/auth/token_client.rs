@@ -65,7 +65,7 @@ impl Host {
         {
             clients.open_early().await;
         }
-        self.ping().await;
+        self.ping(call).await;
         let first = self.authenticator.first_request().await;
         let header = match self.authenticator.scheme() {
             Scheme::Unknown => None,
@@ -137,15 +137,17 @@ impl Host {
 
     /// If there may be credentials, one request finds out which scheme the registry requires. Otherwise it
     /// would refuse all requests that are sent first.
-    async fn ping(&self) {
+    async fn ping(&self, call: &ApiRequest) {
         if !self.authenticator.may_have_credentials() {
             return;
         }
         let once = async {
             let Ok(url) = self.base.join("/v2/") else { return };
-            self.requests.fetch_add(1, Ordering::Relaxed);
             let Some(clients) = self.transport.clients() else { return };
+            let ping = ApiRequest::new("ping", Method::GET, url.clone(), call.scope.clone());
+            let trace = self.begin(&ping);
             let sent = early_connections::execute(clients.own(), Request::new(Method::GET, url));
+            let sent = async { sent.await.map(|response| trace.with_response(response)) };
             if let Ok(Ok(response)) = tokio::time::timeout(self.retry.silence, sent).await
                 && response.status().as_u16() == 401
                 && response.url().origin() == self.base.origin()
@@ -243,7 +245,7 @@ impl TokenRequest<'_> {
         let call = &self.call(method);
         let fail = |cause| host.error(call, cause);
         let requested_at = Instant::now();
-        host.requests.fetch_add(1, Ordering::Relaxed);
+        let trace = host.begin(call).for_token();
         host.token_requests.fetch_add(1, Ordering::Relaxed);
         let request = match credentials {
             Some(credentials) if call.method == Method::POST => {
@@ -255,7 +257,7 @@ impl TokenRequest<'_> {
             return Err(fail(Cause::Internal("a token is requested from no server".to_owned())));
         };
         let sent = redirect::send_to_realm(clients, self.realm.trust, request);
-        let response = host.receive(call, host.retry.silence, sent).await?;
+        let response = trace.responded(host.receive(call, host.retry.silence, sent).await)?;
         let status = response.status();
         tracing::debug!("{} {} {status}", call.method, address(&call.url));
         if status.is_redirection() {

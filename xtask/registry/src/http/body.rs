@@ -5,6 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use reqwest::Response;
 
+use super::trace::RequestTrace;
 use crate::error::{Cause, printable, root_cause};
 
 /// Reads a body into memory.
@@ -34,9 +35,11 @@ pub(crate) async fn next_chunk(
     response: &mut Response,
     silence: Duration,
 ) -> Result<Option<Bytes>, Cause> {
-    match tokio::time::timeout(silence, response.chunk()).await {
+    let chunk = match tokio::time::timeout(silence, response.chunk()).await {
         Ok(Ok(chunk)) => Ok(chunk),
         Ok(Err(error)) => Err(Cause::interrupted(printable(&root_cause(&error)))),
         Err(_) => Err(Cause::silent_for(silence)),
-    }
+    };
+    RequestTrace::of(response).read(&chunk);
+    chunk
 }

@@ -3,7 +3,7 @@
 //! count of requests.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use reqwest::header::{AUTHORIZATION, HeaderValue};
@@ -14,13 +14,14 @@ use super::attempts::{Attempts, Next, RetryPolicy, retry_after};
 use super::body::read_limited;
 use super::head_support::LearnedHeadSupport;
 use super::liveness::Liveness;
-use super::queue::{Priority, Queue};
+use super::queue::Queue;
 use super::redact::RequestSecrets;
 use super::redirect::SendError;
 use super::request::{ApiRequest, BufferedResponse, PermittedResponse};
 use super::resolver::refusal;
 use super::snapshot::Snapshot;
 use super::tls_problem::TlsProblem;
+use super::trace::Trace;
 use super::transport::Transport;
 use crate::auth::authenticator::Authenticator;
 use crate::auth::credentials::Secret;
@@ -55,13 +56,15 @@ pub struct Host {
     pub(crate) snapshot: Option<Snapshot>,
     /// Set after the ping, which finds out how the host authenticates.
     pub(crate) pinged: tokio::sync::OnceCell<()>,
+    /// `None`: nothing is traced.
+    pub(crate) trace: Option<Arc<Trace>>,
 }
 
 impl Host {
     /// Sends a request, with retries, until it succeeds or its failure is final.
     pub(crate) async fn call(&self, request: &ApiRequest) -> Result<PermittedResponse, Error> {
         self.with_retries(|| async {
-            let permit = self.queue.acquire(Priority::Small).await;
+            let permit = self.place_for(request).await;
             let response = self.call_once(request).await?;
             Ok(PermittedResponse { response, _permit: permit })
         })
@@ -82,7 +85,7 @@ impl Host {
         limit: usize,
     ) -> Result<BufferedResponse, Error> {
         self.with_retries(|| async {
-            let _permit = self.queue.acquire(Priority::Small).await;
+            let _permit = self.place_for(request).await;
             let began = Instant::now();
             let response = self.call_once(request).await?;
             let (status, headers) = (response.status(), response.headers().clone());
@@ -193,7 +196,9 @@ impl Host {
         if let Some(cause) = self.liveness.down.get() {
             return Err(self.error(request, cause.clone()));
         }
-        let authorization = self.authorization(request).await?;
+        let authorization = self.authorization(request);
+        let operation = || request.operation.clone();
+        let authorization = self.timed("wait for authorization", operation, authorization).await?;
         let mut message = Request::new(request.method.clone(), request.url.clone());
         *message.headers_mut() = request.headers.clone();
         if let Some(secret) = &authorization.header {
@@ -201,10 +206,9 @@ impl Host {
         }
         *message.body_mut() = body;
         let began = Instant::now();
-        if !self.transport.is_embedded() {
-            self.requests.fetch_add(1, Ordering::Relaxed);
-        }
-        let response = self.receive(request, timeout, self.transport.send(message)).await?;
+        let trace = self.begin(request);
+        let received = self.receive(request, timeout, self.transport.send(message)).await;
+        let response = trace.responded(received)?;
         self.liveness.responded();
         let status = response.status().as_u16();
         let milliseconds = began.elapsed().as_millis();

@@ -17,4 +17,6 @@ pub(crate) mod request;
 pub(crate) mod resolver;
 pub mod snapshot;
 pub(crate) mod tls_problem;
+pub mod trace;
+mod traced_host;
 pub(crate) mod transport;

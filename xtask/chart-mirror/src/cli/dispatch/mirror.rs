@@ -6,12 +6,14 @@ use std::sync::Arc;
 use super::parts::{self, Output, Part, Unnamed};
 use super::report_files::{RunReports, refuse_shared_files};
 use super::targets::{self, Charts};
+use super::trace_file::TraceFile;
 use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, MirrorArgs, TextOrJson};
 use crate::cli::runtime::Interrupted;
 use crate::cli::terminal::ProgressDisplay;
 use crate::cli::{runtime, terminal};
 use crate::commands::mirror::result::MirrorReport;
+use crate::commands::mirror::timeline::Timeline;
 use crate::commands::mirror::{MirrorOptions, MirrorPlan, MirrorRun, Pins, Together};
 use crate::commands::publications::Publications;
 use crate::commands::{images, mirror};
@@ -39,10 +41,12 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
     let lists = parts::with_images(lists, &arguments.only)?;
     let parts = parts::parts(&lists, destinations, unnamed)?;
     for open in &lists {
-        refuse_shared_files(&open.file, &arguments.report)?;
+        refuse_shared_files(&open.file, &arguments.report, arguments.trace.as_deref())?;
     }
     let mut reports = RunReports::new(&arguments.report, &arguments.since.since)?;
-    let mut command = MirrorCommand { flags, arguments, lists: &lists, published };
+    let trace = arguments.trace.as_deref().map(TraceFile::new).transpose()?;
+    let timeline = trace.as_ref().map(|trace| Arc::clone(&trace.timeline));
+    let mut command = MirrorCommand { flags, arguments, lists: &lists, published, timeline };
     let result = match arguments.dry_run {
         true => parts::run_each("mirror", &parts, arguments.format, |part| {
             let prepared = command.prepare(part);
@@ -51,7 +55,11 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
         }),
         false => command.copy(&parts, &mut reports),
     };
-    reports.finish(&parts, result)
+    let result = reports.finish(&parts, result);
+    match trace {
+        Some(trace) => trace.finish(result),
+        None => result,
+    }
 }
 
 /// A run of the command.
@@ -60,6 +68,8 @@ struct MirrorCommand<'a> {
     arguments: &'a MirrorArgs,
     lists: &'a [OpenList],
     published: Publications,
+    /// Of what is copied, for `--trace`.
+    timeline: Option<Arc<Timeline>>,
 }
 
 /// A part that is ready to be copied.
@@ -97,6 +107,7 @@ impl MirrorCommand<'_> {
             source: arguments.source.source.clone(),
             content: content_record(arguments),
             retry: flags.patience(),
+            trace: self.timeline.as_ref().map(|timeline| Arc::clone(&timeline.trace)),
             ..MirrorOptions::default()
         };
         let mut plan = mirror::plan(&list, &options)?;
@@ -130,7 +141,7 @@ impl MirrorCommand<'_> {
             }
         }
         let ready: Vec<&Part<'_>> = positions.iter().map(|position| &parts[*position]).collect();
-        let (ended, together) = copy_all(&runs, &ready)?;
+        let (ended, together) = copy_all(&runs, &ready, self.timeline.as_ref())?;
         let mut results: Vec<Option<anyhow::Result<MirrorReport>>> =
             prepared.into_iter().map(|prepared| prepared.err().map(Err)).collect();
         for (position, result) in positions.into_iter().zip(ended) {
@@ -158,6 +169,7 @@ impl MirrorCommand<'_> {
 fn copy_all(
     runs: &[MirrorRun<'_>],
     parts: &[&Part<'_>],
+    timeline: Option<&Arc<Timeline>>,
 ) -> anyhow::Result<(Vec<anyhow::Result<MirrorReport>>, Option<Together>)> {
     let results: Vec<Cell<Option<anyhow::Result<MirrorReport>>>> =
         runs.iter().map(|_| Cell::default()).collect();
@@ -165,6 +177,10 @@ fn copy_all(
     let progress =
         Arc::new(ProgressDisplay::begin(&targets::scope_of_all("mirror", parts, images)));
     let events = Arc::clone(&progress) as Arc<_>;
+    let events = match timeline {
+        Some(timeline) => timeline.observe(events),
+        None => events,
+    };
     let together = runtime::block_on(async {
         let on_end = |run: usize, result| results[run].set(Some(result));
         Ok(mirror::run_together(runs, &ProcessEnvironment, events, &on_end).await)

@@ -36,6 +36,7 @@ mod prune;
 mod report_files;
 mod reports;
 mod targets;
+mod trace_file;
 mod values;
 mod verify;
 

@@ -42,7 +42,9 @@ impl<'a> RunReports<'a> {
         files: &'a [(ReportFormat, PathBuf)],
         since: &[PathBuf],
     ) -> Result<Self, Advice> {
-        files.iter().try_for_each(|(format, file)| check_place(*format, file))?;
+        files
+            .iter()
+            .try_for_each(|(format, file)| check_place(&format!("--report {format}="), file))?;
         let mut formats = files.iter().map(|(format, _)| *format);
         let page = formats.any(|format| format == ReportFormat::Html).then_some(ReportFormat::Html);
         let since = earlier_reports(since, page)?;
@@ -101,14 +103,7 @@ impl<'a> RunReports<'a> {
         for left in parts.iter().skip(self.parts.len()) {
             self.push(left, PartResult::Interrupted);
         }
-        match (result, self.write()) {
-            (Ok(exit), written) => written.map(|()| exit),
-            (Err(error), Ok(())) => Err(error),
-            (Err(error), Err(other)) => {
-                terminal::error(&format!("error: {other:#}"));
-                Err(error)
-            }
-        }
+        with_written(result, self.write())
     }
 
     fn write(&self) -> anyhow::Result<()> {
@@ -159,6 +154,24 @@ pub(super) fn text_of(file: &Path) -> Result<(String, String), Advice> {
     Ok((name, text))
 }
 
+/// The result of a run that wrote a file at its end.
+///
+/// # Errors
+/// That of the run; otherwise, if the file was not written.
+pub(super) fn with_written(
+    result: anyhow::Result<Exit>,
+    written: anyhow::Result<()>,
+) -> anyhow::Result<Exit> {
+    match (result, written) {
+        (Ok(exit), written) => written.map(|()| exit),
+        (Err(error), Ok(())) => Err(error),
+        (Err(error), Err(other)) => {
+            terminal::error(&format!("error: {other:#}"));
+            Err(error)
+        }
+    }
+}
+
 /// Writes every report that can be written, even if another fails.
 ///
 /// # Errors
@@ -191,10 +204,10 @@ pub(super) fn successes_in(file: &Path) -> anyhow::Result<Successes> {
 }
 
 /// Checks that a file can be created or replaced, as far as that shows before the run. Folders that are missing are
-/// created with the file.
-fn check_place(format: ReportFormat, file: &Path) -> Result<(), Advice> {
+/// created with the file. `flag` is what stands before the name of the file.
+pub(super) fn check_place(flag: &str, file: &Path) -> Result<(), Advice> {
     let refused = |why: String| {
-        Advice::new(format!("`--report {format}={}`: {why}", file.display()))
+        Advice::new(format!("`{flag}{}`: {why}", file.display()))
             .with_hint("name a file in a folder that exists or can be created")
     };
     if std::fs::metadata(file).is_ok_and(|metadata| !metadata.is_file()) {
@@ -210,22 +223,27 @@ fn check_place(format: ReportFormat, file: &Path) -> Result<(), Advice> {
     }
 }
 
-/// A report must not overwrite another, the list, or the values of a destination.
+/// A report or a trace must not overwrite another, the list, or the values of a destination.
 pub(super) fn refuse_shared_files<F: Display>(
     list: &Path,
     reports: &[(F, PathBuf)],
+    trace: Option<&Path>,
 ) -> Result<(), Advice> {
     let mut taken = BTreeMap::from([(identity(list), "the image list".to_owned())]);
     let values = identity(&folder_of(list).join("values"));
-    for (format, file) in reports {
+    let reports = reports.iter().map(|(format, file)| {
+        (format!("--report {format}="), format!("the {format} report"), file.as_path())
+    });
+    let trace = trace.map(|file| ("--trace ".to_owned(), "the trace".to_owned(), file));
+    for (flag, what, file) in reports.chain(trace) {
         let file_name = file.display();
-        let refused = |why: String| Advice::new(format!("`--report {format}={file_name}`: {why}"));
+        let refused = |why: String| Advice::new(format!("`{flag}{file_name}`: {why}"));
         let file = identity(file);
         if file.starts_with(&values) {
             return Err(refused("that folder is for the values of destinations".to_owned())
                 .with_hint("write reports to a folder of their own, such as `reports/`"));
         }
-        if let Some(other) = taken.insert(file, format!("the {format} report")) {
+        if let Some(other) = taken.insert(file, what) {
             return Err(refused(format!("that file is {other}"))
                 .with_hint("write each to a file of its own"));
         }

@@ -12,8 +12,8 @@ use crate::plan::{Publication, Selection, Shard, Transfer, transfers};
 use layout::LayoutLocation;
 use messages::Advice;
 use oci::{Digest, RepositoryPath};
-use registry::RetryPolicy;
 use registry::known::kind::Profile;
+use registry::{RetryPolicy, Trace};
 use result::{ChartReport, ImageReport, ShardReport};
 
 pub use run::{MirrorRun, run};
@@ -22,6 +22,7 @@ pub use together::{Together, run_together};
 
 pub mod result;
 mod run;
+pub mod timeline;
 mod together;
 
 /// What to mirror, and how.
@@ -42,6 +43,8 @@ pub struct MirrorOptions {
     /// Whether the report has the content of images.
     pub content: ContentRecord,
     pub retry: RetryPolicy,
+    /// Records the requests of the run.
+    pub trace: Option<Arc<Trace>>,
     /// The layout that is read instead of the sources.
     pub source: Option<LayoutLocation>,
     /// Blobs that the destination is known to have, each with a repository there.

@@ -49,6 +49,7 @@ pub async fn run(
     progress: Arc<dyn Progress>,
 ) -> anyhow::Result<MirrorReport> {
     let mut settings = registry_settings(list, options.concurrency, options.retry);
+    settings.trace = options.trace.clone();
     let layout = layouts_of(plan, options, &mut settings)?;
     let registries = connect(plan, settings, environment)?;
     let mut report = copy(list, plan, options, &registries, environment, progress).await?;

@@ -119,6 +119,7 @@ impl<'a> Group<'a> {
             of_list.registries.append(&mut settings.registries);
             settings = of_list;
         }
+        settings.trace = runs().find_map(|run| run.options.trace.clone());
         settings.destination_access = Access::Push;
         settings.source_manifests = SourceManifests::Shared;
         let charts = runs().filter_map(|run| run.plan.fetched_chart());
