@@ -12,6 +12,7 @@ mod hosts;
 mod killed;
 mod kinds;
 mod pins;
+mod planned;
 mod platforms;
 mod repair;
 mod scale;

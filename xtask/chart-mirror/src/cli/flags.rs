@@ -24,6 +24,7 @@ mod chart;
 mod ends;
 mod images;
 mod init;
+mod planning;
 mod prune;
 mod reports;
 mod values;
@@ -36,6 +37,7 @@ pub use chart::ChartArgs;
 pub use ends::{DestinationArgs, SourceArgs, WithChartArgs};
 pub use images::ImagesArgs;
 pub use init::InitArgs;
+pub use planning::PlanningArgs;
 pub use prune::PruneArgs;
 pub use reports::{MergeReportsArgs, PageArgs, ReportCommand, SinceArgs};
 pub use values::ValuesArgs;
@@ -173,6 +175,9 @@ pub struct MirrorArgs {
     pub dry_run: bool,
 
     #[command(flatten)]
+    pub planning: PlanningArgs,
+
+    #[command(flatten)]
     pub chart: ChartArgs,
 
     #[command(flatten)]
@@ -194,7 +199,7 @@ pub struct MirrorArgs {
     /// Concurrent requests per registry
     ///
     /// Default: up to 48, fewer when throttled.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=1000))]
+    #[arg(long, value_name = "N", hide_short_help = true, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub jobs: Option<u16>,
 
     /// Also copy signatures, SBOMs and the like

@@ -254,7 +254,7 @@ async fn list_under_fallback_tag(
     let index = Manifest::parse(bytes, digest, Some(media_type)).map_err(|why| {
         error(copy, "write the list of referrers", Cause::Protocol(why.to_string()))
     })?;
-    copy.destination.push_manifest(&name, &index, ReadBack::InDoubt).await.map(|_| ())
+    copy.push_manifest(&name, &index, ReadBack::InDoubt).await.map(|_| ())
 }
 
 fn entries(index: &Manifest) -> Vec<Value> {

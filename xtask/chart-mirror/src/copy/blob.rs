@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::copied::PlannedBlob;
 use super::image_copy::ImageCopy;
 use super::options::ExistingContent;
 use super::tracker::{NextStep, Ticket};
@@ -94,6 +95,9 @@ async fn mount_or_send(
         mount = Mount { from: copy.target(), access: MountAccess::SameLogin, ..mount };
     }
     let is_own = mount.from == copy.target();
+    if copy.is_only_planned() {
+        return plan(copy, blob, mount.from).await;
+    }
     // Some registries refuse to mount from the repository itself even if the blob is there.
     let session = if !is_own || capabilities.self_mount_finds_blob() {
         match copy.destination.start_upload(Some(mount)).await? {
@@ -113,6 +117,26 @@ async fn mount_or_send(
         None
     };
     send(copy, blob, session).await
+}
+
+/// Counts what would happen to the blob. The destination is asked for it once; whether it mounts shows only when it
+/// is asked to.
+async fn plan(copy: &ImageCopy, blob: &Descriptor, from: &RepositoryPath) -> Result<(), Error> {
+    let is_own = from == copy.target();
+    let is_present = is_own && copy.destination.has_blob(blob).await?;
+    copy.count(|counters| {
+        let kind = match (is_own, is_present) {
+            (true, true) => &mut counters.present,
+            (true, false) => &mut counters.moved,
+            (false, _) => &mut counters.mounted,
+        };
+        kind.add_blob(blob.size);
+        if !is_present {
+            let Descriptor { digest, size, .. } = blob.clone();
+            counters.planned.push(PlannedBlob { digest, size });
+        }
+    });
+    Ok(())
 }
 
 async fn send(

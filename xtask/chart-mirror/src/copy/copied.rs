@@ -11,6 +11,9 @@ pub struct Copied {
     /// What the tag at the destination names now.
     #[serde(skip)]
     pub digest: Digest,
+    /// What it named before.
+    #[serde(skip)]
+    pub before: Option<Digest>,
     /// The source's index, if the tag names a new index with some of its platforms.
     #[serde(skip)]
     pub made_from: Option<Digest>,
@@ -42,8 +45,23 @@ pub struct Counters {
     /// missing or not valid.
     #[serde(skip)]
     pub warnings: Vec<Error>,
+    /// Manifests that were pushed.
+    #[serde(skip)]
+    pub manifests: u64,
+    /// The blobs that would be sent or mounted, if the run is only planned.
+    #[serde(skip)]
+    pub planned: Vec<PlannedBlob>,
     /// Layers with URLs of their own, which registries do not hold. They stay where they are.
     pub foreign_layers: u64,
+}
+
+/// A blob that would be sent or mounted.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct PlannedBlob {
+    pub digest: Digest,
+    /// In bytes.
+    pub size: u64,
 }
 
 /// A number of blobs and their bytes.

@@ -74,9 +74,7 @@ async fn push_with_blobs(
     let pushed = async {
         ensure_blobs(copy, manifest, existing, ticket).await?;
         match existing {
-            ExistingContent::Trusted => {
-                copy.destination.push_manifest(name, manifest, ReadBack::InDoubt).await
-            }
+            ExistingContent::Trusted => copy.push_manifest(name, manifest, ReadBack::InDoubt).await,
             ExistingContent::Checked => push_until_accepted(copy, manifest, name).await,
         }
     };
@@ -98,7 +96,7 @@ async fn push_until_accepted(
     let mut pauses = copy.destination.host.retry.pauses().take(PAUSES_TO_SEE);
     loop {
         // What is repaired here may have been stored damaged.
-        let pushed = copy.destination.push_manifest(name, manifest, ReadBack::Always).await;
+        let pushed = copy.push_manifest(name, manifest, ReadBack::Always).await;
         let error = match pushed {
             Err(error) if is_missing_content(&error) => error,
             result => return result,

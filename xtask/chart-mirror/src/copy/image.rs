@@ -69,7 +69,7 @@ pub(super) async fn copy(copy: &Arc<ImageCopy>) -> Result<Copied, Error> {
     let counters = copy.counters();
     let content = copy.take_content().filter(|_| changed);
     let changed = changed || counters.attachments > 0;
-    Ok(Copied { digest, made_from, changed, counters, content })
+    Ok(Copied { digest, before: present, made_from, changed, counters, content })
 }
 
 /// Copies the image. Returns the digest that the tag names now, and the one it was made from.

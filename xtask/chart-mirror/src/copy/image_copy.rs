@@ -7,12 +7,12 @@ use tokio::sync::OnceCell;
 
 use super::content::{ContentRecord, ImageContent};
 use super::copied::Counters;
-use super::options::{CopyOptions, ExistingContent};
+use super::options::{CopyOptions, Effects, ExistingContent};
 use super::run::Run;
 use super::shared_reads::ImageKey;
 use crate::plan::Transfer;
 use oci::{Digest, Manifest, RepositoryPath, TooLarge, limits};
-use registry::{Error, RemoteRepository};
+use registry::{Error, ManifestName, Pushed, ReadBack, RemoteRepository};
 
 pub(super) struct ImageCopy {
     pub(super) run: Arc<Run>,
@@ -62,6 +62,27 @@ impl ImageCopy {
     /// The repository at the destination.
     pub(super) fn target(&self) -> &RepositoryPath {
         &self.destination.path
+    }
+
+    /// Whether nothing is written.
+    pub(super) fn is_only_planned(&self) -> bool {
+        self.run.options.effects == Effects::Planned
+    }
+
+    /// Pushes a manifest, or counts it.
+    pub(super) async fn push_manifest(
+        &self,
+        name: &ManifestName,
+        manifest: &Manifest,
+        read_back: ReadBack,
+    ) -> Result<Pushed, Error> {
+        let pushed = match self.is_only_planned() {
+            // Whatever lists referrers would be part of the push.
+            true => Pushed { subject_is_tracked: true },
+            false => self.destination.push_manifest(name, manifest, read_back).await?,
+        };
+        self.count(|counters| counters.manifests += 1);
+        Ok(pushed)
     }
 
     /// Waits until the repository at the destination exists, if this run creates repositories.

@@ -24,9 +24,9 @@ use shared_reads::SharedReads;
 use tracker::{BlobTracker, Mountable};
 
 pub use content::{ContentRecord, ImageContent};
-pub use copied::{Amount, Copied, Counters};
+pub use copied::{Amount, Copied, Counters, PlannedBlob};
 pub(crate) use limits::{CHILDREN_AT_ONCE, IMAGES_AT_ONCE};
-pub use options::{CopyOptions, ExistingContent, TagCheck, TagPolicy};
+pub use options::{CopyOptions, Effects, ExistingContent, TagCheck, TagPolicy};
 pub use progress::{Progress, Silent};
 pub use shared_reads::SourceReads;
 pub use signature_policy::SignaturePolicy;

@@ -12,6 +12,16 @@ pub struct CopyOptions {
     pub tags: TagCheck,
     /// For the report.
     pub content: ContentRecord,
+    pub effects: Effects,
+}
+
+/// Whether a run changes the destination.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Effects {
+    #[default]
+    Applied,
+    /// Only requests that read are sent. What would be written is counted.
+    Planned,
 }
 
 /// Whether the tag of a pinned image is compared with the pin before the image is copied.

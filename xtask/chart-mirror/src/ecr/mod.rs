@@ -11,6 +11,6 @@ mod response;
 
 pub use images::{CloudImages, MOST_DELETED};
 pub use plan::{RepositoryPlan, Service, describe};
-pub(crate) use repositories::Repositories;
 pub use repositories::RepositoryReport;
+pub(crate) use repositories::{Creates, Repositories};
 pub use response::{Setting, SettingDifference};

@@ -19,7 +19,16 @@ use registry::{Cause, Error, ErrorCode, Side};
 pub(crate) struct Repositories {
     plan: Arc<RepositoryPlan>,
     search_path: String,
+    creates: Creates,
     preparation: OnceCell<Preparation>,
+}
+
+/// What is done about missing repositories.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Creates {
+    All,
+    /// They are reported.
+    None,
 }
 
 /// What was done before the first push.
@@ -43,8 +52,8 @@ struct Preparation {
 }
 
 impl Repositories {
-    pub(crate) fn new(plan: RepositoryPlan, search_path: String) -> Self {
-        Self { plan: Arc::new(plan), search_path, preparation: OnceCell::new() }
+    pub(crate) fn new(plan: RepositoryPlan, search_path: String, creates: Creates) -> Self {
+        Self { plan: Arc::new(plan), search_path, creates, preparation: OnceCell::new() }
     }
 
     /// Waits until a repository can be pushed to. The first call prepares all of them.
@@ -101,7 +110,12 @@ impl Repositories {
             existing.iter().flat_map(|(path, it)| it.differences(path.as_str(), options));
         preparation.report.differences = differences.collect();
         let is_missing = |path: &&RepositoryPath| !existing.contains_key(*path);
-        let missing = self.plan.repositories.iter().filter(is_missing).cloned().collect();
+        let missing: Vec<RepositoryPath> =
+            self.plan.repositories.iter().filter(is_missing).cloned().collect();
+        if self.creates == Creates::None {
+            preparation.report.created = missing.iter().map(ToString::to_string).collect();
+            return preparation;
+        }
         for (path, outcome) in cli.create(missing).await {
             let report = &mut preparation.report;
             match outcome {

@@ -118,6 +118,7 @@ fn no_repository() -> Error {
 fn copied(changed: bool) -> Copied {
     Copied {
         digest: digest("copied"),
+        before: None,
         made_from: None,
         changed,
         content: Some(ImageContent {
@@ -132,6 +133,8 @@ fn copied(changed: bool) -> Copied {
             attachments: 3,
             refused: Vec::new(),
             warnings: Vec::new(),
+            manifests: 5,
+            planned: Vec::new(),
             foreign_layers: 1,
         },
     }

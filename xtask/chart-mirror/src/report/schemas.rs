@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::json::{Document, VERSION};
 use crate::bundle::bundle_inventory::BundleInventory;
 use crate::bundle::destination_inventory::DestinationInventory;
+use crate::commands::mirror::planned::PlannedRun;
 use crate::expect::assert_kept;
 use crate::list::finding_code::{Check, Code, Severity};
 
@@ -23,6 +24,7 @@ pub(super) fn schemas() -> Vec<(&'static str, Value)> {
         ("images-report", schema::<super::images::json::Images<'_>>("images", "")),
         ("mirror", schema::<super::mirror::json::Run<'_>>("mirror", "")),
         ("mirror-dry-run", schema::<super::mirror::json::DryRun<'_>>("mirror", " --dry-run")),
+        ("mirror-plan", plan()),
         ("parts", parts()),
         ("pin", schema::<super::pin::json::Pins<'_>>("pin", "")),
         ("progress", progress()),
@@ -37,6 +39,15 @@ fn parts() -> Value {
     schema["title"] = json!("a command with --format json, for several lists or destinations");
     schema["properties"]["command"] =
         json!({ "enum": ["bundle import", "doctor", "images", "mirror", "pin", "prune"] });
+    schema
+}
+
+/// The file that `mirror --plan` writes.
+fn plan() -> Value {
+    let mut schema = derived::<PlannedRun>();
+    schema["title"] = json!("a plan of chart-mirror mirror --plan");
+    schema["properties"]["version"] = json!({ "const": 1 });
+    schema["properties"]["command"] = json!({ "const": "mirror --plan" });
     schema
 }
 

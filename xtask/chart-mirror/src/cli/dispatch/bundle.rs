@@ -213,7 +213,7 @@ fn import_list(
     let events = Arc::clone(&progress) as Arc<_>;
     let report = import::run(bundle, &imported, &options, &ProcessEnvironment, events);
     let report = runtime::block_on(report);
-    progress.finish(parts::exit_of(&report, mirror::exit_of));
+    progress.finish(parts::exit_of(&report, super::mirror_parts::exit_of));
     Ok(mirror::copied(&report?, arguments.format))
 }
 

@@ -17,7 +17,7 @@ pub struct DestinationArgs {
 
     /// Every destination in images.toml
     ///
-    /// They are served one after the other, with one report.
+    /// With one report.
     #[arg(long, conflicts_with = "destination")]
     pub all_destinations: bool,
 }
@@ -38,6 +38,12 @@ pub struct WithChartArgs {
     ///
     /// At the destination it is the OCI artifact PATH/NAME:VERSION. Default for PATH: `charts`. Not needed for
     /// destinations with `charts` in images.toml.
-    #[arg(long, value_name = "PATH", num_args = 0..=1, default_missing_value = "charts")]
+    #[arg(
+        long,
+        value_name = "PATH",
+        num_args = 0..=1,
+        default_missing_value = "charts",
+        hide_short_help = true
+    )]
     pub with_chart: Option<RepositoryPath>,
 }

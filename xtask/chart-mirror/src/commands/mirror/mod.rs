@@ -1,17 +1,19 @@
 //! The command `mirror`: plans what goes where, copies it, and returns a report.
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::chart_copy::{ChartCopy, ChartPlan, planned_chart};
 use crate::chart::{ChartOptions, PlannedChart};
-use crate::copy::{ContentRecord, ExistingContent};
+use crate::copy::{ContentRecord, Effects, ExistingContent};
 use crate::ecr::RepositoryPlan;
 use crate::list::{Attachments, Destination, ImageList};
 use crate::plan::{Publication, Selection, Shard, Transfer, transfers};
 use layout::LayoutLocation;
 use messages::Advice;
-use oci::{Digest, RepositoryPath};
+use oci::{Digest, Reference, RepositoryPath};
+use planned::{PlannedImage, PlannedPart};
 use registry::known::kind::Profile;
 use registry::{RetryPolicy, Trace};
 use result::{ChartReport, ImageReport, ShardReport};
@@ -20,8 +22,11 @@ pub use run::{MirrorRun, run};
 pub(super) use run::{connect, copy, finish, layouts_of};
 pub use together::{Together, run_together};
 
+pub mod planned;
 pub mod result;
 mod run;
+pub mod shards;
+pub mod stale;
 pub mod timeline;
 mod together;
 
@@ -39,6 +44,8 @@ pub struct MirrorOptions {
     /// Whether attachments are copied, if the destination does not require it.
     pub attachments: Attachments,
     pub existing: ExistingContent,
+    /// Whether the destination is changed.
+    pub effects: Effects,
     pub pins: Pins,
     /// Whether the report has the content of images.
     pub content: ContentRecord,
@@ -136,6 +143,46 @@ impl MirrorPlan {
         let (positions, transfers) = kept.unzip();
         self.transfers = transfers;
         self.shard = Some(PlannedShard { shard, positions });
+    }
+
+    /// Keeps what a plan says that has to be copied, by the machine of a shard, and as it was planned: an unpinned image
+    /// by its digest.
+    pub fn keep_planned(&mut self, planned: &PlannedPart, shard: Option<Shard>) {
+        let to_copy = planned.images.iter().filter(|image| image.is_copied()).enumerate();
+        let to_copy: HashMap<&Reference, (usize, &PlannedImage)> = to_copy
+            .filter(|(_, image)| image.is_copied_by(shard))
+            .map(|(position, image)| (&image.target, (position, image)))
+            .collect();
+        let mut kept = Vec::new();
+        for mut transfer in std::mem::take(&mut self.transfers) {
+            if let Some((position, image)) = to_copy.get(&transfer.target_reference()) {
+                transfer.digest = image.at_source().cloned();
+                kept.push((*position, transfer));
+            }
+        }
+        let (positions, transfers) = kept.into_iter().unzip();
+        self.transfers = transfers;
+        if let Some(shard) = shard {
+            self.shard = Some(PlannedShard { shard, positions });
+            // The chart is small. One machine copies it.
+            if shard.index > 1 {
+                (self.chart, self.fetched) = (None, None);
+            }
+        }
+    }
+
+    /// How the chart differs from a plan.
+    pub fn chart_change(&self, planned: &PlannedPart) -> Option<String> {
+        let (now, planned) = (self.fetched_chart(), planned.chart.as_ref());
+        let digest = now.and_then(|chart| chart.transfer.digest.as_ref());
+        let then = planned.and_then(|chart| chart.then.as_ref());
+        match (now, planned) {
+            (None, None) => None,
+            (Some(_), Some(_)) if digest.is_none() || digest == then => None,
+            (Some(_), Some(chart)) => Some(format!("the chart {} has changed", chart.source)),
+            (Some(_), None) => Some("a chart would be copied that was not planned".to_owned()),
+            (None, Some(chart)) => Some(format!("the chart {} cannot be copied now", chart.source)),
+        }
     }
 
     fn shard_report(&self) -> Option<ShardReport> {

@@ -9,8 +9,10 @@ use super::result::{ImageReport, MirrorReport};
 use super::{MirrorOptions, MirrorPlan, Pins};
 use crate::commands::chart_copy::charts_made_here;
 use crate::commands::signature_keys::signature_policy;
-use crate::copy::{Batch, Copied, Copies, CopyOptions, Progress, SignaturePolicy, TagCheck};
-use crate::ecr::Repositories;
+use crate::copy::{
+    Batch, Copied, Copies, CopyOptions, Effects, Progress, SignaturePolicy, TagCheck,
+};
+use crate::ecr::{Creates, Repositories};
 use crate::layouts::{self, WrittenLayout};
 use crate::list::{Creation, ImageList};
 use crate::plan::{Transfer, registry_settings};
@@ -93,7 +95,11 @@ impl<'a> Prepared<'a> {
     pub(super) fn new(run: MirrorRun<'a>, environment: &dyn Environment) -> anyhow::Result<Self> {
         let of_chart = run.plan.fetched_chart().map(|chart| chart.transfer.source_reference());
         let signatures = Arc::new(signature_policy(run.list.policy())?.except(of_chart));
-        let repositories = repositories(run.plan, environment)?.map(Arc::new);
+        let creates = match run.options.effects {
+            Effects::Applied => Creates::All,
+            Effects::Planned => Creates::None,
+        };
+        let repositories = repositories(run.plan, environment, creates)?.map(Arc::new);
         Ok(Self { run, transfers: run.plan.all_transfers(), signatures, repositories })
     }
 
@@ -111,6 +117,7 @@ impl<'a> Prepared<'a> {
                 Pins::Alone => TagCheck::Skipped,
             },
             content: options.content,
+            effects: options.effects,
         };
         Batch {
             transfers: &self.transfers,
@@ -181,6 +188,7 @@ pub(in crate::commands) fn finish(
 fn repositories(
     plan: &MirrorPlan,
     environment: &dyn Environment,
+    creates: Creates,
 ) -> anyhow::Result<Option<Repositories>> {
     let Some(plan) = plan.repositories() else { return Ok(None) };
     if let (Creation::Create, Some(file)) = (plan.creation, &plan.options.lifecycle_policy_file) {
@@ -193,5 +201,5 @@ fn repositories(
         }
     }
     let search_path = environment.variable("PATH").unwrap_or_default();
-    Ok(Some(Repositories::new(plan, search_path)))
+    Ok(Some(Repositories::new(plan, search_path, creates)))
 }

@@ -1,0 +1,187 @@
+//! `mirror --plan` and `mirror --apply`.
+
+use std::collections::BTreeSet;
+
+use registry_in_memory::content::docker_image;
+use registry_in_memory::{InMemoryRegistry, RegistryOptions};
+use serde_json::Value;
+
+use crate::support::xtask::{Finished, Xtask};
+use crate::support::{assert_says, layers, store, write};
+
+/// A list of eight images in four repositories; all have one layer in common, and the two of a repository another one.
+struct Planning {
+    source: InMemoryRegistry,
+    destination: InMemoryRegistry,
+    xtask: Xtask,
+}
+
+impl Planning {
+    async fn new() -> Self {
+        let start = || InMemoryRegistry::start(RegistryOptions::default());
+        let (source, destination) = (start().await.unwrap(), start().await.unwrap());
+        let planning = Self { source, destination, xtask: Xtask::new() };
+        let mut list =
+            format!("[destinations.d]\nregistry = \"{}/m\"\n", planning.destination.address());
+        for number in 0..8 {
+            let (repository, tag) = (format!("acme/r{}", number % 4), number.to_string());
+            planning.publish(&repository, &tag, &format!("image {number}"));
+            let source = planning.source.address();
+            list += &format!("[[image]]\nsource = \"{source}/{repository}\"\ntag = \"{tag}\"\n");
+        }
+        write(&planning.xtask, "images.toml", list);
+        planning
+    }
+
+    fn publish(&self, repository: &str, tag: &str, layer: &str) {
+        store(&self.source, repository, tag, &docker_image(&layers(&["base", repository, layer])));
+    }
+
+    fn run(&self, arguments: &[&str]) -> Finished {
+        let arguments = [&["mirror"], arguments].concat();
+        tokio::task::block_in_place(|| self.xtask.run_in("", &arguments, &[]))
+    }
+
+    fn json(&self, arguments: &[&str]) -> (i32, Value) {
+        let run = self.run(&[arguments, &["--format", "json"]].concat());
+        (run.exit_code, serde_json::from_str(&run.stdout).unwrap_or_else(|_| panic!("{run:?}")))
+    }
+
+    /// The methods of the requests to the destination, and how many tags were pushed.
+    fn sent(&self) -> (BTreeSet<String>, usize) {
+        let requests = self.destination.requests();
+        let is_tag = |path: &str| path.contains("/manifests/") && !path.contains("sha256:");
+        let tags = requests.iter().filter(|it| it.method == "PUT" && is_tag(&it.path)).count();
+        (requests.into_iter().map(|request| request.method).collect(), tags)
+    }
+
+    fn tags(&self) -> usize {
+        let store = self.destination.store();
+        store.repositories().iter().map(|repository| store.tags(repository).len()).sum()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_writes_nothing_and_its_run_does_what_it_says() {
+    let planning = Planning::new().await;
+    let (exit_code, plan) = planning.json(&["--plan", "plan.json"]);
+    assert_eq!((exit_code, &plan["totals"]["create"]), (0, &8.into()), "{plan:#}");
+    let (methods, _) = planning.sent();
+    assert!(!methods.contains("PUT") && !methods.contains("POST"), "{methods:?}");
+    let blobs = planning.source.requests().into_iter().filter(|it| it.path.contains("/blobs/"));
+    assert_eq!(blobs.count(), 0);
+    let saved = std::fs::read_to_string(planning.xtask.directory().join("plan.json")).unwrap();
+    assert_eq!(serde_json::from_str::<Value>(&saved).unwrap(), plan);
+
+    planning.destination.forget_requests();
+    planning.source.forget_requests();
+    let (exit_code, report) = planning.json(&["--apply", "plan.json"]);
+    assert_eq!((exit_code, &report["totals"]["copied"]), (0, &8.into()), "{report:#}");
+    for amount in ["moved", "mounted"] {
+        assert_eq!(report["totals"][amount], plan["totals"][amount], "{amount}");
+    }
+    assert_eq!((planning.sent().1, planning.tags()), (8, 8));
+
+    let (_, plan) = planning.json(&["--plan", "plan.json"]);
+    assert_eq!(plan["totals"]["up-to-date"], 8);
+    planning.destination.forget_requests();
+    assert_eq!(planning.json(&["--apply", "plan.json"]).0, 0);
+    assert_eq!(planning.sent(), (BTreeSet::from(["HEAD".to_owned()]), 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_that_is_out_of_date_is_refused_and_nothing_is_pushed() {
+    type Change = fn(&Planning);
+    let changes: [(Change, &str); 4] = [
+        (|it| it.publish("acme/r1", "5", "another"), "at the source names sha256:"),
+        (
+            |it| {
+                let image = docker_image(&layers(&["else"]));
+                store(&it.destination, "m/acme/r1", "5", &image);
+            },
+            "at the destination names sha256:",
+        ),
+        (
+            |it| {
+                let path = it.xtask.directory().join("images.toml");
+                let list = std::fs::read_to_string(path).unwrap();
+                let (rest, _) = list.rsplit_once("[[image]]").unwrap();
+                write(&it.xtask, "images.toml", rest);
+            },
+            "r3:7: the list does not have it any more",
+        ),
+        (
+            |it| {
+                let path = it.xtask.directory().join("images.toml");
+                let list = std::fs::read_to_string(path).unwrap();
+                let more = format!(
+                    "[[image]]\nsource = \"{}/acme/new\"\ntag = \"1\"\n",
+                    it.source.address()
+                );
+                write(&it.xtask, "images.toml", list + &more);
+            },
+            "new:1: the list has it, and the plan does not",
+        ),
+    ];
+    for (change, what) in changes {
+        let planning = Planning::new().await;
+        assert_eq!(planning.json(&["--plan", "plan.json"]).0, 0);
+        change(&planning);
+        planning.destination.forget_requests();
+        let run = planning.run(&["--apply", "plan.json"]);
+        assert_eq!(run.exit_code, 2, "{run:?}");
+        assert_says(&run.stderr, &["out of date", what, "hint: make another plan"]);
+        let (methods, _) = planning.sent();
+        assert!(!methods.contains("PUT") && !methods.contains("POST"), "{what}: {methods:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_shards_of_a_plan_copy_every_image_once() {
+    let planning = Planning::new().await;
+    let (_, plan) = planning.json(&["--plan", "plan.json", "--shards", "2"]);
+    let images = plan["parts"][0]["images"].as_array().unwrap();
+    let shard_of = |image: &Value| {
+        (image["target"].as_str().unwrap().to_owned(), image["shard"].as_u64().unwrap())
+    };
+    let of_first = images.iter().map(shard_of).filter(|(_, shard)| *shard == 1).count();
+    assert_eq!(of_first, 4, "{plan:#}");
+
+    let run = planning.run(&["--apply", "plan.json"]);
+    assert_eq!(run.exit_code, 2);
+    assert_says(&run.stderr, &["was made for 2 shards, not for one machine"]);
+    let mut files = Vec::new();
+    for shard in ["1/2", "2/2"] {
+        // Machines start at the same time, so each finds what was planned.
+        let report = planning.run(&["--apply", "plan.json", "--shard", shard, "--format", "json"]);
+        assert_eq!(report.exit_code, 0, "{report:?}");
+        let file = format!("{}.json", shard.replace('/', "-"));
+        write(&planning.xtask, &file, report.stdout);
+        files.push(file);
+    }
+    assert_eq!((planning.sent().1, planning.tags()), (8, 8));
+    let arguments = ["report", "merge", &files[0], &files[1], "--format", "json"];
+    let merged = tokio::task::block_in_place(|| planning.xtask.run_in("", &arguments, &[]));
+    assert_eq!(merged.exit_code, 0, "{merged:?}");
+    let merged: Value = serde_json::from_str(&merged.stdout).unwrap();
+    assert_eq!(merged["totals"]["copied"], 8, "{merged:#}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_image_that_cannot_be_copied_is_in_the_plan_and_the_others_are_copied() {
+    let planning = Planning::new().await;
+    planning.source.store().delete_tag("acme/r2", "6");
+    let plan = planning.run(&["--plan", "plan.json", "--rate", "1MB"]);
+    assert_eq!(plan.exit_code, 1, "{plan:?}");
+    assert_says(
+        &plan.stdout,
+        &["failed", "acme/r2:6", "8 images: 7 to create", "1 cannot be copied", "per second"],
+    );
+    let (exit_code, report) = planning.json(&["--apply", "plan.json"]);
+    assert_eq!((exit_code, &report["totals"]["copied"]), (0, &7.into()), "{report:#}");
+
+    write(&planning.xtask, "other.json", "{\"command\": \"mirror\", \"version\": 1}");
+    let run = planning.run(&["--apply", "other.json"]);
+    assert_eq!(run.exit_code, 2);
+    assert_says(&run.stderr, &["`other.json` is not a plan", "hint"]);
+}
