@@ -2,6 +2,7 @@
 //! for each registry.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::ops::AddAssign;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -135,7 +136,13 @@ impl Registries {
         let mut queues = BTreeMap::new();
         for (name, side) in hosts {
             let ceiling = registries.concurrency(&name);
-            let queue = queues.entry(name.clone()).or_insert_with(|| Queue::new(ceiling));
+            let queue = match queues.entry(name.clone()) {
+                Entry::Vacant(none) => none.insert(Queue::new(ceiling)),
+                Entry::Occupied(of_other_side) => {
+                    of_other_side.get().set_on_both_sides();
+                    of_other_side.into_mut()
+                }
+            };
             let host = registries.new_host(&name, side, &clients, Arc::clone(queue))?;
             registries.hosts.insert((name, side), Arc::new(host));
         }

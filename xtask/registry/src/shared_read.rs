@@ -5,6 +5,7 @@
 //! the pace, until the others wait for it most of the time. Then it loses its tap, and reads the blob itself.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ use tokio::time::Instant;
 
 use crate::download::Download;
 use crate::error::{Cause, Error, Phase};
-use crate::http::host::Host;
+use crate::http::host::{Host, takes_source_first};
 use crate::http::queue::Permit;
 use crate::lock::lock;
 use crate::repository::RemoteRepository;
@@ -25,7 +26,7 @@ const WINDOW: usize = 512 << 10;
 /// How long a destination may hold up the others, if that is most of the time.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait for a place in the queue of a destination while the others are ready.
-const PATIENCE_FOR_QUEUE: Duration = Duration::from_secs(10);
+const PATIENCE_FOR_QUEUE: Duration = Duration::from_secs(5);
 
 /// One destination's side of a shared read, with the permit for its upload.
 pub struct Tap {
@@ -37,6 +38,7 @@ pub struct Tap {
     given_back: Bytes,
     /// Some destinations have lost bytes that are not in memory any more.
     is_rewound: bool,
+    lost: Arc<AtomicBool>,
     _permit: Option<Permit>,
 }
 
@@ -103,6 +105,7 @@ pub async fn share(
             position: 0,
             given_back: Bytes::new(),
             is_rewound: false,
+            lost: Arc::default(),
             _permit: permit,
         }),
     };
@@ -115,7 +118,8 @@ enum Permitted {
     No,
 }
 
-/// Takes a permit of each queue, in the order of the host names, like every task that needs several.
+/// Takes a permit of each queue, in the same order as every task that needs several: the destinations by their names,
+/// and the source when `takes_source_first` says.
 async fn permits(
     source: &Arc<Host>,
     destinations: &[Arc<Host>],
@@ -127,11 +131,16 @@ async fn permits(
     let mut own = None;
     for number in order {
         let host = &destinations[number];
-        if own.is_none() && source.name <= host.name {
+        if own.is_none() && takes_source_first(source, host) {
             own = Some(source.place_for_blob(size).await);
         }
         permits[number] = match Arc::ptr_eq(&host.queue, &source.queue) {
-            true => Permitted::Yes(None),
+            true => {
+                if own.is_none() {
+                    own = Some(source.place_for_blob(size).await);
+                }
+                Permitted::Yes(None)
+            }
             false => {
                 match tokio::time::timeout(PATIENCE_FOR_QUEUE, host.place_for_blob(size)).await {
                     Ok(permit) => Permitted::Yes(Some(permit)),
@@ -304,6 +313,11 @@ enum Taken {
 }
 
 impl Tap {
+    /// Set when the rest of the blob is not to be had from this tap.
+    pub(crate) fn lost(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.lost)
+    }
+
     pub(crate) fn position(&self) -> u64 {
         self.position
     }
@@ -353,6 +367,7 @@ impl Tap {
     }
 
     fn unusable(&self, why: &str) -> Error {
+        self.lost.store(true, Ordering::Relaxed);
         let operation = format!("push blob {}", self.blob.digest.short());
         let cause = Cause::Network { phase: Phase::Response, detail: why.to_owned() };
         Error::new(self.host.side, operation, cause)

@@ -1,6 +1,7 @@
 //! Copies one blob from a source to a destination, and recovers from failures on both sides.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use reqwest::Url;
 
@@ -9,6 +10,7 @@ use crate::capabilities::{MountAccess, UploadMode};
 use crate::download::Download;
 use crate::error::{Cause, Error, ErrorCode, Side};
 use crate::http::attempts::{Attempts, Next};
+use crate::http::host::takes_source_first;
 use crate::http::queue::Permit;
 use crate::incoming_blob::IncomingBlob;
 use crate::repository::RemoteRepository;
@@ -41,8 +43,16 @@ pub struct FirstAttempt {
     pub tap: Option<Tap>,
 }
 
-/// Copies a blob into an upload session that is already open, or into a new one. Returns how often the blob was
-/// requested from the source for this transfer alone.
+/// How a transfer ended that did not fail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transferred {
+    Whole,
+    /// The other destinations of a shared read have left this one behind, so the blob has to be sent again.
+    LeftBehind,
+}
+
+/// Copies a blob into an upload session that is already open, or into a new one. Adds to `reads` how often the blob
+/// is requested from the source for this transfer alone.
 ///
 /// # Errors
 /// When retries do not help; the error names the side that failed.
@@ -52,21 +62,23 @@ pub async fn transfer(
     blob: &Descriptor,
     mut first: FirstAttempt,
     on_bytes: &OnBytes,
-) -> Result<u32, Error> {
+    reads: &mut u32,
+) -> Result<Transferred, Error> {
     let attempts = Attempts::new(destination.host.retry);
     let (accidents, lost_sessions, refused_as_damaged) = (Accidents::default(), 0, 0);
     let mut recovery =
         Recovery { destination, attempts, lost_sessions, accidents, refused_as_damaged };
     // An upload that ended without a response may have succeeded.
-    let (mut may_be_present, mut reads) = (false, 0);
+    let mut may_be_present = false;
     loop {
         let started = match first.session.take() {
             Some(open) => Started::Session(open),
             None if may_be_present => start_unless_present(destination, blob).await?,
             None => destination.start_upload(None).await?,
         };
-        let Started::Session(open) = started else { return Ok(reads) };
+        let Started::Session(open) = started else { return Ok(Transferred::Whole) };
         let tap = first.tap.take();
+        let lost = tap.as_ref().map(Tap::lost);
         let permits = match &tap {
             Some(_) => None,
             None => Some(permits(source, destination, blob.size).await),
@@ -78,13 +90,18 @@ pub async fn transfer(
             let content = match tap {
                 Some(tap) => IncomingBlob::Shared(Box::new(tap)),
                 None => {
-                    reads += 1;
+                    *reads += 1;
                     IncomingBlob::Own(Box::new(Download::open(source, blob).await?))
                 }
             };
             upload.send(&open, content, mode).await
         };
-        let Err(error) = result.await else { return Ok(reads) };
+        let Err(error) = result.await else { return Ok(Transferred::Whole) };
+        if lost.is_some_and(|lost| lost.load(Ordering::Relaxed)) {
+            destination.cancel_upload(open).await;
+            tracing::debug!("{error}");
+            return Ok(Transferred::LeftBehind);
+        }
         let next = recovery.after(&error, mode);
         drop(permits);
         tracing::debug!("{error}");
@@ -147,8 +164,7 @@ async fn start_unless_present(
     destination.start_upload(mount).await
 }
 
-/// Takes a permit of both queues. All tasks take them in the same order, so that no two of them wait for
-/// each other. Within one registry a single permit covers both ends.
+/// Takes a permit of both queues. Within one registry a single permit covers both ends.
 async fn permits(
     source: &RemoteRepository,
     destination: &RemoteRepository,
@@ -158,8 +174,9 @@ async fn permits(
     if Arc::ptr_eq(&source.queue, &destination.queue) {
         return (source.place_for_blob(size).await, None);
     }
+    let source_is_first = takes_source_first(source, destination);
     let (first, second) =
-        if source.name < destination.name { (source, destination) } else { (destination, source) };
+        if source_is_first { (source, destination) } else { (destination, source) };
     let permit = first.place_for_blob(size).await;
     (permit, Some(second.place_for_blob(size).await))
 }

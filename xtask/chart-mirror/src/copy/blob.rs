@@ -10,7 +10,7 @@ use oci::{Descriptor, RepositoryPath};
 use registry::Error;
 use registry::capabilities::MountAccess;
 use registry::session::{Mount, SessionUrl, Started};
-use registry::transfer::{FirstAttempt, transfer};
+use registry::transfer::{FirstAttempt, Transferred, transfer};
 
 /// Returns when the blob is in the repository of `copy` at the destination.
 pub(super) async fn ensure(
@@ -159,13 +159,21 @@ async fn send(
     if first.session.is_some() {
         first.tap = Box::pin(reads.join(&copy.source, host, &copy.image, blob)).await;
     }
-    let _permit = match first.tap {
-        Some(_) => None,
-        None => reads.alone(&host.name).await,
+    let mut times = 0;
+    let result = loop {
+        let _permit = match first.tap {
+            Some(_) => None,
+            None => reads.alone(&host.name, blob.size).await,
+        };
+        let (source, destination) = (&copy.source, &copy.destination);
+        let transfer = transfer(source, destination, blob, first, &on_bytes, &mut times);
+        match Box::pin(transfer).await {
+            Ok(Transferred::LeftBehind) => first = FirstAttempt::default(),
+            result => break result,
+        }
     };
-    let transfer = transfer(&copy.source, &copy.destination, blob, first, &on_bytes);
-    let times = Box::pin(transfer).await?;
     reads.record(blob, times);
+    result?;
     copy.count(|counters| counters.moved.add_blob(blob.size));
     Ok(())
 }

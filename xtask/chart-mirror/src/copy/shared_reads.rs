@@ -17,7 +17,7 @@ use registry::shared_read::{Pace, Tap, share};
 use registry::{Host, RemoteRepository};
 
 /// How long the others wait until a destination has settled whether it needs a blob.
-const PATIENCE: Duration = Duration::from_secs(10);
+const PATIENCE: Duration = Duration::from_secs(5);
 /// How often a destination may fall behind and catch up again.
 const CHANCES: u32 = 3;
 /// A destination that has ended almost as many images as the fastest one has caught up.
@@ -25,6 +25,8 @@ const CAUGHT_UP: usize = 8;
 /// How many blobs a destination that is behind reads at once, so that its requests leave the queue of the source
 /// to the others.
 const READS_WHEN_BEHIND: usize = 8;
+/// In bytes. The queue of the source has few places for blobs above it.
+const LARGE: u64 = 1 << 20;
 
 /// What an image and its copy consist of: equal for destinations that need the same blobs of it.
 pub(super) type ImageKey = Arc<str>;
@@ -189,8 +191,13 @@ impl SharedReads {
         tap.await.ok()
     }
 
-    /// The permit of a destination that is behind to read a blob alone; `None` for one that keeps up.
-    pub(super) async fn alone(&self, destination: &Registry) -> Option<OwnedSemaphorePermit> {
+    /// The permit of a destination that is behind to read a blob alone; `None` for one that keeps up. A large blob
+    /// takes all of its places.
+    pub(super) async fn alone(
+        &self,
+        destination: &Registry,
+        size: u64,
+    ) -> Option<OwnedSemaphorePermit> {
         if !self.has_several_destinations() {
             return None;
         }
@@ -199,7 +206,8 @@ impl SharedReads {
             let state = table.destinations.get(destination).filter(|one| one.is_behind)?;
             Arc::clone(&state.alone)
         };
-        places.acquire_owned().await.ok()
+        let taken = if size > LARGE { READS_WHEN_BEHIND } else { 1 };
+        places.acquire_many_owned(taken as u32).await.ok()
     }
 
     /// A blob was requested this often from its source.
@@ -232,7 +240,7 @@ impl SharedReads {
 
     /// Ends the gathering for a blob, and gives each destination its tap. One that is alone gets none.
     async fn begin(self: &Arc<Self>, source: &RemoteRepository, blob: &Descriptor) {
-        let Some(gathering) = self.lock().gatherings.remove(&blob.digest) else { return };
+        let Some(gathering) = self.lock().begin(&blob.digest) else { return };
         if gathering.joined.len() < 2 {
             return;
         }
@@ -296,6 +304,15 @@ impl Table {
         };
         self.gatherings.insert(blob.clone(), gathering);
         Role::Leads(changed, tap)
+    }
+
+    /// Ends a gathering. Those that have fallen behind since they joined read alone.
+    fn begin(&mut self, blob: &Digest) -> Option<Gathering> {
+        let mut gathering = self.gatherings.remove(blob)?;
+        let keeps_up =
+            |host: &Host| !self.destinations.get(&host.name).is_some_and(|it| it.is_behind);
+        gathering.joined.retain(|(host, _)| keeps_up(host));
+        Some(gathering)
     }
 
     /// The destinations that may still need a blob for one of the images of its gathering.

@@ -63,7 +63,7 @@ async fn an_image_is_copied_between_them_and_no_request_is_counted() {
     let stored = Arc::clone(&destination.blobs);
     let ends = ends(source, destination);
     let on_bytes: Arc<dyn Fn(u64) + Send + Sync> = Arc::new(|_| {});
-    transfer(&ends.source, &ends.destination, &layer, FirstAttempt::default(), &on_bytes)
+    transfer(&ends.source, &ends.destination, &layer, FirstAttempt::default(), &on_bytes, &mut 0)
         .await
         .unwrap();
     assert_eq!(stored.lock().unwrap()[&layer.digest], content);
@@ -110,8 +110,15 @@ async fn a_damaged_blob_is_not_stored() {
     let stored = Arc::clone(&destination.blobs);
     let ends = ends(source, destination);
     let on_bytes: Arc<dyn Fn(u64) + Send + Sync> = Arc::new(|_| {});
-    let copied =
-        transfer(&ends.source, &ends.destination, &layer, FirstAttempt::default(), &on_bytes).await;
+    let copied = transfer(
+        &ends.source,
+        &ends.destination,
+        &layer,
+        FirstAttempt::default(),
+        &on_bytes,
+        &mut 0,
+    )
+    .await;
     let error = copied.unwrap_err();
     assert!(error.to_string().starts_with("source: get blob"), "{error}");
     assert!(error.to_string().contains("oci:from: the content has the digest"), "{error}");

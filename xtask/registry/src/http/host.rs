@@ -418,3 +418,11 @@ pub(crate) fn authorize(request: &mut Request, secret: &Secret) {
         request.headers_mut().insert(AUTHORIZATION, value);
     }
 }
+
+/// The order in which every task takes the permits of two queues, so that no two of them wait for each other: that of
+/// the destination first, because a place at the source must not be kept for a destination that has none. If one of
+/// the registries is on both sides of the run, the order of the names.
+pub(crate) fn takes_source_first(source: &Host, destination: &Host) -> bool {
+    let is_on_both_sides = source.queue.is_on_both_sides() || destination.queue.is_on_both_sides();
+    is_on_both_sides && source.name < destination.name
+}

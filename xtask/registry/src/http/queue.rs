@@ -7,6 +7,7 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -34,7 +35,11 @@ pub(crate) enum Priority {
     Small,
 }
 
-pub(crate) struct Queue(Mutex<State>);
+pub(crate) struct Queue {
+    state: Mutex<State>,
+    /// Whether its registry is a source and a destination of the run.
+    is_on_both_sides: AtomicBool,
+}
 
 struct State {
     limit: f64,
@@ -75,7 +80,7 @@ struct Waiter {
 impl Queue {
     pub(crate) fn new(ceiling: usize) -> Arc<Self> {
         let ceiling = ceiling.max(1);
-        Arc::new(Self(Mutex::new(State {
+        let state = State {
             limit: FIRST_LIMIT.min(ceiling) as f64,
             ceiling,
             in_flight: Places::default(),
@@ -84,13 +89,23 @@ impl Queue {
             arrivals: 0,
             paused_until: None,
             last_cut: None,
-        })))
+        };
+        Arc::new(Self { state: Mutex::new(state), is_on_both_sides: AtomicBool::new(false) })
+    }
+
+    /// The registry of this queue is also on the other side of the run.
+    pub(crate) fn set_on_both_sides(&self) {
+        self.is_on_both_sides.store(true, Ordering::Relaxed);
+    }
+
+    pub(crate) fn is_on_both_sides(&self) -> bool {
+        self.is_on_both_sides.load(Ordering::Relaxed)
     }
 
     pub(crate) async fn acquire(self: &Arc<Self>, priority: Priority) -> Permit {
         let (grant, granted) = oneshot::channel();
         {
-            let mut state = lock(&self.0);
+            let mut state = lock(&self.state);
             let waiter = Waiter { priority, grant };
             match priority {
                 Priority::Small => state.small.push_back(waiter),
@@ -112,7 +127,7 @@ impl Queue {
     /// Records a response that does not throttle: the limit grows a little.
     pub(crate) fn grow(self: &Arc<Self>) {
         {
-            let mut state = lock(&self.0);
+            let mut state = lock(&self.state);
             state.limit = (state.limit + 1.0 / state.limit).min(state.ceiling as f64);
         }
         self.dispatch();
@@ -123,7 +138,7 @@ impl Queue {
         let now = Instant::now();
         let until = now + pause;
         {
-            let mut state = lock(&self.0);
+            let mut state = lock(&self.state);
             if state.last_cut.is_none_or(|cut| now.duration_since(cut) > BURST) {
                 state.limit = (state.limit / 2.0).max(1.0);
                 state.last_cut = Some(now);
@@ -144,13 +159,13 @@ impl Queue {
     /// at once, which locks again.
     fn dispatch(self: &Arc<Self>) {
         loop {
-            let Some(waiter) = lock(&self.0).next() else { return };
+            let Some(waiter) = lock(&self.state).next() else { return };
             let permit = Permit { queue: Some(Arc::clone(self)), priority: waiter.priority };
             // The waiter is gone. Its place is returned here: dropping the permit would call this function
             // recursively, once for each waiter that is gone.
             if let Err(mut unused) = waiter.grant.send(permit) {
                 unused.queue = None;
-                lock(&self.0).in_flight.give_back(unused.priority);
+                lock(&self.state).in_flight.give_back(unused.priority);
             }
         }
     }
@@ -204,7 +219,7 @@ impl Places {
 impl Drop for Permit {
     fn drop(&mut self) {
         if let Some(queue) = self.queue.take() {
-            lock(&queue.0).in_flight.give_back(self.priority);
+            lock(&queue.state).in_flight.give_back(self.priority);
             queue.dispatch();
         }
     }
@@ -217,7 +232,7 @@ mod tests {
     use super::*;
 
     fn limit(queue: &Queue) -> usize {
-        lock(&queue.0).limit as usize
+        lock(&queue.state).limit as usize
     }
 
     /// A permit, if one is available at once.
