@@ -10,6 +10,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -25,8 +27,8 @@ use oci::{Descriptor, Registry};
 const WINDOW: usize = 512 << 10;
 /// How long a destination may hold up the others, if that is most of the time.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long to wait for a place in the queue of a destination while the others are ready.
-const PATIENCE_FOR_QUEUE: Duration = Duration::from_secs(5);
+/// How long to wait for a place in the queue of a destination while another one is ready.
+pub const PATIENCE_FOR_QUEUE: Duration = Duration::from_secs(5);
 
 /// One destination's side of a shared read, with the permit for its upload.
 pub struct Tap {
@@ -46,6 +48,9 @@ pub struct Tap {
 pub trait Pace: Send + Sync {
     /// The others have waited for a destination of a read for so long, in the time that the read took.
     fn held_up(&self, destination: &Registry, waited: Duration, of: Duration);
+
+    /// Whether the others wait for a destination.
+    fn keeps_up(&self, destination: &Registry) -> bool;
 }
 
 struct SharedRead {
@@ -84,7 +89,7 @@ pub async fn share(
     blob: &Descriptor,
     pace: Arc<dyn Pace>,
 ) -> Vec<Option<Tap>> {
-    let (own, permits) = permits(&source.host, destinations, blob.size).await;
+    let (own, permits) = permits(&source.host, destinations, blob.size, &*pace).await;
     let began = Instant::now();
     let reader = |permit: &Permitted| matches!(permit, Permitted::Yes(_)).then(Reader::default);
     let taps = permits.iter().map(reader).collect();
@@ -118,37 +123,45 @@ enum Permitted {
     No,
 }
 
-/// Takes a permit of each queue, in the same order as every task that needs several: the destinations by their names,
-/// and the source when `takes_source_first` says.
+/// Takes a permit of each queue. A destination waits for its turn like for any other blob; the first one that has a
+/// place waits for the others for a while, because it keeps that place meanwhile. The place at the source comes last,
+/// unless `takes_source_first` says something else.
 async fn permits(
     source: &Arc<Host>,
     destinations: &[Arc<Host>],
     size: u64,
+    pace: &dyn Pace,
 ) -> (Option<Permit>, Vec<Permitted>) {
-    let mut order: Vec<usize> = (0..destinations.len()).collect();
-    order.sort_by(|a, b| destinations[*a].name.cmp(&destinations[*b].name));
+    let source_is_first = destinations.iter().any(|host| takes_source_first(source, host));
+    let mut own = match source_is_first {
+        true => Some(source.place_for_blob(size).await),
+        false => None,
+    };
     let mut permits: Vec<Permitted> = destinations.iter().map(|_| Permitted::No).collect();
-    let mut own = None;
-    for number in order {
-        let host = &destinations[number];
-        if own.is_none() && takes_source_first(source, host) {
-            own = Some(source.place_for_blob(size).await);
+    let mut waits = FuturesUnordered::new();
+    for (number, host) in destinations.iter().enumerate() {
+        match Arc::ptr_eq(&host.queue, &source.queue) {
+            true => permits[number] = Permitted::Yes(None),
+            false => waits.push(async move { (number, host.place_for_blob(size).await) }),
         }
-        permits[number] = match Arc::ptr_eq(&host.queue, &source.queue) {
-            true => {
-                if own.is_none() {
-                    own = Some(source.place_for_blob(size).await);
-                }
-                Permitted::Yes(None)
-            }
-            false => {
-                match tokio::time::timeout(PATIENCE_FOR_QUEUE, host.place_for_blob(size)).await {
-                    Ok(permit) => Permitted::Yes(Some(permit)),
-                    Err(_) => Permitted::No,
-                }
-            }
-        };
     }
+    let mut deadline = source_is_first.then(|| Instant::now() + PATIENCE_FOR_QUEUE);
+    while !waits.is_empty() {
+        let granted = match deadline {
+            Some(deadline) => tokio::time::timeout_at(deadline, waits.next()).await.ok().flatten(),
+            None => waits.next().await,
+        };
+        let Some((number, permit)) = granted else { break };
+        permits[number] = Permitted::Yes(Some(permit));
+        let is_awaited = |(host, permit): (&Arc<Host>, &Permitted)| {
+            matches!(permit, Permitted::No) && pace.keeps_up(&host.name)
+        };
+        if !destinations.iter().zip(&permits).any(is_awaited) {
+            break;
+        }
+        deadline.get_or_insert_with(|| Instant::now() + PATIENCE_FOR_QUEUE);
+    }
+    drop(waits);
     if own.is_none() {
         own = Some(source.place_for_blob(size).await);
     }

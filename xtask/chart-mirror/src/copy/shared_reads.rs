@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::copied::Amount;
 use oci::{Descriptor, Digest, Registry};
-use registry::shared_read::{Pace, Tap, share};
+use registry::shared_read::{PATIENCE_FOR_QUEUE, Pace, Tap, share};
 use registry::{Host, RemoteRepository};
 
 /// How long the others wait until a destination has settled whether it needs a blob.
@@ -247,11 +247,15 @@ impl SharedReads {
         let (hosts, taps): (Vec<_>, Vec<_>) = gathering.joined.into_iter().unzip();
         let shared = share(source, &hosts, blob, Arc::clone(self) as Arc<dyn Pace>).await;
         self.record(blob, 1);
+        let is_any_ready = shared.iter().any(Option::is_some);
         for ((host, waits), tap) in hosts.iter().zip(taps).zip(shared) {
             match tap {
                 // If it does not wait any more, the tap is dropped, and the others go on.
                 Some(tap) => drop(waits.send(tap)),
-                None => self.lock().falls_behind(&host.name),
+                None if is_any_ready => {
+                    self.held_up(&host.name, PATIENCE_FOR_QUEUE, PATIENCE_FOR_QUEUE);
+                }
+                None => {}
             }
         }
     }
@@ -262,6 +266,10 @@ impl SharedReads {
 }
 
 impl Pace for SharedReads {
+    fn keeps_up(&self, destination: &Registry) -> bool {
+        !self.lock().destinations.get(destination).is_some_and(|it| it.is_behind)
+    }
+
     fn held_up(&self, destination: &Registry, waited: Duration, of: Duration) {
         let table = &mut *self.lock();
         let Some(state) = table.destinations.get_mut(destination) else { return };
