@@ -35,10 +35,8 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
     let published = targets::publications(known, destinations, unnamed, charts);
     published.check()?;
     let lists = parts::with_images(lists, &arguments.only)?;
-    let planned = match &arguments.planning.apply {
-        Some(file) => Some(planned::read(file, arguments.shard)?),
-        None => None,
-    };
+    let plan = arguments.planning.apply.as_ref();
+    let planned = plan.map(|file| planned::read(file, arguments.shard)).transpose()?;
     let parts = match &planned {
         Some(plan) => planned::parts(plan, &lists)?,
         None => parts::parts(&lists, destinations, unnamed)?,
