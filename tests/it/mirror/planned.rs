@@ -185,3 +185,18 @@ async fn an_image_that_cannot_be_copied_is_in_the_plan_and_the_others_are_copied
     assert_eq!(run.exit_code, 2);
     assert_says(&run.stderr, &["`other.json` is not a plan", "hint"]);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_overwrites_no_list_and_creates_no_layout() {
+    let planning = Planning::new().await;
+    let folder = planning.xtask.directory();
+    let list = || std::fs::read_to_string(folder.join("images.toml")).unwrap();
+    let before = list();
+    let run = planning.run(&["--plan", "images.toml"]);
+    assert_eq!((run.exit_code, list()), (2, before), "{run:?}");
+    assert_says(&run.stderr, &["--plan images.toml", "the image list"]);
+    let run = planning.run(&["--plan", "plan.json", "-d", "oci:out"]);
+    assert_eq!(run.exit_code, 2, "{run:?}");
+    assert_says(&run.stderr, &["needs a registry", "oci:out"]);
+    assert!(!folder.join("out").exists() && !folder.join("plan.json").exists());
+}

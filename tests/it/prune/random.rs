@@ -73,7 +73,7 @@ async fn world(dice: &mut Dice) -> World {
                 store.publish(repository, &tag, &signature);
             }
             if dice.roll(4) == 0 {
-                // An image of an index under a tag of its own.
+                // An image of an index has a tag, too.
                 let part = &content.manifests[0];
                 store.put_manifest(
                     repository,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::mirror_parts::{MirrorCommand, Prepared, copy_all, exit_of};
 use super::parts::{self, Output, Part, Unnamed};
 use super::planned;
-use super::report_files::{RunReports, refuse_shared_files};
+use super::report_files::{RunReports, check_place, refuse_shared_files};
 use super::targets::{self, Charts};
 use super::trace_file::TraceFile;
 use crate::cli::exit::Exit;
@@ -16,6 +16,8 @@ use crate::commands::mirror::MirrorPlan;
 use crate::commands::mirror::planned::PlannedOptions;
 use crate::commands::mirror::result::MirrorReport;
 use crate::report;
+use crate::workspace::OpenList;
+use messages::Advice;
 
 pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit> {
     let (lists, others) = targets::lists(flags)?;
@@ -41,9 +43,7 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
         Some(plan) => planned::parts(plan, &lists)?,
         None => parts::parts(&lists, destinations, unnamed)?,
     };
-    for open in &lists {
-        refuse_shared_files(&open.file, &arguments.report, arguments.trace.as_deref())?;
-    }
+    refuse_shared(&lists, arguments)?;
     let mut reports = RunReports::new(&arguments.report, &arguments.since.since)?;
     let options = PlannedOptions {
         attachments: arguments.attachments,
@@ -82,6 +82,17 @@ fn finish(trace: Option<TraceFile<'_>>, result: anyhow::Result<Exit>) -> anyhow:
         Some(trace) => trace.finish(result),
         None => result,
     }
+}
+
+/// No file that the run writes is another one of it, or one of a list.
+fn refuse_shared(lists: &[OpenList], arguments: &MirrorArgs) -> Result<(), Advice> {
+    let trace = arguments.trace.as_deref().map(|file| ("--trace", "the trace", file));
+    let plan = arguments.planning.plan.as_deref().map(|file| ("--plan", "the plan", file));
+    if let Some((_, _, file)) = plan {
+        check_place("--plan ", file)?;
+    }
+    let others: Vec<_> = trace.into_iter().chain(plan).collect();
+    lists.iter().try_for_each(|open| refuse_shared_files(&open.file, &arguments.report, &others))
 }
 
 /// Copies all parts in one run, and reports them.

@@ -38,6 +38,12 @@ pub(super) fn plan(
     let mut prepared = Vec::new();
     for part in parts {
         let mut one = command.prepare_with_chart(part)?;
+        if let Some(layout) = &one.plan.destination.layout {
+            // It would be created.
+            let advice =
+                Advice::new(format!("`--plan` needs a registry, and {layout} is a layout"));
+            return Err(advice.with_hint("`-t` shows what a layout would get").into());
+        }
         one.options.effects = Effects::Planned;
         prepared.push(one);
     }

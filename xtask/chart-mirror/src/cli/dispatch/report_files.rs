@@ -223,29 +223,32 @@ pub(super) fn check_place(flag: &str, file: &Path) -> Result<(), Advice> {
     }
 }
 
-/// A report or a trace must not overwrite another, the list, or the values of a destination.
+/// A report must not overwrite another, the list, or the values of a destination. `others` are files like a trace, each
+/// with its flag and what it is.
 pub(super) fn refuse_shared_files<F: Display>(
     list: &Path,
     reports: &[(F, PathBuf)],
-    trace: Option<&Path>,
+    others: &[(&str, &str, &Path)],
 ) -> Result<(), Advice> {
     let mut taken = BTreeMap::from([(identity(list), "the image list".to_owned())]);
     let values = identity(&folder_of(list).join("values"));
     let reports = reports.iter().map(|(format, file)| {
         (format!("--report {format}="), format!("the {format} report"), file.as_path())
     });
-    let trace = trace.map(|file| ("--trace ".to_owned(), "the trace".to_owned(), file));
-    for (flag, what, file) in reports.chain(trace) {
+    let others =
+        others.iter().map(|(flag, what, file)| (format!("{flag} "), (*what).to_owned(), *file));
+    for (flag, what, file) in reports.chain(others) {
         let file_name = file.display();
         let refused = |why: String| Advice::new(format!("`{flag}{file_name}`: {why}"));
         let file = identity(file);
         if file.starts_with(&values) {
             return Err(refused("that folder is for the values of destinations".to_owned())
-                .with_hint("write reports to a folder of their own, such as `reports/`"));
+                .with_hint("write reports to another folder, such as `reports/`"));
         }
         if let Some(other) = taken.insert(file, what) {
-            return Err(refused(format!("that file is {other}"))
-                .with_hint("write each to a file of its own"));
+            return Err(
+                refused(format!("that file is {other}")).with_hint("write each to another file")
+            );
         }
     }
     Ok(())

@@ -25,7 +25,7 @@ fn page(arguments: &PageArgs) -> anyhow::Result<Exit> {
     for file in files.iter().chain(&since.since) {
         if identity(file) == identity(output) {
             let message = format!("`{}` would be overwritten by the page", file.display());
-            return Err(Advice::new(message).with_hint("write it to a file of its own").into());
+            return Err(Advice::new(message).with_hint("write it to another file").into());
         }
     }
     let page = ReportPage::of(&saved_reports(files)?, &saved_reports(&since.since)?)?;

@@ -31,7 +31,7 @@ const INTERRUPTED: &str = "the run was interrupted";
 pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit> {
     let file = &flags.list_file()?;
     let since = &earlier_reports(&arguments.since.since, page_of(arguments))?;
-    refuse_shared_files(file, &arguments.report, None)?;
+    refuse_shared_files(file, &arguments.report, &[])?;
     let opened = match workspace::open(file, &flags.member) {
         Ok(opened) => opened,
         Err(error) => return refuse(file, error, arguments, since),
@@ -39,7 +39,7 @@ pub(super) fn run(flags: &Flags, arguments: &VerifyArgs) -> anyhow::Result<Exit>
     let Opened { lists, unreadable, others } = opened;
     let files = lists.iter().map(|open| &open.file);
     for file in files.chain(unreadable.iter().map(|list| &list.file)) {
-        refuse_shared_files(file, &arguments.report, None)?;
+        refuse_shared_files(file, &arguments.report, &[])?;
     }
     let (mut reports, mut interrupted) = (Vec::new(), None);
     let charts = Charts::requested(arguments.with_chart.with_chart.as_ref(), &arguments.image);

@@ -57,7 +57,7 @@ impl<'t> Reader<'t> {
                     "`{}` may own every repository of the registry",
                     glob.escape_debug()
                 );
-                let hint = "begin it with a name: `\"stackstate/**\"`; or give the destination a `prefix` of its own";
+                let hint = "begin it with a name: `\"stackstate/**\"`; or give the destination a `prefix`";
                 reader.report(text.span(), message, hint)?;
             }
             if glob.is_empty() || glob.starts_with('/') || glob.ends_with('/') || glob.contains(':') {

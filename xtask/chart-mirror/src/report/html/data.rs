@@ -43,7 +43,7 @@ struct Row {
     #[serde(skip_serializing_if = "Option::is_none")]
     p: Option<u8>,
     s: Vec<State>,
-    /// Bytes, bytes of its own, the number of blobs, 1 if more is not known, and 1 if an earlier report has them.
+    /// Bytes, bytes of blobs that no other image has, the number of blobs, 1 if more is not known, and 1 if an earlier report has them.
     #[serde(skip_serializing_if = "Option::is_none")]
     b: Option<(u64, u64, usize, u8, u8)>,
     /// Platforms by position.
