@@ -1,7 +1,8 @@
-//! An OCI registry in memory, on a loopback port: the demo and the tests mirror from it and to it. It
+//! An OCI registry in memory, on a loopback port: the demo, the tests and the benchmark mirror from it and to it. It
 //! logs every request, and fails in the ways that a test scripts.
 //!
-//! It implements the distribution specification 1.1 over plain HTTP, for clients on this machine.
+//! It implements the distribution specification 1.1 over plain HTTP, for clients on this machine. [`SlowLink`] and
+//! [`TlsFront`] put a distance and TLS in front of it.
 
 mod authentication;
 mod blobs;
@@ -20,7 +21,9 @@ mod options;
 mod registry;
 mod request;
 mod server;
+mod slow_link;
 mod store;
+mod tls_front;
 mod tokens;
 mod uploads;
 
@@ -31,4 +34,6 @@ pub use log::LoggedRequest;
 pub use options::{Deletes, LocationStyle, RegistryOptions};
 pub use registry::InMemoryRegistry;
 pub use registry_server::route::Kind;
+pub use slow_link::{LinkSpeed, SlowLink};
 pub use store::Store;
+pub use tls_front::TlsFront;

@@ -50,6 +50,7 @@ impl LoggedRequest {
 pub(super) struct Log {
     started: Instant,
     entries: Mutex<Vec<Entry>>,
+    connections: AtomicUsize,
     in_progress: AtomicUsize,
     pub(super) most_at_once: AtomicUsize,
 }
@@ -66,9 +67,19 @@ impl Log {
         Arc::new(Self {
             started: Instant::now(),
             entries: Mutex::default(),
+            connections: AtomicUsize::new(0),
             in_progress: AtomicUsize::new(0),
             most_at_once: AtomicUsize::new(0),
         })
+    }
+
+    pub(super) fn connected(&self) {
+        self.connections.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The connections since the log was last cleared, with those that brought no request.
+    pub(super) fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
     }
 
     pub(super) fn begin(
@@ -105,6 +116,7 @@ impl Log {
 
     pub(super) fn forget(&self) {
         lock(&self.entries).clear();
+        self.connections.store(0, Ordering::SeqCst);
         self.most_at_once.store(self.in_progress.load(Ordering::SeqCst), Ordering::SeqCst);
     }
 }

@@ -66,6 +66,11 @@ impl InMemoryRegistry {
         self.shared.log.forget();
     }
 
+    /// The connections that were opened since the log was last cleared, with those that brought no request.
+    pub fn connections(&self) -> usize {
+        self.shared.log.connections()
+    }
+
     /// The most requests that were in progress at one moment since the log was last cleared.
     pub fn most_at_once(&self) -> usize {
         self.shared.log.most_at_once.load(Ordering::SeqCst)

@@ -31,6 +31,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             accepted = listener.accept() => {
                 // Out of file descriptors, for example: the next attempt may succeed.
                 let Ok((stream, _)) = accepted else { continue };
+                shared.log.connected();
                 connections.spawn(serve_connection(stream, number, shared.clone()));
             }
             Some(_) = connections.join_next() => {}

@@ -26,7 +26,7 @@ or Ubuntu packages, and from PyPI and npm into `target/tools`. Then it runs, and
 /// A step: its name, and a command that must succeed.
 type Step = (&'static str, &'static str);
 
-const STEPS: [Step; 7] = [
+const STEPS: [Step; 8] = [
     ("format", "cargo fmt --all --check"),
     ("lints", "cargo clippy --locked --workspace --all-targets -- -D warnings"),
     // `--all-targets` leaves out the target with `test = false`.
@@ -35,6 +35,7 @@ const STEPS: [Step; 7] = [
     ("tests of real programs", "cargo test --locked -p chart-mirror --test real"),
     ("values", "cargo xtask values --check"),
     ("image list", "cargo xtask verify --only list"),
+    ("requests of a run", "cargo xtask bench --check"),
 ];
 
 const DEPENDENCIES: Step =
