@@ -4,6 +4,7 @@
 //! It implements the distribution specification 1.1 over plain HTTP, for clients on this machine. [`SlowLink`] and
 //! [`TlsFront`] put a distance and TLS in front of it.
 
+mod accepting;
 mod authentication;
 mod blobs;
 mod body;

@@ -6,8 +6,8 @@ use std::sync::atomic::Ordering;
 use std::time::Instant;
 
 use tokio::net::TcpListener;
-use tokio::task::AbortHandle;
 
+use crate::accepting::Accepting;
 use crate::call::Shared;
 use crate::chaos::RunningChaos;
 use crate::faults::Faults;
@@ -19,7 +19,7 @@ use crate::{Chaos, Fault, Grants, LoggedRequest, RefreshToken, RegistryOptions, 
 /// A running registry. Dropping it closes the port and every connection.
 pub struct InMemoryRegistry {
     shared: Arc<Shared>,
-    accepting: AbortHandle,
+    _accepting: Accepting,
 }
 
 impl InMemoryRegistry {
@@ -47,8 +47,11 @@ impl InMemoryRegistry {
             chaos: RunningChaos::default(),
             tokens: Tokens::default(),
         });
-        let accepting = tokio::spawn(server::accept(listener, shared.clone())).abort_handle();
-        Ok(Self { shared, accepting })
+        let serving = shared.clone();
+        let accepting = Accepting::start(listener, move |stream, number| {
+            server::serve_connection(stream, number, serving.clone())
+        });
+        Ok(Self { shared, _accepting: accepting })
     }
 
     /// `127.0.0.1:PORT`
@@ -115,12 +118,5 @@ impl InMemoryRegistry {
 
     pub fn store(&self) -> &Store {
         &self.shared.store
-    }
-}
-
-impl Drop for InMemoryRegistry {
-    fn drop(&mut self) {
-        // The accepting task owns the connections, so they end with it.
-        self.accepting.abort();
     }
 }

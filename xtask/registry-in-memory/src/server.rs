@@ -1,4 +1,4 @@
-//! Accepts connections, and takes each request through its fault, authentication and handler.
+//! Serves connections, and takes each request through its fault, authentication and handler.
 
 use std::io;
 use std::sync::Arc;
@@ -12,8 +12,7 @@ use hyper::{Method, Response, StatusCode};
 use oci::RepositoryPath;
 use registry_server::route::{Kind, Parameters};
 use registry_server::{ErrorReply, Reply};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
+use tokio::net::TcpStream;
 
 use crate::body::{Delivery, Ending, RequestBody, ResponseBody};
 use crate::call::{Call, Shared};
@@ -23,25 +22,9 @@ use crate::faults::Effect;
 use crate::request::Request;
 use crate::{LocationStyle, blobs, effects, manifests, uploads};
 
-/// Serves connections until this task is aborted, which ends every connection.
-pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
-    let mut connections = JoinSet::new();
-    for number in 0.. {
-        tokio::select! {
-            accepted = listener.accept() => {
-                // Out of file descriptors, for example: the next attempt may succeed.
-                let Ok((stream, _)) = accepted else { continue };
-                shared.log.connected();
-                connections.spawn(serve_connection(stream, number, shared.clone()));
-            }
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
-async fn serve_connection(stream: TcpStream, number: u64, shared: Arc<Shared>) {
-    // Small responses must not wait for the client's acknowledgements.
-    let _ = stream.set_nodelay(true);
+/// Serves one connection until it ends.
+pub(super) async fn serve_connection(stream: TcpStream, number: u64, shared: Arc<Shared>) {
+    shared.log.connected();
     let (connection, cutter) = Connection::new(stream);
     let service =
         service_fn(move |request| serve_request(request, number, cutter.clone(), shared.clone()));

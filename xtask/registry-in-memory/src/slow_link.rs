@@ -12,9 +12,9 @@ use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
-use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep_until};
 
+use crate::accepting::Accepting;
 use crate::lock::lock;
 
 /// The largest piece that is read from a connection at once.
@@ -35,7 +35,7 @@ pub struct LinkSpeed {
 /// A slow link to an address, on a loopback port. Dropping it closes the port and every connection.
 pub struct SlowLink {
     address: String,
-    accepting: AbortHandle,
+    _accepting: Accepting,
 }
 
 impl SlowLink {
@@ -46,8 +46,18 @@ impl SlowLink {
     pub async fn to(target: &str, speed: LinkSpeed) -> io::Result<Self> {
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
-        let accepting = tokio::spawn(accept(listener, target.to_owned(), speed)).abort_handle();
-        Ok(Self { address, accepting })
+        let target: Arc<str> = target.into();
+        let (up, down) = (Arc::new(Direction::new(speed)), Arc::new(Direction::new(speed)));
+        let accepting = Accepting::start(listener, move |client, _| {
+            // The client's connection is open at once. Over the link, that takes a round trip.
+            let open = Instant::now() + speed.round_trip;
+            let (target, up, down) = (target.clone(), up.clone(), down.clone());
+            async move {
+                // An error is a side that disconnected.
+                let _ = forward(client, &target, open, (&up, &down)).await;
+            }
+        });
+        Ok(Self { address, _accepting: accepting })
     }
 
     /// `127.0.0.1:PORT`
@@ -56,48 +66,19 @@ impl SlowLink {
     }
 }
 
-impl Drop for SlowLink {
-    fn drop(&mut self) {
-        // The accepting task owns the connections, so they end with it.
-        self.accepting.abort();
-    }
-}
-
-async fn accept(listener: TcpListener, target: String, speed: LinkSpeed) {
-    let (up, down) = (Arc::new(Direction::new(speed)), Arc::new(Direction::new(speed)));
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                // Out of file descriptors, for example: the next attempt may succeed.
-                let Ok((client, _)) = accepted else { continue };
-                // The client's connection is open at once. Over the link, that takes a round trip.
-                let open = Instant::now() + speed.round_trip;
-                let (target, up, down) = (target.clone(), up.clone(), down.clone());
-                connections.spawn(async move {
-                    // An error is a side that disconnected.
-                    let _ = forward(client, &target, open, (up, down)).await;
-                });
-            }
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
 /// Forwards a connection until both sides have ended it, or one of them failed.
 async fn forward(
     mut client: TcpStream,
     target: &str,
     open: Instant,
-    (up, down): (Arc<Direction>, Arc<Direction>),
+    (up, down): (&Direction, &Direction),
 ) -> io::Result<()> {
     let mut server = TcpStream::connect(target).await?;
-    client.set_nodelay(true)?;
     server.set_nodelay(true)?;
     let (client_reads, client_writes) = client.split();
     let (server_reads, server_writes) = server.split();
-    let requests = delay(client_reads, server_writes, &up, open);
-    let responses = delay(server_reads, client_writes, &down, open);
+    let requests = delay(client_reads, server_writes, up, open);
+    let responses = delay(server_reads, client_writes, down, open);
     tokio::try_join!(requests, responses).map(|_| ())
 }
 

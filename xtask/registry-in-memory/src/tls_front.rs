@@ -9,15 +9,16 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
+
+use crate::accepting::Accepting;
 
 /// TLS in front of an address, on a loopback port. Dropping it closes the port and every connection.
 ///
 /// A registry behind it needs [`crate::LocationStyle::Relative`]: it does not know of the TLS.
 pub struct TlsFront {
     address: String,
-    accepting: AbortHandle,
+    _accepting: Accepting,
 }
 
 impl TlsFront {
@@ -29,20 +30,21 @@ impl TlsFront {
         let configuration = configuration(certificate, key)?;
         let listener = TcpListener::bind("127.0.0.1:0").await?;
         let address = listener.local_addr()?.to_string();
-        let accepting = tokio::spawn(accept(listener, behind.to_owned(), configuration));
-        Ok(Self { address, accepting: accepting.abort_handle() })
+        let acceptor = TlsAcceptor::from(Arc::new(configuration));
+        let behind: Arc<str> = behind.into();
+        let accepting = Accepting::start(listener, move |client, _| {
+            let (acceptor, behind) = (acceptor.clone(), behind.clone());
+            async move {
+                // An error is a side that disconnected, or a client that does not trust the certificate.
+                let _ = forward(client, acceptor, &behind).await;
+            }
+        });
+        Ok(Self { address, _accepting: accepting })
     }
 
     /// `127.0.0.1:PORT`
     pub fn address(&self) -> &str {
         &self.address
-    }
-}
-
-impl Drop for TlsFront {
-    fn drop(&mut self) {
-        // The accepting task owns the connections, so they end with it.
-        self.accepting.abort();
     }
 }
 
@@ -56,27 +58,7 @@ fn configuration(certificate: &[u8], key: &[u8]) -> io::Result<ServerConfig> {
         .map_err(io::Error::other)
 }
 
-async fn accept(listener: TcpListener, behind: String, configuration: ServerConfig) {
-    let acceptor = TlsAcceptor::from(Arc::new(configuration));
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            accepted = listener.accept() => {
-                // Out of file descriptors, for example: the next attempt may succeed.
-                let Ok((client, _)) = accepted else { continue };
-                let (acceptor, behind) = (acceptor.clone(), behind.clone());
-                connections.spawn(async move {
-                    // An error is a side that disconnected, or a client that does not trust the certificate.
-                    let _ = forward(client, acceptor, &behind).await;
-                });
-            }
-            Some(_) = connections.join_next() => {}
-        }
-    }
-}
-
 async fn forward(client: TcpStream, acceptor: TlsAcceptor, behind: &str) -> io::Result<()> {
-    client.set_nodelay(true)?;
     let mut client = acceptor.accept(client).await?;
     let mut registry = TcpStream::connect(behind).await?;
     registry.set_nodelay(true)?;

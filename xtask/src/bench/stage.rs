@@ -6,8 +6,8 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use process::TempFolder;
 use registry_in_memory::{
-    Authentication, InMemoryRegistry, Kind, LinkSpeed, LocationStyle, LoggedRequest,
-    RegistryOptions, SlowLink, TlsFront, TokenKey, TokenStyle,
+    Authentication, InMemoryRegistry, Kind, LinkSpeed, LocationStyle, RegistryOptions, SlowLink,
+    TlsFront, TokenKey, TokenStyle,
 };
 
 use super::corpus::{Corpus, CorpusImage};
@@ -36,6 +36,15 @@ struct Site {
     registry: InMemoryRegistry,
     front: Option<TlsFront>,
     link: Option<SlowLink>,
+}
+
+/// What a registry counted. The requests for tokens, and their bytes, are not among the others.
+#[derive(Default)]
+struct Traffic {
+    requests: u64,
+    tokens: u64,
+    bytes_sent: u64,
+    bytes_received: u64,
 }
 
 impl Certificates {
@@ -127,20 +136,18 @@ impl Stage {
     }
 
     pub(super) fn counts(&self) -> Counts {
-        let mut counts = Counts::default();
-        for site in self.destinations.iter().chain([&self.source]) {
-            counts.tokens += count(&site.registry, |request| request.kind == Kind::Token);
-        }
-        let of_content = |request: &LoggedRequest| request.kind != Kind::Token;
-        counts.source_requests = count(&self.source.registry, of_content);
-        let sent = self.source.registry.requests();
-        counts.source_bytes =
-            sent.iter().filter(|request| of_content(request)).map(|sent| sent.bytes_out).sum();
-        for Site { registry, .. } in &self.destinations {
-            counts.destination_requests += count(registry, of_content);
-            let received = registry.requests();
-            let received = received.iter().filter(|request| of_content(request));
-            counts.destination_bytes += received.map(|received| received.bytes_in).sum::<u64>();
+        let source = Traffic::at(&self.source.registry);
+        let mut counts = Counts {
+            source_requests: source.requests,
+            source_bytes: source.bytes_sent,
+            tokens: source.tokens,
+            ..Counts::default()
+        };
+        for destination in &self.destinations {
+            let traffic = Traffic::at(&destination.registry);
+            counts.destination_requests += traffic.requests;
+            counts.destination_bytes += traffic.bytes_received;
+            counts.tokens += traffic.tokens;
         }
         counts
     }
@@ -150,6 +157,22 @@ impl Stage {
         let destinations = self.destinations.iter();
         let at_destinations = destinations.map(|site| site.registry.connections()).sum();
         [self.source.registry.connections(), at_destinations]
+    }
+}
+
+impl Traffic {
+    fn at(registry: &InMemoryRegistry) -> Self {
+        let mut traffic = Self::default();
+        for request in registry.requests() {
+            if request.kind == Kind::Token {
+                traffic.tokens += 1;
+                continue;
+            }
+            traffic.requests += 1;
+            traffic.bytes_sent += request.bytes_out;
+            traffic.bytes_received += request.bytes_in;
+        }
+        traffic
     }
 }
 
@@ -203,8 +226,4 @@ fn options(setting: Setting) -> RegistryOptions {
         },
     };
     RegistryOptions { location, authentication, ..RegistryOptions::default() }
-}
-
-fn count(registry: &InMemoryRegistry, is_counted: impl Fn(&LoggedRequest) -> bool) -> u64 {
-    registry.requests().iter().filter(|request| is_counted(request)).count() as u64
 }
