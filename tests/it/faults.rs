@@ -6,6 +6,7 @@ mod accidents;
 mod authentication;
 mod damaged;
 mod downloads;
+mod early_answers;
 mod heads;
 mod hostile;
 mod locations;

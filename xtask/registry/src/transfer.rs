@@ -16,7 +16,7 @@ use crate::incoming_blob::IncomingBlob;
 use crate::repository::RemoteRepository;
 use crate::session::{Mount, Started};
 use crate::shared_read::Tap;
-use crate::upload::{OnBytes, Upload};
+use crate::upload::{OnBytes, Upload, UploadPauses};
 use oci::Descriptor;
 
 /// How many lost upload sessions are replaced. A registry whose replicas do not share sessions would lose
@@ -70,6 +70,7 @@ pub async fn transfer(
         Recovery { destination, attempts, lost_sessions, accidents, refused_as_damaged };
     // An upload that ended without a response may have succeeded.
     let mut may_be_present = false;
+    let mut pauses = UploadPauses::None;
     loop {
         let started = match first.session.take() {
             Some(open) => Started::Session(open),
@@ -85,7 +86,7 @@ pub async fn transfer(
         };
         // Not before: transfers that were ahead in the queue may have changed the mode.
         let mode = destination.host.capabilities.upload_mode(blob.size);
-        let upload = Upload { destination, blob, on_bytes };
+        let upload = Upload { destination, blob, on_bytes, pauses };
         let result = async {
             let content = match tap {
                 Some(tap) => IncomingBlob::Shared(Box::new(tap)),
@@ -107,7 +108,9 @@ pub async fn transfer(
         tracing::debug!("{error}");
         may_be_present =
             matches!(error.cause, Cause::Network { .. }) && error.side == Side::Destination;
-        if !may_be_present {
+        if may_be_present {
+            pauses = UploadPauses::ForResponses;
+        } else {
             destination.cancel_upload(open).await;
         }
         destination.host.wait(next, error).await?;

@@ -27,6 +27,12 @@ use oci::Descriptor;
 /// A registry may take this many times the usual timeout to store what it has received.
 const COMMIT_PATIENCE: u32 = 5;
 
+/// How many first pauses a server gets to respond to the head of an upload, after an upload broke.
+const LISTENING: u32 = 4;
+/// The pause after each of these many bytes of such an upload.
+const SHORT_PAUSE: Duration = Duration::from_millis(1);
+const BETWEEN_PAUSES: u64 = 256 << 10;
+
 /// Called with the number of bytes that a connection to a destination has accepted.
 pub(crate) type OnBytes = Arc<dyn Fn(u64) + Send + Sync>;
 
@@ -35,6 +41,19 @@ pub(crate) struct Upload<'a> {
     pub(crate) destination: &'a RemoteRepository,
     pub(crate) blob: &'a Descriptor,
     pub(crate) on_bytes: &'a OnBytes,
+    pub(crate) pauses: UploadPauses,
+}
+
+/// How the body of a request follows its head.
+///
+/// A server that refuses an upload may respond and close the connection before it has read the body. The next write
+/// fails then, and the HTTP library reports that instead of the response, which it reads only between writes. So after
+/// a broken upload, the client gives the server time to respond. An upload that does not break waits for nothing.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum UploadPauses {
+    None,
+    /// With a pause between head and body, and short ones in the body.
+    ForResponses,
 }
 
 /// A failed request, and the content if it can go on.
@@ -57,7 +76,7 @@ impl Upload<'_> {
             UploadMode::Stream => self.request(Method::PATCH, session.clone(), size),
             UploadMode::Pieces => return self.send_pieces(session.clone(), content).await,
         };
-        let sent = self.send_bytes(&request, content, size).await;
+        let sent = self.send_bytes(&request, content, size, self.pauses).await;
         let (response, _) = sent.map_err(|failure| failure.error)?;
         if mode == UploadMode::Whole {
             return self.check_committed(&request, &response);
@@ -69,7 +88,7 @@ impl Upload<'_> {
     async fn send_pieces(&self, mut session: Url, mut content: IncomingBlob) -> Result<(), Error> {
         let host = &self.destination.host;
         let mut attempts = Attempts::new(host.retry);
-        let mut furthest = 0;
+        let (mut furthest, mut pauses) = (0, self.pauses);
         while content.position() < self.blob.size {
             let start = content.position();
             let length = host.capabilities.piece().min(self.blob.size - start);
@@ -78,7 +97,7 @@ impl Upload<'_> {
                 request.headers.insert(CONTENT_RANGE, range);
             }
             let Failure { error, content: rest } =
-                match self.send_bytes(&request, content, length).await {
+                match self.send_bytes(&request, content, length, pauses).await {
                     Ok((response, rest)) => {
                         session = self.destination.session(&request, &response).unwrap_or(session);
                         content = rest;
@@ -95,6 +114,9 @@ impl Upload<'_> {
                 && host.capabilities.piece_too_large(length);
             let next = if is_too_large { Next::AtOnce } else { attempts.after(&error) };
             let Some(rest) = rest else { return Err(error) };
+            if matches!(error.cause, Cause::Network { .. }) {
+                pauses = UploadPauses::ForResponses;
+            }
             host.wait(next, error.clone()).await?;
             (session, content) = self.resume(session, rest, error).await?;
         }
@@ -160,6 +182,7 @@ impl Upload<'_> {
         request: &ApiRequest,
         content: IncomingBlob,
         length: u64,
+        pauses: UploadPauses,
     ) -> Result<(Response, IncomingBlob), Failure> {
         let host = &self.destination.host;
         let feed = Arc::new(Feed {
@@ -169,9 +192,22 @@ impl Upload<'_> {
             moved_at: Mutex::new(Some(Instant::now())),
             on_bytes: Arc::clone(self.on_bytes),
         });
-        let body = Body::wrap_stream(stream::unfold(Arc::clone(&feed), |feed| async move {
+        let first_pause = host.retry.first_pause * LISTENING;
+        // How much was sent since the last pause; `None` before the first bytes.
+        let state = (Arc::clone(&feed), None::<u64>);
+        let body = Body::wrap_stream(stream::unfold(state, move |(feed, mut sent)| async move {
+            let pause = match sent {
+                _ if pauses == UploadPauses::None => None,
+                None => Some(first_pause),
+                Some(bytes) => Some(SHORT_PAUSE).filter(|_| bytes >= BETWEEN_PAUSES),
+            };
+            if let Some(pause) = pause {
+                feed.listen(pause).await;
+                sent = None;
+            }
             let bytes = feed.next().await?;
-            Some((bytes, feed))
+            let sent = sent.unwrap_or_default() + bytes.as_ref().map_or(0, |it| it.len() as u64);
+            Some((bytes, (feed, Some(sent))))
         }));
         let silence = host.retry.silence;
         // The feed has a timeout of its own, because only it knows whether bytes still flow.
@@ -243,6 +279,13 @@ impl Feed {
         self.left.fetch_sub(taken, Ordering::Relaxed);
         (self.on_bytes)(taken);
         Some(Ok(bytes.slice(..taken as usize)))
+    }
+
+    /// Lets the server respond before more bytes are sent. This is not its silence.
+    async fn listen(&self, pause: Duration) {
+        *lock(&self.moved_at) = None;
+        tokio::time::sleep(pause).await;
+        *lock(&self.moved_at) = Some(Instant::now());
     }
 
     /// Waits for a response as long as bytes move; `None` if they stop.
