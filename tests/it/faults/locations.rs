@@ -1,6 +1,8 @@
 //! The `Location` of an upload in every form, and its query.
 
-use registry::Cause;
+use std::time::{Duration, Instant};
+
+use registry::{Cause, Side};
 use registry_in_memory::{Effect, Fault, Kind, LocationStyle, RegistryOptions};
 
 use crate::support::requests::asked;
@@ -87,11 +89,39 @@ async fn a_location_elsewhere_without_tls_is_refused_with_its_usual_cause() {
 }
 
 #[tokio::test]
-async fn a_location_that_has_lost_the_port_of_the_registry_is_explained() {
-    let (mut stage, _) = Stage::with_layer(5000).await;
-    stage.retry.retries = 0;
-    let location = Effect::SetHeader("Location".to_owned(), "http://127.0.0.1:1/v2/x".to_owned());
-    stage.destination.inject(Fault::new(location).method("POST").always());
-    let error = stage.mirror_fails().await;
-    assert!(words(&error).contains("names itself with another port"), "{}", words(&error));
+async fn an_address_that_refuses_connections_is_explained_and_not_tried_for_long() {
+    let upload = |location: &str| {
+        Fault::new(Effect::SetHeader("Location".to_owned(), location.to_owned())).method("POST")
+    };
+    let redirect = |location: &str| {
+        let effect = Effect::Redirect { location: location.to_owned(), status: 307 };
+        Fault::new(effect).method("GET").kind(Kind::Blob)
+    };
+    let table = [
+        // It has lost the port of the registry.
+        (Side::Destination, upload("http://127.0.0.1:1/v2/x"), "names itself with another port"),
+        (Side::Destination, upload("http://127.0.0.2:1/v2/x"), "`X-Forwarded-Host`"),
+        (Side::Source, redirect("http://127.0.0.1:1/v2/x"), "names itself with another port"),
+        (Side::Source, redirect("http://127.0.0.1:1/x"), "check that the storage runs"),
+    ];
+    for (side, fault, hint) in table {
+        let (mut stage, _) = Stage::with_layer(5000).await;
+        stage.retry.first_pause = Duration::from_millis(100);
+        let registry = if side == Side::Source { &stage.source } else { &stage.destination };
+        registry.inject(fault.clone().always());
+        let began = Instant::now();
+        let error = stage.mirror_fails().await;
+        assert!(began.elapsed() < Duration::from_secs(2), "{:?} for {fault:?}", began.elapsed());
+        let text = words(&error);
+        assert_eq!(error.side, side, "{text}");
+        let named =
+            if side == Side::Source { "redirects to" } else { "names this address in `Loc" };
+        for part in ["Connection refused", "http://127.0.0.", named, hint, "`http.host`"] {
+            assert!(text.contains(part), "`{part}` is not in {text}");
+        }
+        // Three attempts for the layer, and three for the config.
+        let kind = if side == Side::Source { Kind::Blob } else { Kind::Upload };
+        let method = if side == Side::Source { "GET" } else { "POST" };
+        assert!(asked(registry, method, kind).len() <= 6, "{fault:?}");
+    }
 }

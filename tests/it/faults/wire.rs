@@ -128,7 +128,7 @@ async fn an_unreachable_redirect_target_does_not_make_the_registry_unreachable()
     let failed: Vec<_> = report.failures().map(|(image, _)| image.source.clone()).collect();
     assert_eq!(failed.len(), 1, "{failed:?}");
     let (_, error) = report.failures().next().unwrap();
-    assert!(error.to_string().contains(&format!("(at http://127.0.0.1:{port}/blob")), "{error}");
+    assert!(error.to_string().contains(&format!("(at http://127.0.0.1:{port}, where")), "{error}");
 }
 
 #[tokio::test]

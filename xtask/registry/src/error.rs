@@ -75,6 +75,8 @@ pub enum Cause {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     Connect,
+    /// An address that the registry named, and that is not its own, refuses connections.
+    ConnectElsewhere,
     Response,
     /// No byte arrived in time.
     Silence,
@@ -140,6 +142,11 @@ impl Error {
             Cause::Network { .. } => true,
             _ => false,
         }
+    }
+
+    /// Whether an address that the registry named refuses connections. That is rarely a restart.
+    pub(crate) fn is_refused_elsewhere(&self) -> bool {
+        matches!(self.cause, Cause::Network { phase: Phase::ConnectElsewhere, .. })
     }
 
     /// What to do next, where that is known.
@@ -258,7 +265,9 @@ impl fmt::Display for Cause {
         match self {
             Self::Status(response) | Self::NoCredentials(response) => response.fmt(f),
             Self::Network { phase, detail } => match phase {
-                Phase::Connect => write!(f, "cannot connect: {detail}"),
+                Phase::Connect | Phase::ConnectElsewhere => {
+                    write!(f, "cannot connect: {detail}")
+                }
                 Phase::Response => write!(f, "the connection broke: {detail}"),
                 Phase::Silence => write!(f, "timed out: {detail}"),
             },

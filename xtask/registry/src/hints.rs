@@ -13,7 +13,11 @@ pub(crate) const FORWARDED_PROTO: &str = "the registry does not know that it is 
     `X-Forwarded-Proto: https` and pass on `Host`, or the registry needs its external URL in its settings";
 /// For an address of the registry itself that is not the one that was configured.
 pub(crate) const LOST_PORT: &str = "the registry names itself with another port: its proxy has to pass on `Host` \
-    with the port, or the registry needs its external URL in its settings";
+    with the port, or the registry needs its external URL in its settings (`http.host` of docker-registry)";
+/// For an address that a registry names and that accepts no connections.
+pub(crate) const REFUSED_ELSEWHERE: &str = "if that is another address of the registry itself, its proxy has to set \
+    `X-Forwarded-Proto` and `X-Forwarded-Host`, or the registry needs its external URL in its settings (`http.host` of \
+    docker-registry); if it is its storage, check that the storage runs and can be reached from here";
 
 /// Words of servers, in lower case, and the advice for them. Each row names the servers that write this.
 struct Row {

@@ -8,8 +8,11 @@ impl Error {
     pub fn shared_cause(&self) -> String {
         let mut parts = vec![self.side.to_string()];
         // If no connection was made, it does not matter what for.
-        let is_connected =
-            !matches!(self.cause, Cause::Network { phase: Phase::Connect, .. } | Cause::Tls { .. });
+        let is_connected = !matches!(
+            self.cause,
+            Cause::Network { phase: Phase::Connect | Phase::ConnectElsewhere, .. }
+                | Cause::Tls { .. }
+        );
         if is_connected {
             parts.push(self.kind_of_operation());
         }

@@ -8,6 +8,12 @@ use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
 use super::realm::Realm;
 
+const OTHER_SCHEME: &str =
+    "ask for an address of the registry, or an account, that accepts a user and a password";
+/// Credentials are sent only as a challenge asks for them.
+const NO_CHALLENGE: &str = "check that this is the address of a container registry, and that a proxy in front of it \
+    passes on `WWW-Authenticate`";
+
 /// The authentication scheme of a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Scheme {
@@ -44,17 +50,16 @@ impl Scheme {
         }
         let others: Vec<String> =
             challenges.iter().take(3).map(|challenge| printable(&challenge.scheme)).collect();
-        Err(Advice::new(match headers.contains_key(WWW_AUTHENTICATE) {
-            true if others.is_empty() => {
-                "the registry sent a challenge without a scheme".to_owned()
-            }
-            true => format!(
-                "the registry requires {}, which is neither Basic nor Bearer: ask for an address of it, or an \
-                 account, that accepts a user name and a password",
-                others.join(" or ")
-            ),
-            false => "the registry sent no challenge".to_owned(),
-        }))
+        if !others.is_empty() {
+            let schemes = others.join(" or ");
+            let why = format!("the registry requires {schemes}, which is neither Basic nor Bearer");
+            return Err(Advice::new(why).with_hint(OTHER_SCHEME));
+        }
+        let why = match headers.contains_key(WWW_AUTHENTICATE) {
+            true => "the registry sent a challenge without a scheme",
+            false => "the registry sent no challenge",
+        };
+        Err(Advice::new(why).with_hint(NO_CHALLENGE))
     }
 }
 

@@ -1,6 +1,7 @@
 //! What the responses of a registry show about authentication: the scheme that it requires, and which tokens it
 //! accepts.
 
+use messages::Advice;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Response, StatusCode};
 
@@ -52,13 +53,15 @@ impl Host {
         request: &ApiRequest,
         headers: &HeaderMap,
         refused: Option<&Secret>,
-    ) -> Result<Option<String>, Error> {
+    ) -> Result<Option<Advice>, Error> {
         if let Some(refused) = refused {
             let tokens = &self.authenticator.tokens;
             tokens.rejected(&request.scope, refused, rejection(headers)).await;
         }
         if let Err(problem) = self.authenticator.learn(headers, &self.base) {
-            return Ok(Some(problem.to_string()));
+            // If credentials were sent, they are what to look at.
+            let hint = problem.hint.filter(|_| refused.is_none());
+            return Ok(Some(Advice { message: problem.message, hint }));
         }
         if self.authenticator.scheme() != Scheme::Basic {
             return Ok(None);
@@ -68,7 +71,8 @@ impl Host {
             Some(Credentials::RefreshToken(_)) => "only an identity token is configured",
             None => "none are configured",
         };
-        Ok(Some(format!("the registry requires a user and a password, and {missing}")))
+        let why = format!("the registry requires a user and a password, and {missing}");
+        Ok(Some(Advice::new(why)))
     }
 }
 

@@ -12,6 +12,9 @@ use crate::known::settings::RegistrySettings;
 /// No pause between two attempts grows beyond this, before jitter.
 const LONGEST_PAUSE: Duration = Duration::from_secs(20);
 
+/// How often a request is repeated if the registry named an address that refuses connections: about a second.
+const RETRIES_ELSEWHERE: usize = 2;
+
 /// How patient to be with a host.
 #[derive(Debug, Clone, Copy)]
 pub struct RetryPolicy {
@@ -127,7 +130,11 @@ impl Attempts {
 
     /// The next pause, if one is left, for an error that is worth a retry.
     pub(crate) fn pause(&mut self, error: &Error) -> Next {
-        if self.pauses >= self.policy.retries {
+        let retries = match error.is_refused_elsewhere() {
+            true => self.policy.retries.min(RETRIES_ELSEWHERE),
+            false => self.policy.retries,
+        };
+        if self.pauses >= retries {
             return Next::GiveUp;
         }
         self.pauses += 1;
@@ -201,6 +208,10 @@ mod tests {
         let (at_once, pause, give_up) = (Next::AtOnce, Next::Pause(Duration::ZERO), Next::GiveUp);
         let broken = Cause::Network { phase: Phase::Connect, detail: String::new() };
         let broken = Error::new(Side::Source, "get", broken);
+        let elsewhere = Cause::Network { phase: Phase::ConnectElsewhere, detail: String::new() };
+        let elsewhere = Error::new(Side::Source, "get", elsewhere);
+        let mut attempts = Attempts::new(policy);
+        assert_eq!([0; 3].map(|_| attempts.after(&elsewhere)), [pause, pause, give_up]);
         let mut attempts = Attempts::new(policy);
         assert_eq!(attempts.after(&status(401, None)), at_once);
         assert_eq!(

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
+use messages::Advice;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Body, Request, Response, Url};
 use tokio::time::Instant;
@@ -18,19 +19,14 @@ use super::queue::Queue;
 use super::redact::RequestSecrets;
 use super::redirect::SendError;
 use super::request::{ApiRequest, BufferedResponse, PermittedResponse};
-use super::resolver::refusal;
 use super::snapshot::Snapshot;
-use super::tls_problem::TlsProblem;
 use super::trace::Trace;
 use super::transport::Transport;
 use crate::auth::authenticator::Authenticator;
 use crate::auth::credentials::Secret;
 use crate::capabilities::Capabilities;
 use crate::embedded;
-use crate::error::{
-    Cause, Error, ErrorResponse, HostHint, Phase, Side, address, printable, root_cause,
-};
-use crate::hints::{FORWARDED_PROTO, LOST_PORT};
+use crate::error::{Cause, Error, ErrorResponse, HostHint, Side, address};
 use oci::Registry;
 
 /// At most this many bytes of an error response are read.
@@ -261,7 +257,7 @@ impl Host {
         error
     }
 
-    fn request_line(&self, request: &ApiRequest) -> String {
+    pub(crate) fn request_line(&self, request: &ApiRequest) -> String {
         let ApiRequest { method, url, .. } = request;
         match self.transport.is_embedded() {
             true => format!("{method} {} {}", self.name, url.path()),
@@ -304,7 +300,8 @@ impl Host {
         let mut problem = None;
         if sent_by.origin() != request.url.origin() {
             // The limits and credentials of another server are not those of the registry.
-            problem = Some(format!("from {}, where the registry redirects to", address(&sent_by)));
+            let origin = format!("from {}, where the registry redirects to", address(&sent_by));
+            problem = Some(Advice::new(origin));
         } else {
             self.throttle(&response);
             if status == 401 && request.url.origin() == self.base.origin() {
@@ -316,11 +313,15 @@ impl Host {
             }
         }
         if let Some(problem) = &problem {
-            response.remark(problem);
+            response.remark(&problem.message);
         }
         let is_final = status == 401 && problem.is_some();
         let cause = if is_final { Cause::NoCredentials } else { Cause::Status };
-        self.error(request, cause(Box::new(response)))
+        let error = self.error(request, cause(Box::new(response)));
+        match problem.and_then(|problem| problem.hint) {
+            Some(hint) => error.with_hint(hint),
+            None => error,
+        }
     }
 
     /// The cause of an error if a response asks for a longer pause than the retry policy allows.
@@ -345,69 +346,6 @@ impl Host {
         }
         let is_own = url.host() == self.base.host() && url.port() == self.base.port();
         (is_own && url.set_scheme("https").is_ok()).then_some(url)
-    }
-
-    /// Whether an address is this registry with another port.
-    fn has_lost_port(&self, at: &Url) -> bool {
-        at.path().starts_with("/v2/")
-            && at.host() == self.base.host()
-            && at.port_or_known_default() != self.base.port_or_known_default()
-    }
-
-    fn send_error(&self, request: &ApiRequest, error: SendError) -> Error {
-        let is_redirected = |at: &Url| at.origin() != request.url.origin();
-        let located = |detail: &str, at: &Url| match is_redirected(at) {
-            true => format!("{detail} (at {}, where the registry redirects to)", address(at)),
-            false => detail.to_owned(),
-        };
-        let fail = |cause: Cause, at: &Url| match self.error(request, cause) {
-            error if self.has_lost_port(at) => error.with_hint(LOST_PORT),
-            error => error,
-        };
-        let (error, at) = match error {
-            // The address of a redirect may contain a signature.
-            SendError::Library(error, at) => (error.without_url(), at),
-            SendError::Broken(why, at) => {
-                let leaves_tls = at.scheme() == "http" && self.base.scheme() == "https";
-                let error = fail(Cause::Protocol(located(why, &at)), &at);
-                return if leaves_tls { error.with_hint(FORWARDED_PROTO) } else { error };
-            }
-            SendError::Refused(why, at) => {
-                let why = format!("the registry sends the client to {}: {why}", address(&at));
-                return fail(Cause::Unsupported(why), &at);
-            }
-        };
-        tracing::debug!("{} failed: {error:?}", self.request_line(request));
-        let clients = self.transport.clients();
-        if !is_redirected(&at) && clients.is_some_and(|clients| clients.switches_to_http2(&error)) {
-            tracing::debug!("{} offers only HTTP/2", self.name);
-        }
-        let mut detail = printable(&root_cause(&error));
-        if error.is_connect()
-            && let Some(proxy) = clients.and_then(|clients| clients.proxy(&at))
-        {
-            detail = format!("{detail} (through the proxy {proxy})");
-        }
-        let detail = located(&detail, &at);
-        if error.is_redirect() || error.is_builder() {
-            return fail(Cause::Protocol(detail), &at);
-        }
-        if let Some(refused) = refusal(&error) {
-            return fail(Cause::Unsupported(located(&refused.to_string(), &at)), &at);
-        }
-        if let Some(problem) = TlsProblem::of(&error) {
-            let cause = Cause::Tls { problem, detail };
-            if at.origin() == self.base.origin() {
-                drop(self.liveness.down.set(cause.clone()));
-            }
-            return fail(cause, &at);
-        }
-        let phase = if error.is_connect() { Phase::Connect } else { Phase::Response };
-        let cause = Cause::Network { phase, detail };
-        if phase == Phase::Connect && at.origin() == self.base.origin() {
-            self.liveness.failed_to_connect(&cause, self.retry.first_pause);
-        }
-        fail(cause, &at)
     }
 }
 

@@ -4,6 +4,7 @@ pub(crate) mod attempts;
 pub(crate) mod body;
 pub(crate) mod clients;
 pub(crate) mod early_connections;
+mod failed_request;
 pub(crate) mod head_support;
 pub mod host;
 pub(crate) mod liveness;

@@ -29,6 +29,7 @@ pub struct TracedSpan {
     pub end: Duration,
 }
 
+/// What took the time.
 #[derive(Debug, Clone)]
 pub enum Activity {
     /// Waiting before a request: for a place in the queue, for a token.
@@ -37,9 +38,10 @@ pub enum Activity {
     Request(TracedRequest),
 }
 
+/// One attempt of a request, without anything secret.
 #[derive(Debug, Clone)]
 pub struct TracedRequest {
-    /// `manifest`, `blob`, `upload`, `token`
+    /// `ping`, `manifest`, `blob`, `upload`, `referrers`, `tags`, `token` or `other`
     pub kind: &'static str,
     pub method: String,
     /// Without user, password and query.
@@ -91,7 +93,7 @@ struct OpenSpan {
 }
 
 impl RequestTrace {
-    /// Of a request that begins. `length` is that of its body.
+    /// Begins the trace of a request. `length` is that of its body.
     pub(crate) fn begin(trace: &Arc<Trace>, length: Option<u64>, span: TracedSpan) -> Self {
         let trace = Arc::clone(trace);
         Self(Some(Arc::new(OpenSpan { trace, length, span: Mutex::new(span) })))
@@ -102,7 +104,7 @@ impl RequestTrace {
         response.extensions().get().cloned().unwrap_or_default()
     }
 
-    /// Of a request for a token.
+    /// Records that the request is for a token.
     pub(crate) fn for_token(self) -> Self {
         self.record(|request, _| request.kind = "token");
         self
