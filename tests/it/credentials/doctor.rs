@@ -1,6 +1,6 @@
 //! `doctor`: what it reports about every registry; that it changes nothing and prints no secret.
 
-use registry_in_memory::{Authentication, Effect, Fault, RegistryOptions};
+use registry_in_memory::{Authentication, Effect, Fault, Kind, RegistryOptions};
 use serde_json::{Value, json};
 
 use super::{Home, for_both, prints, requiring, stage_with_tokens};
@@ -225,4 +225,59 @@ async fn a_web_page_is_not_a_registry() {
     assert_eq!(finished.exit_code, 1, "{finished:?}");
     assert_says(&finished.stdout, &["address of a container registry"]);
     assert!(!finished.stdout.contains("create the repository"), "{}", finished.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_registry_that_does_not_serve_its_base_is_asked_for_a_repository() {
+    for status in [404, 405] {
+        let mut stage = stage_with_tokens().await;
+        stage.publish_many(1);
+        // The source has the repository, and the destination does not.
+        for registry in [&stage.source, &stage.destination] {
+            registry.inject(Fault::status(status).kind(Kind::Base).always());
+        }
+        let finished = doctor(&stage, &["--format", "json"]);
+        assert_eq!(finished.exit_code, 1, "credentials are required: {finished:?}");
+        for side in ["STS", "DST"] {
+            stage.set(&format!("{side}_REGISTRY_USERNAME"), "u");
+            stage.set(&format!("{side}_REGISTRY_PASSWORD"), "right");
+        }
+        let finished = doctor(&stage, &[]);
+        assert_eq!(finished.exit_code, 0, "{finished:?}");
+        let words = [
+            "accepts the credentials",
+            &format!("does not serve `/v2/` ({status}); `stackstate/i00` was requested instead"),
+            "2 of 2 registries are usable",
+        ];
+        assert_says(&finished.stdout, &words);
+        let finished = doctor(&stage, &["--format", "json"]);
+        let report: Value = serde_json::from_str(&finished.stdout).unwrap();
+        assert_eq!(report["registries"][0]["logins"][0]["base-status"], status);
+
+        stage.set("DST_REGISTRY_PASSWORD", "wrong");
+        let finished = doctor(&stage, &[]);
+        assert_eq!(finished.exit_code, 1, "{finished:?}");
+        assert_says(&finished.stdout, &["does not accept the credentials", "1 of 2 registries"]);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_hint_about_an_unknown_scheme_is_not_to_log_in() {
+    for (challenge, words) in [
+        (Some("Negotiate"), ["requires Negotiate", "ask for an address of the registry"]),
+        (Some("NTLM, Negotiate"), ["requires NTLM or Negotiate", "or an account, that accepts"]),
+        (None, ["sent no challenge", "passes on `WWW-Authenticate`"]),
+    ] {
+        let mut stage = Stage::new().await;
+        stage.publish_many(1);
+        let headers = challenge.map(|text| ("WWW-Authenticate".to_owned(), text.to_owned()));
+        let headers = headers.into_iter().collect();
+        let refused = Effect::Status { code: 401, headers, body: String::new() };
+        stage.destination.inject(Fault::new(refused).always());
+        let finished = doctor(&stage, &[]);
+        assert_eq!(finished.exit_code, 1, "{finished:?}");
+        assert_says(&finished.stdout, &words);
+        assert!(!finished.stdout.contains("set `DST_REGISTRY"), "{}", finished.stdout);
+        assert_eq!(finished.stdout.matches("hint:").count(), 1, "{}", finished.stdout);
+    }
 }

@@ -14,14 +14,15 @@ pub use crate::auth::credentials::Origin;
 use crate::auth::credentials::candidate::{CredentialCandidate, CredentialSource};
 use crate::auth::credentials::{Environment, auth_file};
 use crate::error::{Cause, Error, Side};
+use crate::http::host::Host;
 use crate::http::request::{ApiRequest, BufferedResponse, header};
 use crate::registries::Registries;
 use oci::Repository;
 
 /// The most of a response that is read, in bytes. A registry returns two.
 const LARGEST_PAGE: usize = 1 << 20;
-const NO_BASE: &str = "check that this is the address of a container registry; a proxy in front of one may also hide \
-    `/v2/` itself";
+const NO_BASE: &str = "check that this is the address of a container registry, and that a proxy in front of it passes \
+    on `/v2/` and the paths below it";
 
 /// How a host is reached.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,6 +51,15 @@ pub enum CredentialState {
 pub struct Ping {
     pub round_trip: Duration,
     pub authentication: AuthState,
+    pub base: Base,
+}
+
+/// Whether a host serves `/v2/` itself (distribution-spec, "Determining Support"). No other command needs that.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Base {
+    Served,
+    /// The response has this status. A request for a repository showed that the host is a registry.
+    NotServed(u16),
 }
 
 /// How a host admitted the client.
@@ -137,37 +147,33 @@ impl Registries {
     /// When it does not.
     pub async fn ping(&self, repository: &Repository, side: Side) -> Result<Ping, Error> {
         let contacted = self.contacted(repository, side);
-        let path = contacted.path().as_str();
+        let repository_path = contacted.path().as_str();
         let operation = "ping";
         let failed = |why: String| Error::new(side, operation, Cause::Protocol(why));
         let host =
             self.host(contacted.registry(), side).map_err(|advice| failed(advice.to_string()))?;
-        let url = host.base.join("/v2/").map_err(|error| failed(error.to_string()))?;
-        let request = ApiRequest::new(operation, Method::GET, url, Scope::pull(path));
-        let result = host.call_and_read(&request, LARGEST_PAGE).await;
-        let result = result.and_then(|response| match is_page(&response) {
-            true => {
-                let why = "the response is an HTML page, not that of a registry".to_owned();
-                Err(host.error(&request, Cause::Protocol(why)))
+        let request = |path: &str| {
+            let url = host.base.join(path).map_err(|error| failed(error.to_string()))?;
+            Ok(ApiRequest::new(operation, Method::GET, url, Scope::pull(repository_path)))
+        };
+        let of_base = request("/v2/")?;
+        let (request, base) = match admits(&host, &of_base).await {
+            Ok(()) => (of_base, Base::Served),
+            Err(error) => {
+                let Some(status @ (404 | 405)) = error.status() else { return Err(error) };
+                let tags = request(&format!("/v2/{repository_path}/tags/list?n=1"))?;
+                match admits(&host, &tags).await {
+                    Ok(()) => {}
+                    Err(missing) if is_from_a_registry(&missing) => {}
+                    // Nothing at this address is a registry's.
+                    Err(other) if matches!(other.status(), Some(404 | 405)) => {
+                        return Err(error.with_hint(NO_BASE));
+                    }
+                    Err(other) => return Err(other),
+                }
+                (tags, Base::NotServed(status))
             }
-            false => Ok(()),
-        });
-        let authenticator = &host.authenticator;
-        let is_anonymous =
-            authenticator.credentials(path).await.is_ok_and(|found| found.credentials.is_none());
-        if let Err(error) = result {
-            // An anonymous token was issued. It is only valid for repositories, which is fine.
-            let has_token = matches!(authenticator.scheme(), Scheme::Bearer(_));
-            let is_refused = matches!(&error.cause, Cause::Status(response)
-                if matches!(response.status, 401 | 403));
-            if !(is_anonymous && has_token && is_refused) {
-                return Err(match error.status() {
-                    // What this means for a repository does not apply here.
-                    Some(404 | 405) => error.with_hint(NO_BASE),
-                    _ => error,
-                });
-            }
-        }
+        };
         // By now the connection is open and the token is cached.
         let began = Instant::now();
         let again = host.call_once(&request).await;
@@ -177,13 +183,45 @@ impl Registries {
         {
             return Err(error);
         }
-        let authentication = match authenticator.scheme() {
+        let authentication = match host.authenticator.scheme() {
             Scheme::Unknown => AuthState::NotRequired,
-            _ if is_anonymous => AuthState::Anonymous,
+            _ if is_anonymous(&host, repository_path).await => AuthState::Anonymous,
             _ => AuthState::Authenticated,
         };
-        Ok(Ping { round_trip, authentication })
+        Ok(Ping { round_trip, authentication, base })
     }
+}
+
+/// Sends a request, to see whether the host responds and accepts the credentials for it.
+async fn admits(host: &Host, request: &ApiRequest) -> Result<(), Error> {
+    let error = match host.call_and_read(request, LARGEST_PAGE).await {
+        Ok(response) if !is_page(&response) => return Ok(()),
+        Ok(_) => {
+            let why = "the response is an HTML page, not that of a registry".to_owned();
+            return Err(host.error(request, Cause::Protocol(why)));
+        }
+        Err(error) => error,
+    };
+    // An anonymous token was issued. It is only valid for repositories, which is fine.
+    let has_token = matches!(host.authenticator.scheme(), Scheme::Bearer(_));
+    let is_refused = matches!(&error.cause, Cause::Status(response)
+        if matches!(response.status, 401 | 403));
+    match is_refused && has_token && is_anonymous(host, &request.scope.repository).await {
+        true => Ok(()),
+        false => Err(error),
+    }
+}
+
+/// Whether there are no credentials for a repository.
+async fn is_anonymous(host: &Host, repository: &str) -> bool {
+    let found = host.authenticator.credentials(repository).await;
+    found.is_ok_and(|found| found.credentials.is_none())
+}
+
+/// Whether a 404 has the error codes of a registry: only the repository does not exist.
+fn is_from_a_registry(error: &Error) -> bool {
+    matches!(&error.cause, Cause::Status(response)
+        if response.status == 404 && !response.codes.is_empty())
 }
 
 /// Whether a response is for people.

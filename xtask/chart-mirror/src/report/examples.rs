@@ -32,7 +32,7 @@ use crate::plan::{Selection, Transfer, transfers};
 use layout::LayoutLocation;
 use messages::Advice;
 use oci::Digest;
-use registry::ping::{AuthState, CredentialState, Origin, Ping};
+use registry::ping::{AuthState, Base, CredentialState, Origin, Ping};
 use registry::{Cause, Error, ErrorResponse, Requests, Side};
 
 const LIST: &str = r#"
@@ -232,7 +232,8 @@ fn doctor() -> DoctorReport {
     };
     let origin = || Origin::CloudCli { command: "aws ecr".to_owned() };
     let usable = |authentication| {
-        Ok(Ping { round_trip: Duration::from_micros(31_250), authentication }).into()
+        let (round_trip, base) = (Duration::from_micros(31_250), Base::Served);
+        Ok(Ping { round_trip, authentication, base }).into()
     };
     let host = |registry: &str, address: &str, side, logins| HostReport {
         registry: registry.parse().unwrap(),

@@ -166,7 +166,7 @@ async fn host(
     }
     for (repository, login) in &mut logins {
         if reach == Reach::Registries && login.login != LoginState::Broken {
-            login.answer = registries.ping(repository, side).await.into();
+            login.responded(registries.ping(repository, side).await);
         }
     }
     let logins = logins.into_iter().map(|(_, login)| login).collect();

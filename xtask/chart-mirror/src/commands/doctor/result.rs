@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use messages::Advice;
 use oci::Registry;
-use registry::ping::{AuthState, CredentialState, Ping};
+use registry::ping::{AuthState, Base, CredentialState, Ping};
 use registry::{Error, Side};
 use serde::{Serialize, Serializer};
 
@@ -47,6 +47,10 @@ pub struct LoginReport {
     pub from: Option<String>,
     #[serde(flatten)]
     pub answer: HostAnswer,
+    /// The HTTP status of `/v2/` if the registry does not serve that; null if it does, or was not contacted. `answer`
+    /// is then about the first repository.
+    #[serde(rename = "base-status")]
+    pub base_status: Option<u16>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -142,7 +146,16 @@ impl LoginReport {
             }
             CredentialState::Broken(advice) => (LoginState::Broken, Some(advice.to_string())),
         };
-        Self { repositories: vec![repository], login, from, answer: HostAnswer::Unknown }
+        let (repositories, answer) = (vec![repository], HostAnswer::Unknown);
+        Self { repositories, login, from, answer, base_status: None }
+    }
+
+    /// Records how the registry responded.
+    pub fn responded(&mut self, result: Result<Ping, Error>) {
+        if let Ok(Ping { base: Base::NotServed(status), .. }) = &result {
+            self.base_status = Some(*status);
+        }
+        self.answer = result.into();
     }
 
     pub fn is_unusable(&self) -> bool {

@@ -100,6 +100,10 @@ fn login_lines(login: &LoginReport, shared: Option<&str>, style: Style) -> Strin
         HostAnswer::Accepted { seconds } => ("responds, and accepts the credentials", seconds),
     };
     let _ = writeln!(text, "    {access}; round trip {:.1} ms", seconds * 1000.0);
+    if let (Some(status), [first, ..]) = (login.base_status, login.repositories.as_slice()) {
+        let _ =
+            writeln!(text, "    does not serve `/v2/` ({status}); `{first}` was requested instead");
+    }
     text
 }
 
