@@ -1,6 +1,7 @@
 //! `prune`: which tags of a destination no list has any more. Nothing that a list has is ever deleted.
 
 mod applied;
+mod interrupted;
 mod random;
 mod shown;
 

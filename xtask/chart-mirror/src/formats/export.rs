@@ -136,7 +136,7 @@ impl<'a> Export<'a> {
         losses
     }
 
-    /// Adds the Helm values, which only tools that change manifests do without.
+    /// Adds the Helm values. Only tools that change manifests can do without them.
     pub(super) fn lose_values(&self, losses: &mut Losses) {
         let lists = self.lists.iter().map(|list| list.list);
         let of_lists = lists.flat_map(ImageList::values);

@@ -1,12 +1,11 @@
 //! `prune`, from flags to its report.
 
-use std::sync::atomic::Ordering;
-
 use super::parts::{self, Output, Part, Unnamed};
 use super::targets;
 use crate::cli::exit::Exit;
 use crate::cli::flags::{DestinationArgs, Flags, PruneArgs, TextOrJson};
-use crate::cli::{runtime, terminal};
+use crate::cli::runtime::{self, Interrupted};
+use crate::cli::terminal;
 use crate::commands::prune::result::PruneMode;
 use crate::commands::prune::{self, NamedList, PruneOptions, PruneSubject};
 use crate::list::Destination;
@@ -68,10 +67,14 @@ fn run_part(
         ..PruneOptions::default()
     };
     let ran = runtime::block_on(prune::run(&subject, &options, &ProcessEnvironment));
-    let report = ran.map_err(|error| match options.deleted.load(Ordering::Relaxed) {
-        0 => error,
-        deleted => error.context(report::prune::interrupted(deleted)),
-    })?;
+    if mode == PruneMode::Apply && ran.as_ref().is_err_and(|error| error.is::<Interrupted>()) {
+        let text = report::prune::interrupted(&options.progress.so_far());
+        match arguments.format {
+            TextOrJson::Human => terminal::record(&text)?,
+            TextOrJson::Json => terminal::error(text.trim_end()),
+        }
+    }
+    let report = ran?;
     let output = match arguments.format {
         TextOrJson::Human => {
             let text = report::prune::human(&report, terminal::presentation());

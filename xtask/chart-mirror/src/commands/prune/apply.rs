@@ -2,9 +2,9 @@
 //! changed there meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::observe::{AT_ONCE, Found, Observer};
+use super::progress::DeletionProgress;
 use super::result::DeletionOutcome;
 use crate::ecr::{CloudImages, MOST_DELETED};
 use crate::prune::{DeletionStep, TagDecision, steps};
@@ -20,8 +20,8 @@ pub(super) struct Deleter<'a> {
     pub(super) observer: &'a Observer<'a>,
     /// Deletes instead of the registry.
     pub(super) images: Option<&'a CloudImages>,
-    /// How many tags were deleted, for a run that is interrupted.
-    pub(super) deleted: &'a AtomicUsize,
+    /// What was deleted, for a run that is interrupted.
+    pub(super) progress: &'a DeletionProgress,
     /// Whether the registry turned out to delete nothing.
     pub(super) is_refused: bool,
 }
@@ -80,10 +80,14 @@ impl Deleter<'_> {
     ) {
         let batch = std::mem::take(batch);
         let outcomes = match self.images {
-            Some(images) => with_cloud(images, repository, batch).await,
+            Some(images) => {
+                batch.keys().for_each(|tag| self.progress.requested(&repository.path, tag));
+                with_cloud(images, repository, batch).await
+            }
             None => {
                 let mut outcomes = BTreeMap::new();
                 for (tag, digest) in batch {
+                    self.progress.requested(&repository.path, &tag);
                     let outcome = delete(repository, &tag, &digest, &decisions[&tag]).await;
                     outcomes.insert(tag, outcome);
                 }
@@ -92,9 +96,11 @@ impl Deleter<'_> {
         };
         for (tag, outcome) in outcomes {
             match &outcome {
-                DeletionOutcome::Deleted => drop(self.deleted.fetch_add(1, Ordering::Relaxed)),
-                DeletionOutcome::Failed { error } => self.is_refused |= error.status() == Some(405),
-                _ => {}
+                DeletionOutcome::Deleted => self.progress.deleted(&repository.path, &tag),
+                _ => self.progress.ended(&repository.path, &tag),
+            }
+            if let DeletionOutcome::Failed { error } = &outcome {
+                self.is_refused |= error.status() == Some(405);
             }
             gone.extend(outcome.is_gone().then(|| tag.clone()));
             found.record(tag, outcome);

@@ -4,7 +4,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use futures_util::{StreamExt as _, stream};
@@ -25,10 +24,12 @@ use result::{Catalog, MissingImages, PruneMode, PruneReport};
 
 mod apply;
 mod observe;
+mod progress;
 pub mod result;
 mod subject;
 mod wanted;
 
+pub use progress::{DeletionProgress, DeletionsSoFar};
 pub use subject::{NamedList, PruneSubject};
 
 /// Repositories at a time. Requests are limited by the queue of the registry.
@@ -41,8 +42,8 @@ pub struct PruneOptions {
     /// Most requests at a time.
     pub concurrency: Option<usize>,
     pub retry: RetryPolicy,
-    /// How many tags were deleted so far, for a run that is interrupted.
-    pub deleted: Arc<AtomicUsize>,
+    /// What was deleted so far, for a run that is interrupted.
+    pub progress: Arc<DeletionProgress>,
 }
 
 /// Decides about every tag of the repositories that the destination declares as owned, and deletes those that go, if
@@ -87,8 +88,8 @@ pub async fn run(
     let present = missing(&registries, &targets, &found).await;
     if options.mode == PruneMode::Apply {
         check_images(destination, present)?;
-        let (deleted, is_refused) = (&*options.deleted, false);
-        let mut deleter = Deleter { observer: &observer, images, deleted, is_refused };
+        let (progress, is_refused) = (&*options.progress, false);
+        let mut deleter = Deleter { observer: &observer, images, progress, is_refused };
         for found in &mut found {
             deleter.repository(found).await;
         }

@@ -7,7 +7,7 @@ use crate::commands::report_page::{PageOutcome, PageRun, ReportPage, RunNumbers}
 use crate::report::common::{bytes, seconds};
 use crate::timestamp::Timestamp;
 
-/// `Images of images.toml at north and south`.
+/// `Images of images.toml`.
 pub(super) fn title(page: &ReportPage) -> String {
     let mut lists: Vec<&str> = page.runs.iter().filter_map(|run| run.list.as_deref()).collect();
     lists.sort_unstable();

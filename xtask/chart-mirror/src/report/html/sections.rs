@@ -1,7 +1,7 @@
 //! The sections of the page that need no script.
 
 use std::cmp::Reverse;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use super::text::{clean, count, digest, escaped, number, reference};
@@ -58,12 +58,14 @@ fn cause_card(
     hint: Option<&str>,
     failures: &[Failure<'_>],
 ) -> String {
+    // An image may have failed at several destinations.
+    let images: BTreeSet<&str> = failures.iter().map(|it| it.image.name.as_str()).collect();
     let mut text = format!(
         "<article class=\"card bad\">\n<h3>{}</h3>\n{}<details{}>\n<summary>{}</summary>\n<ul class=\"lines\">\n",
         escaped(cause),
         hint.map(hint_line).unwrap_or_default(),
         open_if_short(failures.len()),
-        count(failures.len(), "image"),
+        count(images.len(), "image"),
     );
     for Failure { image, run, error } in failures {
         let _ = writeln!(

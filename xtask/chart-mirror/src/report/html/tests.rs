@@ -266,3 +266,18 @@ fn a_page_of_nothing_that_was_copied_says_so() {
     }
     assert!(!text.contains("Platforms") && !text.contains("Findings"), "{text}");
 }
+
+#[test]
+fn an_image_that_failed_at_two_destinations_for_one_cause_is_one_image() {
+    let mut north = mirror();
+    north["images"].as_array_mut().unwrap().retain(|image| image["outcome"] == "failed");
+    north["images"].as_array_mut().unwrap().truncate(1);
+    north["chart"] = Value::Null;
+    let mut south = north.clone();
+    south["destination"] = "south.example.com".into();
+    let (_, text) = read(&render(&page(&[&north, &south], &[])));
+    let (_, failed) = text.split_once("Failed 1").unwrap_or_else(|| panic!("{text}"));
+    let (failed, _) = failed.split_once("Images").unwrap();
+    assert!(failed.contains("1 image\n"), "{failed}");
+    assert_eq!(failed.matches("at south.example.com").count(), 1, "{failed}");
+}

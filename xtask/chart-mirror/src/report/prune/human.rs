@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use crate::commands::prune::DeletionsSoFar;
 use crate::commands::prune::result::{
     Catalog, DeletionOutcome, JudgedTag, PruneMode, PruneReport, PruneTotals, PrunedRepository,
 };
@@ -207,10 +208,18 @@ pub fn summary(report: &PruneReport) -> String {
     }
 }
 
-/// What an interrupted run has done.
-pub fn interrupted(deleted: usize) -> String {
-    let tags = count(deleted as u64, "tag");
-    format!("{tags} deleted before; without `--apply`, the command shows what is left")
+/// What an interrupted run has done: each tag, and their number.
+pub fn interrupted(so_far: &DeletionsSoFar) -> String {
+    let DeletionsSoFar { deleted, unconfirmed } = so_far;
+    let mut text = String::new();
+    for tag in deleted {
+        let _ = writeln!(text, "  deleted {tag}");
+    }
+    for tag in unconfirmed {
+        let _ = writeln!(text, "  unknown {tag}: its deletion was requested, and not confirmed");
+    }
+    let tags = count(deleted.len() as u64, "tag");
+    text + &format!("{tags} deleted before the interruption\n")
 }
 
 fn repositories(number: usize) -> String {
