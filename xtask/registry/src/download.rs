@@ -51,7 +51,7 @@ pub(crate) struct Download {
 }
 
 impl Download {
-    /// Requests a blob. The caller holds a permit of the source's queue until the download is dropped.
+    /// Requests a blob. The caller holds a permit of the source's queue until the download is complete or dropped.
     pub(crate) async fn open(source: &RemoteRepository, blob: &Descriptor) -> Result<Self, Error> {
         let operation = format!("get blob {}", blob.digest.short());
         let request = source.request(operation, Method::GET, &format!("blobs/{}", blob.digest))?;
@@ -89,6 +89,11 @@ impl Download {
         }
     }
 
+    /// Whether all bytes have been handed on.
+    pub(crate) fn is_complete(&self) -> bool {
+        self.position >= self.blob.size
+    }
+
     /// Takes back the end of the last bytes; they come next.
     pub(crate) fn give_back(&mut self, rest: Bytes) {
         self.position -= rest.len() as u64;
@@ -97,7 +102,7 @@ impl Download {
 
     /// The next bytes; `None` at the end of the blob, whose digest has been checked by then.
     pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Error>> {
-        if self.position >= self.blob.size {
+        if self.is_complete() {
             return None;
         }
         if !self.given_back.is_empty() {

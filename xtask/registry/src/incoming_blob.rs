@@ -5,18 +5,26 @@ use bytes::Bytes;
 
 use crate::download::Download;
 use crate::error::Error;
+use crate::http::queue::Permit;
 use crate::shared_read::Tap;
 
 pub(crate) enum IncomingBlob {
-    Own(Box<Download>),
+    Own(Box<OwnDownload>),
     Shared(Box<Tap>),
+}
+
+/// A download for one destination, with its place in the queue of the source. The place is returned when the last
+/// bytes are here, because the destination may take long to store them.
+pub(crate) struct OwnDownload {
+    pub(crate) download: Download,
+    pub(crate) permit: Option<Permit>,
 }
 
 impl IncomingBlob {
     /// The position in the blob that comes next.
     pub(crate) fn position(&self) -> u64 {
         match self {
-            Self::Own(download) => download.position,
+            Self::Own(own) => own.download.position,
             Self::Shared(tap) => tap.position(),
         }
     }
@@ -24,7 +32,7 @@ impl IncomingBlob {
     /// Goes back to a position (never forward), to send again what a destination has lost.
     pub(crate) fn rewind(&mut self, position: u64) {
         match self {
-            Self::Own(download) => download.rewind(position),
+            Self::Own(own) => own.download.rewind(position),
             Self::Shared(tap) => tap.rewind(position),
         }
     }
@@ -32,7 +40,7 @@ impl IncomingBlob {
     /// Takes back the end of the last bytes; they come next.
     pub(crate) fn give_back(&mut self, rest: Bytes) {
         match self {
-            Self::Own(download) => download.give_back(rest),
+            Self::Own(own) => own.download.give_back(rest),
             Self::Shared(tap) => tap.give_back(rest),
         }
     }
@@ -40,7 +48,13 @@ impl IncomingBlob {
     /// The next bytes; `None` at the end of the blob, whose digest has been checked by then.
     pub(crate) async fn next(&mut self) -> Option<Result<Bytes, Error>> {
         match self {
-            Self::Own(download) => download.next().await,
+            Self::Own(own) => {
+                let next = own.download.next().await;
+                if own.download.is_complete() {
+                    own.permit = None;
+                }
+                next
+            }
             Self::Shared(tap) => tap.next().await,
         }
     }

@@ -2,11 +2,10 @@
 //! for each registry.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry;
 use std::ops::AddAssign;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 use messages::Advice;
 use reqwest::Url;
@@ -24,6 +23,7 @@ use crate::http::head_support::LearnedHeadSupport;
 use crate::http::host::Host;
 use crate::http::liveness::Liveness;
 use crate::http::net::is_loopback;
+use crate::http::order::PermitOrder;
 use crate::http::proxy::Proxies;
 use crate::http::queue::Queue;
 use crate::http::snapshot::{Snapshot, SourceManifests};
@@ -134,16 +134,11 @@ impl Registries {
         let mut registries =
             Self { settings, credentials: Arc::new(credentials), hosts: BTreeMap::new() };
         let mut queues = BTreeMap::new();
+        let order = PermitOrder::of(&hosts);
         for (name, side) in hosts {
             let ceiling = registries.concurrency(&name);
-            let queue = match queues.entry(name.clone()) {
-                Entry::Vacant(none) => none.insert(Queue::new(ceiling)),
-                Entry::Occupied(of_other_side) => {
-                    of_other_side.get().set_on_both_sides();
-                    of_other_side.into_mut()
-                }
-            };
-            let host = registries.new_host(&name, side, &clients, Arc::clone(queue))?;
+            let queue = queues.entry(name.clone()).or_insert_with(|| Queue::new(ceiling));
+            let host = registries.new_host(&name, side, &clients, Arc::clone(queue), order)?;
             registries.hosts.insert((name, side), Arc::new(host));
         }
         Ok((registries, warnings))
@@ -155,6 +150,7 @@ impl Registries {
         side: Side,
         clients: &Arc<ClientPool>,
         queue: Arc<Queue>,
+        permit_order: PermitOrder,
     ) -> Result<Host, Advice> {
         let declared = self.settings.registries.get(name);
         let token_server = declared.and_then(|registry| registry.token_server.clone());
@@ -177,10 +173,12 @@ impl Registries {
             base: transport.base(),
             transport,
             queue,
+            permit_order,
             authenticator: Authenticator::new(name, side, credentials, token_server),
             capabilities: Capabilities::new(Profile::of_host(name, declared)),
             retry,
             requests: AtomicU64::new(0),
+            expected: AtomicUsize::new(0),
             token_requests: AtomicU64::new(0),
             liveness: Liveness::default(),
             head_support: LearnedHeadSupport::default(),

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use crate::download::Download;
 use crate::error::{Cause, Error, Phase};
-use crate::http::host::{Host, takes_source_first};
+use crate::http::host::Host;
 use crate::http::queue::Permit;
 use crate::lock::lock;
 use crate::repository::RemoteRepository;
@@ -125,14 +125,16 @@ enum Permitted {
 
 /// Takes a permit of each queue. A destination waits for its turn like for any other blob; the first one that has a
 /// place waits for the others for a while, because it keeps that place meanwhile. The place at the source comes last,
-/// unless `takes_source_first` says something else.
+/// unless the order of the run says something else.
 async fn permits(
     source: &Arc<Host>,
     destinations: &[Arc<Host>],
     size: u64,
     pace: &dyn Pace,
 ) -> (Option<Permit>, Vec<Permitted>) {
-    let source_is_first = destinations.iter().any(|host| takes_source_first(source, host));
+    let order = source.permit_order;
+    let source_is_first =
+        destinations.iter().any(|host| order.takes_source_first(&source.name, &host.name));
     let mut own = match source_is_first {
         true => Some(source.place_for_blob(size).await),
         false => None,

@@ -10,9 +10,8 @@ use crate::capabilities::{MountAccess, UploadMode};
 use crate::download::Download;
 use crate::error::{Cause, Error, ErrorCode, Side};
 use crate::http::attempts::{Attempts, Next};
-use crate::http::host::takes_source_first;
 use crate::http::queue::Permit;
-use crate::incoming_blob::IncomingBlob;
+use crate::incoming_blob::{IncomingBlob, OwnDownload};
 use crate::repository::RemoteRepository;
 use crate::session::{Mount, Started};
 use crate::shared_read::Tap;
@@ -22,6 +21,9 @@ use oci::Descriptor;
 /// How many lost upload sessions are replaced. A registry whose replicas do not share sessions would lose
 /// any number.
 const MOST_LOST: u32 = 3;
+/// A blob of at most this many bytes is requested from the source before the destination has a place for it: such a
+/// place is free again soon, so the response of the source does not have to wait long.
+const READ_AHEAD: u64 = 1 << 20;
 /// How often a blob is sent again that the registry has received with another digest.
 const MOST_DAMAGED: u32 = 2;
 
@@ -80,23 +82,17 @@ pub async fn transfer(
         let Started::Session(open) = started else { return Ok(Transferred::Whole) };
         let tap = first.tap.take();
         let lost = tap.as_ref().map(Tap::lost);
-        let permits = match &tap {
-            Some(_) => None,
-            None => Some(permits(source, destination, blob.size).await),
+        let (content, permit) = match tap {
+            Some(tap) => (Ok(IncomingBlob::Shared(Box::new(tap))), None),
+            None => {
+                *reads += 1;
+                begin(source, destination, blob).await
+            }
         };
         // Not before: transfers that were ahead in the queue may have changed the mode.
         let mode = destination.host.capabilities.upload_mode(blob.size);
         let upload = Upload { destination, blob, on_bytes, pauses };
-        let result = async {
-            let content = match tap {
-                Some(tap) => IncomingBlob::Shared(Box::new(tap)),
-                None => {
-                    *reads += 1;
-                    IncomingBlob::Own(Box::new(Download::open(source, blob).await?))
-                }
-            };
-            upload.send(&open, content, mode).await
-        };
+        let result = async { upload.send(&open, content?, mode).await };
         let Err(error) = result.await else { return Ok(Transferred::Whole) };
         if lost.is_some_and(|lost| lost.load(Ordering::Relaxed)) {
             destination.cancel_upload(open).await;
@@ -104,7 +100,7 @@ pub async fn transfer(
             return Ok(Transferred::LeftBehind);
         }
         let next = recovery.after(&error, mode);
-        drop(permits);
+        drop(permit);
         tracing::debug!("{error}");
         may_be_present =
             matches!(error.cause, Cause::Network { .. }) && error.side == Side::Destination;
@@ -167,19 +163,35 @@ async fn start_unless_present(
     destination.start_upload(mount).await
 }
 
-/// Takes a permit of both queues. Within one registry a single permit covers both ends.
-async fn permits(
+/// Takes a permit of both queues, and requests the blob. Returns the permit of the destination, which covers both ends
+/// within one registry.
+async fn begin(
     source: &RemoteRepository,
     destination: &RemoteRepository,
-    size: u64,
-) -> (Permit, Option<Permit>) {
-    let (source, destination) = (&source.host, &destination.host);
-    if Arc::ptr_eq(&source.queue, &destination.queue) {
-        return (source.place_for_blob(size).await, None);
+    blob: &Descriptor,
+) -> (Result<IncomingBlob, Error>, Option<Permit>) {
+    let (from, to) = (&source.host, &destination.host);
+    let open = async |permit| {
+        let download = Download::open(source, blob).await?;
+        Ok(IncomingBlob::Own(Box::new(OwnDownload { download, permit })))
+    };
+    if Arc::ptr_eq(&from.queue, &to.queue) {
+        let permit = to.place_for_blob(blob.size).await;
+        return (open(None).await, Some(permit));
     }
-    let source_is_first = takes_source_first(source, destination);
-    let (first, second) =
-        if source_is_first { (source, destination) } else { (destination, source) };
-    let permit = first.place_for_blob(size).await;
-    (permit, Some(second.place_for_blob(size).await))
+    if !from.permit_order.takes_source_first(&from.name, &to.name) {
+        let at_destination = to.place_for_blob(blob.size).await;
+        let at_source = Some(from.place_for_blob(blob.size).await);
+        return (open(at_source).await, Some(at_destination));
+    }
+    let at_source = Some(from.place_for_blob(blob.size).await);
+    if blob.size > READ_AHEAD {
+        let at_destination = to.place_for_blob(blob.size).await;
+        return (open(at_source).await, Some(at_destination));
+    }
+    // The destination has other work while the source responds.
+    let content = open(at_source).await;
+    let at_destination =
+        if content.is_ok() { Some(to.place_for_blob(blob.size).await) } else { None };
+    (content, at_destination)
 }

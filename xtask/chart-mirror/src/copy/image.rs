@@ -13,6 +13,9 @@ use crate::plan::{Decision, decide};
 use oci::{Digest, Manifest};
 use registry::{Error, ManifestName};
 
+/// A configuration and a layer: what an image has at least, apart from few.
+const FEWEST_BLOBS: usize = 2;
+
 /// What is known about the source when the decision is made.
 enum SourceState {
     /// It was not asked.
@@ -79,6 +82,8 @@ async fn push(
     source: SourceState,
     present: Option<&Digest>,
 ) -> Result<(Digest, Option<Digest>), Error> {
+    copy.source.host.expect_requests(FEWEST_BLOBS).await;
+    copy.destination.host.expect_requests(FEWEST_BLOBS).await;
     let fetch = async {
         match source {
             SourceState::Manifest(selected) => Ok(*selected),
@@ -95,7 +100,8 @@ async fn push(
     let ((selected, signature), known) = match present {
         // A repository with a tag exists.
         Some(stale) if existing == ExistingContent::Trusted => {
-            (fetch.await?, known_through(copy, stale).await)
+            let (fetched, known) = tokio::join!(fetch, known_through(copy, stale));
+            (fetched?, known)
         }
         Some(_) => (fetch.await?, KnownManifests::default()),
         // No repository is created for an image that may be refused.

@@ -125,6 +125,12 @@ impl<'a> Copies<'a> {
             }
             ends.push((source, destination));
         }
+        let sources: HashMap<_, _> =
+            ends.iter().map(|(source, _)| (&source.host.name, &source.host)).collect();
+        for source in sources.into_values() {
+            // A connection takes as long as the first response of the destination.
+            source.expect_requests(1).await;
+        }
         for (digest, repository) in batch.present {
             at.tracker.mark_committed(std::iter::once(digest), repository);
         }

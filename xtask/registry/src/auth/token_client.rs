@@ -63,7 +63,7 @@ impl Host {
         if self.authenticator.is_waiting()
             && let Some(clients) = self.transport.clients()
         {
-            clients.open_early().await;
+            clients.open_early(self.queue.in_flight()).await;
         }
         self.ping(call).await;
         let first = self.authenticator.first_request().await;
@@ -146,7 +146,8 @@ impl Host {
             let Some(clients) = self.transport.clients() else { return };
             let ping = ApiRequest::new("ping", Method::GET, url.clone(), call.scope.clone());
             let trace = self.begin(&ping);
-            let sent = early_connections::execute(clients.own(), Request::new(Method::GET, url));
+            let (client, request) = (clients.own(), Request::new(Method::GET, url));
+            let sent = early_connections::execute(client, request, self.queue.in_flight());
             let sent = async { sent.await.map(|response| trace.with_response(response)) };
             if let Ok(Ok(response)) = tokio::time::timeout(self.retry.silence, sent).await
                 && response.status().as_u16() == 401

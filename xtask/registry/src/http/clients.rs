@@ -164,11 +164,11 @@ impl HttpClients {
         self.own_http2.get().unwrap_or(&self.own)
     }
 
-    /// Opens a connection to the registry for a request that cannot be sent yet.
-    pub(crate) async fn open_early(&self) {
+    /// Opens a connection to the registry for a request that cannot be sent yet, unless there have been `enough`.
+    pub(crate) async fn open_early(&self, enough: usize) {
         // All requests share one connection of HTTP/2.
         if !self.is_http2() {
-            early_connections::open(&self.own, &self.base).await;
+            early_connections::open(&self.own, &self.base, enough).await;
         }
     }
 

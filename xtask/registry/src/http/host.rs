@@ -3,7 +3,7 @@
 //! count of requests.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use messages::Advice;
@@ -15,6 +15,7 @@ use super::attempts::{Attempts, Next, RetryPolicy, retry_after};
 use super::body::read_limited;
 use super::head_support::LearnedHeadSupport;
 use super::liveness::Liveness;
+use super::order::PermitOrder;
 use super::queue::Queue;
 use super::redact::RequestSecrets;
 use super::redirect::SendError;
@@ -40,10 +41,13 @@ pub struct Host {
     pub(crate) base: Url,
     pub(crate) transport: Transport,
     pub(crate) queue: Arc<Queue>,
+    pub(crate) permit_order: PermitOrder,
     pub(crate) authenticator: Authenticator,
     pub capabilities: Capabilities,
     pub retry: RetryPolicy,
     pub(crate) requests: AtomicU64,
+    /// How many requests were announced with [`Host::expect_requests`].
+    pub(crate) expected: AtomicUsize,
     /// How many of the requests were for tokens.
     pub(crate) token_requests: AtomicU64,
     pub(crate) liveness: Liveness,
@@ -57,6 +61,17 @@ pub struct Host {
 }
 
 impl Host {
+    /// Opens connections for requests that will probably follow within a few round trips: as many as were announced
+    /// so far, but no more than may be in flight. A connection that fails, or is not used, is no error.
+    pub async fn expect_requests(&self, requests: usize) {
+        let expected = self.expected.fetch_add(requests, Ordering::Relaxed) + requests;
+        let Some(clients) = self.transport.clients() else { return };
+        let enough = expected.min(self.queue.limit());
+        for _ in 0..requests.min(enough) {
+            clients.open_early(enough).await;
+        }
+    }
+
     /// Sends a request, with retries, until it succeeds or its failure is final.
     pub(crate) async fn call(&self, request: &ApiRequest) -> Result<PermittedResponse, Error> {
         self.with_retries(|| async {
@@ -203,7 +218,8 @@ impl Host {
         *message.body_mut() = body;
         let began = Instant::now();
         let trace = self.begin(request);
-        let received = self.receive(request, timeout, self.transport.send(message)).await;
+        let sent = self.transport.send(message, self.queue.in_flight());
+        let received = self.receive(request, timeout, sent).await;
         let response = trace.responded(received)?;
         self.liveness.responded();
         let status = response.status().as_u16();
@@ -355,12 +371,4 @@ pub(crate) fn authorize(request: &mut Request, secret: &Secret) {
         value.set_sensitive(true);
         request.headers_mut().insert(AUTHORIZATION, value);
     }
-}
-
-/// The order in which every task takes the permits of two queues, so that no two of them wait for each other: that of
-/// the destination first, because a place at the source must not be kept for a destination that has none. If one of
-/// the registries is on both sides of the run, the order of the names.
-pub(crate) fn takes_source_first(source: &Host, destination: &Host) -> bool {
-    let is_on_both_sides = source.queue.is_on_both_sides() || destination.queue.is_on_both_sides();
-    is_on_both_sides && source.name < destination.name
 }

@@ -10,6 +10,7 @@ pub mod host;
 pub(crate) mod liveness;
 mod named_certificates;
 pub(crate) mod net;
+pub(crate) mod order;
 pub(crate) mod proxy;
 pub(crate) mod queue;
 pub(crate) mod redact;

@@ -1,13 +1,13 @@
 //! `Queue`: how many requests to one host may be in flight, and which one goes next.
 //!
-//! The limit adapts like that of TCP: it grows by one for every window of responses, and halves when the host
-//! throttles, once for each burst. Small requests go before blobs, because other tasks wait for their results.
+//! The limit adapts like that of TCP. It grows by one for every response until the host throttles for the first
+//! time, and from then on by one for every window of responses. It halves when the host throttles, once for each
+//! burst. Small requests go before blobs, because other tasks wait for their results.
 //! Among blobs the largest goes first, so that the run does not end with one that started late. Only a few
 //! large blobs are in flight at once: they fill any connection, and each one needs buffers.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -37,8 +37,6 @@ pub(crate) enum Priority {
 
 pub(crate) struct Queue {
     state: Mutex<State>,
-    /// Whether its registry is a source and a destination of the run.
-    is_on_both_sides: AtomicBool,
 }
 
 struct State {
@@ -90,16 +88,17 @@ impl Queue {
             paused_until: None,
             last_cut: None,
         };
-        Arc::new(Self { state: Mutex::new(state), is_on_both_sides: AtomicBool::new(false) })
+        Arc::new(Self { state: Mutex::new(state) })
     }
 
-    /// The registry of this queue is also on the other side of the run.
-    pub(crate) fn set_on_both_sides(&self) {
-        self.is_on_both_sides.store(true, Ordering::Relaxed);
+    /// How many requests may be in flight now.
+    pub(crate) fn limit(&self) -> usize {
+        lock(&self.state).limit as usize
     }
 
-    pub(crate) fn is_on_both_sides(&self) -> bool {
-        self.is_on_both_sides.load(Ordering::Relaxed)
+    /// How many requests are in flight.
+    pub(crate) fn in_flight(&self) -> usize {
+        lock(&self.state).in_flight.all
     }
 
     pub(crate) async fn acquire(self: &Arc<Self>, priority: Priority) -> Permit {
@@ -128,7 +127,8 @@ impl Queue {
     pub(crate) fn grow(self: &Arc<Self>) {
         {
             let mut state = lock(&self.state);
-            state.limit = (state.limit + 1.0 / state.limit).min(state.ceiling as f64);
+            let step = if state.last_cut.is_none() { 1.0 } else { 1.0 / state.limit };
+            state.limit = (state.limit + step).min(state.ceiling as f64);
         }
         self.dispatch();
     }
@@ -231,10 +231,6 @@ mod tests {
 
     use super::*;
 
-    fn limit(queue: &Queue) -> usize {
-        lock(&queue.state).limit as usize
-    }
-
     /// A permit, if one is available at once.
     fn try_acquire(queue: &Arc<Queue>, priority: Priority) -> Option<Permit> {
         queue.acquire(priority).now_or_never()
@@ -301,14 +297,25 @@ mod tests {
         for _ in 0..8 {
             queue.shrink(Duration::ZERO);
         }
-        assert_eq!(limit(&queue), FIRST_LIMIT / 2);
+        assert_eq!(queue.limit(), FIRST_LIMIT / 2);
         tokio::time::advance(Duration::from_secs(1)).await;
         queue.shrink(Duration::ZERO);
-        assert_eq!(limit(&queue), FIRST_LIMIT / 4);
+        assert_eq!(queue.limit(), FIRST_LIMIT / 4);
         for _ in 0..10 {
             queue.grow();
         }
-        assert_eq!(limit(&queue), FIRST_LIMIT / 4 + 1);
+        assert_eq!(queue.limit(), FIRST_LIMIT / 4 + 1);
+    }
+
+    #[tokio::test]
+    async fn every_response_raises_the_limit_until_the_host_throttles() {
+        let queue = Queue::new(FIRST_LIMIT + 8);
+        for responses in 1..=8 {
+            queue.grow();
+            assert_eq!(queue.limit(), FIRST_LIMIT + responses);
+        }
+        queue.grow();
+        assert_eq!(queue.limit(), FIRST_LIMIT + 8, "the ceiling");
     }
 
     #[tokio::test(start_paused = true)]

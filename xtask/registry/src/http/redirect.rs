@@ -22,17 +22,18 @@ pub(crate) enum SendError {
     Refused(Box<Advice>, Url),
 }
 
-/// Sends a request, and follows redirects.
+/// Sends a request, one of so many that are in flight to the registry, and follows redirects.
 pub(crate) async fn send(
     clients: &HttpClients,
     mut request: Request,
+    in_flight: usize,
 ) -> Result<Response, SendError> {
     let mut client = client_for(clients, request.url())?;
     for _ in 0..=LONGEST_CHAIN {
         let at = request.url().clone();
         // A stream cannot be sent twice: its sender gets the redirect as the response.
         let copy = request.try_clone();
-        let response = execute(&client, request).await?;
+        let response = execute(&client, request, in_flight).await?;
         clients.observe(&response);
         let (Some(target), Some(mut next)) = (redirect_target(&response), copy) else {
             return Ok(response);
@@ -71,12 +72,17 @@ pub(crate) async fn send_to_realm(
         TokenServerTrust::Credentials => clients.own().clone(),
         TokenServerTrust::Anonymous => client_for(clients, request.url())?,
     };
-    execute(&client, request).await
+    execute(&client, request, usize::MAX).await
 }
 
-async fn execute(client: &Client, request: Request) -> Result<Response, SendError> {
+async fn execute(
+    client: &Client,
+    request: Request,
+    in_flight: usize,
+) -> Result<Response, SendError> {
     let at = request.url().clone();
-    early_connections::execute(client, request).await.map_err(|error| SendError::Library(error, at))
+    let sent = early_connections::execute(client, request, in_flight).await;
+    sent.map_err(|error| SendError::Library(error, at))
 }
 
 fn client_for(clients: &HttpClients, url: &Url) -> Result<Client, SendError> {

@@ -21,9 +21,14 @@ impl Transport {
         }
     }
 
-    pub(crate) async fn send(&self, request: Request) -> Result<Response, SendError> {
+    /// Sends a request, one of so many that are in flight.
+    pub(crate) async fn send(
+        &self,
+        request: Request,
+        in_flight: usize,
+    ) -> Result<Response, SendError> {
         match self {
-            Self::Network(clients) => redirect::send(clients, request).await,
+            Self::Network(clients) => redirect::send(clients, request, in_flight).await,
             Self::Embedded(registry) => {
                 let url = request.url().clone();
                 let response = embedded::send(&**registry, request).await;
