@@ -229,7 +229,7 @@ impl Host {
             self.learn_about_token(request, &response, token).await;
         }
         if response.status().is_success() || request.expected.contains(&status) {
-            self.queue.grow();
+            self.queue.grow(began.elapsed());
             return Ok(response);
         }
         Err(self.error_from(request, response, authorization.header.as_ref()).await)

@@ -1,8 +1,8 @@
 //! `Queue`: how many requests to one host may be in flight, and which one goes next.
 //!
-//! The limit adapts like that of TCP. It grows by one for every response until the host throttles for the first
-//! time, and from then on by one for every window of responses. It halves when the host throttles, once for each
-//! burst. Small requests go before blobs, because other tasks wait for their results.
+//! The limit adapts like that of TCP. If the host is far away, it grows by one for every response until the host
+//! throttles for the first time; otherwise by one for every window of responses. It halves when the host throttles, once
+//! for each burst. Small requests go before blobs, because other tasks wait for their results.
 //! Among blobs the largest goes first, so that the run does not end with one that started late. Only a few
 //! large blobs are in flight at once: they fill any connection, and each one needs buffers.
 
@@ -19,6 +19,8 @@ use crate::lock::lock;
 /// The first limit unless the ceiling is lower: enough to fill a round trip of 50 ms, and few enough not to
 /// look like an attack.
 const FIRST_LIMIT: usize = 32;
+/// A host that never responded faster is far away. One that is near does not work faster with more requests at a time.
+const FAR: Duration = Duration::from_millis(10);
 /// A blob above this many bytes is large: bandwidth limits it, not the round trip.
 const LARGE: u64 = 1 << 20;
 /// One in this many places may carry a large blob. As measured, more are not faster once the bandwidth is
@@ -50,6 +52,7 @@ struct State {
     arrivals: u64,
     paused_until: Option<Instant>,
     last_cut: Option<Instant>,
+    fastest_response: Duration,
 }
 
 /// The right to have one request in flight; returned on drop.
@@ -87,6 +90,7 @@ impl Queue {
             arrivals: 0,
             paused_until: None,
             last_cut: None,
+            fastest_response: Duration::MAX,
         };
         Arc::new(Self { state: Mutex::new(state) })
     }
@@ -123,11 +127,13 @@ impl Queue {
         }
     }
 
-    /// Records a response that does not throttle: the limit grows a little.
-    pub(crate) fn grow(self: &Arc<Self>) {
+    /// Records a response that does not throttle, and took so long: the limit grows.
+    pub(crate) fn grow(self: &Arc<Self>, took: Duration) {
         {
             let mut state = lock(&self.state);
-            let step = if state.last_cut.is_none() { 1.0 } else { 1.0 / state.limit };
+            state.fastest_response = state.fastest_response.min(took);
+            let is_fast_start = state.last_cut.is_none() && state.fastest_response >= FAR;
+            let step = if is_fast_start { 1.0 } else { 1.0 / state.limit };
             state.limit = (state.limit + step).min(state.ceiling as f64);
         }
         self.dispatch();
@@ -302,20 +308,22 @@ mod tests {
         queue.shrink(Duration::ZERO);
         assert_eq!(queue.limit(), FIRST_LIMIT / 4);
         for _ in 0..10 {
-            queue.grow();
+            queue.grow(FAR);
         }
         assert_eq!(queue.limit(), FIRST_LIMIT / 4 + 1);
     }
 
     #[tokio::test]
-    async fn every_response_raises_the_limit_until_the_host_throttles() {
-        let queue = Queue::new(FIRST_LIMIT + 8);
+    async fn every_response_of_a_host_that_is_far_away_raises_the_limit() {
+        let (far, near) = (Queue::new(FIRST_LIMIT + 8), Queue::new(FIRST_LIMIT + 8));
+        near.grow(Duration::from_millis(1));
         for responses in 1..=8 {
-            queue.grow();
-            assert_eq!(queue.limit(), FIRST_LIMIT + responses);
+            far.grow(FAR);
+            near.grow(FAR);
+            assert_eq!((far.limit(), near.limit()), (FIRST_LIMIT + responses, FIRST_LIMIT));
         }
-        queue.grow();
-        assert_eq!(queue.limit(), FIRST_LIMIT + 8, "the ceiling");
+        far.grow(FAR);
+        assert_eq!(far.limit(), FIRST_LIMIT + 8, "the ceiling");
     }
 
     #[tokio::test(start_paused = true)]
