@@ -158,6 +158,8 @@ async fn the_shards_of_a_plan_copy_every_image_once() {
         let file = format!("{}.json", shard.replace('/', "-"));
         write(&planning.xtask, &file, report.stdout);
         files.push(file);
+        let again = planning.run(&["--apply", "plan.json", "--shard", shard]);
+        assert_eq!(again.exit_code, 0, "the same shard again: {again:?}");
     }
     assert_eq!((planning.sent().1, planning.tags()), (8, 8));
     let arguments = ["report", "merge", &files[0], &files[1], "--format", "json"];
@@ -177,8 +179,12 @@ async fn an_image_that_cannot_be_copied_is_in_the_plan_and_the_others_are_copied
         &plan.stdout,
         &["failed", "acme/r2:6", "8 images: 7 to create", "1 cannot be copied", "per second"],
     );
+    assert!(!plan.stderr.contains("copied 127"), "{}", plan.stderr);
     let (exit_code, report) = planning.json(&["--apply", "plan.json"]);
-    assert_eq!((exit_code, &report["totals"]["copied"]), (0, &7.into()), "{report:#}");
+    assert_eq!((exit_code, &report["totals"]["copied"]), (1, &7.into()), "{report:#}");
+    let again = planning.run(&["--apply", "plan.json"]);
+    assert_eq!(again.exit_code, 1, "{again:?}");
+    assert_says(&again.stderr, &["acme/r2:6", "not part of the plan", "could not be copied"]);
 
     write(&planning.xtask, "other.json", "{\"command\": \"mirror\", \"version\": 1}");
     let run = planning.run(&["--apply", "other.json"]);

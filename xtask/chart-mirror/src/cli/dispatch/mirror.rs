@@ -73,6 +73,7 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
         };
         copy(&command, &parts, prepared, &mut reports)
     };
+    let result = planned::with_failures(planned.as_ref(), result);
     let result = reports.finish(&parts, result);
     finish(trace, result)
 }

@@ -8,7 +8,7 @@ use super::targets;
 use crate::cli::exit::Exit;
 use crate::cli::flags::{Flags, MirrorArgs, TextOrJson};
 use crate::cli::runtime::Interrupted;
-use crate::cli::terminal::ProgressDisplay;
+use crate::cli::terminal::{ProgressDisplay, RunScope};
 use crate::cli::{runtime, terminal};
 use crate::commands::mirror::planned::PlannedOptions;
 use crate::commands::mirror::result::MirrorReport;
@@ -16,7 +16,7 @@ use crate::commands::mirror::timeline::Timeline;
 use crate::commands::mirror::{MirrorOptions, MirrorPlan, MirrorRun, Pins, Together};
 use crate::commands::publications::Publications;
 use crate::commands::{images, mirror};
-use crate::copy::{ContentRecord, ExistingContent};
+use crate::copy::{ContentRecord, Effects, ExistingContent};
 use crate::files::folder_of;
 use crate::list::{Attachments, ImageList};
 use crate::report::{self, mirror::ReportFormat};
@@ -110,8 +110,13 @@ pub(super) fn copy_all(
     let results: Vec<Cell<Option<anyhow::Result<MirrorReport>>>> =
         runs.iter().map(|_| Cell::default()).collect();
     let images = runs.iter().map(|run| run.plan.transfers.len()).sum();
-    let progress =
-        Arc::new(ProgressDisplay::begin(&targets::scope_of_all("mirror", parts, images)));
+    let effects = runs.first().map(|run| run.options.effects).unwrap_or_default();
+    let command = match effects {
+        Effects::Applied => "mirror",
+        Effects::Planned => "mirror --plan",
+    };
+    let scope = targets::scope_of_all(command, parts, images);
+    let progress = Arc::new(ProgressDisplay::begin(&RunScope { effects, ..scope }));
     let events = Arc::clone(&progress) as Arc<_>;
     let events = match timeline {
         Some(timeline) => timeline.observe(events),

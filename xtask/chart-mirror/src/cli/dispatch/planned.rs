@@ -19,6 +19,7 @@ use crate::plan::Shard;
 use crate::report;
 use crate::workspace::OpenList;
 use messages::Advice;
+use messages::printable::printable;
 use messages::program::command;
 use registry::auth::credentials::ProcessEnvironment;
 
@@ -102,10 +103,35 @@ pub(super) fn read(file: &Path, shard: Option<Shard>) -> anyhow::Result<PlannedR
         };
         let message =
             format!("`{name}` was made for {}, not for {}", machines(plan.shards), machines(count));
-        let hint = format!("{} makes one for 4 machines", command("mirror --plan FILE --shards 4"));
+        let hint = match (plan.shards, count) {
+            (Some(count), None) => {
+                let first = command(&format!("mirror --apply {name} --shard 1/{count}"));
+                format!("{first} carries out the first shard")
+            }
+            _ => format!("{} makes one for 4 machines", command("mirror --plan FILE --shards 4")),
+        };
         return Err(Advice::new(message).with_hint(hint).into());
     }
     Ok(plan)
+}
+
+/// Reports what the plan of a run could not include. The run has failed then, even if everything else was copied.
+pub(super) fn with_failures(
+    plan: Option<&PlannedRun>,
+    result: anyhow::Result<Exit>,
+) -> anyhow::Result<Exit> {
+    let failed: Vec<_> = plan.iter().flat_map(|plan| plan.failed()).collect();
+    for (target, why) in failed.iter().take(SHOWN) {
+        let target = printable(target);
+        terminal::error(&format!(
+            "error: {target} is not part of the plan: it could not be copied: {}",
+            printable(why)
+        ));
+    }
+    if failed.len() > SHOWN {
+        terminal::error(&format!("error: {} more are not part of it", failed.len() - SHOWN));
+    }
+    result.map(|exit| if failed.is_empty() { exit } else { exit.max(Exit::Failed) })
 }
 
 /// The parts of a plan, with their lists.

@@ -5,6 +5,7 @@ use super::parts::{self, Part, Unnamed};
 use crate::cli::flags::{DestinationArgs, Flags};
 use crate::cli::terminal::RunScope;
 use crate::commands::publications::{ListAt, Publications};
+use crate::copy::Effects;
 use crate::list::ImageList;
 use crate::workspace::{self, OpenList};
 use oci::RepositoryPath;
@@ -112,7 +113,8 @@ pub(super) fn scope_of_all(command: &'static str, parts: &[&Part<'_>], images: u
     let list = parts.first().map(|part| &part.open.file);
     let list = list.filter(|list| parts.iter().all(|part| part.open.file == **list));
     let list = list.map(|list| list.display().to_string());
-    RunScope { command, list, destinations, images: Some(images) }
+    let images = Some(images);
+    RunScope { command, list, destinations, images, effects: Effects::Applied }
 }
 
 /// What the run of a part is about, for its first event.
@@ -124,5 +126,6 @@ pub(super) fn scope(command: &'static str, part: &Part<'_>, images: Option<usize
         list: Some(open.file.display().to_string()),
         destinations: Some(name).filter(|name| !name.is_empty()).into_iter().collect(),
         images,
+        effects: Effects::Applied,
     }
 }

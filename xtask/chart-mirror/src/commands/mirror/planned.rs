@@ -157,11 +157,17 @@ impl PlannedRun {
 
     /// Whether an image or the chart cannot be copied, or a part cannot run.
     pub fn has_failed(&self) -> bool {
-        let is_failing = |action: Action| action == Action::Fail;
-        self.parts.iter().any(|part| {
-            part.error.is_some()
-                || part.images.iter().any(|image| is_failing(image.action))
-                || part.chart.as_ref().is_some_and(|chart| is_failing(chart.action))
+        self.parts.iter().any(|part| part.error.is_some()) || self.failed().next().is_some()
+    }
+
+    /// The targets that cannot be copied, and why.
+    pub fn failed(&self) -> impl Iterator<Item = (String, &str)> {
+        self.parts.iter().flat_map(|part| {
+            let images = part.images.iter().filter(|image| image.action == Action::Fail);
+            let chart = part.chart.iter().filter(|chart| chart.action == Action::Fail);
+            let images = images.map(|image| (image.target.to_string(), &image.error));
+            let all = images.chain(chart.map(|chart| (chart.target.clone(), &chart.error)));
+            all.map(|(target, error)| (target, error.as_deref().unwrap_or_default()))
         })
     }
 }

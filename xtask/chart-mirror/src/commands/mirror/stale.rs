@@ -20,7 +20,7 @@ pub struct PlanChange {
     pub what: String,
 }
 
-/// The changes since a part was planned. Sends one request per image to the destination, and one to the source of each
+/// The changes since a part was planned, apart from what the plan itself does. Sends one request per image to the destination, and one to the source of each
 /// unpinned image that will be copied. Of a pinned one, its pin is copied.
 ///
 /// # Errors
@@ -110,6 +110,10 @@ async fn of_registries(
     };
     let destination = registries.repository(&transfer.target, Side::Destination)?;
     let now = destination.resolve(&tag).await.map_err(failure)?;
+    if now.is_some() && now == image.then {
+        // An earlier run of this plan has copied it.
+        return Ok(None);
+    }
     let changed = differs("destination", image.now.as_ref(), now.as_ref());
     if changed.is_some() || !image.is_copied() || transfer.digest.is_some() {
         return Ok(changed);

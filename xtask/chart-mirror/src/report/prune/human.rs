@@ -11,7 +11,6 @@ use crate::prune::{DeleteReason, KeepReason, TagDecision};
 use crate::report::common::{count, hint_line, insecure, seconds};
 use crate::report::failures::{Failure, by_cause, listed};
 use crate::report::presentation::{Detail, Presentation};
-use messages::program::command;
 
 /// The repositories in which something goes, then the others in one line, what could not be found out, and the
 /// summary.
@@ -196,7 +195,7 @@ pub fn summary(report: &PruneReport) -> String {
     );
     match report.mode {
         PruneMode::Show if to_delete > 0 => {
-            text + &format!("\nhint: {} deletes them", command("prune --apply"))
+            text + "\nhint: the same command with `--apply` deletes them"
         }
         PruneMode::Apply if left > 0 => {
             text + "\nhint: run the same command again: it deletes what is left"

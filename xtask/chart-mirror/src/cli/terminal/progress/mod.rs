@@ -12,7 +12,7 @@ use console::Term;
 use super::streams::{self, ProgressFormat, Verbosity};
 use crate::cli::exit::Exit;
 use crate::commands::mirror::result::ImageReport;
-use crate::copy::{Copied, Progress};
+use crate::copy::{Copied, Effects, Progress};
 use crate::plan::Transfer;
 use crate::report;
 use crate::report::events::{Event, RunResult};
@@ -36,6 +36,7 @@ pub struct ProgressDisplay {
     state: Arc<Mutex<State>>,
     began: Instant,
     means: Means,
+    effects: Effects,
     screen: Mutex<Option<Screen>>,
 }
 
@@ -71,7 +72,8 @@ impl ProgressDisplay {
                 images: scope.images,
             });
         }
-        Self { state: Arc::default(), began: Instant::now(), means, screen: Mutex::default() }
+        let (state, screen) = (Arc::default(), Mutex::default());
+        Self { state, began: Instant::now(), means, effects: scope.effects, screen }
     }
 
     /// Ends the display with the exit code of the run. Nothing is left of it on a terminal.
@@ -216,6 +218,8 @@ impl Progress for ProgressDisplay {
                 image: &report,
             }),
             Means::Nothing => {}
+            // The plan has them.
+            _ if self.effects == Effects::Planned => {}
             Means::Screen | Means::Lines => streams::message(&report::mirror::image(&report)),
         }
     }

@@ -1,5 +1,7 @@
 //! `RunScope`: what a run is about.
 
+use crate::copy::Effects;
+
 /// For the first event of a run.
 #[derive(Debug, Clone, Default)]
 pub struct RunScope {
@@ -11,6 +13,8 @@ pub struct RunScope {
     pub destinations: Vec<String>,
     /// How many images it has, if that is known.
     pub images: Option<usize>,
+    /// Of a run that is only planned, no line says that an image was copied.
+    pub effects: Effects,
 }
 
 impl RunScope {
