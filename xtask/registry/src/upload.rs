@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::auth::Scope;
 use crate::capabilities::UploadMode;
-use crate::error::{Cause, Error};
+use crate::error::{Cause, Error, Phase};
 use crate::http::attempts::{Attempts, Next};
 use crate::http::request::{ApiRequest, header};
 use crate::incoming_blob::IncomingBlob;
@@ -24,8 +24,10 @@ use crate::lock::lock;
 use crate::repository::{RemoteRepository, header_digest};
 use oci::Descriptor;
 
-/// A registry may take this many times the usual timeout to store what it has received.
+/// A registry may take this many times the usual timeout to store a large blob that it has received.
 const COMMIT_PATIENCE: u32 = 5;
+/// A blob above this many bytes is large.
+const LARGE: u64 = 16 << 20;
 
 /// How many first pauses a server gets to respond to the head of an upload, after an upload broke.
 const LISTENING: u32 = 4;
@@ -154,11 +156,12 @@ impl Upload<'_> {
     async fn commit(&self, session: &Url) -> Result<(), Error> {
         let request = self.request(Method::PUT, self.with_digest(session), 0);
         let host = &self.destination.host;
-        let patience = host.retry.silence * COMMIT_PATIENCE;
+        let patience = self.patience();
         let mut result = host.send(&request, None, patience).await;
         if result.as_ref().is_err_and(Error::is_unauthorized) {
             result = host.send(&request, None, patience).await;
         }
+        self.learn(result.as_ref().err());
         self.check_committed(&request, &result?)
     }
 
@@ -190,6 +193,7 @@ impl Upload<'_> {
             left: AtomicU64::new(length),
             failure: OnceLock::new(),
             moved_at: Mutex::new(Some(Instant::now())),
+            patience: self.patience(),
             on_bytes: Arc::clone(self.on_bytes),
         });
         let first_pause = host.retry.first_pause * LISTENING;
@@ -216,7 +220,10 @@ impl Upload<'_> {
             // If the source failed, the broken request is only the effect.
             Some(failure) => Err(failure.clone()),
             None => {
-                response.unwrap_or_else(|| Err(host.error(request, Cause::silent_for(silence))))
+                let response = response
+                    .unwrap_or_else(|| Err(host.error(request, Cause::silent_for(silence))));
+                self.learn(response.as_ref().err());
+                response
             }
         };
         match (result, feed.take(silence).await) {
@@ -227,6 +234,25 @@ impl Upload<'_> {
                 Err(Failure { error: host.error(request, cause), content })
             }
             (Err(error), content) => Err(Failure { error, content }),
+        }
+    }
+
+    /// How long the registry may take to store the blob.
+    fn patience(&self) -> Duration {
+        let times = if self.blob.size > LARGE { COMMIT_PATIENCE } else { 1 };
+        self.destination.host.retry.silence * times
+    }
+
+    /// Learns from the end of an upload whether the host responds to uploads at all.
+    fn learn(&self, error: Option<&Error>) {
+        let host = &self.destination.host;
+        match error {
+            Some(error) if matches!(error.cause, Cause::Network { phase: Phase::Silence, .. }) => {
+                let silence = host.retry.silence;
+                host.liveness.upload_was_silent(&error.cause, silence, silence);
+            }
+            Some(error) if error.status().is_none() => {}
+            _ => host.liveness.upload_responded(),
         }
     }
 
@@ -253,6 +279,8 @@ struct Feed {
     failure: OnceLock<Error>,
     /// `None` while it waits for the source: that is not the destination's silence.
     moved_at: Mutex<Option<Instant>>,
+    /// How long the destination may take to respond once it has everything.
+    patience: Duration,
     on_bytes: OnBytes,
 }
 
@@ -293,7 +321,7 @@ impl Feed {
         tokio::pin!(response);
         loop {
             let was_spent = self.is_spent();
-            let patience = if was_spent { silence * COMMIT_PATIENCE } else { silence };
+            let patience = if was_spent { self.patience } else { silence };
             let moved_at = *lock(&self.moved_at);
             tokio::select! {
                 response = &mut response => return Some(response),

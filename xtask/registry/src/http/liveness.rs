@@ -25,6 +25,8 @@ pub(crate) struct Liveness {
     first_sent: Mutex<Option<Instant>>,
     /// The beginning of the first request without a response since the last one with a response.
     silent_since: Mutex<Option<Instant>>,
+    /// The beginning of the first upload without a response since the last one with a response.
+    uploads_silent_since: Mutex<Option<Instant>>,
     /// Why the host is considered down for the rest of the run.
     pub(crate) down: OnceLock<Cause>,
 }
@@ -54,6 +56,21 @@ impl Liveness {
         if !has_responded && self.time_left(limit).is_zero()
             || since.elapsed() >= limit.saturating_mul(SILENT_REQUESTS)
         {
+            drop(self.down.set(cause.clone()));
+        }
+    }
+
+    /// Records that an upload got a response, whatever it says.
+    pub(crate) fn upload_responded(&self) {
+        *lock(&self.uploads_silent_since) = None;
+    }
+
+    /// Records an upload that got no response in this time. A host that responds to no upload is down like one that
+    /// responds to nothing, even if it responds to other requests.
+    pub(crate) fn upload_was_silent(&self, cause: &Cause, waited: Duration, limit: Duration) {
+        let began = Instant::now().checked_sub(waited).unwrap_or_else(Instant::now);
+        let since = *lock(&self.uploads_silent_since).get_or_insert(began);
+        if since.elapsed() >= limit.saturating_mul(SILENT_REQUESTS) {
             drop(self.down.set(cause.clone()));
         }
     }
@@ -99,6 +116,21 @@ mod tests {
             host.was_silent(&cause, limit, limit);
         }
         assert!(host.down.get().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_responds_to_no_upload_is_down_even_if_it_responds_to_other_requests() {
+        let (limit, cause) = (Duration::from_secs(60), Cause::Internal("silent".to_owned()));
+        let host = Liveness::default();
+        for upload in 1..=5 {
+            tokio::time::advance(limit).await;
+            host.responded();
+            match upload {
+                2 => host.upload_responded(),
+                _ => host.upload_was_silent(&cause, limit, limit),
+            }
+            assert_eq!(host.down.get().is_some(), upload == 5, "{upload}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
