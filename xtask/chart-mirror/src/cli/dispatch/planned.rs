@@ -105,7 +105,7 @@ pub(super) fn read(file: &Path, shard: Option<Shard>) -> anyhow::Result<PlannedR
             format!("`{name}` was made for {}, not for {}", machines(plan.shards), machines(count));
         let hint = match (plan.shards, count) {
             (Some(count), None) => {
-                let first = command(&format!("mirror --apply {name} --shard 1/{count}"));
+                let first = command(format!("mirror --apply {name} --shard 1/{count}"));
                 format!("{first} carries out the first shard")
             }
             _ => format!("{} makes one for 4 machines", command("mirror --plan FILE --shards 4")),
