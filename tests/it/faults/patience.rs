@@ -51,8 +51,7 @@ async fn a_host_that_never_answers_costs_the_time_of_one_request_for_all_images(
 }
 
 #[tokio::test]
-async fn a_destination_that_answers_everything_but_uploads_costs_the_time_of_three_for_all_images()
-{
+async fn a_destination_that_answers_everything_but_uploads_is_given_up_for_all_images_together() {
     let mut stage = Stage::new().await;
     stage.publish_many(20);
     stage.retry.silence = Duration::from_millis(300);

@@ -24,10 +24,8 @@ use crate::lock::lock;
 use crate::repository::{RemoteRepository, header_digest};
 use oci::Descriptor;
 
-/// A registry may take this many times the usual timeout to store a large blob that it has received.
+/// A registry may take this many times the usual timeout to store what it has received.
 const COMMIT_PATIENCE: u32 = 5;
-/// A blob above this many bytes is large.
-const LARGE: u64 = 16 << 20;
 
 /// How many first pauses a server gets to respond to the head of an upload, after an upload broke.
 const LISTENING: u32 = 4;
@@ -156,12 +154,13 @@ impl Upload<'_> {
     async fn commit(&self, session: &Url) -> Result<(), Error> {
         let request = self.request(Method::PUT, self.with_digest(session), 0);
         let host = &self.destination.host;
-        let patience = self.patience();
+        let patience = host.retry.silence * COMMIT_PATIENCE;
+        let began = Instant::now();
         let mut result = host.send(&request, None, patience).await;
         if result.as_ref().is_err_and(Error::is_unauthorized) {
             result = host.send(&request, None, patience).await;
         }
-        self.learn(result.as_ref().err());
+        self.learn(began, result.as_ref().err());
         self.check_committed(&request, &result?)
     }
 
@@ -193,7 +192,6 @@ impl Upload<'_> {
             left: AtomicU64::new(length),
             failure: OnceLock::new(),
             moved_at: Mutex::new(Some(Instant::now())),
-            patience: self.patience(),
             on_bytes: Arc::clone(self.on_bytes),
         });
         let first_pause = host.retry.first_pause * LISTENING;
@@ -213,7 +211,7 @@ impl Upload<'_> {
             let sent = sent.unwrap_or_default() + bytes.as_ref().map_or(0, |it| it.len() as u64);
             Some((bytes, (feed, Some(sent))))
         }));
-        let silence = host.retry.silence;
+        let (silence, began) = (host.retry.silence, Instant::now());
         // The feed has a timeout of its own, because only it knows whether bytes still flow.
         let response = feed.watch(host.send(request, Some(body), Duration::MAX), silence).await;
         let result = match feed.failure.get() {
@@ -222,7 +220,7 @@ impl Upload<'_> {
             None => {
                 let response = response
                     .unwrap_or_else(|| Err(host.error(request, Cause::silent_for(silence))));
-                self.learn(response.as_ref().err());
+                self.learn(began, response.as_ref().err());
                 response
             }
         };
@@ -237,19 +235,12 @@ impl Upload<'_> {
         }
     }
 
-    /// How long the registry may take to store the blob.
-    fn patience(&self) -> Duration {
-        let times = if self.blob.size > LARGE { COMMIT_PATIENCE } else { 1 };
-        self.destination.host.retry.silence * times
-    }
-
     /// Learns from the end of an upload whether the host responds to uploads at all.
-    fn learn(&self, error: Option<&Error>) {
+    fn learn(&self, began: Instant, error: Option<&Error>) {
         let host = &self.destination.host;
         match error {
             Some(error) if matches!(error.cause, Cause::Network { phase: Phase::Silence, .. }) => {
-                let silence = host.retry.silence;
-                host.liveness.upload_was_silent(&error.cause, silence, silence);
+                host.liveness.upload_was_silent(&error.cause, began, host.retry.silence);
             }
             Some(error) if error.status().is_none() => {}
             _ => host.liveness.upload_responded(),
@@ -279,8 +270,6 @@ struct Feed {
     failure: OnceLock<Error>,
     /// `None` while it waits for the source: that is not the destination's silence.
     moved_at: Mutex<Option<Instant>>,
-    /// How long the destination may take to respond once it has everything.
-    patience: Duration,
     on_bytes: OnBytes,
 }
 
@@ -321,7 +310,7 @@ impl Feed {
         tokio::pin!(response);
         loop {
             let was_spent = self.is_spent();
-            let patience = if was_spent { self.patience } else { silence };
+            let patience = if was_spent { silence * COMMIT_PATIENCE } else { silence };
             let moved_at = *lock(&self.moved_at);
             tokio::select! {
                 response = &mut response => return Some(response),
