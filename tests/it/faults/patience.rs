@@ -51,21 +51,6 @@ async fn a_host_that_never_answers_costs_the_time_of_one_request_for_all_images(
 }
 
 #[tokio::test]
-async fn a_destination_that_answers_everything_but_uploads_is_given_up_for_all_images_together() {
-    let mut stage = Stage::new().await;
-    stage.publish_many(20);
-    stage.retry.silence = Duration::from_millis(300);
-    let never = Effect::Delay(Duration::from_secs(3600));
-    stage.destination.inject(Fault::new(never).method("PUT").kind(Kind::Upload).always());
-    let began = Instant::now();
-    let error = stage.mirror_fails().await;
-    // Each blob would get a number of attempts, with pauses.
-    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
-    assert_eq!(error.side, Side::Destination);
-    assert!(words(&error).contains("nothing received for"), "{}", words(&error));
-}
-
-#[tokio::test]
 async fn a_manifest_that_trickles_is_given_up_after_the_time_of_a_request() {
     let (mut stage, _) = Stage::with_layer(1000).await;
     stage.retry.total = Duration::from_millis(300);

@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::auth::Scope;
 use crate::capabilities::UploadMode;
-use crate::error::{Cause, Error, Phase};
+use crate::error::{Cause, Error};
 use crate::http::attempts::{Attempts, Next};
 use crate::http::request::{ApiRequest, header};
 use crate::incoming_blob::IncomingBlob;
@@ -155,12 +155,10 @@ impl Upload<'_> {
         let request = self.request(Method::PUT, self.with_digest(session), 0);
         let host = &self.destination.host;
         let patience = host.retry.silence * COMMIT_PATIENCE;
-        let began = Instant::now();
         let mut result = host.send(&request, None, patience).await;
         if result.as_ref().is_err_and(Error::is_unauthorized) {
             result = host.send(&request, None, patience).await;
         }
-        self.learn(began, result.as_ref().err());
         self.check_committed(&request, &result?)
     }
 
@@ -211,17 +209,14 @@ impl Upload<'_> {
             let sent = sent.unwrap_or_default() + bytes.as_ref().map_or(0, |it| it.len() as u64);
             Some((bytes, (feed, Some(sent))))
         }));
-        let (silence, began) = (host.retry.silence, Instant::now());
+        let silence = host.retry.silence;
         // The feed has a timeout of its own, because only it knows whether bytes still flow.
         let response = feed.watch(host.send(request, Some(body), Duration::MAX), silence).await;
         let result = match feed.failure.get() {
             // If the source failed, the broken request is only the effect.
             Some(failure) => Err(failure.clone()),
             None => {
-                let response = response
-                    .unwrap_or_else(|| Err(host.error(request, Cause::silent_for(silence))));
-                self.learn(began, response.as_ref().err());
-                response
+                response.unwrap_or_else(|| Err(host.error(request, Cause::silent_for(silence))))
             }
         };
         match (result, feed.take(silence).await) {
@@ -232,18 +227,6 @@ impl Upload<'_> {
                 Err(Failure { error: host.error(request, cause), content })
             }
             (Err(error), content) => Err(Failure { error, content }),
-        }
-    }
-
-    /// Learns from the end of an upload whether the host responds to uploads at all.
-    fn learn(&self, began: Instant, error: Option<&Error>) {
-        let host = &self.destination.host;
-        match error {
-            Some(error) if matches!(error.cause, Cause::Network { phase: Phase::Silence, .. }) => {
-                host.liveness.upload_was_silent(&error.cause, began, host.retry.silence);
-            }
-            Some(error) if error.status().is_none() => {}
-            _ => host.liveness.upload_responded(),
         }
     }
 

@@ -25,17 +25,8 @@ pub(crate) struct Liveness {
     first_sent: Mutex<Option<Instant>>,
     /// The beginning of the first request without a response since the last one with a response.
     silent_since: Mutex<Option<Instant>>,
-    uploads: Mutex<Uploads>,
     /// Why the host is considered down for the rest of the run.
     pub(crate) down: OnceLock<Cause>,
-}
-
-/// What is known about the responses to uploads.
-#[derive(Default)]
-struct Uploads {
-    last_response: Option<Instant>,
-    /// Since when there is none, as far as an upload that ended without one has shown.
-    silent_since: Option<Instant>,
 }
 
 impl Liveness {
@@ -63,22 +54,6 @@ impl Liveness {
         if !has_responded && self.time_left(limit).is_zero()
             || since.elapsed() >= limit.saturating_mul(SILENT_REQUESTS)
         {
-            drop(self.down.set(cause.clone()));
-        }
-    }
-
-    /// Records that an upload got a response, whatever it says.
-    pub(crate) fn upload_responded(&self) {
-        *lock(&self.uploads) = Uploads { last_response: Some(Instant::now()), silent_since: None };
-    }
-
-    /// Records an upload that got no response. A host that responds to no upload is down like one that responds to
-    /// nothing, even if it responds to other requests.
-    pub(crate) fn upload_was_silent(&self, cause: &Cause, began: Instant, limit: Duration) {
-        let mut uploads = lock(&self.uploads);
-        let began = uploads.last_response.map_or(began, |last| last.max(began));
-        let since = *uploads.silent_since.get_or_insert(began);
-        if since.elapsed() >= limit.saturating_mul(SILENT_REQUESTS) {
             drop(self.down.set(cause.clone()));
         }
     }
@@ -123,38 +98,6 @@ mod tests {
             tokio::time::advance(limit).await;
             host.was_silent(&cause, limit, limit);
         }
-        assert!(host.down.get().is_some());
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_host_that_responds_to_no_upload_is_down_even_if_it_responds_to_other_requests() {
-        let (limit, cause) = (Duration::from_secs(60), Cause::Internal("silent".to_owned()));
-        let host = Liveness::default();
-        for upload in 1..=5 {
-            let began = Instant::now();
-            tokio::time::advance(limit).await;
-            host.responded();
-            match upload {
-                2 => host.upload_responded(),
-                _ => host.upload_was_silent(&cause, began, limit),
-            }
-            assert_eq!(host.down.get().is_some(), upload == 5, "{upload}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_long_upload_without_a_response_counts_only_since_the_last_response_to_another() {
-        let (limit, cause) = (Duration::from_secs(60), Cause::Internal("silent".to_owned()));
-        let host = Liveness::default();
-        let began = Instant::now();
-        tokio::time::advance(4 * limit).await;
-        host.upload_responded();
-        tokio::time::advance(limit).await;
-        host.upload_was_silent(&cause, began, limit);
-        assert!(host.down.get().is_none());
-        host.upload_was_silent(&cause, began, limit);
-        tokio::time::advance(2 * limit).await;
-        host.upload_was_silent(&cause, began, limit);
         assert!(host.down.get().is_some());
     }
 
