@@ -60,7 +60,7 @@ fn list() -> String {
     text
 }
 
-/// Deployments, each with an image of its own.
+/// Deployments, each with a different image.
 fn manifests() -> String {
     let mut text = String::with_capacity(YAML_BYTES + 1000);
     for number in 0.. {

@@ -13,7 +13,7 @@ pub(super) struct Row {
     pub(super) setting: &'static str,
     pub(super) scenario: &'static str,
     pub(super) seconds: f64,
-    /// The time in round trips; there is none without a delay.
+    /// The time in round trips; `None` if the link has no delay.
     pub(super) round_trips: Option<f64>,
     pub(super) cpu_seconds: Option<f64>,
     /// In bytes.

@@ -190,7 +190,7 @@ mod tests {
         let read = oci_distribution::Reference::try_from(text).ok()?;
         let of = |text: &str| text.to_owned();
         Some((
-            // Hosts have no case (RFC 3986, section 3.2.2).
+            // Host names are case-insensitive (RFC 3986, section 3.2.2).
             read.registry().to_lowercase(),
             of(read.repository()),
             read.tag().map(of),

@@ -13,7 +13,7 @@ use crate::plan::{Decision, decide};
 use oci::{Digest, Manifest};
 use registry::{Error, ManifestName};
 
-/// A configuration and a layer: what an image has at least, apart from few.
+/// Nearly every image has at least a config and a layer.
 const FEWEST_BLOBS: usize = 2;
 
 /// What is known about the source when the decision is made.

@@ -20,8 +20,8 @@ pub struct PlanChange {
     pub what: String,
 }
 
-/// The changes since a part was planned, apart from what the plan itself does. Sends one request per image to the destination, and one to the source of each
-/// unpinned image that will be copied. Of a pinned one, its pin is copied.
+/// The changes since a part was planned, except those that carrying out the plan has made. Sends one request per image to
+/// the destination, and one to the source of each unpinned image that will be copied. Of a pinned one, its pin is copied.
 ///
 /// # Errors
 /// If a registry cannot be asked.

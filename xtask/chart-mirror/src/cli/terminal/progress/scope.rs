@@ -13,7 +13,7 @@ pub struct RunScope {
     pub destinations: Vec<String>,
     /// How many images it has, if that is known.
     pub images: Option<usize>,
-    /// Of a run that is only planned, no line says that an image was copied.
+    /// If the run is only planned, no line says that an image was copied.
     pub effects: Effects,
 }
 
