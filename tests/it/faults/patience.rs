@@ -1,5 +1,6 @@
 //! Registries that are silent or slow: what they cost in total.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -48,6 +49,25 @@ async fn a_host_that_never_answers_costs_the_time_of_one_request_for_all_images(
         assert!(error.to_string().contains("timed out"), "{error}");
         assert!(accepted.load(Ordering::Relaxed) <= 8, "{side}: {accepted:?}");
     }
+}
+
+#[tokio::test]
+async fn a_destination_that_answers_everything_but_uploads_costs_the_time_of_one_for_all_images() {
+    let mut stage = Stage::new().await;
+    stage.publish_many(20);
+    stage.retry.silence = Duration::from_millis(200);
+    let never = Effect::Delay(Duration::from_secs(3600));
+    stage.destination.inject(Fault::new(never).method("PUT").kind(Kind::Upload).always());
+    let began = Instant::now();
+    let error = stage.mirror_fails().await;
+    // A registry may take five times the silence to store a blob. Each blob would get several attempts.
+    assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
+    assert_eq!(error.side, Side::Destination);
+    assert!(words(&error).contains("nothing received for"), "{}", words(&error));
+    let uploads = asked(&stage.destination, "PUT", Kind::Upload);
+    let blobs: BTreeSet<_> = uploads.iter().map(|put| (&put.repository, &put.query)).collect();
+    // The first two that fail are repeated, because the third one has not failed yet.
+    assert!(uploads.len() <= blobs.len() + 2, "{} of {}", uploads.len(), blobs.len());
 }
 
 #[tokio::test]

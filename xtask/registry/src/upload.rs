@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use crate::auth::Scope;
 use crate::capabilities::UploadMode;
-use crate::error::{Cause, Error};
+use crate::error::{Cause, Error, Phase};
 use crate::http::attempts::{Attempts, Next};
 use crate::http::request::{ApiRequest, header};
 use crate::incoming_blob::IncomingBlob;
@@ -159,6 +159,7 @@ impl Upload<'_> {
         if result.as_ref().is_err_and(Error::is_unauthorized) {
             result = host.send(&request, None, patience).await;
         }
+        self.record_end(&request, result.as_ref().err(), patience);
         self.check_committed(&request, &result?)
     }
 
@@ -216,7 +217,11 @@ impl Upload<'_> {
             // If the source failed, the broken request is only the effect.
             Some(failure) => Err(failure.clone()),
             None => {
-                response.unwrap_or_else(|| Err(host.error(request, Cause::silent_for(silence))))
+                let waited = *response.as_ref().err().unwrap_or(&Duration::ZERO);
+                let result = response
+                    .unwrap_or_else(|waited| Err(host.error(request, Cause::silent_for(waited))));
+                self.record_end(request, result.as_ref().err(), waited);
+                result
             }
         };
         match (result, feed.take(silence).await) {
@@ -227,6 +232,21 @@ impl Upload<'_> {
                 Err(Failure { error: host.error(request, cause), content })
             }
             (Err(error), content) => Err(Failure { error, content }),
+        }
+    }
+
+    /// Records whether the registry responded to a body. A session at another address says nothing about the registry.
+    fn record_end(&self, request: &ApiRequest, error: Option<&Error>, waited: Duration) {
+        let host = &self.destination.host;
+        if request.url.origin() != host.base.origin() {
+            return;
+        }
+        match error.map(|error| &error.cause) {
+            Some(cause @ Cause::Network { phase: Phase::Silence, .. }) => {
+                host.liveness.upload_was_silent(cause, waited, host.retry.silence);
+            }
+            Some(Cause::Network { .. }) => {}
+            _ => host.liveness.upload_responded(),
         }
     }
 
@@ -288,19 +308,26 @@ impl Feed {
         *lock(&self.moved_at) = Some(Instant::now());
     }
 
-    /// Waits for a response as long as bytes move; `None` if they stop.
-    async fn watch<F: Future>(&self, response: F, silence: Duration) -> Option<F::Output> {
+    /// Waits for a response as long as bytes move.
+    ///
+    /// # Errors
+    /// With the time that it waited if they stopped.
+    async fn watch<F: Future>(
+        &self,
+        response: F,
+        silence: Duration,
+    ) -> Result<F::Output, Duration> {
         tokio::pin!(response);
         loop {
             let was_spent = self.is_spent();
             let patience = if was_spent { silence * COMMIT_PATIENCE } else { silence };
             let moved_at = *lock(&self.moved_at);
             tokio::select! {
-                response = &mut response => return Some(response),
+                response = &mut response => return Ok(response),
                 () = tokio::time::sleep_until(moved_at.unwrap_or_else(Instant::now) + patience) => {
                     let has_moved = *lock(&self.moved_at) != moved_at || self.is_spent() != was_spent;
                     if moved_at.is_some() && !has_moved {
-                        return None;
+                        return Err(patience);
                     }
                 }
             }

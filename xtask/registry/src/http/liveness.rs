@@ -14,7 +14,8 @@ use crate::lock::lock;
 const PATIENCE_WITH_UNKNOWN: u32 = 6;
 /// A host that has responded in this run is probably being restarted.
 const PATIENCE: u32 = 120;
-/// A host that has responded, and then no more, is considered down after the time of this many requests.
+/// A host that has responded, and then no more, is considered down after the time of this many requests. The
+/// same applies to uploads, if as many of them got no response.
 const SILENT_REQUESTS: u32 = 3;
 
 #[derive(Default)]
@@ -25,8 +26,18 @@ pub(crate) struct Liveness {
     first_sent: Mutex<Option<Instant>>,
     /// The beginning of the first request without a response since the last one with a response.
     silent_since: Mutex<Option<Instant>>,
+    uploads: Mutex<Uploads>,
     /// Why the host is considered down for the rest of the run.
     pub(crate) down: OnceLock<Cause>,
+}
+
+/// Bodies that were sent to the host. A host can answer all requests but these, for example because its storage
+/// hangs.
+#[derive(Default)]
+struct Uploads {
+    last_response: Option<Instant>,
+    /// How many got no response since the last response, and the beginning of their silence.
+    silent: Option<(u32, Instant)>,
 }
 
 impl Liveness {
@@ -54,6 +65,25 @@ impl Liveness {
         if !has_responded && self.time_left(limit).is_zero()
             || since.elapsed() >= limit.saturating_mul(SILENT_REQUESTS)
         {
+            drop(self.down.set(cause.clone()));
+        }
+    }
+
+    /// Records that an upload got a response, whatever it was.
+    pub(crate) fn upload_responded(&self) {
+        *lock(&self.uploads) = Uploads { last_response: Some(Instant::now()), silent: None };
+    }
+
+    /// Records an upload that got no response in this time. One that stalls says nothing about the others, so several
+    /// are needed.
+    pub(crate) fn upload_was_silent(&self, cause: &Cause, waited: Duration, limit: Duration) {
+        let now = Instant::now();
+        let began = now.checked_sub(waited).unwrap_or(now);
+        let mut uploads = lock(&self.uploads);
+        let began = uploads.last_response.map_or(began, |response| response.max(began));
+        let (count, since) = uploads.silent.unwrap_or((0, began));
+        uploads.silent = Some((count + 1, since));
+        if count + 1 >= SILENT_REQUESTS && since.elapsed() >= limit * SILENT_REQUESTS {
             drop(self.down.set(cause.clone()));
         }
     }
@@ -99,6 +129,37 @@ mod tests {
             host.was_silent(&cause, limit, limit);
         }
         assert!(host.down.get().is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_host_that_responds_to_no_upload_is_down_even_if_it_responds_to_other_requests() {
+        let (limit, cause) = (Duration::from_secs(60), Cause::Internal("silent".to_owned()));
+        for (waited, responds_after, is_down_after) in [
+            // Uploads at the same time, each as long as a registry may take to store one.
+            (&[300, 0, 0][..], None, Some(3)),
+            (&[300, 0][..], None, None),
+            // Their silence is too short.
+            (&[60, 0, 0, 0, 60][..], None, None),
+            (&[60, 0, 0, 0, 60, 60][..], None, Some(6)),
+            // A response in between.
+            (&[300, 0, 0, 0][..], Some(2), None),
+            (&[300, 0, 180, 0, 0][..], Some(2), Some(5)),
+        ] {
+            let host = Liveness::default();
+            let mut went_down = None;
+            for (upload, seconds) in waited.iter().enumerate().map(|(at, it)| (at + 1, *it)) {
+                tokio::time::advance(Duration::from_secs(seconds)).await;
+                host.responded();
+                host.upload_was_silent(&cause, Duration::from_secs(seconds.max(60)), limit);
+                if host.down.get().is_some() {
+                    went_down.get_or_insert(upload);
+                }
+                if responds_after == Some(upload) {
+                    host.upload_responded();
+                }
+            }
+            assert_eq!(went_down, is_down_after, "{waited:?} {responds_after:?}");
+        }
     }
 
     #[tokio::test(start_paused = true)]
