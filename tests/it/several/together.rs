@@ -112,6 +112,33 @@ async fn several_destinations_get_everything_and_the_source_is_read_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn destinations_with_different_platforms_share_what_both_need() {
+    let destinations = Destinations::new(3, 12).await;
+    let file = destinations.xtask.directory().join("images.toml");
+    let mut list = std::fs::read_to_string(&file).unwrap();
+    for (destination, platforms) in [("d1", "linux/amd64"), ("d2", "linux/arm64")] {
+        let table = format!("[destinations.{destination}]\n");
+        list = list.replace(&table, &format!("{table}platforms = [\"{platforms}\"]\n"));
+    }
+    // The images without an index are for one platform.
+    let images: Vec<&str> = list.split("[[image]]").collect();
+    let indexes = images.iter().enumerate().filter(|(number, _)| *number == 0 || number % 2 == 0);
+    let list = indexes.map(|(_, image)| *image).collect::<Vec<_>>().join("[[image]]");
+    std::fs::write(&file, list).unwrap();
+
+    let (run, report) = destinations.mirror(&[]);
+    assert_eq!(run.exit_code, 0, "{run:?}");
+    assert!(!run.stderr.contains("does not keep up"), "{}", run.stderr);
+    let reads = destinations.reads();
+    let again: Vec<_> = reads.iter().filter(|(_, times)| **times > 1).collect();
+    assert!(again.is_empty(), "{again:?}");
+    assert_eq!(report["totals"]["source-reads"]["read-again"]["blobs"], 0);
+    // Each has its own part of them.
+    let bytes = |part: usize| report["parts"][part]["totals"]["moved"]["bytes"].as_u64().unwrap();
+    assert!(bytes(0) > bytes(1) && bytes(0) > bytes(2), "{report}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_destination_that_has_everything_costs_the_source_nothing_more() {
     let destinations = Destinations::new(2, 6).await;
     let arguments = ["mirror", "-d", "d1"];

@@ -182,7 +182,8 @@ async fn push_attachment(
     manifest: Manifest,
 ) -> Result<Arrival, Error> {
     let known = KnownManifests::default();
-    let top = Level { known: &known, existing: ExistingContent::Trusted, depth: 0 };
+    let keys = copy.keys.of_attachments();
+    let top = Level { known: &known, existing: ExistingContent::Trusted, depth: 0, keys: &keys };
     let pushed = graph::push(copy, &manifest, name, top).await;
     let Some(pushed) = unless_refused(copy, pushed)? else { return Ok(Arrival::Refused) };
     copy.count(|counters| counters.attachments += 1);

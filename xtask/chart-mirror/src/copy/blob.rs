@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::content_keys::ContentKey;
 use super::copied::PlannedBlob;
 use super::image_copy::ImageCopy;
 use super::options::ExistingContent;
@@ -12,34 +13,42 @@ use registry::capabilities::MountAccess;
 use registry::session::{Mount, SessionUrl, Started};
 use registry::transfer::{FirstAttempt, Transferred, transfer};
 
+/// A blob of an image.
+#[derive(Clone, Copy)]
+pub(super) struct NeededBlob<'a> {
+    pub(super) descriptor: &'a Descriptor,
+    pub(super) needed_by: &'a [ContentKey],
+}
+
 /// Returns when the blob is in the repository of `copy` at the destination.
 pub(super) async fn ensure(
     copy: &ImageCopy,
-    blob: &Descriptor,
+    blob: NeededBlob<'_>,
     existing: ExistingContent,
     ticket: Ticket,
 ) -> Result<(), Error> {
     let result = get(copy, blob, existing, ticket).await;
-    copy.run.reads.settle(&copy.destination.host.name, &blob.digest);
+    copy.run.reads.settle(&copy.destination.host.name, &blob.descriptor.digest);
     result
 }
 
 async fn get(
     copy: &ImageCopy,
-    blob: &Descriptor,
+    blob: NeededBlob<'_>,
     existing: ExistingContent,
     ticket: Ticket,
 ) -> Result<(), Error> {
+    let NeededBlob { descriptor, .. } = blob;
     let tracker = &copy.run.tracker;
-    if existing == ExistingContent::Checked && !is_readable(copy, blob).await? {
-        tracker.mark_missing(&blob.digest, copy.target());
+    if existing == ExistingContent::Checked && !is_readable(copy, descriptor).await? {
+        tracker.mark_missing(&descriptor.digest, copy.target());
     }
     let access = |from: &RepositoryPath| copy.destination.mount_access(from);
     loop {
         let (guard, from, access) =
-            match tracker.next_step(&blob.digest, copy.target(), ticket, &access) {
+            match tracker.next_step(&descriptor.digest, copy.target(), ticket, &access) {
                 NextStep::Done => {
-                    copy.count(|counters| counters.present.add_blob(blob.size));
+                    copy.count(|counters| counters.present.add_blob(descriptor.size));
                     return Ok(());
                 }
                 NextStep::Wait(mut changed) => {
@@ -83,12 +92,13 @@ async fn is_readable(copy: &ImageCopy, blob: &Descriptor) -> Result<bool, Error>
 /// Asks the registry to mount the blob, and sends it if the registry does not.
 async fn mount_or_send(
     copy: &ImageCopy,
-    blob: &Descriptor,
+    blob: NeededBlob<'_>,
     from: &RepositoryPath,
     access: MountAccess,
 ) -> Result<(), Error> {
+    let NeededBlob { descriptor, .. } = blob;
     let capabilities = &copy.destination.host.capabilities;
-    let mut mount = Mount { digest: &blob.digest, from, access };
+    let mut mount = Mount { digest: &descriptor.digest, from, access };
     if !capabilities.can_mount(access) {
         // Mounting a blob from its own repository combines two requests: it checks whether the blob is
         // there, and starts an upload if it is not.
@@ -96,7 +106,7 @@ async fn mount_or_send(
     }
     let is_own = mount.from == copy.target();
     if copy.is_only_planned() {
-        return plan(copy, blob, mount.from).await;
+        return plan(copy, descriptor, mount.from).await;
     }
     // Some registries refuse to mount from the repository itself even if the blob is there.
     let session = if !is_own || capabilities.self_mount_finds_blob() {
@@ -105,13 +115,13 @@ async fn mount_or_send(
             Started::Mounted => {
                 copy.count(|counters| {
                     let kind = if is_own { &mut counters.present } else { &mut counters.mounted };
-                    kind.add_blob(blob.size);
+                    kind.add_blob(descriptor.size);
                 });
                 return Ok(());
             }
         }
-    } else if copy.destination.has_blob(blob).await? {
-        copy.count(|counters| counters.present.add_blob(blob.size));
+    } else if copy.destination.has_blob(descriptor).await? {
+        copy.count(|counters| counters.present.add_blob(descriptor.size));
         return Ok(());
     } else {
         None
@@ -141,9 +151,10 @@ async fn plan(copy: &ImageCopy, blob: &Descriptor, from: &RepositoryPath) -> Res
 
 async fn send(
     copy: &ImageCopy,
-    blob: &Descriptor,
+    blob: NeededBlob<'_>,
     session: Option<SessionUrl>,
 ) -> Result<(), Error> {
+    let NeededBlob { descriptor: blob, needed_by } = blob;
     copy.run.progress.bytes_expected(copy.number, blob.size);
     let (progress, number) = (Arc::clone(&copy.run.progress), copy.number);
     let on_bytes = Arc::new(move |bytes| progress.bytes_sent(number, bytes)) as _;
@@ -157,7 +168,7 @@ async fn send(
         };
     }
     if first.session.is_some() {
-        first.tap = Box::pin(reads.join(&copy.source, host, &copy.image, blob)).await;
+        first.tap = Box::pin(reads.join(&copy.source, host, blob, needed_by)).await;
     }
     let mut times = 0;
     let result = loop {

@@ -9,7 +9,8 @@ use futures_util::future::BoxFuture;
 use futures_util::{StreamExt as _, stream};
 use tokio::task::JoinSet;
 
-use super::blob;
+use super::blob::{self, NeededBlob};
+use super::content_keys::ContentKey;
 use super::image_copy::{ImageCopy, Once};
 use super::limits::CHILDREN_AT_ONCE;
 use super::options::ExistingContent;
@@ -30,6 +31,8 @@ pub(super) struct Level<'a> {
     pub(super) existing: ExistingContent,
     /// The number of indexes above it.
     pub(super) depth: usize,
+    /// Of the blobs of the manifest.
+    pub(super) keys: &'a Arc<[ContentKey]>,
 }
 
 /// Pushes a manifest under a name, after everything that it points to.
@@ -43,7 +46,7 @@ pub(super) fn push<'a>(
         copy.record(|content| content.add(manifest));
         // An error of a child is final: what could be fixed was fixed there.
         push_children(copy, manifest, level).await?;
-        match push_with_blobs(copy, manifest, name, level.existing).await {
+        match push_with_blobs(copy, manifest, name, level).await {
             Err(error)
                 if level.existing == ExistingContent::Trusted && is_missing_content(&error) =>
             {
@@ -51,9 +54,9 @@ pub(super) fn push<'a>(
                 // may be there without its content. Try once more, and check everything.
                 tracing::debug!("{error}; asking for all of its content");
                 let known = &KnownManifests::default();
-                let existing = ExistingContent::Checked;
-                push_children(copy, manifest, Level { known, existing, ..level }).await?;
-                push_with_blobs(copy, manifest, name, existing).await
+                let level = Level { known, existing: ExistingContent::Checked, ..level };
+                push_children(copy, manifest, level).await?;
+                push_with_blobs(copy, manifest, name, level).await
             }
             result => result,
         }
@@ -65,15 +68,15 @@ async fn push_with_blobs(
     copy: &Arc<ImageCopy>,
     manifest: &Manifest,
     name: &ManifestName,
-    existing: ExistingContent,
+    level: Level<'_>,
 ) -> Result<Pushed, Error> {
     let tracker = &copy.run.tracker;
     let blobs = || manifest.blobs.iter().map(|blob| &blob.digest);
     // Taken only after the children were pushed: a ticket must not be held while a later one is used.
     let ticket = tracker.take_ticket(blobs(), copy.target());
     let pushed = async {
-        ensure_blobs(copy, manifest, existing, ticket).await?;
-        match existing {
+        ensure_blobs(copy, manifest, level, ticket).await?;
+        match level.existing {
             ExistingContent::Trusted => copy.push_manifest(name, manifest, ReadBack::InDoubt).await,
             ExistingContent::Checked => push_until_accepted(copy, manifest, name).await,
         }
@@ -159,7 +162,8 @@ async fn push_child(
             return Ok(());
         }
         let manifest = copy.source.manifest(&name).await?;
-        push(copy, &manifest, &name, level).await.map(|_| ())
+        let keys = copy.keys.below(level.keys, &child);
+        push(copy, &manifest, &name, Level { keys: &keys, ..level }).await.map(|_| ())
     });
     pushed.await.copied()
 }
@@ -168,9 +172,10 @@ async fn push_child(
 async fn ensure_blobs(
     copy: &Arc<ImageCopy>,
     manifest: &Manifest,
-    existing: ExistingContent,
+    level: Level<'_>,
     ticket: Ticket,
 ) -> Result<(), Error> {
+    let existing = level.existing;
     // Counted once: in the first of up to two attempts.
     if existing == copy.run.options.existing {
         copy.count(|counters| counters.foreign_layers += manifest.foreign_layers as u64);
@@ -181,7 +186,11 @@ async fn ensure_blobs(
         // Old images repeat the empty layer several times.
         if seen.insert(&blob.digest) {
             let (copy, blob) = (Arc::clone(copy), blob.clone());
-            tasks.spawn(async move { blob::ensure(&copy, &blob, existing, ticket).await });
+            let keys = Arc::clone(level.keys);
+            tasks.spawn(async move {
+                let blob = NeededBlob { descriptor: &blob, needed_by: &keys };
+                blob::ensure(&copy, blob, existing, ticket).await
+            });
         }
     }
     let mut result = Ok(());

@@ -116,7 +116,8 @@ async fn push(
         // Before the image: if this run is interrupted, the next one would find the image and look no further.
         attachments::copy_signature(copy, &selected.source, &signature).await?;
     }
-    let top = Level { known: &known, existing, depth: 0 };
+    let keys = copy.keys.of_image();
+    let top = Level { known: &known, existing, depth: 0, keys: &keys };
     let pushed = graph::push(copy, &selected.manifest, name, top).await;
     pushed.map_err(|error| copy.explain(error))?;
     let digest = selected.manifest.digest;
@@ -154,7 +155,13 @@ async fn fetch_selected(copy: &ImageCopy, resolved: Option<Digest>) -> Result<Se
     let manifest = fetch(copy, resolved).await?;
     match &copy.transfer.platforms {
         None => Ok(Selected { source: manifest.digest.clone(), manifest }),
-        Some(platforms) => platforms::select(&copy.source, manifest, platforms).await,
+        Some(platforms) => {
+            let selected = platforms::select(&copy.source, manifest, platforms).await?;
+            if !selected.manifest.manifests.is_empty() {
+                copy.needs_only(&selected.manifest.manifests);
+            }
+            Ok(selected)
+        }
     }
 }
 

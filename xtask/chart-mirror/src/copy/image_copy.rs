@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::OnceCell;
 
 use super::content::{ContentRecord, ImageContent};
+use super::content_keys::{ContentKey, ContentKeys};
 use super::copied::Counters;
-use super::options::{CopyOptions, Effects, ExistingContent};
+use super::options::{Effects, ExistingContent};
 use super::run::Run;
-use super::shared_reads::ImageKey;
 use crate::plan::Transfer;
-use oci::{Digest, Manifest, RepositoryPath, TooLarge, limits};
+use oci::{Descriptor, Digest, Manifest, RepositoryPath, TooLarge, limits};
 use registry::{Error, ManifestName, Pushed, ReadBack, RemoteRepository};
 
 pub(super) struct ImageCopy {
@@ -19,9 +19,11 @@ pub(super) struct ImageCopy {
     /// The position of the image in the run.
     pub(super) number: usize,
     pub(super) transfer: Transfer,
-    pub(super) image: ImageKey,
+    pub(super) keys: ContentKeys,
     pub(super) source: RemoteRepository,
     pub(super) destination: RemoteRepository,
+    /// What other destinations may wait for.
+    expected: Mutex<Vec<ContentKey>>,
     counters: Mutex<Counters>,
     /// `None` if it is not recorded.
     content: Mutex<Option<ImageContent>>,
@@ -46,17 +48,33 @@ impl ImageCopy {
         };
         let (counters, children) = (Mutex::default(), Mutex::default());
         let content = Mutex::new(content);
-        let image = Self::key(&transfer, &run.options);
-        Self { run, number, transfer, image, source, destination, counters, content, children }
+        let keys = ContentKeys::new(&transfer, &run.options);
+        let expected = Mutex::new(keys.at_first());
+        Self {
+            run,
+            number,
+            transfer,
+            keys,
+            source,
+            destination,
+            expected,
+            counters,
+            content,
+            children,
+        }
     }
 
-    /// What copies have in common that need the same content.
-    pub(super) fn key(transfer: &Transfer, options: &CopyOptions) -> ImageKey {
-        let digest = transfer.digest.as_ref().map(Digest::as_str).unwrap_or_default();
-        let platforms = transfer.platforms.as_ref().map(|selection| &selection.platforms);
-        let platforms = platforms.map(ToString::to_string).unwrap_or_default();
-        let (source, attachments) = (transfer.source_reference(), options.attachments);
-        format!("{source}@{digest} {platforms} {attachments:?}").into()
+    /// The content that this copy still needs, as far as it is known.
+    pub(super) fn expected(&self) -> Vec<ContentKey> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Lets other destinations know that only these entries of the image's index are copied.
+    pub(super) fn needs_only(&self, selected: &[Descriptor]) {
+        let to = self.keys.selected(selected.iter().map(|child| &child.digest));
+        let mut expected = self.expected.lock().unwrap_or_else(PoisonError::into_inner);
+        self.run.reads.narrow(&self.destination.host.name, &expected, &to);
+        *expected = to;
     }
 
     /// The repository at the destination.

@@ -14,6 +14,7 @@ use tokio::sync::Semaphore;
 use crate::ecr::Repositories;
 use crate::plan::Transfer;
 use complete::BlobChecks;
+use content_keys::ContentKeys;
 use image_copy::ImageCopy;
 use limits::FEWEST_IMAGES_AT_ONCE;
 use messages::Advice;
@@ -35,6 +36,7 @@ mod attachments;
 mod blob;
 pub(crate) mod complete;
 mod content;
+mod content_keys;
 mod copied;
 mod graph;
 mod image;
@@ -103,8 +105,8 @@ impl<'a> Copies<'a> {
         }
         for batch in batches {
             for transfer in batch.transfers {
-                let image = ImageCopy::key(transfer, &batch.options);
-                reads.expect(transfer.target.registry(), &image);
+                let keys = ContentKeys::new(transfer, &batch.options);
+                reads.expect(transfer.target.registry(), &keys.at_first());
             }
         }
         Ok(Self { registries, destinations, reads, checks: Arc::default() })
@@ -181,7 +183,7 @@ async fn copy_one(copy: Arc<ImageCopy>) -> Result<Copied, Error> {
         let cause = Cause::Internal(text);
         Err(Error::new(Side::Source, "copy the image", cause))
     });
-    copy.run.reads.image_ended(&copy.destination.host.name, &copy.image);
+    copy.run.reads.image_ended(&copy.destination.host.name, &copy.expected());
     copy.run.progress.image_ended(copy.number, &copy.transfer, &result);
     result
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
 use tokio::time::Instant;
 
+use super::content_keys::ContentKey;
 use super::copied::Amount;
 use oci::{Descriptor, Digest, Registry};
 use registry::shared_read::{PATIENCE_FOR_QUEUE, Pace, Tap, share};
@@ -27,9 +28,6 @@ const CAUGHT_UP: usize = 8;
 const READS_WHEN_BEHIND: usize = 8;
 /// In bytes. The queue of the source has few places for blobs above it.
 const LARGE: u64 = 1 << 20;
-
-/// What an image and its copy consist of: equal for destinations that need the same blobs of it.
-pub(super) type ImageKey = Arc<str>;
 
 /// The reads of a run. With one destination, every blob is read alone.
 pub(super) struct SharedReads {
@@ -53,8 +51,8 @@ struct Blob {
 }
 
 struct Destination {
-    /// The copies that have not ended, by image.
-    open: HashMap<ImageKey, usize>,
+    /// The copies that have not ended, by what they need.
+    open: HashMap<ContentKey, usize>,
     ended: usize,
     is_behind: bool,
     fell_behind: u32,
@@ -66,7 +64,7 @@ struct Destination {
 
 /// Destinations that will share the read of a blob.
 struct Gathering {
-    images: Vec<ImageKey>,
+    needed_by: Vec<ContentKey>,
     joined: Vec<(Arc<Host>, oneshot::Sender<Tap>)>,
     changed: Arc<Notify>,
 }
@@ -127,18 +125,24 @@ impl SharedReads {
         self.destinations > 1
     }
 
-    /// An image will be copied to a destination.
-    pub(super) fn expect(&self, destination: &Registry, image: &ImageKey) {
-        if !self.has_several_destinations() {
-            return;
+    /// Content will be copied to a destination.
+    pub(super) fn expect(&self, destination: &Registry, keys: &[ContentKey]) {
+        if self.has_several_destinations() {
+            self.lock().expect(destination, keys);
         }
-        if let Some(destination) = self.lock().destinations.get_mut(destination) {
-            *destination.open.entry(Arc::clone(image)).or_default() += 1;
+    }
+
+    /// A destination needs only some of what was expected.
+    pub(super) fn narrow(&self, destination: &Registry, from: &[ContentKey], to: &[ContentKey]) {
+        if self.has_several_destinations() {
+            let table = &mut *self.lock();
+            table.expect(destination, to);
+            table.ended(destination, from);
         }
     }
 
     /// The copy of an image to a destination has ended, in whatever way.
-    pub(super) fn image_ended(&self, destination: &Registry, image: &ImageKey) {
+    pub(super) fn image_ended(&self, destination: &Registry, keys: &[ContentKey]) {
         if !self.has_several_destinations() {
             return;
         }
@@ -149,14 +153,7 @@ impl SharedReads {
         if state.ended + CAUGHT_UP > most && state.fell_behind < CHANCES {
             state.is_behind = false;
         }
-        if let Some(count) = state.open.get_mut(image) {
-            *count -= 1;
-            if *count == 0 {
-                state.open.remove(image);
-            }
-        }
-        let concerned = table.gatherings.values().filter(|one| one.images.contains(image));
-        concerned.for_each(|gathering| gathering.changed.notify_one());
+        table.ended(destination, keys);
     }
 
     /// A destination has a blob, or could not get it.
@@ -172,13 +169,13 @@ impl SharedReads {
         self: &Arc<Self>,
         source: &RemoteRepository,
         destination: &Arc<Host>,
-        image: &ImageKey,
         blob: &Descriptor,
+        needed_by: &[ContentKey],
     ) -> Option<Tap> {
         if !self.has_several_destinations() {
             return None;
         }
-        let role = self.lock().join(destination, image, &blob.digest);
+        let role = self.lock().join(destination, &blob.digest, needed_by);
         let tap = match role {
             Role::Alone => return None,
             Role::Joins(tap) => tap,
@@ -282,6 +279,29 @@ impl Pace for SharedReads {
 }
 
 impl Table {
+    fn expect(&mut self, destination: &Registry, keys: &[ContentKey]) {
+        let Some(state) = self.destinations.get_mut(destination) else { return };
+        for key in keys {
+            *state.open.entry(Arc::clone(key)).or_default() += 1;
+        }
+    }
+
+    fn ended(&mut self, destination: &Registry, keys: &[ContentKey]) {
+        let Some(state) = self.destinations.get_mut(destination) else { return };
+        for key in keys {
+            if let Some(count) = state.open.get_mut(key) {
+                *count -= 1;
+                if *count == 0 {
+                    state.open.remove(key);
+                }
+            }
+        }
+        let is_concerned =
+            |gathering: &&Gathering| keys.iter().any(|key| gathering.needed_by.contains(key));
+        let concerned = self.gatherings.values().filter(is_concerned);
+        concerned.for_each(|gathering| gathering.changed.notify_one());
+    }
+
     fn settle(&mut self, destination: &Registry, blob: &Digest) {
         let settled = &mut self.blobs.entry(blob.clone()).or_default().settled;
         if settled.insert(destination.clone())
@@ -291,7 +311,7 @@ impl Table {
         }
     }
 
-    fn join(&mut self, destination: &Arc<Host>, image: &ImageKey, blob: &Digest) -> Role {
+    fn join(&mut self, destination: &Arc<Host>, blob: &Digest, needed_by: &[ContentKey]) -> Role {
         let is_behind = self.destinations.get(&destination.name).is_none_or(|it| it.is_behind);
         self.settle(&destination.name, blob);
         if is_behind {
@@ -300,13 +320,13 @@ impl Table {
         let (sender, tap) = oneshot::channel();
         let joining = (Arc::clone(destination), sender);
         if let Some(gathering) = self.gatherings.get_mut(blob) {
-            gathering.images.push(Arc::clone(image));
+            gathering.needed_by.extend_from_slice(needed_by);
             gathering.joined.push(joining);
             return Role::Joins(tap);
         }
         let changed = Arc::new(Notify::new());
         let gathering = Gathering {
-            images: vec![Arc::clone(image)],
+            needed_by: needed_by.to_vec(),
             joined: vec![joining],
             changed: Arc::clone(&changed),
         };
@@ -323,15 +343,15 @@ impl Table {
         Some(gathering)
     }
 
-    /// The destinations that may still need a blob for one of the images of its gathering.
+    /// The destinations that may still need a blob for one of those that its gathering is for.
     fn awaited(&self, blob: &Digest) -> impl Iterator<Item = &Registry> {
         let settled = self.blobs.get(blob).map(|blob| &blob.settled);
         let gathering = self.gatherings.get(blob);
         let is_awaited = move |(name, state): &(&Registry, &Destination)| {
-            let mut images = gathering.iter().flat_map(|gathering| &gathering.images);
+            let mut keys = gathering.iter().flat_map(|gathering| &gathering.needed_by);
             !state.is_behind
                 && settled.is_none_or(|settled| !settled.contains(*name))
-                && images.any(|image| state.open.contains_key(image))
+                && keys.any(|key| state.open.contains_key(key))
         };
         self.destinations.iter().filter(is_awaited).map(|(name, _)| name)
     }
