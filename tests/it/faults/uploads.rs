@@ -7,8 +7,9 @@ use registry::{Cause, ErrorCode, Side};
 use registry_in_memory::content::{Layer, docker_image};
 use registry_in_memory::{Effect, Fault, Kind, LocationStyle, RegistryOptions};
 
+use crate::support::layers;
 use crate::support::requests::{asked, commits, fetches, statuses};
-use crate::support::stage::{REPOSITORY, Stage, words};
+use crate::support::stage::{REPOSITORY, Stage, TAG, words};
 
 const SIZE: usize = 300_000;
 
@@ -187,4 +188,30 @@ async fn an_immutable_tag_is_an_error_only_if_it_names_another_image() {
     let (_, error) = report.failures().next().unwrap();
     assert!(error.to_string().contains("it is immutable"), "{error}");
     assert_eq!(statuses(&stage.destination, "PUT", Kind::Manifest), [201, 400]);
+}
+
+#[tokio::test]
+async fn a_registry_that_fails_on_all_uploads_is_tried_with_one_blob_of_a_repository_at_a_time() {
+    const BLOBS: usize = 7;
+    for (failures, puts) in [(None, BLOBS + 3), (Some(BLOBS), 2 * BLOBS)] {
+        let mut stage = Stage::new().await;
+        stage.retry.retries = 3;
+        let six = ["a", "b", "c", "d", "e", "f"];
+        stage.publish(REPOSITORY, TAG, &docker_image(&layers(&six)));
+        let fails = Fault::status(500).method("PUT").kind(Kind::Upload);
+        match failures {
+            None => {
+                stage.destination.inject(fails.always());
+                let error = stage.mirror_fails().await;
+                assert_eq!((error.side, error.status()), (Side::Destination, Some(500)));
+            }
+            Some(times) => {
+                stage.destination.inject(fails.times(times));
+                stage.mirror_all().await;
+            }
+        }
+        // Each of these has read its blob from the source.
+        assert_eq!(asked(&stage.destination, "PUT", Kind::Upload).len(), puts, "{failures:?}");
+        assert_eq!(asked(&stage.source, "GET", Kind::Blob).len(), puts, "{failures:?}");
+    }
 }

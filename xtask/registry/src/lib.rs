@@ -30,6 +30,7 @@ pub mod shared_read;
 mod side;
 pub mod transfer;
 mod upload;
+mod upload_turns;
 
 pub use auth::{Access, HostSide};
 pub use delete::Deleted;

@@ -33,6 +33,7 @@ use crate::known::address::Address;
 use crate::known::kind::Profile;
 use crate::known::settings::RegistrySettings;
 use crate::repository::RemoteRepository;
+use crate::upload_turns::UploadTurns;
 use oci::{Registry, Repository, RepositoryPath};
 
 /// Concurrent requests to one registry, unless configured otherwise.
@@ -181,6 +182,7 @@ impl Registries {
             expected: AtomicUsize::new(0),
             token_requests: AtomicU64::new(0),
             liveness: Liveness::default(),
+            upload_turns: UploadTurns::default(),
             head_support: LearnedHeadSupport::default(),
             snapshot: match side {
                 Side::Source => Snapshot::of(self.settings.source_manifests),

@@ -73,6 +73,8 @@ pub async fn transfer(
     // An upload that ended without a response may have succeeded.
     let mut may_be_present = false;
     let mut pauses = UploadPauses::None;
+    let turns = &destination.host.upload_turns;
+    let mut turn = None;
     loop {
         let started = match first.session.take() {
             Some(open) => Started::Session(open),
@@ -93,7 +95,10 @@ pub async fn transfer(
         let mode = destination.host.capabilities.upload_mode(blob.size);
         let upload = Upload { destination, blob, on_bytes, pauses };
         let result = async { upload.send(&open, content?, mode).await };
-        let Err(error) = result.await else { return Ok(Transferred::Whole) };
+        let Err(error) = result.await else {
+            turns.succeeded(&destination.path);
+            return Ok(Transferred::Whole);
+        };
         if lost.is_some_and(|lost| lost.load(Ordering::Relaxed)) {
             destination.cancel_upload(open).await;
             tracing::debug!("{error}");
@@ -109,7 +114,17 @@ pub async fn transfer(
         } else {
             destination.cancel_upload(open).await;
         }
-        destination.host.wait(next, error).await?;
+        let is_failing =
+            error.side == Side::Destination && error.status().is_some_and(|status| status >= 500);
+        if let Err(error) = destination.host.wait(next, error).await {
+            if is_failing && turn.is_some() {
+                turns.give_up(&destination.path, &error);
+            }
+            return Err(error);
+        }
+        if is_failing && turn.is_none() {
+            turn = turns.take(&destination.path).await?;
+        }
     }
 }
 

@@ -28,6 +28,7 @@ use crate::auth::credentials::Secret;
 use crate::capabilities::Capabilities;
 use crate::embedded;
 use crate::error::{Cause, Error, ErrorResponse, HostHint, Side, address};
+use crate::upload_turns::UploadTurns;
 use oci::Registry;
 
 /// At most this many bytes of an error response are read.
@@ -51,6 +52,7 @@ pub struct Host {
     /// How many of the requests were for tokens.
     pub(crate) token_requests: AtomicU64,
     pub(crate) liveness: Liveness,
+    pub(crate) upload_turns: UploadTurns,
     pub(crate) head_support: LearnedHeadSupport,
     /// `None`: manifests are requested each time.
     pub(crate) snapshot: Option<Snapshot>,
