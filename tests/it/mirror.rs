@@ -6,6 +6,7 @@
 mod attachments;
 mod blobs;
 mod charts;
+mod critical_path;
 mod failures;
 mod fresh;
 mod hosts;

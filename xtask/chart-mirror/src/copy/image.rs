@@ -82,7 +82,9 @@ async fn push(
     source: SourceState,
     present: Option<&Digest>,
 ) -> Result<(Digest, Option<Digest>), Error> {
-    copy.source.host.expect_requests(FEWEST_BLOBS).await;
+    if !copy.is_only_planned() {
+        copy.source.host.expect_requests(FEWEST_BLOBS).await;
+    }
     copy.destination.host.expect_requests(FEWEST_BLOBS).await;
     let fetch = async {
         match source {

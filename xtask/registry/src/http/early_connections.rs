@@ -163,15 +163,17 @@ enum Taken<C> {
 
 /// Opens a connection if the request that needs it still waits after a moment.
 async fn open_if_needed<T, C>(
-    connector: BoxCloneSyncService<T, C, BoxError>,
+    connector: EarlyConnector<T, C>,
+    origin: String,
     destination: T,
 ) -> Result<C, BoxError> {
     tokio::time::sleep(SOON_FREE).await;
     // When a request has got another connection, its client goes on in the background, without the purpose.
-    match PURPOSE.try_with(|_| ()) {
-        Ok(()) => connector.oneshot(destination).await,
-        Err(_) => Err("another connection was free first".into()),
+    if PURPOSE.try_with(|_| ()).is_err() {
+        return Err("another connection was free first".into());
     }
+    lock(&connector.origins).entry(origin).or_default().count += 1;
+    connector.inner.oneshot(destination).await
 }
 
 impl<T: Send + 'static, C: Send + 'static> Service<T> for EarlyConnector<T, C> {
@@ -193,7 +195,7 @@ impl<T: Send + 'static, C: Send + 'static> Service<T> for EarlyConnector<T, C> {
                 Taken::Open(connection) => Box::pin(ready(Ok(connection))),
                 Taken::Opening(connection) => Box::pin(async { connection.await? }),
                 Taken::New => Box::pin(self.inner.call(destination)),
-                Taken::SoonFree => Box::pin(open_if_needed(self.inner.clone(), destination)),
+                Taken::SoonFree => Box::pin(open_if_needed(self.clone(), origin, destination)),
             },
             Err(_) => Box::pin(self.inner.call(destination)),
         }
