@@ -28,7 +28,7 @@ const WINDOW: usize = 512 << 10;
 /// How long a destination may hold up the others, if that is most of the time.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// How long to wait for a place in the queue of a destination while another one is ready.
-pub const PATIENCE_FOR_QUEUE: Duration = Duration::from_secs(5);
+const PATIENCE_FOR_QUEUE: Duration = Duration::from_secs(5);
 
 /// One destination's side of a shared read, with the permit for its upload.
 pub struct Tap {

@@ -38,6 +38,7 @@ pub(crate) mod complete;
 mod content;
 mod content_keys;
 mod copied;
+mod gatherings;
 mod graph;
 mod image;
 mod image_copy;

@@ -4,28 +4,19 @@
 //! too: it joins, it has the blob, or it is done with the image. Then all that have joined share one read. A
 //! destination that keeps the others waiting for long is behind from then on, and reads alone.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::Instant;
 
 use super::content_keys::ContentKey;
 use super::copied::Amount;
+use super::gatherings::{PATIENCE, READS_WHEN_BEHIND, Role, Table};
 use oci::{Descriptor, Digest, Registry};
-use registry::shared_read::{PATIENCE_FOR_QUEUE, Pace, Tap, share};
+use registry::shared_read::{Pace, Tap, share};
 use registry::{Host, RemoteRepository};
 
-/// How long the others wait until a destination has settled whether it needs a blob.
-const PATIENCE: Duration = Duration::from_secs(5);
-/// How often a destination may fall behind and catch up again.
-const CHANCES: u32 = 3;
-/// A destination that has ended almost as many images as the fastest one has caught up.
-const CAUGHT_UP: usize = 8;
-/// How many blobs a destination that is behind reads at once, so that its requests leave the queue of the source
-/// to the others.
-const READS_WHEN_BEHIND: usize = 8;
 /// In bytes. The queue of the source has few places for blobs above it.
 const LARGE: u64 = 1 << 20;
 
@@ -33,40 +24,7 @@ const LARGE: u64 = 1 << 20;
 pub(super) struct SharedReads {
     destinations: usize,
     table: Mutex<Table>,
-}
-
-#[derive(Default)]
-struct Table {
-    destinations: HashMap<Registry, Destination>,
-    blobs: HashMap<Digest, Blob>,
-    gatherings: HashMap<Digest, Gathering>,
-    reads: SourceReads,
-}
-
-#[derive(Default)]
-struct Blob {
-    /// The destinations that have it, or have joined a read.
-    settled: HashSet<Registry>,
-    was_read: bool,
-}
-
-struct Destination {
-    /// The copies that have not ended, by what they need.
-    open: HashMap<ContentKey, usize>,
-    ended: usize,
-    is_behind: bool,
-    fell_behind: u32,
-    /// How long others waited for it during shared reads, and how long those took.
-    held_up: Duration,
-    shared: Duration,
-    alone: Arc<Semaphore>,
-}
-
-/// Destinations that will share the read of a blob.
-struct Gathering {
-    needed_by: Vec<ContentKey>,
-    joined: Vec<(Arc<Host>, oneshot::Sender<Tap>)>,
-    changed: Arc<Notify>,
+    reads: Mutex<SourceReads>,
 }
 
 /// What was read from the sources.
@@ -91,34 +49,15 @@ impl std::ops::Add for SourceReads {
     }
 }
 
-/// How a destination takes part in a gathering.
-enum Role {
-    Alone,
-    /// Gets its tap from the one that leads.
-    Joins(oneshot::Receiver<Tap>),
-    Leads(Arc<Notify>, oneshot::Receiver<Tap>),
-}
-
 impl SharedReads {
     /// For a run with these destinations, each image of which is copied to some of them.
     pub(super) fn new(destinations: impl IntoIterator<Item = Registry>) -> Arc<Self> {
-        let destination = |name| {
-            let destination = Destination {
-                open: HashMap::new(),
-                ended: 0,
-                is_behind: false,
-                fell_behind: 0,
-                held_up: Duration::ZERO,
-                shared: Duration::ZERO,
-                alone: Arc::new(Semaphore::new(READS_WHEN_BEHIND)),
-            };
-            (name, destination)
-        };
-        let table = Table {
-            destinations: destinations.into_iter().map(destination).collect(),
-            ..Table::default()
-        };
-        Arc::new(Self { destinations: table.destinations.len(), table: Mutex::new(table) })
+        let table = Table::new(destinations);
+        Arc::new(Self {
+            destinations: table.len(),
+            table: Mutex::new(table),
+            reads: Mutex::default(),
+        })
     }
 
     pub(super) fn has_several_destinations(&self) -> bool {
@@ -143,17 +82,9 @@ impl SharedReads {
 
     /// The copy of an image to a destination has ended, in whatever way.
     pub(super) fn image_ended(&self, destination: &Registry, keys: &[ContentKey]) {
-        if !self.has_several_destinations() {
-            return;
+        if self.has_several_destinations() {
+            self.lock().image_ended(destination, keys);
         }
-        let table = &mut *self.lock();
-        let most = table.destinations.values().map(|one| one.ended).max().unwrap_or_default();
-        let Some(state) = table.destinations.get_mut(destination) else { return };
-        state.ended += 1;
-        if state.ended + CAUGHT_UP > most && state.fell_behind < CHANCES {
-            state.is_behind = false;
-        }
-        table.ended(destination, keys);
     }
 
     /// A destination has a blob, or could not get it.
@@ -198,11 +129,7 @@ impl SharedReads {
         if !self.has_several_destinations() {
             return None;
         }
-        let places = {
-            let table = self.lock();
-            let state = table.destinations.get(destination).filter(|one| one.is_behind)?;
-            Arc::clone(&state.alone)
-        };
+        let places = self.lock().places_when_behind(destination)?;
         let taken = if size > LARGE { READS_WHEN_BEHIND } else { 1 };
         places.acquire_many_owned(taken as u32).await.ok()
     }
@@ -212,25 +139,23 @@ impl SharedReads {
         if !self.has_several_destinations() {
             return;
         }
-        let table = &mut *self.lock();
+        let mut table = self.lock();
         for _ in 0..times {
-            let state = table.blobs.entry(blob.digest.clone()).or_default();
-            let was_read = std::mem::replace(&mut state.was_read, true);
-            let Table { reads: SourceReads { read, read_again }, .. } = table;
-            if was_read { read_again } else { read }.add_blob(blob.size);
+            let SourceReads { read, read_again } = &mut *self.reads();
+            if table.is_read_again(&blob.digest) { read_again } else { read }.add_blob(blob.size);
         }
     }
 
     pub(super) fn source_reads(&self) -> SourceReads {
-        self.lock().reads
+        *self.reads()
     }
 
     /// Waits until every destination that keeps up has settled whether it needs the blob.
     async fn gather(&self, blob: &Digest, changed: &Notify) {
-        let deadline = Instant::now() + PATIENCE;
+        let mut deadline = Instant::now() + PATIENCE;
         while self.lock().awaits_any(blob) {
             if tokio::time::timeout_at(deadline, changed.notified()).await.is_err() {
-                self.lock().leave_behind_all_awaited(blob);
+                deadline = self.lock().leave_behind_awaited(blob) + PATIENCE;
             }
         }
     }
@@ -244,17 +169,20 @@ impl SharedReads {
         let (hosts, taps): (Vec<_>, Vec<_>) = gathering.joined.into_iter().unzip();
         let shared = share(source, &hosts, blob, Arc::clone(self) as Arc<dyn Pace>).await;
         self.record(blob, 1);
-        let is_any_ready = shared.iter().any(Option::is_some);
-        for ((host, waits), tap) in hosts.iter().zip(taps).zip(shared) {
-            match tap {
+        if shared.iter().any(Option::is_some) {
+            let late = hosts.iter().zip(&shared).filter(|(_, tap)| tap.is_none());
+            self.lock().leave_behind(late.map(|(host, _)| host.name.clone()).collect());
+        }
+        for (waits, tap) in taps.into_iter().zip(shared) {
+            if let Some(tap) = tap {
                 // If it does not wait any more, the tap is dropped, and the others go on.
-                Some(tap) => drop(waits.send(tap)),
-                None if is_any_ready => {
-                    self.held_up(&host.name, PATIENCE_FOR_QUEUE, PATIENCE_FOR_QUEUE);
-                }
-                None => {}
+                drop(waits.send(tap));
             }
         }
+    }
+
+    fn reads(&self) -> MutexGuard<'_, SourceReads> {
+        self.reads.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock(&self) -> MutexGuard<'_, Table> {
@@ -264,118 +192,10 @@ impl SharedReads {
 
 impl Pace for SharedReads {
     fn keeps_up(&self, destination: &Registry) -> bool {
-        !self.lock().destinations.get(destination).is_some_and(|it| it.is_behind)
+        !self.lock().is_behind(destination)
     }
 
     fn held_up(&self, destination: &Registry, waited: Duration, of: Duration) {
-        let table = &mut *self.lock();
-        let Some(state) = table.destinations.get_mut(destination) else { return };
-        state.held_up += waited;
-        state.shared += of;
-        if state.held_up >= PATIENCE && state.held_up * 4 > state.shared * 3 {
-            table.falls_behind(destination);
-        }
-    }
-}
-
-impl Table {
-    fn expect(&mut self, destination: &Registry, keys: &[ContentKey]) {
-        let Some(state) = self.destinations.get_mut(destination) else { return };
-        for key in keys {
-            *state.open.entry(Arc::clone(key)).or_default() += 1;
-        }
-    }
-
-    fn ended(&mut self, destination: &Registry, keys: &[ContentKey]) {
-        let Some(state) = self.destinations.get_mut(destination) else { return };
-        for key in keys {
-            if let Some(count) = state.open.get_mut(key) {
-                *count -= 1;
-                if *count == 0 {
-                    state.open.remove(key);
-                }
-            }
-        }
-        let is_concerned =
-            |gathering: &&Gathering| keys.iter().any(|key| gathering.needed_by.contains(key));
-        let concerned = self.gatherings.values().filter(is_concerned);
-        concerned.for_each(|gathering| gathering.changed.notify_one());
-    }
-
-    fn settle(&mut self, destination: &Registry, blob: &Digest) {
-        let settled = &mut self.blobs.entry(blob.clone()).or_default().settled;
-        if settled.insert(destination.clone())
-            && let Some(gathering) = self.gatherings.get(blob)
-        {
-            gathering.changed.notify_one();
-        }
-    }
-
-    fn join(&mut self, destination: &Arc<Host>, blob: &Digest, needed_by: &[ContentKey]) -> Role {
-        let is_behind = self.destinations.get(&destination.name).is_none_or(|it| it.is_behind);
-        self.settle(&destination.name, blob);
-        if is_behind {
-            return Role::Alone;
-        }
-        let (sender, tap) = oneshot::channel();
-        let joining = (Arc::clone(destination), sender);
-        if let Some(gathering) = self.gatherings.get_mut(blob) {
-            gathering.needed_by.extend_from_slice(needed_by);
-            gathering.joined.push(joining);
-            return Role::Joins(tap);
-        }
-        let changed = Arc::new(Notify::new());
-        let gathering = Gathering {
-            needed_by: needed_by.to_vec(),
-            joined: vec![joining],
-            changed: Arc::clone(&changed),
-        };
-        self.gatherings.insert(blob.clone(), gathering);
-        Role::Leads(changed, tap)
-    }
-
-    /// Ends a gathering. Those that have fallen behind since they joined read alone.
-    fn begin(&mut self, blob: &Digest) -> Option<Gathering> {
-        let mut gathering = self.gatherings.remove(blob)?;
-        let keeps_up =
-            |host: &Host| !self.destinations.get(&host.name).is_some_and(|it| it.is_behind);
-        gathering.joined.retain(|(host, _)| keeps_up(host));
-        Some(gathering)
-    }
-
-    /// The destinations that may still need a blob for one of those that its gathering is for.
-    fn awaited(&self, blob: &Digest) -> impl Iterator<Item = &Registry> {
-        let settled = self.blobs.get(blob).map(|blob| &blob.settled);
-        let gathering = self.gatherings.get(blob);
-        let is_awaited = move |(name, state): &(&Registry, &Destination)| {
-            let mut keys = gathering.iter().flat_map(|gathering| &gathering.needed_by);
-            !state.is_behind
-                && settled.is_none_or(|settled| !settled.contains(*name))
-                && keys.any(|key| state.open.contains_key(key))
-        };
-        self.destinations.iter().filter(is_awaited).map(|(name, _)| name)
-    }
-
-    fn awaits_any(&self, blob: &Digest) -> bool {
-        self.awaited(blob).next().is_some()
-    }
-
-    fn leave_behind_all_awaited(&mut self, blob: &Digest) {
-        let late: Vec<Registry> = self.awaited(blob).cloned().collect();
-        late.iter().for_each(|name| self.falls_behind(name));
-    }
-
-    /// The others do not wait for a destination any more. All gatherings look again.
-    fn falls_behind(&mut self, destination: &Registry) {
-        let Some(state) = self.destinations.get_mut(destination) else { return };
-        if !state.is_behind {
-            tracing::warn!(
-                "{destination} does not keep up; the other destinations go on without it"
-            );
-            state.is_behind = true;
-            state.fell_behind += 1;
-            (state.held_up, state.shared) = (Duration::ZERO, Duration::ZERO);
-        }
-        self.gatherings.values().for_each(|gathering| gathering.changed.notify_one());
+        self.lock().held_up(destination, waited, of);
     }
 }
