@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use registry_in_memory::content::docker_image;
-use registry_in_memory::{InMemoryRegistry, RegistryOptions};
+use registry_in_memory::{Fault, InMemoryRegistry, RegistryOptions};
 use serde_json::Value;
 
 use crate::support::xtask::{Finished, Xtask};
@@ -177,19 +177,136 @@ async fn an_image_that_cannot_be_copied_is_in_the_plan_and_the_others_are_copied
     assert_eq!(plan.exit_code, 1, "{plan:?}");
     assert_says(
         &plan.stdout,
-        &["failed", "acme/r2:6", "8 images: 7 to create", "1 cannot be copied", "per second"],
+        &["error:", "acme/r2:6", "8 images: 7 to create", "1 cannot be copied", "per second"],
     );
     assert!(!plan.stderr.contains("copied 127"), "{}", plan.stderr);
     let (exit_code, report) = planning.json(&["--apply", "plan.json"]);
     assert_eq!((exit_code, &report["totals"]["copied"]), (1, &7.into()), "{report:#}");
     let again = planning.run(&["--apply", "plan.json"]);
     assert_eq!(again.exit_code, 1, "{again:?}");
-    assert_says(&again.stderr, &["acme/r2:6", "not part of the plan", "could not be copied"]);
+    assert_says(&again.stdout, &["acme/r2:6", "for the plan", "404", "make another plan"]);
+    let failed = &report["images"][6];
+    assert_eq!((&failed["outcome"], &failed["pinned"]), (&"failed".into(), &false.into()));
 
     write(&planning.xtask, "other.json", "{\"command\": \"mirror\", \"version\": 1}");
     let run = planning.run(&["--apply", "other.json"]);
     assert_eq!(run.exit_code, 2);
     assert_says(&run.stderr, &["`other.json` is not a plan", "hint"]);
+}
+
+/// Half of the images are at the destination, and the first of them is pinned.
+async fn half_done() -> Planning {
+    let planning = Planning::new().await;
+    assert_eq!(planning.run(&["--only", "*/acme/r0", "--only", "*/acme/r1"]).exit_code, 0);
+    let pinned = tokio::task::block_in_place(|| planning.xtask.run_in("", &["pin", "*/r0"], &[]));
+    assert_eq!(pinned.exit_code, 0, "{pinned:?}");
+    planning
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_report_of_a_plan_is_about_all_images_and_counts_the_requests_that_compared_it() {
+    let planning = half_done().await;
+    assert_eq!(planning.json(&["--plan", "plan.json"]).0, 0);
+    planning.destination.forget_requests();
+    planning.source.forget_requests();
+    let (exit_code, report) = planning.json(&["--apply", "plan.json"]);
+    assert_eq!(exit_code, 0, "{report:#}");
+    let images = report["images"].as_array().unwrap();
+    let of_images = |key: &str| images.iter().map(|it| it[key].clone()).collect::<Vec<_>>();
+    let each = |words: [&'static str; 4]| [words, words].concat();
+    assert_eq!(of_images("outcome"), each(["up-to-date", "up-to-date", "copied", "copied"]));
+    let pinned = [true, false, false, false];
+    assert_eq!(of_images("pinned"), [pinned, pinned].concat());
+    assert!(of_images("digest").iter().all(Value::is_string), "{report:#}");
+    let requests = [&planning.source, &planning.destination].map(|it| it.requests().len());
+    let counted = &report["requests"];
+    assert_eq!(counted["source"], requests[0], "{counted}");
+    assert_eq!(counted["destination"], requests[1], "{counted}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_joined_reports_of_the_shards_of_a_plan_are_the_report_of_one_machine() {
+    let planning = half_done().await;
+    assert_eq!(planning.json(&["--plan", "two.json", "--shards", "2"]).0, 0);
+    assert_eq!(planning.json(&["--plan", "one.json"]).0, 0);
+    let shards = ["1/2", "2/2"].map(|shard| {
+        let (exit_code, report) = planning.json(&["--apply", "two.json", "--shard", shard]);
+        assert_eq!(exit_code, 0, "{report:#}");
+        let file = format!("{}.json", shard.replace('/', "-"));
+        write(&planning.xtask, &file, report.to_string());
+        file
+    });
+    let arguments = ["report", "merge", &shards[1], &shards[0], "--format", "json"];
+    let merged = tokio::task::block_in_place(|| planning.xtask.run_in("", &arguments, &[]));
+    let mut merged: Value = serde_json::from_str(&merged.stdout).unwrap();
+    for number in [2, 3, 6, 7] {
+        let store = planning.destination.store();
+        store.delete_tag(&format!("m/acme/r{}", number % 4), &number.to_string());
+    }
+    let (exit_code, mut whole) = planning.json(&["--apply", "one.json"]);
+    assert_eq!((exit_code, &whole["totals"]["up-to-date"]), (0, &4.into()), "{whole:#}");
+    // These depend on what is there already, on what is shared, and on the clock.
+    for report in [&mut merged, &mut whole] {
+        let forget = |object: &mut Value, keys: &[&str]| {
+            object.as_object_mut().unwrap().retain(|key, _| !keys.contains(&key.as_str()));
+        };
+        forget(report, &["seconds", "ended", "requests"]);
+        let of_blobs = ["moved", "mounted", "skipped", "content"];
+        forget(&mut report["totals"], &of_blobs);
+        let images = report["images"].as_array_mut().unwrap();
+        images.iter_mut().for_each(|image| forget(image, &of_blobs));
+    }
+    assert_eq!(merged, whole);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_destination_that_is_down_is_one_error_of_a_plan_and_of_its_run() {
+    let planning = Planning::new().await;
+    planning.destination.inject(Fault::status(418).always());
+    let plan = planning.run(&["--plan", "plan.json"]);
+    assert_eq!(plan.exit_code, 1, "{plan:?}");
+    assert_says(&plan.stdout, &["error: 8 images: destination:", "and 3 more"]);
+    assert_eq!(plan.stdout.matches("418").count(), 1, "{}", plan.stdout);
+    assert_eq!(planning.run(&["--plan", "plan.json", "-v"]).stdout.matches(" to 127.").count(), 8);
+    let run = planning.run(&["--apply", "plan.json"]);
+    assert_eq!(run.exit_code, 1, "{run:?}");
+    assert_says(
+        &run.stdout,
+        &["error: 8 images: destination:", "8 failed", "hint: make another plan"],
+    );
+    assert_eq!(run.stdout.matches("418").count(), 1, "{}", run.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_has_a_page_and_a_report_and_no_metrics() {
+    let planning = half_done().await;
+    let refused = planning.run(&["--plan", "plan.json", "--report=prometheus=m.prom"]);
+    assert_eq!(refused.exit_code, 2, "{refused:?}");
+    assert_says(&refused.stderr, &["has no metrics", "hint: use `json=` or `html=`"]);
+    let before = planning.run(&["--only", "*/acme/r0", "--report=json=old.json"]);
+    assert_eq!(before.exit_code, 0, "{before:?}");
+    let files = ["--report=html=page.html", "--report=json=copy.json", "--since=old.json"];
+    let run = planning.run(&[&["--plan", "plan.json", "--rate", "1kB"], &files[..]].concat());
+    assert_eq!(run.exit_code, 0, "{run:?}");
+    let folder = planning.xtask.directory();
+    let text = |file: &str| std::fs::read_to_string(folder.join(file)).unwrap();
+    assert_eq!(text("copy.json"), text("plan.json"));
+    let page = text("page.html");
+    let words =
+        ["4 to create", "At 1.0 kB per second", "6 images are new", "1 blob is in several images:"];
+    assert_says(&page, &words);
+
+    let made = |arguments: &[&str]| {
+        let arguments = [&["report", "html", "-o", "made.html"], arguments].concat();
+        tokio::task::block_in_place(|| planning.xtask.run_in("", &arguments, &[]))
+    };
+    assert_eq!(made(&["plan.json", "--rate=1kB", "--since=old.json"]).exit_code, 0);
+    assert_eq!(text("made.html"), page);
+    let refused = made(&["old.json", "--rate=1kB"]);
+    assert_eq!(refused.exit_code, 2, "{refused:?}");
+    assert_says(&refused.stderr, &["`--rate` is for plans"]);
+    assert_eq!(planning.run(&["--apply", "plan.json"]).exit_code, 0);
+    assert_eq!(made(&["old.json", "--since=plan.json"]).exit_code, 0, "a plan may be earlier");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

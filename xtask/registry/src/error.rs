@@ -91,7 +91,7 @@ impl Error {
 
     /// The error with advice that does not follow from its cause alone.
     #[must_use]
-    pub(crate) fn with_hint(self, hint: impl Into<String>) -> Self {
+    pub fn with_hint(self, hint: impl Into<String>) -> Self {
         Self { host_hint: Some(Box::new(HostHint::Fixed(hint.into()))), ..self }
     }
 

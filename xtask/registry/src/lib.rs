@@ -35,7 +35,7 @@ mod upload_turns;
 pub use auth::{Access, HostSide};
 pub use delete::Deleted;
 pub use embedded::EmbeddedRegistry;
-pub use error::{Cause, Error, ErrorCode, ErrorResponse, Phase, Side};
+pub use error::{Cause, Error, ErrorCode, ErrorResponse, HostHint, Phase, Side};
 pub use http::attempts::RetryPolicy;
 pub use http::host::Host;
 pub use http::net::is_loopback;

@@ -227,8 +227,8 @@ pub struct MirrorArgs {
 
     /// Also write a report to a file
     ///
-    /// `json`: one document. `prometheus`: metrics, for the textfile collector of node_exporter. `html`: a page for
-    /// people. May be repeated.
+    /// `json`: one document. `prometheus`: metrics, for the textfile collector of node_exporter; not of a plan. `html`: a
+    /// page for people. May be repeated.
     #[arg(long, value_name = "FORMAT=FILE", value_parser = mirror_report, conflicts_with = "dry_run")]
     pub report: Vec<(ReportFormat, PathBuf)>,
 

@@ -44,6 +44,8 @@ const COMMANDS: [CommandHelp; 22] = [
             ("mirror -d production --only '*kafka*'", "copy some images"),
             ("mirror -d production -c stackstate/stackstate", "copy what a chart uses"),
             ("mirror -d production --shard 2/4", "copy the second of four shards"),
+            ("mirror -d production --plan plan.json", "ask what a run would do; copy nothing"),
+            ("mirror --apply plan.json", "do what the plan says"),
         ],
         done: "every image is at the destination",
         failed: Some("an image failed; the others were copied"),
@@ -138,6 +140,7 @@ const COMMANDS: [CommandHelp; 22] = [
         examples: &[
             ("report html mirror.json verify.json -o page.html", "show two reports as a page"),
             ("report html new.json --since old.json -o page.html", "show what changed as well"),
+            ("report html plan.json --rate 50MB -o page.html", "show a plan, and its time"),
         ],
         done: "the page was written, whatever the reports say",
         failed: None,

@@ -376,6 +376,7 @@ fn documents() -> Vec<(&'static str, &'static str, String)> {
         DoctorReport { destination: None, hosts: Vec::new(), programs: Vec::new(), ..doctor };
     vec![
         ("mirror", "mirror", super::mirror::json(&mirror())),
+        ("mirror-plan", "mirror-plan", super::mirror::planned::tests::json()),
         ("mirror-dry-run", "mirror-dry-run", dry_run("plain")),
         ("mirror-dry-run-ecr", "mirror-dry-run", dry_run("production")),
         (

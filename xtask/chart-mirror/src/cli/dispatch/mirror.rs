@@ -44,6 +44,7 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
         None => parts::parts(&lists, destinations, unnamed)?,
     };
     refuse_shared(&lists, arguments)?;
+    planned::refuse_metrics(arguments)?;
     let mut reports = RunReports::new(&arguments.report, &arguments.since.since)?;
     let options = PlannedOptions {
         attachments: arguments.attachments,
@@ -55,7 +56,7 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
     let mut command =
         MirrorCommand { flags, arguments, options, lists: &lists, published, timeline };
     if let Some(file) = &arguments.planning.plan {
-        let result = planned::plan(&mut command, &parts, file);
+        let result = planned::plan(&mut command, &parts, file, &reports.since);
         return finish(trace, result);
     }
     let result = if arguments.dry_run {
@@ -73,7 +74,6 @@ pub(super) fn run(flags: &Flags, arguments: &MirrorArgs) -> anyhow::Result<Exit>
         };
         copy(&command, &parts, prepared, &mut reports)
     };
-    let result = planned::with_failures(planned.as_ref(), result);
     let result = reports.finish(&parts, result);
     finish(trace, result)
 }

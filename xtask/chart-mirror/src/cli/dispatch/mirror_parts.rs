@@ -138,10 +138,11 @@ pub(super) fn copy_all(
     }
 }
 
-/// Only documents have the content of images.
+/// Only documents have the content of images: reports, and plans.
 fn content_record(arguments: &MirrorArgs) -> ContentRecord {
     let mut formats = arguments.report.iter().map(|(format, _)| *format);
-    let is_needed = arguments.format == TextOrJson::Json
+    let is_needed = arguments.planning.plan.is_some()
+        || arguments.format == TextOrJson::Json
         || formats.any(|format| format != ReportFormat::Prometheus);
     if is_needed { ContentRecord::Kept } else { ContentRecord::Dropped }
 }

@@ -6,20 +6,22 @@ use anyhow::Context as _;
 
 use super::mirror_parts::{MirrorCommand, Prepared, copy_all};
 use super::parts::Part;
+use super::report_files::write_each;
 use super::targets;
 use crate::cli::exit::Exit;
-use crate::cli::flags::TextOrJson;
+use crate::cli::flags::{MirrorArgs, TextOrJson};
 use crate::cli::{runtime, terminal};
 use crate::commands::mirror::planned::{PlannedPart, PlannedRun};
 use crate::commands::mirror::stale::{self, PlanChange};
 use crate::commands::mirror::{MirrorRun, shards};
+use crate::commands::report_page::SavedReport;
 use crate::copy::Effects;
 use crate::files::write_atomically;
 use crate::plan::Shard;
 use crate::report;
+use crate::report::mirror::ReportFormat;
 use crate::workspace::OpenList;
 use messages::Advice;
-use messages::printable::printable;
 use messages::program::command;
 use registry::auth::credentials::ProcessEnvironment;
 
@@ -29,25 +31,25 @@ const SHOWN: usize = 20;
 /// The largest plan that is read, in bytes: enough for 100,000 images.
 const LARGEST_PLAN: u64 = 256 << 20;
 
-/// Asks the registries what a run would do, and writes it to a file.
+/// What is not written about a plan.
+pub(super) fn refuse_metrics(arguments: &MirrorArgs) -> Result<(), Advice> {
+    let mut formats = arguments.report.iter().map(|(format, _)| *format);
+    if arguments.planning.plan.is_none() || formats.all(|it| it != ReportFormat::Prometheus) {
+        return Ok(());
+    }
+    Err(Advice::new("`--plan` copies nothing, so it has no metrics for `--report prometheus=`")
+        .with_hint("use `json=` or `html=` for a plan; `--apply` writes metrics"))
+}
+
+/// Asks the registries what a run would do, and writes it to a file. `since` are earlier reports for the page.
 pub(super) fn plan(
     command: &mut MirrorCommand<'_>,
     parts: &[Part<'_>],
     file: &Path,
+    since: &[SavedReport],
 ) -> anyhow::Result<Exit> {
     let arguments = command.arguments;
-    let mut prepared = Vec::new();
-    for part in parts {
-        let mut one = command.prepare_with_chart(part)?;
-        if let Some(layout) = &one.plan.destination.layout {
-            // It would be created.
-            let advice =
-                Advice::new(format!("`--plan` needs a registry, and {layout} is a layout"));
-            return Err(advice.with_hint("`-t` shows what a layout would get").into());
-        }
-        one.options.effects = Effects::Planned;
-        prepared.push(one);
-    }
+    let prepared = prepare_without_effects(command, parts)?;
     let runs: Vec<MirrorRun<'_>> = prepared.iter().map(Prepared::run).collect();
     let (results, together) =
         copy_all(&runs, &parts.iter().collect::<Vec<_>>(), command.timeline.as_ref())?;
@@ -77,14 +79,42 @@ pub(super) fn plan(
     }
     let text = serde_json::to_string_pretty(&plan)? + "\n";
     write_atomically(file, &text).with_context(|| format!("no plan in `{}`", file.display()))?;
+    let rate = arguments.planning.rate;
+    let written = write_each(&arguments.report, |format, _| {
+        Ok(match format {
+            ReportFormat::Html => report::html::page_of_plan(text.clone(), since, rate),
+            ReportFormat::Json | ReportFormat::Prometheus => text.clone(),
+        })
+    });
     match arguments.format {
         TextOrJson::Json => terminal::result(&text)?,
         TextOrJson::Human => {
-            let rate = arguments.planning.rate;
-            terminal::result(&report::mirror::planned(&plan, &file.display().to_string(), rate))?;
+            let name = file.display().to_string();
+            let presentation = terminal::presentation();
+            terminal::result(&report::mirror::planned(&plan, &name, rate, presentation))?;
         }
     }
-    Ok(if plan.has_failed() { Exit::Failed } else { Exit::Done })
+    written.map(|()| if plan.has_failed() { Exit::Failed } else { Exit::Done })
+}
+
+/// The parts of a run that writes nothing.
+fn prepare_without_effects(
+    command: &mut MirrorCommand<'_>,
+    parts: &[Part<'_>],
+) -> anyhow::Result<Vec<Prepared>> {
+    let mut prepared = Vec::new();
+    for part in parts {
+        let mut one = command.prepare_with_chart(part)?;
+        if let Some(layout) = &one.plan.destination.layout {
+            // It would be created.
+            let advice =
+                Advice::new(format!("`--plan` needs a registry, and {layout} is a layout"));
+            return Err(advice.with_hint("`-t` shows what a layout would get").into());
+        }
+        one.options.effects = Effects::Planned;
+        prepared.push(one);
+    }
+    Ok(prepared)
 }
 
 /// Reads a plan.
@@ -113,25 +143,6 @@ pub(super) fn read(file: &Path, shard: Option<Shard>) -> anyhow::Result<PlannedR
         return Err(Advice::new(message).with_hint(hint).into());
     }
     Ok(plan)
-}
-
-/// Reports what the plan of a run could not include. The run has failed then, even if everything else was copied.
-pub(super) fn with_failures(
-    plan: Option<&PlannedRun>,
-    result: anyhow::Result<Exit>,
-) -> anyhow::Result<Exit> {
-    let failed: Vec<_> = plan.iter().flat_map(|plan| plan.failed()).collect();
-    for (target, why) in failed.iter().take(SHOWN) {
-        let target = printable(target);
-        terminal::error(&format!(
-            "error: {target} is not part of the plan: it could not be copied: {}",
-            printable(why)
-        ));
-    }
-    if failed.len() > SHOWN {
-        terminal::error(&format!("error: {} more are not part of it", failed.len() - SHOWN));
-    }
-    result.map(|exit| if failed.is_empty() { exit } else { exit.max(Exit::Failed) })
 }
 
 /// The parts of a plan, with their lists.
@@ -171,9 +182,10 @@ pub(super) fn prepare(
             one.plan.chart_change(planned).map(|what| format!("{}: {what}", planned.destination)),
         );
         let found =
-            runtime::block_on(stale::changes(&one.run(), planned, shard, &ProcessEnvironment))?;
-        changed.extend(found.iter().map(|PlanChange { target, what }| format!("{target}: {what}")));
-        one.plan.keep_planned(planned, shard);
+            runtime::block_on(stale::compare(&one.run(), planned, shard, &ProcessEnvironment))?;
+        let changes = found.changes.iter();
+        changed.extend(changes.map(|PlanChange { target, what }| format!("{target}: {what}")));
+        one.plan.keep_planned(planned, shard, found.requests);
         prepared.push(one);
     }
     if changed.is_empty() {

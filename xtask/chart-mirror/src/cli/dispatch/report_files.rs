@@ -29,7 +29,8 @@ const LARGEST_METRICS: u64 = 16 << 20;
 /// The report files of a run of `mirror`, and the results that go into them.
 pub(super) struct RunReports<'a> {
     files: &'a [(ReportFormat, PathBuf)],
-    since: Vec<SavedReport>,
+    /// The earlier reports for the page.
+    pub(super) since: Vec<SavedReport>,
     parts: Vec<PartReport>,
     /// What the parts did together.
     pub(super) together: Option<Together>,

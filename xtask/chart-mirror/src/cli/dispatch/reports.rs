@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use messages::Advice;
+use messages::program::command;
 
 use super::report_files::{identity, saved_reports, text_of};
 use crate::cli::exit::Exit;
@@ -13,15 +14,15 @@ use crate::commands::report_page::ReportPage;
 use crate::files::write_atomically;
 use crate::report::{html, merged};
 
-pub(super) fn run(command: &ReportCommand) -> anyhow::Result<Exit> {
-    match command {
+pub(super) fn run(requested: &ReportCommand) -> anyhow::Result<Exit> {
+    match requested {
         ReportCommand::Merge(arguments) => merge(arguments),
         ReportCommand::Html(arguments) => page(arguments),
     }
 }
 
 fn page(arguments: &PageArgs) -> anyhow::Result<Exit> {
-    let PageArgs { files, output, since } = arguments;
+    let PageArgs { files, output, since, rate } = arguments;
     for file in files.iter().chain(&since.since) {
         if identity(file) == identity(output) {
             let message = format!("`{}` would be overwritten by the page", file.display());
@@ -29,6 +30,12 @@ fn page(arguments: &PageArgs) -> anyhow::Result<Exit> {
         }
     }
     let page = ReportPage::of(&saved_reports(files)?, &saved_reports(&since.since)?)?;
+    if rate.is_some() && page.plans().next().is_none() {
+        return Err(Advice::new("`--rate` is for plans, and none of the files is one")
+            .with_hint(format!("{} writes a plan", command("mirror --plan plan.json")))
+            .into());
+    }
+    let page = ReportPage { rate: *rate, ..page };
     write_atomically(output, &html::render(&page))?;
     terminal::result(&format!("written     {}\n", output.display()))?;
     Ok(Exit::Done)

@@ -13,7 +13,7 @@ pub struct PlanningArgs {
     ///
     /// The registries are asked what is there. The plan says for each image what would be sent, mounted, created or
     /// changed, and `--apply` carries it out.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "report", "apply", "shard", "source"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["dry_run", "apply", "shard", "source"])]
     pub plan: Option<PathBuf>,
 
     /// Copy what a plan says, and nothing else

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
 
-use crate::cli::flag_values::TextOrJson;
+use crate::cli::flag_values::{TextOrJson, byte_size};
 
 #[derive(Debug, Subcommand)]
 pub enum ReportCommand {
@@ -20,13 +20,19 @@ pub enum ReportCommand {
 
 #[derive(Debug, Args)]
 pub struct PageArgs {
-    /// JSON reports of `mirror`, `verify`, `bundle import` and `report merge`
+    /// JSON reports of `mirror`, `verify`, `bundle import` and `report merge`, and plans of `mirror --plan`
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
 
     /// The page
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+
+    /// Estimate the time of a plan at this rate
+    ///
+    /// Per second, such as 50MB.
+    #[arg(long, value_name = "SIZE", value_parser = byte_size)]
+    pub rate: Option<u64>,
 
     #[command(flatten)]
     pub since: SinceArgs,

@@ -1,28 +1,30 @@
 //! The command `mirror`: plans what goes where, copies it, and returns a report.
 
-use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::chart_copy::{ChartCopy, ChartPlan, planned_chart};
 use crate::chart::{ChartOptions, PlannedChart};
-use crate::copy::{ContentRecord, Effects, ExistingContent};
+use crate::copy::{ContentRecord, Copied, Effects, ExistingContent};
 use crate::ecr::RepositoryPlan;
 use crate::list::{Attachments, Destination, ImageList};
 use crate::plan::{Publication, Selection, Shard, Transfer, transfers};
+use applied::AppliedPlan;
 use layout::LayoutLocation;
 use messages::Advice;
-use oci::{Digest, Reference, RepositoryPath};
-use planned::{PlannedImage, PlannedPart};
+use oci::{Digest, RepositoryPath};
+use planned::PlannedPart;
 use registry::known::kind::Profile;
-use registry::{RetryPolicy, Trace};
+use registry::{Error, Requests, RetryPolicy, Trace};
 use result::{ChartReport, ImageReport, ShardReport};
 
 pub use run::{MirrorRun, run};
 pub(super) use run::{connect, copy, finish, layouts_of};
 pub use together::{Together, run_together};
 
+mod applied;
 pub mod planned;
+mod planned_error;
 pub mod result;
 mod run;
 pub mod shards;
@@ -75,6 +77,8 @@ pub struct MirrorPlan {
     pub chart: Option<ChartPlan>,
     shard: Option<PlannedShard>,
     fetched: Option<Result<ChartCopy, Advice>>,
+    /// The plan that the run carries out.
+    applied: Option<AppliedPlan>,
 }
 
 /// The shard of this machine, and the positions of its transfers in the whole run.
@@ -133,7 +137,8 @@ fn check_depth<'p>(
 
 impl MirrorPlan {
     pub(super) fn new(destination: Destination, transfers: Vec<Transfer>) -> Self {
-        Self { destination, transfers, chart: None, shard: None, fetched: None }
+        let (chart, shard, fetched, applied) = (None, None, None, None);
+        Self { destination, transfers, chart, shard, fetched, applied }
     }
 
     /// Leaves the rest to other machines.
@@ -145,30 +150,25 @@ impl MirrorPlan {
         self.shard = Some(PlannedShard { shard, positions });
     }
 
-    /// Keeps what a plan says that has to be copied, by the machine of a shard, and as it was planned: an unpinned image
-    /// by its digest.
-    pub fn keep_planned(&mut self, planned: &PlannedPart, shard: Option<Shard>) {
-        let to_copy = planned.images.iter().filter(|image| image.is_copied()).enumerate();
-        let to_copy: HashMap<&Reference, (usize, &PlannedImage)> = to_copy
-            .filter(|(_, image)| image.is_copied_by(shard))
-            .map(|(position, image)| (&image.target, (position, image)))
-            .collect();
-        let mut kept = Vec::new();
-        for mut transfer in std::mem::take(&mut self.transfers) {
-            if let Some((position, image)) = to_copy.get(&transfer.target_reference()) {
-                transfer.digest = image.at_source().cloned();
-                kept.push((*position, transfer));
-            }
-        }
-        let (positions, transfers) = kept.into_iter().unzip();
+    /// Keeps what a plan says that has to be copied, by the machine of a shard. `compared` are the requests that compared
+    /// the plan with the registries.
+    pub fn keep_planned(
+        &mut self,
+        planned: &PlannedPart,
+        shard: Option<Shard>,
+        compared: Requests,
+    ) {
+        let all = std::mem::take(&mut self.transfers);
+        let (applied, transfers) = AppliedPlan::new(planned, shard, compared, all);
         self.transfers = transfers;
         if let Some(shard) = shard {
-            self.shard = Some(PlannedShard { shard, positions });
+            self.shard = Some(PlannedShard { shard, positions: applied.positions.clone() });
             // The chart is small. One machine copies it.
             if shard.index > 1 {
                 (self.chart, self.fetched) = (None, None);
             }
         }
+        self.applied = Some(applied);
     }
 
     /// How the chart differs from a plan.
@@ -182,6 +182,24 @@ impl MirrorPlan {
             (Some(_), Some(chart)) => Some(format!("the chart {} has changed", chart.source)),
             (Some(_), None) => Some("a chart would be copied that was not planned".to_owned()),
             (None, Some(chart)) => Some(format!("the chart {} cannot be copied now", chart.source)),
+        }
+    }
+
+    /// The requests that compared a plan with the registries.
+    fn compared(&self) -> Requests {
+        self.applied.as_ref().map(|applied| applied.compared).unwrap_or_default()
+    }
+
+    /// The reports about the images, with those that a plan has settled.
+    fn image_reports(
+        &self,
+        results: impl IntoIterator<Item = Result<Copied, Error>>,
+    ) -> Vec<ImageReport> {
+        let results = self.transfers.iter().zip(results);
+        let copied = results.map(|(transfer, result)| ImageReport::new(transfer, result));
+        match &self.applied {
+            Some(applied) => applied.reports(copied),
+            None => copied.collect(),
         }
     }
 

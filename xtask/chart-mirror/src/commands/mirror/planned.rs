@@ -1,10 +1,12 @@
 //! `PlannedRun`: what `mirror --plan` writes and `mirror --apply` carries out. It is made from the reports of a run
 //! that has written nothing.
 
+use std::collections::BTreeSet;
 use std::ops::AddAssign;
 
 use serde::{Deserialize, Serialize};
 
+use super::planned_error::PlannedError;
 use super::result::{ChartOutcome, ChartReport, CopyOutcome, ImageReport, MirrorReport};
 use crate::copy::{Amount, Copied, PlannedBlob};
 use crate::plan::Shard;
@@ -97,10 +99,14 @@ pub struct PlannedImage {
     pub attachments: u64,
     /// The blobs to send or to mount.
     pub blobs: Vec<PlannedBlob>,
+    /// Whether all of its manifests were read.
+    pub complete: bool,
+    /// The platforms that its index declares, as far as its manifests were read.
+    pub platforms: BTreeSet<String>,
     /// The machine that copies it, from 1.
     pub shard: Option<u32>,
     /// Why it cannot be copied.
-    pub error: Option<String>,
+    pub error: Option<PlannedError>,
 }
 
 /// The chart of a plan.
@@ -113,7 +119,7 @@ pub struct ChartInPlan {
     pub action: Action,
     pub now: Option<Digest>,
     pub then: Option<Digest>,
-    pub error: Option<String>,
+    pub error: Option<PlannedError>,
 }
 
 /// A plan in numbers.
@@ -157,18 +163,12 @@ impl PlannedRun {
 
     /// Whether an image or the chart cannot be copied, or a part cannot run.
     pub fn has_failed(&self) -> bool {
-        self.parts.iter().any(|part| part.error.is_some()) || self.failed().next().is_some()
-    }
-
-    /// The targets that cannot be copied, and why.
-    pub fn failed(&self) -> impl Iterator<Item = (String, &str)> {
-        self.parts.iter().flat_map(|part| {
-            let images = part.images.iter().filter(|image| image.action == Action::Fail);
-            let chart = part.chart.iter().filter(|chart| chart.action == Action::Fail);
-            let images = images.map(|image| (image.target.to_string(), &image.error));
-            let all = images.chain(chart.map(|chart| (chart.target.clone(), &chart.error)));
-            all.map(|(target, error)| (target, error.as_deref().unwrap_or_default()))
-        })
+        let is_failed = |part: &PlannedPart| {
+            let chart = part.chart.as_ref().map(|chart| chart.action);
+            let mut actions = part.images.iter().map(|image| image.action).chain(chart);
+            part.error.is_some() || actions.any(|action| action == Action::Fail)
+        };
+        self.parts.iter().any(is_failed)
     }
 }
 
@@ -196,12 +196,17 @@ impl PlannedPart {
             }
             totals.moved += image.moved;
             totals.mounted += image.mounted;
-            // A look at the tag; each manifest is read and pushed, each blob requested, begun and sent, or mounted.
-            let (moved, mounted) = (image.moved.blobs, image.mounted.blobs);
-            totals.requests += 1 + 2 * image.manifests + 3 * moved + mounted;
+            totals.requests += least_requests(image.manifests, &image.moved, &image.mounted);
         }
         totals
     }
+}
+
+/// The least requests for an image: a look at the tag; each manifest is read and pushed, each blob requested, begun and
+/// sent, or mounted.
+pub(in crate::commands) fn least_requests(manifests: u64, moved: &Amount, mounted: &Amount) -> u64 {
+    let of_blobs = moved.blobs.saturating_mul(3).saturating_add(mounted.blobs);
+    manifests.saturating_mul(2).saturating_add(of_blobs).saturating_add(1)
 }
 
 impl PlannedImage {
@@ -213,6 +218,14 @@ impl PlannedImage {
     /// Whether the machine of this shard copies it.
     pub fn is_copied_by(&self, shard: Option<Shard>) -> bool {
         self.is_copied() && shard.is_none_or(|shard| self.shard == Some(shard.index))
+    }
+
+    /// Whether the report of a shard is about it.
+    pub fn is_in(&self, shard: Shard) -> bool {
+        match self.is_copied() {
+            true => self.shard == Some(shard.index),
+            false => shard.has(self.target.repository().path()),
+        }
     }
 
     /// The digest that is copied from the source.
@@ -236,6 +249,8 @@ impl PlannedImage {
             manifests: 0,
             attachments: 0,
             blobs: Vec::new(),
+            complete: false,
+            platforms: BTreeSet::new(),
             shard: None,
             error: None,
         };
@@ -243,9 +258,9 @@ impl PlannedImage {
             CopyOutcome::UpToDate => {}
             CopyOutcome::Failed { error } => {
                 image.action = Action::Fail;
-                image.error = Some(error.to_string());
+                image.error = Some(PlannedError::new(error));
             }
-            CopyOutcome::Copied(Copied { before, counters, .. }) => {
+            CopyOutcome::Copied(Copied { before, counters, content, .. }) => {
                 image.action = action(before.as_ref());
                 image.now.clone_from(before);
                 image.moved = counters.moved;
@@ -254,6 +269,10 @@ impl PlannedImage {
                 image.manifests = counters.manifests;
                 image.attachments = counters.attachments;
                 image.blobs.clone_from(&counters.planned);
+                if let Some(content) = content {
+                    image.complete = content.is_complete;
+                    image.platforms.clone_from(&content.platforms);
+                }
             }
         }
         image
@@ -268,8 +287,10 @@ impl ChartInPlan {
             ChartOutcome::Copied(copied) => {
                 (action(copied.before.as_ref()), copied.before.clone(), None)
             }
-            ChartOutcome::Failed { error } => (Action::Fail, None, Some(error.to_string())),
-            ChartOutcome::NotFetched { error } => (Action::Fail, None, Some(error.to_string())),
+            ChartOutcome::Failed { error } => (Action::Fail, None, Some(PlannedError::new(error))),
+            ChartOutcome::NotFetched { error } => {
+                (Action::Fail, None, Some(PlannedError::of_no_request(error)))
+            }
         };
         let (source, target) = (report.source.clone(), report.target.clone());
         Self { source, target, action, now, then, error }

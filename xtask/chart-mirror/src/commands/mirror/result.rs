@@ -50,7 +50,7 @@ pub struct ShardReport {
 }
 
 /// The result for one image.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct ImageReport {
     pub source: Reference,
@@ -104,7 +104,7 @@ pub enum ChartOutcome {
 }
 
 /// The platforms that the destination selects, and the index that contains only these.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub struct SubsetReport {
@@ -116,7 +116,7 @@ pub struct SubsetReport {
     pub made_from: Option<Digest>,
 }
 
-#[derive(Debug, Serialize)]
+#[derive(Debug, Clone, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 #[serde(tag = "outcome", rename_all = "kebab-case")]
 pub enum CopyOutcome {
@@ -245,20 +245,7 @@ impl ChartReport {
 
 impl ImageReport {
     pub fn new(transfer: &Transfer, result: Result<Copied, Error>) -> Self {
-        let mut report = Self {
-            source: transfer.source_reference(),
-            target: transfer.target_reference(),
-            pinned: transfer.digest.is_some(),
-            digest: None,
-            subset: transfer.platforms.as_ref().map(|choice| SubsetReport {
-                platforms: choice.platforms.clone(),
-                recorded: choice.recorded.is_some(),
-                made_from: None,
-            }),
-            refused: 0,
-            warnings: Vec::new(),
-            outcome: CopyOutcome::UpToDate,
-        };
+        let mut report = Self::up_to_date(transfer, None, None);
         match result {
             Ok(mut copied) => {
                 report.digest = Some(copied.digest.clone());
@@ -275,6 +262,28 @@ impl ImageReport {
             Err(error) => report.outcome = CopyOutcome::Failed { error },
         }
         report
+    }
+
+    /// Of an image that is at the destination. `made_from` is the digest of the source's index, if it was rewritten.
+    pub(super) fn up_to_date(
+        transfer: &Transfer,
+        digest: Option<Digest>,
+        made_from: Option<Digest>,
+    ) -> Self {
+        Self {
+            source: transfer.source_reference(),
+            target: transfer.target_reference(),
+            pinned: transfer.digest.is_some(),
+            digest,
+            subset: transfer.platforms.as_ref().map(|choice| SubsetReport {
+                platforms: choice.platforms.clone(),
+                recorded: choice.recorded.is_some(),
+                made_from,
+            }),
+            refused: 0,
+            warnings: Vec::new(),
+            outcome: CopyOutcome::UpToDate,
+        }
     }
 
     /// The digest of the source's index, if it was rewritten.

@@ -86,7 +86,9 @@ pub(in crate::commands) async fn copy(
     let batch = prepared.batch(progress);
     let copies = Copies::new(registries, std::slice::from_ref(&batch))?;
     let results = copies.run(batch).await?;
-    Ok(prepared.report(results, Some(registries.requests()), registries, began))
+    let mut requests = registries.requests();
+    requests += plan.compared();
+    Ok(prepared.report(results, Some(requests), registries, began))
 }
 
 impl<'a> Prepared<'a> {
@@ -105,6 +107,11 @@ impl<'a> Prepared<'a> {
 
     pub(super) fn transfers(&self) -> &[Transfer] {
         &self.transfers
+    }
+
+    /// The requests that compared a plan with the registries.
+    pub(super) fn compared(&self) -> Requests {
+        self.run.plan.compared()
     }
 
     pub(super) fn batch(&self, progress: Arc<dyn Progress>) -> Batch<'_> {
@@ -141,12 +148,10 @@ impl<'a> Prepared<'a> {
         let chart = plan.fetched_chart();
         let of_chart =
             chart.and_then(|chart| Some(ImageReport::new(&chart.transfer, results.pop()?)));
-        let results = plan.transfers.iter().zip(results);
-        let images = results.map(|(transfer, result)| ImageReport::new(transfer, result));
         MirrorReport {
             destination: plan.destination.to_string(),
             shard: plan.shard_report(),
-            images: images.collect(),
+            images: plan.image_reports(results),
             chart: plan.chart_report(of_chart),
             unfinished: None,
             requests,

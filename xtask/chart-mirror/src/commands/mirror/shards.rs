@@ -121,6 +121,8 @@ mod tests {
             manifests: 1,
             attachments: 0,
             blobs: blobs.iter().map(blob).collect(),
+            complete: true,
+            platforms: Default::default(),
             shard: None,
             error: None,
         }

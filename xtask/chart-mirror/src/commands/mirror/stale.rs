@@ -11,7 +11,7 @@ use crate::copy::IMAGES_AT_ONCE;
 use crate::plan::{Shard, Transfer, registry_settings};
 use oci::{Digest, Reference};
 use registry::auth::credentials::Environment;
-use registry::{Error, ManifestName, Registries, Side};
+use registry::{Error, ManifestName, Registries, Requests, Side};
 
 /// Something that is not as it was when the plan was made.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,20 +20,28 @@ pub struct PlanChange {
     pub what: String,
 }
 
+/// How a plan compares with the list and the registries.
+#[derive(Debug, Default)]
+pub struct PlanComparison {
+    pub changes: Vec<PlanChange>,
+    /// Those that it took.
+    pub requests: Requests,
+}
+
 /// The changes since a part was planned, except those that carrying out the plan has made. Sends one request per image to
 /// the destination, and one to the source of each unpinned image that will be copied. Of a pinned one, its pin is copied.
 ///
 /// # Errors
 /// If a registry cannot be asked.
-pub async fn changes(
+pub async fn compare(
     run: &MirrorRun<'_>,
     part: &PlannedPart,
     shard: Option<Shard>,
     environment: &dyn Environment,
-) -> anyhow::Result<Vec<PlanChange>> {
-    let mut changes = of_list(&run.plan.transfers, &part.images);
+) -> anyhow::Result<PlanComparison> {
+    let changes = of_list(&run.plan.transfers, &part.images);
     if !changes.is_empty() {
-        return Ok(changes);
+        return Ok(PlanComparison { changes, ..PlanComparison::default() });
     }
     let settings = registry_settings(run.list, run.options.concurrency, run.options.retry);
     let registries = connect(run.plan, settings, environment)?;
@@ -46,10 +54,9 @@ pub async fn changes(
         Some(of_registries(&registries, transfer, planned.get(&transfer.target_reference())?))
     });
     let found: Vec<_> = stream::iter(looks).buffered(IMAGES_AT_ONCE).collect().await;
-    for result in found {
-        changes.extend(result?);
-    }
-    Ok(changes)
+    let found = found.into_iter().collect::<anyhow::Result<Vec<_>>>()?;
+    let changes = found.into_iter().flatten().collect();
+    Ok(PlanComparison { changes, requests: registries.requests() })
 }
 
 /// How the list differs from the plan. Pure.

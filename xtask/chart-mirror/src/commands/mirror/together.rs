@@ -154,7 +154,9 @@ impl<'a> Group<'a> {
             (self.on_end)(member.position, report);
         });
         join_all(runs).await;
-        Together { requests: registries.requests(), reads: copies.source_reads() }
+        let mut requests = registries.requests();
+        members.iter().for_each(|member| requests += member.prepared.compared());
+        Together { requests, reads: copies.source_reads() }
     }
 
     async fn run_one_by_one(&self) -> Together {

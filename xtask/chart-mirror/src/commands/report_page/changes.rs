@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::model::{Changes, ImageChange, PageFinding, PageImage, PageOutcome, PageRun};
+use super::model::{Changes, ImageChange, PageFinding, PageImage, PageRun};
 
 /// Sets what changed of each image, and returns the rest. A finding counts as fixed if a verification ran both
 /// times.
@@ -61,13 +61,15 @@ pub(super) fn compare(
 }
 
 fn difference(old: &PageImage, new: &PageImage) -> Option<ImageChange> {
-    let has_failed = |image: &PageImage| image.worst() == PageOutcome::Failed;
+    let has_failed = |image: &PageImage| image.worst().is_failure();
+    // Whether an image of a plan will fail is not known.
+    let is_ahead = new.worst().is_ahead();
     let digests = |image: &PageImage| -> BTreeSet<String> {
         image.states.iter().filter_map(|state| state.digest.clone()).collect()
     };
     match (has_failed(old), has_failed(new)) {
         (false, true) => return Some(ImageChange::Broken),
-        (true, false) => return Some(ImageChange::Fixed),
+        (true, false) if !is_ahead => return Some(ImageChange::Fixed),
         _ => {}
     }
     let (before, now) = (digests(old), digests(new));

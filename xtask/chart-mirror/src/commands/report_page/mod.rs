@@ -1,23 +1,25 @@
 //! `ReportPage`: what one or several saved reports say about images, for people. Pure.
 //!
 //! It is made from the JSON documents of `mirror` (also of a dry run, of several lists, and as joined by `report
-//! merge`), `bundle import` and `verify`. `read` parses them, `rows` puts what they say about an image together,
+//! merge`), `bundle import` and `verify`, and from plans. `read` and `plan` parse them, `rows` puts what they say about an image together,
 //! `sizes` finds what images share, and `changes` compares with earlier reports.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use messages::Advice;
 
 pub use model::{
     Changes, ContentOf, ErrorText, ImageChange, PageFinding, PageImage, PageOutcome, PageRun,
-    RunNumbers, SavedReport, SharedBlob, Sizes, StateAt,
+    PlanNumbers, PlanShard, RunNumbers, SavedReport, SharedBlob, Sizes, StateAt,
 };
 use read::{Part, read};
 
 mod changes;
 mod model;
+mod plan;
 mod read;
 mod rows;
+mod saved;
 mod sizes;
 #[cfg(test)]
 mod tests;
@@ -34,6 +36,8 @@ pub struct ReportPage {
     pub platforms: BTreeMap<String, usize>,
     /// What is different from the earlier reports; `None` without any.
     pub changes: Option<Changes>,
+    /// The bytes per second at which plans are carried out, if the time is to be estimated.
+    pub rate: Option<u64>,
 }
 
 impl ReportPage {
@@ -66,22 +70,25 @@ impl ReportPage {
         Ok(page)
     }
 
-    /// How many images are in each state.
+    /// How many images are in each state: the worst of each image, and every bad one.
     pub fn counts(&self) -> BTreeMap<PageOutcome, usize> {
         let mut counts = BTreeMap::new();
         for image in &self.images {
-            *counts.entry(image.worst()).or_default() += 1;
+            let bad = image.states.iter().map(|state| state.outcome).filter(|it| it.is_bad());
+            let shown: BTreeSet<PageOutcome> = bad.chain([image.worst()]).collect();
+            for outcome in shown {
+                *counts.entry(outcome).or_default() += 1;
+            }
         }
         counts
     }
 
-    /// Whether nothing failed and there is no error.
-    pub fn is_well(&self) -> bool {
-        self.runs.iter().all(|run| match run.numbers {
-            RunNumbers::Mirrored { .. } => true,
-            RunNumbers::Verified { errors, .. } => errors == 0,
-            RunNumbers::NotRun { .. } => false,
-        }) && self.images.iter().all(|image| image.worst() != PageOutcome::Failed)
+    /// The plans, each with the position of its run.
+    pub fn plans(&self) -> impl Iterator<Item = (usize, &PlanNumbers)> {
+        self.runs.iter().enumerate().filter_map(|(position, run)| match &run.numbers {
+            RunNumbers::Planned(numbers) => Some((position, numbers)),
+            _ => None,
+        })
     }
 }
 

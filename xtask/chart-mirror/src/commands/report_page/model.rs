@@ -19,9 +19,10 @@ pub struct PageRun {
     /// The name of the destination, or its address. For `verify`, all of them.
     pub destination: String,
     pub ended: Option<Timestamp>,
-    pub seconds: f64,
+    /// `None` for a plan.
+    pub seconds: Option<f64>,
     pub is_dry_run: bool,
-    /// `None` if it shares them with other runs.
+    /// `None` if it shares them with other runs, and for a plan.
     pub requests: Option<u64>,
     pub numbers: RunNumbers,
     /// Registries whose certificates were not verified.
@@ -39,6 +40,7 @@ pub enum RunNumbers {
         moved: u64,
         mounted: u64,
     },
+    Planned(PlanNumbers),
     Verified {
         images: usize,
         errors: usize,
@@ -48,6 +50,39 @@ pub enum RunNumbers {
     NotRun {
         error: String,
     },
+}
+
+/// What carrying out a plan comes to.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PlanNumbers {
+    pub images: usize,
+    pub create: usize,
+    pub update: usize,
+    pub up_to_date: usize,
+    pub fail: usize,
+    pub moved: u64,
+    pub mounted: u64,
+    /// At least so many, without those for tokens.
+    pub requests: u64,
+    /// Repositories that would be created.
+    pub repositories: Vec<String>,
+    /// What each machine copies; empty if one machine copies everything.
+    pub shards: Vec<PlanShard>,
+}
+
+/// What one of several machines copies.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PlanShard {
+    pub images: usize,
+    /// Of distinct blobs to send or to mount.
+    pub bytes: u64,
+}
+
+impl PlanNumbers {
+    /// How long it takes to send the bytes at a rate.
+    pub fn seconds_at(&self, rate: u64) -> f64 {
+        self.moved as f64 / rate.max(1) as f64
+    }
 }
 
 /// A finding of `verify`.
@@ -111,6 +146,10 @@ pub struct StateAt {
     /// The reference at the destination; empty for `verify`.
     pub target: String,
     pub digest: Option<String>,
+    /// In a plan: what the tag names now; empty if it does not exist.
+    pub before: Option<String>,
+    /// In a plan for several machines: which of them copies it.
+    pub shard: Option<u32>,
     pub moved: u64,
     pub mounted: u64,
     pub skipped: u64,
@@ -131,12 +170,18 @@ pub struct ErrorText {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum PageOutcome {
     Failed,
+    /// A plan cannot copy it.
+    Blocked,
     /// It has errors in a verification.
     Wrong,
     /// It has warnings in a verification.
     Warned,
     /// Of a dry run.
     Planned,
+    /// A plan creates its tag.
+    ToCreate,
+    /// A plan changes its tag, or completes what it names.
+    ToUpdate,
     Copied,
     UpToDate,
     /// A verification found nothing.
@@ -145,27 +190,48 @@ pub enum PageOutcome {
 }
 
 impl PageOutcome {
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 10] = [
         Self::Failed,
+        Self::Blocked,
         Self::Wrong,
         Self::Warned,
         Self::Planned,
+        Self::ToCreate,
+        Self::ToUpdate,
         Self::Copied,
         Self::UpToDate,
         Self::Passed,
     ];
 
-    /// For people.
+    /// For people, about one image or several.
     pub fn name(self) -> &'static str {
         match self {
             Self::Failed => "failed",
-            Self::Wrong => "errors",
-            Self::Warned => "warnings",
+            Self::Blocked => "cannot be copied",
+            Self::Wrong => "with errors",
+            Self::Warned => "with warnings",
             Self::Planned => "planned",
+            Self::ToCreate => "to create",
+            Self::ToUpdate => "to update",
             Self::Copied => "copied",
             Self::UpToDate => "up to date",
             Self::Passed => "verified",
         }
+    }
+
+    /// Whether it asks for attention.
+    pub fn is_bad(self) -> bool {
+        self <= Self::Warned
+    }
+
+    /// Whether the image was not copied, or will not be.
+    pub fn is_failure(self) -> bool {
+        self <= Self::Blocked
+    }
+
+    /// Whether it is about a run to come.
+    pub fn is_ahead(self) -> bool {
+        matches!(self, Self::Planned | Self::ToCreate | Self::ToUpdate)
     }
 }
 

@@ -1,19 +1,21 @@
 //! Reads saved reports: the fields that the page shows. Reports of older versions lack some of them.
 
-use std::collections::BTreeMap;
-
 use messages::Advice;
 use messages::program::command;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, IgnoredAny};
 
-use super::model::{ErrorText, PageFinding, PageRun, RunNumbers, SavedReport};
+use super::model::{PageFinding, PageRun, RunNumbers, SavedReport};
+use super::plan::{PlanPart, SavedPlan};
+use super::saved::{SavedContent, SavedError};
 use crate::copy::Amount;
 use crate::timestamp::Timestamp;
 use registry::Requests;
 
 /// The commands that report how images were copied.
 const MIRRORS: [&str; 2] = ["mirror", "bundle import"];
+/// The command whose report is a plan.
+const PLAN: &str = "mirror --plan";
 
 /// What identifies a report.
 #[derive(Deserialize)]
@@ -32,6 +34,7 @@ struct Parts {
 pub(super) enum Part {
     Mirror(Box<MirrorPart>),
     Verify(Box<VerifyPart>),
+    Plan(Box<PlanPart>),
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -69,25 +72,6 @@ pub(super) struct SavedImage {
     pub(super) mounted: Amount,
     pub(super) skipped: Amount,
     pub(super) content: Option<SavedContent>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct SavedError {
-    message: String,
-    hint: Option<String>,
-    side: String,
-    operation: String,
-    request: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-pub(super) struct SavedContent {
-    #[serde(rename = "complete")]
-    pub(super) is_complete: bool,
-    pub(super) platforms: Vec<String>,
-    pub(super) blobs: BTreeMap<String, u64>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -158,6 +142,9 @@ pub(super) fn read(report: &SavedReport) -> Result<Vec<Part>, Advice> {
         }),
         (true, _, None) => parse(&report.text).map(|part| vec![Part::Mirror(part)]),
         (false, "verify", _) => parse(&report.text).map(|part| vec![Part::Verify(part)]),
+        (false, PLAN, _) => parse(&report.text).map(|plan: SavedPlan| {
+            plan.into_parts().map(|part| Part::Plan(Box::new(part))).collect()
+        }),
         (false, other, _) => {
             let other = other.escape_debug();
             return Err(refused(format!("is a report of `{other}`, not of `mirror` or `verify`")));
@@ -179,27 +166,12 @@ fn parse<T: DeserializeOwned>(text: &str) -> serde_json::Result<T> {
     serde_json::from_str(text)
 }
 
-impl SavedError {
-    pub(super) fn text(&self) -> ErrorText {
-        let prefix = [&self.side, &self.operation, &self.request];
-        let mut cause = self.message.as_str();
-        for part in prefix.into_iter().filter(|part| !part.is_empty()) {
-            let rest = cause.strip_prefix(part.as_str());
-            cause = rest.and_then(|rest| rest.strip_prefix(": ")).unwrap_or(cause);
-        }
-        let cause = match self.side.as_str() {
-            "" => cause.to_owned(),
-            side => format!("{side}: {cause}"),
-        };
-        ErrorText { message: self.message.clone(), cause, hint: self.hint.clone() }
-    }
-}
-
 impl Part {
     fn is_report(&self) -> bool {
         match self {
             Self::Mirror(part) => part.images.is_some() || part.error.is_some(),
             Self::Verify(_) => true,
+            Self::Plan(part) => part.is_plan(),
         }
     }
 
@@ -207,12 +179,13 @@ impl Part {
         match self {
             Self::Mirror(part) => part.run(),
             Self::Verify(part) => part.run(),
+            Self::Plan(part) => part.run(),
         }
     }
 
     pub(super) fn findings(&self) -> Vec<PageFinding> {
         match self {
-            Self::Mirror(_) => Vec::new(),
+            Self::Mirror(_) | Self::Plan(_) => Vec::new(),
             Self::Verify(part) => part.findings(),
         }
     }
@@ -243,7 +216,7 @@ impl MirrorPart {
             list: self.list.clone(),
             destination: self.destination(),
             ended: self.ended,
-            seconds: self.seconds,
+            seconds: Some(self.seconds),
             is_dry_run: self.dry_run,
             requests: self.requests.as_ref().map(sum_of),
             numbers,
@@ -269,7 +242,7 @@ impl VerifyPart {
             list: Some(self.list.clone()),
             destination: self.destinations.join(", "),
             ended: self.ended,
-            seconds: self.seconds,
+            seconds: Some(self.seconds),
             is_dry_run: false,
             requests: Some(sum_of(&self.requests)),
             numbers: RunNumbers::Verified { images, errors, warnings, ignored },

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use indexmap::IndexMap;
 
 use super::model::{PageFinding, PageImage, PageOutcome, StateAt};
-use super::read::{Part, SavedContent, SavedError, SavedImage};
+use super::plan::PlanImage;
+use super::read::{Part, SavedImage};
+use super::saved::{SavedContent, SavedError};
 
 /// The contents by the digest of their image.
 pub(super) type Contents<'p> = HashMap<&'p str, (&'p SavedContent, Origin)>;
@@ -22,8 +24,10 @@ pub(super) enum Origin {
 pub(super) fn rows<'p>(parts: &'p [Part], earlier: &'p [Part]) -> (Vec<PageImage>, Contents<'p>) {
     let mut contents = Contents::new();
     for (parts, origin) in [(parts, Origin::Reports), (earlier, Origin::Earlier)] {
-        for image in parts.iter().flat_map(images) {
-            if let (Some(digest), Some(content)) = (&image.digest, &image.content) {
+        let planned = parts.iter().flat_map(planned).map(|it| (&it.then, &it.content));
+        let images = parts.iter().flat_map(images).map(|it| (&it.digest, &it.content));
+        for known in images.chain(planned) {
+            if let (Some(digest), Some(content)) = known {
                 let known = contents.entry(digest).or_insert((content, origin));
                 if content.is_complete && !known.0.is_complete {
                     *known = (content, origin);
@@ -38,6 +42,9 @@ pub(super) fn rows<'p>(parts: &'p [Part], earlier: &'p [Part]) -> (Vec<PageImage
             let row = row(&mut rows, &image.source);
             row.is_pinned = row.is_pinned.or(image.pinned).or(image.pin.as_ref().map(|_| true));
             row.states.push(state(run, image));
+        }
+        for image in planned(part) {
+            row(&mut rows, &image.source).states.push(image.state(run));
         }
         if let Part::Verify(part) = part {
             let of_part = part.findings();
@@ -57,9 +64,18 @@ pub(super) fn rows<'p>(parts: &'p [Part], earlier: &'p [Part]) -> (Vec<PageImage
 fn images(part: &Part) -> impl Iterator<Item = &SavedImage> {
     let part = match part {
         Part::Mirror(part) => Some(part),
-        Part::Verify(_) => None,
+        Part::Verify(_) | Part::Plan(_) => None,
     };
     part.into_iter().flat_map(|part| part.images.iter().flatten().chain(&part.chart))
+}
+
+/// The images of a plan, and its chart.
+fn planned(part: &Part) -> impl Iterator<Item = &PlanImage> {
+    let part = match part {
+        Part::Plan(part) => Some(part),
+        Part::Mirror(_) | Part::Verify(_) => None,
+    };
+    part.into_iter().flat_map(|part| part.images())
 }
 
 fn row<'r>(rows: &'r mut IndexMap<String, PageImage>, name: &str) -> &'r mut PageImage {
@@ -78,6 +94,8 @@ fn state(run: usize, image: &SavedImage) -> StateAt {
         },
         target: image.target.clone(),
         digest: image.digest.clone().or_else(|| image.pin.clone()),
+        before: None,
+        shard: None,
         moved: image.moved.bytes,
         mounted: image.mounted.bytes,
         skipped: image.skipped.bytes,

@@ -73,7 +73,6 @@ fn an_image_has_what_all_reports_say_about_it() {
     assert_eq!(outcomes("q/c:1"), [PageOutcome::Passed]);
     assert_eq!(image(&page, "q/a:1").findings, [0]);
     assert_eq!(page.findings[0].place.as_deref(), Some("images.toml:4:1"));
-    assert!(!page.is_well());
     let error = image(&page, "q/b:1").states[0].error.clone().unwrap();
     assert_eq!(error.cause, "source: 404 NAME_UNKNOWN");
 }
@@ -161,8 +160,73 @@ fn parts_of_a_workspace_and_dry_runs_are_shown() {
     let names: Vec<&str> = page.runs.iter().map(|run| run.destination.as_str()).collect();
     assert_eq!(names, ["north", "north", "south"]);
     assert_eq!(page.runs[1].numbers, RunNumbers::NotRun { error: "no CA".to_owned() });
-    assert!(page.runs[2].is_dry_run && !page.is_well());
+    assert!(page.runs[2].is_dry_run);
     assert_eq!(image(&page, "q/a:1").worst(), PageOutcome::Planned);
+}
+
+fn plan(images: &[Value]) -> Value {
+    json!({ "version": 1, "command": "mirror --plan", "shards": 2, "parts": [{
+        "list": "images.toml", "requested-destination": null, "destination": "m", "repositories": [],
+        "error": null, "chart": null, "images": images }] })
+}
+
+fn to_send(source: &str, then: &str, now: &Value, shard: u32, blobs: &[(&str, u64)]) -> Value {
+    let bytes: u64 = blobs.iter().map(|(_, size)| size).sum();
+    let blobs: Vec<Value> =
+        blobs.iter().map(|(digest, size)| json!({ "digest": digest, "size": size })).collect();
+    json!({ "source": source, "target": format!("m/{source}"), "then": then, "now": now,
+        "action": if now.is_null() { "create" } else { "update" }, "shard": shard,
+        "moved": { "blobs": blobs.len(), "bytes": bytes }, "manifests": 1, "blobs": blobs,
+        "complete": true, "platforms": ["linux/amd64"] })
+}
+
+#[test]
+fn a_plan_has_what_is_sent_by_image_by_shared_layer_and_by_machine() {
+    let mut second =
+        to_send("q/b:1", "sha256:2", &"sha256:0".into(), 1, &[("base", 100), ("y", 5)]);
+    second["skipped"] = json!({ "blobs": 1, "bytes": 9 });
+    let mut there = to_send("q/c:1", "sha256:3", &"sha256:3".into(), 2, &[]);
+    there["action"] = "up-to-date".into();
+    let first = to_send("q/a:1", "sha256:1", &Value::Null, 1, &[("base", 100), ("x", 7)]);
+    let page = page(&[plan(&[first, second, there])]);
+    let sizes = &page.sizes;
+    assert_eq!((sizes.known, sizes.bytes, sizes.unshared), (2, 112, 212));
+    let complete = |name: &str| image(&page, name).content.unwrap().is_complete;
+    assert!(complete("q/a:1") && !complete("q/b:1"), "a part of it is there");
+    let (_, numbers) = page.plans().next().unwrap();
+    assert_eq!((numbers.create, numbers.update, numbers.up_to_date), (1, 1, 1));
+    // A look at each tag; a manifest with two blobs for two of them, and one for the third.
+    assert_eq!((numbers.moved, numbers.requests), (212, 3 + 2 * (2 + 6) + 2));
+    let shards: Vec<_> = numbers.shards.iter().map(|it| (it.images, it.bytes)).collect();
+    assert_eq!(shards, [(2, 112), (1, 0)]);
+    let before = |name: &str| image(&page, name).states[0].before.clone();
+    assert_eq!(before("q/a:1").as_deref(), Some(""));
+    assert_eq!((before("q/b:1").as_deref(), before("q/c:1")), (Some("sha256:0"), None));
+}
+
+#[test]
+fn a_plan_is_compared_with_an_earlier_report_and_does_not_say_that_a_run_will_succeed() {
+    let mut blocked = to_send("q/b:1", "", &Value::Null, 1, &[]);
+    blocked["action"] = "fail".into();
+    blocked["then"] = Value::Null;
+    blocked["error"] = json!({ "side": null, "operation": "", "request": "", "cause": "no",
+        "message": "no", "hint": null });
+    let now = plan(&[
+        to_send("q/a:1", "sha256:9", &"sha256:1".into(), 1, &[("x", 7)]),
+        blocked,
+        to_send("q/c:1", "sha256:3", &Value::Null, 1, &[("y", 7)]),
+    ]);
+    let old = mirror(&[
+        up_to_date("q/a:1", "sha256:1"),
+        up_to_date("q/b:1", "sha256:2"),
+        failed("q/c:1"),
+    ]);
+    let page = page_since(&[now], &[old]);
+    let change = |name: &str| image(&page, name).change.clone();
+    let (old, new) = ("sha256:1".to_owned(), "sha256:9".to_owned());
+    assert_eq!(change("q/a:1"), Some(ImageChange::Digest { old, new }));
+    assert_eq!((change("q/b:1"), change("q/c:1")), (Some(ImageChange::Broken), None));
+    assert_eq!(image(&page, "q/b:1").worst(), PageOutcome::Blocked);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use super::overview::time;
 use super::sections::section;
-use super::text::{digest, escaped, number, reference};
+use super::text::{digest, escaped, message, number, reference};
 use crate::commands::report_page::{Changes, ImageChange, PageFinding, ReportPage};
 
 /// Lines about changes of one kind.
@@ -76,7 +76,7 @@ fn of_images(page: &ReportPage, changes: &Changes) -> Vec<Group> {
 fn of_findings(page: &ReportPage, changes: &Changes) -> [Group; 2] {
     let line = |finding: &PageFinding| {
         let image = finding.image.as_deref().map(|image| reference(image) + ": ");
-        let (code, message) = (escaped(&finding.code), escaped(&finding.message));
+        let (code, message) = (escaped(&finding.code), message(&finding.message));
         format!("<code>{code}</code> {}{message}", image.unwrap_or_default())
     };
     let new = changes.new_findings.iter().filter_map(|at| page.findings.get(*at)).map(line);

@@ -10,12 +10,12 @@ use super::overview::{class, sign};
 use super::sections::run_name;
 use super::text::clean;
 use crate::commands::report_page::{
-    ErrorText, ImageChange, PageImage, PageOutcome, ReportPage, StateAt,
+    ErrorText, ImageChange, PageImage, PageOutcome, PageRun, ReportPage, RunNumbers, StateAt,
 };
 
 #[derive(Serialize)]
 struct Data {
-    /// The name of each run, and 1 if it copied images.
+    /// The name of each run, and what it is: 0 if it verified images, 1 if it copied them, and 2 for a plan.
     runs: Vec<(String, u8)>,
     outcomes: Vec<OutcomeWords>,
     platforms: Vec<String>,
@@ -68,6 +68,12 @@ struct State {
     /// The digest, if it is not that of the image; empty if there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     d: Option<String>,
+    /// What the tag names before a plan is carried out; empty if it does not exist.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    w: Option<String>,
+    /// The shard that copies it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    h: Option<u32>,
     /// Bytes that were moved, mounted and there already.
     #[serde(skip_serializing_if = "Option::is_none")]
     m: Option<(u64, u64, u64)>,
@@ -86,7 +92,7 @@ pub(super) fn json(page: &ReportPage) -> String {
             .runs
             .iter()
             .enumerate()
-            .map(|(position, run)| (run_name(page, position), u8::from(run.command != "verify")))
+            .map(|(position, run)| (run_name(page, position), kind(run)))
             .collect(),
         outcomes: PageOutcome::ALL
             .map(|it| OutcomeWords { name: it.name(), class: class(it), sign: sign(it) })
@@ -98,6 +104,14 @@ pub(super) fn json(page: &ReportPage) -> String {
     // Strings and numbers can always be serialized.
     let text = serde_json::to_string(&data).unwrap_or_default();
     text.replace('<', "\\u003c").replace('>', "\\u003e").replace('&', "\\u0026")
+}
+
+fn kind(run: &PageRun) -> u8 {
+    match (&run.numbers, run.command.as_str()) {
+        (_, "verify") => 0,
+        (RunNumbers::Planned(_), _) => 2,
+        _ => 1,
+    }
 }
 
 fn row(
@@ -143,6 +157,8 @@ fn state(
             None if shared.is_none() => None,
             None => Some(String::new()),
         },
+        w: state.before.as_deref().map(clean),
+        h: state.shard,
         m: Some(amounts).filter(|amounts| *amounts != (0, 0, 0)),
         e: state.error.iter().chain(&state.warnings).map(&mut position).collect(),
     }

@@ -14,6 +14,7 @@ use text::escaped;
 mod changes;
 mod data;
 mod overview;
+mod plan;
 mod sections;
 #[cfg(test)]
 mod tests;
@@ -25,8 +26,14 @@ const SCRIPT: &str = include_str!("page.js");
 /// The page of a run whose JSON report is this, compared with earlier reports. They were checked: the page of one that
 /// is not a report is empty.
 pub(super) fn page_of(json: String, since: &[SavedReport]) -> String {
+    page_of_plan(json, since, None)
+}
+
+/// The page of a plan in the same way. `rate` is in bytes per second.
+pub fn page_of_plan(json: String, since: &[SavedReport], rate: Option<u64>) -> String {
     let report = SavedReport { name: "the report of this run".to_owned(), text: json };
-    render(&ReportPage::of(&[report], since).unwrap_or_default())
+    let page = ReportPage::of(&[report], since).unwrap_or_default();
+    render(&ReportPage { rate, ..page })
 }
 
 /// The whole document.
@@ -45,12 +52,13 @@ pub fn render(page: &ReportPage) -> String {
          <meta name=\"referrer\" content=\"no-referrer\">\n\
          <title>{title}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n\
          <a class=\"skip\" href=\"#images\">Skip to the images</a>\n\
-         {header}<main>\n{failures}{changes}{images}{findings}{sizes}{platforms}{runs}</main>\n\
+         {header}<main>\n{failures}{plan}{changes}{images}{findings}{sizes}{platforms}{runs}</main>\n\
          <footer><p>Made by chart-mirror {version}. This page loads nothing and sends nothing.</p></footer>\n\
          <script type=\"application/json\" id=\"data\">{data}</script>\n\
          <script>{SCRIPT}</script>\n</body>\n</html>\n",
         header = overview::header(page),
         failures = sections::failures(page),
+        plan = plan::plan(page),
         changes = changes::changes(page),
         images = sections::images(page),
         findings = sections::findings(page),

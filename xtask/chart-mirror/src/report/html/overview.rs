@@ -1,9 +1,12 @@
 //! The top of the page and the table of runs.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::text::{clean, count, escaped, number};
-use crate::commands::report_page::{PageOutcome, PageRun, ReportPage, RunNumbers};
+use super::text::{clean, count, escaped, message, number};
+use crate::commands::report_page::{
+    PageFinding, PageOutcome, PageRun, PlanNumbers, ReportPage, RunNumbers,
+};
 use crate::report::common::{bytes, seconds};
 use crate::timestamp::Timestamp;
 
@@ -22,9 +25,12 @@ pub(super) fn title(page: &ReportPage) -> String {
 /// The name of a state in the classes of the style.
 pub(super) fn class(outcome: PageOutcome) -> &'static str {
     match outcome {
-        PageOutcome::Failed | PageOutcome::Wrong => "bad",
+        PageOutcome::Failed | PageOutcome::Blocked | PageOutcome::Wrong => "bad",
         PageOutcome::Warned => "warn",
-        PageOutcome::Planned | PageOutcome::Copied => "new",
+        PageOutcome::Planned
+        | PageOutcome::ToCreate
+        | PageOutcome::ToUpdate
+        | PageOutcome::Copied => "new",
         PageOutcome::UpToDate | PageOutcome::Passed => "good",
     }
 }
@@ -32,9 +38,11 @@ pub(super) fn class(outcome: PageOutcome) -> &'static str {
 /// A sign for those who do not see the colour.
 pub(super) fn sign(outcome: PageOutcome) -> &'static str {
     match outcome {
-        PageOutcome::Failed | PageOutcome::Wrong => "\u{2715}",
+        PageOutcome::Failed | PageOutcome::Blocked | PageOutcome::Wrong => "\u{2715}",
         PageOutcome::Warned => "!",
         PageOutcome::Planned => "\u{2026}",
+        PageOutcome::ToCreate => "+",
+        PageOutcome::ToUpdate => "\u{21bb}",
         PageOutcome::Copied => "\u{2193}",
         PageOutcome::UpToDate | PageOutcome::Passed => "\u{2713}",
     }
@@ -91,6 +99,13 @@ fn amounts(page: &ReportPage) -> Vec<(String, &'static str)> {
         }
     }
     let mut amounts = Vec::new();
+    if page.plans().next().is_some() {
+        let sum = |bytes: fn(&PlanNumbers) -> u64| {
+            page.plans().map(|(_, plan)| bytes(plan)).fold(0, u64::saturating_add)
+        };
+        amounts.push((bytes(sum(|plan| plan.moved)), "to send"));
+        amounts.push((bytes(sum(|plan| plan.mounted)), "to mount"));
+    }
     if has_run {
         amounts.push((bytes(moved), "transferred"));
         amounts.push((bytes(mounted), "mounted"));
@@ -103,33 +118,49 @@ fn amounts(page: &ReportPage) -> Vec<(String, &'static str)> {
 
 /// The result in one sentence.
 fn verdict(page: &ReportPage) -> (&'static str, String) {
-    let failed = page
-        .images
-        .iter()
-        .filter(|image| image.states.iter().any(|it| it.outcome == PageOutcome::Failed));
-    let (failed, errors) = (failed.count(), page.findings.iter().filter(|it| it.is_error).count());
+    let counts = page.counts();
+    let images = |outcome| counts.get(&outcome).copied().unwrap_or_default();
     let not_run =
         page.runs.iter().filter(|run| matches!(run.numbers, RunNumbers::NotRun { .. })).count();
     let mut bad = Vec::new();
-    for (value, noun, verb) in
-        [(failed, "image", "failed"), (errors, "error", "found"), (not_run, "run", "could not run")]
-    {
+    for (value, noun, verb) in [
+        (images(PageOutcome::Failed), "image", "failed"),
+        (images(PageOutcome::Blocked), "image", "cannot be copied"),
+        (not_run, "run", "could not run"),
+    ] {
         if value > 0 {
             bad.push(format!("{} {verb}", count(value, noun)));
         }
     }
-    let warnings = page.findings.len() - errors;
-    match (bad.is_empty(), warnings) {
+    bad.extend(found(page, "error", |finding| finding.is_error));
+    match (bad.is_empty(), found(page, "warning", |finding| !finding.is_error)) {
         (false, _) => {
             ("bad", format!("<span aria-hidden=\"true\">\u{2715}</span> {}", bad.join(", ")))
         }
-        (true, 0) => {
-            ("good", "<span aria-hidden=\"true\">\u{2713}</span> Nothing failed".to_owned())
+        (true, None) => {
+            let are_plans = page.plans().count() == page.runs.len() && !page.runs.is_empty();
+            let verdict = if are_plans { "Every image can be copied" } else { "Nothing failed" };
+            ("good", format!("<span aria-hidden=\"true\">\u{2713}</span> {verdict}"))
         }
-        (true, warnings) => {
-            ("warn", format!("<span aria-hidden=\"true\">!</span> {}", count(warnings, "warning")))
+        (true, Some(warnings)) => {
+            ("warn", format!("<span aria-hidden=\"true\">!</span> {warnings}"))
         }
     }
+}
+
+/// `3 errors found in 2 images`: some may be about the list or the chart. The tiles count the images.
+fn found(page: &ReportPage, noun: &str, is_meant: fn(&PageFinding) -> bool) -> Option<String> {
+    let findings = || page.findings.iter().filter(|finding| is_meant(finding));
+    let all = findings().count();
+    let names: BTreeSet<&str> = findings().filter_map(|it| it.image.as_deref()).collect();
+    let elsewhere = findings().filter(|finding| finding.image.is_none()).count();
+    let images = count(names.len(), "image");
+    let place = match (names.len(), elsewhere) {
+        (0, _) => String::new(),
+        (_, 0) => format!(" in {images}"),
+        (_, elsewhere) => format!(", {} of them in {images}", number(all - elsewhere)),
+    };
+    (all > 0).then(|| format!("{} found{place}", count(all, noun)))
 }
 
 /// `26 November 2026, 20:02 UTC`.
@@ -186,7 +217,7 @@ pub(super) fn runs(page: &ReportPage) -> String {
             escaped(&run.destination),
             result(run),
             requests(run),
-            seconds(run.seconds),
+            time_of(page, run),
         );
     }
     text += "</tbody>\n</table></div>\n";
@@ -204,15 +235,31 @@ pub(super) fn runs(page: &ReportPage) -> String {
 
 /// Of this run alone.
 fn requests(run: &PageRun) -> String {
-    match run.requests {
-        Some(sum) => number(usize::try_from(sum).unwrap_or(usize::MAX)),
-        None => "shared".to_owned(),
+    match (&run.numbers, run.requests) {
+        (RunNumbers::Planned(plan), _) => format!("at least {}", large_number(plan.requests)),
+        (_, Some(sum)) => large_number(sum),
+        (_, None) => "shared".to_owned(),
+    }
+}
+
+pub(super) fn large_number(value: u64) -> String {
+    number(usize::try_from(value).unwrap_or(usize::MAX))
+}
+
+/// How long it took, or will take at the given rate.
+fn time_of(page: &ReportPage, run: &PageRun) -> String {
+    match (&run.numbers, run.seconds, page.rate) {
+        (RunNumbers::Planned(plan), _, Some(rate)) => {
+            format!("about {}", seconds(plan.seconds_at(rate)))
+        }
+        (_, Some(time), _) => seconds(time),
+        _ => "\u{2013}".to_owned(),
     }
 }
 
 fn result(run: &PageRun) -> String {
     match &run.numbers {
-        RunNumbers::NotRun { error } => format!("could not run: {}", escaped(error)),
+        RunNumbers::NotRun { error } => format!("could not run: {}", message(error)),
         RunNumbers::Mirrored { images, .. } if run.is_dry_run => {
             format!("{} planned", count(*images, "image"))
         }
@@ -223,6 +270,7 @@ fn result(run: &PageRun) -> String {
             number(*up_to_date),
             number(*failed)
         ),
+        RunNumbers::Planned(plan) => actions(plan),
         RunNumbers::Verified { images, errors, warnings, ignored } => {
             let ignored = match ignored {
                 0 => String::new(),
@@ -236,4 +284,16 @@ fn result(run: &PageRun) -> String {
             )
         }
     }
+}
+
+/// What becomes of the images.
+fn actions(plan: &PlanNumbers) -> String {
+    format!(
+        "{}: {} to create, {} to update, {} up to date, {} cannot be copied",
+        count(plan.images, "image"),
+        number(plan.create),
+        number(plan.update),
+        number(plan.up_to_date),
+        number(plan.fail),
+    )
 }

@@ -42,6 +42,13 @@
     return [before, document.createElement("wbr"), name.slice(slash)];
   }
 
+  // What a message has between backticks is code.
+  function message(text) {
+    const parts = text.split("`");
+    const rest = parts.length % 2 ? [] : ["`" + parts.pop()];
+    return [...parts.map((part, position) => (position % 2 ? element("code", {}, part) : part)), ...rest];
+  }
+
   const worst = (image) => Math.min(data.outcomes.length - 1, ...image.s.map((state) => state.o));
   const digestOf = (image, state) => (state.d === undefined ? image.d : state.d) || null;
   const short = (digest) => digest.slice(0, 19);
@@ -51,7 +58,8 @@
   // What a search looks at. It is put together at the first search: the page opens sooner without it.
   function textOf(image) {
     if (image.text === undefined) {
-      const texts = [image.n, ...image.s.map((state) => state.t || ""), ...digestsOf(image)];
+      const shards = image.s.map((state) => (state.h === undefined ? "" : "shard " + state.h));
+      const texts = [image.n, ...image.s.map((state) => state.t || ""), ...shards, ...digestsOf(image)];
       image.text = texts.join("\n").toLowerCase();
     }
     return image.text;
@@ -107,7 +115,7 @@
   function platformsCell(image) {
     const platforms = platformsOf(image);
     if (!image.b) return [element("span", { class: "dim" }, "not known")];
-    return [platforms.length ? platforms.join(", ") : element("span", { class: "dim" }, "one")];
+    return [platforms.length ? platforms.join(", ") : element("span", { class: "dim" }, "not declared")];
   }
 
   function sizeCell(image) {
@@ -143,18 +151,18 @@
     if (image.b) {
       const [all, own, blobs, more, earlier] = image.b;
       add("Size", bytes(all) + " in " + count(blobs, "blob") + "; " + bytes(own) + " of it in no other image",
-        more ? element("p", { class: "dim" }, "There is more: not all of its manifests were read.") : null,
+        more ? element("p", { class: "dim" }, "There is more, which the destination had already.") : null,
         earlier ? element("p", { class: "dim" }, "From an earlier report about the same digest.") : null);
       const platforms = platformsOf(image);
-      add("Platforms", platforms.length ? platforms.join(", ") : "one, which only the config of the image names");
+      if (platforms.length) add("Platforms", platforms.join(", "));
     } else {
       add("Size", element("span", { class: "dim" }, "not known: no run copied it, so its manifests were not read"));
     }
     if (image.f) {
       const links = image.f.map((position) => {
         const line = byId("finding-" + position);
-        const message = line ? line.querySelector(".message").textContent : "finding";
-        return element("p", {}, element("a", { href: "#finding-" + position }, message));
+        const text = line ? line.querySelector(".message").textContent : "finding";
+        return element("p", {}, element("a", { href: "#finding-" + position }, text));
       });
       add("Findings", ...links);
     }
@@ -162,18 +170,23 @@
   }
 
   function addState(add, image, state) {
+    const isPlan = data.runs[state.r][1] === 2;
     const lines = [element("span", { class: "chips" }, chip(state.o, ""))];
     if (state.t) lines.push(element("p", {}, state.t));
     const digest = digestOf(image, state);
     if (digest && state.t) lines.push(element("p", {}, element("code", {}, digest)));
+    if (state.w === "") lines.push(element("p", { class: "dim" }, "The tag does not exist now."));
+    else if (state.w && state.w === digest) lines.push(element("p", { class: "dim" }, "The tag names it now, and parts are missing."));
+    else if (state.w) lines.push(element("p", { class: "dim" }, "The tag names ", element("code", {}, state.w), " now."));
+    if (state.h !== undefined) lines.push(element("p", { class: "dim" }, "Shard " + state.h));
     if (state.m) {
-      const words = ["transferred", "mounted", "already there"];
+      const words = isPlan ? ["to send", "to mount", "already there"] : ["transferred", "mounted", "already there"];
       const amounts = state.m.map((amount, position) => (amount ? bytes(amount) + " " + words[position] : null));
       lines.push(element("p", { class: "dim" }, amounts.filter(Boolean).join(", ")));
     }
     for (const position of state.e || []) {
-      const [message, hint] = data.errors[position];
-      lines.push(element("p", {}, message), hint ? element("p", { class: "hint" }, "Hint: " + hint) : null);
+      const [error, hint] = data.errors[position];
+      lines.push(element("p", {}, ...message(error)), hint ? element("p", { class: "hint" }, "Hint: ", ...message(hint)) : null);
     }
     add(data.runs[state.r][0], ...lines);
   }

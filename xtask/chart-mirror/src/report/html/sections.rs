@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use super::text::{clean, count, digest, escaped, number, reference};
+use super::text::{clean, count, digest, escaped, message, number, reference};
 use crate::commands::report_page::{ErrorText, PageFinding, PageImage, PageOutcome, ReportPage};
 use crate::report::common::bytes;
 
@@ -45,7 +45,9 @@ pub(super) fn failures(page: &ReportPage) -> String {
     let mut causes: Vec<_> = causes.into_iter().collect();
     causes.sort_by_key(|(_, failures)| Reverse(failures.len()));
     let count = number(failed);
-    let mut text = section("failed", &format!("Failed <span class=\"count\">{count}</span>"));
+    let is_past = page.images.iter().any(|image| image.worst() == PageOutcome::Failed);
+    let title = if is_past { "Failed" } else { "Cannot be copied" };
+    let mut text = section("failed", &format!("{title} <span class=\"count\">{count}</span>"));
     for ((cause, hint), failures) in causes {
         text += &cause_card(page, cause, hint, &failures);
     }
@@ -62,7 +64,7 @@ fn cause_card(
     let images: BTreeSet<&str> = failures.iter().map(|it| it.image.name.as_str()).collect();
     let mut text = format!(
         "<article class=\"card bad\">\n<h3>{}</h3>\n{}<details{}>\n<summary>{}</summary>\n<ul class=\"lines\">\n",
-        escaped(cause),
+        message(cause),
         hint.map(hint_line).unwrap_or_default(),
         open_if_short(failures.len()),
         count(images.len(), "image"),
@@ -73,7 +75,7 @@ fn cause_card(
             "<li><span class=\"name\">{}</span> <span class=\"at\">{}</span> <span class=\"message dim\">{}</span></li>",
             reference(&image.name),
             place_of(page, *run),
-            escaped(&error.message)
+            message(&error.message)
         );
     }
     text + "</ul>\n</details>\n</article>\n"
@@ -91,7 +93,7 @@ fn place_of(page: &ReportPage, run: usize) -> String {
 }
 
 fn hint_line(hint: &str) -> String {
-    format!("<p class=\"hint\"><b>Hint:</b> {}</p>\n", escaped(hint))
+    format!("<p class=\"hint\"><b>Hint:</b> {}</p>\n", message(hint))
 }
 
 /// The place of the table that the script builds.
@@ -194,7 +196,7 @@ fn finding_line(position: usize, finding: &PageFinding, hint: Option<&str>) -> S
     let mut text = format!(
         "<li id=\"finding-{position}\">{}<span class=\"message\">{}</span>{}{}",
         image.unwrap_or_default(),
-        escaped(&finding.message),
+        message(&finding.message),
         place.unwrap_or_default(),
         destination.unwrap_or_default(),
     );
@@ -228,7 +230,7 @@ pub(super) fn sizes(page: &ReportPage) -> String {
     if unknown > 0 {
         let _ = writeln!(
             text,
-            "<p class=\"note\">The sizes of {} are not known: a run reads manifests only of images that it copies.</p>",
+            "<p class=\"note\">The sizes of {} are not known: a run or a plan reads manifests only of images that are to be copied.</p>",
             count(unknown, "image")
         );
     }
@@ -274,13 +276,15 @@ fn shared(page: &ReportPage) -> String {
         return "<p>The images share no blob.</p>\n".to_owned();
     }
     let mut text = format!(
-        "<h3 id=\"shared-title\">Shared layers</h3>\n<p>{} in several images. These save most:</p>\n\
+        "<h3 id=\"shared-title\">Shared layers</h3>\n<p>{}</p>\n\
          <table aria-labelledby=\"shared-title\">\n<thead><tr><th scope=\"col\">Blob</th>\
          <th scope=\"col\" class=\"amount\">Size</th><th scope=\"col\" class=\"amount wide\">Saves</th>\
          <th scope=\"col\">Images</th></tr></thead>\n<tbody>\n",
         match sizes.shared_blobs {
-            1 => "1 blob is".to_owned(),
-            several => format!("{} are", count(several, "blob")),
+            1 => "1 blob is in several images:".to_owned(),
+            several => {
+                format!("{} are in several images. These save most:", count(several, "blob"))
+            }
         }
     );
     for blob in sizes.shared.iter().take(MOST_BLOBS) {
@@ -313,6 +317,10 @@ pub(super) fn platforms(page: &ReportPage) -> String {
     let mut text = section("platforms", "Platforms");
     let single =
         page.images.iter().filter(|it| it.content.is_some() && it.platforms.is_empty()).count();
+    let unknown = page.images.len() - known;
+    if page.platforms.is_empty() {
+        return String::new();
+    }
     text += "<table aria-labelledby=\"platforms-title\" class=\"bars\">\n<thead><tr><th scope=\"col\">Platform</th>\
              <th scope=\"col\" class=\"amount\">Images</th><th scope=\"col\"><span class=\"hidden\">Bar</span></th></tr></thead>\n<tbody>\n";
     let mut row = |name: &str, images: usize| {
@@ -327,11 +335,14 @@ pub(super) fn platforms(page: &ReportPage) -> String {
     for (platform, images) in &page.platforms {
         row(&format!("<code>{}</code>", escaped(platform)), *images);
     }
-    if single > 0 {
-        row("one, which only the config of the image names", single);
-    }
     text += "</tbody>\n</table>\n";
-    let unknown = page.images.len() - known;
+    if single > 0 {
+        let _ = writeln!(
+            text,
+            "<p class=\"note\">{} without an index: only the config names the platform.</p>",
+            count(single, "image")
+        );
+    }
     if unknown > 0 {
         let _ = writeln!(
             text,

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::commands::report_page::SavedReport;
+use crate::commands::report_page::{PageOutcome, SavedReport};
 use crate::report::examples;
 
 /// An element with its attributes, in the order of the document.
@@ -91,6 +91,10 @@ fn verify() -> Value {
     serde_json::from_str(&crate::report::verify::tests::json_of_every_kind()).unwrap()
 }
 
+fn plan() -> Value {
+    serde_json::from_str(&crate::report::mirror::planned::tests::json()).unwrap()
+}
+
 /// The JSON in the page.
 fn data(document: &str) -> Value {
     let (_, rest) = document.split_once("<script type=\"application/json\" id=\"data\">").unwrap();
@@ -101,8 +105,13 @@ fn data(document: &str) -> Value {
 
 #[test]
 fn the_policy_allows_only_the_style_and_the_script_of_the_page() {
-    let document = render(&page(&[&mirror(), &verify()], &[]));
-    let (tags, _) = read(&document);
+    for reports in [&[&mirror(), &verify()][..], &[&plan()]] {
+        allows_only_its_own(&render(&page(reports, &[])));
+    }
+}
+
+fn allows_only_its_own(document: &str) {
+    let (tags, _) = read(document);
     let is_policy = |tag: &&Tag| tag.attribute("http-equiv") == Some("Content-Security-Policy");
     let policies: Vec<&Tag> = tags.iter().filter(is_policy).collect();
     let [policy] = policies[..] else { panic!("{policies:?}") };
@@ -142,8 +151,13 @@ fn the_policy_allows_only_the_style_and_the_script_of_the_page() {
 #[test]
 fn ids_are_unique_and_everything_that_names_one_finds_it() {
     let old = mirror();
-    let document = render(&page(&[&mirror(), &verify()], &[&old]));
-    let (tags, _) = read(&document);
+    for reports in [&[&mirror(), &verify(), &plan()][..], &[&plan()]] {
+        finds_what_it_names(&render(&page(reports, &[&old])));
+    }
+}
+
+fn finds_what_it_names(document: &str) {
+    let (tags, _) = read(document);
     let ids: Vec<&str> = tags.iter().filter_map(|tag| tag.attribute("id")).collect();
     let known: BTreeSet<&str> = ids.iter().copied().collect();
     assert_eq!(ids.len(), known.len());
@@ -173,13 +187,13 @@ fn ids_are_unique_and_everything_that_names_one_finds_it() {
 fn failed_images_findings_and_totals_need_no_script() {
     let (_, text) = read(&render(&page(&[&mirror(), &verify()], &[])));
     let words = [
-        "2 images failed, 2 errors found",
+        "2 images failed, 2 errors found, 1 of them in 1 image",
         "destination: 418 DENIED: no",
         "create it",
         "source-moved",
         "it differs",
         "images.toml:7:3",
-        "`cargo xtask values --write` writes it",
+        "cargo xtask values --write writes it",
         "The table of all images needs JavaScript",
         "linux/arm64",
         "5.1 MB",
@@ -201,13 +215,16 @@ fn hostile_texts_are_inert_wherever_they_are() {
         "</details></section></main>",
     ];
     for text in hostile {
-        let (mut mirror, mut verify) = (mirror(), verify());
-        for document in [&mut mirror, &mut verify] {
+        let (mut mirror, mut verify, mut plan) = (mirror(), verify(), plan());
+        for document in [&mut mirror, &mut verify, &mut plan] {
             replace_texts(document, text);
         }
         let mut old = mirror.clone();
         old["images"] = json!([]);
-        let document = render(&page(&[&mirror, &verify], &[&old]));
+        let alone = render(&page(&[&plan], &[&old]));
+        assert_eq!(data(&alone)["images"][0]["n"], text::clean(text));
+        assert!(read(&alone).1.contains(&escaped(text)), "{alone}");
+        let document = render(&page(&[&mirror, &verify, &plan], &[&old]));
         let (tags, shown) = read(&document);
         let scripts = tags.iter().filter(|tag| tag.name == "script").count();
         assert_eq!(scripts, 2, "{text}");
@@ -221,7 +238,7 @@ fn hostile_texts_are_inert_wherever_they_are() {
 
 /// Replaces all texts, except those that the page understands.
 fn replace_texts(value: &mut Value, text: &str) {
-    let kept = ["command", "outcome", "severity", "ended", "version"];
+    let kept = ["command", "outcome", "severity", "ended", "version", "action"];
     match value {
         Value::String(old) => text.clone_into(old),
         Value::Array(items) => items.iter_mut().for_each(|item| replace_texts(item, text)),
@@ -235,7 +252,7 @@ fn replace_texts(value: &mut Value, text: &str) {
 
 #[test]
 fn the_data_names_runs_errors_and_findings_by_positions_that_exist() {
-    let data = data(&render(&page(&[&mirror(), &verify()], &[])));
+    let data = data(&render(&page(&[&mirror(), &verify(), &plan()], &[])));
     let length = |name: &str| data[name].as_array().map_or(0, Vec::len);
     let at = |value: &Value| usize::try_from(value.as_u64().unwrap()).unwrap();
     let images = data["images"].as_array().unwrap();
@@ -250,6 +267,76 @@ fn the_data_names_runs_errors_and_findings_by_positions_that_exist() {
         assert!(image["a"].as_array().into_iter().flatten().all(|it| at(it) < length("platforms")));
         assert!(image["f"].as_array().into_iter().flatten().all(|it| at(it) < 4), "{image}");
     }
+}
+
+#[test]
+fn a_plan_has_its_actions_amounts_shards_and_errors_and_what_tags_name_now_and_then() {
+    let page = ReportPage { rate: Some(1_000_000), ..page(&[&plan()], &[]) };
+    let document = render(&page);
+    let (_, text) = read(&document);
+    for words in [
+        "2 images cannot be copied",
+        "Cannot be copied 2",
+        "destination: 418 DENIED: no",
+        "5 images: 1 to create, 1 to update, 1 up to date, 2 cannot be copied",
+        "10.2 MB to send and 0 B to mount, with at least 49 requests",
+        "At 1.0 MB per second, that takes 10.2 s.",
+        "team/a",
+        "1 of 2",
+        "2 of 2",
+        "2 blobs are in several images. These save most:",
+        "linux/arm64",
+        "mirror --plan",
+    ] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    let data = data(&document);
+    assert_eq!(data["runs"][0][1], 2);
+    let state = |at: usize| &data["images"][at]["s"][0];
+    let before = oci::Digest::of(b"before");
+    assert_eq!((&state(0)["w"], &state(1)["w"]), (&before.as_str().into(), &"".into()));
+    assert!(state(0)["h"].is_number() && state(2)["h"].is_null(), "{data}");
+    let is_chart = |image: &&Value| image["n"].as_str().is_some_and(|name| name.contains("charts"));
+    let chart = data["images"].as_array().unwrap().iter().find(is_chart).unwrap();
+    assert!(chart["b"].is_null(), "a plan has no content of the chart: {chart}");
+}
+
+#[test]
+fn a_plan_that_copies_everything_is_well_and_names_what_changed() {
+    let mut plan = plan();
+    let images = plan["parts"][0]["images"].as_array_mut().unwrap();
+    images.retain(|image| image["action"] != "fail");
+    let (_, text) = read(&render(&page(&[&plan], &[&mirror()])));
+    for words in ["Every image can be copied", "1 image is gone"] {
+        assert!(text.contains(words), "{words}: {text}");
+    }
+    assert!(!text.contains("fails no longer"), "{text}");
+}
+
+#[test]
+fn the_tiles_and_the_verdict_count_the_same_images_and_findings() {
+    let page = page(&[&mirror(), &verify()], &[]);
+    let document = render(&page);
+    let (_, text) = read(&document);
+    let with_errors =
+        page.findings.iter().filter(|it| it.is_error).filter_map(|it| it.image.as_ref());
+    let with_errors: BTreeSet<_> = with_errors.collect();
+    assert_eq!(page.counts()[&PageOutcome::Wrong], with_errors.len());
+    let verdict =
+        format!("2 errors found, 1 of them in {}", text::count(with_errors.len(), "image"));
+    assert!(text.contains(&verdict) && text.contains("with errors"), "{text}");
+}
+
+#[test]
+fn a_platform_that_no_index_declares_is_not_called_one() {
+    let mut report = mirror();
+    let images = report["images"].as_array_mut().unwrap();
+    images.retain(|image| image["outcome"] == "copied");
+    images[0]["content"]["platforms"] = json!([]);
+    images[0]["digest"] = "sha256:other".into();
+    let (_, text) = read(&render(&page(&[&report], &[])));
+    assert!(text.contains("1 image without an index"), "{text}");
+    assert!(!text.contains("one, which only") && !SCRIPT.contains("\"one"), "{text}");
 }
 
 #[test]

@@ -25,6 +25,22 @@ pub(super) fn escaped(text: &str) -> String {
     safe
 }
 
+/// A message: what it has between backticks is code.
+pub(super) fn message(text: &str) -> String {
+    let mut parts: Vec<&str> = text.split('`').collect();
+    // The last backtick of an odd number ends nothing.
+    let rest = if parts.len().is_multiple_of(2) { parts.pop() } else { None };
+    let mut shown = String::new();
+    for (position, part) in parts.into_iter().enumerate() {
+        let part = escaped(part);
+        match position % 2 {
+            0 => shown += &part,
+            _ => shown += &format!("<code>{part}</code>"),
+        }
+    }
+    shown + &rest.map(|rest| format!("`{}", escaped(rest))).unwrap_or_default()
+}
+
 /// `5,000`.
 pub(super) fn number(value: usize) -> String {
     let digits = value.to_string();
@@ -72,6 +88,21 @@ mod tests {
         ];
         for (text, expected) in table {
             assert_eq!(escaped(text), expected);
+        }
+    }
+
+    #[test]
+    fn backticks_mark_code_which_stays_text() {
+        let table = [
+            ("no", "no"),
+            ("run `a <b>` and `c`", "run <code>a &lt;b&gt;</code> and <code>c</code>"),
+            ("`</code><script>`", "<code>&lt;/code&gt;&lt;script&gt;</code>"),
+            ("one ` alone", "one ` alone"),
+            ("`a` b ` c", "<code>a</code> b ` c"),
+            ("a `` b", "a <code></code> b"),
+        ];
+        for (text, expected) in table {
+            assert_eq!(message(text), expected, "{text}");
         }
     }
 

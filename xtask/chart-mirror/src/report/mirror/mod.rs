@@ -5,7 +5,7 @@ mod ecr;
 mod files;
 mod human;
 pub(super) mod json;
-mod planned;
+pub(super) mod planned;
 
 pub use ecr::dry_run as dry_run_of_ecr;
 pub use files::{PartReport, PartResult, ReportFormat, html, json as json_of_parts, prometheus};

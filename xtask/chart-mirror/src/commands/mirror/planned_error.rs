@@ -1,0 +1,62 @@
+//! `PlannedError`: why an image or the chart of a plan cannot be copied, as the plan keeps it.
+
+use serde::{Deserialize, Serialize};
+
+use messages::Advice;
+use messages::printable::printable;
+use registry::{Cause, Error, HostHint, Side};
+
+/// Why something cannot be copied.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PlannedError {
+    /// Null if it is not about a registry.
+    pub side: Option<Side>,
+    /// What was tried.
+    pub operation: String,
+    /// Method and URL; empty if no request was sent.
+    pub request: String,
+    /// What went wrong, without the side, the operation and the request.
+    pub cause: String,
+    /// The whole error in one line.
+    pub message: String,
+    /// What to do.
+    pub hint: Option<String>,
+}
+
+impl PlannedError {
+    pub(super) fn new(error: &Error) -> Self {
+        Self {
+            side: Some(error.side),
+            operation: error.operation.clone(),
+            request: error.request.clone(),
+            cause: error.cause.to_string(),
+            message: error.to_string(),
+            hint: error.hint(),
+        }
+    }
+
+    pub(super) fn of_no_request(advice: &Advice) -> Self {
+        Self {
+            side: None,
+            operation: String::new(),
+            request: String::new(),
+            cause: advice.message.clone(),
+            message: advice.message.clone(),
+            hint: advice.hint.clone(),
+        }
+    }
+
+    /// The error at a registry, to be reported like any other.
+    pub fn at_registry(&self) -> Option<Error> {
+        Some(Error {
+            side: self.side?,
+            operation: printable(&self.operation),
+            request: printable(&self.request),
+            // Without a hint of its kind: the plan has the hint.
+            cause: Cause::Unsupported(printable(&self.cause)),
+            host_hint: self.hint.as_deref().map(printable).map(HostHint::Fixed).map(Box::new),
+        })
+    }
+}
