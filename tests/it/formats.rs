@@ -138,6 +138,28 @@ fn a_workspace_is_written_as_one_list_unless_the_format_is_for_one_chart() {
 }
 
 #[test]
+fn the_name_and_the_version_of_a_chart_in_a_folder_are_those_of_its_chart_yaml() {
+    let image = "[[image]]\nsource = 'q.io/a'\ntag = '1'\n";
+    for (member, chart) in [("", "."), ("", "charts/shop"), ("deploy", "../charts/shop")] {
+        let xtask = Xtask::new();
+        let list = format!("[chart]\nname = '{chart}'\n{image}");
+        write(&xtask, format!("{member}/images.toml").trim_start_matches('/'), list);
+        for folder in ["", "charts/shop/"] {
+            let text = "apiVersion: v2\nname: shop\nversion: 1.2.3\n";
+            write(&xtask, &format!("{folder}Chart.yaml"), text);
+        }
+        let of = |format: &str| {
+            let written = xtask.run_in(member, &["images", "--format", format], &[]);
+            assert_eq!(written.exit_code, 0, "{written:?}");
+            written.stdout
+        };
+        assert_says(&of("dt"), &["chart:\n  name: \"shop\"\n  version: \"1.2.3\"\n"]);
+        let zarf = ["  - name: \"shop\"\n", "        version: \"1.2.3\"\n", "localPath: "];
+        assert_says(&of("zarf"), &zarf);
+    }
+}
+
+#[test]
 fn a_new_member_of_a_workspace_uses_its_destinations() {
     let xtask = folder(
         "[workspace]\nmembers = ['*']\n[destinations.mine]\nregistry = 'r.io/m'\ntarget = '{name}'\n",

@@ -71,6 +71,14 @@ impl Helm {
         Ok(texts.collect())
     }
 
+    /// The name in the chart's Chart.yaml.
+    ///
+    /// # Errors
+    /// If the chart cannot be fetched, unpacked or read.
+    pub fn chart_name(&self) -> Result<String, RenderError> {
+        Ok(self.metadata()?.name)
+    }
+
     /// The version in the chart's Chart.yaml.
     ///
     /// # Errors

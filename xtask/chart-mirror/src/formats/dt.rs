@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::charts;
+use super::charts::ExportedChart;
 use super::document::{Documents, ReadError};
 use super::export::{Export, ExportedImage, WrittenList};
 use super::left_out::Loss;
@@ -16,9 +16,9 @@ use messages::program::command;
 /// Writes the images of one list. The digests of their platforms are in their indexes, at the registry.
 pub(super) fn write(export: &Export<'_>) -> WrittenList {
     let mut text = export.header("For helm dt: an Images.lock in the folder of the chart.");
-    let chart = export.lists.first().and_then(|list| list.list.chart());
-    let name = quoted(chart.map_or("", charts::short_name));
-    let version = chart.and_then(|chart| chart.version.as_deref()).unwrap_or_default();
+    let chart = export.lists.first().and_then(ExportedChart::of);
+    let name = quoted(chart.map_or("", ExportedChart::name));
+    let version = chart.and_then(ExportedChart::version).unwrap_or_default();
     let _ = write!(
         text,
         "apiVersion: v0\nkind: ImagesLock\nmetadata:\n  generatedBy: chart-mirror\nchart:\n  name: {name}\n  \
@@ -86,11 +86,10 @@ pub(super) fn read(documents: &Documents<'_>, reading: &mut Reading<'_>) -> Resu
             ));
         }
         if let Some(LockedChart { name, version }) = lock.chart.filter(|it| !it.name.is_empty()) {
-            reading.note(&format!(
-                "the chart is `{} {}`; the file does not say where it is",
-                name.escape_debug(),
-                version.escape_debug()
-            ));
+            let parts = [name, version].map(|part| part.escape_debug().to_string());
+            let chart = parts.join(" ");
+            let chart = chart.trim();
+            reading.note(&format!("the chart is `{chart}`; the file does not say where it is"));
         }
     }
     Ok(())

@@ -22,6 +22,15 @@ pub struct ListToWrite<'a> {
     pub list: &'a ImageList,
     /// With what `-d` accepts for each. May be empty.
     pub destinations: Vec<(String, Destination)>,
+    /// What Chart.yaml says, if the chart of the list is on disk.
+    pub chart_on_disk: Option<NamedChart>,
+}
+
+/// The name and the version of a chart.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NamedChart {
+    pub name: String,
+    pub version: String,
 }
 
 /// The text of a file, and what it leaves out.
@@ -57,7 +66,7 @@ impl<'a> Export<'a> {
     pub(super) fn of(format: ListFormat, lists: &'a [ListToWrite<'a>]) -> Result<Self, Advice> {
         let mut images: Vec<ExportedImage<'a>> = Vec::new();
         let mut known: HashMap<Reference, (usize, &str)> = HashMap::new();
-        for ListToWrite { file, list, destinations } in lists {
+        for ListToWrite { file, list, destinations, .. } in lists {
             let mut paths = Vec::new();
             for (_, destination) in destinations {
                 let needed_by = command(format_args!("images --format {format}"));

@@ -38,6 +38,11 @@ impl ListFormat {
         matches!(self, Self::Regsync | Self::Kustomize)
     }
 
+    /// Whether a file has the name and the version of the chart.
+    pub fn names_chart(self) -> bool {
+        matches!(self, Self::Zarf | Self::Dt | Self::Hauler)
+    }
+
     /// Whether a file can have the images of several lists.
     pub fn joins_lists(self) -> bool {
         !matches!(self, Self::Dt | Self::Kustomize)

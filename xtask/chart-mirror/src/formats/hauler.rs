@@ -25,7 +25,7 @@ pub(super) fn write(export: &Export<'_>) -> WrittenList {
         "For hauler: `hauler store sync -f FILE` collects them, `hauler store copy registry://REGISTRY` pushes them.",
     );
     let charts = charts::all(export);
-    let name = charts.first().map_or("images", |chart| charts::short_name(chart));
+    let name = charts.first().map_or("images", |chart| chart.name());
     let name = quoted(&kubernetes_name(name));
     text += &head("Images", &name);
     text += "spec:\n  images:\n";
@@ -122,7 +122,7 @@ fn rewrite<'a>(exported: &'a ExportedImage<'_>) -> Rewrite<'a> {
 fn charts_document(export: &Export<'_>, name: &str) -> String {
     let mut entries = String::new();
     for chart in charts::all(export) {
-        let (chart_name, repository) = match charts::place(chart) {
+        let (chart_name, repository) = match chart.place() {
             (name, Place::Repository(url)) => (name, url),
             (path, Place::Disk) => match path.rsplit_once('/') {
                 Some((folder, name)) => (name, folder),
@@ -132,7 +132,7 @@ fn charts_document(export: &Export<'_>, name: &str) -> String {
         };
         let _ = writeln!(entries, "    - name: {}", quoted(chart_name));
         let _ = writeln!(entries, "      repoURL: {}", quoted(repository));
-        if let Some(version) = &chart.version {
+        if let Some(version) = chart.version() {
             let _ = writeln!(entries, "      version: {}", quoted(version));
         }
     }

@@ -28,7 +28,7 @@ pub use destinations::{
     DefinedIn, DerivedDestination, KnownDestination, Placed, PlacedImage, place,
 };
 pub use document::ReadError;
-pub use export::{ListToWrite, WrittenList};
+pub use export::{ListToWrite, NamedChart, WrittenList};
 pub use format::ListFormat;
 pub use left_out::{Loss, Omission};
 pub use list_text::list_text;

@@ -19,7 +19,12 @@ fn to_write<'a>(list: &'a ImageList, destinations: &[&str]) -> ListToWrite<'a> {
     let named = destinations.iter().map(|name| {
         ((*name).to_owned(), list.choose(Some(name)).unwrap_or_else(|why| panic!("{why}")))
     });
-    ListToWrite { file: "images.toml".to_owned(), list, destinations: named.collect() }
+    ListToWrite {
+        file: "images.toml".to_owned(),
+        list,
+        destinations: named.collect(),
+        chart_on_disk: None,
+    }
 }
 
 fn written(list: &ImageList, format: ListFormat, destinations: &[&str]) -> WrittenList {

@@ -6,7 +6,7 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 
-use super::charts::{self, Place};
+use super::charts::{self, ExportedChart, Place};
 use super::document::{Documents, ReadError};
 use super::export::{Export, ListToWrite, WrittenList};
 use super::left_out::{Loss, Losses};
@@ -28,7 +28,7 @@ pub(super) fn write(export: &Export<'_>) -> WrittenList {
     for list in export.lists {
         let name = unique(list, &mut names);
         let _ = writeln!(components, "  - name: {}\n    required: true", quoted(&name));
-        components += &chart(list.list.chart(), &name, &mut losses);
+        components += &chart(list, &name, &mut losses);
         let images = list.list.images().iter().map(|image| image.reference().to_string());
         let images: Vec<String> = images.filter(|image| written.insert(image.clone())).collect();
         if !images.is_empty() {
@@ -56,7 +56,7 @@ pub(super) fn write(export: &Export<'_>) -> WrittenList {
 
 /// The name of a component, and of its chart.
 fn unique(list: &ListToWrite<'_>, names: &mut BTreeSet<String>) -> String {
-    let name = list.list.chart().map_or("images", charts::short_name);
+    let name = ExportedChart::of(list).map_or("images", ExportedChart::name);
     let mut name = kubernetes_name(name);
     name.truncate(LONGEST_NAME - "-99999".len());
     let name = match name.trim_matches('-') {
@@ -70,16 +70,18 @@ fn unique(list: &ListToWrite<'_>, names: &mut BTreeSet<String>) -> String {
     free
 }
 
-fn chart(chart: Option<&Chart>, name: &str, losses: &mut Losses) -> String {
-    let Some(chart) = chart else { return String::new() };
-    let version = chart.version.as_ref();
-    let lines = match (charts::place(chart), version) {
+fn chart(list: &ListToWrite<'_>, name: &str, losses: &mut Losses) -> String {
+    let Some(chart) = ExportedChart::of(list) else { return String::new() };
+    let lines = match (chart.place(), chart.version().map(str::to_owned)) {
         ((_, Place::KnownToHelm), _) => return String::new(),
-        ((path, Place::Disk), _) => vec![("localPath", path.to_owned())],
+        ((path, Place::Disk), version) => {
+            let version = version.map(|version| ("version", version));
+            version.into_iter().chain([("localPath", path.to_owned())]).collect()
+        }
         ((chart_name, Place::Repository(url)), Some(version)) => {
             let is_oci = url.starts_with("oci://");
             let url = if is_oci { format!("{url}/{chart_name}") } else { url.to_owned() };
-            let mut lines = vec![("version", version.clone()), ("url", url)];
+            let mut lines = vec![("version", version), ("url", url)];
             if !is_oci && chart_name != name {
                 lines.push(("repoName", chart_name.to_owned()));
             }
@@ -87,11 +89,12 @@ fn chart(chart: Option<&Chart>, name: &str, losses: &mut Losses) -> String {
         }
         ((_, Place::Repository(_)), None) => {
             let why = "zarf needs its `version`, which `[chart]` does not have";
-            losses.add(Loss::Charts, [chart.name.clone()], why);
+            losses.add(Loss::Charts, [chart.listed.name.clone()], why);
             return String::new();
         }
     };
-    let namespace = chart.renderings.iter().find_map(|rendering| rendering.namespace.as_deref());
+    let namespace =
+        chart.listed.renderings.iter().find_map(|rendering| rendering.namespace.as_deref());
     let mut text = format!("    charts:\n      - name: {}\n", quoted(name));
     for (key, value) in lines {
         let _ = writeln!(text, "        {key}: {}", quoted(&value));

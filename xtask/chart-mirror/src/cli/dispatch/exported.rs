@@ -2,10 +2,12 @@
 
 use super::parts::{self, Unnamed};
 use super::targets;
+use crate::chart::{self, ChartOptions};
 use crate::cli::exit::Exit;
 use crate::cli::flags::{DestinationArgs, Flags, ImagesArgs};
 use crate::cli::terminal;
-use crate::formats::{self, ListFormat, ListToWrite, Loss};
+use crate::files::folder_of;
+use crate::formats::{self, ListFormat, ListToWrite, Loss, NamedChart};
 use crate::list::Destination;
 use crate::report;
 use crate::workspace::OpenList;
@@ -26,9 +28,11 @@ pub(super) fn run(
     }
     let lists = lists.iter().map(|open| {
         let destinations = destinations(open, requested, format)?;
-        Ok(ListToWrite { file: open.file.display().to_string(), list: &open.list, destinations })
+        let chart_on_disk = if format.names_chart() { chart_on_disk(open)? } else { None };
+        let (file, list) = (open.file.display().to_string(), &open.list);
+        Ok(ListToWrite { file, list, destinations, chart_on_disk })
     });
-    let lists = lists.collect::<Result<Vec<_>, Advice>>()?;
+    let lists = lists.collect::<anyhow::Result<Vec<_>>>()?;
     let written = formats::write(format, &lists)?;
     for left_out in &written.left_out {
         terminal::message(&format!("warning: {}", report::images::left_out(left_out)));
@@ -61,6 +65,19 @@ fn destinations(
         Ok((targets::name_of(list, name), destination))
     });
     named.collect()
+}
+
+/// What Chart.yaml says, if the chart of a list is on disk.
+fn chart_on_disk(open: &OpenList) -> anyhow::Result<Option<NamedChart>> {
+    if open.list.chart().is_none() {
+        return Ok(None);
+    }
+    let folder = folder_of(&open.file);
+    let (helm, _) = chart::choose(&open.list, folder, &ChartOptions::default())?;
+    if !helm.source().is_on_disk(folder) {
+        return Ok(None);
+    }
+    Ok(Some(NamedChart { name: helm.chart_name()?, version: helm.chart_version()? }))
 }
 
 fn refuse_chart(arguments: &ImagesArgs, format: ListFormat) -> Result<(), Advice> {

@@ -243,6 +243,9 @@ fn the_digests_of_dt_are_no_pins() {
     assert_eq!(list.images()[0].digest, None);
     let notes = read(&text, None).unwrap().1.notes.join("\n");
     assert!(notes.contains(" pin`") && notes.contains("`shop 1.2.0`"), "{notes}");
+    let without = text.replace(", version: 1.2.0", "");
+    let notes = read(&without, None).unwrap().1.notes.join("\n");
+    assert!(notes.contains("the chart is `shop`; "), "{notes}");
 }
 
 #[test]
