@@ -39,6 +39,15 @@ async fn the_inventory_has_every_manifest_and_blob_of_the_images_that_are_there(
     }
 
     registry.forget_requests();
+    let two =
+        format!("{}[destinations.dev]\nregistry = \"r.io\"\n", list.replace("ADDRESS", address));
+    write(&xtask, "two/images.toml", two);
+    let refused = run(&["--images", "two/images.toml", "inventory"]);
+    assert_eq!(refused.exit_code, 2, "{refused:?}");
+    assert_says(&refused.stderr, &["several destinations", "of one destination", "`-d dev`"]);
+    assert!(!refused.stderr.contains("--all-destinations"), "{}", refused.stderr);
+    assert_eq!(registry.requests().len(), 0);
+
     let written = run(&["inventory", "-d", "prod", "-o", "prod.json"]);
     assert_eq!(written.exit_code, 0, "{written:?}");
     assert_says(&written.stdout, &["prod.json", "1 image", "3 blobs"]);

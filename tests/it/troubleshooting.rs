@@ -87,7 +87,16 @@ async fn lists() -> Vec<Row> {
                 (scene.run(&["verify", "--only", "source"]), "source-missing"),
             ],
         ),
+        ("`the plan is out of date`", vec![(out_of_date().await, "make another plan")]),
     ]
+}
+
+/// Applies a plan after another client has pushed to the destination.
+async fn out_of_date() -> Finished {
+    let scene = Scene::new().await;
+    assert_eq!(scene.run(&["mirror", "--plan", "plan.json"]).exit_code, 0);
+    store(&scene.destination, "team/app", "1.0", &scene.tool);
+    scene.run(&["mirror", "--apply", "plan.json"])
 }
 
 /// Mirrors an image between two registries, after a change of both.

@@ -85,9 +85,43 @@ async fn a_tag_with_the_manifest_of_one_that_stays_goes_only_alone() {
         site.store(APP, "1", &image("2"));
         let applied = site.run(&["--apply"]);
         assert_eq!(site.tags(), ["1", "2"], "{deletes:?}");
-        assert_says(&applied.stdout, &["  stays   1 (only if", "0 of 2 tags deleted"]);
+        assert_says(
+            &applied.stdout,
+            &["  stays   1: `2` has the same manifest", "0 of 2 tags deleted"],
+        );
         assert_eq!((applied.exit_code, site.deletions().len()), (0, 0));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_second_tag_of_a_manifest_that_was_deleted_goes_with_the_first() {
+    let site = Site::with_tags(deleting(Deletes::Digests), &["1", "2"]).await;
+    site.store(APP, "1-again", &image("1"));
+    let applied = site.run(&["--apply"]);
+    assert_eq!(applied.exit_code, 0, "{applied:?}");
+    assert_says(
+        &applied.stdout,
+        &["  deleted 1\n", "  deleted 1-again with `1`: both", "2 of 3 tags deleted"],
+    );
+    assert!(!applied.stdout.contains("gone already"), "{}", applied.stdout);
+    assert_eq!(site.tags(), ["2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_registry_that_is_down_is_not_taken_for_the_wrong_destination() {
+    let site = Site::with_tags(RegistryOptions::default(), &["1", "2"]).await;
+    site.registry.inject(Fault::status(418).always());
+    let refused = site.run(&["--apply"]);
+    assert_eq!(refused.exit_code, 2, "{refused:?}");
+    assert_says(&refused.stderr, &["none of the repositories of", "nothing is deleted", "418"]);
+    let shown = site.run(&[]);
+    assert_eq!(shown.exit_code, 1, "{shown:?}");
+    assert_says(&shown.stdout, &["418", "warning: nothing is known about the tags of"]);
+    for run in [refused, shown] {
+        let text = run.stdout + &run.stderr;
+        assert!(!text.contains("right destination") && !text.contains("wrong"), "{text}");
+    }
+    assert_eq!(site.deletions(), [""; 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

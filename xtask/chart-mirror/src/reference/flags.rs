@@ -26,7 +26,9 @@ fn the_page_about_flags_is_up_to_date() {
     });
     for (name, command) in commands {
         write!(page, "\n## {name}\n\n{}.\n", about(command)).unwrap();
-        let own = arguments(command).filter(|flag| !flag.is_global_set()).collect::<Vec<_>>();
+        let mut own = arguments(command).filter(|flag| !flag.is_global_set()).collect::<Vec<_>>();
+        // As in the help: a flag whose help a command changes is the last one otherwise.
+        own.sort_by_key(|flag| (!flag.is_positional(), flag.get_display_order()));
         if !own.is_empty() {
             write!(page, "\n{}", table(&own)).unwrap();
         }

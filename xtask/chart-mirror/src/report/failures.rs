@@ -3,16 +3,16 @@
 use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use super::common::{count, hint_line};
+use super::common::hint_line;
 use super::presentation::{Detail, Presentation};
 use registry::Error;
 
 /// How many names are listed below a cause; the rest is counted.
 pub(super) const MOST_NAMES: usize = 5;
 
-/// The error of one image.
+/// The error of one image, or of something else.
 pub(super) struct Failure<'r> {
-    /// Names the image.
+    /// Names it.
     pub(super) name: String,
     pub(super) error: &'r Error,
 }
@@ -44,11 +44,21 @@ pub(super) fn by_cause<'r>(
 impl FailureGroup<'_> {
     /// `label` is the word that begins the first line.
     pub(super) fn text(&self, label: &str, presentation: Presentation) -> String {
+        self.text_about("images", label, presentation)
+    }
+
+    /// The same about something else, in the plural.
+    pub(super) fn text_about(
+        &self,
+        things: &str,
+        label: &str,
+        presentation: Presentation,
+    ) -> String {
         if let [Failure { name, error }] = self.failures.as_slice() {
             return format!("{label}: {name}\n  {error}\n{}", hint_line("  ", error));
         }
-        let images = count(self.failures.len() as u64, "image");
-        let mut text = format!("{label}: {images}: {}\n", self.cause);
+        let number = self.failures.len();
+        let mut text = format!("{label}: {number} {things}: {}\n", self.cause);
         let names = self.failures.iter().map(|Failure { name, error }| match presentation.detail {
             Detail::Full if !error.request.is_empty() => format!("{name} ({})", error.request),
             _ => name.clone(),

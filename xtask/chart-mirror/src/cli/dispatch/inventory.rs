@@ -10,10 +10,13 @@ use crate::cli::{runtime, terminal};
 use crate::commands::inventory::{self, BlobPresence, InventoryOptions};
 use crate::files::write_atomically;
 use crate::report;
+use crate::workspace::OpenList;
+use messages::Advice;
 use registry::auth::credentials::ProcessEnvironment;
 
 pub(super) fn run(flags: &Flags, arguments: &InventoryArgs) -> anyhow::Result<Exit> {
     let lists = parts::with_images(parts::lists(flags)?, &arguments.only)?;
+    refuse_several(&lists, arguments)?;
     let (mut whole, mut lost) = (None::<DestinationInventory>, BTreeSet::new());
     for open in &lists {
         let options = InventoryOptions {
@@ -43,4 +46,14 @@ pub(super) fn run(flags: &Flags, arguments: &InventoryArgs) -> anyhow::Result<Ex
     }
     terminal::message(&report::inventory::lost(&lost));
     Ok(Exit::Failed)
+}
+
+/// An inventory is of one destination.
+fn refuse_several(lists: &[OpenList], arguments: &InventoryArgs) -> Result<(), Advice> {
+    let several = lists.iter().find(|open| open.list.destinations().len() > 1);
+    let Some(open) = several.filter(|_| arguments.destination.is_none()) else { return Ok(()) };
+    let names: Vec<String> =
+        open.list.destinations().keys().map(|name| format!("`-d {name}`")).collect();
+    let hint = format!("an inventory is of one destination: name it with {}", names.join(" or "));
+    Err(Advice::new("the list has several destinations").with_hint(hint))
 }

@@ -1,8 +1,15 @@
 //! The flags for where images come from and where they go.
 
-use clap::Args;
+use clap::{Arg, Args};
 use layout::LayoutLocation;
 use oci::RepositoryPath;
+
+/// Gives a flag another help for one command: a line, and after an empty line, more about it.
+pub(super) fn with_help(flag: Arg, help: &'static str) -> Arg {
+    let line = help.lines().next().unwrap_or_default();
+    let more = help.split("\n\n").map(|paragraph| paragraph.replace('\n', " "));
+    flag.help(line).long_help(more.collect::<Vec<_>>().join("\n\n"))
+}
 
 // No doc comments here: clap would use them as the help of every command with these flags.
 #[derive(Debug, Args)]

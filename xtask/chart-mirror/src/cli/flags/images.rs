@@ -3,10 +3,24 @@
 use clap::Args;
 
 use super::chart::ChartArgs;
-use super::ends::DestinationArgs;
+use super::ends::{DestinationArgs, with_help};
 use crate::cli::flag_values::{ImagesFormat, InventoryFormat};
 
+const DESTINATION: &str = "\
+With a list format: a destination; repeatable
+
+Only with a `--format` of another tool: the destinations that its file is for. Give one in images.toml, or a registry
+`host[:port][/path]`. Default: the only destination in images.toml. Without one, the file has the sources alone, where the
+format allows that.";
+
+const ALL_DESTINATIONS: &str = "\
+With a list format: every destination
+
+Only with a `--format` of another tool: its file is for every destination in images.toml. `kustomize` takes one.";
+
 #[derive(Debug, Args)]
+#[command(mut_arg("destination", |flag| with_help(flag, DESTINATION)))]
+#[command(mut_arg("all_destinations", |flag| with_help(flag, ALL_DESTINATIONS)))]
 pub struct ImagesArgs {
     #[command(flatten)]
     pub chart: ChartArgs,

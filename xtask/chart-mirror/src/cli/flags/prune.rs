@@ -2,10 +2,22 @@
 
 use clap::Args;
 
-use super::ends::DestinationArgs;
+use super::ends::{DestinationArgs, with_help};
 use crate::cli::flag_values::TextOrJson;
 
+const DESTINATION: &str = "\
+A destination in images.toml; repeatable
+
+One that has `[destinations.NAME.prune]`. Default: the only destination in images.toml.";
+
+const ALL_DESTINATIONS: &str = "\
+Every destination that has rules for `prune`
+
+That is `[destinations.NAME.prune]`. Each has its part of the report.";
+
 #[derive(Debug, Args)]
+#[command(mut_arg("destination", |flag| with_help(flag, DESTINATION)))]
+#[command(mut_arg("all_destinations", |flag| with_help(flag, ALL_DESTINATIONS)))]
 pub struct PruneArgs {
     #[command(flatten)]
     pub destination: DestinationArgs,

@@ -83,7 +83,6 @@ pub enum Change {
     /// The source no longer has the listed digest.
     OldIsGone,
     /// The images could not be compared; `message` holds the reason.
-    #[serde(rename = "untold")]
     Unknown { message: String },
 }
 

@@ -46,7 +46,7 @@ impl Deleter<'_> {
             Err(error) => return found.fail(error),
         }
         let most = self.images.map_or(1, |_| MOST_DELETED);
-        let (mut gone, mut batch) = (BTreeSet::new(), Batch::new());
+        let (mut gone, mut batch) = (Gone::default(), Batch::new());
         for DeletionStep { tag, after } in steps {
             if batch.len() == most || after.iter().any(|before| batch.contains_key(before)) {
                 self.delete(&repository, &decisions, &mut batch, &mut gone, found).await;
@@ -54,14 +54,17 @@ impl Deleter<'_> {
             if self.is_refused {
                 return;
             }
-            let checked = match after.is_subset(&gone) {
+            let checked = match after.is_subset(&gone.tags) {
                 true => check(&repository, &tag, digests.get(&tag)).await,
                 false => Err(DeletionOutcome::Waiting),
             };
             match checked {
                 Ok(digest) => drop(batch.insert(tag, digest)),
                 Err(outcome) => {
-                    gone.extend(outcome.is_gone().then(|| tag.clone()));
+                    let outcome = gone.add(&tag, digests.get(&tag), outcome);
+                    if outcome.is_deleted() {
+                        self.progress.deleted(&repository.path, &tag);
+                    }
                     found.record(tag, outcome);
                 }
             }
@@ -75,10 +78,11 @@ impl Deleter<'_> {
         repository: &RemoteRepository,
         decisions: &BTreeMap<Tag, TagDecision>,
         batch: &mut Batch,
-        gone: &mut BTreeSet<Tag>,
+        gone: &mut Gone,
         found: &mut Found,
     ) {
         let batch = std::mem::take(batch);
+        let digests = batch.clone();
         let outcomes = match self.images {
             Some(images) => {
                 batch.keys().for_each(|tag| self.progress.requested(&repository.path, tag));
@@ -95,16 +99,47 @@ impl Deleter<'_> {
             }
         };
         for (tag, outcome) in outcomes {
-            match &outcome {
-                DeletionOutcome::Deleted => self.progress.deleted(&repository.path, &tag),
-                _ => self.progress.ended(&repository.path, &tag),
+            let outcome = gone.add(&tag, digests.get(&tag), outcome);
+            match outcome.is_deleted() {
+                true => self.progress.deleted(&repository.path, &tag),
+                false => self.progress.ended(&repository.path, &tag),
             }
             if let DeletionOutcome::Failed { error } = &outcome {
                 self.is_refused |= error.status() == Some(405);
             }
-            gone.extend(outcome.is_gone().then(|| tag.clone()));
             found.record(tag, outcome);
         }
+    }
+}
+
+/// What is not in a repository any more.
+#[derive(Default)]
+struct Gone {
+    tags: BTreeSet<Tag>,
+    /// What deleted tags named; a registry may have deleted that with all its tags.
+    manifests: BTreeMap<Digest, Tag>,
+}
+
+impl Gone {
+    /// Adds a tag, if it is gone. Returns what became of it: one that is absent now may have been deleted with another.
+    fn add(
+        &mut self,
+        tag: &Tag,
+        digest: Option<&Digest>,
+        outcome: DeletionOutcome,
+    ) -> DeletionOutcome {
+        let with = digest.and_then(|digest| self.manifests.get(digest));
+        let outcome = match (outcome, with) {
+            (DeletionOutcome::Absent, Some(other)) => {
+                DeletionOutcome::DeletedWith { other: other.clone() }
+            }
+            (outcome, _) => outcome,
+        };
+        self.tags.extend(outcome.is_gone().then(|| tag.clone()));
+        if let (DeletionOutcome::Deleted, Some(digest)) = (&outcome, digest) {
+            self.manifests.insert(digest.clone(), tag.clone());
+        }
+        outcome
     }
 }
 

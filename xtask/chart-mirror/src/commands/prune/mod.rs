@@ -19,7 +19,7 @@ use observe::{Found, Observer};
 use oci::{Reference, RepositoryPath};
 use registry::auth::credentials::Environment;
 use registry::known::kind::{Deletion, Profile};
-use registry::{Access, ManifestName, Registries, RetryPolicy, Side};
+use registry::{Access, Error, ManifestName, Registries, RetryPolicy, Side};
 use result::{Catalog, MissingImages, PruneMode, PruneReport};
 
 mod apply;
@@ -87,6 +87,7 @@ pub async fn run(
     check_push_times(destination, &found)?;
     let present = missing(&registries, &targets, &found).await;
     if options.mode == PruneMode::Apply {
+        check_read(destination, &found)?;
         check_images(destination, present)?;
         let (progress, is_refused) = (&*options.progress, false);
         let mut deleter = Deleter { observer: &observer, images, progress, is_refused };
@@ -130,6 +131,16 @@ fn check_push_times(destination: &Destination, found: &[Found]) -> Result<(), Ad
         "`minimum-age` cannot be applied: {registry} does not report when the tags of `{path}` were pushed"
     );
     Err(Advice::new(message).with_hint("use `keep-last` or `keep` instead"))
+}
+
+/// Refuses a destination of which nothing could be read.
+fn check_read(destination: &Destination, found: &[Found]) -> Result<(), Advice> {
+    let errors: Option<Vec<&Error>> = found.iter().map(Found::unread).collect();
+    let Some(first) = errors.as_ref().and_then(|errors| errors.first()) else { return Ok(()) };
+    let message = format!(
+        "none of the repositories of {destination} could be read, so nothing is deleted: {first}"
+    );
+    Err(Advice { hint: first.hint(), ..Advice::new(message) })
 }
 
 /// Refuses a destination that does not look like that of the lists.

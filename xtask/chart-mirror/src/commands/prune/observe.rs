@@ -77,6 +77,14 @@ impl Found {
         self.judged.as_ref().is_ok_and(|judged| judged.decisions.contains_key(tag))
     }
 
+    /// Why it could not be read.
+    pub(super) fn unread(&self) -> Option<&Error> {
+        match &self.judged {
+            Err(Problem::Failed(error)) => Some(error),
+            Err(Problem::NoPushTimes) | Ok(_) => None,
+        }
+    }
+
     pub(super) fn judged(&self) -> Option<&Judged> {
         self.judged.as_ref().ok()
     }

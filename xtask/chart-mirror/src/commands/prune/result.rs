@@ -59,6 +59,10 @@ pub struct JudgedTag {
 #[serde(tag = "state", rename_all = "kebab-case")]
 pub enum DeletionOutcome {
     Deleted,
+    /// It went with the manifest that it had in common with another tag, which was deleted before.
+    DeletedWith {
+        other: Tag,
+    },
     /// It was gone already.
     Absent,
     /// It names another manifest now, and stays.
@@ -125,7 +129,7 @@ impl PruneReport {
             kept: tags().filter(|tag| !tag.goes()).count(),
             to_delete: tags().filter(|tag| tag.goes()).count(),
             deleted: tags()
-                .filter(|tag| matches!(tag.outcome, Some(DeletionOutcome::Deleted)))
+                .filter(|tag| tag.outcome.as_ref().is_some_and(DeletionOutcome::is_deleted))
                 .count(),
             left: tags()
                 .filter_map(|tag| tag.outcome.as_ref())
@@ -133,6 +137,12 @@ impl PruneReport {
                 .count(),
             failed: self.repositories.iter().filter(|it| it.error.is_some()).count(),
         }
+    }
+
+    /// Whether there are repositories, and none of them could be read.
+    pub fn is_unread(&self) -> bool {
+        let is_unread = |it: &PrunedRepository| it.error.is_some() && it.tags.is_empty();
+        !self.repositories.is_empty() && self.repositories.iter().all(is_unread)
     }
 
     /// Whether something could not be found out, or not be deleted.
@@ -145,7 +155,12 @@ impl PruneReport {
 impl DeletionOutcome {
     /// Whether the tag is not there any more.
     pub fn is_gone(&self) -> bool {
-        matches!(self, Self::Deleted | Self::Absent)
+        self.is_deleted() || matches!(self, Self::Absent)
+    }
+
+    /// Whether this run has deleted it.
+    pub fn is_deleted(&self) -> bool {
+        matches!(self, Self::Deleted | Self::DeletedWith { .. })
     }
 
     /// Whether another run should delete it.

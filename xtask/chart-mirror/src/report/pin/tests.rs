@@ -159,7 +159,7 @@ fn the_json_report_has_every_outcome() {
                 ],
             })),
             moved("q.io/i2:1", json!({ "state": "old-is-gone" })),
-            moved("q.io/i3:1", json!({ "state": "untold", "message": "403" })),
+            moved("q.io/i3:1", json!({ "state": "unknown", "message": "403" })),
             {
                 "source": "q.io/i4:1", "outcome": "unchanged", "pin": "OLD", "digest": "OLD",
                 "written": false, "subsets": {}, "warnings": [],

@@ -53,6 +53,8 @@ fn of_repository(repository: &PrunedRepository, presentation: Presentation) -> S
             TagDecision::Delete(DeleteReason::NoSubject) => {
                 " (belongs to a manifest that does not exist)".to_owned()
             }
+            // The outcome says it.
+            TagDecision::DeleteAlone { .. } if outcome.is_some() => String::new(),
             TagDecision::DeleteAlone { other } => {
                 format!(
                     " (only if the registry deletes tags alone: `{other}` has the same manifest)"
@@ -60,24 +62,38 @@ fn of_repository(repository: &PrunedRepository, presentation: Presentation) -> S
             }
             _ => String::new(),
         };
-        let (word, more) = outcome.as_ref().map_or(("delete", ""), in_words_of_outcome);
+        let outcome = outcome.as_ref().map(|outcome| in_words_of_outcome(outcome, decision));
+        let (word, more) = outcome.unwrap_or_else(|| ("delete", String::new()));
         let _ = writeln!(text, "  {word:<8}{tag}{why}{more}");
     }
     text + &kept(&stay, presentation)
 }
 
 /// What became of a tag: a word, and more about it.
-fn in_words_of_outcome(outcome: &DeletionOutcome) -> (&'static str, &'static str) {
-    match outcome {
+fn in_words_of_outcome(
+    outcome: &DeletionOutcome,
+    decision: &TagDecision,
+) -> (&'static str, String) {
+    let (word, more) = match outcome {
         DeletionOutcome::Deleted => ("deleted", ""),
+        DeletionOutcome::DeletedWith { other } => {
+            return ("deleted", format!(" with `{other}`: both had one manifest"));
+        }
         DeletionOutcome::Absent => ("deleted", ": it was gone already"),
         DeletionOutcome::Moved => ("stays", ": it names another manifest now"),
         DeletionOutcome::Changed => ("stays", ": the repository has changed meanwhile"),
         DeletionOutcome::Waiting => ("stays", ": what it belongs to is still there"),
-        DeletionOutcome::SharesManifest => ("stays", ": the registry may delete both"),
+        DeletionOutcome::SharesManifest => match decision {
+            TagDecision::DeleteAlone { other } => {
+                let why = "and the registry may delete both";
+                return ("stays", format!(": `{other}` has the same manifest, {why}"));
+            }
+            _ => ("stays", ": the registry may delete another tag with it"),
+        },
         DeletionOutcome::NotTried => ("stays", ": it was not tried"),
         DeletionOutcome::Failed { .. } => ("failed", ""),
-    }
+    };
+    (word, more.to_owned())
 }
 
 /// Why tags stay: their number for each reason, or each one.
@@ -132,20 +148,27 @@ fn in_words(reason: &KeepReason) -> String {
 }
 
 fn failures(report: &PruneReport, presentation: Presentation) -> String {
-    let failed = report.repositories.iter().flat_map(|repository| {
-        let path = &repository.repository;
-        let of_repository = repository.error.iter();
-        let of_repository = of_repository.map(|error| Failure { name: path.to_string(), error });
-        let of_tags = repository.tags.iter().filter_map(move |tag| match &tag.outcome {
+    let of_repositories = report.repositories.iter().filter_map(|it| {
+        let error = it.error.as_ref()?;
+        Some(Failure { name: it.repository.to_string(), error })
+    });
+    let of_tags = report.repositories.iter().flat_map(|repository| {
+        repository.tags.iter().filter_map(|tag| match &tag.outcome {
             Some(DeletionOutcome::Failed { error }) => {
-                Some(Failure { name: format!("{path}:{}", tag.tag), error })
+                Some(Failure { name: format!("{}:{}", repository.repository, tag.tag), error })
             }
             _ => None,
-        });
-        of_repository.chain(of_tags)
+        })
     });
     let label = presentation.style.error("error");
-    by_cause(failed).iter().map(|group| group.text(&label, presentation)).collect()
+    let mut text = String::new();
+    for group in by_cause(of_repositories) {
+        text += &group.text_about("repositories", &label, presentation);
+    }
+    for group in by_cause(of_tags) {
+        text += &group.text_about("tags", &label, presentation);
+    }
+    text
 }
 
 /// What was not looked at, and what is odd.
@@ -160,7 +183,13 @@ fn notes(report: &PruneReport) -> String {
             format!("warning: {only_listed}: {error}\n{}", hint_line("  ", error))
         }
     };
-    if report.images.are_suspicious() {
+    if report.is_unread() {
+        let _ = writeln!(
+            text,
+            "warning: nothing is known about the tags of {}: none of its repositories could be read",
+            report.destination
+        );
+    } else if report.images.are_suspicious() {
         let (missing, images) = (report.images.missing, report.images.listed as u64);
         let images = count(images, "listed image");
         let _ = writeln!(

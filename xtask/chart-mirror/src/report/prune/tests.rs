@@ -95,6 +95,7 @@ pub(in crate::report) fn applied() -> PruneReport {
         DeletionOutcome::Moved,
         DeletionOutcome::Changed,
         DeletionOutcome::NotTried,
+        DeletionOutcome::DeletedWith { other: "1.0.3".parse().unwrap() },
     ];
     let tags = &mut report.repositories[0].tags;
     let example = tags.iter().find(|tag| tag.goes()).cloned().unwrap();
@@ -114,7 +115,7 @@ fn what_became_of_each_tag_is_reported() {
     let text = human(&applied(), Presentation::default());
     for part in [
         "  deleted 1.0.3\n",
-        "  stays   1.0.4 (only if the registry deletes tags alone: `1.0.6` has the same manifest): ",
+        "  stays   1.0.4: `1.0.6` has the same manifest, and the registry may delete both\n",
         ": what it belongs to is still there\n",
         "  failed  gone ",
         "  deleted 2.0.0: it was gone already\n",
@@ -122,15 +123,16 @@ fn what_became_of_each_tag_is_reported() {
         "  stays   2.0.2: the repository has changed",
         "  stays   2.0.3: it was not tried\n",
         "error: mirror/acme/wait:gone\n",
-        "1 of 19 tags deleted in 2 repositories, 4 left, 1 with errors; ",
+        "  deleted 2.0.4 with `1.0.3`: both had one manifest\n",
+        "2 of 20 tags deleted in 2 repositories, 4 left, 1 with errors; ",
         "hint: run the same command again",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
     }
     let mut done = applied();
-    done.repositories[0].tags.retain(|tag| {
-        tag.outcome.as_ref().is_none_or(|outcome| matches!(outcome, DeletionOutcome::Deleted))
-    });
+    done.repositories[0]
+        .tags
+        .retain(|tag| tag.outcome.as_ref().is_none_or(|outcome| outcome.is_deleted()));
     assert!(summary(&done).ends_with("garbage collection runs"), "{}", summary(&done));
 }
 
@@ -182,4 +184,21 @@ fn repositories_without_anything_to_delete_are_one_line() {
     let lines: Vec<&str> = text.lines().collect();
     assert_eq!(lines[0], "nothing to delete in 1 repository with 11 tags");
     assert!(lines[1].contains("no catalog") && !text.contains("right destination"), "{text}");
+}
+
+#[test]
+fn a_registry_that_is_down_is_named_once_and_is_not_called_the_wrong_destination() {
+    let mut report = report();
+    let unread = report.repositories.swap_remove(1);
+    report.repositories = ["a", "b", "c"]
+        .map(|path| PrunedRepository { repository: path.parse().unwrap(), ..unread.clone() })
+        .into();
+    let text = human(&report, Presentation::default());
+    for part in [
+        "error: 3 repositories: destination: list tags: ",
+        "warning: nothing is known about the tags of registry.example.com/mirror: ",
+    ] {
+        assert!(text.contains(part), "{part}\n{text}");
+    }
+    assert!(!text.contains("right destination") && !text.contains("images:"), "{text}");
 }
