@@ -6,6 +6,7 @@ use registry_in_memory::content::docker_image;
 use registry_in_memory::{Fault, InMemoryRegistry, RegistryOptions};
 use serde_json::Value;
 
+use crate::support::scene::Scene;
 use crate::support::xtask::{Finished, Xtask};
 use crate::support::{assert_says, layers, store, write};
 
@@ -275,6 +276,19 @@ async fn a_destination_that_is_down_is_one_error_of_a_plan_and_of_its_run() {
         &["error: 8 images: destination:", "8 failed", "hint: make another plan"],
     );
     assert_eq!(run.stdout.matches("418").count(), 1, "{}", run.stdout);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_chart_that_could_not_be_planned_is_not_called_changed() {
+    let scene = Scene::new().await;
+    scene.destination.inject(Fault::status(418).path("/charts/").times(1));
+    let plan = scene.run(&["mirror", "--with-chart", "--plan", "plan.json"]);
+    assert_eq!(plan.exit_code, 1, "{plan:?}");
+    assert_says(&plan.stdout, &["error: ", "charts/chart:1.0.0", "418"]);
+    let run = scene.run(&["mirror", "--with-chart", "--apply", "plan.json"]);
+    assert_eq!(run.exit_code, 2, "{run:?}");
+    assert_says(&run.stderr, &["chart could not be planned: ", "418", "make another plan"]);
+    assert!(!run.stderr.contains("has changed"), "{}", run.stderr);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -12,8 +12,9 @@ use crate::plan::{Publication, Selection, Shard, Transfer, transfers};
 use applied::AppliedPlan;
 use layout::LayoutLocation;
 use messages::Advice;
+use messages::printable::printable;
 use oci::{Digest, RepositoryPath};
-use planned::PlannedPart;
+use planned::{ChartInPlan, PlannedPart};
 use registry::known::kind::Profile;
 use registry::{Error, Requests, RetryPolicy, Trace};
 use result::{ChartReport, ImageReport, ShardReport};
@@ -178,6 +179,10 @@ impl MirrorPlan {
         let then = planned.and_then(|chart| chart.then.as_ref());
         match (now, planned) {
             (None, None) => None,
+            (Some(_), Some(ChartInPlan { source, error: Some(error), .. })) => Some(format!(
+                "the chart {source} could not be planned: {}",
+                printable(&error.message)
+            )),
             (Some(_), Some(_)) if digest.is_none() || digest == then => None,
             (Some(_), Some(chart)) => Some(format!("the chart {} has changed", chart.source)),
             (Some(_), None) => Some("a chart would be copied that was not planned".to_owned()),
