@@ -168,6 +168,27 @@ async fn one_trace_has_the_requests_of_all_destinations() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_run_of_a_plan_counts_and_traces_the_requests_that_compared_it() {
+    let destinations = Destinations::new(2, 4).await;
+    let (run, _) = destinations.mirror(&["--plan", "plan.json"]);
+    assert_eq!(run.exit_code, 0, "{run:?}");
+    destinations.source.forget_requests();
+    destinations.all.iter().for_each(InMemoryRegistry::forget_requests);
+    let apply = ["mirror", "--apply", "plan.json", "--format", "json", "--trace", "trace.json"];
+    let run = tokio::task::block_in_place(|| destinations.xtask.run_in("", &apply, &[]));
+    assert_eq!(run.exit_code, 0, "{run:?}");
+    let report: Value = serde_json::from_str(&run.stdout).unwrap();
+    let at_destinations: usize = destinations.all.iter().map(|it| it.requests().len()).sum();
+    let file = destinations.xtask.directory().join("trace.json");
+    let timelines = timelines(&std::fs::read_to_string(file).unwrap());
+    let sent = [("source", destinations.source.requests().len()), ("destination", at_destinations)];
+    for (side, sent) in sent {
+        assert_eq!(report["totals"]["requests"][side], sent, "{side}");
+        assert_eq!(requests(&timelines, side).len(), sent, "{side}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_destination_that_refuses_everything_fails_alone() {
     let destinations = Destinations::new(2, 6).await;
     destinations.all[1].inject(Fault::status(403).method("POST").kind(Kind::Upload).always());

@@ -43,7 +43,8 @@ pub async fn compare(
     if !changes.is_empty() {
         return Ok(PlanComparison { changes, ..PlanComparison::default() });
     }
-    let settings = registry_settings(run.list, run.options.concurrency, run.options.retry);
+    let mut settings = registry_settings(run.list, run.options.concurrency, run.options.retry);
+    settings.trace = run.options.trace.clone();
     let registries = connect(run.plan, settings, environment)?;
     // What another machine copies may be there already.
     let is_compared = |image: &&PlannedImage| !image.is_copied() || image.is_copied_by(shard);

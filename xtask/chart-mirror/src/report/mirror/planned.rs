@@ -19,7 +19,7 @@ pub fn planned(
     text += &failures(plan, presentation);
     let totals = &plan.totals;
     text += &format!(
-        "{}: {} to create, {} to update, {} up to date, {} cannot be copied\n{} to send, {} to mount; about {}",
+        "{}: {} to create, {} to update, {} up to date, {} cannot be copied\n{} to send, {} to mount; at least {}",
         count(totals.images as u64, "image"),
         totals.create,
         totals.update,
