@@ -16,6 +16,7 @@ use crate::repository::RemoteRepository;
 use crate::session::{Mount, Started};
 use crate::shared_read::Tap;
 use crate::upload::{OnBytes, Upload, UploadPauses};
+use crate::upload_turns::UploadTurn;
 use oci::Descriptor;
 
 /// How many lost upload sessions are replaced. A registry whose replicas do not share sessions would lose
@@ -34,6 +35,8 @@ struct Recovery<'a> {
     lost_sessions: u32,
     accidents: Accidents,
     refused_as_damaged: u32,
+    /// Held while the registry fails on the uploads to the repository and this one is repeated.
+    turn: Option<UploadTurn>,
 }
 
 /// What the first attempt of a transfer uses.
@@ -66,15 +69,10 @@ pub async fn transfer(
     on_bytes: &OnBytes,
     reads: &mut u32,
 ) -> Result<Transferred, Error> {
-    let attempts = Attempts::new(destination.host.retry);
-    let (accidents, lost_sessions, refused_as_damaged) = (Accidents::default(), 0, 0);
-    let mut recovery =
-        Recovery { destination, attempts, lost_sessions, accidents, refused_as_damaged };
+    let mut recovery = Recovery::new(destination);
     // An upload that ended without a response may have succeeded.
     let mut may_be_present = false;
     let mut pauses = UploadPauses::None;
-    let turns = &destination.host.upload_turns;
-    let mut turn = None;
     loop {
         let started = match first.session.take() {
             Some(open) => Started::Session(open),
@@ -96,7 +94,7 @@ pub async fn transfer(
         let upload = Upload { destination, blob, on_bytes, pauses };
         let result = async { upload.send(&open, content?, mode).await };
         let Err(error) = result.await else {
-            turns.succeeded(&destination.path);
+            destination.host.upload_turns.succeeded(&destination.path);
             return Ok(Transferred::Whole);
         };
         if lost.is_some_and(|lost| lost.load(Ordering::Relaxed)) {
@@ -114,21 +112,42 @@ pub async fn transfer(
         } else {
             destination.cancel_upload(open).await;
         }
-        let is_failing =
-            error.side == Side::Destination && error.status().is_some_and(|status| status >= 500);
-        if let Err(error) = destination.host.wait(next, error).await {
-            if is_failing && turn.is_some() {
-                turns.give_up(&destination.path, &error);
-            }
-            return Err(error);
-        }
-        if is_failing && turn.is_none() {
-            turn = turns.take(&destination.path).await?;
-        }
+        recovery.wait(next, error).await?;
     }
 }
 
-impl Recovery<'_> {
+impl<'a> Recovery<'a> {
+    fn new(destination: &'a RemoteRepository) -> Self {
+        Self {
+            destination,
+            attempts: Attempts::new(destination.host.retry),
+            lost_sessions: 0,
+            accidents: Accidents::default(),
+            refused_as_damaged: 0,
+            turn: None,
+        }
+    }
+
+    /// Waits for the next attempt, and for the turn to make it.
+    ///
+    /// # Errors
+    /// With the error itself if there is no next attempt, or with that of another upload to the repository.
+    async fn wait(&mut self, next: Next, error: Error) -> Result<(), Error> {
+        let RemoteRepository { host, path, .. } = self.destination;
+        let is_failing =
+            error.side == Side::Destination && error.status().is_some_and(|status| status >= 500);
+        if let Err(error) = host.wait(next, error).await {
+            if is_failing && self.turn.is_some() {
+                host.upload_turns.give_up(path, &error);
+            }
+            return Err(error);
+        }
+        if is_failing && self.turn.is_none() {
+            self.turn = host.upload_turns.take(path).await?;
+        }
+        Ok(())
+    }
+
     /// What to do after an attempt in this mode failed.
     fn after(&mut self, error: &Error, mode: UploadMode) -> Next {
         let capabilities = &self.destination.host.capabilities;
