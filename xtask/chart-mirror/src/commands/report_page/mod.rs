@@ -1,8 +1,8 @@
 //! `ReportPage`: what one or several saved reports say about images, for people. Pure.
 //!
 //! It is made from the JSON documents of `mirror` (also of a dry run, of several lists, and as joined by `report
-//! merge`), `bundle import` and `verify`, and from plans. `read` and `plan` parse them, `rows` puts what they say about an image together,
-//! `sizes` finds what images share, and `changes` compares with earlier reports.
+//! merge`), `bundle import` and `verify`, and from plans. `read` and `plan` parse them, `rows` puts what they say about
+//! an image together, `sizes` finds what images share, and `changes` compares with earlier reports.
 
 use std::collections::{BTreeMap, BTreeSet};
 
