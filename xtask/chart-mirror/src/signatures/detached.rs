@@ -12,7 +12,10 @@ use super::{Invalid, PublicKeys};
 /// # Errors
 /// If the file holds no signature, or no key made it.
 pub fn check(content: &[u8], signature: &[u8], keys: &PublicKeys) -> Result<(), Invalid> {
-    if signature.trim_ascii_start().starts_with(b"{") {
+    // The bytes of a signature may begin with a brace, but they are not text.
+    let is_document =
+        std::str::from_utf8(signature).is_ok_and(|it| it.trim_start().starts_with('{'));
+    if is_document {
         return match SigstoreBundle::parse(signature)? {
             SigstoreBundle::Message { signature } => keys.verify(content, &signature),
             SigstoreBundle::Statement(_) | SigstoreBundle::Attestation => {
@@ -56,5 +59,15 @@ mod tests {
         for file in [&b""[..], b"{}", b"-----BEGIN SIGNATURE-----", &[0xff; 72]] {
             assert!(check(b"inventory", file, &keys).is_err());
         }
+    }
+
+    #[test]
+    fn the_bytes_of_a_signature_may_begin_like_a_document() {
+        // Those of elliptic curves in DER do not.
+        let [.., signer] = Signer::all();
+        let contents = (0..10_000).map(|number: u32| number.to_string().into_bytes());
+        let mut signed = contents.map(|content| (signer.sign(&content), content));
+        let (signature, content) = signed.find(|(it, _)| it[0] == b'{').unwrap();
+        assert_eq!(check(&content, &signature, &signer.keys()), Ok(()));
     }
 }
