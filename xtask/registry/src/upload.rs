@@ -217,9 +217,10 @@ impl Upload<'_> {
             // If the source failed, the broken request is only the effect.
             Some(failure) => Err(failure.clone()),
             None => {
-                let waited = *response.as_ref().err().unwrap_or(&Duration::ZERO);
-                let result = response
-                    .unwrap_or_else(|waited| Err(host.error(request, Cause::silent_for(waited))));
+                let (result, waited) = match response {
+                    Ok(result) => (result, Duration::ZERO),
+                    Err(waited) => (Err(host.error(request, Cause::silent_for(waited))), waited),
+                };
                 self.record_end(request, result.as_ref().err(), waited);
                 result
             }

@@ -1,4 +1,4 @@
-//! `Table`: which destinations a shared read waits for, and which are behind. It waits for nothing itself.
+//! `Table`: which destinations a shared read waits for, and which are behind. The waiting itself is in `shared_reads`.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
