@@ -163,7 +163,7 @@ async fn a_run_with_nothing_to_do_needs_no_permission_to_push() {
         let report = stage.mirror().await;
         let failures: Vec<_> = report.failures().map(|(_, error)| error.to_string()).collect();
         assert_eq!(failures.len(), 1, "{failures:?}");
-        assert!(failures[0].contains("40"), "{failures:?}");
+        assert!(failures[0].contains(": 40"), "{failures:?}");
     }
 }
 

@@ -267,7 +267,7 @@ async fn a_destination_that_is_down_is_one_error_of_a_plan_and_of_its_run() {
     let plan = planning.run(&["--plan", "plan.json"]);
     assert_eq!(plan.exit_code, 1, "{plan:?}");
     assert_says(&plan.stdout, &["error: 8 images: destination:", "and 3 more"]);
-    assert_eq!(plan.stdout.matches("418").count(), 1, "{}", plan.stdout);
+    assert_eq!(plan.stdout.matches(": 418").count(), 1, "{}", plan.stdout);
     assert_eq!(planning.run(&["--plan", "plan.json", "-v"]).stdout.matches(" to 127.").count(), 8);
     let run = planning.run(&["--apply", "plan.json"]);
     assert_eq!(run.exit_code, 1, "{run:?}");
@@ -275,7 +275,7 @@ async fn a_destination_that_is_down_is_one_error_of_a_plan_and_of_its_run() {
         &run.stdout,
         &["error: 8 images: destination:", "8 failed", "hint: make another plan"],
     );
-    assert_eq!(run.stdout.matches("418").count(), 1, "{}", run.stdout);
+    assert_eq!(run.stdout.matches(": 418").count(), 1, "{}", run.stdout);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
