@@ -56,6 +56,14 @@ impl Destinations {
         Self { source, all, images: names, xtask }
     }
 
+    /// Adds lines to the table of the registry of a destination.
+    fn set(&self, number: usize, lines: &str) {
+        let file = self.xtask.directory().join("images.toml");
+        let address = self.all[number].address();
+        let list = std::fs::read_to_string(&file).unwrap();
+        std::fs::write(&file, format!("[registries.\"{address}\"]\n{lines}\n{list}")).unwrap();
+    }
+
     fn mirror(&self, flags: &[&str]) -> (Finished, Value) {
         let usual = ["mirror", "--all-destinations", "--format", "json"];
         let arguments: Vec<&str> = usual.iter().chain(flags).copied().collect();
@@ -212,4 +220,19 @@ async fn a_destination_that_stalls_does_not_hold_up_the_other() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     script::kill("-KILL", running.pids()[0]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_destination_that_answers_no_upload_is_given_up_after_the_time_of_one() {
+    let destinations = Destinations::new(2, 8).await;
+    destinations.set(0, "silence-timeout = 1");
+    let never = Effect::Delay(Duration::from_secs(3600));
+    destinations.all[0].inject(Fault::new(never).method("PUT").kind(Kind::Upload).always());
+    let began = Instant::now();
+    let (run, report) = destinations.mirror(&[]);
+    // It may take five seconds to store a blob. Large blobs, which it reads one at a time, do not wait for that.
+    assert!(began.elapsed() < Duration::from_secs(9), "{:?}", began.elapsed());
+    assert_eq!((run.exit_code, destinations.is_complete(1)), (1, true), "{run:?}");
+    assert_eq!(report["parts"][0]["totals"]["failed"], 8);
+    assert_says(&run.stdout, &["nothing received for"]);
 }

@@ -2,6 +2,7 @@
 //! destinations share.
 
 use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::download::Download;
 use crate::error::Error;
@@ -13,11 +14,12 @@ pub(crate) enum IncomingBlob {
     Shared(Box<Tap>),
 }
 
-/// A download for one destination, with its place in the queue of the source. The place is returned when the last
-/// bytes are here, because the destination may take long to store them.
+/// A download for one destination, with its turn and its place in the queue of the source. Both are returned when the
+/// last bytes are here, because the destination may take long to store them.
 pub(crate) struct OwnDownload {
     pub(crate) download: Download,
     pub(crate) permit: Option<Permit>,
+    pub(crate) turn: Option<OwnedSemaphorePermit>,
 }
 
 impl IncomingBlob {
@@ -51,7 +53,7 @@ impl IncomingBlob {
             Self::Own(own) => {
                 let next = own.download.next().await;
                 if own.download.is_complete() {
-                    own.permit = None;
+                    (own.permit, own.turn) = (None, None);
                 }
                 next
             }

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use futures_util::future::BoxFuture;
 use reqwest::Url;
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::accidents::Accidents;
 use crate::capabilities::{MountAccess, UploadMode};
@@ -48,6 +50,12 @@ pub struct FirstAttempt {
     pub tap: Option<Tap>,
 }
 
+/// When one destination alone may read a blob from its source.
+pub trait ReadTurns: Send + Sync {
+    /// Waits for the turn, and counts the read. `None`: there is nothing to wait for.
+    fn next(&self) -> BoxFuture<'_, Option<OwnedSemaphorePermit>>;
+}
+
 /// How a transfer ended that did not fail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transferred {
@@ -56,8 +64,8 @@ pub enum Transferred {
     LeftBehind,
 }
 
-/// Copies a blob into an upload session that is already open, or into a new one. Adds to `reads` how often the blob
-/// is requested from the source for this transfer alone.
+/// Copies a blob into an upload session that is already open, or into a new one. Takes a turn each time it requests the
+/// blob from the source for this transfer alone.
 ///
 /// # Errors
 /// When retries do not help; the error names the side that failed.
@@ -67,7 +75,7 @@ pub async fn transfer(
     blob: &Descriptor,
     mut first: FirstAttempt,
     on_bytes: &OnBytes,
-    reads: &mut u32,
+    turns: &dyn ReadTurns,
 ) -> Result<Transferred, Error> {
     let mut recovery = Recovery::new(destination);
     // An upload that ended without a response may have succeeded.
@@ -84,10 +92,7 @@ pub async fn transfer(
         let lost = tap.as_ref().map(Tap::lost);
         let (content, permit) = match tap {
             Some(tap) => (Ok(IncomingBlob::Shared(Box::new(tap))), None),
-            None => {
-                *reads += 1;
-                begin(source, destination, blob).await
-            }
+            None => begin(source, destination, blob, turns.next().await).await,
         };
         // Not before: transfers that were ahead in the queue may have changed the mode.
         let mode = destination.host.capabilities.upload_mode(blob.size);
@@ -203,11 +208,12 @@ async fn begin(
     source: &RemoteRepository,
     destination: &RemoteRepository,
     blob: &Descriptor,
+    turn: Option<OwnedSemaphorePermit>,
 ) -> (Result<IncomingBlob, Error>, Option<Permit>) {
     let (from, to) = (&source.host, &destination.host);
-    let open = async |permit| {
+    let open = async move |permit| {
         let download = Download::open(source, blob).await?;
-        Ok(IncomingBlob::Own(Box::new(OwnDownload { download, permit })))
+        Ok(IncomingBlob::Own(Box::new(OwnDownload { download, permit, turn })))
     };
     if Arc::ptr_eq(&from.queue, &to.queue) {
         let permit = to.place_for_blob(blob.size).await;

@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use reqwest::header::{CONTENT_RANGE, CONTENT_TYPE, HeaderValue, RANGE};
 use reqwest::{Body, Method, Response, StatusCode, Url};
+use tokio::sync::SetOnce;
 use tokio::time::Instant;
 
 use crate::auth::Scope;
@@ -212,14 +213,15 @@ impl Upload<'_> {
         }));
         let silence = host.retry.silence;
         // The feed has a timeout of its own, because only it knows whether bytes still flow.
-        let response = feed.watch(host.send(request, Some(body), Duration::MAX), silence).await;
+        let response = host.send(request, Some(body), Duration::MAX);
+        let response = feed.watch(response, silence, &host.liveness.down).await;
         let result = match feed.failure.get() {
             // If the source failed, the broken request is only the effect.
             Some(failure) => Err(failure.clone()),
             None => {
                 let (result, waited) = match response {
                     Ok(result) => (result, Duration::ZERO),
-                    Err(waited) => (Err(host.error(request, Cause::silent_for(waited))), waited),
+                    Err((cause, waited)) => (Err(host.error(request, cause)), waited),
                 };
                 self.record_end(request, result.as_ref().err(), waited);
                 result
@@ -309,15 +311,16 @@ impl Feed {
         *lock(&self.moved_at) = Some(Instant::now());
     }
 
-    /// Waits for a response as long as bytes move.
+    /// Waits for a response as long as bytes move. When all have been sent, it ends with the host, too.
     ///
     /// # Errors
-    /// With the time that it waited if they stopped.
+    /// With the cause, and the time since bytes last moved.
     async fn watch<F: Future>(
         &self,
         response: F,
         silence: Duration,
-    ) -> Result<F::Output, Duration> {
+        down: &SetOnce<Cause>,
+    ) -> Result<F::Output, (Cause, Duration)> {
         tokio::pin!(response);
         loop {
             let was_spent = self.is_spent();
@@ -325,10 +328,14 @@ impl Feed {
             let moved_at = *lock(&self.moved_at);
             tokio::select! {
                 response = &mut response => return Ok(response),
+                cause = down.wait(), if was_spent => {
+                    let waited = moved_at.map_or(Duration::ZERO, |moved_at| moved_at.elapsed());
+                    return Err((cause.clone(), waited));
+                }
                 () = tokio::time::sleep_until(moved_at.unwrap_or_else(Instant::now) + patience) => {
                     let has_moved = *lock(&self.moved_at) != moved_at || self.is_spent() != was_spent;
                     if moved_at.is_some() && !has_moved {
-                        return Err(patience);
+                        return Err((Cause::silent_for(patience), patience));
                     }
                 }
             }

@@ -6,6 +6,7 @@ use super::content_keys::ContentKey;
 use super::copied::PlannedBlob;
 use super::image_copy::ImageCopy;
 use super::options::ExistingContent;
+use super::shared_reads::LoneReads;
 use super::tracker::{NextStep, Ticket};
 use oci::{Descriptor, RepositoryPath};
 use registry::Error;
@@ -170,21 +171,15 @@ async fn send(
     if first.session.is_some() {
         first.tap = Box::pin(reads.join(&copy.source, host, blob, needed_by)).await;
     }
-    let mut times = 0;
-    let result = loop {
-        let _permit = match first.tap {
-            Some(_) => None,
-            None => reads.alone(&host.name, blob.size).await,
-        };
-        let (source, destination) = (&copy.source, &copy.destination);
-        let transfer = transfer(source, destination, blob, first, &on_bytes, &mut times);
-        match Box::pin(transfer).await {
-            Ok(Transferred::LeftBehind) => first = FirstAttempt::default(),
-            result => break result,
+    let turns = LoneReads { reads, destination: &host.name, blob };
+    let (source, destination) = (&copy.source, &copy.destination);
+    loop {
+        let transfer = transfer(source, destination, blob, first, &on_bytes, &turns);
+        match Box::pin(transfer).await? {
+            Transferred::LeftBehind => first = FirstAttempt::default(),
+            Transferred::Whole => break,
         }
-    };
-    reads.record(blob, times);
-    result?;
+    }
     copy.count(|counters| counters.moved.add_blob(blob.size));
     Ok(())
 }

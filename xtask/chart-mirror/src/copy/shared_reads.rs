@@ -7,6 +7,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use futures_util::future::BoxFuture;
 use tokio::sync::{Notify, OwnedSemaphorePermit};
 use tokio::time::Instant;
 
@@ -15,6 +16,7 @@ use super::copied::Amount;
 use super::gatherings::{PATIENCE, READS_WHEN_BEHIND, Role, Table};
 use oci::{Descriptor, Digest, Registry};
 use registry::shared_read::{Pace, Tap, share};
+use registry::transfer::ReadTurns;
 use registry::{Host, RemoteRepository};
 
 /// In bytes. The queue of the source has few places for blobs above it.
@@ -119,31 +121,11 @@ impl SharedReads {
         tap.await.ok()
     }
 
-    /// The permit of a destination that is behind to read a blob alone; `None` for one that keeps up. A large blob
-    /// takes all of its places.
-    pub(super) async fn alone(
-        &self,
-        destination: &Registry,
-        size: u64,
-    ) -> Option<OwnedSemaphorePermit> {
-        if !self.has_several_destinations() {
-            return None;
-        }
-        let places = self.lock().places_when_behind(destination)?;
-        let taken = if size > LARGE { READS_WHEN_BEHIND } else { 1 };
-        places.acquire_many_owned(taken as u32).await.ok()
-    }
-
-    /// A blob was requested this often from its source.
-    pub(super) fn record(&self, blob: &Descriptor, times: u32) {
-        if !self.has_several_destinations() {
-            return;
-        }
-        let mut table = self.lock();
-        for _ in 0..times {
-            let SourceReads { read, read_again } = &mut *self.reads();
-            if table.is_read_again(&blob.digest) { read_again } else { read }.add_blob(blob.size);
-        }
+    /// A blob was requested from its source.
+    fn record(&self, blob: &Descriptor) {
+        let is_read_again = self.lock().is_read_again(&blob.digest);
+        let SourceReads { read, read_again } = &mut *self.reads();
+        if is_read_again { read_again } else { read }.add_blob(blob.size);
     }
 
     pub(super) fn source_reads(&self) -> SourceReads {
@@ -168,7 +150,7 @@ impl SharedReads {
         }
         let (hosts, taps): (Vec<_>, Vec<_>) = gathering.joined.into_iter().unzip();
         let shared = share(source, &hosts, blob, Arc::clone(self) as Arc<dyn Pace>).await;
-        self.record(blob, 1);
+        self.record(blob);
         if shared.iter().any(Option::is_some) {
             let late = hosts.iter().zip(&shared).filter(|(_, tap)| tap.is_none());
             self.lock().leave_behind(late.map(|(host, _)| host.name.clone()).collect());
@@ -187,6 +169,33 @@ impl SharedReads {
 
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.table.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The reads of one blob for one destination.
+pub(super) struct LoneReads<'a> {
+    pub(super) reads: &'a SharedReads,
+    pub(super) destination: &'a Registry,
+    pub(super) blob: &'a Descriptor,
+}
+
+impl ReadTurns for LoneReads<'_> {
+    /// A destination that keeps up does not wait. Of one that is behind, a large blob takes all places.
+    fn next(&self) -> BoxFuture<'_, Option<OwnedSemaphorePermit>> {
+        Box::pin(async {
+            let Self { reads, destination, blob } = self;
+            if !reads.has_several_destinations() {
+                return None;
+            }
+            let places = reads.lock().places_when_behind(destination);
+            let taken = if blob.size > LARGE { READS_WHEN_BEHIND } else { 1 };
+            let turn = match places {
+                Some(places) => places.acquire_many_owned(taken as u32).await.ok(),
+                None => None,
+            };
+            reads.record(blob);
+            turn
+        })
     }
 }
 

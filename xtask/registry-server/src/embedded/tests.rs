@@ -5,15 +5,27 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::future::{BoxFuture, ready};
 use oci::{Descriptor, Digest, LayoutForm, Manifest, Registry, Repository, RepositoryPath};
 use registry::auth::credentials::EmptyEnvironment;
-use registry::transfer::{FirstAttempt, transfer};
+use registry::transfer::{FirstAttempt, ReadTurns, transfer};
 use registry::{
     ManifestName, ReadBack, Registries, RemoteRepository, Requests, RetryPolicy, Settings, Side,
 };
 
+use tokio::sync::OwnedSemaphorePermit;
+
 use crate::memory::Memory;
 use crate::served::ServedRegistry;
+
+/// Nothing to wait for.
+struct AtOnce;
+
+impl ReadTurns for AtOnce {
+    fn next(&self) -> BoxFuture<'_, Option<OwnedSemaphorePermit>> {
+        Box::pin(ready(None))
+    }
+}
 
 /// A source and a destination in this process, each for `localhost:5000/a`.
 struct Ends {
@@ -63,7 +75,7 @@ async fn an_image_is_copied_between_them_and_no_request_is_counted() {
     let stored = Arc::clone(&destination.blobs);
     let ends = ends(source, destination);
     let on_bytes: Arc<dyn Fn(u64) + Send + Sync> = Arc::new(|_| {});
-    transfer(&ends.source, &ends.destination, &layer, FirstAttempt::default(), &on_bytes, &mut 0)
+    transfer(&ends.source, &ends.destination, &layer, FirstAttempt::default(), &on_bytes, &AtOnce)
         .await
         .unwrap();
     assert_eq!(stored.lock().unwrap()[&layer.digest], content);
@@ -116,7 +128,7 @@ async fn a_damaged_blob_is_not_stored() {
         &layer,
         FirstAttempt::default(),
         &on_bytes,
-        &mut 0,
+        &AtOnce,
     )
     .await;
     let error = copied.unwrap_err();

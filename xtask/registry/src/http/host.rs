@@ -248,9 +248,15 @@ impl Host {
         // An upload takes as long as it takes.
         let is_short = timeout <= limit;
         let left = if is_short { timeout.min(self.liveness.time_left(limit)) } else { timeout };
-        match tokio::time::timeout(left, sent).await {
-            Ok(result) => result.map_err(|failed| self.send_error(request, failed)),
-            Err(_) => {
+        let is_upload = timeout == Duration::MAX;
+        tokio::select! {
+            biased;
+            result = sent => result.map_err(|failed| self.send_error(request, failed)),
+            // What others have learned applies to this request, too.
+            cause = self.liveness.down.wait(), if !is_upload => {
+                Err(self.error(request, cause.clone()))
+            }
+            () = tokio::time::sleep(left) => {
                 let cause = Cause::silent_for(timeout);
                 if is_short {
                     self.liveness.was_silent(&cause, began.elapsed(), limit);

@@ -1,9 +1,10 @@
 //! `Liveness`: whether a host can be reached and answers, as far as the requests of this run have shown.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, OnceLock};
 use std::time::Duration;
 
+use tokio::sync::SetOnce;
 use tokio::time::Instant;
 
 use crate::error::Cause;
@@ -27,8 +28,8 @@ pub(crate) struct Liveness {
     /// The beginning of the first request without a response since the last one with a response.
     silent_since: Mutex<Option<Instant>>,
     uploads: Mutex<Uploads>,
-    /// Why the host is considered down for the rest of the run.
-    pub(crate) down: OnceLock<Cause>,
+    /// Why the host is considered down for the rest of the run. Ends the requests that wait for its response.
+    pub(crate) down: SetOnce<Cause>,
 }
 
 /// Bodies that were sent to the host. A host can answer all requests but these, for example because its storage
