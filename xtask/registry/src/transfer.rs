@@ -33,6 +33,8 @@ const MOST_DAMAGED: u32 = 2;
 /// How the transfer of one blob recovers from failures.
 struct Recovery<'a> {
     destination: &'a RemoteRepository,
+    /// Of the blob, in bytes.
+    size: u64,
     attempts: Attempts,
     lost_sessions: u32,
     accidents: Accidents,
@@ -77,7 +79,7 @@ pub async fn transfer(
     on_bytes: &OnBytes,
     turns: &dyn ReadTurns,
 ) -> Result<Transferred, Error> {
-    let mut recovery = Recovery::new(destination);
+    let mut recovery = Recovery::new(destination, blob.size);
     // An upload that ended without a response may have succeeded.
     let mut may_be_present = false;
     let mut pauses = UploadPauses::None;
@@ -122,9 +124,10 @@ pub async fn transfer(
 }
 
 impl<'a> Recovery<'a> {
-    fn new(destination: &'a RemoteRepository) -> Self {
+    fn new(destination: &'a RemoteRepository, size: u64) -> Self {
         Self {
             destination,
+            size,
             attempts: Attempts::new(destination.host.retry),
             lost_sessions: 0,
             accidents: Accidents::default(),
@@ -147,8 +150,8 @@ impl<'a> Recovery<'a> {
             }
             return Err(error);
         }
-        if is_failing && self.turn.is_none() {
-            self.turn = host.upload_turns.take(path).await?;
+        if is_failing {
+            self.turn = host.upload_turns.take(path, self.size, self.turn.take()).await?;
         }
         Ok(())
     }
