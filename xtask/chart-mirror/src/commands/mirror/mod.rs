@@ -12,7 +12,6 @@ use crate::plan::{Publication, Selection, Shard, Transfer, transfers};
 use applied::AppliedPlan;
 use layout::LayoutLocation;
 use messages::Advice;
-use messages::printable::printable;
 use oci::{Digest, RepositoryPath};
 use planned::{ChartInPlan, PlannedPart};
 use registry::known::kind::Profile;
@@ -169,6 +168,9 @@ impl MirrorPlan {
                 (self.chart, self.fetched) = (None, None);
             }
         }
+        if let (Some(_), Some(error)) = (&self.chart, planned.chart_error()) {
+            self.fetched = Some(Err(error.during_planning()));
+        }
         self.applied = Some(applied);
     }
 
@@ -178,11 +180,8 @@ impl MirrorPlan {
         let digest = now.and_then(|chart| chart.transfer.digest.as_ref());
         let then = planned.and_then(|chart| chart.then.as_ref());
         match (now, planned) {
-            (None, None) => None,
-            (Some(_), Some(ChartInPlan { source, error: Some(error), .. })) => Some(format!(
-                "the chart {source} could not be planned: {}",
-                printable(&error.message)
-            )),
+            // Its error is in the report.
+            (_, Some(ChartInPlan { error: Some(_), .. })) | (None, None) => None,
             (Some(_), Some(_)) if digest.is_none() || digest == then => None,
             (Some(_), Some(chart)) => Some(format!("the chart {} has changed", chart.source)),
             (Some(_), None) => Some("a chart would be copied that was not planned".to_owned()),

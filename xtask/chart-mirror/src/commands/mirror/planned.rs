@@ -185,6 +185,11 @@ impl PlannedPart {
         }
     }
 
+    /// Why the chart cannot be copied.
+    pub(super) fn chart_error(&self) -> Option<&PlannedError> {
+        self.chart.as_ref()?.error.as_ref()
+    }
+
     pub fn totals(&self) -> PlanTotals {
         let mut totals = PlanTotals { images: self.images.len(), ..PlanTotals::default() };
         for image in &self.images {

@@ -6,6 +6,9 @@ use messages::Advice;
 use messages::printable::printable;
 use registry::{Cause, Error, HostHint, Side};
 
+/// What to do when that is settled.
+pub(super) const AGAIN: &str = "make another plan, and look at it again";
+
 /// Why something cannot be copied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -46,6 +49,13 @@ impl PlannedError {
             message: advice.message.clone(),
             hint: advice.hint.clone(),
         }
+    }
+
+    /// The error of something that a run of the plan does not copy.
+    pub(super) fn during_planning(&self) -> Advice {
+        let hint = self.hint.as_deref().map(|hint| format!("{}; then {AGAIN}", printable(hint)));
+        Advice::new(format!("it could not be planned: {}", printable(&self.message)))
+            .with_hint(hint.unwrap_or_else(|| AGAIN.to_owned()))
     }
 
     /// The error at a registry, to be reported like any other.
