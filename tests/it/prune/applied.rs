@@ -7,7 +7,7 @@ use super::{APP, LIST, Site, image, signature_of};
 use crate::support::requests::asked;
 use crate::support::{assert_says, layers};
 
-fn deleting(deletes: Deletes) -> RegistryOptions {
+pub(super) fn deleting(deletes: Deletes) -> RegistryOptions {
     RegistryOptions { deletes, ..RegistryOptions::default() }
 }
 

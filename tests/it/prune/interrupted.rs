@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use registry_in_memory::{Effect, Fault, Kind, RegistryOptions};
+use registry_in_memory::{Deletes, Effect, Fault, Kind, RegistryOptions};
 
+use super::applied::deleting;
 use super::{APP, Site, image};
 use crate::support::assert_says;
 use crate::support::requests::{asked, statuses};
@@ -60,6 +61,24 @@ async fn an_interrupted_run_deletes_nothing_more_and_names_what_it_has_deleted()
         assert_eq!(again.exit_code, 0, "{again:?}");
         assert_eq!(site.registry.store().tags(APP), ["2"]);
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_interrupted_run_names_the_referrer_whose_deletion_is_not_confirmed() {
+    let site = Site::with_tags(deleting(Deletes::Digests), &["1", "2"]).await;
+    let kinds = ["application/a", "application/b"];
+    let mut attached = kinds.map(|kind| site.attach(&image("1"), kind).top);
+    attached.sort();
+    // The DELETE of the tag is refused, then the image and one referrer go.
+    let finished = interrupted_at(&site, "DELETE", hour().skip(3), "human", "-INT").await;
+    assert_eq!(finished.exit_code, 130, "{finished:?}");
+    let words = [
+        "  deleted mirror/team/app:1\n",
+        &format!("  unknown mirror/team/app@{}: its deletion was requested", attached[1]),
+        "1 tag and 1 referrer deleted before the interruption",
+    ];
+    assert_says(&finished.stdout, &words);
+    assert_eq!(statuses(&site.registry, "DELETE", Kind::Manifest), [405, 202, 202, 0]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,6 +3,7 @@
 mod applied;
 mod interrupted;
 mod random;
+mod referrers;
 mod shown;
 
 use registry_in_memory::content::{self, Content, docker_image};

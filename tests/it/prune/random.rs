@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use chart_mirror::commands::prune::result::PruneMode;
+use chart_mirror::commands::prune::result::{DeletionOutcome, PruneMode};
 use chart_mirror::commands::prune::{PruneOptions, PruneSubject, run};
 use chart_mirror::list::ImageList;
 use oci::Digest;
@@ -47,6 +47,8 @@ struct World {
     owned: Vec<&'static str>,
     /// Tags of lists that the registry has, each with its repository and digest.
     wanted: Vec<(String, String, Digest)>,
+    /// Referrers, each with its repository and its subject. Most have no tag.
+    attached: Vec<(String, Digest, Digest)>,
 }
 
 fn contents() -> Vec<Content> {
@@ -60,10 +62,12 @@ async fn world(dice: &mut Dice) -> World {
         deletes: *dice.of(&KINDS),
         longest_page: *dice.of(&[None, Some(1), Some(3)]),
         catalog: dice.roll(4) > 0,
+        referrers_api: dice.roll(4) > 0,
         ..RegistryOptions::default()
     };
     let registry = InMemoryRegistry::start(options).await.unwrap();
     let (store, contents) = (registry.store(), contents());
+    let mut attached = Vec::new();
     for repository in REPOSITORIES {
         for _ in 0..dice.roll(8) {
             let content = dice.of(&contents);
@@ -71,6 +75,9 @@ async fn world(dice: &mut Dice) -> World {
             if dice.roll(3) == 0 {
                 let (tag, signature) = signature_of(content);
                 store.publish(repository, &tag, &signature);
+            }
+            if dice.roll(2) == 0 {
+                attached.extend(attach(dice, &registry, repository, content));
             }
             if dice.roll(4) == 0 {
                 // An image of an index has a tag, too.
@@ -94,7 +101,34 @@ async fn world(dice: &mut Dice) -> World {
             }
         }
     }
-    World { registry, lists, owned, wanted }
+    World { registry, lists, owned, wanted, attached }
+}
+
+/// Attaches something to content, and something to that. Returns each with its repository and its subject.
+fn attach(
+    dice: &mut Dice,
+    registry: &InMemoryRegistry,
+    repository: &str,
+    subject: &Content,
+) -> Vec<(String, Digest, Digest)> {
+    let mut subject = subject.clone();
+    let mut attached = Vec::new();
+    for kind in ["application/spdx+json", "application/signature"] {
+        let referrer = content::referrer(subject.top_manifest().unwrap(), kind);
+        // Some have a tag, or their subject has a list of them.
+        let reference = match dice.roll(6) {
+            0 => (*dice.of(&TAGS)).to_owned(),
+            _ => referrer.top.to_string(),
+        };
+        registry.store().publish(repository, &reference, &referrer);
+        if dice.roll(4) == 0 {
+            let list = content::referrers_index(std::slice::from_ref(&referrer));
+            registry.store().publish(repository, &subject.top.as_tag(), &list);
+        }
+        attached.push((repository.to_owned(), subject.top, referrer.top.clone()));
+        subject = referrer;
+    }
+    attached
 }
 
 /// The lists of some members, with one destination, and the globs of the repositories that it owns.
@@ -145,8 +179,8 @@ fn lists(
 }
 
 impl World {
-    /// Prunes. Returns how many tags the run has deleted, if it came to its end.
-    async fn apply(&self) -> Option<usize> {
+    /// Prunes. Returns what the run has deleted, if it came to its end.
+    async fn apply(&self) -> Option<Deletions> {
         let all: Vec<(&Path, &ImageList)> =
             self.lists.iter().map(|(file, list)| (file.as_path(), list)).collect();
         let (_, list) = all[0];
@@ -154,7 +188,11 @@ impl World {
         let options =
             PruneOptions { mode: PruneMode::Apply, retry: quick(), ..PruneOptions::default() };
         let report = run(&subject, &options, &EmptyEnvironment).await.ok()?;
-        Some(report.totals().deleted)
+        let tags = report.repositories.iter().flat_map(|repository| &repository.tags);
+        let deleted =
+            tags.filter(|it| it.outcome.as_ref().is_some_and(DeletionOutcome::is_deleted));
+        let tags = deleted.map(|it| it.tag.to_string()).collect();
+        Some(Deletions { tags, referrers: report.totals().referrers })
     }
 
     /// What must never be, and is.
@@ -165,6 +203,14 @@ impl World {
             let now = store.manifest(repository, tag).map(|(.., now)| now);
             if now.as_ref() != Some(digest) {
                 problems.push(format!("{repository}:{tag} was {digest}, and is {now:?}"));
+            }
+        }
+        for (repository, subject, referrer) in &self.attached {
+            let is_tagged = store.tags(repository).iter().any(|tag| {
+                store.manifest(repository, tag).is_some_and(|(.., digest)| digest == *subject)
+            });
+            if is_tagged && store.manifest(repository, referrer.as_str()).is_none() {
+                problems.push(format!("{repository}@{referrer} of {subject}, which has a tag"));
             }
         }
         let is_owned = |repository: &str| {
@@ -191,12 +237,26 @@ impl World {
     }
 }
 
-/// Prunes with one seed: with faults, then without, then once more. Returns the number of deleted tags.
-async fn prune(seed: u64) -> (usize, Vec<String>) {
+/// What runs have deleted.
+#[derive(Debug, Default)]
+struct Deletions {
+    tags: Vec<String>,
+    referrers: usize,
+}
+
+impl Deletions {
+    fn add(&mut self, more: Self) {
+        self.tags.extend(more.tags);
+        self.referrers += more.referrers;
+    }
+}
+
+/// Prunes with one seed: with faults, then without, then again. Returns what was deleted, and what went wrong.
+async fn prune(seed: u64) -> (Deletions, Vec<String>) {
     let mut dice = Dice(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15).wrapping_add(1));
     let world = world(&mut dice).await;
     if world.lists.is_empty() {
-        return (0, Vec::new());
+        return (Deletions::default(), Vec::new());
     }
     let before = world.registry.store().repositories().len();
     let faults = if seed.is_multiple_of(2) { Faulty::Passing } else { Faulty::Any };
@@ -211,12 +271,18 @@ async fn prune(seed: u64) -> (usize, Vec<String>) {
     let mut deleted = world.apply().await.unwrap_or_default();
     let mut problems = world.problems();
     world.registry.clear_faults();
-    deleted += world.apply().await.unwrap_or_default();
+    deleted.add(world.apply().await.unwrap_or_default());
     problems.extend(world.problems());
     world.registry.forget_requests();
-    let more = world.apply().await.unwrap_or_default();
-    if more > 0 {
-        problems.push(format!("another run deletes {more} more"));
+    let mut more = world.apply().await.unwrap_or_default();
+    // A list of referrers of a referrer follows it in the next run, and what it kept in the run after that.
+    for _ in 0..2 {
+        if more.tags.iter().any(|tag| tag.starts_with("sha256-")) {
+            more = world.apply().await.unwrap_or_default();
+        }
+    }
+    if !more.tags.is_empty() || more.referrers > 0 {
+        problems.push(format!("another run deletes {more:?}"));
     }
     problems.extend(world.problems());
     if world.registry.store().repositories().len() != before {
@@ -231,18 +297,20 @@ fn whatever_fails_no_tag_of_a_list_is_deleted_and_nothing_that_is_not_owned() {
         |variable: &str| std::env::var(variable).ok().map(|text| text.parse::<u64>().unwrap());
     let seeds = number("PRUNE_SEEDS").unwrap_or(SEEDS);
     let seeds = number("PRUNE_SEED").map_or(0..seeds, |seed| seed..seed + 1);
-    let (mut deleted, mut wrong) = (0, Vec::new());
+    let (mut deleted, mut wrong) = (Deletions::default(), Vec::new());
     for seed in seeds.clone() {
         // Its own clock moves on whenever all tasks wait.
         let mut runtime = tokio::runtime::Builder::new_current_thread();
         let runtime = runtime.enable_all().start_paused(true).build().unwrap();
-        let (tags, problems) = runtime.block_on(prune(seed));
-        deleted += tags;
+        let (more, problems) = runtime.block_on(prune(seed));
+        deleted.add(more);
         if !problems.is_empty() {
             wrong.push((seed, problems));
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
     let count = (seeds.end - seeds.start) as usize;
-    assert!(count == 1 || deleted > count, "{deleted} tags were deleted with {count} seeds");
+    let (tags, referrers) = (deleted.tags.len(), deleted.referrers);
+    assert!(count == 1 || tags > count, "{tags} tags were deleted with {count} seeds");
+    assert!(count == 1 || referrers > count / 4, "{referrers} referrers were deleted");
 }

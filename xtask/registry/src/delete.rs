@@ -70,6 +70,23 @@ impl RemoteRepository {
         }
     }
 
+    /// Deletes a manifest that no tag names. `None` if the registry does not delete by digest.
+    ///
+    /// # Errors
+    /// When the registry refuses.
+    pub async fn delete_untagged(&self, manifest: &Digest) -> Result<Option<Deleted>, Error> {
+        Ok(match self.delete_manifest(&ManifestName::Digest(manifest.clone())).await? {
+            Answer::Done => Some(Deleted::Manifest),
+            Answer::Absent => Some(Deleted::Absent),
+            Answer::Unsupported(_) => None,
+        })
+    }
+
+    /// Whether it is certain that a manifest stays when its last tag is deleted.
+    pub fn manifests_outlive_tags(&self) -> bool {
+        self.host.capabilities.untagging() == Untagging::Certain
+    }
+
     /// Deletes a tag by its name; `None` if the registry does not. `manifest` is what the tag names, if no other tag
     /// does: whether it is still there afterwards shows what else the registry deletes.
     async fn delete_by_name(

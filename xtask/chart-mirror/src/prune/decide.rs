@@ -24,6 +24,8 @@ pub struct ObservedTag {
     pub digest: Option<Digest>,
     /// All manifests below it, if it is an index.
     pub below: BTreeSet<Digest>,
+    /// The manifest that it refers to, if it is a referrer.
+    pub subject: Option<Digest>,
 }
 
 /// How the registry deletes.
@@ -50,7 +52,8 @@ impl Observed {
 }
 
 impl ObservedTag {
-    fn all(&self) -> impl Iterator<Item = &Digest> {
+    /// What it leads to: its manifest, and those below it.
+    pub(super) fn all(&self) -> impl Iterator<Item = &Digest> {
         self.digest.iter().chain(&self.below)
     }
 }
@@ -114,7 +117,8 @@ impl<'o> Deciding<'o> {
     fn keep(&mut self, tag: &'o Tag, reason: KeepReason) {
         self.open.remove(tag);
         self.kept.insert(tag.clone(), reason);
-        let Some(ObservedTag { digest: Some(digest), below }) = self.observed.tags.get(tag) else {
+        let Some(ObservedTag { digest: Some(digest), below, .. }) = self.observed.tags.get(tag)
+        else {
             return;
         };
         self.held.entry(digest).or_insert(tag);
@@ -131,6 +135,11 @@ impl<'o> Deciding<'o> {
 
     fn digest(&self, tag: &Tag) -> Option<&'o Digest> {
         self.observed.tags.get(tag)?.digest.as_ref()
+    }
+
+    /// The name of the subject of a referrer.
+    fn subject(&self, tag: &Tag) -> Option<String> {
+        self.observed.tags.get(tag)?.subject.as_ref().map(name_of)
     }
 
     /// Pods may pull by digest.
@@ -159,9 +168,8 @@ impl<'o> Deciding<'o> {
 
     fn need(&self, tag: &Tag, by_name: &ByName) -> Option<KeepReason> {
         let Some(digest) = self.digest(tag) else { return Some(KeepReason::NoManifest) };
-        if *by_name == ByName::Attachment
-            && subject_of(tag).is_some_and(|it| self.subjects.contains(it))
-        {
+        let of_name = subject_of(tag).filter(|_| *by_name == ByName::Attachment).map(str::to_owned);
+        if of_name.into_iter().chain(self.subject(tag)).any(|it| self.subjects.contains(&it)) {
             return Some(KeepReason::OfSubject);
         }
         if let Some(index) = self.parts.get(digest) {
@@ -220,26 +228,40 @@ impl<'o> Deciding<'o> {
         let mut decisions: BTreeMap<Tag, TagDecision> = BTreeMap::new();
         for (tag, by_name) in &self.open {
             let held = self.digest(tag).and_then(|digest| self.held.get(digest));
-            let decision = match (held, self.method, subject_of(tag)) {
-                (Some(holder), Method::Unknown, _) => {
+            let decision = match (held, self.method) {
+                (Some(holder), Method::Unknown) => {
                     TagDecision::DeleteAlone { other: (*holder).clone() }
                 }
-                (.., Some(subject)) if **by_name == ByName::Attachment => {
-                    TagDecision::Delete(match leading.get(subject) {
-                        Some(tags) => {
-                            // It may be its own subject.
-                            let others = tags.iter().filter(|other| other != tag);
-                            DeleteReason::OfSubject { tags: others.cloned().collect() }
-                        }
-                        None => DeleteReason::NoSubject,
-                    })
-                }
-                _ => TagDecision::Delete(DeleteReason::Unlisted),
+                _ => TagDecision::Delete(self.reason(tag, by_name, leading)),
             };
             decisions.insert((*tag).clone(), decision);
         }
         let kept = self.kept.into_iter().map(|(tag, reason)| (tag, TagDecision::Keep(reason)));
         decisions.extend(kept);
         decisions
+    }
+
+    fn reason(
+        &self,
+        tag: &Tag,
+        by_name: &ByName,
+        leading: &HashMap<String, Vec<Tag>>,
+    ) -> DeleteReason {
+        // It may be its own subject.
+        let others = |subject: &str| -> Option<Vec<Tag>> {
+            let tags = leading.get(subject)?;
+            Some(tags.iter().filter(|other| *other != tag).cloned().collect())
+        };
+        match subject_of(tag).filter(|_| *by_name == ByName::Attachment) {
+            Some(subject) => others(subject)
+                .map_or(DeleteReason::NoSubject, |tags| DeleteReason::OfSubject { tags }),
+            // An index goes before what is in it, so it cannot wait for its subject as well.
+            None => self
+                .subject(tag)
+                .filter(|_| self.observed.tags[tag].below.is_empty())
+                .and_then(|subject| others(&subject))
+                .filter(|tags| !tags.is_empty())
+                .map_or(DeleteReason::Unlisted, |tags| DeleteReason::OfSubject { tags }),
+        }
     }
 }

@@ -15,6 +15,7 @@ mod decision;
 mod owned;
 #[cfg(test)]
 mod properties;
+mod referrers;
 mod steps;
 mod version_order;
 mod wanted;
@@ -23,5 +24,6 @@ pub use by_name::{NoPushTimes, by_name};
 pub use decide::{Method, Observed, ObservedTag, decide};
 pub use decision::{ByName, DeleteReason, KeepReason, TagDecision};
 pub use owned::Owned;
+pub use referrers::{Orphans, Referrer, ReferrerTree, TooManyReferrers, listed_by_tag, needed};
 pub use steps::{DeletionStep, steps};
 pub use wanted::{Wanted, WantedContent};

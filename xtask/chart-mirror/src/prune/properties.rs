@@ -10,8 +10,8 @@ use registry::ListedTag;
 
 use super::attachment::{digest_of, name_of, subject_of};
 use super::{
-    ByName, DeletionStep, Method, Observed, ObservedTag, TagDecision, WantedContent, by_name,
-    decide, steps,
+    ByName, DeletionStep, Method, Observed, ObservedTag, Orphans, Referrer, ReferrerTree,
+    TagDecision, WantedContent, by_name, decide, listed_by_tag, needed, steps,
 };
 use crate::list::PruneRules;
 
@@ -33,6 +33,8 @@ struct World {
     /// Each with the manifests in it, which have smaller numbers.
     manifests: BTreeMap<Digest, BTreeSet<Digest>>,
     tags: BTreeMap<Tag, Digest>,
+    /// The subjects of manifests, which have smaller numbers.
+    subjects: BTreeMap<Digest, Digest>,
 }
 
 #[derive(Debug, Clone)]
@@ -52,6 +54,7 @@ prop_compose! {
         is_known in any::<bool>(),
         children in prop::collection::vec(prop::collection::vec(any::<prop::sample::Index>(), 0..3), MANIFESTS),
         named in prop::collection::btree_map(prop::sample::select(&NAMES[..]), 0..MANIFESTS, 0..8),
+        subjects in prop::collection::btree_map(1..MANIFESTS, any::<prop::sample::Index>(), 0..5),
         attached in prop::collection::vec((0..MANIFESTS + 2, prop::sample::select(vec!["", ".sig", ".att"]), 0..MANIFESTS), 0..6),
     ) -> World {
         let mut manifests = BTreeMap::new();
@@ -74,7 +77,9 @@ prop_compose! {
             (true, Kind::Tags) => Method::Tags,
             (true, Kind::Manifests) => Method::Manifests,
         };
-        World { kind, method, manifests, tags }
+        let subjects =
+            subjects.into_iter().map(|(number, subject)| (digest(number), digest(subject.index(number)))).collect();
+        World { kind, method, manifests, tags, subjects }
     }
 }
 
@@ -119,7 +124,8 @@ impl World {
     fn observe(&self, wanted: &WantedContent) -> Observed {
         let tag = |(tag, digest): (&Tag, &Digest)| {
             let found = self.manifests.contains_key(digest).then(|| digest.clone());
-            (tag.clone(), ObservedTag { digest: found, below: self.below(digest) })
+            let subject = self.subjects.get(digest).filter(|_| found.is_some()).cloned();
+            (tag.clone(), ObservedTag { digest: found, below: self.below(digest), subject })
         };
         let mut observed =
             Observed { tags: self.tags.iter().map(tag).collect(), ..Observed::default() };
@@ -161,16 +167,62 @@ impl World {
 
     /// Deletes what goes, and returns the states after each deletion.
     fn apply(&mut self, case: &Case) -> Vec<World> {
-        let decisions = self.decide(case);
+        let (decisions, observed) = (self.decide(case), self.observe(&case.wanted));
         let (mut states, mut is_certain) = (vec![self.clone()], self.method == Method::Tags);
-        for step in steps(&decisions, &self.observe(&case.wanted).tags) {
+        let mut attached: BTreeMap<Digest, Vec<Referrer>> = BTreeMap::new();
+        for step in steps(&decisions, &observed.tags) {
             if step.after.iter().all(|before| !self.tags.contains_key(before)) {
+                if let Some(subject) = self.tags.get(&step.tag) {
+                    attached.insert(subject.clone(), self.attached(subject, &observed));
+                }
                 self.delete(&step, &decisions[&step.tag], is_certain);
                 is_certain |= self.kind == Kind::Tags;
                 states.push(self.clone());
             }
         }
+        self.delete_referrers(case, &observed, &attached, &mut states);
         states
+    }
+
+    /// The referrers of a manifest that is about to be deleted.
+    fn attached(&self, subject: &Digest, observed: &Observed) -> Vec<Referrer> {
+        let mut tree = ReferrerTree::of(subject);
+        while let Some(subject) = tree.next_subject() {
+            let by_api = self
+                .subjects
+                .iter()
+                .filter(|(referrer, it)| *it == subject && self.manifests.contains_key(*referrer));
+            let by_tag = listed_by_tag(subject, &observed.tags);
+            let found: BTreeSet<Digest> =
+                by_api.map(|(referrer, _)| referrer).chain(by_tag).cloned().collect();
+            tree.add(found).unwrap();
+        }
+        tree.into_referrers()
+    }
+
+    fn delete_referrers(
+        &mut self,
+        case: &Case,
+        observed: &Observed,
+        attached: &BTreeMap<Digest, Vec<Referrer>>,
+        states: &mut Vec<World>,
+    ) {
+        let remaining = observed.tags.iter().filter(|(tag, _)| self.tags.contains_key(*tag));
+        let needed =
+            needed(remaining.map(|(_, seen)| seen), &observed.untagged, Some(&case.wanted));
+        let is_gone = |it: &&Digest| !needed.contains(*it) && !self.manifests.contains_key(*it);
+        let gone = attached.keys().filter(is_gone).cloned().collect();
+        let referrers: Vec<Referrer> = attached.values().flatten().cloned().collect();
+        let mut orphans = Orphans::new(&referrers, &needed, gone);
+        while let Some(Referrer { subject, digest }) = orphans.next() {
+            // A registry may list what is no referrer.
+            if self.subjects.get(digest) == Some(subject) {
+                self.manifests.remove(digest);
+                self.tags.retain(|_, named| named != digest);
+                orphans.descend(digest);
+                states.push(self.clone());
+            }
+        }
     }
 }
 
@@ -207,6 +259,28 @@ fn lost(
             |it: &Digest| before.manifests.contains_key(it) && !after.manifests.contains_key(it);
         lost.extend(needed.filter(is_lost).map(|it| format!("{it} of {tag}, which is left")));
     }
+    // An attachment outlives the tags of its subject, whether it has a tag or not. An index goes before its parts, and
+    // the name of a tag may say something else.
+    let is_named = |referrer: &Digest| {
+        before.tags.iter().any(|(tag, it)| it == referrer && subject_of(tag).is_some())
+    };
+    for (referrer, subject) in &before.subjects {
+        let is_lost =
+            before.manifests.contains_key(referrer) && !after.manifests.contains_key(referrer);
+        let stays = after.manifests.contains_key(subject)
+            && after.tags.values().any(|digest| digest == subject);
+        if is_lost && stays && before.below(referrer).is_empty() && !is_named(referrer) {
+            lost.push(format!("{referrer}, whose subject has a tag"));
+        }
+    }
+    // What has no tag goes only with its subject.
+    let untagged = before.manifests.keys().filter(|it| !before.tags.values().any(|tag| tag == *it));
+    let untagged = untagged.filter(|it| !after.manifests.contains_key(*it));
+    let subject_stays = untagged.filter(|it| {
+        let subject = before.subjects.get(*it);
+        subject.is_none_or(|subject| after.manifests.contains_key(subject))
+    });
+    lost.extend(subject_stays.map(|it| format!("{it}, whose subject is left")));
     // A signature outlives what a tag leads to.
     let reached: BTreeSet<String> = after
         .tags
@@ -248,7 +322,11 @@ proptest! {
         let shares = |tag: &Tag, digest: &Digest| {
             subject_of(tag).is_some() && world.tags.iter().any(|(other, it)| other != tag && it == digest)
         };
-        if world.tags.iter().any(|(tag, digest)| shares(tag, digest)) {
+        // What is attached by its name to a referrer follows it in the next run.
+        let follows = |tag: &Tag| {
+            subject_of(tag).and_then(digest_of).is_some_and(|it| world.subjects.contains_key(&it))
+        };
+        if world.tags.iter().any(|(tag, digest)| shares(tag, digest) || follows(tag)) {
             return Ok(());
         }
         world.apply(&case);
@@ -256,6 +334,21 @@ proptest! {
         again.apply(&case);
         prop_assert_eq!(&again.tags, &world.tags);
         prop_assert_eq!(&again.manifests, &world.manifests);
+    }
+
+    #[test]
+    fn a_referrer_goes_with_its_subject_unless_something_needs_it(case in any_case()) {
+        let before = &case.world;
+        let mut after = before.clone();
+        after.apply(&case);
+        let needed: BTreeSet<Digest> = after.tags.values().chain(&case.wanted.digests)
+            .flat_map(|digest| before.below(digest).into_iter().chain([digest.clone()]))
+            .collect();
+        for (referrer, subject) in &before.subjects {
+            let subject_went = before.manifests.contains_key(subject) && !after.manifests.contains_key(subject);
+            let is_left = after.manifests.contains_key(referrer);
+            prop_assert!(!(subject_went && is_left) || needed.contains(referrer), "{} of {}", referrer, subject);
+        }
     }
 
     #[test]
@@ -267,6 +360,7 @@ proptest! {
             });
             let pinned = case.wanted.digests.iter().any(|pin| pin == digest || world.below(pin).contains(digest));
             let plain = subject_of(tag).is_none()
+                && !world.subjects.contains_key(digest)
                 && !case.wanted.tags.contains_key(tag)
                 && case.rules.keep.is_empty()
                 && case.rules.keep_last == 0;

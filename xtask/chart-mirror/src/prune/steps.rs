@@ -104,6 +104,7 @@ mod tests {
         let observed = |name: &str| ObservedTag {
             digest: Some(digest(name)),
             below: if name == "index" { [Digest::of(b"part")].into() } else { BTreeSet::new() },
+            ..ObservedTag::default()
         };
         let digests = decisions.iter().map(|(name, _)| (tag(name), observed(name))).collect();
         let decisions = decisions.iter().map(|(name, it)| (tag(name), it.clone())).collect();

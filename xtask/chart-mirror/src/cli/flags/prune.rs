@@ -24,7 +24,7 @@ pub struct PruneArgs {
 
     /// Delete the tags that are shown
     ///
-    /// Each one is looked at again right before. If more than half of the listed images are missing at the
+    /// Each one is looked at again right before. Referrers go with the manifest that they belong to. If more than half of the listed images are missing at the
     /// destination, nothing is deleted.
     #[arg(long)]
     pub apply: bool,

@@ -1,13 +1,14 @@
-//! Deletes what was decided about, repository by repository. Right before, it is checked again that nothing else has
-//! changed there meanwhile.
+//! Deletes what was decided about, repository by repository: tags, then the referrers of manifests that went with them.
+//! Right before, it is checked again that nothing else has changed there meanwhile.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::observe::{AT_ONCE, Found, Observer};
+use super::observe::{AT_ONCE, Found, Judged, Observer};
 use super::progress::DeletionProgress;
-use super::result::DeletionOutcome;
+use super::referrers::{Attached, ReferrersApi, delete_all};
+use super::result::{DeletedReferrers, DeletionOutcome};
 use crate::ecr::{CloudImages, MOST_DELETED};
-use crate::prune::{DeletionStep, TagDecision, steps};
+use crate::prune::{DeletionStep, Orphans, TagDecision, needed, steps};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use oci::{Digest, Tag};
 use registry::{Deleted, Error, ManifestName, RemoteRepository};
@@ -17,16 +18,36 @@ type Batch = BTreeMap<Tag, Digest>;
 
 /// Deletes the tags that go.
 pub(super) struct Deleter<'a> {
-    pub(super) observer: &'a Observer<'a>,
+    observer: &'a Observer<'a>,
     /// Deletes instead of the registry.
-    pub(super) images: Option<&'a CloudImages>,
+    images: Option<&'a CloudImages>,
     /// What was deleted, for a run that is interrupted.
-    pub(super) progress: &'a DeletionProgress,
+    progress: &'a DeletionProgress,
     /// Whether the registry turned out to delete nothing.
-    pub(super) is_refused: bool,
+    is_refused: bool,
+    referrers_api: ReferrersApi,
 }
 
-impl Deleter<'_> {
+/// A repository in which something is deleted.
+struct Work {
+    repository: RemoteRepository,
+    judged: Judged,
+    /// What the tags name.
+    digests: BTreeMap<Tag, Digest>,
+    gone: Gone,
+    attached: Attached,
+}
+
+impl<'a> Deleter<'a> {
+    pub(super) fn new(
+        observer: &'a Observer<'a>,
+        images: Option<&'a CloudImages>,
+        progress: &'a DeletionProgress,
+    ) -> Self {
+        let referrers_api = ReferrersApi::default();
+        Self { observer, images, progress, is_refused: false, referrers_api }
+    }
+
     /// Deletes in one repository, and records what became of each tag.
     pub(super) async fn repository(&mut self, found: &mut Found) {
         let Some(judged) = found.judged() else { return };
@@ -34,81 +55,165 @@ impl Deleter<'_> {
         if steps.is_empty() || self.is_refused {
             return;
         }
-        let decisions = judged.decisions.clone();
-        let digests = judged.digests();
         let repository = match self.observer.open(&found.path) {
             Ok(repository) => repository,
             Err(error) => return found.fail(error),
         };
-        match is_unchanged(&repository, &decisions, &digests).await {
+        let mut work = Work {
+            repository,
+            digests: judged.digests(),
+            judged: judged.clone(),
+            gone: Gone::default(),
+            attached: Attached::default(),
+        };
+        let stays = |tag: &Tag| matches!(work.judged.decisions[tag], TagDecision::Keep(_));
+        match work.is_unchanged(stays).await {
             Ok(true) => {}
             Ok(false) => return found.record_all(&DeletionOutcome::Changed),
             Err(error) => return found.fail(error),
         }
+        self.tags(&mut work, steps, found).await;
+        if let Err(error) = self.referrers(work, found).await {
+            found.fail(error);
+        }
+    }
+
+    async fn tags(&mut self, work: &mut Work, steps: Vec<DeletionStep>, found: &mut Found) {
         let most = self.images.map_or(1, |_| MOST_DELETED);
-        let (mut gone, mut batch) = (Gone::default(), Batch::new());
+        let mut batch = Batch::new();
         for DeletionStep { tag, after } in steps {
             if batch.len() == most || after.iter().any(|before| batch.contains_key(before)) {
-                self.delete(&repository, &decisions, &mut batch, &mut gone, found).await;
+                self.delete(work, &mut batch, found).await;
             }
             if self.is_refused {
                 return;
             }
-            let checked = match after.is_subset(&gone.tags) {
-                true => check(&repository, &tag, digests.get(&tag)).await,
+            let digest = work.digests.get(&tag);
+            let checked = match after.is_subset(&work.gone.tags) {
+                true => check(&work.repository, &tag, digest).await,
                 false => Err(DeletionOutcome::Waiting),
             };
             match checked {
                 Ok(digest) => drop(batch.insert(tag, digest)),
                 Err(outcome) => {
-                    let outcome = gone.add(&tag, digests.get(&tag), outcome);
+                    let outcome = work.gone.add(&tag, digest, outcome);
                     if outcome.is_deleted() {
-                        self.progress.deleted(&repository.path, &tag);
+                        self.progress.deleted(&work.repository.path, &tag);
                     }
                     found.record(tag, outcome);
                 }
             }
         }
-        self.delete(&repository, &decisions, &mut batch, &mut gone, found).await;
+        self.delete(work, &mut batch, found).await;
     }
 
     /// Deletes a batch, and empties it.
-    async fn delete(
-        &mut self,
-        repository: &RemoteRepository,
-        decisions: &BTreeMap<Tag, TagDecision>,
-        batch: &mut Batch,
-        gone: &mut Gone,
-        found: &mut Found,
-    ) {
+    async fn delete(&mut self, work: &mut Work, batch: &mut Batch, found: &mut Found) {
         let batch = std::mem::take(batch);
         let digests = batch.clone();
         let outcomes = match self.images {
             Some(images) => {
-                batch.keys().for_each(|tag| self.progress.requested(&repository.path, tag));
-                with_cloud(images, repository, batch).await
+                batch.keys().for_each(|tag| self.progress.requested(&work.repository.path, tag));
+                with_cloud(images, &work.repository, batch).await
             }
             None => {
                 let mut outcomes = BTreeMap::new();
                 for (tag, digest) in batch {
-                    self.progress.requested(&repository.path, &tag);
-                    let outcome = delete(repository, &tag, &digest, &decisions[&tag]).await;
+                    let outcome = self.delete_tag(work, &tag, &digest).await;
                     outcomes.insert(tag, outcome);
                 }
                 outcomes
             }
         };
+        let path = &work.repository.path;
         for (tag, outcome) in outcomes {
-            let outcome = gone.add(&tag, digests.get(&tag), outcome);
+            let outcome = work.gone.add(&tag, digests.get(&tag), outcome);
             match outcome.is_deleted() {
-                true => self.progress.deleted(&repository.path, &tag),
-                false => self.progress.ended(&repository.path, &tag),
+                true => self.progress.deleted(path, &tag),
+                false => self.progress.ended(path, &tag),
             }
             if let DeletionOutcome::Failed { error } = &outcome {
                 self.is_refused |= error.status() == Some(405);
             }
             found.record(tag, outcome);
         }
+    }
+
+    async fn delete_tag(&mut self, work: &mut Work, tag: &Tag, digest: &Digest) -> DeletionOutcome {
+        let Work { repository, judged, attached, .. } = work;
+        let is_alone = matches!(judged.decisions[tag], TagDecision::DeleteAlone { .. });
+        if !is_alone {
+            let api = &mut self.referrers_api;
+            let found = attached.find(repository, digest, &judged.observed, api).await;
+            if let Err(error) = found {
+                return DeletionOutcome::Failed { error };
+            }
+        }
+        self.progress.requested(&repository.path, tag);
+        let deleted = match is_alone {
+            true => repository.delete_tag_alone(tag).await,
+            false => repository.delete(tag, digest).await.map(Some),
+        };
+        match deleted {
+            Ok(Some(Deleted::Absent)) => DeletionOutcome::Absent,
+            Ok(Some(Deleted::Tag | Deleted::Manifest)) => DeletionOutcome::Deleted,
+            Ok(None) => DeletionOutcome::SharesManifest,
+            Err(error) => DeletionOutcome::Failed { error },
+        }
+    }
+
+    /// Deletes the referrers of manifests that are gone, as far as nothing that stays leads to them.
+    async fn referrers(&self, work: Work, found: &mut Found) -> Result<(), Error> {
+        let stays = |tag: &Tag| !work.gone.tags.contains(tag);
+        if work.gone.tags.is_empty() {
+            return Ok(());
+        }
+        let remaining = work.judged.observed.iter().filter(|(tag, _)| stays(tag));
+        let wanted = self.observer.wanted.of(&work.repository.path);
+        let needed = needed(remaining.map(|(_, seen)| seen), &work.judged.untagged, wanted);
+        let gone = work.attached.gone(&work.repository, &needed).await?;
+        let referrers = work.attached.referrers();
+        let number = Orphans::new(&referrers, &needed, gone.clone()).count_rest();
+        if number == 0 {
+            return Ok(());
+        }
+        // A tag that was pushed meanwhile may need them.
+        let (result, error) = match work.is_unchanged(stays).await {
+            Ok(true) => {
+                let orphans = Orphans::new(&referrers, &needed, gone);
+                delete_all(&work.repository, orphans, self.progress).await
+            }
+            Ok(false) => (DeletedReferrers { deleted: 0, left: number }, None),
+            Err(error) => (DeletedReferrers { deleted: 0, left: number }, Some(error)),
+        };
+        found.record_referrers(result);
+        error.map_or(Ok(()), Err)
+    }
+}
+
+impl Work {
+    /// Whether the repository has no new tag, and what stays is still the same: a tag that was pushed meanwhile may need
+    /// what was decided to go.
+    async fn is_unchanged(&self, stays: impl Fn(&Tag) -> bool) -> Result<bool, Error> {
+        let Self { repository, judged, digests, gone, .. } = self;
+        let tags = repository.tags().await?.unwrap_or_default();
+        if tags.iter().any(|listed| !judged.decisions.contains_key(&listed.tag)) {
+            return Ok(false);
+        }
+        let again = tags.iter().map(|listed| &listed.tag).filter(|tag| gone.tags.contains(tag));
+        let stays = judged.decisions.keys().filter(|tag| stays(tag));
+        let expected: Vec<(ManifestName, Option<&Digest>)> = stays
+            .map(|tag| (tag, digests.get(tag)))
+            .chain(again.map(|tag| (tag, None)))
+            .map(|(tag, digest)| (ManifestName::Tag(tag.clone()), digest))
+            .collect();
+        let are_same = stream::iter(expected)
+            .map(async |(name, judged)| {
+                Ok::<_, Error>(repository.resolve_certainly(&name).await?.as_ref() == judged)
+            })
+            .buffer_unordered(AT_ONCE);
+        let are_same: Vec<bool> = are_same.try_collect().await?;
+        Ok(are_same.into_iter().all(|is_same| is_same))
     }
 }
 
@@ -158,24 +263,6 @@ async fn check(
     }
 }
 
-async fn delete(
-    repository: &RemoteRepository,
-    tag: &Tag,
-    digest: &Digest,
-    decision: &TagDecision,
-) -> DeletionOutcome {
-    let deleted = match decision {
-        TagDecision::DeleteAlone { .. } => repository.delete_tag_alone(tag).await,
-        _ => repository.delete(tag, digest).await.map(Some),
-    };
-    match deleted {
-        Ok(Some(Deleted::Absent)) => DeletionOutcome::Absent,
-        Ok(Some(Deleted::Tag | Deleted::Manifest)) => DeletionOutcome::Deleted,
-        Ok(None) => DeletionOutcome::SharesManifest,
-        Err(error) => DeletionOutcome::Failed { error },
-    }
-}
-
 async fn with_cloud(
     images: &CloudImages,
     repository: &RemoteRepository,
@@ -196,27 +283,4 @@ async fn with_cloud(
         }
         Err(error) => tags.into_iter().map(|tag| (tag, failed(error.clone()))).collect(),
     }
-}
-
-/// Whether the repository has no new tag, and what stays is still the same: a tag that was pushed meanwhile may need
-/// what was decided to go.
-async fn is_unchanged(
-    repository: &RemoteRepository,
-    decisions: &BTreeMap<Tag, TagDecision>,
-    digests: &BTreeMap<Tag, Digest>,
-) -> Result<bool, Error> {
-    let tags = repository.tags().await?.unwrap_or_default();
-    if tags.iter().any(|listed| !decisions.contains_key(&listed.tag)) {
-        return Ok(false);
-    }
-    let stays = decisions.iter().filter(|(_, decision)| matches!(decision, TagDecision::Keep(_)));
-    let stays: Vec<(ManifestName, Option<&Digest>)> =
-        stays.map(|(tag, _)| (ManifestName::Tag(tag.clone()), digests.get(tag))).collect();
-    let are_same = stream::iter(stays)
-        .map(async |(name, judged)| {
-            Ok::<_, Error>(repository.resolve_certainly(&name).await?.as_ref() == judged)
-        })
-        .buffer_unordered(AT_ONCE);
-    let are_same: Vec<bool> = are_same.try_collect().await?;
-    Ok(are_same.into_iter().all(|is_same| is_same))
 }

@@ -25,6 +25,7 @@ use result::{Catalog, MissingImages, PruneMode, PruneReport};
 mod apply;
 mod observe;
 mod progress;
+mod referrers;
 pub mod result;
 mod subject;
 mod wanted;
@@ -89,8 +90,7 @@ pub async fn run(
     if options.mode == PruneMode::Apply {
         check_read(destination, &found)?;
         check_images(destination, present)?;
-        let (progress, is_refused) = (&*options.progress, false);
-        let mut deleter = Deleter { observer: &observer, images, progress, is_refused };
+        let mut deleter = Deleter::new(&observer, images, &options.progress);
         for found in &mut found {
             deleter.repository(found).await;
         }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 
-use super::result::{DeletionOutcome, JudgedTag, PruneMode, PrunedRepository};
+use super::result::{DeletedReferrers, DeletionOutcome, JudgedTag, PruneMode, PrunedRepository};
 use crate::ecr::CloudImages;
 use crate::list::{Destination, PruneRules};
 use crate::prune::{
@@ -35,17 +35,20 @@ pub(super) struct Observer<'a> {
 pub(super) struct Found {
     pub(super) path: RepositoryPath,
     judged: Result<Judged, Problem>,
-    /// Why its tags were not deleted.
+    /// Why its tags, or referrers, were not deleted.
     error: Option<Error>,
     outcomes: BTreeMap<Tag, DeletionOutcome>,
+    referrers: Option<DeletedReferrers>,
 }
 
 /// A repository that was read to its end.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(super) struct Judged {
     pub(super) decisions: BTreeMap<Tag, TagDecision>,
     /// What the tags name, unless their names decided.
     pub(super) observed: BTreeMap<Tag, ObservedTag>,
+    /// Manifests without a tag that lists have, each with all manifests below it.
+    pub(super) untagged: BTreeMap<Digest, BTreeSet<Digest>>,
 }
 
 impl Judged {
@@ -101,15 +104,20 @@ impl Found {
         self.outcomes = goes.map(|(tag, _)| (tag.clone(), outcome.clone())).collect();
     }
 
-    /// None of its tags was deleted, for this reason.
+    /// Records what became of the referrers of what was deleted.
+    pub(super) fn record_referrers(&mut self, referrers: DeletedReferrers) {
+        self.referrers = Some(referrers);
+    }
+
+    /// Something was not deleted, for this reason.
     pub(super) fn fail(&mut self, error: Error) {
         self.error = Some(error);
     }
 
     pub(super) fn into_report(self, mode: PruneMode) -> PrunedRepository {
-        let Self { path: repository, judged, error, mut outcomes } = self;
+        let Self { path: repository, judged, error, mut outcomes, referrers } = self;
         let (tags, error) = match judged {
-            Ok(Judged { decisions, mut observed }) => {
+            Ok(Judged { decisions, mut observed, .. }) => {
                 let judged = decisions.into_iter().map(|(tag, decision)| {
                     let digest = observed.remove(&tag).and_then(|seen| seen.digest);
                     let outcome = outcomes.remove(&tag);
@@ -125,7 +133,7 @@ impl Found {
             // The run ends before.
             Err(Problem::NoPushTimes) => (Vec::new(), None),
         };
-        PrunedRepository { repository, tags, error }
+        PrunedRepository { repository, tags, referrers, error }
     }
 }
 
@@ -133,7 +141,7 @@ impl Observer<'_> {
     /// Observes a repository, and decides about its tags.
     pub(super) async fn repository(&self, path: RepositoryPath) -> Found {
         let judged = self.judge(&path).await;
-        Found { path, judged, error: None, outcomes: BTreeMap::new() }
+        Found { path, judged, error: None, outcomes: BTreeMap::new(), referrers: None }
     }
 
     async fn judge(&self, path: &RepositoryPath) -> Result<Judged, Problem> {
@@ -161,7 +169,7 @@ impl Observer<'_> {
             Some(Deletion::Nothing) | None => Method::Unknown,
         };
         let decisions = decide(&names, &observed, wanted, method);
-        Ok(Judged { decisions, observed: observed.tags })
+        Ok(Judged { decisions, observed: observed.tags, untagged: observed.untagged })
     }
 
     pub(super) fn open(&self, path: &RepositoryPath) -> Result<RemoteRepository, Error> {
@@ -238,7 +246,8 @@ async fn observe_tag(
     let seen = async {
         let Some(manifest) = repository.manifest_if_certain(&name).await? else { return Ok(None) };
         let digest = Some(manifest.digest.clone());
-        Ok(Some(ObservedTag { digest, below: below(repository, manifest).await? }))
+        let subject = manifest.subject.as_ref().map(|subject| subject.digest.clone());
+        Ok(Some(ObservedTag { digest, below: below(repository, manifest).await?, subject }))
     };
     match seen.await {
         Ok(Some(seen)) => Ok(seen),
@@ -249,13 +258,13 @@ async fn observe_tag(
         // What is not a manifest can go; what may be needed has to be understood.
         Err(error) if *by_name == ByName::Candidate && is_about_content(&error) => {
             let digest = repository.resolve_certainly(&name).await?;
-            Ok(ObservedTag { digest, below: BTreeSet::new() })
+            Ok(ObservedTag { digest, ..ObservedTag::default() })
         }
         Err(error) => Err(error),
     }
 }
 
-fn is_about_content(error: &Error) -> bool {
+pub(super) fn is_about_content(error: &Error) -> bool {
     matches!(error.cause, Cause::Unsupported(_) | Cause::Protocol(_))
 }
 

@@ -36,8 +36,19 @@ pub struct PrunedRepository {
     pub repository: RepositoryPath,
     /// All its tags, in order.
     pub tags: Vec<JudgedTag>,
-    /// Why nothing was decided about it, or none of its tags was deleted.
+    /// What became of the referrers of manifests that were deleted. Null if no manifest with referrers was deleted.
+    pub referrers: Option<DeletedReferrers>,
+    /// Why nothing was decided about it, or tags or referrers were not deleted.
     pub error: Option<Error>,
+}
+
+/// Referrers of manifests that were deleted, as far as nothing that stays needs them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct DeletedReferrers {
+    pub deleted: usize,
+    /// Those that are still there: the repository has changed meanwhile, or the registry refused.
+    pub left: usize,
 }
 
 /// A tag, and what happens to it.
@@ -116,6 +127,8 @@ pub struct PruneTotals {
     pub deleted: usize,
     /// Those of them that should have been deleted and are still there.
     pub left: usize,
+    /// Referrers that were deleted with their subjects.
+    pub referrers: usize,
     /// Repositories with an error.
     pub failed: usize,
 }
@@ -135,6 +148,12 @@ impl PruneReport {
                 .filter_map(|tag| tag.outcome.as_ref())
                 .filter(|it| it.is_failure())
                 .count(),
+            referrers: self
+                .repositories
+                .iter()
+                .filter_map(|it| it.referrers)
+                .map(|it| it.deleted)
+                .sum(),
             failed: self.repositories.iter().filter(|it| it.error.is_some()).count(),
         }
     }

@@ -5,7 +5,8 @@ use std::fmt::Write as _;
 
 use crate::commands::prune::DeletionsSoFar;
 use crate::commands::prune::result::{
-    Catalog, DeletionOutcome, JudgedTag, PruneMode, PruneReport, PruneTotals, PrunedRepository,
+    Catalog, DeletedReferrers, DeletionOutcome, JudgedTag, PruneMode, PruneReport, PruneTotals,
+    PrunedRepository,
 };
 use crate::prune::{DeleteReason, KeepReason, TagDecision};
 use crate::report::common::{count, hint_line, insecure, seconds};
@@ -66,7 +67,21 @@ fn of_repository(repository: &PrunedRepository, presentation: Presentation) -> S
         let (word, more) = outcome.unwrap_or_else(|| ("delete", String::new()));
         let _ = writeln!(text, "  {word:<8}{tag}{why}{more}");
     }
+    text += &referrers(repository);
     text + &kept(&stay, presentation)
+}
+
+/// What became of the referrers of manifests that were deleted.
+fn referrers(repository: &PrunedRepository) -> String {
+    let DeletedReferrers { deleted, left } = repository.referrers.unwrap_or_default();
+    let line = |word: &str, number: usize, more: &str| match number {
+        0 => String::new(),
+        _ => {
+            format!("  {word:<8}{} of deleted manifests{more}\n", count(number as u64, "referrer"))
+        }
+    };
+    line("deleted", deleted, "")
+        + &line("stays", left, ": the garbage collection of the registry removes what is left")
 }
 
 /// What became of a tag: a word, and more about it.
@@ -203,15 +218,19 @@ fn notes(report: &PruneReport) -> String {
 
 /// The totals, and what to do next.
 pub fn summary(report: &PruneReport) -> String {
-    let PruneTotals { repositories: all, tags, to_delete, deleted, left, failed, .. } =
-        report.totals();
+    let PruneTotals {
+        repositories: all, tags, to_delete, deleted, left, referrers, failed, ..
+    } = report.totals();
     let number = |number: usize, words: &str| match number {
         0 => String::new(),
         number => format!(", {number} {words}"),
     };
     let done = match report.mode {
         PruneMode::Show => format!("{to_delete} of {} to delete", count(tags as u64, "tag")),
-        PruneMode::Apply => format!("{deleted} of {} deleted", count(tags as u64, "tag")),
+        PruneMode::Apply => {
+            let (tags, referrers) = (count(tags as u64, "tag"), and_referrers(referrers));
+            format!("{deleted} of {tags}{referrers} deleted")
+        }
     };
     let text = format!(
         "{}: {done} in {}{}{}; {}, {}",
@@ -238,7 +257,7 @@ pub fn summary(report: &PruneReport) -> String {
 
 /// What an interrupted run has done: each tag, and their number.
 pub fn interrupted(so_far: &DeletionsSoFar) -> String {
-    let DeletionsSoFar { deleted, unconfirmed } = so_far;
+    let DeletionsSoFar { deleted, referrers, unconfirmed } = so_far;
     let mut text = String::new();
     for tag in deleted {
         let _ = writeln!(text, "  deleted {tag}");
@@ -247,7 +266,16 @@ pub fn interrupted(so_far: &DeletionsSoFar) -> String {
         let _ = writeln!(text, "  unknown {tag}: its deletion was requested, and not confirmed");
     }
     let tags = count(deleted.len() as u64, "tag");
-    text + &format!("{tags} deleted before the interruption\n")
+    let referrers = and_referrers(*referrers);
+    text + &format!("{tags}{referrers} deleted before the interruption\n")
+}
+
+/// After a number of tags.
+fn and_referrers(number: usize) -> String {
+    match number {
+        0 => String::new(),
+        _ => format!(" and {}", count(number as u64, "referrer")),
+    }
 }
 
 fn repositories(number: usize) -> String {

@@ -2,7 +2,8 @@
 
 use super::{human, summary};
 use crate::commands::prune::result::{
-    Catalog, DeletionOutcome, JudgedTag, MissingImages, PruneMode, PruneReport, PrunedRepository,
+    Catalog, DeletedReferrers, DeletionOutcome, JudgedTag, MissingImages, PruneMode, PruneReport,
+    PrunedRepository,
 };
 use crate::prune::{DeleteReason, KeepReason, TagDecision};
 use crate::report::presentation::{Detail, Presentation};
@@ -65,6 +66,7 @@ pub(in crate::report) fn report() -> PruneReport {
     let repository = |path: &str, tags, error| PrunedRepository {
         repository: path.parse().unwrap(),
         tags,
+        referrers: None,
         error,
     };
     PruneReport {
@@ -86,6 +88,7 @@ pub(in crate::report) fn report() -> PruneReport {
 pub(in crate::report) fn applied() -> PruneReport {
     let mut report = report();
     report.mode = PruneMode::Apply;
+    report.repositories[0].referrers = Some(DeletedReferrers { deleted: 3, left: 1 });
     let outcomes = [
         DeletionOutcome::Deleted,
         DeletionOutcome::SharesManifest,
@@ -124,7 +127,9 @@ fn what_became_of_each_tag_is_reported() {
         "  stays   2.0.3: it was not tried\n",
         "error: mirror/acme/wait:gone\n",
         "  deleted 2.0.4 with `1.0.3`: both had one manifest\n",
-        "2 of 20 tags deleted in 2 repositories, 4 left, 1 with errors; ",
+        "  deleted 3 referrers of deleted manifests\n",
+        "  stays   1 referrer of deleted manifests: the garbage collection",
+        "2 of 20 tags and 3 referrers deleted in 2 repositories, 4 left, 1 with errors; ",
         "hint: run the same command again",
     ] {
         assert!(text.contains(part), "{part}\n{text}");
