@@ -31,7 +31,7 @@ pub struct PlanningArgs {
 
     /// Divide the plan between machines
     ///
-    /// Each gets about the same number of bytes, and images with common layers if possible. `--apply FILE --shard 2/4`
+    /// Each gets about the same work, and images with common layers if possible. `--apply FILE --shard 2/4`
     /// copies what the second of four has to copy.
     #[arg(
         long,
