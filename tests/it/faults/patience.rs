@@ -10,6 +10,7 @@ use registry_in_memory::content::{Layer, docker_image};
 use registry_in_memory::{Effect, Fault, Kind};
 use tokio::net::TcpListener;
 
+use crate::support::layers;
 use crate::support::requests::{asked, fetches};
 use crate::support::stage::{REPOSITORY, Stage, TAG, words};
 use crate::support::xtask::Xtask;
@@ -69,6 +70,28 @@ async fn a_destination_that_answers_everything_but_uploads_is_given_up_for_all_i
     let blobs: BTreeSet<_> = uploads.iter().map(|put| (&put.repository, &put.query)).collect();
     // The first two that fail are repeated, because the third one has not failed yet.
     assert!(uploads.len() <= blobs.len() + 2, "{} of {}", uploads.len(), blobs.len());
+}
+
+#[tokio::test]
+async fn a_repository_that_answers_no_upload_does_not_end_a_long_upload_to_another_one() {
+    let mut stage = Stage::new().await;
+    let layer = Layer::new("large", 3 << 20);
+    stage.publish("team/large", TAG, &docker_image(std::slice::from_ref(&layer)));
+    stage.publish("team/stuck", TAG, &docker_image(&layers(&["a", "b", "c", "d"])));
+    (stage.retry.silence, stage.retry.retries) = (Duration::from_millis(300), 1);
+    // Five times the silence is 1.5 s.
+    let slow = Effect::Trickle { pieces: 60, pause: Duration::from_millis(60) };
+    let digest = oci::Digest::of(&layer.bytes());
+    stage.source.inject(Fault::new(slow).path(digest.as_str()).always());
+    let never = Effect::Delay(Duration::from_secs(3600));
+    let stuck = Fault::new(never).method("PUT").kind(Kind::Upload).repository("team/stuck");
+    stage.destination.inject(stuck.always());
+    let report = stage.mirror().await;
+    let failures: Vec<_> = report.failures().collect();
+    assert_eq!(failures.len(), 1, "{failures:?}");
+    let store = stage.destination.store();
+    assert!(store.manifest("team/large", TAG).is_some(), "{failures:?}");
+    assert_eq!(fetches(&stage.source, &digest).len(), 1);
 }
 
 #[tokio::test]

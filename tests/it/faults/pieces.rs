@@ -104,3 +104,15 @@ async fn an_upload_that_is_too_large_in_any_size_fails() {
     assert!(error.hint().unwrap().contains("limits the size of requests"), "{error}");
     assert!(asked(&stage.destination, "PATCH", Kind::Upload).len() < 12);
 }
+
+#[tokio::test]
+async fn a_piece_that_always_fails_gets_one_set_of_retries() {
+    let (mut stage, _) = Stage::with_layer_and(RegistryOptions::default(), in_pieces(), SIZE).await;
+    stage.retry.retries = 3;
+    // Until it is known that blobs have to be sent in pieces.
+    stage.destination.inject(Fault::status(500).method("PATCH").skip(6).always());
+    stage.mirror_fails().await;
+    let failed = pieces(&stage).into_iter().filter(|(_, status)| *status == 500).count();
+    // Those of the layer, and of the config. They were repeated for each of the retries of the blob.
+    assert!((4..=8).contains(&failed), "{:?}", pieces(&stage));
+}

@@ -1,6 +1,6 @@
 //! Uploads: their locations, size limits, and interruptions.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use oci::Digest;
 use registry::{Cause, ErrorCode, Side};
@@ -222,5 +222,45 @@ async fn a_registry_that_fails_on_all_uploads_is_tried_with_the_smallest_blob_of
             let config = manifest["config"]["digest"].as_str().unwrap();
             assert_eq!(read.iter().filter(|it| it.path.ends_with(config)).count(), 4, "{read:?}");
         }
+    }
+}
+
+#[tokio::test]
+async fn uploads_that_wait_for_their_turn_end_with_whatever_ends_the_one_that_is_repeated() {
+    let uploads = |fault: Fault, method: &str| fault.method(method).kind(Kind::Upload);
+    let reset = || Fault::new(Effect::Reset);
+    for (first, then, of_then) in [
+        // A disk that fills up refuses new uploads, too.
+        (500, Fault::status(500), "POST"),
+        (503, reset(), "PUT"),
+        (503, Fault::status(429), "PUT"),
+        (500, Fault::status(404), "PUT"),
+    ] {
+        let mut stage = Stage::new().await;
+        stage.retry.retries = 3;
+        stage.retry.first_pause = Duration::from_millis(100);
+        let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i"];
+        stage.publish(REPOSITORY, TAG, &docker_image(&layers(&names)));
+        let (is_post, blobs) = (of_then == "POST", names.len() + 1);
+        stage.destination.inject(uploads(Fault::status(first), "PUT").times(blobs));
+        let then = uploads(then, of_then);
+        let began = Instant::now();
+        if is_post {
+            // The sessions of the first attempts are open by then.
+            let later = async {
+                while asked(&stage.destination, "PUT", Kind::Upload).is_empty() {
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+                stage.destination.inject(then.always());
+            };
+            tokio::join!(stage.mirror_fails(), later);
+        } else {
+            stage.destination.inject(then.always());
+            stage.mirror_fails().await;
+        }
+        // The retries of one upload take at most 1.4 s. One after the other, they would take six seconds.
+        assert!(began.elapsed() < Duration::from_secs(5), "{first}: {:?}", began.elapsed());
+        let posts = asked(&stage.destination, "POST", Kind::Upload).len();
+        assert!(!is_post || posts <= 2 * blobs + 4, "{posts}");
     }
 }

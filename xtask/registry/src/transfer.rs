@@ -43,6 +43,13 @@ struct Recovery<'a> {
     turn: Option<UploadTurn>,
 }
 
+/// A blob on its way.
+struct Ends<'a> {
+    source: &'a RemoteRepository,
+    destination: &'a RemoteRepository,
+    blob: &'a Descriptor,
+}
+
 /// What the first attempt of a transfer uses.
 #[derive(Default)]
 pub struct FirstAttempt {
@@ -75,11 +82,26 @@ pub async fn transfer(
     source: &RemoteRepository,
     destination: &RemoteRepository,
     blob: &Descriptor,
-    mut first: FirstAttempt,
+    first: FirstAttempt,
     on_bytes: &OnBytes,
     turns: &dyn ReadTurns,
 ) -> Result<Transferred, Error> {
     let mut recovery = Recovery::new(destination, blob.size);
+    let ends = Ends { source, destination, blob };
+    let result = repeated(&ends, first, on_bytes, turns, &mut recovery).await;
+    recovery.end(&result);
+    result
+}
+
+/// Sends the blob until it arrives or its failure is final.
+async fn repeated(
+    ends: &Ends<'_>,
+    mut first: FirstAttempt,
+    on_bytes: &OnBytes,
+    turns: &dyn ReadTurns,
+    recovery: &mut Recovery<'_>,
+) -> Result<Transferred, Error> {
+    let Ends { source, destination, blob } = *ends;
     // An upload that ended without a response may have succeeded.
     let mut may_be_present = false;
     let mut pauses = UploadPauses::None;
@@ -99,11 +121,9 @@ pub async fn transfer(
         // Not before: transfers that were ahead in the queue may have changed the mode.
         let mode = destination.host.capabilities.upload_mode(blob.size);
         let upload = Upload { destination, blob, on_bytes, pauses };
-        let result = async { upload.send(&open, content?, mode).await };
-        let Err(error) = result.await else {
-            destination.host.upload_turns.succeeded(&destination.path);
-            return Ok(Transferred::Whole);
-        };
+        let attempts = &mut recovery.attempts;
+        let result = async { upload.send(&open, content?, mode, attempts).await };
+        let Err(error) = result.await else { return Ok(Transferred::Whole) };
         if lost.is_some_and(|lost| lost.load(Ordering::Relaxed)) {
             destination.cancel_upload(open).await;
             tracing::debug!("{error}");
@@ -136,24 +156,34 @@ impl<'a> Recovery<'a> {
         }
     }
 
-    /// Waits for the next attempt, and for the turn to make it.
+    /// Waits for the next attempt, and for the turn to make it while the registry fails on uploads. An upload that fails
+    /// in another way lets all others go on: one after the other, each would take as long as all of its retries.
     ///
     /// # Errors
     /// With the error itself if there is no next attempt, or with that of another upload to the repository.
     async fn wait(&mut self, next: Next, error: Error) -> Result<(), Error> {
         let RemoteRepository { host, path, .. } = self.destination;
-        let is_failing =
-            error.side == Side::Destination && error.status().is_some_and(|status| status >= 500);
-        if let Err(error) = host.wait(next, error).await {
-            if is_failing && self.turn.is_some() {
-                host.upload_turns.give_up(path, &error);
-            }
-            return Err(error);
-        }
-        if is_failing {
+        let fails = fails_on_uploads(&error);
+        host.wait(next, error).await?;
+        if fails {
             self.turn = host.upload_turns.take(path, self.size, self.turn.take()).await?;
+        } else if self.turn.take().is_some() {
+            host.upload_turns.release(path);
         }
         Ok(())
+    }
+
+    /// What the end of this transfer means for the uploads that wait for their turn.
+    fn end(&self, result: &Result<Transferred, Error>) {
+        let RemoteRepository { host, path, .. } = self.destination;
+        match result {
+            Ok(Transferred::Whole) => host.upload_turns.release(path),
+            Err(error) if self.turn.is_some() && fails_on_uploads(error) => {
+                host.upload_turns.give_up(path, error);
+            }
+            Err(_) if self.turn.is_some() => host.upload_turns.release(path),
+            Ok(Transferred::LeftBehind) | Err(_) => {}
+        }
     }
 
     /// What to do after an attempt in this mode failed.
@@ -188,6 +218,11 @@ impl<'a> Recovery<'a> {
             _ => Next::GiveUp,
         }
     }
+}
+
+/// Whether the registry itself fails, on any request of an upload.
+fn fails_on_uploads(error: &Error) -> bool {
+    error.side == Side::Destination && error.status().is_some_and(|status| status >= 500)
 }
 
 /// Starts an upload, unless the blob turns out to be there.

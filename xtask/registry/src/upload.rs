@@ -19,6 +19,7 @@ use crate::auth::Scope;
 use crate::capabilities::UploadMode;
 use crate::error::{Cause, Error, Phase};
 use crate::http::attempts::{Attempts, Next};
+use crate::http::host::Host;
 use crate::http::request::{ApiRequest, header};
 use crate::incoming_blob::IncomingBlob;
 use crate::lock::lock;
@@ -64,18 +65,21 @@ struct Failure {
 }
 
 impl Upload<'_> {
-    /// Sends the blob into a session and commits it.
+    /// Sends the blob into a session and commits it. A failed piece counts as one of the attempts for the blob.
     pub(crate) async fn send(
         &self,
         session: &Url,
         content: IncomingBlob,
         mode: UploadMode,
+        attempts: &mut Attempts,
     ) -> Result<(), Error> {
         let size = self.blob.size;
         let request = match mode {
             UploadMode::Whole => self.request(Method::PUT, self.with_digest(session), size),
             UploadMode::Stream => self.request(Method::PATCH, session.clone(), size),
-            UploadMode::Pieces => return self.send_pieces(session.clone(), content).await,
+            UploadMode::Pieces => {
+                return self.send_pieces(session.clone(), content, attempts).await;
+            }
         };
         let sent = self.send_bytes(&request, content, size, self.pauses).await;
         let (response, _) = sent.map_err(|failure| failure.error)?;
@@ -86,10 +90,14 @@ impl Upload<'_> {
         self.commit(next.as_ref().unwrap_or(session)).await
     }
 
-    async fn send_pieces(&self, mut session: Url, mut content: IncomingBlob) -> Result<(), Error> {
+    async fn send_pieces(
+        &self,
+        mut session: Url,
+        mut content: IncomingBlob,
+        attempts: &mut Attempts,
+    ) -> Result<(), Error> {
         let host = &self.destination.host;
-        let mut attempts = Attempts::new(host.retry);
-        let (mut furthest, mut pauses) = (0, self.pauses);
+        let mut pauses = self.pauses;
         while content.position() < self.blob.size {
             let start = content.position();
             let length = host.capabilities.piece().min(self.blob.size - start);
@@ -102,11 +110,7 @@ impl Upload<'_> {
                     Ok((response, rest)) => {
                         session = self.destination.session(&request, &response).unwrap_or(session);
                         content = rest;
-                        // Bytes that were lost and sent again are no progress.
-                        if content.position() > furthest {
-                            furthest = content.position();
-                            attempts.progressed();
-                        }
+                        attempts.reached(content.position());
                         continue;
                     }
                     Err(failure) => failure,
@@ -193,6 +197,8 @@ impl Upload<'_> {
             failure: OnceLock::new(),
             moved_at: Mutex::new(Some(Instant::now())),
             on_bytes: Arc::clone(self.on_bytes),
+            began: Instant::now(),
+            registry: Some(Arc::clone(host)).filter(|_| self.is_own(request)),
         });
         let first_pause = host.retry.first_pause * LISTENING;
         // How much was sent since the last pause; `None` before the first bytes.
@@ -241,7 +247,7 @@ impl Upload<'_> {
     /// Records whether the registry responded to a body. A session at another address says nothing about the registry.
     fn record_end(&self, request: &ApiRequest, error: Option<&Error>, waited: Duration) {
         let host = &self.destination.host;
-        if request.url.origin() != host.base.origin() {
+        if !self.is_own(request) {
             return;
         }
         match error.map(|error| &error.cause) {
@@ -251,6 +257,10 @@ impl Upload<'_> {
             Some(Cause::Network { .. }) => {}
             _ => host.liveness.upload_responded(),
         }
+    }
+
+    fn is_own(&self, request: &ApiRequest) -> bool {
+        request.url.origin() == self.destination.host.base.origin()
     }
 
     fn request(&self, method: Method, url: Url, length: u64) -> ApiRequest {
@@ -277,6 +287,9 @@ struct Feed {
     /// `None` while it waits for the source: that is not the destination's silence.
     moved_at: Mutex<Option<Instant>>,
     on_bytes: OnBytes,
+    began: Instant,
+    /// `None`: the bytes go to another address.
+    registry: Option<Arc<Host>>,
 }
 
 impl Feed {
@@ -301,6 +314,12 @@ impl Feed {
         }
         self.left.fetch_sub(taken, Ordering::Relaxed);
         (self.on_bytes)(taken);
+        // Every upload moves at first, even to a registry that will not respond.
+        if let Some(host) = &self.registry
+            && self.began.elapsed() >= host.retry.silence
+        {
+            host.liveness.upload_responded();
+        }
         Some(Ok(bytes.slice(..taken as usize)))
     }
 
@@ -311,7 +330,7 @@ impl Feed {
         *lock(&self.moved_at) = Some(Instant::now());
     }
 
-    /// Waits for a response as long as bytes move. When all have been sent, it ends with the host, too.
+    /// Waits for a response as long as bytes move and the host is not down.
     ///
     /// # Errors
     /// With the cause, and the time since bytes last moved.
@@ -327,8 +346,9 @@ impl Feed {
             let patience = if was_spent { silence * COMMIT_PATIENCE } else { silence };
             let moved_at = *lock(&self.moved_at);
             tokio::select! {
+                biased;
                 response = &mut response => return Ok(response),
-                cause = down.wait(), if was_spent => {
+                cause = down.wait() => {
                     let waited = moved_at.map_or(Duration::ZERO, |moved_at| moved_at.elapsed());
                     return Err((cause.clone(), waited));
                 }

@@ -1,6 +1,6 @@
 //! `UploadTurns`: while a registry fails on the uploads to a repository, one of them is repeated at a time, the smallest
-//! that waits. The first that succeeds lets all others go on, and the first that ends its retries fails them: their image
-//! cannot be complete without it. So a registry that fails on everything does not cost a read of the source for each
+//! that waits. The first that succeeds, or fails in another way, lets all others go on, and the first that ends its
+//! retries fails them: their image cannot be complete without it. So a registry that fails on everything does not cost a read of the source for each
 //! retry of each blob.
 
 use std::collections::{BTreeSet, HashMap};
@@ -49,7 +49,7 @@ struct Waiting<'a> {
 
 impl UploadTurns {
     /// Waits to repeat the upload of a blob of `size` bytes, which the registry failed on. An upload that `held` the turn
-    /// leaves it to a smaller one, which shows the same for less. `None`: another upload has succeeded in the meantime.
+    /// leaves it to a smaller one, which shows the same for less. `None`: all may go on.
     ///
     /// # Errors
     /// With the error of an upload to the same repository that has ended its retries.
@@ -82,8 +82,8 @@ impl UploadTurns {
         Ok(Some(UploadTurn(failing)))
     }
 
-    /// An upload to a repository has succeeded.
-    pub(crate) fn succeeded(&self, repository: &RepositoryPath) {
+    /// The registry does not fail on uploads to a repository any more: all that wait go on.
+    pub(crate) fn release(&self, repository: &RepositoryPath) {
         if let Some(failing) = lock(&self.0).remove(repository) {
             failing.end(End::Recovered);
         }
@@ -151,7 +151,7 @@ mod tests {
         assert!(first.is_some() && turns.take(&b, 1, None).await.unwrap().is_some());
         let succeeds = async {
             tokio::task::yield_now().await;
-            turns.succeeded(&a);
+            turns.release(&a);
         };
         let (second, third, ()) =
             tokio::join!(turns.take(&a, 1, None), turns.take(&a, 1, None), succeeds);
@@ -173,7 +173,7 @@ mod tests {
         let (second, ()) = tokio::join!(turns.take(&a, 1, None), ends);
         assert!(second.is_err() && turns.take(&a, 1, None).await.is_err());
         assert!(turns.take(&b, 1, None).await.unwrap().is_some());
-        turns.succeeded(&a);
+        turns.release(&a);
         assert!(turns.take(&a, 1, None).await.unwrap().is_some());
     }
 

@@ -40,6 +40,8 @@ pub(crate) struct Attempts {
     policy: RetryPolicy,
     /// Pauses so far, since the last progress.
     pauses: usize,
+    /// The furthest position that an upload in pieces has reached, in bytes.
+    furthest: u64,
     /// How many of the last attempts failed with a 401.
     unauthorized: u32,
 }
@@ -103,7 +105,7 @@ impl RetryPolicy {
 
 impl Attempts {
     pub(crate) fn new(policy: RetryPolicy) -> Self {
-        Self { policy, pauses: 0, unauthorized: 0 }
+        Self { policy, pauses: 0, furthest: 0, unauthorized: 0 }
     }
 
     /// What to do after an attempt failed with this error.
@@ -141,9 +143,12 @@ impl Attempts {
         Next::Pause(self.policy.pause(self.pauses - 1).max(error.retry_after()))
     }
 
-    /// Starts over after progress: what failed before does not count against the rest.
-    pub(crate) fn progressed(&mut self) {
-        *self = Self::new(self.policy);
+    /// Starts over after progress: what failed before does not count against the rest. Bytes that were lost and sent
+    /// again are no progress.
+    pub(crate) fn reached(&mut self, position: u64) {
+        if position > self.furthest {
+            *self = Self { furthest: position, ..Self::new(self.policy) };
+        }
     }
 }
 
@@ -231,7 +236,11 @@ mod tests {
         assert_eq!(attempts.after(&status(429, requested)), Next::Pause(Duration::from_secs(7)));
         assert_eq!(attempts.after(&broken), pause);
         assert_eq!(attempts.after(&broken), give_up);
-        attempts.progressed();
+        attempts.reached(5);
+        assert_eq!([0; 4].map(|_| attempts.after(&broken)), [pause, pause, pause, give_up]);
+        attempts.reached(5);
+        assert_eq!(attempts.after(&broken), give_up, "nothing was gained");
+        attempts.reached(6);
         assert_eq!(attempts.after(&broken), pause);
     }
 }

@@ -70,7 +70,7 @@ impl Liveness {
         }
     }
 
-    /// Records that an upload got a response, whatever it was.
+    /// Records that an upload got a response, whatever it was, or moves for so long that the host must read it.
     pub(crate) fn upload_responded(&self) {
         *lock(&self.uploads) = Uploads { last_response: Some(Instant::now()), silent: None };
     }

@@ -209,10 +209,10 @@ struct Registry {
     /// How long a connection may take, in seconds. Default: 15.
     #[schemars(range(min = 1))]
     connect_timeout: Option<i64>,
-    /// How long the transfer of a blob may go without a byte, in seconds. Default: 60.
+    /// How long a transfer or a response may go without a byte, in seconds. Default: 60.
     #[schemars(range(min = 1))]
     silence_timeout: Option<i64>,
-    /// How long any other request may take in total, in seconds. A registry that never answers in this time is
+    /// How long a request without a blob may take in total, in seconds. A registry that never answers in this time is
     /// given up for the rest of the run. Default: 60.
     #[schemars(range(min = 1))]
     request_timeout: Option<i64>,
