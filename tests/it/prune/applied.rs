@@ -192,8 +192,8 @@ async fn a_tag_that_moves_meanwhile_is_not_deleted() {
     for deletes in [Deletes::TagsAndDigests, Deletes::Digests] {
         let site = Site::with_tags(deleting(deletes), &["1", "2", "3"]).await;
         // Right before the deletion, the registry names another digest.
-        let moved = Fault::new(Effect::LieAboutDigest).method("HEAD").path("/manifests/1").always();
-        site.registry.inject(moved);
+        let moved = Fault::new(Effect::LieAboutDigest).method("HEAD").path("/manifests/1");
+        site.registry.inject(moved.skip(1).always());
         let applied = site.run(&["--apply"]);
         assert_eq!(applied.exit_code, 0, "{applied:?}");
         assert_says(
@@ -206,12 +206,17 @@ async fn a_tag_that_moves_meanwhile_is_not_deleted() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repository_that_changes_meanwhile_is_left_alone() {
-    for deletes in [Deletes::TagsAndDigests, Deletes::Digests] {
+    // A tag that stays, and one that goes, name something else after the first look.
+    for (deletes, tag) in [
+        (Deletes::TagsAndDigests, "2"),
+        (Deletes::Digests, "2"),
+        (Deletes::TagsAndDigests, "1"),
+        (Deletes::Digests, "1"),
+    ] {
         let site = Site::with_tags(deleting(deletes), &["1", "2", "3"]).await;
         site.store("mirror/other", "1", &image("other"));
-        // A tag that stays names something else after the first look.
-        let moved = Fault::new(Effect::LieAboutDigest).method("HEAD").path("/manifests/2").always();
-        site.registry.inject(moved);
+        let moved = Fault::new(Effect::LieAboutDigest).method("HEAD");
+        site.registry.inject(moved.path(&format!("app/manifests/{tag}")).always());
         let applied = site.run(&["--apply"]);
         assert_eq!(applied.exit_code, 1, "{applied:?}");
         assert_says(

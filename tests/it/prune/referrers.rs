@@ -1,5 +1,7 @@
 //! What `prune --apply` does with referrers, which have a subject and mostly no tag: they live and die with it.
 
+use std::time::Duration;
+
 use oci::Digest;
 use registry_in_memory::content::{Content, referrer, referrers_index};
 use registry_in_memory::{Deletes, Effect, Fault, Kind, RegistryOptions};
@@ -9,6 +11,7 @@ use super::applied::deleting;
 use super::{APP, LIST, Site, image};
 use crate::support::assert_says;
 use crate::support::requests::asked;
+use crate::support::xtask::ended;
 
 /// A registry that deletes an image with its tag, and what is attached to the images of some tags: an SBOM, and its
 /// signature.
@@ -265,4 +268,36 @@ async fn referrers_stay_if_the_repository_changes_while_its_tags_are_deleted() {
         assert_says(&applied.stdout, &["  deleted 1\n", "  stays   2 referrers of deleted"]);
         assert!(attached[0].iter().all(|digest| site.has(digest)), "{what}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tag_that_is_pushed_while_referrers_are_listed_is_not_deleted() {
+    let (site, attached) = attached(Deletes::ManifestsOfTags, &["1", "2"]).await;
+    let slow = Fault::new(Effect::Delay(Duration::from_millis(800))).kind(Kind::Referrers);
+    site.registry.inject(slow.times(1));
+    let running = site.xtask.start(&["prune", "--apply"], &[]);
+    while site.lists() == 0 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    site.store(APP, "1", &image("new"));
+    let applied = tokio::task::block_in_place(|| ended(&running));
+    assert_says(&applied.stdout, &["  stays   1: it names another manifest now\n"]);
+    assert!(site.has(&image("new").top) && site.has(&image("1").top));
+    assert!(attached.iter().flatten().all(|digest| site.has(digest)));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_api_that_has_answered_is_asked_again_after_a_404() {
+    let tags = ["1", "2", "3", "4"];
+    let (site, attached) = attached(Deletes::Digests, &tags).await;
+    // The fourth request is about the second image: an image, an SBOM and its signature come before it.
+    site.registry.inject(Fault::status(404).kind(Kind::Referrers).skip(3).times(1));
+    assert_eq!(site.run(&["--apply"]).exit_code, 0);
+    let left = |digests: &[Digest; 2]| digests.iter().filter(|digest| site.has(digest)).count();
+    let left: Vec<usize> = attached.iter().map(left).collect();
+    assert_eq!(
+        left.iter().sum::<usize>(),
+        4,
+        "those of the listed image, and of one more: {left:?}"
+    );
 }

@@ -43,7 +43,7 @@ struct Recovery<'a> {
     turn: Option<UploadTurn>,
 }
 
-/// A blob on its way.
+/// The two ends of a transfer, and its blob.
 struct Ends<'a> {
     source: &'a RemoteRepository,
     destination: &'a RemoteRepository,

@@ -180,7 +180,7 @@ pub(super) struct LoneReads<'a> {
 }
 
 impl ReadTurns for LoneReads<'_> {
-    /// A destination that keeps up does not wait. Of one that is behind, a large blob takes all places.
+    /// A destination that keeps up does not wait. For one that is behind, a large blob takes all places.
     fn next(&self) -> BoxFuture<'_, Option<OwnedSemaphorePermit>> {
         Box::pin(async {
             let Self { reads, destination, blob } = self;

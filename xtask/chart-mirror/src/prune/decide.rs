@@ -46,8 +46,9 @@ impl Observed {
             self.tags.values().flat_map(ObservedTag::all).collect();
         reached
             .extend(self.untagged.iter().flat_map(|(digest, below)| below.iter().chain([digest])));
-        let subjects = self.tags.keys().filter_map(subject_of).filter_map(digest_of);
-        subjects.filter(|subject| !reached.contains(subject)).collect()
+        let by_name = self.tags.keys().filter_map(subject_of).filter_map(digest_of);
+        let by_manifest = self.tags.values().filter_map(|seen| seen.subject.clone());
+        by_name.chain(by_manifest).filter(|subject| !reached.contains(subject)).collect()
     }
 }
 
@@ -142,6 +143,12 @@ impl<'o> Deciding<'o> {
         self.observed.tags.get(tag)?.subject.as_ref().map(name_of)
     }
 
+    /// The names of the subjects of an attachment: by the name of its tag, and by its manifest.
+    fn subjects(&self, tag: &Tag, by_name: &ByName) -> impl Iterator<Item = String> + use<> {
+        let of_name = subject_of(tag).filter(|_| *by_name == ByName::Attachment);
+        of_name.map(str::to_owned).into_iter().chain(self.subject(tag))
+    }
+
     /// Pods may pull by digest.
     fn keep_wanted_digests(&mut self, digests: &BTreeSet<Digest>) {
         self.subjects.extend(digests.iter().map(name_of));
@@ -168,8 +175,7 @@ impl<'o> Deciding<'o> {
 
     fn need(&self, tag: &Tag, by_name: &ByName) -> Option<KeepReason> {
         let Some(digest) = self.digest(tag) else { return Some(KeepReason::NoManifest) };
-        let of_name = subject_of(tag).filter(|_| *by_name == ByName::Attachment).map(str::to_owned);
-        if of_name.into_iter().chain(self.subject(tag)).any(|it| self.subjects.contains(&it)) {
+        if self.subjects(tag, by_name).any(|it| self.subjects.contains(&it)) {
             return Some(KeepReason::OfSubject);
         }
         if let Some(index) = self.parts.get(digest) {
@@ -193,9 +199,9 @@ impl<'o> Deciding<'o> {
                 .open
                 .iter()
                 .filter(|(tag, by_name)| {
-                    ***by_name == ByName::Attachment
-                        && subject_of(tag)
-                            .is_some_and(|it| !leading.contains_key(it) && self.may_exist(it))
+                    let is_uncertain =
+                        |it: String| !leading.contains_key(&it) && self.may_exist(&it);
+                    self.subjects(tag, by_name).any(is_uncertain)
                 })
                 .map(|(tag, _)| *tag)
                 .collect();

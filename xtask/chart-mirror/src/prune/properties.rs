@@ -273,6 +273,15 @@ fn lost(
             lost.push(format!("{referrer}, whose subject has a tag"));
         }
     }
+    // A referrer that has a tag goes only with its subject, too.
+    for (tag, digest) in before.tags.iter().filter(|(tag, _)| !after.tags.contains_key(*tag)) {
+        let Some(subject) = before.subjects.get(digest) else { continue };
+        let was_tagged =
+            before.tags.values().any(|it| it == subject || before.below(it).contains(subject));
+        if !was_tagged && after.manifests.contains_key(subject) && subject != digest {
+            lost.push(format!("{tag}, whose subject {subject} stays without a tag"));
+        }
+    }
     // What has no tag goes only with its subject.
     let untagged = before.manifests.keys().filter(|it| !before.tags.values().any(|tag| tag == *it));
     let untagged = untagged.filter(|it| !after.manifests.contains_key(*it));
@@ -322,11 +331,13 @@ proptest! {
         let shares = |tag: &Tag, digest: &Digest| {
             subject_of(tag).is_some() && world.tags.iter().any(|(other, it)| other != tag && it == digest)
         };
-        // What is attached by its name to a referrer follows it in the next run.
-        let follows = |tag: &Tag| {
-            subject_of(tag).and_then(digest_of).is_some_and(|it| world.subjects.contains_key(&it))
+        // What is attached to a referrer without a tag follows it in the next run.
+        let follows = |tag: &Tag, digest: &Digest| {
+            let by_name = subject_of(tag).and_then(digest_of);
+            let mut subjects = by_name.into_iter().chain(world.subjects.get(digest).cloned());
+            subjects.any(|it| world.subjects.contains_key(&it))
         };
-        if world.tags.iter().any(|(tag, digest)| shares(tag, digest) || follows(tag)) {
+        if world.tags.iter().any(|(tag, digest)| shares(tag, digest) || follows(tag, digest)) {
             return Ok(());
         }
         world.apply(&case);

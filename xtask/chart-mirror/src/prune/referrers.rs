@@ -31,27 +31,31 @@ pub enum TooManyReferrers {
 
 /// The referrers of a manifest, and theirs, while they are being found.
 pub struct ReferrerTree {
-    /// Each after its subject.
+    root: Digest,
     found: Vec<Referrer>,
     seen: BTreeSet<Digest>,
+    pairs: BTreeSet<(Digest, Digest)>,
     /// Manifests whose referrers are not known yet, each with the number of subjects above it.
     open: VecDeque<(Digest, usize)>,
 }
 
 /// The referrers that go, one after the other.
 pub struct Orphans<'r> {
-    open: std::slice::Iter<'r, Referrer>,
+    all: &'r [Referrer],
     keep: &'r BTreeSet<Digest>,
-    /// Subjects that are not there any more.
+    /// Manifests that are not there any more.
     gone: BTreeSet<Digest>,
-    returned: BTreeSet<&'r Digest>,
+    /// By position.
+    returned: BTreeSet<usize>,
 }
 
 impl ReferrerTree {
     pub fn of(subject: &Digest) -> Self {
         Self {
+            root: subject.clone(),
             found: Vec::new(),
             seen: BTreeSet::from([subject.clone()]),
+            pairs: BTreeSet::new(),
             open: VecDeque::from([(subject.clone(), 0)]),
         }
     }
@@ -71,37 +75,40 @@ impl ReferrerTree {
     ) -> Result<(), TooManyReferrers> {
         let Some((subject, depth)) = self.open.pop_front() else { return Ok(()) };
         for digest in referrers {
-            // A registry that lists a manifest below itself must not be followed in a circle.
-            if !self.seen.insert(digest.clone()) {
+            // A registry may list a manifest below one that is not its subject, too.
+            let is_new = self.pairs.insert((subject.clone(), digest.clone()));
+            if !is_new || digest == subject || digest == self.root {
                 continue;
-            }
-            if depth == DEEPEST {
-                return Err(TooManyReferrers::Deep);
             }
             if self.found.len() == MOST_MANIFESTS {
                 return Err(TooManyReferrers::Wide);
             }
-            self.open.push_back((digest.clone(), depth + 1));
+            // One that is below itself must not be followed in a circle.
+            if self.seen.insert(digest.clone()) {
+                if depth == DEEPEST {
+                    return Err(TooManyReferrers::Deep);
+                }
+                self.open.push_back((digest.clone(), depth + 1));
+            }
             self.found.push(Referrer { subject: subject.clone(), digest });
         }
         Ok(())
     }
 
-    /// All of them, each after its subject.
+    /// All of them, each with every manifest below which it is listed.
     pub fn into_referrers(self) -> Vec<Referrer> {
         self.found
     }
 }
 
 impl<'r> Orphans<'r> {
-    /// `referrers` come after their subjects, `keep` is what [`needed`] returns, and `gone` are the subjects that were
-    /// deleted.
+    /// `keep` is what [`needed`] returns, and `gone` are the subjects that were deleted.
     pub fn new(
         referrers: &'r [Referrer],
         keep: &'r BTreeSet<Digest>,
         gone: BTreeSet<Digest>,
     ) -> Self {
-        Self { open: referrers.iter(), keep, gone, returned: BTreeSet::new() }
+        Self { all: referrers, keep, gone, returned: BTreeSet::new() }
     }
 
     /// Includes the referrers of a referrer.
@@ -124,10 +131,16 @@ impl<'r> Iterator for Orphans<'r> {
     type Item = &'r Referrer;
 
     fn next(&mut self) -> Option<&'r Referrer> {
-        let Self { open, keep, gone, returned } = self;
-        open.find(|Referrer { subject, digest }| {
-            gone.contains(subject) && !keep.contains(digest) && returned.insert(digest)
-        })
+        let Self { all, keep, gone, returned } = self;
+        let position =
+            all.iter().enumerate().position(|(position, Referrer { subject, digest })| {
+                gone.contains(subject)
+                    && !keep.contains(digest)
+                    && !gone.contains(digest)
+                    && !returned.contains(&position)
+            })?;
+        returned.insert(position);
+        Some(&all[position])
     }
 }
 
@@ -210,8 +223,25 @@ mod tests {
     #[test]
     fn a_registry_that_lists_a_circle_is_followed_once() {
         let referrers = tree(&[("d", "a d"), ("a", "b a"), ("b", "d a b")]).unwrap();
-        assert_eq!(referrers.len(), 2);
+        // `a` is below `d` and below `b`.
+        assert_eq!(referrers.len(), 3);
         assert_eq!(gone(&referrers, "", "d"), digests("a b"));
+    }
+
+    #[test]
+    fn a_referrer_is_tried_below_each_manifest_that_lists_it() {
+        let referrers = tree(&[("d", "x s"), ("s", "x"), ("x", "y")]).unwrap();
+        let (keep, mut tried) = (BTreeSet::new(), Vec::new());
+        let mut orphans = Orphans::new(&referrers, &keep, digests("d"));
+        while let Some(Referrer { subject, digest: found }) = orphans.next() {
+            tried.push((subject.clone(), found.clone()));
+            // The subject of `x` is `s`.
+            if (subject, found) != (&digest("d"), &digest("x")) {
+                orphans.descend(found);
+            }
+        }
+        let found: BTreeSet<_> = tried.iter().map(|(_, found)| found.clone()).collect();
+        assert_eq!((found, tried.len()), (digests("x s y"), 4));
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::progress::DeletionProgress;
 use super::referrers::{Attached, ReferrersApi, delete_all};
 use super::result::{DeletedReferrers, DeletionOutcome};
 use crate::ecr::{CloudImages, MOST_DELETED};
-use crate::prune::{DeletionStep, Orphans, TagDecision, needed, steps};
+use crate::prune::{DeletionStep, Orphans, needed, steps};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use oci::{Digest, Tag};
 use registry::{Deleted, Error, ManifestName, RemoteRepository};
@@ -66,8 +66,8 @@ impl<'a> Deleter<'a> {
             gone: Gone::default(),
             attached: Attached::default(),
         };
-        let stays = |tag: &Tag| matches!(work.judged.decisions[tag], TagDecision::Keep(_));
-        match work.is_unchanged(stays).await {
+        // A tag that goes may name by now what another one names that goes.
+        match work.is_unchanged(|_| true).await {
             Ok(true) => {}
             Ok(false) => return found.record_all(&DeletionOutcome::Changed),
             Err(error) => return found.fail(error),
@@ -88,15 +88,14 @@ impl<'a> Deleter<'a> {
             if self.is_refused {
                 return;
             }
-            let digest = work.digests.get(&tag);
             let checked = match after.is_subset(&work.gone.tags) {
-                true => check(&work.repository, &tag, digest).await,
+                true => self.check(work, &tag).await,
                 false => Err(DeletionOutcome::Waiting),
             };
             match checked {
                 Ok(digest) => drop(batch.insert(tag, digest)),
                 Err(outcome) => {
-                    let outcome = work.gone.add(&tag, digest, outcome);
+                    let outcome = work.gone.add(&tag, work.digests.get(&tag), outcome);
                     if outcome.is_deleted() {
                         self.progress.deleted(&work.repository.path, &tag);
                     }
@@ -105,6 +104,18 @@ impl<'a> Deleter<'a> {
             }
         }
         self.delete(work, &mut batch, found).await;
+    }
+
+    /// What a tag names right before it is deleted. Listing what is attached to it may take long, so that comes first.
+    async fn check(&mut self, work: &mut Work, tag: &Tag) -> Result<Digest, DeletionOutcome> {
+        let digest = work.digests.get(tag);
+        let Work { repository, judged, attached, .. } = work;
+        if let Some(digest) = digest.filter(|_| self.images.is_none() && !judged.goes_alone(tag)) {
+            let api = &mut self.referrers_api;
+            let found = attached.find(repository, digest, &judged.observed, api).await;
+            found.map_err(|error| DeletionOutcome::Failed { error })?;
+        }
+        check(repository, tag, digest).await
     }
 
     /// Deletes a batch, and empties it.
@@ -119,7 +130,8 @@ impl<'a> Deleter<'a> {
             None => {
                 let mut outcomes = BTreeMap::new();
                 for (tag, digest) in batch {
-                    let outcome = self.delete_tag(work, &tag, &digest).await;
+                    self.progress.requested(&work.repository.path, &tag);
+                    let outcome = work.delete(&tag, &digest).await;
                     outcomes.insert(tag, outcome);
                 }
                 outcomes
@@ -136,29 +148,6 @@ impl<'a> Deleter<'a> {
                 self.is_refused |= error.status() == Some(405);
             }
             found.record(tag, outcome);
-        }
-    }
-
-    async fn delete_tag(&mut self, work: &mut Work, tag: &Tag, digest: &Digest) -> DeletionOutcome {
-        let Work { repository, judged, attached, .. } = work;
-        let is_alone = matches!(judged.decisions[tag], TagDecision::DeleteAlone { .. });
-        if !is_alone {
-            let api = &mut self.referrers_api;
-            let found = attached.find(repository, digest, &judged.observed, api).await;
-            if let Err(error) = found {
-                return DeletionOutcome::Failed { error };
-            }
-        }
-        self.progress.requested(&repository.path, tag);
-        let deleted = match is_alone {
-            true => repository.delete_tag_alone(tag).await,
-            false => repository.delete(tag, digest).await.map(Some),
-        };
-        match deleted {
-            Ok(Some(Deleted::Absent)) => DeletionOutcome::Absent,
-            Ok(Some(Deleted::Tag | Deleted::Manifest)) => DeletionOutcome::Deleted,
-            Ok(None) => DeletionOutcome::SharesManifest,
-            Err(error) => DeletionOutcome::Failed { error },
         }
     }
 
@@ -192,6 +181,19 @@ impl<'a> Deleter<'a> {
 }
 
 impl Work {
+    async fn delete(&self, tag: &Tag, digest: &Digest) -> DeletionOutcome {
+        let deleted = match self.judged.goes_alone(tag) {
+            true => self.repository.delete_tag_alone(tag).await,
+            false => self.repository.delete(tag, digest).await.map(Some),
+        };
+        match deleted {
+            Ok(Some(Deleted::Absent)) => DeletionOutcome::Absent,
+            Ok(Some(Deleted::Tag | Deleted::Manifest)) => DeletionOutcome::Deleted,
+            Ok(None) => DeletionOutcome::SharesManifest,
+            Err(error) => DeletionOutcome::Failed { error },
+        }
+    }
+
     /// Whether the repository has no new tag, and what stays is still the same: a tag that was pushed meanwhile may need
     /// what was decided to go.
     async fn is_unchanged(&self, stays: impl Fn(&Tag) -> bool) -> Result<bool, Error> {

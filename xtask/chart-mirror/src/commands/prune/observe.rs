@@ -52,6 +52,11 @@ pub(super) struct Judged {
 }
 
 impl Judged {
+    /// Whether a tag is deleted only if its manifest stays.
+    pub(super) fn goes_alone(&self, tag: &Tag) -> bool {
+        matches!(self.decisions[tag], TagDecision::DeleteAlone { .. })
+    }
+
     pub(super) fn digests(&self) -> BTreeMap<Tag, Digest> {
         let digests = self.observed.iter();
         digests.filter_map(|(tag, seen)| Some((tag.clone(), seen.digest.clone()?))).collect()

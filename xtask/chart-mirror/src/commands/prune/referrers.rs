@@ -18,6 +18,7 @@ const TOO_MANY_HINT: &str = "delete some of them with another client, or the tag
 pub(super) enum ReferrersApi {
     #[default]
     Unknown,
+    Present,
     Missing,
 }
 
@@ -35,6 +36,14 @@ enum Fate {
     Foreign,
     /// The registry does not delete by digest.
     Refused,
+}
+
+impl ReferrersApi {
+    fn found_missing(&mut self) {
+        if *self == Self::Unknown {
+            *self = Self::Missing;
+        }
+    }
 }
 
 impl Attached {
@@ -85,7 +94,7 @@ impl Attached {
         Ok(gone)
     }
 
-    /// All of them, each after its subject.
+    /// All of them.
     pub(super) fn referrers(&self) -> Vec<Referrer> {
         self.0.values().flatten().cloned().collect()
     }
@@ -164,17 +173,22 @@ async fn by_api(
         return Ok(Vec::new());
     }
     match repository.referrers(subject).await {
-        Ok(Some(found)) => Ok(found.into_iter().map(|entry| entry.digest).collect()),
+        Ok(Some(found)) => {
+            *api = ReferrersApi::Present;
+            Ok(found.into_iter().map(|entry| entry.digest).collect())
+        }
+        // It may answer 404 about a manifest that it does not have.
         Ok(None) => {
-            *api = ReferrersApi::Missing;
+            api.found_missing();
             Ok(Vec::new())
         }
         // Firewalls refuse paths that they do not know.
         Err(error)
-            if matches!(error.status(), Some(403 | 501))
-                || error.has_code(&ErrorCode::Unsupported) =>
+            if *api == ReferrersApi::Unknown
+                && (matches!(error.status(), Some(403 | 501))
+                    || error.has_code(&ErrorCode::Unsupported)) =>
         {
-            *api = ReferrersApi::Missing;
+            api.found_missing();
             Ok(Vec::new())
         }
         Err(error) => Err(error),
