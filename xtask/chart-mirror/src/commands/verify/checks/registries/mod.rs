@@ -84,6 +84,10 @@ pub(in crate::commands::verify) async fn check(
     let images = list.images().iter().enumerate();
     let selected: Vec<usize> =
         images.filter(|(_, image)| context.selects(image)).map(|(number, _)| number).collect();
+    for number in &selected {
+        // All are announced before the first request, so that they share tokens.
+        observer.open(*number)?;
+    }
     progress.checking("querying registries", selected.len());
     let mut observations = stream::iter(selected)
         .map(async |number| {
@@ -160,20 +164,32 @@ fn connect(
 }
 
 impl Observer<'_> {
+    /// The repositories of an image: at the source, if that is checked, and at each destination.
+    fn open(
+        &self,
+        number: usize,
+    ) -> anyhow::Result<(Option<RemoteRepository>, Vec<RemoteRepository>)> {
+        let image = &self.context.input.list.images()[number];
+        let is_read = self.context.includes(Check::Source);
+        let source = is_read.then(|| self.registries.repository(&image.source, Side::Source));
+        let targets = self.plans.iter().map(|plan| &plan.transfers[number].target);
+        let targets = targets.map(|target| self.registries.repository(target, Side::Destination));
+        Ok((source.transpose()?, targets.collect::<Result<_, _>>()?))
+    }
+
     async fn observe(&self, number: usize) -> anyhow::Result<Observed> {
         let list = self.context.input.list;
         let image = &list.images()[number];
         let mut observed = Observed::default();
-        if self.context.includes(Check::Source) {
-            let source = self.registries.repository(&image.source, Side::Source)?;
+        let (source, targets) = self.open(number)?;
+        if let Some(source) = source {
             let required = list.policy().require_platforms.as_ref();
             let keys = self.signatures.keys_for(&image.reference());
             observed.source = Some(at_source(&source, image, required, keys.as_ref()).await);
         }
-        for plan in self.plans {
-            let transfer = &plan.transfers[number];
-            let target = self.registries.repository(&transfer.target, Side::Destination)?;
-            observed.destinations.push(self.at_destination(&target, &transfer.tag).await);
+        for (plan, target) in self.plans.iter().zip(&targets) {
+            let tag = &plan.transfers[number].tag;
+            observed.destinations.push(self.at_destination(target, tag).await);
         }
         Ok(observed)
     }
