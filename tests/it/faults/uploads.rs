@@ -226,7 +226,7 @@ async fn a_registry_that_fails_on_all_uploads_is_tried_with_the_smallest_blob_of
 }
 
 #[tokio::test]
-async fn uploads_that_wait_for_their_turn_end_with_whatever_ends_the_one_that_is_repeated() {
+async fn uploads_that_wait_for_their_turn_do_not_make_all_retries_one_after_the_other() {
     let uploads = |fault: Fault, method: &str| fault.method(method).kind(Kind::Upload);
     let reset = || Fault::new(Effect::Reset);
     for (first, then, of_then) in [

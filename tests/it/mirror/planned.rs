@@ -285,6 +285,9 @@ async fn a_chart_that_could_not_be_planned_fails_alone_and_the_images_are_copied
     let plan = scene.run(&["mirror", "--with-chart", "--plan", "plan.json"]);
     assert_eq!(plan.exit_code, 1, "{plan:?}");
     assert_says(&plan.stdout, &["error: ", "charts/chart:1.0.0", "418"]);
+    // Its failure is not lost with the flag.
+    let without = scene.run(&["mirror", "--apply", "plan.json"]);
+    assert_eq!(without.exit_code, 2, "{without:?}");
     let run = scene.run(&["mirror", "--with-chart", "--apply", "plan.json"]);
     assert_eq!(run.exit_code, 1, "{run:?}");
     let words =

@@ -34,7 +34,6 @@ pub struct ReferrerTree {
     root: Digest,
     found: Vec<Referrer>,
     seen: BTreeSet<Digest>,
-    pairs: BTreeSet<(Digest, Digest)>,
     /// Manifests whose referrers are not known yet, each with the number of subjects above it.
     open: VecDeque<(Digest, usize)>,
 }
@@ -55,7 +54,6 @@ impl ReferrerTree {
             root: subject.clone(),
             found: Vec::new(),
             seen: BTreeSet::from([subject.clone()]),
-            pairs: BTreeSet::new(),
             open: VecDeque::from([(subject.clone(), 0)]),
         }
     }
@@ -69,21 +67,16 @@ impl ReferrerTree {
     ///
     /// # Errors
     /// If there are too many.
-    pub fn add(
-        &mut self,
-        referrers: impl IntoIterator<Item = Digest>,
-    ) -> Result<(), TooManyReferrers> {
+    pub fn add(&mut self, referrers: BTreeSet<Digest>) -> Result<(), TooManyReferrers> {
         let Some((subject, depth)) = self.open.pop_front() else { return Ok(()) };
         for digest in referrers {
-            // A registry may list a manifest below one that is not its subject, too.
-            let is_new = self.pairs.insert((subject.clone(), digest.clone()));
-            if !is_new || digest == subject || digest == self.root {
+            if digest == subject || digest == self.root {
                 continue;
             }
             if self.found.len() == MOST_MANIFESTS {
                 return Err(TooManyReferrers::Wide);
             }
-            // One that is below itself must not be followed in a circle.
+            // A registry may list a manifest below several others, and in a circle.
             if self.seen.insert(digest.clone()) {
                 if depth == DEEPEST {
                     return Err(TooManyReferrers::Deep);
@@ -248,9 +241,10 @@ mod tests {
     fn there_are_limits_of_number_and_depth() {
         let mut tree = ReferrerTree::of(&digest("d"));
         let many = (0..=MOST_MANIFESTS).map(|number| digest(&number.to_string()));
-        assert_eq!(tree.add(many), Err(TooManyReferrers::Wide));
+        assert_eq!(tree.add(many.collect()), Err(TooManyReferrers::Wide));
         let mut tree = ReferrerTree::of(&digest("d"));
-        let levels: Vec<_> = (0..20).map(|level| tree.add([digest(&level.to_string())])).collect();
+        let levels: Vec<_> =
+            (0..20).map(|level| tree.add([digest(&level.to_string())].into())).collect();
         let deep = levels.iter().position(|it| *it == Err(TooManyReferrers::Deep));
         assert_eq!(deep, Some(DEEPEST));
     }

@@ -12,6 +12,7 @@ use crate::cli::exit::Exit;
 use crate::cli::flags::{MirrorArgs, TextOrJson};
 use crate::cli::{runtime, terminal};
 use crate::commands::mirror::planned::{PlannedPart, PlannedRun};
+use crate::commands::mirror::planned_error::MAKE_ANOTHER_PLAN;
 use crate::commands::mirror::stale::{self, PlanChange};
 use crate::commands::mirror::{MirrorRun, shards};
 use crate::commands::report_page::SavedReport;
@@ -25,7 +26,6 @@ use messages::Advice;
 use messages::program::command;
 use registry::auth::credentials::ProcessEnvironment;
 
-const MAKE_ANOTHER: &str = "make another plan, and look at it again";
 /// How many changes an error names.
 const SHOWN: usize = 20;
 /// The largest plan that is read, in bytes: enough for 100,000 images.
@@ -154,7 +154,7 @@ pub(super) fn parts<'l>(plan: &PlannedRun, lists: &'l [OpenList]) -> Result<Vec<
         let PlannedPart { list, destination, .. } = planned;
         if let Some(error) = &planned.error {
             return Err(Advice::new(format!("{list} to {destination} was not planned: {error}"))
-                .with_hint(MAKE_ANOTHER));
+                .with_hint(MAKE_ANOTHER_PLAN));
         }
         let open = lists.iter().find(|open| open.file.display().to_string() == *list);
         let open = open.ok_or_else(|| {
@@ -198,5 +198,5 @@ pub(super) fn prepare(
     };
     let message =
         format!("the plan is out of date, and nothing was copied:{}{more}", shown.concat());
-    Err(Advice::new(message).with_hint(MAKE_ANOTHER).into())
+    Err(Advice::new(message).with_hint(MAKE_ANOTHER_PLAN).into())
 }

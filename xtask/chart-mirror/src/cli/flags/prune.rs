@@ -24,8 +24,8 @@ pub struct PruneArgs {
 
     /// Delete the tags that are shown
     ///
-    /// Each one is looked at again right before. Referrers go with the manifest that they belong to. If more than half of the listed images are missing at the
-    /// destination, nothing is deleted.
+    /// Each one is looked at again right before. Referrers go with the manifest that they belong to. If more than half
+    /// of the listed images are missing at the destination, nothing is deleted.
     #[arg(long)]
     pub apply: bool,
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::planned::{Action, PlannedImage, PlannedPart};
-use super::planned_error::{AGAIN, PlannedError};
+use super::planned_error::{PlannedError, then_make_another};
 use super::result::ImageReport;
 use crate::plan::{Shard, Transfer};
 use oci::Reference;
@@ -92,7 +92,7 @@ fn settled(image: &PlannedImage, transfer: &Transfer) -> Option<ImageReport> {
 
 /// The error that an image had when the plan was made.
 fn during_planning(mut error: Error) -> Error {
-    let hint = error.hint().map(|hint| format!("{hint}; then {AGAIN}"));
+    let hint = then_make_another(error.hint());
     error.operation += " for the plan";
-    error.with_hint(hint.unwrap_or_else(|| AGAIN.to_owned()))
+    error.with_hint(hint)
 }

@@ -24,7 +24,7 @@ pub use together::{Together, run_together};
 
 mod applied;
 pub mod planned;
-mod planned_error;
+pub mod planned_error;
 pub mod result;
 mod run;
 pub mod shards;
@@ -180,8 +180,9 @@ impl MirrorPlan {
         let digest = now.and_then(|chart| chart.transfer.digest.as_ref());
         let then = planned.and_then(|chart| chart.then.as_ref());
         match (now, planned) {
+            (None, None) => None,
             // Its error is in the report.
-            (_, Some(ChartInPlan { error: Some(_), .. })) | (None, None) => None,
+            (_, Some(ChartInPlan { error: Some(_), .. })) if self.chart.is_some() => None,
             (Some(_), Some(_)) if digest.is_none() || digest == then => None,
             (Some(_), Some(chart)) => Some(format!("the chart {} has changed", chart.source)),
             (Some(_), None) => Some("a chart would be copied that was not planned".to_owned()),

@@ -6,8 +6,8 @@ use messages::Advice;
 use messages::printable::printable;
 use registry::{Cause, Error, HostHint, Side};
 
-/// What to do when that is settled.
-pub(super) const AGAIN: &str = "make another plan, and look at it again";
+/// The hint about a plan that cannot be carried out as it is.
+pub const MAKE_ANOTHER_PLAN: &str = "make another plan, and look at it again";
 
 /// Why something cannot be copied.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -53,9 +53,8 @@ impl PlannedError {
 
     /// The error of something that a run of the plan does not copy.
     pub(super) fn during_planning(&self) -> Advice {
-        let hint = self.hint.as_deref().map(|hint| format!("{}; then {AGAIN}", printable(hint)));
         Advice::new(format!("it could not be planned: {}", printable(&self.message)))
-            .with_hint(hint.unwrap_or_else(|| AGAIN.to_owned()))
+            .with_hint(then_make_another(self.hint.as_deref().map(printable)))
     }
 
     /// The error at a registry, to be reported like any other.
@@ -69,4 +68,12 @@ impl PlannedError {
             host_hint: self.hint.as_deref().map(printable).map(HostHint::Fixed).map(Box::new),
         })
     }
+}
+
+/// What to do about an error that a plan has: first what its own hint says.
+pub(super) fn then_make_another(hint: Option<String>) -> String {
+    hint.map_or_else(
+        || MAKE_ANOTHER_PLAN.to_owned(),
+        |hint| format!("{hint}; then {MAKE_ANOTHER_PLAN}"),
+    )
 }
